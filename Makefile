@@ -1,0 +1,29 @@
+# make train and make test each make the virtual environment if it is missing.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# A process that computes with torch shares the machine badly when it spins.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: train test lint clean
+
+train: $(STAMP)
+	$(BIN)/python -m experiments.train +experiment=quick
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,sweep]"
+	touch $(STAMP)

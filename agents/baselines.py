@@ -1,0 +1,182 @@
+"""Policies that do not learn: the floors and ceilings beside which an agent is judged."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.search import best_fixed_allocation
+from slicing_gym import Scenario, Simulator, allocation_index, allocation_table, even_split
+from slicing_gym.allocation import share_out
+from slicing_gym.errors import unknown_name
+
+IntArray = npt.NDArray[np.int64]
+
+
+class HasSimulator(Protocol):
+    """An environment that shows its cells, as `SliceRAN-v0` does (scalar: `env.unwrapped`)."""
+
+    @property
+    def simulator(self) -> Simulator:
+        """The cells."""
+
+
+class Policy(ABC):
+    """Chooses an allocation for each observation; `predict` is that of Stable-Baselines3.
+
+    Args:
+        scenario: the scenario that observations come from.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+
+    def predict(
+        self,
+        observation: npt.ArrayLike,
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[IntArray, tuple[npt.NDArray[Any], ...] | None]:
+        """Actions for observations.
+
+        Args:
+            observation: float array (n_slices,) or (n, n_slices).
+            state, episode_start, deterministic: not used; they belong to SB3's signature.
+
+        Returns:
+            Actions () or (n,), and the state as it came.
+
+        Raises:
+            ValueError: the observation has another shape.
+        """
+        del episode_start, deterministic
+        seen = np.asarray(observation, np.float64)
+        if seen.ndim not in (1, 2) or seen.shape[-1] != self.scenario.num_slices:
+            n = self.scenario.num_slices
+            raise ValueError(f"observation: shape {seen.shape} given, allowed are ({n},) and (n, {n})")
+        actions = self._choose(np.atleast_2d(seen))
+        return (actions if seen.ndim == 2 else actions[0]), state
+
+    @abstractmethod
+    def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
+        """Actions (n,) for observations (n, n_slices)."""
+
+
+class RandomPolicy(Policy):
+    """Any allocation, all equally likely.
+
+    Args:
+        scenario: the scenario.
+        seed: of the policy's own generator.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int = 0) -> None:
+        super().__init__(scenario)
+        self._generator = np.random.default_rng(seed)
+
+    def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
+        return self._generator.integers(self.scenario.num_allocations, size=len(observations))
+
+
+class FixedPolicy(Policy):
+    """Always the same allocation.
+
+    Args:
+        scenario: the scenario.
+        units: what each slice gets (n_slices,).
+
+    Raises:
+        ValueError: the units are not an allocation of the scenario.
+    """
+
+    def __init__(self, scenario: Scenario, units: npt.ArrayLike) -> None:
+        super().__init__(scenario)
+        given = np.asarray(units)
+        if given.shape != (scenario.num_slices,) or given.sum() != scenario.num_units:
+            raise ValueError(
+                f"units: {given.tolist()} given, allowed are {scenario.num_slices} numbers that sum to {scenario.num_units}"
+            )
+        self.units = given
+        self._action = int(allocation_index(given))
+
+    def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
+        return np.full(len(observations), self._action, np.int64)
+
+
+class HardPolicy(FixedPolicy):
+    """Hard slicing: the same for every slice."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        super().__init__(scenario, even_split(scenario.num_units, scenario.num_slices))
+
+
+class BestFixedPolicy(FixedPolicy):
+    """The fixed allocation of highest mean utility, searched in the simulator and remembered (`agents.search`)."""
+
+    def __init__(self, scenario: Scenario, num_threads: int = 1) -> None:
+        super().__init__(scenario, best_fixed_allocation(scenario, num_threads))
+
+
+class ProportionalPolicy(Policy):
+    """Units in proportion to the packets that arrived in the last interval, at least one a slice."""
+
+    def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
+        arrivals = np.maximum(observations, 0.0) * self.scenario.nominal_arrivals
+        return allocation_index(share_out(arrivals, self.scenario.num_units))
+
+
+class ClairvoyantPolicy(Policy):
+    """For the coming interval the best of all allocations under the luck that is to come, by trying each on a clone.
+
+    No policy that only knows the past can beat it over one interval; what it leaves in the queues is not weighed.
+
+    Args:
+        scenario: the scenario.
+        env: what shows the cells: `SliceRANEnv`, `SliceRANVectorEnv`, or a `Simulator` holder of your own. Observation i
+            of a batch is taken to be cell i's.
+    """
+
+    def __init__(self, scenario: Scenario, env: HasSimulator) -> None:
+        super().__init__(scenario)
+        self._env = env
+        self._table = allocation_table(scenario.num_units, scenario.num_slices)
+
+    def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
+        simulator = self._env.simulator
+        if len(observations) != simulator.num_cells:
+            raise ValueError(f"observation: {len(observations)} rows given, the environment has {simulator.num_cells} cells")
+        best = [simulator.what_if(self._table, cell).utility.argmax() for cell in range(simulator.num_cells)]
+        return np.array(best, np.int64)
+
+
+BASELINES: dict[str, Callable[[Scenario, HasSimulator, int, int], Policy]] = {
+    "random": lambda scenario, env, seed, num_threads: RandomPolicy(scenario, seed),
+    "hard": lambda scenario, env, seed, num_threads: HardPolicy(scenario),
+    "proportional": lambda scenario, env, seed, num_threads: ProportionalPolicy(scenario),
+    "best_fixed": lambda scenario, env, seed, num_threads: BestFixedPolicy(scenario, num_threads),
+    "clairvoyant": lambda scenario, env, seed, num_threads: ClairvoyantPolicy(scenario, env),
+}
+"""Baselines by name."""
+
+
+def make_baseline(name: str, scenario: Scenario, env: HasSimulator, seed: int = 0, num_threads: int = 1) -> Policy:
+    """The baseline of that name.
+
+    Args:
+        name: one of `BASELINES`.
+        scenario: the scenario.
+        env: where the clairvoyant looks ahead.
+        seed: of the random policy.
+        num_threads: for searches.
+
+    Raises:
+        ValueError: there is no such baseline.
+    """
+    if name not in BASELINES:
+        raise ValueError(unknown_name("policy", name, BASELINES))
+    return BASELINES[name](scenario, env, seed, num_threads)

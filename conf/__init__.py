@@ -1,0 +1,1 @@
+"""Hydra configuration as commented YAML; the types of its keys stand in `experiments/config.py`."""

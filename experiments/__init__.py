@@ -1,0 +1,1 @@
+"""Experiments: thin Hydra mains over the library."""

@@ -1,0 +1,63 @@
+"""`python -m experiments.evaluate policy=random,hard,best_fixed scenario=paper`: policies side by side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
+from experiments.evaluation import as_table, check_policies, compare, headroom, load_policy, make_cells, write_csv
+from experiments.plots import plot_evaluation
+from slicing_gym.errors import check_integer
+
+register_configs()
+
+
+def with_policy_list(arguments: list[str]) -> list[str]:
+    """Command-line arguments in which `policy=a,b` is a list; Hydra would take it for a sweep."""
+    listed = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key == "policy" and not value.startswith("["):
+            quoted = ",".join(f"'{name}'" for name in value.split(","))
+            listed.append(f"policy=[{quoted}]")
+        else:
+            listed.append(argument)
+    return listed
+
+
+def evaluate(config: DictConfig, folder: Path) -> None:
+    """Compare the policies of a config; print the table, write `evaluation.csv` and `evaluation.png` into `folder`."""
+    scenario = scenario_of(config.scenario)
+    check_policies(config.policy)
+    seeds = [check_integer("seeds", seed, at_least=0) for seed in config.seeds]
+    if not seeds:
+        raise ValueError("seeds: none given, allowed are one or more")
+    decisions = None if config.decisions is None else check_integer("decisions", config.decisions, at_least=1)
+    threads = check_integer("threads", config.threads, at_least=1)
+    envs = make_cells(scenario, len(seeds), threads)
+    policies = {name: load_policy(name, scenario, envs, threads) for name in config.policy}
+    evaluations = compare(scenario, policies, envs, seeds, decisions, config.progress)
+    print(f"scenario {scenario.name}: {scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval over cells")
+    print(as_table(scenario, evaluations))
+    room = headroom(evaluations)
+    if room is not None:
+        print(f"headroom (clairvoyant - best fixed): {room}")
+    write_csv(folder / "evaluation.csv", scenario, evaluations)
+    plot_evaluation(folder / "evaluation.png", scenario, evaluations)
+    print(f"written: {folder / 'evaluation.csv'}, {folder / 'evaluation.png'}")
+
+
+@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """The command."""
+    evaluate(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = with_policy_list(sys.argv[1:])
+    main()

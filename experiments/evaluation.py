@@ -1,0 +1,186 @@
+"""Policies compared on the same cells and the same luck: table, CSV and picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from tqdm.auto import tqdm
+
+import slicing_gym
+from agents import make_baseline
+from agents.baselines import BASELINES
+from experiments.statistics import Estimate, estimate
+from slicing_gym import Scenario, SliceRANVectorEnv
+from slicing_gym.errors import unknown_name
+from slicing_gym.files import atomic_write
+
+
+class Predictor(Protocol):
+    """Anything with SB3's `predict`."""
+
+    def predict(self, observation: Any, *, deterministic: bool = ...) -> tuple[Any, Any]:
+        """Actions for observations."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One policy on some cells; arrays have a value a cell.
+
+    Args:
+        policy: its name.
+        seeds: of the cells (n,).
+        utility, reward, spectral_efficiency: means over the decisions (n,); the reward is the share of decisions whose U
+            reaches the final threshold c_max.
+        ssr: (n, n_slices).
+    """
+
+    policy: str
+    seeds: tuple[int, ...]
+    utility: npt.NDArray[np.float64]
+    reward: npt.NDArray[np.float64]
+    spectral_efficiency: npt.NDArray[np.float64]
+    ssr: npt.NDArray[np.float64]
+
+    def estimates(self, slice_names: Sequence[str]) -> dict[str, Estimate]:
+        """Every column of the table."""
+        columns = {"utility": estimate(self.utility), "reward": estimate(self.reward)}
+        columns |= {f"ssr_{name}": estimate(self.ssr[:, n]) for n, name in enumerate(slice_names)}
+        return columns | {"spectral_efficiency": estimate(self.spectral_efficiency)}
+
+
+def evaluate_policy(
+    name: str,
+    policy: Predictor,
+    envs: SliceRANVectorEnv,
+    seeds: Sequence[int],
+    decisions: int,
+    progress: bool = False,
+) -> Evaluation:
+    """Run a policy on one cell a seed.
+
+    Args:
+        name: what it is called.
+        policy: chooses the actions, deterministically.
+        envs: as many cells as seeds.
+        seeds: of the cells.
+        decisions: a cell.
+        progress: show a bar.
+    """
+    observations, _ = envs.reset(seed=list(seeds))
+    n = envs.scenario.num_slices
+    utility, efficiency, ssr = np.zeros((decisions, len(seeds))), np.zeros((decisions, len(seeds))), np.zeros((decisions, len(seeds), n))
+    for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
+        actions, _ = policy.predict(observations, deterministic=True)
+        observations, _, _, _, info = envs.step(actions)
+        final = info.get("final_info", {})
+        mask = info.get("_final_info", np.zeros(len(seeds), np.bool_))
+        for store, key in ((utility, "utility"), (efficiency, "spectral_efficiency"), (ssr, "ssr")):
+            store[step] = info[key]
+            if mask.any():
+                store[step][mask] = final[key][mask]
+    return Evaluation(
+        policy=name,
+        seeds=tuple(seeds),
+        utility=utility.mean(axis=0),
+        reward=(utility >= envs.scenario.reward.threshold_end).mean(axis=0),
+        spectral_efficiency=efficiency.mean(axis=0),
+        ssr=ssr.mean(axis=0),
+    )
+
+
+def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> SliceRANVectorEnv:
+    """The cells on which policies are compared; rounds follow one another within a step, so every step is a decision."""
+    envs = gym.make_vec(
+        "SliceRAN-v0", num_envs=num_cells, scenario=scenario, autoreset_mode="SameStep", num_threads=num_threads
+    )
+    assert isinstance(envs, slicing_gym.SliceRANVectorEnv)
+    return envs
+
+
+def check_policies(names: Sequence[str]) -> None:
+    """Refuse names that are neither a baseline nor a file.
+
+    Raises:
+        ValueError: such a name, or none at all.
+    """
+    if not names:
+        raise ValueError(f"policy: none given, allowed are {', '.join(BASELINES)} and agent.zip files")
+    for name in names:
+        if name not in BASELINES and not name.endswith(".zip"):
+            raise ValueError(unknown_name("policy", name, BASELINES) + " or the agent.zip of a run")
+        if name.endswith(".zip") and not Path(name).is_file():
+            raise ValueError(f"policy: the file {name!r} does not exist")
+
+
+def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int) -> Predictor:
+    """A baseline, or the DQN in a file.
+
+    Raises:
+        ValueError: the agent was trained on other spaces than the scenario's.
+    """
+    if not name.endswith(".zip"):
+        return make_baseline(name, scenario, envs, num_threads=num_threads)
+    from stable_baselines3 import DQN
+
+    agent = DQN.load(name, device="cpu")
+    if agent.action_space != envs.single_action_space or agent.observation_space.shape != envs.single_observation_space.shape:
+        raise ValueError(
+            f"policy: {name!r} chooses among {getattr(agent.action_space, 'n', '?')} actions, "
+            f"scenario {scenario.name!r} has {scenario.num_allocations}"
+        )
+    return agent
+
+
+def compare(
+    scenario: Scenario,
+    policies: Mapping[str, Predictor],
+    envs: SliceRANVectorEnv,
+    seeds: Sequence[int],
+    decisions: int | None = None,
+    progress: bool = False,
+) -> list[Evaluation]:
+    """Evaluate policies by name on the same cells; `decisions` a cell, by default a round."""
+    number = scenario.decisions_per_round if decisions is None else decisions
+    return [evaluate_policy(name, policy, envs, seeds, number, progress) for name, policy in policies.items()]
+
+
+def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:
+    """The comparison as text; ± is half of a 95 % interval over the cells."""
+    rows = [["policy", "utility", "reward", *(f"SSR {name}" for name in scenario.slice_names), "SE [bit/s/Hz]"]]
+    for evaluation in evaluations:
+        values = evaluation.estimates(scenario.slice_names)
+        rows.append([evaluation.policy, *(str(value) for value in values.values())])
+        rows[-1][-1] = f"{values['spectral_efficiency'].mean:.1f} ± {values['spectral_efficiency'].half_width:.1f}"
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:
+    """Utility of the clairvoyant minus that of the best fixed allocation, cell by cell; None if either is missing."""
+    found = {evaluation.policy: evaluation for evaluation in evaluations}
+    if "clairvoyant" not in found or "best_fixed" not in found:
+        return None
+    return estimate(found["clairvoyant"].utility - found["best_fixed"].utility)
+
+
+def write_csv(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
+    """One row a policy and cell, atomically."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ssr_names = [f"ssr_{name}" for name in scenario.slice_names]
+    writer.writerow(["scenario", "policy", "seed", "utility", "reward", *ssr_names, "spectral_efficiency"])
+    for e in evaluations:
+        for i, seed in enumerate(e.seeds):
+            values = [e.utility[i], e.reward[i], *e.ssr[i], e.spectral_efficiency[i]]
+            writer.writerow([scenario.name, e.policy, seed, *(f"{value:.6f}" for value in values)])
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode())

@@ -1,0 +1,106 @@
+"""The pictures of the experiments."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.evaluation import Evaluation
+from experiments.statistics import estimate
+from slicing_gym import Scenario
+from slicing_gym.files import atomic_write
+
+matplotlib.use("Agg")
+
+POLICY_COLOURS = ("#0072B2", "#999999", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG, atomically."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    with atomic_write(path) as file:
+        file.write(picture.getvalue())
+
+
+def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
+    """Bars of utility, of reward and of SSR per slice, a colour a policy."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.8])
+    _bars(left, evaluations, "utility", "mean utility U")
+    _bars(middle, evaluations, "reward", f"share of decisions with U ≥ {scenario.reward.threshold_end:g}")
+    middle.set_ylim(0.0, 1.05)
+    width = 0.8 / len(evaluations)
+    for number, evaluation in enumerate(evaluations):
+        values = [estimate(evaluation.ssr[:, n]) for n in range(scenario.num_slices)]
+        places = np.arange(scenario.num_slices) + (number - (len(evaluations) - 1) / 2) * width
+        right.bar(
+            places,
+            [value.mean for value in values],
+            width,
+            yerr=[value.half_width for value in values],
+            color=POLICY_COLOURS[number % len(POLICY_COLOURS)],
+            label=evaluation.policy,
+            error_kw={"lw": 1},
+        )
+    right.set_xticks(range(scenario.num_slices), scenario.slice_names)
+    right.set_ylim(0.0, 1.05)
+    right.set_title("SLA satisfaction ratio", fontsize=10)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=len(evaluations), frameon=False)
+    cells = len(evaluations[0].seeds)
+    figure.suptitle(f"Scenario {scenario.name}: mean over {cells} cells, bars show 95 % intervals", fontsize=11)
+    save_figure(figure, path)
+
+
+def plot_training(
+    path: Path,
+    scenario: Scenario,
+    agent: str,
+    round_utility: npt.NDArray[np.float64],
+    evaluations: Sequence[Evaluation],
+) -> None:
+    """Left the utility of each round while the agent learned, right the final comparison on unseen cells."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
+    rounds = np.arange(1, len(round_utility) + 1)
+    left.plot(rounds, round_utility, color=POLICY_COLOURS[0], lw=1.8, label=f"{agent}, learning and exploring")
+    for number, evaluation in enumerate(evaluations):
+        if evaluation.policy != agent:
+            shade = POLICY_COLOURS[number % len(POLICY_COLOURS)]
+            left.axhline(evaluation.utility.mean(), color=shade, ls="--", lw=1.3, label=evaluation.policy)
+    left.set_xlabel(f"round ({scenario.decisions_per_round} decisions on the real environment)")
+    left.set_ylabel("mean utility U of the round")
+    left.legend(frameon=False, fontsize=8.5, loc="lower right")
+    left.set_title("training", fontsize=10)
+    _bars(right, evaluations, "utility", "after training, on unseen cells: mean U")
+    right.tick_params(axis="x", labelrotation=20)
+    figure.suptitle(f"{agent} on scenario {scenario.name} ({scenario.num_allocations} allocations)", fontsize=11)
+    save_figure(figure, path)
+
+
+def _bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) -> None:
+    """One bar a policy, its value written above."""
+    values = [estimate(getattr(evaluation, field)) for evaluation in evaluations]
+    shades = [POLICY_COLOURS[number % len(POLICY_COLOURS)] for number in range(len(values))]
+    names = [evaluation.policy.replace("_", "\n") for evaluation in evaluations]
+    means = [value.mean for value in values]
+    axes.bar(range(len(values)), means, 0.72, yerr=[value.half_width for value in values], color=shades, error_kw={"lw": 1})
+    for place, value in enumerate(values):
+        axes.annotate(
+            f"{value.mean:.2f}",
+            (place, value.mean + np.nan_to_num(value.half_width)),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+        )
+    axes.set_xticks(range(len(values)), names, fontsize=8)
+    axes.margins(y=0.12)
+    axes.set_title(title, fontsize=10)

@@ -1,0 +1,29 @@
+"""Means over seeds with their intervals."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+
+class Estimate(NamedTuple):
+    """A mean and half the width of its 95 % interval (nan for a single value)."""
+
+    mean: float
+    half_width: float
+
+    def __str__(self) -> str:
+        """As tables show it."""
+        return f"{self.mean:.3f} ± {self.half_width:.3f}"
+
+
+def estimate(values: npt.ArrayLike) -> Estimate:
+    """Mean over seeds (n,) and Student's 95 % interval."""
+    sample = np.asarray(values, np.float64)
+    if len(sample) < 2:
+        return Estimate(float(sample.mean()), float("nan"))
+    half = stats.t.ppf(0.975, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample))
+    return Estimate(float(sample.mean()), float(half))

@@ -1,0 +1,56 @@
+"""slicing-gym: one radio cell cut into slices, as Gymnasium environments.
+
+Importing registers `SliceRAN-v0`.
+"""
+
+from slicing_gym.allocation import allocation_index, allocation_table, even_split
+from slicing_gym.env import SliceRANEnv
+from slicing_gym.presets import SCENARIOS, get_scenario
+from slicing_gym.registration import register_environments
+from slicing_gym.scenario import Radio, Reward, Scenario, Slice
+from slicing_gym.simulator import Interval, Simulator
+from slicing_gym.traffic import (
+    Choice,
+    Constant,
+    Daily,
+    Drift,
+    Exponential,
+    Jumps,
+    Lomax,
+    Steady,
+    Traffic,
+    Uniform,
+)
+from slicing_gym.vector_env import SliceRANVectorEnv
+from slicing_gym.version import __version__
+
+__all__ = [
+    "SCENARIOS",
+    "Choice",
+    "Constant",
+    "Daily",
+    "Drift",
+    "Exponential",
+    "Interval",
+    "Jumps",
+    "Lomax",
+    "Radio",
+    "Reward",
+    "Scenario",
+    "Simulator",
+    "Slice",
+    "SliceRANEnv",
+    "SliceRANVectorEnv",
+    "Steady",
+    "Traffic",
+    "Uniform",
+    "__version__",
+    "allocation_index",
+    "allocation_table",
+    "even_split",
+    "get_scenario",
+    "register_environments",
+]
+
+
+register_environments()

@@ -1,0 +1,63 @@
+"""Checks that name the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+
+
+def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
+    """The message for a name that does not exist: those that do, the nearest first."""
+    names = sorted(allowed)
+    nearest = difflib.get_close_matches(str(value), names, n=len(names), cutoff=0.0) if names else []
+    likely = difflib.get_close_matches(str(value), names, n=1)
+    hint = f"; did you mean {likely[0]!r}?" if likely else ""
+    return f"{key}: unknown name {value!r}{hint} (allowed: {', '.join(nearest)})"
+
+
+def check_number(
+    key: str,
+    value: object,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    finite: bool = True,
+) -> float:
+    """`value` if it is a real number within the bounds.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is NaN, infinite where `finite`, or out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{key}: {value!r} is not a number")
+    number = float(value)
+    bounds = [
+        (f"above {above}", above is None or number > above),
+        (f"at least {at_least}", at_least is None or number >= at_least),
+        (f"at most {at_most}", at_most is None or number <= at_most),
+        ("finite", not finite or math.isfinite(number)),
+        ("not NaN", not math.isnan(number)),
+    ]
+    broken = [text for text, holds in bounds if not holds]
+    if broken:
+        raise ValueError(f"{key}: {value!r} given, allowed is {' and '.join(broken)}")
+    return number
+
+
+def check_integer(key: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
+    """`value` as an int if it is a whole number within the bounds.
+
+    Raises:
+        TypeError: it is not a whole number.
+        ValueError: it is out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{key}: {value!r} is not a whole number")
+    if value < at_least or (at_most is not None and value > at_most):
+        bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
+        raise ValueError(f"{key}: {value!r} given, allowed is {bound}")
+    return int(value)

@@ -1,0 +1,110 @@
+"""What an agent sees of a slicing environment, simulated or learned: spaces, observation, info, options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym.allocation import allocation_table
+from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.presets import get_scenario
+from slicing_gym.scenario import REWARD_KINDS, Reward, Scenario
+from slicing_gym.simulator import Interval
+
+RENDER_MODES = ("human", "rgb_array")
+
+
+class Interface:
+    """Spaces and conversions of one scenario, shared by every environment of it.
+
+    Args:
+        scenario: a preset's name or a `Scenario`.
+        reward: the kind of reward, or a `Reward`, in place of the scenario's own.
+
+    Attributes:
+        scenario: the scenario, its reward replaced.
+        allocations: read-only int array (num_actions, n_slices); row a is what action a gives each slice [units].
+        observation_space: Box float32 (n_slices,), arrivals over nominal arrivals.
+        action_space: Discrete(num_actions).
+    """
+
+    def __init__(self, scenario: str | Scenario, reward: str | Reward | None = None) -> None:
+        found = get_scenario(scenario)
+        if isinstance(reward, str):
+            if reward not in REWARD_KINDS:
+                raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
+            reward = replace(found.reward, kind=reward)
+        elif reward is not None and not isinstance(reward, Reward):
+            raise TypeError(f"reward: {reward!r} is neither a name nor a Reward")
+        self.scenario = found if reward is None else replace(found, reward=reward)
+        self.allocations = allocation_table(found.num_units, found.num_slices)
+        self._nominal = found.nominal_arrivals
+        high = (found.largest_arrivals / self._nominal).astype(np.float32)
+        self.observation_space = gym.spaces.Box(np.zeros_like(high), high, dtype=np.float32)
+        self.action_space = gym.spaces.Discrete(len(self.allocations))
+
+    def observe(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Observation (..., n_slices) of raw arrivals per slice."""
+        return (np.asarray(arrivals) / self._nominal).astype(np.float32)
+
+    def check_action(self, action: Any) -> int:
+        """The action as an int.
+
+        Raises:
+            gymnasium.error.InvalidAction: it is not a whole number, or out of range.
+        """
+        if isinstance(action, np.ndarray) and action.ndim == 0:
+            action = action[()]
+        if isinstance(action, bool | np.bool_) or not isinstance(action, Integral):
+            raise gym.error.InvalidAction(f"action: {action!r} is not a whole number (allowed: 0 to {self.action_space.n - 1})")
+        if not 0 <= action < self.action_space.n:
+            raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {self.action_space.n - 1}")
+        return int(action)
+
+    def check_actions(self, actions: Any, num_envs: int) -> npt.NDArray[np.int64]:
+        """The actions as an int64 array (num_envs,).
+
+        Raises:
+            gymnasium.error.InvalidAction: wrong shape, not whole numbers, or out of range.
+        """
+        given = np.asarray(actions)
+        if given.shape != (num_envs,) or not np.issubdtype(given.dtype, np.integer):
+            raise gym.error.InvalidAction(
+                f"actions: {given.dtype} of shape {given.shape} given, allowed are integers of shape ({num_envs},)"
+            )
+        wrong = (given < 0) | (given >= self.action_space.n)
+        if wrong.any():
+            raise gym.error.InvalidAction(
+                f"actions[{np.flatnonzero(wrong)[0]}]: {given[wrong][0]} given, allowed are 0 to {self.action_space.n - 1}"
+            )
+        return given.astype(np.int64)
+
+    def info(self, interval: Interval, thresholds: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
+        """The info of k environments as arrays (k, ...); see `SliceRANEnv` for the keys."""
+        return {
+            "arrivals": interval.arrivals,
+            "allocation": interval.allocation,
+            "ssr": interval.ssr,
+            "spectral_efficiency": interval.spectral_efficiency,
+            "utility": interval.utility,
+            "threshold": thresholds,
+            "queued": interval.queued,
+            "blocked": interval.blocked,
+        }
+
+
+def check_render_mode(render_mode: str | None, allowed: tuple[str, ...] = RENDER_MODES) -> str | None:
+    """The render mode, if there is such a one."""
+    if render_mode is not None and render_mode not in allowed:
+        raise ValueError(unknown_name("render_mode", render_mode, allowed))
+    return render_mode
+
+
+def check_decisions(decisions: Any) -> int:
+    """The count of decisions that a threshold is computed from."""
+    return check_integer("decisions", decisions, at_least=0)

@@ -1,0 +1,324 @@
+"""The one kernel: it advances a cell by one decision interval; every environment, batch and search calls it.
+
+Work grows with the packets served, not with users x slots. A calendar (one bucket a slot) says which users have an
+arrival due, a bit set says who has packets queued, and a number is drawn only when something depends on it: fading when
+a user is scheduled, a packet's size when the slot might not drain the user's queue.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from slicing_gym._jit import njit
+from slicing_gym.counter_rng import (
+    STREAM_ACTIVITY,
+    STREAM_FADING,
+    STREAM_INTERARRIVAL,
+    STREAM_PACKET_SIZE,
+    counter,
+    exponential,
+    uniform,
+)
+from slicing_gym.physics import Cells, FloatArray, IntArray, Outcome, Physics, Scratch
+from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
+
+_LOG_PRODUCT_LIMIT = 1e200  # a running product of 1 + SNR is folded into the logarithm before it could overflow
+
+
+class _Cell(NamedTuple):
+    """One cell's rows of `Cells` and `Outcome`."""
+
+    key: np.uint64
+    start: int  # slot in which the interval begins
+    snr_hz: FloatArray
+    next_arrival: FloatArray
+    joined: IntArray
+    queued: IntArray
+    joined_slot: IntArray
+    head_bits: FloatArray
+    turn: IntArray
+    level: FloatArray
+    arrivals: IntArray
+    successes: IntArray
+    delivered: IntArray
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _lowest_bit(typing_context: Any, bits: Any) -> Any:
+    """Index of the lowest bit set in a non-zero uint64 (one machine instruction)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, 1))
+
+    return types.int64(types.uint64), generate
+
+
+@njit
+def at(index: int) -> Any:
+    """An index that is never negative: typed so, it spares numba's wrap-around test (a fifth of the running time)."""
+    return np.uintp(index)
+
+
+@njit
+def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) -> float:
+    """One number of a traffic distribution (see `slicing_gym.traffic` for the parameters)."""
+    if kind == EXPONENTIAL:
+        return min(parameters[0] * exponential(key, count), parameters[1])
+    if kind == UNIFORM:
+        return parameters[0] + (parameters[1] - parameters[0]) * uniform(key, count)
+    if kind == LOMAX:
+        return min(parameters[1] * (math.exp(exponential(key, count) / parameters[0]) - 1.0), parameters[2])
+    if kind == CHOICE:
+        return parameters[1 + int(uniform(key, count) * parameters[0])]
+    return parameters[0]
+
+
+@njit
+def profile_level(
+    kind: int, parameters: FloatArray, key: np.uint64, which: int, decision: int, level: float
+) -> float:
+    """The value of a load profile at a decision, `level` being the last; `which` numbers the profiles of a cell."""
+    low, high = parameters[0], parameters[1]
+    if kind == DAILY:
+        return low + (high - low) * 0.5 * (1.0 + math.cos(2.0 * math.pi * (decision / parameters[2] - parameters[3])))
+    if kind == JUMPS:
+        jump = uniform(key, counter(STREAM_ACTIVITY, which, 2 * decision)) * parameters[2] < 1.0
+        if decision == 0 or jump:
+            return low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, 2 * decision + 1))
+        return level
+    if kind == DRIFT:
+        knot = int(decision / parameters[2])
+        part = decision / parameters[2] - knot
+        before = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot))
+        after = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot + 1))
+        return before + (after - before) * part
+    return low
+
+
+@njit
+def _interarrival(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n: int, packet: int) -> float:
+    """Gap before a packet of a user of slice n [slots]."""
+    count = counter(STREAM_INTERARRIVAL, user, packet)
+    return draw(physics.interarrival_kind[at(n)], physics.interarrival[at(n)], cell.key, count) * scratch.stretch[at(n)]
+
+
+@njit
+def _file(physics: Physics, cell: _Cell, scratch: Scratch, user: int) -> None:
+    """File a user under the first slot that begins at or after its next arrival, if that is in this interval."""
+    slot = max(int(math.ceil(cell.next_arrival[at(user)])) - cell.start, 0)
+    if slot < physics.slots:
+        scratch.chain[at(user)] = scratch.bucket[at(slot)]
+        scratch.bucket[at(slot)] = user
+
+
+@njit
+def _mark(physics: Physics, scratch: Scratch, position: int, n: int) -> None:
+    """Note that the user at a position in slice n has packets queued."""
+    scratch.words[at(physics.word_start[at(n)] + (position >> 6))] |= np.uint64(1) << np.uint64(position & 63)
+    scratch.waiting[at(n)] += 1
+
+
+@njit
+def _begin_interval(physics: Physics, cell: _Cell, scratch: Scratch) -> None:
+    """Set the load of this interval, then file every user in the calendar and in the set of those with packets."""
+    scratch.bucket[:] = -1
+    scratch.words[:] = 0
+    scratch.waiting[:] = 0
+    decision = cell.start // physics.slots
+    for n in range(len(physics.rate_sla_bps)):
+        for which in range(2):
+            cell.level[n, which] = profile_level(
+                physics.profile_kind[n, which],
+                physics.profile[n, which],
+                cell.key,
+                2 * n + which,
+                decision,
+                cell.level[n, which],
+            )
+        scratch.stretch[n] = 1.0 / cell.level[n, 1]
+        first = physics.slice_start[n]
+        num_users = physics.slice_start[n + 1] - first
+        num_active = int(cell.level[n, 0] * num_users + 0.5)
+        for position in range(num_users):
+            user = first + position
+            if cell.start == 0:
+                cell.next_arrival[user] = _interarrival(physics, cell, scratch, user, n, 0)
+            if cell.queued[user] > 0:
+                _mark(physics, scratch, position, n)
+            if position < num_active:
+                _file(physics, cell, scratch, user)
+            else:  # an inactive user's clock stands still
+                cell.next_arrival[user] = max(cell.next_arrival[user], cell.start - 1.0) + physics.slots
+
+
+@njit
+def _admit(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n: int, slot: int) -> None:
+    """Let a user's due packets join its queue while there is room."""
+    ring = cell.joined_slot.shape[1] - 1
+    queued = cell.queued[at(user)]
+    joined = cell.joined[at(user)]
+    due = cell.next_arrival[at(user)]
+    room = physics.queue_capacity - queued
+    if queued == 0:
+        _mark(physics, scratch, user - physics.slice_start[at(n)], n)
+    while due <= slot and room > 0:
+        cell.joined_slot[at(user), at(joined & ring)] = slot
+        joined += 1
+        room -= 1
+        # One that had to wait for room gets in now; its successor's gap counts from here.
+        due = (due if slot - due < 1.0 else float(slot)) + _interarrival(physics, cell, scratch, user, n, joined)
+    cell.arrivals[at(n)] += physics.queue_capacity - room - queued
+    cell.queued[at(user)] = physics.queue_capacity - room
+    cell.joined[at(user)] = joined
+    cell.next_arrival[at(user)] = due
+    if due > slot:
+        _file(physics, cell, scratch, user)
+
+
+@njit
+def _transmit(physics: Physics, cell: _Cell, user: int, n: int, blocks: int, sinr: float, slot: int) -> None:
+    """Drain a scheduled user's queue for one slot, head first, as far as the slot's capacity goes."""
+    ring = cell.joined_slot.shape[1] - 1
+    oldest = slot + 1 - physics.latency_sla_slots[at(n)]  # a packet that joined here or later is in time
+    queued = cell.queued[at(user)]
+    packet = cell.joined[at(user)] - queued
+    if sinr >= physics.certain_sinr[at(n), at(blocks)]:
+        for k in range(packet, packet + queued):
+            cell.successes[at(n)] += cell.joined_slot[at(user), at(k & ring)] >= oldest
+        cell.delivered[at(n)] += queued
+        cell.queued[at(user)] = 0
+        cell.head_bits[at(user)] = 0.0
+        return
+    rate = physics.multiplexing_gain * blocks * physics.block_hz * math.log2(sinr)
+    budget = rate * physics.slot_s
+    while queued > 0:
+        left = cell.head_bits[at(user)]
+        if left == 0.0:
+            count = counter(STREAM_PACKET_SIZE, user, packet)
+            left = draw(physics.packet_kind[at(n)], physics.packet[at(n)], cell.key, count)
+        if budget < left:
+            cell.head_bits[at(user)] = left - budget
+            break
+        budget -= left
+        cell.head_bits[at(user)] = 0.0
+        cell.successes[at(n)] += rate >= physics.rate_sla_bps[at(n)] and cell.joined_slot[at(user), at(packet & ring)] >= oldest
+        cell.delivered[at(n)] += 1
+        packet += 1
+        queued -= 1
+    cell.queued[at(user)] = queued
+
+
+@njit
+def _count_rate(scratch: Scratch, blocks: int, sinr: float) -> None:
+    """Add log2(1 + SNR) to the sum for rates over so many blocks, as a product: one logarithm serves many users."""
+    product = scratch.product[at(blocks)] * sinr
+    if product > _LOG_PRODUCT_LIMIT:
+        scratch.logarithm[at(blocks)] += math.log2(product)
+        product = 1.0
+    scratch.product[at(blocks)] = product
+
+
+@njit
+def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int, slot: int) -> None:
+    """Deal a slice's blocks to its users with packets, round robin, and transmit.
+
+    Everybody gets blocks // users; the remainder goes, one block each, to the users that follow the one who got the last
+    remainder.
+    """
+    first = physics.slice_start[at(n)]
+    num_users = physics.slice_start[n + 1] - first
+    word_start = physics.word_start[at(n)]
+    num_words = physics.word_start[n + 1] - word_start
+    share = blocks // scratch.waiting[at(n)]
+    remainder = blocks - share * scratch.waiting[at(n)]
+    scheduled = scratch.waiting[at(n)] if share > 0 else remainder
+    position = cell.turn[at(n)]
+    mine = share + 1
+    for turn in range(scheduled):
+        if turn == remainder:  # from here on everybody gets the plain share
+            cell.turn[at(n)] = position
+            mine = share
+        word = position >> 6
+        bits = scratch.words[at(word_start + word)] >> np.uint64(position & 63) << np.uint64(position & 63)
+        while bits == 0:
+            word = word + 1 if word + 1 < num_words else 0
+            bits = scratch.words[at(word_start + word)]
+        position = (word << 6) + _lowest_bit(bits)
+        user = first + position
+        gain = exponential(cell.key, counter(STREAM_FADING, user, slot))
+        sinr = 1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)]
+        _count_rate(scratch, mine, sinr)
+        was_queued = cell.queued[at(user)]
+        _transmit(physics, cell, user, n, mine, sinr, slot)
+        if cell.queued[at(user)] == 0:
+            scratch.words[at(word_start + (position >> 6))] ^= np.uint64(1) << np.uint64(position & 63)
+            scratch.waiting[at(n)] -= 1
+        following = slot + 1 - cell.start
+        if cell.next_arrival[at(user)] <= slot and cell.queued[at(user)] < was_queued and following < physics.slots:
+            scratch.chain[at(user)] = scratch.bucket[at(following)]  # its next packet was waiting for room
+            scratch.bucket[at(following)] = user
+        position = position + 1 if position + 1 < num_users else 0
+    if scheduled == remainder:
+        cell.turn[at(n)] = position
+
+
+@njit
+def _advance_cell(physics: Physics, cell: _Cell, scratch: Scratch, units: IntArray) -> float:
+    """One decision interval: in every slot arrivals, then scheduling, then transmission; return the efficiency (2)."""
+    _begin_interval(physics, cell, scratch)
+    cell.arrivals[:] = 0
+    cell.successes[:] = 0
+    cell.delivered[:] = 0
+    scratch.product[:] = 1.0
+    scratch.logarithm[:] = 0.0
+    for slot in range(cell.start, cell.start + physics.slots):
+        user = scratch.bucket[slot - cell.start]
+        while user >= 0:
+            following = scratch.chain[user]
+            _admit(physics, cell, scratch, user, physics.slice_of_user[user], slot)
+            user = following
+        for n in range(len(units)):
+            if scratch.waiting[n] > 0:
+                _serve(physics, cell, scratch, n, physics.blocks_of_units[units[n]], slot)
+    rates = 0.0
+    for blocks in range(len(scratch.product)):
+        rates += blocks * (scratch.logarithm[blocks] + math.log2(scratch.product[blocks]))
+    return physics.multiplexing_gain * physics.block_hz * rates / (physics.bandwidth_hz * physics.slots)
+
+
+@njit
+def advance(
+    physics: Physics, cells: Cells, which: IntArray, units: IntArray, outcome: Outcome, scratch: Scratch
+) -> None:
+    """Advance the cells numbered `which` by one decision interval under allocations `units` (n, S); write `outcome`."""
+    for index in which:
+        cell = _Cell(
+            cells.key[index],
+            cells.slot[index],
+            cells.snr_hz[index],
+            cells.next_arrival[index],
+            cells.joined[index],
+            cells.queued[index],
+            cells.joined_slot[index],
+            cells.head_bits[index],
+            cells.turn[index],
+            cells.level[index],
+            outcome.arrivals[index],
+            outcome.successes[index],
+            outcome.delivered[index],
+        )
+        outcome.spectral_efficiency[index] = _advance_cell(physics, cell, scratch, units[index])
+        end = cell.start + physics.slots
+        cells.slot[index] = end
+        outcome.queued[index] = 0
+        outcome.blocked[index] = 0
+        for user in range(len(physics.slice_of_user)):
+            n = physics.slice_of_user[user]
+            outcome.queued[index, n] += cell.queued[user]
+            full = cell.queued[user] == physics.queue_capacity
+            outcome.blocked[index, n] += full and cell.next_arrival[user] <= end - 1

@@ -1,0 +1,191 @@
+"""A scenario as the arrays the kernel reads, and the cells that a seed draws from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym.counter_rng import cell_key
+from slicing_gym.scenario import Scenario
+from slicing_gym.traffic import MAX_PARAMETERS, Distribution
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+WordArray = npt.NDArray[np.uint64]
+
+
+class Physics(NamedTuple):
+    """What a scenario fixes, as arrays (S slices, R resource blocks at most a slice)."""
+
+    slots: int  # scheduling slots in a decision interval
+    slot_s: float
+    bandwidth_hz: float
+    block_hz: float
+    multiplexing_gain: float
+    queue_capacity: int  # packets a user
+    slice_start: IntArray  # (S + 1,) users of slice n are slice_start[n] .. slice_start[n + 1] - 1
+    slice_of_user: IntArray  # (U,)
+    word_start: IntArray  # (S + 1,) words of the bit set that belong to slice n
+    blocks_of_units: IntArray  # (units + 1,) resource blocks that so many units hold
+    per_hz: FloatArray  # (R + 2,) 1 / bandwidth of so many blocks
+    rate_sla_bps: FloatArray  # (S,)
+    latency_sla_slots: IntArray  # (S,)
+    certain_sinr: FloatArray  # (S, R + 1) 1 + SNR from which a full queue surely drains at the SLA's rate
+    interarrival_kind: IntArray  # (S,)
+    interarrival: FloatArray  # (S, parameters), in slots
+    packet_kind: IntArray  # (S,)
+    packet: FloatArray  # (S, parameters), in bits
+    profile_kind: IntArray  # (S, 2): share of users that are active; intensity of an active user
+    profile: FloatArray  # (S, 2, 4)
+
+
+class Cells(NamedTuple):
+    """The state of n cells (U users, S slices, Q packets a queue); copying the arrays clones the cells, luck included."""
+
+    key: npt.NDArray[np.uint64]  # (n,) names the cell's luck
+    slot: IntArray  # (n,) slots since the cell began
+    snr_hz: FloatArray  # (n, U) mean received power over noise density: SNR x bandwidth [Hz]
+    next_arrival: FloatArray  # (n, U) when the next packet arrives [slots since the cell began]
+    joined: IntArray  # (n, U) packets that joined the queue so far; also the number of the next packet
+    queued: IntArray  # (n, U) packets in the queue
+    joined_slot: IntArray  # (n, U, Q) ring, Q a power of two: the slot in which packet k joined, at k % Q
+    head_bits: FloatArray  # (n, U) bits left of a head packet that transmission has begun, else 0
+    turn: IntArray  # (n, S) user from which the remainder of the blocks is dealt next
+    level: FloatArray  # (n, S, 2) present values of the two profiles
+
+
+class Outcome(NamedTuple):
+    """What an interval brought, per cell and slice."""
+
+    arrivals: IntArray  # (n, S) packets that joined a queue
+    successes: IntArray  # (n, S) packets delivered within the SLA
+    delivered: IntArray  # (n, S)
+    queued: IntArray  # (n, S) packets in queues at the end
+    blocked: IntArray  # (n, S) users whose next arrival waits for room at the end
+    spectral_efficiency: FloatArray  # (n,) [bit/s/Hz]
+
+
+class Scratch(NamedTuple):
+    """What the kernel writes on while it advances one cell; nothing in it outlives the interval."""
+
+    bucket: IntArray  # (slots,) first user filed under the slot, or -1
+    chain: IntArray  # (U,) the user filed before this one, or -1
+    words: WordArray  # (words,) bit set of the users with packets queued
+    waiting: IntArray  # (S,) how many those are
+    stretch: FloatArray  # (S,) 1 / intensity
+    product: FloatArray  # (R + 1,) running product of 1 + SNR of the users that held so many blocks
+    logarithm: FloatArray  # (R + 1,) log2 of what was taken out of the product
+
+
+def compile_physics(scenario: Scenario) -> Physics:
+    """The constants of `scenario` in the kernel's units: slots, bits, Hz."""
+    radio, slices = scenario.radio, scenario.slices
+    users = np.array([part.num_users for part in slices])
+    units = np.arange(scenario.num_units + 1)
+    # The small excess keeps a unit that is a whole number of blocks from losing one to rounding.
+    blocks = np.floor(units * radio.resolution_hz / radio.resource_block_hz * (1.0 + 1e-12)).astype(np.int64)
+    largest_bits = np.array([8.0 * part.traffic.packet_size_byte.largest for part in slices])
+    rate_sla = np.array([float(part.rate_sla_bps) for part in slices])
+    certain_rate = np.maximum(rate_sla, radio.queue_capacity * largest_bits / radio.slot_s)
+    hertz = np.arange(blocks[-1] + 1) * radio.resource_block_hz
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        # The margin leaves cases on the boundary to the exact comparison.
+        certain_sinr = np.exp2(certain_rate[:, None] * (1.0 + 1e-9) / (radio.multiplexing_gain * hertz[None, :]))
+    gaps = [part.traffic.interarrival_s for part in slices]
+    sizes = [part.traffic.packet_size_byte for part in slices]
+    profiles = [(part.traffic.active_users, part.traffic.intensity) for part in slices]
+    return Physics(
+        slots=radio.slots_per_interval,
+        slot_s=float(radio.slot_s),
+        bandwidth_hz=float(radio.bandwidth_hz),
+        block_hz=float(radio.resource_block_hz),
+        multiplexing_gain=float(radio.multiplexing_gain),
+        queue_capacity=radio.queue_capacity,
+        slice_start=_starts(users),
+        slice_of_user=np.repeat(np.arange(len(slices)), users),
+        word_start=_starts(-(-users // 64)),
+        blocks_of_units=blocks,
+        per_hz=1.0 / np.maximum(np.arange(blocks[-1] + 2) * radio.resource_block_hz, 1.0),
+        rate_sla_bps=rate_sla,
+        latency_sla_slots=np.array([int(part.latency_sla_s / radio.slot_s * (1.0 + 1e-9)) for part in slices]),
+        certain_sinr=certain_sinr,
+        interarrival_kind=np.array([part.code for part in gaps]),
+        interarrival=_parameters(gaps, 1.0 / radio.slot_s),
+        packet_kind=np.array([part.code for part in sizes]),
+        packet=_parameters(sizes, 8.0),
+        profile_kind=np.array([[profile.code for profile in pair] for pair in profiles]),
+        profile=np.array([[profile.parameters() for profile in pair] for pair in profiles], np.float64),
+    )
+
+
+def draw_cells(scenario: Scenario, seeds: Sequence[int]) -> Cells:
+    """Fresh cells, one a seed: users dropped uniformly in the ring, empty queues, the clock at zero."""
+    num_cells, num_slices = len(seeds), scenario.num_slices
+    num_users = sum(part.num_users for part in scenario.slices)
+    per_user = (num_cells, num_users)
+    snr_hz = np.stack([_mean_snr_hz(scenario, num_users, seed) for seed in seeds]) if num_cells else np.empty(per_user)
+    return Cells(
+        key=np.array([cell_key(seed) for seed in seeds], np.uint64),
+        slot=np.zeros(num_cells, np.int64),
+        snr_hz=snr_hz,
+        next_arrival=np.zeros(per_user),
+        joined=np.zeros(per_user, np.int64),
+        queued=np.zeros(per_user, np.int64),
+        joined_slot=np.zeros((*per_user, 1 << (scenario.radio.queue_capacity - 1).bit_length()), np.int64),
+        head_bits=np.zeros(per_user),
+        turn=np.zeros((num_cells, num_slices), np.int64),
+        level=np.zeros((num_cells, num_slices, 2)),
+    )
+
+
+def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
+    """Room for what an interval brings."""
+    per_slice = (num_cells, num_slices)
+    return Outcome(*(np.zeros(per_slice, np.int64) for _ in range(5)), np.zeros(num_cells))
+
+
+def empty_scratch(physics: Physics) -> Scratch:
+    """Room for the kernel to work in; one a thread."""
+    num_slices = len(physics.rate_sla_bps)
+    return Scratch(
+        bucket=np.zeros(physics.slots, np.int64),
+        chain=np.zeros(len(physics.slice_of_user), np.int64),
+        words=np.zeros(physics.word_start[-1], np.uint64),
+        waiting=np.zeros(num_slices, np.int64),
+        stretch=np.zeros(num_slices),
+        product=np.zeros(len(physics.per_hz)),
+        logarithm=np.zeros(len(physics.per_hz)),
+    )
+
+
+def map_cells(change: Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic]], cells: Cells) -> Cells:
+    """The cells with `change` applied to every array."""
+    return Cells(*(change(array) for array in cells))
+
+
+def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[np.float64]:
+    """Mean received power over noise density [Hz] of users (num_users,) dropped in the ring (3GPP TR 36.814)."""
+    radio = scenario.radio
+    luck = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    area = luck.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
+    path_loss_db = radio.path_loss_intercept_db + radio.path_loss_slope_db * np.log10(np.sqrt(area) / 1000.0)
+    received_dbm = radio.transmit_power_dbm + radio.receive_gain_db - path_loss_db
+    return np.power(10.0, (received_dbm - radio.noise_density_dbm_per_hz) / 10.0)
+
+
+def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where each run begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+def _parameters(parts: Sequence[Distribution], factor: float) -> npt.NDArray[np.float64]:
+    """The kernel's parameters of some distributions, a row each."""
+    rows = np.zeros((len(parts), MAX_PARAMETERS))
+    for row, part in zip(rows, parts, strict=True):
+        values = part.parameters(factor)
+        row[: len(values)] = values
+    return rows

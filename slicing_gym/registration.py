@@ -1,0 +1,20 @@
+"""The environments' ids in Gymnasium's registry."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+ENVIRONMENT_IDS = ("SliceRAN-v0",)
+
+
+def register_environments() -> None:
+    """Register the ids; calling it again changes nothing.
+
+    The length of a round is the scenario's, so no `max_episode_steps` is set here.
+    """
+    if "SliceRAN-v0" not in gym.registry:
+        gym.register(
+            id="SliceRAN-v0",
+            entry_point="slicing_gym.env:SliceRANEnv",
+            vector_entry_point="slicing_gym.vector_env:SliceRANVectorEnv",
+        )

@@ -1,0 +1,84 @@
+"""From what an interval brought to the reward; pure functions, shared by the simulator and every model of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym.scenario import Reward, Scenario
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def sla_satisfaction_ratio(successes: npt.ArrayLike, arrivals: npt.ArrayLike) -> FloatArray:
+    """SSR of equation (3): successful over arrived packets.
+
+    1 where no packet arrived. A packet counts in the interval in which it completes, so a backlog can make more
+    successes than arrivals; the ratio is clipped to 1.
+
+    Args:
+        successes, arrivals: packets (...).
+
+    Returns:
+        float64 (...) in [0, 1].
+    """
+    arrived = np.asarray(arrivals)
+    ratio = np.asarray(successes) / np.maximum(arrived, 1)
+    return np.where(arrived > 0, np.minimum(ratio, 1.0), 1.0)
+
+
+def utility(scenario: Scenario, spectral_efficiency: npt.ArrayLike, ssr: npt.ArrayLike) -> FloatArray:
+    """U = alpha SE + sum over slices of beta_n SSR_n (equations 4 and 5).
+
+    Args:
+        spectral_efficiency: (...) [bit/s/Hz].
+        ssr: (..., n_slices).
+
+    Returns:
+        float64 (...).
+    """
+    weighted = np.asarray(ssr, np.float64) * scenario.ssr_weights
+    return scenario.reward.se_weight * np.asarray(spectral_efficiency, np.float64) + weighted.sum(axis=-1)
+
+
+def threshold(reward: Reward, decisions: npt.ArrayLike) -> FloatArray:
+    """c_t of equation (6): from c_0 to c_max in a straight line over the decisions taken (...), then constant."""
+    progress = np.minimum(np.asarray(decisions, np.float64) / reward.threshold_decisions, 1.0)
+    return reward.threshold_start + (reward.threshold_end - reward.threshold_start) * progress
+
+
+def shaped(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
+    """Equation (6): 1 where U reaches the threshold, else 0."""
+    del reward  # every kind of reward is called alike
+    return (np.asarray(utilities) >= np.asarray(thresholds)).astype(np.float64)
+
+
+def clipped(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
+    """GAN-DDQN, equation (24): eta where U >= c1, -eta where U < c2, 0 between."""
+    del thresholds
+    high = np.asarray(utilities) >= reward.clip_high
+    low = np.asarray(utilities) < reward.clip_low
+    return reward.clip_value * (high.astype(np.float64) - low.astype(np.float64))
+
+
+def plain(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
+    """U itself."""
+    del reward, thresholds
+    return np.array(utilities, np.float64)
+
+
+_REWARDS = {"shaped": shaped, "clip": clipped, "utility": plain}
+
+
+def reward_of(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
+    """The reward of the kind that the scenario asks for.
+
+    Args:
+        reward: `scenario.reward`.
+        utilities: U (...).
+        thresholds: c_t (...), see `threshold`.
+
+    Returns:
+        float64 (...).
+    """
+    return _REWARDS[reward.kind](reward, utilities, thresholds)

@@ -1,0 +1,342 @@
+"""What a scenario is: the radio cell, its slices and its reward, as frozen data that is checked when it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import traffic
+from slicing_gym.counter_rng import USER_BITS
+from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.traffic import Traffic
+
+MAX_ALLOCATIONS = 2_000_000
+"""Largest action space whose table of allocations is built."""
+
+REWARD_KINDS = ("shaped", "clip", "utility")
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Radio:
+    """The cell and its scheduler; the defaults are those of the paper's section V-A and of 3GPP TR 36.814.
+
+    Args:
+        bandwidth_hz: W, shared by all slices [Hz].
+        resolution_hz: one unit of allocation [Hz]; it divides the bandwidth.
+        resource_block_hz: what the scheduler deals out [Hz]; a slice of w Hz has floor(w / resource_block_hz) blocks.
+        slot_s: a scheduling slot [s].
+        slots_per_interval: slots between two decisions.
+        cell_radius_m, min_distance_m: users are uniform in the ring between the two [m].
+        transmit_power_dbm: P [dBm], for each user's signal in full (the paper does not say how it is shared).
+        receive_gain_db: G [dB].
+        noise_density_dbm_per_hz: N0 [dBm/Hz].
+        path_loss_intercept_db, path_loss_slope_db: a + b log10(d / km) [dB] (3GPP TR 36.814).
+        multiplexing_gain: M of equation (1); 64 log10(2) makes it equal to 64 w log10(1 + SNR) of GAN-DDQN's code.
+        queue_capacity: packets a user's queue holds.
+    """
+
+    bandwidth_hz: float = 20e6
+    resolution_hz: float = 200e3
+    resource_block_hz: float = 180e3
+    slot_s: float = 0.5e-3
+    slots_per_interval: int = 400
+    cell_radius_m: float = 40.0
+    min_distance_m: float = 1.0
+    transmit_power_dbm: float = 46.0
+    receive_gain_db: float = 20.0
+    noise_density_dbm_per_hz: float = -174.0
+    path_loss_intercept_db: float = 145.4
+    path_loss_slope_db: float = 37.5
+    multiplexing_gain: float = 64.0 * math.log10(2.0)
+    queue_capacity: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("bandwidth_hz", "resolution_hz", "resource_block_hz", "slot_s", "min_distance_m", "multiplexing_gain"):
+            check_number(f"radio.{name}", getattr(self, name), above=0.0)
+        for name in (
+            "transmit_power_dbm",
+            "receive_gain_db",
+            "noise_density_dbm_per_hz",
+            "path_loss_intercept_db",
+            "path_loss_slope_db",
+        ):
+            check_number(f"radio.{name}", getattr(self, name), at_least=-300.0, at_most=300.0)
+        check_number("radio.cell_radius_m", self.cell_radius_m, above=self.min_distance_m, at_most=1e6)
+        check_integer("radio.slots_per_interval", self.slots_per_interval, at_least=1, at_most=1_000_000)
+        check_integer("radio.queue_capacity", self.queue_capacity, at_least=1, at_most=10_000)
+        units = self.bandwidth_hz / self.resolution_hz
+        if abs(units - round(units)) > 1e-9 * units or units < 1:
+            raise ValueError(
+                f"radio.resolution_hz: {self.resolution_hz} does not divide bandwidth_hz = {self.bandwidth_hz} "
+                f"(it would make {units:g} units)"
+            )
+
+    @property
+    def num_units(self) -> int:
+        """Units of allocation in the bandwidth."""
+        return round(self.bandwidth_hz / self.resolution_hz)
+
+    @property
+    def interval_s(self) -> float:
+        """Time between two decisions [s]."""
+        return self.slots_per_interval * self.slot_s
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice: its users, what they send and what they were promised.
+
+    Args:
+        name: shown in tables and TensorBoard.
+        num_users: users in the cell.
+        traffic: how a user sends.
+        rate_sla_bps: rate a user must have in the slot that completes a packet [bit/s].
+        latency_sla_s: time within which a packet must complete [s].
+        ssr_weight: beta_n of equation (4).
+    """
+
+    name: str
+    num_users: int
+    traffic: Traffic
+    rate_sla_bps: float
+    latency_sla_s: float
+    ssr_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ValueError(f"slice name: {self.name!r} given, allowed are letters, digits and underscores")
+        check_integer(f"slices.{self.name}.num_users", self.num_users, at_least=1, at_most=2**USER_BITS)
+        check_number(f"slices.{self.name}.rate_sla_bps", self.rate_sla_bps, at_least=0.0)
+        check_number(f"slices.{self.name}.latency_sla_s", self.latency_sla_s, above=0.0)
+        check_number(f"slices.{self.name}.ssr_weight", self.ssr_weight, at_least=0.0)
+
+
+@dataclass(frozen=True)
+class Reward:
+    """How a decision is rewarded (equations 4 to 6).
+
+    Args:
+        kind: "shaped" (6): 1 where U reaches a threshold that grows with the decisions taken, else 0;
+            "clip" (GAN-DDQN, equation 24): clip_value, 0 or -clip_value; "utility": U itself.
+        se_weight: alpha of equation (4).
+        threshold_start, threshold_end: c_0 and c_max of the shaped reward.
+        threshold_decisions: decisions after which the threshold has grown from the one to the other.
+        clip_high, clip_low, clip_value: c1, c2 and eta of the clipped reward.
+    """
+
+    kind: str = "shaped"
+    se_weight: float = 0.01
+    threshold_start: float = 5.0
+    threshold_end: float = 7.5
+    threshold_decisions: int = 20_000
+    clip_high: float = 6.5
+    clip_low: float = 4.5
+    clip_value: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in REWARD_KINDS:
+            raise ValueError(unknown_name("reward", self.kind, REWARD_KINDS))
+        check_number("reward.se_weight", self.se_weight, at_least=0.0)
+        check_number("reward.threshold_start", self.threshold_start)
+        check_number("reward.threshold_end", self.threshold_end, at_least=self.threshold_start)
+        check_integer("reward.threshold_decisions", self.threshold_decisions, at_least=1)
+        check_number("reward.clip_low", self.clip_low)
+        check_number("reward.clip_high", self.clip_high, at_least=self.clip_low)
+        check_number("reward.clip_value", self.clip_value, above=0.0)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A slicing problem: one cell, its slices, its reward.
+
+    Args:
+        name: what the scenario is called in tables and files.
+        slices: two or more, of different names.
+        radio: the cell.
+        reward: how a decision is rewarded.
+        decisions_per_round: length of an episode.
+    """
+
+    name: str
+    slices: tuple[Slice, ...]
+    radio: Radio = field(default_factory=Radio)
+    reward: Reward = field(default_factory=Reward)
+    decisions_per_round: int = 200
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slices", tuple(self.slices))
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name: {self.name!r} given, allowed is a non-empty text")
+        if len(self.slices) < 2:
+            raise ValueError(f"slices: {len(self.slices)} given, allowed are 2 or more")
+        names = [part.name for part in self.slices]
+        if len(set(names)) < len(names):
+            raise ValueError(f"slices: the names {names} are not all different")
+        if self.num_units < len(self.slices):
+            raise ValueError(
+                f"slices: {len(self.slices)} slices do not fit in {self.num_units} units of "
+                f"radio.resolution_hz = {self.radio.resolution_hz} (each gets at least one)"
+            )
+        if self.num_allocations > MAX_ALLOCATIONS:
+            raise ValueError(
+                f"radio.resolution_hz: {self.num_units} units for {len(self.slices)} slices make {self.num_allocations} "
+                f"allocations, allowed are {MAX_ALLOCATIONS}; take a coarser resolution_hz"
+            )
+        if sum(part.num_users for part in self.slices) > 2**USER_BITS:
+            raise ValueError(f"slices: {sum(part.num_users for part in self.slices)} users, allowed are {2**USER_BITS}")
+        for part in self.slices:
+            if part.latency_sla_s < self.radio.slot_s * (1.0 - 1e-9):
+                raise ValueError(
+                    f"slices.{part.name}.latency_sla_s: {part.latency_sla_s} s is below a slot "
+                    f"(radio.slot_s = {self.radio.slot_s} s): no packet could ever meet it"
+                )
+        check_integer("decisions_per_round", self.decisions_per_round, at_least=1)
+
+    @property
+    def num_slices(self) -> int:
+        """N."""
+        return len(self.slices)
+
+    @property
+    def num_units(self) -> int:
+        """Units of allocation in the bandwidth."""
+        return self.radio.num_units
+
+    @property
+    def num_allocations(self) -> int:
+        """Ways to give every slice at least one unit and all units away: C(units - 1, slices - 1)."""
+        return math.comb(self.num_units - 1, self.num_slices - 1)
+
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """Names of the slices, in order."""
+        return tuple(part.name for part in self.slices)
+
+    @property
+    def ssr_weights(self) -> npt.NDArray[np.float64]:
+        """beta (n_slices,)."""
+        return np.array([part.ssr_weight for part in self.slices])
+
+    @property
+    def nominal_arrivals(self) -> npt.NDArray[np.float64]:
+        """Mean packets per interval and slice (n_slices,), were no queue ever full; observations are divided by it."""
+        interval_s = self.radio.interval_s
+        return np.array([part.num_users * interval_s * part.traffic.mean_arrivals_per_s for part in self.slices])
+
+    @property
+    def largest_arrivals(self) -> npt.NDArray[np.float64]:
+        """Bound on the packets per interval and slice (n_slices,): a full queue joins in every slot."""
+        each = self.radio.queue_capacity * self.radio.slots_per_interval
+        return np.array([float(part.num_users * each) for part in self.slices])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scenario as plain data (YAML, JSON); slices by name. `from_dict` reads it back."""
+        slices = {}
+        for part in self.slices:
+            plain = asdict(part)
+            del plain["name"]
+            sent = {entry.name: getattr(part.traffic, entry.name) for entry in fields(Traffic)}
+            plain["traffic"] = {name: traffic.to_dict(value) for name, value in sent.items()}
+            slices[part.name] = plain
+        return {
+            "name": self.name,
+            "decisions_per_round": self.decisions_per_round,
+            "radio": asdict(self.radio),
+            "slices": slices,
+            "reward": asdict(self.reward),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
+        """The scenario that plain data describes.
+
+        Raises:
+            ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
+        """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"scenario: {data!r} is not a mapping")
+        parts = dict(data)
+        if not isinstance(parts.get("slices"), Mapping):
+            raise TypeError(f"scenario.slices: {parts.get('slices')!r} is not a mapping of name to slice")
+        parts["slices"] = tuple(_slice_from_dict(name, value) for name, value in parts["slices"].items())
+        parts["radio"] = _build(Radio, "radio", parts.get("radio", {}))
+        parts["reward"] = _build(Reward, "reward", parts.get("reward", {}))
+        return _build(cls, "scenario", parts)
+
+    def replace(self, **changes: Any) -> Scenario:
+        """A copy with changes, as values, objects or nested mappings.
+
+        `scenario.replace(name="busy", slices={"urllc": {"num_users": 20}}, reward=Reward("utility"))`. A distribution
+        or profile given with its `kind` takes the place of the one before; a slice given as None is taken out.
+
+        Raises:
+            ValueError, TypeError: as for `from_dict`.
+        """
+        if isinstance(changes.get("slices"), tuple | list):
+            changes["slices"] = {part.name: part for part in changes["slices"]}
+            return Scenario.from_dict({**self.to_dict(), **changes})
+        return Scenario.from_dict(_merge(self.to_dict(), changes))
+
+
+def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with nested `changes` laid over it."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(old, dict) and not ("kind" in value and "kind" in old and key != "reward"):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _slice_from_dict(name: str, data: object) -> Slice:
+    """One slice of the plain form."""
+    if isinstance(data, Slice):
+        return data
+    key = f"slices.{name}"
+    if not isinstance(data, Mapping):
+        raise TypeError(f"{key}: {data!r} is not a mapping")
+    parts = {**data, "name": name}
+    sent = parts.get("traffic", {})
+    if isinstance(sent, Mapping):
+        kinds = {
+            "interarrival_s": traffic.DISTRIBUTIONS,
+            "packet_size_byte": traffic.DISTRIBUTIONS,
+            "active_users": traffic.PROFILES,
+            "intensity": traffic.PROFILES,
+        }
+        built = {
+            entry: traffic.from_dict(f"{key}.traffic.{entry}", value, kinds[entry]) if entry in kinds else value
+            for entry, value in sent.items()
+        }
+        parts["traffic"] = _build(Traffic, f"{key}.traffic", built)
+    return _build(Slice, key, parts)
+
+
+def _build(kind: type[_Part], key: str, data: object) -> _Part:
+    """An instance of a dataclass from its fields, with errors that name the key."""
+    if isinstance(data, kind):
+        return data
+    if not isinstance(data, Mapping):
+        raise TypeError(f"{key}: {data!r} is not a mapping")
+    assert is_dataclass(kind)
+    allowed = {entry.name for entry in fields(kind)}
+    for name in data:
+        if name not in allowed:
+            raise ValueError(unknown_name(key, name, allowed))
+    try:
+        return kind(**data)
+    except TypeError as error:
+        if "required positional argument" in str(error):
+            raise ValueError(f"{key}: {str(error).split(': ')[-1]} missing") from None
+        raise

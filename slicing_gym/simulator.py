@@ -1,0 +1,262 @@
+"""`Simulator`: n cells of one scenario, advanced by the kernel; the environments are thin adapters over it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import kernel
+from slicing_gym.allocation import even_split
+from slicing_gym.errors import check_integer
+from slicing_gym.files import atomic_write
+from slicing_gym.physics import (
+    Cells,
+    Outcome,
+    Scratch,
+    compile_physics,
+    draw_cells,
+    empty_outcome,
+    empty_scratch,
+    map_cells,
+)
+from slicing_gym.presets import get_scenario
+from slicing_gym.reward import sla_satisfaction_ratio, utility
+from slicing_gym.scenario import Scenario
+
+FORMAT_VERSION = 1
+"""Of the files `Simulator.save` writes."""
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What one decision interval brought to k cells of n slices.
+
+    Args:
+        allocation: units per slice (k, n).
+        arrivals: packets that joined a queue (k, n).
+        successes: packets delivered within the SLA (k, n).
+        delivered: packets delivered (k, n).
+        queued: packets in queues at the end (k, n).
+        blocked: users whose next packet waits for room at the end (k, n).
+        ssr: SLA satisfaction ratio, equation (3) (k, n).
+        spectral_efficiency: equation (2) [bit/s/Hz] (k,).
+        utility: equations (4) and (5) (k,).
+    """
+
+    allocation: IntArray
+    arrivals: IntArray
+    successes: IntArray
+    delivered: IntArray
+    queued: IntArray
+    blocked: IntArray
+    ssr: FloatArray
+    spectral_efficiency: FloatArray
+    utility: FloatArray
+
+
+class Simulator:
+    """n independent cells of a scenario (the paper's section II; `docs/simulator.md` says what was decided).
+
+    A cell is named by its seed: where its users stand and all its luck (arrivals, sizes, fading) follow from it, and
+    from nothing that is decided.
+
+    Args:
+        scenario: a preset's name or a `Scenario`.
+        seeds: one non-negative integer a cell.
+        num_threads: threads that share the cells; the numbers do not depend on it.
+
+    Attributes:
+        scenario: the scenario.
+        num_cells: n.
+    """
+
+    def __init__(self, scenario: str | Scenario = "paper", seeds: Sequence[int] = (0,), num_threads: int = 1) -> None:
+        self.scenario = get_scenario(scenario)
+        self.num_threads = check_integer("num_threads", num_threads, at_least=1)
+        checked = [check_integer("seeds", seed, at_least=0) for seed in seeds]
+        if not checked:
+            raise ValueError("seeds: none given, allowed are one or more")
+        self._physics = compile_physics(self.scenario)
+        self._scratch: list[Scratch] = [empty_scratch(self._physics) for _ in range(self.num_threads)]
+        self._pool: ThreadPoolExecutor | None = None
+        self._cells: Cells = draw_cells(self.scenario, checked)
+
+    @property
+    def num_cells(self) -> int:
+        """n."""
+        return len(self._cells.key)
+
+    @property
+    def decisions(self) -> IntArray:
+        """Intervals each cell has lived through (n,)."""
+        return self._cells.slot // self.scenario.radio.slots_per_interval
+
+    @property
+    def levels(self) -> FloatArray:
+        """Load of the last interval (n, n_slices, 2): share of users active, intensity."""
+        return self._cells.level.copy()
+
+    def advance(self, units: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Interval:
+        """Run one decision interval.
+
+        Args:
+            units: int array (k, n_slices), or (n_slices,) for all; each row gives every slice at least 1 unit and all
+                units away.
+            cells: numbers of the k cells to advance; by default all.
+
+        Returns:
+            What the interval brought to those cells.
+
+        Raises:
+            TypeError, ValueError: the allocations are not of that form.
+        """
+        which = np.arange(self.num_cells) if cells is None else np.asarray(cells, np.int64)
+        allocation = self._check_units(units, len(which))
+        if len(which) == self.num_cells:
+            rows = allocation
+        else:
+            rows = np.ones((self.num_cells, self.scenario.num_slices), np.int64)
+            rows[which] = allocation
+        outcome = empty_outcome(self.num_cells, self.scenario.num_slices)
+        self._run(which, rows, outcome)
+        return self._interval(allocation, Outcome(*(array[which] for array in outcome)))
+
+    def warm_up(self, cells: npt.ArrayLike | None = None) -> Interval:
+        """Run one interval under the even split, so that there is a last interval to observe."""
+        return self.advance(even_split(self.scenario.num_units, self.scenario.num_slices), cells)
+
+    def clear(self, cells: npt.ArrayLike | None = None) -> None:
+        """Throw away the packets in the queues of cells (by default all); users stay and their clocks run on."""
+        which = slice(None) if cells is None else np.asarray(cells, np.int64)
+        self._cells.queued[which] = 0
+        self._cells.head_bits[which] = 0.0
+
+    def redraw(self, cells: npt.ArrayLike, seeds: Sequence[int]) -> None:
+        """Put fresh cells of the given seeds in the places `cells` (k,)."""
+        fresh = draw_cells(self.scenario, [check_integer("seeds", seed, at_least=0) for seed in seeds])
+        for array, new in zip(self._cells, fresh, strict=True):
+            array[np.asarray(cells, np.int64)] = new
+
+    def clone(self, cells: npt.ArrayLike | None = None) -> Simulator:
+        """A simulator of copies of cells (by default all; a number may be repeated), with the same luck to come."""
+        which = np.arange(self.num_cells) if cells is None else np.asarray(cells, np.int64)
+        twin = object.__new__(Simulator)
+        twin.scenario, twin.num_threads = self.scenario, self.num_threads
+        twin._physics = self._physics
+        twin._scratch = [empty_scratch(self._physics) for _ in range(self.num_threads)]
+        twin._pool = None
+        twin._cells = map_cells(lambda array: array[which], self._cells)
+        return twin
+
+    def what_if(self, units: npt.ArrayLike, cell: int = 0) -> Interval:
+        """What each of k allocations (k, n_slices) would bring to this cell in the coming interval, luck being the same.
+
+        The cell itself is not advanced.
+        """
+        allocation = self._check_units(units, len(np.atleast_2d(np.asarray(units))))
+        return self.clone(np.full(len(allocation), cell)).advance(allocation)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of everything that changes, random state included, by name."""
+        return {name: array.copy() for name, array in self._cells._asdict().items()}
+
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Go back to a state that `state` of a simulator of the same scenario gave; the number of cells may differ.
+
+        Raises:
+            ValueError: an array is missing, or its shape is not this scenario's.
+        """
+        arrays = {}
+        for name, now in self._cells._asdict().items():
+            if name not in state:
+                raise ValueError(f"state: {name!r} is missing")
+            array = np.asarray(state[name])
+            if array.shape[1:] != now.shape[1:] or array.dtype != now.dtype or len(array) != len(state["key"]):
+                raise ValueError(f"state[{name!r}]: {array.dtype} {array.shape} given, {now.dtype} (n, *{now.shape[1:]}) wanted")
+            arrays[name] = array.copy()
+        self._cells = Cells(**arrays)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write scenario and state to one file (npz), atomically."""
+        header = json.dumps({"format": FORMAT_VERSION, "scenario": self.scenario.to_dict()})
+        with atomic_write(path) as file:
+            np.savez(file, header=np.array(header), **self.state())  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], num_threads: int = 1) -> Simulator:
+        """The simulator that `save` wrote; loading runs no code.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a simulator's, is damaged, or is of another version.
+        """
+        if not Path(path).exists():
+            raise FileNotFoundError(f"path: {os.fspath(path)!r} does not exist")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+                header = json.loads(str(arrays.pop("header")))
+        except Exception as error:
+            raise ValueError(f"path: {os.fspath(path)!r} is not a simulator's file ({error})") from error
+        if header.get("format") != FORMAT_VERSION:
+            raise ValueError(f"path: {os.fspath(path)!r} has format {header.get('format')}, allowed is {FORMAT_VERSION}")
+        simulator = cls(Scenario.from_dict(header["scenario"]), [0], num_threads)
+        simulator.restore(arrays)
+        return simulator
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the threads, which cannot be copied."""
+        return {**self.__dict__, "_pool": None}
+
+    def _check_units(self, units: npt.ArrayLike, num_rows: int) -> IntArray:
+        """Allocations as a contiguous int64 array (num_rows, n_slices)."""
+        given = np.asarray(units)
+        if not np.issubdtype(given.dtype, np.integer):
+            raise TypeError(f"units: {given.dtype} given, allowed are integers")
+        wanted = (num_rows, self.scenario.num_slices)
+        if given.shape not in (wanted, wanted[1:]):
+            raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
+        allocation = np.array(np.broadcast_to(given, wanted), np.int64, order="C")
+        wrong = (allocation.min(axis=1) < 1) | (allocation.sum(axis=1) != self.scenario.num_units)
+        if wrong.any():
+            raise ValueError(
+                f"units: {allocation[wrong][0].tolist()} given, allowed is at least 1 a slice "
+                f"and {self.scenario.num_units} in all"
+            )
+        return allocation
+
+    def _run(self, which: IntArray, units: IntArray, outcome: Outcome) -> None:
+        """Call the kernel, in as many threads as asked for; each takes every num_threads-th cell."""
+        if self.num_threads == 1 or len(which) == 1:
+            kernel.advance(self._physics, self._cells, which, units, outcome, self._scratch[0])
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="slicing_gym")
+        parts = [np.ascontiguousarray(which[first :: self.num_threads]) for first in range(self.num_threads)]
+        jobs = [
+            self._pool.submit(kernel.advance, self._physics, self._cells, part, units, outcome, scratch)
+            for part, scratch in zip(parts, self._scratch, strict=True)
+        ]
+        for job in jobs:
+            job.result()
+
+    def _interval(self, allocation: IntArray, outcome: Outcome) -> Interval:
+        """The outcome with what is computed from it."""
+        ssr = sla_satisfaction_ratio(outcome.successes, outcome.arrivals)
+        return Interval(
+            allocation=allocation,
+            ssr=ssr,
+            utility=utility(self.scenario, outcome.spectral_efficiency, ssr),
+            **outcome._asdict(),
+        )
