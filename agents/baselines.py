@@ -46,7 +46,9 @@ class Policy(ABC):
 
         Args:
             observation: float array (n_slices,) or (n, n_slices).
-            state, episode_start, deterministic: not used; they belong to SB3's signature.
+            state: handed back as it comes.
+            episode_start: not used.
+            deterministic: not used.
 
         Returns:
             Actions () or (n,), and the state as it came.
@@ -99,7 +101,8 @@ class FixedPolicy(Policy):
         given = np.asarray(units)
         if given.shape != (scenario.num_slices,) or given.sum() != scenario.num_units:
             raise ValueError(
-                f"units: {given.tolist()} given, allowed are {scenario.num_slices} numbers that sum to {scenario.num_units}"
+                f"units: {given.tolist()} given, allowed are {scenario.num_slices} numbers "
+                f"that sum to {scenario.num_units}"
             )
         self.units = given
         self._action = int(allocation_index(given))
@@ -137,8 +140,8 @@ class ClairvoyantPolicy(Policy):
 
     Args:
         scenario: the scenario.
-        env: what shows the cells: `SliceRANEnv`, `SliceRANVectorEnv`, or a `Simulator` holder of your own. Observation i
-            of a batch is taken to be cell i's.
+        env: what shows the cells: `SliceRANEnv`, `SliceRANVectorEnv`, or a `Simulator` holder of your own. Observation
+            i of a batch is taken to be cell i's.
     """
 
     def __init__(self, scenario: Scenario, env: HasSimulator) -> None:
@@ -149,19 +152,46 @@ class ClairvoyantPolicy(Policy):
     def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
         simulator = self._env.simulator
         if len(observations) != simulator.num_cells:
-            raise ValueError(f"observation: {len(observations)} rows given, the environment has {simulator.num_cells} cells")
-        best = [simulator.what_if(self._table, cell).utility.argmax() for cell in range(simulator.num_cells)]
+            raise ValueError(
+                f"observation: {len(observations)} rows given, the environment has {simulator.num_cells} cells"
+            )
+        best = [simulator.what_if(self._table, cell)[0].utility.argmax() for cell in range(simulator.num_cells)]
         return np.array(best, np.int64)
 
 
+def _make_random(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
+    del env, num_threads
+    return RandomPolicy(scenario, seed)
+
+
+def _make_hard(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
+    del env, seed, num_threads
+    return HardPolicy(scenario)
+
+
+def _make_proportional(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
+    del env, seed, num_threads
+    return ProportionalPolicy(scenario)
+
+
+def _make_best_fixed(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
+    del env, seed
+    return BestFixedPolicy(scenario, num_threads)
+
+
+def _make_clairvoyant(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
+    del seed, num_threads
+    return ClairvoyantPolicy(scenario, env)
+
+
 BASELINES: dict[str, Callable[[Scenario, HasSimulator, int, int], Policy]] = {
-    "random": lambda scenario, env, seed, num_threads: RandomPolicy(scenario, seed),
-    "hard": lambda scenario, env, seed, num_threads: HardPolicy(scenario),
-    "proportional": lambda scenario, env, seed, num_threads: ProportionalPolicy(scenario),
-    "best_fixed": lambda scenario, env, seed, num_threads: BestFixedPolicy(scenario, num_threads),
-    "clairvoyant": lambda scenario, env, seed, num_threads: ClairvoyantPolicy(scenario, env),
+    "random": _make_random,
+    "hard": _make_hard,
+    "proportional": _make_proportional,
+    "best_fixed": _make_best_fixed,
+    "clairvoyant": _make_clairvoyant,
 }
-"""Baselines by name."""
+"""Baselines by name; each takes the scenario, the environment, a seed and a number of threads."""
 
 
 def make_baseline(name: str, scenario: Scenario, env: HasSimulator, seed: int = 0, num_threads: int = 1) -> Policy:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import conf
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+import conf
 from slicing_gym import SCENARIOS, Scenario, get_scenario
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)

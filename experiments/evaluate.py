@@ -42,7 +42,9 @@ def evaluate(config: DictConfig, folder: Path) -> None:
     envs = make_cells(scenario, len(seeds), threads)
     policies = {name: load_policy(name, scenario, envs, threads) for name in config.policy}
     evaluations = compare(scenario, policies, envs, seeds, decisions, config.progress)
-    print(f"scenario {scenario.name}: {scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval over cells")
+    print(
+        f"scenario {scenario.name}: {scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval over cells"
+    )
     print(as_table(scenario, evaluations))
     room = headroom(evaluations)
     if room is not None:

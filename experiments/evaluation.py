@@ -37,8 +37,8 @@ class Evaluation:
     Args:
         policy: its name.
         seeds: of the cells (n,).
-        utility, reward, spectral_efficiency: means over the decisions (n,); the reward is the share of decisions whose U
-            reaches the final threshold c_max.
+        utility, reward, spectral_efficiency: means over the decisions (n,); the reward is the share of decisions whose
+            U reaches the final threshold c_max.
         ssr: (n, n_slices).
     """
 
@@ -76,7 +76,11 @@ def evaluate_policy(
     """
     observations, _ = envs.reset(seed=list(seeds))
     n = envs.scenario.num_slices
-    utility, efficiency, ssr = np.zeros((decisions, len(seeds))), np.zeros((decisions, len(seeds))), np.zeros((decisions, len(seeds), n))
+    utility, efficiency, ssr = (
+        np.zeros((decisions, len(seeds))),
+        np.zeros((decisions, len(seeds))),
+        np.zeros((decisions, len(seeds), n)),
+    )
     for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
         actions, _ = policy.predict(observations, deterministic=True)
         observations, _, _, _, info = envs.step(actions)
@@ -97,7 +101,7 @@ def evaluate_policy(
 
 
 def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> SliceRANVectorEnv:
-    """The cells on which policies are compared; rounds follow one another within a step, so every step is a decision."""
+    """The cells on which policies are compared; a round follows the last within a step: every step is a decision."""
     envs = gym.make_vec(
         "SliceRAN-v0", num_envs=num_cells, scenario=scenario, autoreset_mode="SameStep", num_threads=num_threads
     )
@@ -131,7 +135,10 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
     from stable_baselines3 import DQN
 
     agent = DQN.load(name, device="cpu")
-    if agent.action_space != envs.single_action_space or agent.observation_space.shape != envs.single_observation_space.shape:
+    if (
+        agent.action_space != envs.single_action_space
+        or agent.observation_space.shape != envs.single_observation_space.shape
+    ):
         raise ValueError(
             f"policy: {name!r} chooses among {getattr(agent.action_space, 'n', '?')} actions, "
             f"scenario {scenario.name!r} has {scenario.num_allocations}"

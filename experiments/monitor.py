@@ -18,8 +18,9 @@ from slicing_gym.files import atomic_write
 class RoundMonitor(BaseCallback):
     """Logs the mean of every round of real decisions.
 
-    TensorBoard tags: `round/reward`, `round/reward_at_c_max` (share of decisions with U at or above the final threshold),
-    `round/utility`, `round/ssr_<slice>`, `round/spectral_efficiency`, `round/threshold`, against decisions taken.
+    TensorBoard tags: `round/reward`, `round/reward_at_c_max` (share of decisions with U at or above the final
+    threshold), `round/utility`, `round/ssr_<slice>`, `round/spectral_efficiency`, `round/threshold`, against decisions
+    taken.
 
     Args:
         scenario: length of a round and names of the slices.

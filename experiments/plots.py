@@ -91,7 +91,9 @@ def _bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str)
     shades = [POLICY_COLOURS[number % len(POLICY_COLOURS)] for number in range(len(values))]
     names = [evaluation.policy.replace("_", "\n") for evaluation in evaluations]
     means = [value.mean for value in values]
-    axes.bar(range(len(values)), means, 0.72, yerr=[value.half_width for value in values], color=shades, error_kw={"lw": 1})
+    axes.bar(
+        range(len(values)), means, 0.72, yerr=[value.half_width for value in values], color=shades, error_kw={"lw": 1}
+    )
     for place, value in enumerate(values):
         axes.annotate(
             f"{value.mean:.2f}",

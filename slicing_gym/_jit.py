@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "forceinline": True,
+    "_nrt": False,  # an option that numba has for its own targets; there is no public one
+}
 
 
 def njit(function: _Function) -> _Function:
@@ -17,5 +24,5 @@ def njit(function: _Function) -> _Function:
     (`_nrt`) every array taken out of a named tuple costs two atomic operations, which made the kernel ten times slower.
     In return compiled functions may not allocate: they write on arrays that their caller owns.
     """
-    compiled: _Function = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+    compiled: _Function = numba.njit(**_OPTIONS)(function)
     return compiled

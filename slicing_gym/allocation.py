@@ -20,7 +20,9 @@ def allocation_table(num_units: int, num_slices: int) -> IntArray:
         Read-only int array (C(num_units - 1, num_slices - 1), num_slices) of units; each row sums to `num_units`.
     """
     cuts = np.fromiter(chain.from_iterable(combinations(range(1, num_units), num_slices - 1)), np.int64)
-    cuts = cuts.reshape(-1, num_slices - 1)  # (num_allocations, num_slices - 1) where one slice ends and the next begins
+    cuts = cuts.reshape(
+        -1, num_slices - 1
+    )  # (num_allocations, num_slices - 1) where one slice ends and the next begins
     table = np.diff(cuts, axis=1, prepend=0, append=num_units)
     table.flags.writeable = False
     return table
@@ -40,17 +42,23 @@ def allocation_index(units: npt.ArrayLike) -> IntArray:
     """
     allocations = np.asarray(units)
     if allocations.ndim == 0 or not np.issubdtype(allocations.dtype, np.integer):
-        raise ValueError(f"units: shape {allocations.shape} of {allocations.dtype} given, allowed are integers (..., n_slices)")
+        raise ValueError(
+            f"units: shape {allocations.shape} of {allocations.dtype} given, allowed are integers (..., n_slices)"
+        )
     totals = np.unique(allocations.sum(axis=-1))
     if np.any(allocations < 1) or len(totals) != 1:
-        raise ValueError(f"units: each slice needs 1 or more and all rows the same total; totals {totals.tolist()} given")
+        raise ValueError(
+            f"units: each slice needs 1 or more and all rows the same total; totals {totals.tolist()} given"
+        )
     num_units, num_slices = int(totals[0]), allocations.shape[-1]
     index = np.zeros(allocations.shape[:-1], np.int64)
     left = np.full(allocations.shape[:-1], num_units)
     for position in range(num_slices - 1):
         # Rows before this one that agree so far and give this slice fewer units: count them by what they leave over.
         later = num_slices - position - 1
-        ways = np.array([math.comb(max(rest - 1, 0), later - 1) if rest >= later else 0 for rest in range(num_units + 1)])
+        ways = np.array(
+            [math.comb(max(rest - 1, 0), later - 1) if rest >= later else 0 for rest in range(num_units + 1)]
+        )
         below = np.concatenate([[0], np.cumsum(ways)])
         mine = allocations[..., position]
         index += below[left] - below[left - mine + 1]

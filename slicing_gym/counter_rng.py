@@ -54,7 +54,8 @@ def counter(stream: int, user: int, index: int) -> np.uint64:
 def squares64(key: np.uint64, count: np.uint64) -> np.uint64:
     """64 random bits (five squaring rounds of the paper's `squares64`)."""
     half = np.uint64(32)
-    x = count * key
+    key = np.uint64(key)  # a caller's plain int would turn the product into a float
+    x = np.uint64(count) * key
     y = x
     z = y + key
     x = x * x + y

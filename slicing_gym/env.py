@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -23,14 +23,15 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
     ## Description
     A base station serves users that belong to slices: in the scenario `paper`, 46 VoLTE, 46 video and 8 URLLC users on
     20 MHz. Every 0.2 s (400 scheduling slots of 0.5 ms) an agent decides how many units of bandwidth each slice holds.
-    Inside a slice resource blocks are dealt out round robin to the users with packets queued; Rayleigh fading, path loss
-    after 3GPP TR 36.814 and bounded queues decide what gets through. The system is that of *Digital Twin-Enhanced Deep
-    Reinforcement Learning for Resource Management in Networks Slicing*, section II; `docs/simulator.md` lists what had
-    to be decided beyond the paper.
+    Inside a slice resource blocks are dealt out round robin to the users with packets queued; Rayleigh fading, path
+    loss after 3GPP TR 36.814 and bounded queues decide what gets through. The system is that of *Digital Twin-Enhanced
+    Deep Reinforcement Learning for Resource Management in Networks Slicing*, section II; `docs/simulator.md` lists what
+    had to be decided beyond the paper.
 
     ## Action Space
     `Discrete(n)`: the number of an allocation, a row of `env.unwrapped.allocations` (int array (n, n_slices), units per
-    slice; every slice gets at least one unit and all units are given away). 4851 actions in `paper`, 171 in `paper-1mhz`.
+    slice; every slice gets at least one unit and all units are given away). 4851 actions in `paper`, 171 in
+    `paper-1mhz`.
 
     ## Observation Space
     `Box` float32 (n_slices,): packets that arrived per slice in the last interval over the scenario's nominal arrivals.
@@ -40,8 +41,8 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
     | n   | arrivals of slice n over nominal arrivals | 0 | queues refilled in every slot, over nominal | 1 |
 
     ## Rewards
-    With U = 0.01 SE + sum of SSR per slice (equations 4 and 5; SE in bit/s/Hz, SSR the share of packets delivered within
-    the slice's SLA), `reward=` chooses:
+    With U = 0.01 SE + sum of SSR per slice (equations 4 and 5; SE in bit/s/Hz, SSR the share of packets delivered
+    within the slice's SLA), `reward=` chooses:
 
     - `"shaped"` (default, equation 6): 1 if U reaches a threshold, else 0. The threshold grows from 5.0 to 7.5 over the
       first 20 000 decisions of the environment; `env.unwrapped.decisions` counts them over all rounds, and can be set
@@ -50,8 +51,9 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
     - `"utility"`: U.
 
     ## Starting State
-    `reset(seed=s)` draws a new cell from s. `reset()` keeps the cell: users stay where they are, time runs on, queues are
-    emptied. Either way one interval under the even split precedes the first observation; it is not counted as a decision.
+    `reset(seed=s)` draws a new cell from s. `reset()` keeps the cell: users stay where they are, time runs on, queues
+    are emptied. Either way one interval under the even split precedes the first observation; it is not counted as a
+    decision.
 
     ## Episode End
     A round is truncated after `scenario.decisions_per_round` (200) decisions; it never terminates.
@@ -71,8 +73,8 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
     ```python
     gym.make("SliceRAN-v0", scenario="paper", reward=None, decisions=0, render_mode=None)
     ```
-    `scenario`: a preset's name (`slicing_gym.SCENARIOS`) or a `Scenario`. `reward`: a kind or a `Reward` in place of the
-    scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
+    `scenario`: a preset's name (`slicing_gym.SCENARIOS`) or a `Scenario`. `reward`: a kind or a `Reward` in place of
+    the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
 
     ## Vectorized environment
     `gym.make_vec("SliceRAN-v0", num_envs=64)` advances all cells in one call; see `SliceRANVectorEnv`.
@@ -81,7 +83,10 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
     * v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 5}
+    metadata = {  # noqa: RUF012  # declared so by Gymnasium
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 5,
+    }
 
     def __init__(
         self,
@@ -128,7 +133,7 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin a round; see "Starting State". `options` is not used."""
-        super().reset(seed=seed)
+        super().reset(seed=seed, options=options)
         if seed is not None:
             self._decisions = self._first_decision
         if seed is not None or self._simulator is None:
@@ -170,7 +175,7 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
                 self.render()
         return self.interface.observe(interval.arrivals[0]), reward, False, truncated, info
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         """The round so far: a picture uint8 (height, width, 3), or None when it is shown in a window."""
         if self.render_mode is None:
             gym.logger.warn("render() does nothing without a render_mode; gym.make(..., render_mode='rgb_array')")

@@ -12,7 +12,7 @@ def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
     """The message for a name that does not exist: those that do, the nearest first."""
     names = sorted(allowed)
     nearest = difflib.get_close_matches(str(value), names, n=len(names), cutoff=0.0) if names else []
-    likely = difflib.get_close_matches(str(value), names, n=1)
+    likely = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"; did you mean {likely[0]!r}?" if likely else ""
     return f"{key}: unknown name {value!r}{hint} (allowed: {', '.join(nearest)})"
 
@@ -57,7 +57,8 @@ def check_integer(key: str, value: object, *, at_least: int, at_most: int | None
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{key}: {value!r} is not a whole number")
-    if value < at_least or (at_most is not None and value > at_most):
+    number = int(value)
+    if number < at_least or (at_most is not None and number > at_most):
         bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
         raise ValueError(f"{key}: {value!r} given, allowed is {bound}")
-    return int(value)
+    return number

@@ -6,12 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[BufferedWriter]:
     """A binary file that takes the name `path` only when the block ends without an error; folders are made."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -61,8 +61,10 @@ class Interface:
         if isinstance(action, np.ndarray) and action.ndim == 0:
             action = action[()]
         if isinstance(action, bool | np.bool_) or not isinstance(action, Integral):
-            raise gym.error.InvalidAction(f"action: {action!r} is not a whole number (allowed: 0 to {self.action_space.n - 1})")
-        if not 0 <= action < self.action_space.n:
+            raise gym.error.InvalidAction(
+                f"action: {action!r} is not a whole number (allowed: 0 to {self.action_space.n - 1})"
+            )
+        if not 0 <= int(action) < self.action_space.n:
             raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {self.action_space.n - 1}")
         return int(action)
 
@@ -80,7 +82,8 @@ class Interface:
         wrong = (given < 0) | (given >= self.action_space.n)
         if wrong.any():
             raise gym.error.InvalidAction(
-                f"actions[{np.flatnonzero(wrong)[0]}]: {given[wrong][0]} given, allowed are 0 to {self.action_space.n - 1}"
+                f"actions[{np.flatnonzero(wrong)[0]}]: {given[wrong][0]} given, "
+                f"allowed are 0 to {self.action_space.n - 1}"
             )
         return given.astype(np.int64)
 

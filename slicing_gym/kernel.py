@@ -8,6 +8,7 @@ a user is scheduled, a packet's size when the slot might not drain the user's qu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,20 +47,23 @@ class _Cell(NamedTuple):
     arrivals: IntArray
     successes: IntArray
     delivered: IntArray
+    efficiency: FloatArray
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _lowest_bit(typing_context: Any, bits: Any) -> Any:
-    """Index of the lowest bit set in a non-zero uint64 (one machine instruction)."""
+def _count_trailing_zeros(typing_context: Any, bits: Any) -> Any:  # noqa: ARG001  # numba passes them by name
+    """For numba: uint64 to int64 by the machine instruction of the name, undefined for zero."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], context.get_constant(types.boolean, 1))
 
     return types.int64(types.uint64), generate
 
 
+_lowest_bit: Callable[[np.uint64], int] = intrinsic(_count_trailing_zeros)  # type: ignore[assignment]
+
+
 @njit
-def at(index: int) -> Any:
+def at(index: Any) -> Any:
     """An index that is never negative: typed so, it spares numba's wrap-around test (a fifth of the running time)."""
     return np.uintp(index)
 
@@ -79,9 +83,7 @@ def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) ->
 
 
 @njit
-def profile_level(
-    kind: int, parameters: FloatArray, key: np.uint64, which: int, decision: int, level: float
-) -> float:
+def profile_level(kind: int, parameters: FloatArray, key: np.uint64, which: int, decision: int, level: float) -> float:
     """The value of a load profile at a decision, `level` being the last; `which` numbers the profiles of a cell."""
     low, high = parameters[0], parameters[1]
     if kind == DAILY:
@@ -110,7 +112,7 @@ def _interarrival(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n:
 @njit
 def _file(physics: Physics, cell: _Cell, scratch: Scratch, user: int) -> None:
     """File a user under the first slot that begins at or after its next arrival, if that is in this interval."""
-    slot = max(int(math.ceil(cell.next_arrival[at(user)])) - cell.start, 0)
+    slot = max(math.ceil(cell.next_arrival[at(user)]) - cell.start, 0)
     if slot < physics.slots:
         scratch.chain[at(user)] = scratch.bucket[at(slot)]
         scratch.bucket[at(slot)] = user
@@ -206,7 +208,9 @@ def _transmit(physics: Physics, cell: _Cell, user: int, n: int, blocks: int, sin
             break
         budget -= left
         cell.head_bits[at(user)] = 0.0
-        cell.successes[at(n)] += rate >= physics.rate_sla_bps[at(n)] and cell.joined_slot[at(user), at(packet & ring)] >= oldest
+        cell.successes[at(n)] += (
+            rate >= physics.rate_sla_bps[at(n)] and cell.joined_slot[at(user), at(packet & ring)] >= oldest
+        )
         cell.delivered[at(n)] += 1
         packet += 1
         queued -= 1
@@ -214,29 +218,42 @@ def _transmit(physics: Physics, cell: _Cell, user: int, n: int, blocks: int, sin
 
 
 @njit
-def _count_rate(scratch: Scratch, blocks: int, sinr: float) -> None:
-    """Add log2(1 + SNR) to the sum for rates over so many blocks, as a product: one logarithm serves many users."""
-    product = scratch.product[at(blocks)] * sinr
+def _count_rate(scratch: Scratch, n: int, blocks: int, sinr: float) -> None:
+    """Add log2(1 + SNR) to slice n's sum for so many blocks, as a product: one logarithm serves many users."""
+    product = scratch.product[at(n), at(blocks)] * sinr
     if product > _LOG_PRODUCT_LIMIT:
-        scratch.logarithm[at(blocks)] += math.log2(product)
+        scratch.logarithm[at(n), at(blocks)] += math.log2(product)
         product = 1.0
-    scratch.product[at(blocks)] = product
+    scratch.product[at(n), at(blocks)] = product
+
+
+@njit
+def _efficiency(physics: Physics, scratch: Scratch, n: int) -> float:
+    """Slice n's share of the spectral efficiency, equation (2) [bit/s/Hz]."""
+    rates = 0.0
+    for blocks in range(scratch.product.shape[1]):
+        product = scratch.product[n, blocks]
+        if product > 1.0:
+            rates += blocks * math.log2(product)
+        rates += blocks * scratch.logarithm[n, blocks]
+    return physics.multiplexing_gain * physics.block_hz * rates / (physics.bandwidth_hz * physics.slots)
 
 
 @njit
 def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int, slot: int) -> None:
     """Deal a slice's blocks to its users with packets, round robin, and transmit.
 
-    Everybody gets blocks // users; the remainder goes, one block each, to the users that follow the one who got the last
-    remainder.
+    Everybody gets blocks // users; the remainder goes, one block each, to the users that follow the one who got the
+    last remainder.
     """
     first = physics.slice_start[at(n)]
-    num_users = physics.slice_start[n + 1] - first
+    num_users = physics.slice_start[at(n + 1)] - first
     word_start = physics.word_start[at(n)]
-    num_words = physics.word_start[n + 1] - word_start
-    share = blocks // scratch.waiting[at(n)]
-    remainder = blocks - share * scratch.waiting[at(n)]
-    scheduled = scratch.waiting[at(n)] if share > 0 else remainder
+    num_words = physics.word_start[at(n + 1)] - word_start
+    waiting = scratch.waiting[at(n)]
+    share = int(np.uint32(blocks) // np.uint32(waiting))  # a short division of unsigned numbers is a quick one
+    remainder = blocks - share * waiting
+    scheduled = waiting if share > 0 else remainder
     position = cell.turn[at(n)]
     mine = share + 1
     for turn in range(scheduled):
@@ -252,7 +269,7 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
         user = first + position
         gain = exponential(cell.key, counter(STREAM_FADING, user, slot))
         sinr = 1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)]
-        _count_rate(scratch, mine, sinr)
+        _count_rate(scratch, n, mine, sinr)
         was_queued = cell.queued[at(user)]
         _transmit(physics, cell, user, n, mine, sinr, slot)
         if cell.queued[at(user)] == 0:
@@ -268,8 +285,8 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
 
 
 @njit
-def _advance_cell(physics: Physics, cell: _Cell, scratch: Scratch, units: IntArray) -> float:
-    """One decision interval: in every slot arrivals, then scheduling, then transmission; return the efficiency (2)."""
+def _advance_cell(physics: Physics, cell: _Cell, scratch: Scratch, units: IntArray) -> None:
+    """One decision interval: in every slot arrivals, then scheduling, then transmission."""
     _begin_interval(physics, cell, scratch)
     cell.arrivals[:] = 0
     cell.successes[:] = 0
@@ -277,18 +294,16 @@ def _advance_cell(physics: Physics, cell: _Cell, scratch: Scratch, units: IntArr
     scratch.product[:] = 1.0
     scratch.logarithm[:] = 0.0
     for slot in range(cell.start, cell.start + physics.slots):
-        user = scratch.bucket[slot - cell.start]
+        user = scratch.bucket[at(slot - cell.start)]
         while user >= 0:
-            following = scratch.chain[user]
-            _admit(physics, cell, scratch, user, physics.slice_of_user[user], slot)
+            following = scratch.chain[at(user)]
+            _admit(physics, cell, scratch, user, physics.slice_of_user[at(user)], slot)
             user = following
         for n in range(len(units)):
-            if scratch.waiting[n] > 0:
-                _serve(physics, cell, scratch, n, physics.blocks_of_units[units[n]], slot)
-    rates = 0.0
-    for blocks in range(len(scratch.product)):
-        rates += blocks * (scratch.logarithm[blocks] + math.log2(scratch.product[blocks]))
-    return physics.multiplexing_gain * physics.block_hz * rates / (physics.bandwidth_hz * physics.slots)
+            if scratch.waiting[at(n)] > 0:
+                _serve(physics, cell, scratch, n, physics.blocks_of_units[at(units[at(n)])], slot)
+    for n in range(len(units)):
+        cell.efficiency[n] = _efficiency(physics, scratch, n)
 
 
 @njit
@@ -311,8 +326,9 @@ def advance(
             outcome.arrivals[index],
             outcome.successes[index],
             outcome.delivered[index],
+            outcome.efficiency[index],
         )
-        outcome.spectral_efficiency[index] = _advance_cell(physics, cell, scratch, units[index])
+        _advance_cell(physics, cell, scratch, units[index])
         end = cell.start + physics.slots
         cells.slot[index] = end
         outcome.queued[index] = 0

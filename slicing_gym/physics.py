@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +43,7 @@ class Physics(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """The state of n cells (U users, S slices, Q packets a queue); copying the arrays clones the cells, luck included."""
+    """The state of n cells (U users, S slices, Q packets a queue); copying the arrays clones them, luck included."""
 
     key: npt.NDArray[np.uint64]  # (n,) names the cell's luck
     slot: IntArray  # (n,) slots since the cell began
@@ -66,7 +65,7 @@ class Outcome(NamedTuple):
     delivered: IntArray  # (n, S)
     queued: IntArray  # (n, S) packets in queues at the end
     blocked: IntArray  # (n, S) users whose next arrival waits for room at the end
-    spectral_efficiency: FloatArray  # (n,) [bit/s/Hz]
+    efficiency: FloatArray  # (n, S) the slice's share of the spectral efficiency [bit/s/Hz]
 
 
 class Scratch(NamedTuple):
@@ -77,8 +76,8 @@ class Scratch(NamedTuple):
     words: WordArray  # (words,) bit set of the users with packets queued
     waiting: IntArray  # (S,) how many those are
     stretch: FloatArray  # (S,) 1 / intensity
-    product: FloatArray  # (R + 1,) running product of 1 + SNR of the users that held so many blocks
-    logarithm: FloatArray  # (R + 1,) log2 of what was taken out of the product
+    product: FloatArray  # (S, R + 2) running product of 1 + SNR of a slice's users that held so many blocks
+    logarithm: FloatArray  # (S, R + 2) log2 of what was taken out of the product
 
 
 def compile_physics(scenario: Scenario) -> Physics:
@@ -145,26 +144,33 @@ def draw_cells(scenario: Scenario, seeds: Sequence[int]) -> Cells:
 def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
     """Room for what an interval brings."""
     per_slice = (num_cells, num_slices)
-    return Outcome(*(np.zeros(per_slice, np.int64) for _ in range(5)), np.zeros(num_cells))
+    counts = (np.zeros(per_slice, np.int64) for _ in range(5))
+    return Outcome._make([*counts, np.zeros(per_slice)])
 
 
 def empty_scratch(physics: Physics) -> Scratch:
     """Room for the kernel to work in; one a thread."""
     num_slices = len(physics.rate_sla_bps)
+
+    def room(kind: type, *shape: int) -> npt.NDArray[Any]:
+        # A cache line (or two) to either side: threads must not write on each other's lines.
+        size = int(np.prod(shape))
+        return np.zeros(size + 32, kind)[16 : 16 + size].reshape(shape)
+
     return Scratch(
-        bucket=np.zeros(physics.slots, np.int64),
-        chain=np.zeros(len(physics.slice_of_user), np.int64),
-        words=np.zeros(physics.word_start[-1], np.uint64),
-        waiting=np.zeros(num_slices, np.int64),
-        stretch=np.zeros(num_slices),
-        product=np.zeros(len(physics.per_hz)),
-        logarithm=np.zeros(len(physics.per_hz)),
+        bucket=room(np.int64, physics.slots),
+        chain=room(np.int64, len(physics.slice_of_user)),
+        words=room(np.uint64, int(physics.word_start[-1])),
+        waiting=room(np.int64, num_slices),
+        stretch=room(np.float64, num_slices),
+        product=room(np.float64, num_slices, len(physics.per_hz)),
+        logarithm=room(np.float64, num_slices, len(physics.per_hz)),
     )
 
 
 def map_cells(change: Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic]], cells: Cells) -> Cells:
     """The cells with `change` applied to every array."""
-    return Cells(*(change(array) for array in cells))
+    return Cells._make(change(array) for array in cells)
 
 
 def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[np.float64]:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     import pygame
 
 # Okabe and Ito's palette: told apart by the colour-blind too.
-SLICE_COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66))
+SLICE_COLOURS = (
+    (0, 114, 178),
+    (230, 159, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+    (213, 94, 0),
+    (240, 228, 66),
+)
 _INK, _FAINT, _PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _GAP = 760, 640, 64, 150, 30, 28
 
@@ -68,7 +76,9 @@ class RoundView:
         self._canvas.fill(_PAPER)
         rows, slices = self._rows, self._scenario.num_slices
         split = np.array([row["allocation"] for row in rows]).reshape(len(rows), slices) / self._scenario.num_units
-        arrivals = np.array([row["arrivals"] for row in rows]).reshape(len(rows), slices) / self._scenario.nominal_arrivals
+        arrivals = (
+            np.array([row["arrivals"] for row in rows]).reshape(len(rows), slices) / self._scenario.nominal_arrivals
+        )
         ssr = np.array([row["ssr"] for row in rows]).reshape(len(rows), slices)
         utility = np.array([[row["utility"], row["threshold"]] for row in rows]).reshape(len(rows), 2)
         highest = 1.1 * (5.5 + self._scenario.ssr_weights.sum())
@@ -143,10 +153,14 @@ class RoundView:
     def _legend(self, index: int, name: str, row: dict[str, Any] | None) -> None:
         """A slice's colour, name and present figures beside the panels."""
         x = _WIDTH - _RIGHT + 12
-        texts = ("", "", "") if row is None else (
-            f" {row['allocation'][index]}",
-            f" {row['arrivals'][index]}",
-            f" {row['ssr'][index]:.2f}",
+        texts = (
+            ("", "", "")
+            if row is None
+            else (
+                f" {row['allocation'][index]}",
+                f" {row['arrivals'][index]}",
+                f" {row['ssr'][index]:.2f}",
+            )
         )
         for panel, text in enumerate(texts):
             self._label(f"{name}{text}", x, self._box(panel)[1] + 18 * (index + 1), colour(index))

@@ -17,7 +17,8 @@ def sla_satisfaction_ratio(successes: npt.ArrayLike, arrivals: npt.ArrayLike) ->
     successes than arrivals; the ratio is clipped to 1.
 
     Args:
-        successes, arrivals: packets (...).
+        successes: packets (...).
+        arrivals: packets (...).
 
     Returns:
         float64 (...) in [0, 1].
@@ -31,6 +32,7 @@ def utility(scenario: Scenario, spectral_efficiency: npt.ArrayLike, ssr: npt.Arr
     """U = alpha SE + sum over slices of beta_n SSR_n (equations 4 and 5).
 
     Args:
+        scenario: gives alpha and beta.
         spectral_efficiency: (...) [bit/s/Hz].
         ssr: (..., n_slices).
 
@@ -38,7 +40,8 @@ def utility(scenario: Scenario, spectral_efficiency: npt.ArrayLike, ssr: npt.Arr
         float64 (...).
     """
     weighted = np.asarray(ssr, np.float64) * scenario.ssr_weights
-    return scenario.reward.se_weight * np.asarray(spectral_efficiency, np.float64) + weighted.sum(axis=-1)
+    total: FloatArray = scenario.reward.se_weight * np.asarray(spectral_efficiency) + weighted.sum(axis=-1)
+    return total
 
 
 def threshold(reward: Reward, decisions: npt.ArrayLike) -> FloatArray:

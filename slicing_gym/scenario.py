@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,7 +58,14 @@ class Radio:
     queue_capacity: int = 5
 
     def __post_init__(self) -> None:
-        for name in ("bandwidth_hz", "resolution_hz", "resource_block_hz", "slot_s", "min_distance_m", "multiplexing_gain"):
+        for name in (
+            "bandwidth_hz",
+            "resolution_hz",
+            "resource_block_hz",
+            "slot_s",
+            "min_distance_m",
+            "multiplexing_gain",
+        ):
             check_number(f"radio.{name}", getattr(self, name), above=0.0)
         for name in (
             "transmit_power_dbm",
@@ -186,8 +193,8 @@ class Scenario:
             )
         if self.num_allocations > MAX_ALLOCATIONS:
             raise ValueError(
-                f"radio.resolution_hz: {self.num_units} units for {len(self.slices)} slices make {self.num_allocations} "
-                f"allocations, allowed are {MAX_ALLOCATIONS}; take a coarser resolution_hz"
+                f"radio.resolution_hz: {self.num_units} units for {len(self.slices)} slices make "
+                f"{self.num_allocations} allocations, allowed are {MAX_ALLOCATIONS}; take a coarser resolution_hz"
             )
         if sum(part.num_users for part in self.slices) > 2**USER_BITS:
             raise ValueError(f"slices: {sum(part.num_users for part in self.slices)} users, allowed are {2**USER_BITS}")
@@ -221,7 +228,7 @@ class Scenario:
 
     @property
     def ssr_weights(self) -> npt.NDArray[np.float64]:
-        """beta (n_slices,)."""
+        """Beta (n_slices,)."""
         return np.array([part.ssr_weight for part in self.slices])
 
     @property
@@ -292,7 +299,11 @@ def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         if value is None:
             merged.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(old, dict) and not ("kind" in value and "kind" in old and key != "reward"):
+        elif (
+            isinstance(value, Mapping)
+            and isinstance(old, dict)
+            and not ("kind" in value and "kind" in old and key != "reward")
+        ):
             merged[key] = _merge(old, value)
         else:
             merged[key] = value
@@ -309,7 +320,7 @@ def _slice_from_dict(name: str, data: object) -> Slice:
     parts = {**data, "name": name}
     sent = parts.get("traffic", {})
     if isinstance(sent, Mapping):
-        kinds = {
+        kinds: dict[str, Mapping[str, type[Any]]] = {
             "interarrival_s": traffic.DISTRIBUTIONS,
             "packet_size_byte": traffic.DISTRIBUTIONS,
             "active_users": traffic.PROFILES,
@@ -319,7 +330,8 @@ def _slice_from_dict(name: str, data: object) -> Slice:
             entry: traffic.from_dict(f"{key}.traffic.{entry}", value, kinds[entry]) if entry in kinds else value
             for entry, value in sent.items()
         }
-        parts["traffic"] = _build(Traffic, f"{key}.traffic", built)
+        if "traffic" in parts:
+            parts["traffic"] = _build(Traffic, f"{key}.traffic", built)
     return _build(Slice, key, parts)
 
 
@@ -334,9 +346,11 @@ def _build(kind: type[_Part], key: str, data: object) -> _Part:
     for name in data:
         if name not in allowed:
             raise ValueError(unknown_name(key, name, allowed))
-    try:
-        return kind(**data)
-    except TypeError as error:
-        if "required positional argument" in str(error):
-            raise ValueError(f"{key}: {str(error).split(': ')[-1]} missing") from None
-        raise
+    missing = [
+        entry.name
+        for entry in fields(kind)
+        if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in data
+    ]
+    if missing:
+        raise ValueError(f"{key}: {', '.join(missing)} missing")
+    return kind(**data)

@@ -117,7 +117,7 @@ class Lomax:
     @property
     def mean(self) -> float:
         """Expected value: the integral of the survival function up to the maximum."""
-        return self.scale / (self.shape - 1.0) * (1.0 - (1.0 + self.maximum / self.scale) ** (1.0 - self.shape))
+        return self.scale / (self.shape - 1.0) * (1.0 - math.pow(1.0 + self.maximum / self.scale, 1.0 - self.shape))
 
     @property
     def largest(self) -> float:
@@ -318,7 +318,7 @@ def from_dict(key: str, data: object, kinds: Mapping[str, type[Any]]) -> Any:
         return data
     if not isinstance(data, Mapping):
         raise TypeError(f"{key}: {data!r} is not a mapping with a kind out of {', '.join(kinds)}")
-    kind = data.get("kind")
+    kind = str(data.get("kind"))
     if kind not in kinds:
         raise ValueError(unknown_name(f"{key}.kind", kind, kinds))
     allowed = {field.name for field in fields(kinds[kind])}

@@ -27,7 +27,8 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
     Args:
         num_envs: cells.
         scenario, reward: as for `SliceRANEnv`.
-        decisions: where the count of decisions starts. It counts the decisions of all cells, so that the threshold of the
+        decisions: where the count of decisions starts. It counts the decisions of all cells, so that the threshold of
+            the
             shaped reward grows with what was learned from, whatever the batch: in one step cell i takes decision
             `decisions` + i.
         autoreset_mode: "NextStep", "SameStep" or "Disabled" (`gymnasium.vector.AutoresetMode`, or its value).
@@ -35,7 +36,7 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
         render_mode: only None; render a scalar environment.
 
     `step` returns observations float32 (num_envs, n_slices), rewards float64, terminations and truncations bool
-    (num_envs,), and info with the keys of `SliceRANEnv` as arrays (num_envs, ...), each with its mask `_key` (num_envs,).
+    (num_envs,), and info with the keys of `SliceRANEnv` as arrays (num_envs, ...), each with its mask `_key`.
     With `SameStep` a finished cell's last observation and info are in `final_obs` and `final_info`.
     """
 
@@ -97,6 +98,10 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
 
         Args:
             seed: None keeps the cells; s draws cell i from s + i; a sequence gives each cell its own (or None).
+            options: may hold `reset_mask`.
+
+        Raises:
+            ValueError: as many seeds as cells are needed, and a mask of the form above.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
         seeds = self._seeds(seed)
@@ -112,9 +117,7 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
         info = self._begin_rounds(mask)
         return self._last_observations.copy(), info
 
-    def step(
-        self, actions: Any
-    ) -> tuple[Observations, npt.NDArray[np.float64], BoolArray, BoolArray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Observations, npt.NDArray[np.float64], BoolArray, BoolArray, dict[str, Any]]:
         """Hold an allocation in every cell for one decision interval.
 
         Raises:
@@ -160,7 +163,13 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
         for key, array in begun.items():
             if not key.startswith("_"):
                 info[key][mask] = array[mask]
-        return {**info, "final_obs": final_observations, "_final_obs": mask.copy(), "final_info": final, "_final_info": mask.copy()}
+        return {
+            **info,
+            "final_obs": final_observations,
+            "_final_obs": mask.copy(),
+            "final_info": final,
+            "_final_info": mask.copy(),
+        }
 
     def _begin_rounds(self, mask: BoolArray) -> dict[str, Any]:
         """Begin a round in the cells of `mask`; return their info."""
@@ -175,7 +184,9 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
         self._write_info(info, cells, self.interface.info(interval, thresholds))
         return info
 
-    def _write_info(self, info: dict[str, Any], cells: npt.NDArray[np.int64], part: dict[str, npt.NDArray[Any]]) -> None:
+    def _write_info(
+        self, info: dict[str, Any], cells: npt.NDArray[np.int64], part: dict[str, npt.NDArray[Any]]
+    ) -> None:
         """Lay the info of some cells into that of all, with Gymnasium's masks."""
         for key, array in part.items():
             if key not in info:
@@ -199,8 +210,15 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
         mask = (options or {}).get("reset_mask")
         if mask is None or self._simulator is None:
             return np.ones(self.num_envs, np.bool_)
-        if not isinstance(mask, np.ndarray) or mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
-            raise ValueError(f"options['reset_mask']: {mask!r} given, allowed is a bool array ({self.num_envs},), not all False")
+        if (
+            not isinstance(mask, np.ndarray)
+            or mask.shape != (self.num_envs,)
+            or mask.dtype != np.bool_
+            or not mask.any()
+        ):
+            raise ValueError(
+                f"options['reset_mask']: {mask!r} given, allowed is a bool array ({self.num_envs},), not all False"
+            )
         return mask
 
 

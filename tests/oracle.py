@@ -1,0 +1,178 @@
+"""The plain oracle: one cell, packet by packet and slot by slot, as the specification reads; slow and obvious.
+
+It shares no code with the kernel but the random numbers: a `LuckSource` replays what the kernel would draw.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slicing_gym import Scenario, kernel
+from slicing_gym.counter_rng import STREAM_FADING, STREAM_INTERARRIVAL, STREAM_PACKET_SIZE, counter, exponential
+from slicing_gym.physics import compile_physics, draw_cells
+
+
+class LuckSource:
+    """The luck of one cell, number by number."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.physics = compile_physics(scenario)
+        cell = draw_cells(scenario, [seed])
+        self.key = cell.key[0]
+        self.snr_hz = cell.snr_hz[0]
+
+    def gap_slots(self, n: int, user: int, packet: int) -> float:
+        count = counter(STREAM_INTERARRIVAL, user, packet)
+        return kernel.draw(self.physics.interarrival_kind[n], self.physics.interarrival[n], self.key, count)
+
+    def size_bits(self, n: int, user: int, packet: int) -> float:
+        count = counter(STREAM_PACKET_SIZE, user, packet)
+        return kernel.draw(self.physics.packet_kind[n], self.physics.packet[n], self.key, count)
+
+    def fading(self, user: int, slot: int) -> float:
+        return exponential(self.key, counter(STREAM_FADING, user, slot))
+
+    def level(self, n: int, which: int, decision: int, last: float) -> float:
+        kind, parameters = self.physics.profile_kind[n, which], self.physics.profile[n, which]
+        return kernel.profile_level(kind, parameters, self.key, 2 * n + which, decision, last)
+
+
+@dataclass
+class Packet:
+    """A packet in a queue."""
+
+    joined_slot: int
+    bits_left: float
+
+
+@dataclass
+class User:
+    """A user of the oracle's cell."""
+
+    number: int
+    slice_number: int
+    position: int  # within the slice
+    next_arrival: float = 0.0  # in slots
+    packets_seen: int = 0
+    queue: deque[Packet] = field(default_factory=deque)
+    active: bool = True
+
+
+@dataclass
+class Result:
+    """What an interval brought, lists by slice."""
+
+    arrivals: list[int]
+    successes: list[int]
+    delivered: list[int]
+    queued: list[int]
+    blocked: list[int]
+    spectral_efficiency: float
+    allocated_hz: list[float]  # most that was dealt out in a slot, by slice
+
+
+class OracleCell:
+    """One cell of a scenario."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario = scenario
+        self.luck = LuckSource(scenario, seed)
+        self.users: list[User] = []
+        for n, part in enumerate(scenario.slices):
+            self.users += [User(len(self.users) + p, n, p) for p in range(part.num_users)]
+        self.slot = 0
+        self.turn = [0] * scenario.num_slices
+        self.level = [[0.0, 0.0] for _ in scenario.slices]
+
+    def _gap(self, user: User, packet: int) -> float:
+        return self.luck.gap_slots(user.slice_number, user.number, packet) / self.level[user.slice_number][1]
+
+    def _set_load(self) -> None:
+        radio = self.scenario.radio
+        decision = self.slot // radio.slots_per_interval
+        for n in range(self.scenario.num_slices):
+            for which in range(2):
+                self.level[n][which] = self.luck.level(n, which, decision, self.level[n][which])
+        for user in self.users:
+            part = self.scenario.slices[user.slice_number]
+            if self.slot == 0:
+                user.next_arrival = self._gap(user, 0)
+            user.active = user.position < int(self.level[user.slice_number][0] * part.num_users + 0.5)
+            if not user.active:
+                # The clock stands still; one whose packet waits for room goes on waiting.
+                user.next_arrival = max(user.next_arrival, self.slot - 1.0) + radio.slots_per_interval
+
+    def advance(self, units: list[int]) -> Result:
+        radio = self.scenario.radio
+        num = self.scenario.num_slices
+        result = Result([0] * num, [0] * num, [0] * num, [0] * num, [0] * num, 0.0, [0.0] * num)
+        self._set_load()
+        rate_sum = 0.0
+        for slot in range(self.slot, self.slot + radio.slots_per_interval):
+            self._arrive(slot, result)
+            for n in range(num):
+                rate_sum += self._serve(slot, n, units[n], result)
+        self.slot += radio.slots_per_interval
+        result.spectral_efficiency = rate_sum / radio.bandwidth_hz / radio.slots_per_interval
+        for user in self.users:
+            result.queued[user.slice_number] += len(user.queue)
+            waits = len(user.queue) == radio.queue_capacity and user.next_arrival <= self.slot - 1
+            result.blocked[user.slice_number] += waits
+        return result
+
+    def _arrive(self, slot: int, result: Result) -> None:
+        for user in self.users:
+            if not user.active:
+                continue
+            while user.next_arrival <= slot and len(user.queue) < self.scenario.radio.queue_capacity:
+                bits = self.luck.size_bits(user.slice_number, user.number, user.packets_seen)
+                user.queue.append(Packet(slot, bits))
+                user.packets_seen += 1
+                result.arrivals[user.slice_number] += 1
+                waited = user.next_arrival <= slot - 1  # it was due in an earlier slot, but the queue was full
+                got_in = float(slot) if waited else user.next_arrival
+                user.next_arrival = got_in + self._gap(user, user.packets_seen)
+
+    def _serve(self, slot: int, n: int, units: int, result: Result) -> float:
+        radio, part = self.scenario.radio, self.scenario.slices[n]
+        members = [user for user in self.users if user.slice_number == n]
+        waiting = [user for user in members if user.queue]
+        if not waiting:
+            return 0.0
+        blocks = math.floor(units * radio.resolution_hz / radio.resource_block_hz + 1e-9)
+        share, remainder = divmod(blocks, len(waiting))
+        # From the user whose turn it is, in order of number and round the end.
+        waiting.sort(key=lambda user: (user.position - self.turn[n]) % part.num_users)
+        rate_sum = 0.0
+        for order, user in enumerate(waiting):
+            mine = share + (order < remainder)
+            if mine == 0:
+                continue
+            hertz = mine * radio.resource_block_hz
+            result.allocated_hz[n] = max(result.allocated_hz[n], share * len(waiting) + remainder)
+            snr = self.luck.fading(user.number, slot) * self.luck.snr_hz[user.number] / hertz
+            rate = radio.multiplexing_gain * hertz * np.log2(1.0 + snr)
+            rate_sum += rate
+            self._transmit(slot, n, user, rate, result)
+        if remainder > 0:
+            self.turn[n] = (waiting[remainder - 1].position + 1) % part.num_users
+        return rate_sum
+
+    def _transmit(self, slot: int, n: int, user: User, rate: float, result: Result) -> None:
+        radio, part = self.scenario.radio, self.scenario.slices[n]
+        bits = rate * radio.slot_s
+        while user.queue:
+            head = user.queue[0]
+            if bits < head.bits_left:
+                head.bits_left -= bits
+                return
+            bits -= head.bits_left
+            user.queue.popleft()
+            latency_s = (slot - head.joined_slot + 1) * radio.slot_s
+            in_time = latency_s <= part.latency_sla_s * (1 + 1e-9)
+            result.delivered[n] += 1
+            result.successes[n] += in_time and rate >= part.rate_sla_bps

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from stable_baselines3 import DQN
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from experiments import evaluation
+from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
+from experiments.evaluate import evaluate, with_policy_list
+from experiments.statistics import estimate
+from experiments.train import check_config, train
+from slicing_gym import SCENARIOS, get_scenario
+
+register_configs()
+
+
+def composed(name, *overrides):
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        return compose(name, list(overrides))
+
+
+def read_rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def choices(group):
+    return sorted(path.stem for path in Path(CONFIG_FOLDER, group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize(("agent", "scenario"), [*itertools.product(choices("agent"), SCENARIOS)])
+def test_every_choice_composes_and_passes_its_checks(agent, scenario):
+    config = composed("train", f"agent={agent}", f"scenario={scenario}")
+    assert not OmegaConf.missing_keys(config)
+    assert check_config(config) == get_scenario(scenario)
+    config = composed("evaluate", f"scenario={scenario}")
+    assert not OmegaConf.missing_keys(config)
+    assert scenario_of(config.scenario) == get_scenario(scenario)
+
+
+@pytest.mark.parametrize("experiment", choices("experiment"))
+def test_every_experiment_composes(experiment):
+    check_config(composed("train", f"+experiment={experiment}"))
+
+
+def test_overrides_reach_into_a_scenario():
+    config = composed("train", "scenario.slices.urllc.num_users=20", "scenario.radio.resolution_hz=400e3")
+    scenario = check_config(config)
+    assert scenario.slices[2].num_users == 20
+    assert scenario.num_units == 50
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["sed=1"], "sed"),
+        (["agent.learnin_rate=1"], "learnin_rate"),
+        (["agent=dqnn"], "dqnn"),
+        (["scenario=papper"], "papper"),
+        (["decisions=many"], "decisions"),
+        (["scenario.slices.urllc.num_userz=20"], "num_userz"),
+    ],
+)
+def test_misspelt_overrides_never_compose(overrides, message):
+    with pytest.raises((HydraException, OmegaConfBaseException), match=message):
+        composed("train", *overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["decisions=0"], "decisions: 0 given, allowed is 1 or more"),
+        (["seed=-1"], "seed: -1 given"),
+        (["torch_threads=0"], "torch_threads: 0 given"),
+        (["reward=shapd"], "reward: unknown name 'shapd'; did you mean 'shaped'"),
+        (["evaluation.policies=[rndom]"], "policy: unknown name 'rndom'; did you mean 'random'"),
+        (["evaluation.policies=[runs/none/agent.zip]"], "the file 'runs/none/agent.zip' does not exist"),
+        (["evaluation.seeds=[]"], "evaluation.seeds: none given"),
+        (["evaluation.decisions=0"], "evaluation.decisions: 0 given"),
+        (["scenario.slices.urllc.num_users=0"], "slices.urllc.num_users: 0 given"),
+        (["scenario.radio.resolution_hz=3e5"], "does not divide"),
+        (["+scenario.slices.urllc.nonsense=1"], "slices.urllc: unknown name 'nonsense'"),
+    ],
+)
+def test_bad_values_are_refused_before_anything_runs(overrides, message, tmp_path):
+    config = composed("train", *overrides)
+    with pytest.raises((ValueError, TypeError), match=message):
+        train(config, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    train(composed("train", "+experiment=debug"), folder)
+    return folder
+
+
+def test_a_run_leaves_what_it_promises(run):
+    assert {path.name for path in run.iterdir()} == {
+        "agent.zip",
+        "rounds.csv",
+        "evaluation.csv",
+        "training.png",
+        "tensorboard",
+    }
+    rounds = read_rows(run / "rounds.csv")
+    assert [row["round"] for row in rounds] == ["1", "2", "3"]
+    assert (run / "training.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_tensorboard_has_the_curves(run):
+    events = EventAccumulator(str(next((run / "tensorboard").iterdir())))
+    events.Reload()
+    tags = {
+        "reward",
+        "reward_at_c_max",
+        "utility",
+        "ssr_volte",
+        "ssr_video",
+        "ssr_urllc",
+        "spectral_efficiency",
+        "threshold",
+    }
+    assert {f"round/{tag}" for tag in tags} <= set(events.Tags()["scalars"])
+    rounds = read_rows(run / "rounds.csv")
+    for tag in tags:
+        logged = events.Scalars(f"round/{tag}")
+        assert [point.step for point in logged] == [200, 400, 600]
+        np.testing.assert_allclose([point.value for point in logged], [float(row[tag]) for row in rounds], atol=1e-5)
+
+
+def test_the_same_seed_trains_the_same_agent(run, tmp_path):
+    train(composed("train", "+experiment=debug"), tmp_path)
+    assert (tmp_path / "rounds.csv").read_bytes() == (run / "rounds.csv").read_bytes()
+    assert (tmp_path / "evaluation.csv").read_bytes() == (run / "evaluation.csv").read_bytes()
+    mine, theirs = DQN.load(tmp_path / "agent.zip"), DQN.load(run / "agent.zip")
+    for one, other in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=True):
+        np.testing.assert_array_equal(one.detach().numpy(), other.detach().numpy())
+
+
+def test_evaluate_compares_baselines_and_saved_agents(run, tmp_path, capsys):
+    agent = str(run / "agent.zip")
+    (listed,) = with_policy_list([f"policy=random,hard,proportional,best_fixed,clairvoyant,{agent}"])
+    config = composed("evaluate", listed, "scenario=paper-1mhz", "seeds=[0,1,2]", "decisions=20", "progress=false")
+    evaluate(config, tmp_path)
+    printed = capsys.readouterr().out
+    assert "headroom (clairvoyant - best fixed)" in printed
+    rows = read_rows(tmp_path / "evaluation.csv")
+    assert len(rows) == 6 * 3
+    utility = {
+        name: np.mean([float(r["utility"]) for r in rows if r["policy"] == name])
+        for name in {r["policy"] for r in rows}
+    }
+    assert utility["clairvoyant"] >= utility["best_fixed"] > utility["hard"] > 5.0
+    assert agent in utility
+    assert (tmp_path / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["policy=[hardd]"], "policy: unknown name 'hardd'; did you mean 'hard'"),
+        (["policy=[]"], "policy: none given"),
+        (["seeds=[]"], "seeds: none given"),
+        (["seeds=[-1]"], "seeds: -1 given"),
+        (["decisions=0"], "decisions: 0 given"),
+        (["threads=0"], "threads: 0 given"),
+    ],
+)
+def test_bad_evaluations_are_refused(overrides, message, tmp_path):
+    with pytest.raises((ValueError, TypeError), match=message):
+        evaluate(composed("evaluate", *overrides), tmp_path)
+
+
+def test_an_agent_of_another_scenario_is_refused(run, tmp_path):
+    config = composed("evaluate", f"policy=['{run / 'agent.zip'}']", "scenario=paper")
+    with pytest.raises(ValueError, match="chooses among 171 actions, scenario 'paper' has 4851"):
+        evaluate(config, tmp_path)
+
+
+def test_policies_meet_the_same_luck():
+    scenario = get_scenario("paper-1mhz")
+    envs = evaluation.make_cells(scenario, 3)
+    policies = {name: evaluation.load_policy("hard", scenario, envs, 1) for name in ("one", "other")}
+    one, other = evaluation.compare(scenario, policies, envs, [4, 5, 6], decisions=5)
+    np.testing.assert_array_equal(one.utility, other.utility)
+    assert len(set(one.utility)) == 3
+
+
+def test_rounds_follow_one_another_in_an_evaluation():
+    """More decisions than a round: the figures of the last decision of a round are not lost to the reset."""
+    scenario = get_scenario("paper-1mhz").replace(decisions_per_round=3)
+    envs = evaluation.make_cells(scenario, 2)
+    hard = evaluation.load_policy("hard", scenario, envs, 1)
+    result = evaluation.evaluate_policy("hard", hard, envs, [0, 1], decisions=7)
+    assert (result.utility > 5.0).all()
+    assert (result.ssr > 0.9).all()
+
+
+def test_interval_is_students():
+    mean, half = estimate([1.0, 2.0, 3.0, 4.0])
+    assert mean == 2.5
+    assert half == pytest.approx(3.1824 * np.sqrt(5 / 3) / 2, rel=1e-4)
+    assert np.isnan(estimate([1.0]).half_width)
+
+
+def test_commands_run_as_typed(tmp_path):
+    """The command line itself, once: argument list, output folder, composed config."""
+    command = [sys.executable, "-m", "experiments.evaluate", "policy=random,hard", "scenario=paper-1mhz"]
+    folder = tmp_path / "out"
+    options = ["seeds=[0,1]", "decisions=5", "progress=false", f"hydra.run.dir={folder}"]
+    ran = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    assert "random" in ran.stdout
+    assert (folder / ".hydra" / "config.yaml").exists()
+    wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
+    assert wrong.returncode != 0
+    assert "sedes" in wrong.stderr
+
+
+def test_benchmark_prints_its_ratios():
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.benchmark",
+        "simulator",
+        "--scenario",
+        "paper-1mhz",
+        "--seconds",
+        "0.01",
+    ]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "times as fast" in printed
+    assert "two threads / one" in printed
+
+
+def test_composed_config_is_plain_data():
+    assert json.dumps(OmegaConf.to_container(composed("train"), resolve=True))

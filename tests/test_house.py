@@ -1,0 +1,60 @@
+"""What holds the house together: which room may import which, and what an installed wheel contains."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ALLOWED = {
+    "slicing_gym": {"slicing_gym"},
+    "agents": {"agents", "slicing_gym"},
+    "experiments": {"experiments", "agents", "slicing_gym", "conf", "tests"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_arrows_go_down_only(room):
+    rooms = {"slicing_gym", "agents", "twin", "experiments", "conf", "tests"}
+    for path in (ROOT / room).rglob("*.py"):
+        assert imported(path) & rooms <= ALLOWED[room], path
+        if room == "slicing_gym":
+            assert not imported(path) & {"torch", "stable_baselines3", "hydra", "omegaconf", "matplotlib"}, path
+
+
+def test_an_installed_wheel_has_its_configuration(tmp_path):
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    command = [sys.executable, "-m", "experiments.evaluate", "policy=hard", "scenario=paper-1mhz", "seeds=[0]"]
+    ran = subprocess.run(
+        [*command, "decisions=2", "progress=false"],
+        cwd=folder,
+        env={"PYTHONPATH": str(site), "PATH": "", "SLICING_GYM_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "hard" in ran.stdout
+    assert (site / "slicing_gym" / "py.typed").exists()
+    assert list((folder / "runs").glob("*/evaluation.csv"))

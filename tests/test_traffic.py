@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from slicing_gym import (
+    Choice,
+    Constant,
+    Daily,
+    Drift,
+    Exponential,
+    Jumps,
+    Lomax,
+    Simulator,
+    Steady,
+    Traffic,
+    Uniform,
+    kernel,
+    traffic,
+)
+from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter
+from slicing_gym.physics import MAX_PARAMETERS
+
+DISTRIBUTIONS = {
+    "constant": (Constant(3.0), None),
+    "uniform": (Uniform(1.0, 4.0), stats.uniform(1.0, 3.0)),
+    "exponential": (Exponential(2.0), stats.expon(scale=2.0)),
+    "truncated exponential": (Exponential(2.0, maximum=3.0), stats.expon(scale=2.0)),
+    "lomax": (Lomax(3.0, 2.0), stats.lomax(3.0, scale=2.0)),
+    "truncated lomax": (Lomax(1.2, 100.0, maximum=250.0), stats.lomax(1.2, scale=100.0)),
+    "choice": (Choice((1.0, 2.0, 5.0)), None),
+}
+
+
+def sample(distribution, factor=1.0, n=50_000):
+    parameters = np.zeros(MAX_PARAMETERS)
+    values = distribution.parameters(factor)
+    parameters[: len(values)] = values
+    key = cell_key(9)
+    return np.array(
+        [kernel.draw(distribution.code, parameters, key, counter(STREAM_PACKET_SIZE, 0, i)) for i in range(n)]
+    )
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_drawn_as_described(name):
+    distribution, law = DISTRIBUTIONS[name]
+    drawn = sample(distribution)
+    assert drawn.mean() == pytest.approx(distribution.mean, abs=4.5 * drawn.std() / math.sqrt(len(drawn)) + 1e-12)
+    assert drawn.max() <= distribution.largest
+    if law is not None:
+        below = drawn[drawn < distribution.largest]
+        top = law.cdf(distribution.largest)
+        assert stats.kstest(below, lambda x: law.cdf(x) / top).pvalue > 1e-3
+        assert len(below) / len(drawn) == pytest.approx(top, abs=4.5 * math.sqrt(top * (1 - top) / len(drawn)) + 1e-12)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_factor_changes_the_unit(name):
+    distribution, _ = DISTRIBUTIONS[name]
+    np.testing.assert_allclose(sample(distribution, 8.0, 100), 8.0 * sample(distribution, 1.0, 100), rtol=1e-12)
+
+
+def test_choice_takes_every_value_equally_often():
+    values, counts = np.unique(sample(Choice((1.0, 2.0, 5.0))), return_counts=True)
+    assert values.tolist() == [1.0, 2.0, 5.0]
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_daily_profile_peaks_where_it_says(small):
+    profile = Daily(0.2, 1.0, period_decisions=20, peak=0.25)
+    simulator = Simulator(small.replace(slices={"calls": {"traffic": {"active_users": profile}}}))
+    levels = []
+    for _ in range(40):
+        simulator.warm_up()
+        levels.append(simulator.levels[0, 0, 0])
+    assert np.argmax(levels[:20]) == 5
+    assert levels[5] == pytest.approx(1.0)
+    assert levels[15] == pytest.approx(0.2)
+    np.testing.assert_allclose(levels[:20], levels[20:], atol=1e-12)
+    assert np.mean(levels) == pytest.approx(profile.mean)
+
+
+@pytest.mark.parametrize("profile", [Jumps(0.1, 1.0, mean_decisions=5.0), Drift(0.1, 1.0, knot_decisions=5.0)])
+def test_random_profiles_have_their_mean_and_range(small, profile):
+    simulator = Simulator(small.replace(slices={"calls": {"traffic": {"intensity": profile}}}), range(400))
+    levels = []
+    for _ in range(40):
+        simulator.warm_up()
+        levels.append(simulator.levels[:, 0, 1])
+    levels = np.array(levels)
+    assert levels.min() >= 0.1
+    assert levels.max() <= 1.0
+    assert levels.mean() == pytest.approx(profile.mean, abs=4.5 * levels.mean(0).std() / 20)
+    changes = (np.diff(levels, axis=0) != 0.0).mean()
+    assert changes == pytest.approx(0.2 if isinstance(profile, Jumps) else 1.0, abs=0.02)
+
+
+def test_inactive_users_send_nothing(small):
+    half = small.replace(slices={"data": {"traffic": {"active_users": Steady(0.34)}}})  # 1 of 3
+    simulator = Simulator(half, [0])
+    for _ in range(50):
+        simulator.warm_up()
+    joined = simulator.state()["joined"][0]
+    assert joined[5] > 100
+    assert joined[6:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Constant(-1.0), "value: -1.0 given, allowed is above 0"),
+        (lambda: Constant(float("nan")), "value: nan given"),
+        (lambda: Constant("1"), "value: '1' is not a number"),
+        (lambda: Uniform(2.0, 1.0), "high: 1.0 given, allowed is above 2.0"),
+        (lambda: Exponential(0.0), "scale: 0.0 given"),
+        (lambda: Exponential(1.0, maximum=-1.0), "maximum: -1.0 given"),
+        (lambda: Lomax(1.0, 1.0), "shape: 1.0 given, allowed is above 1.0"),
+        (lambda: Choice(()), "values: 0 given, allowed are 1 to 32"),
+        (lambda: Daily(0.5, 0.5), "high: 0.5 given, allowed is above 0.5"),
+        (lambda: Jumps(0.0, 1.0), "low: 0.0 given, allowed is above 0"),
+        (lambda: Traffic(Constant(1.0), Constant(1.0), active_users=Steady(1.5)), "active_users: 1.5"),
+        (
+            lambda: Traffic(Constant(1.0), Constant(1.0), active_users=Steady(0.0)),
+            "active_users: the level is always 0",
+        ),
+        (lambda: Traffic(Constant(1.0), Constant(1.0), intensity=Daily(0.0, 1.0)), "intensity: 0.0"),
+    ],
+)
+def test_bad_traffic_is_refused_by_name(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_plain_data_round_trip():
+    for parts, kinds in (
+        ([d for d, _ in DISTRIBUTIONS.values()], traffic.DISTRIBUTIONS),
+        ([Steady(0.5), Daily(0.1, 1.0), Jumps(0.1, 1.0), Drift(0.1, 1.0)], traffic.PROFILES),
+    ):
+        for part in parts:
+            assert traffic.from_dict("key", traffic.to_dict(part), kinds) == part
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"kind": "expnential", "scale": 1.0}, "key.kind: unknown name 'expnential'; did you mean 'exponential'"),
+        ({"kind": "constant", "valu": 1.0}, r"key \(constant\): unknown name 'valu'; did you mean 'value'"),
+        ({"kind": "constant", "value": -1.0}, "key.value: -1.0 given"),
+        (3.0, "key: 3.0 is not a mapping"),
+    ],
+)
+def test_bad_plain_data_is_refused_by_name(data, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        traffic.from_dict("key", data, traffic.DISTRIBUTIONS)
