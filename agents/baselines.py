@@ -99,9 +99,9 @@ class FixedPolicy(Policy):
     def __init__(self, scenario: Scenario, units: npt.ArrayLike) -> None:
         super().__init__(scenario)
         given = np.asarray(units)
-        if given.shape != (scenario.num_slices,) or given.sum() != scenario.num_units:
+        if given.shape != (scenario.num_slices,) or given.sum() != scenario.num_units or given.min() < 1:
             raise ValueError(
-                f"units: {given.tolist()} given, allowed are {scenario.num_slices} numbers "
+                f"units: {given.tolist()} given, allowed are {scenario.num_slices} numbers of 1 or more "
                 f"that sum to {scenario.num_units}"
             )
         self.units = given

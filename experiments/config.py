@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,15 @@ def register_configs() -> None:
     store.store(name="evaluate_schema", node=EvaluateConfig)
     for name in SCENARIOS:
         store.store(group="scenario", name=name, node=OmegaConf.create(get_scenario(name).to_dict()))
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Around the checks of a command: what they refuse ends it with the message alone, no stack trace."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def scenario_of(config: DictConfig) -> Scenario:

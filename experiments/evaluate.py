@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,9 +10,19 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
-from experiments.evaluation import as_table, check_policies, compare, headroom, load_policy, make_cells, write_csv
+from experiments.config import CONFIG_FOLDER, readable_errors, register_configs, scenario_of
+from experiments.evaluation import (
+    as_table,
+    check_policies,
+    check_seeds,
+    compare,
+    headroom,
+    load_policy,
+    make_cells,
+    write_csv,
+)
 from experiments.plots import plot_evaluation
+from slicing_gym import Scenario
 from slicing_gym.errors import check_integer
 
 register_configs()
@@ -30,18 +41,29 @@ def with_policy_list(arguments: list[str]) -> list[str]:
     return listed
 
 
+def check_config(config: DictConfig) -> Scenario:
+    """The scenario of an evaluation, after a look at everything that could fail later.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    scenario = scenario_of(config.scenario)
+    check_policies(list(config.policy), scenario)
+    check_seeds("seeds", config.seeds)
+    if config.decisions is not None:
+        check_integer("decisions", config.decisions, at_least=1)
+    check_integer("threads", config.threads, at_least=1)
+    return scenario
+
+
 def evaluate(config: DictConfig, folder: Path) -> None:
     """Compare the policies of a config; print the table, write `evaluation.csv` and `evaluation.png` into `folder`."""
-    scenario = scenario_of(config.scenario)
-    check_policies(config.policy)
-    seeds = [check_integer("seeds", seed, at_least=0) for seed in config.seeds]
-    if not seeds:
-        raise ValueError("seeds: none given, allowed are one or more")
-    decisions = None if config.decisions is None else check_integer("decisions", config.decisions, at_least=1)
-    threads = check_integer("threads", config.threads, at_least=1)
-    envs = make_cells(scenario, len(seeds), threads)
-    policies = {name: load_policy(name, scenario, envs, threads) for name in config.policy}
-    evaluations = compare(scenario, policies, envs, seeds, decisions, config.progress)
+    with readable_errors():
+        scenario = check_config(config)
+        envs = make_cells(scenario, len(config.seeds), config.threads)
+        policies = {name: load_policy(name, scenario, envs, config.threads) for name in config.policy}
+    evaluations = compare(scenario, policies, envs, config.seeds, config.decisions, config.progress)
+    seeds = list(config.seeds)
     print(
         f"scenario {scenario.name}: {scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval over cells"
     )
@@ -49,6 +71,7 @@ def evaluate(config: DictConfig, folder: Path) -> None:
     room = headroom(evaluations)
     if room is not None:
         print(f"headroom (clairvoyant - best fixed): {room}")
+    folder = Path(os.path.relpath(folder))
     write_csv(folder / "evaluation.csv", scenario, evaluations)
     plot_evaluation(folder / "evaluation.png", scenario, evaluations)
     print(f"written: {folder / 'evaluation.csv'}, {folder / 'evaluation.png'}")

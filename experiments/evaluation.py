@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 import slicing_gym
-from agents import make_baseline
+from agents import FixedPolicy, make_baseline
 from agents.baselines import BASELINES
 from experiments.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
-from slicing_gym.errors import unknown_name
+from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.files import atomic_write
 
 
@@ -109,27 +110,59 @@ def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> Slic
     return envs
 
 
-def check_policies(names: Sequence[str]) -> None:
-    """Refuse names that are neither a baseline nor a file.
+_UNITS = re.compile(r"\d+(-\d+)+")
+
+
+def check_policies(names: Sequence[str], scenario: Scenario) -> None:
+    """Refuse names that are neither a baseline, nor an allocation like 33-33-34, nor a file.
 
     Raises:
-        ValueError: such a name, or none at all.
+        ValueError: such a name, none at all, or one twice.
     """
     if not names:
-        raise ValueError(f"policy: none given, allowed are {', '.join(BASELINES)} and agent.zip files")
+        raise ValueError(
+            f"policy: none given, allowed are {', '.join(BASELINES)}, units like 33-33-34, agent.zip files"
+        )
     for name in names:
-        if name not in BASELINES and not name.endswith(".zip"):
-            raise ValueError(unknown_name("policy", name, BASELINES) + " or the agent.zip of a run")
-        if name.endswith(".zip") and not Path(name).is_file():
+        if names.count(name) > 1:
+            raise ValueError(f"policy: {name!r} is given more than once")
+        if _UNITS.fullmatch(name):
+            FixedPolicy(scenario, [int(units) for units in name.split("-")])
+        elif name not in BASELINES and not name.endswith(".zip"):
+            raise ValueError(
+                unknown_name("policy", name, BASELINES) + ", units like 33-33-34, or the agent.zip of a run"
+            )
+        elif name.endswith(".zip") and not Path(name).is_file():
             raise ValueError(f"policy: the file {name!r} does not exist")
 
 
+def check_seeds(key: str, seeds: Sequence[int]) -> None:
+    """Refuse seeds that are none, negative, or given twice (an interval over cells needs different ones).
+
+    Raises:
+        ValueError, TypeError: such seeds; `key` says in the message where they stand.
+    """
+    if not seeds:
+        raise ValueError(f"{key}: none given, allowed are one or more")
+    for seed in seeds:
+        check_integer(key, seed, at_least=0)
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"{key}: {list(seeds)} given, allowed are different ones")
+
+
+def label(name: str) -> str:
+    """What a policy is called in tables: an agent by the folder of its run."""
+    return Path(name).resolve().parent.name if name.endswith(".zip") else name
+
+
 def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int) -> Predictor:
-    """A baseline, or the DQN in a file.
+    """A baseline, a fixed allocation, or the DQN in a file; `name` has passed `check_policies`.
 
     Raises:
         ValueError: the agent was trained on other spaces than the scenario's.
     """
+    if _UNITS.fullmatch(name):
+        return FixedPolicy(scenario, [int(units) for units in name.split("-")])
     if not name.endswith(".zip"):
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     from stable_baselines3 import DQN
@@ -156,7 +189,7 @@ def compare(
 ) -> list[Evaluation]:
     """Evaluate policies by name on the same cells; `decisions` a cell, by default a round."""
     number = scenario.decisions_per_round if decisions is None else decisions
-    return [evaluate_policy(name, policy, envs, seeds, number, progress) for name, policy in policies.items()]
+    return [evaluate_policy(label(name), policy, envs, seeds, number, progress) for name, policy in policies.items()]
 
 
 def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:

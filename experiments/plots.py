@@ -77,11 +77,13 @@ def plot_training(
             left.axhline(evaluation.utility.mean(), color=shade, ls="--", lw=1.3, label=evaluation.policy)
     left.set_xlabel(f"round ({scenario.decisions_per_round} decisions on the real environment)")
     left.set_ylabel("mean utility U of the round")
-    left.legend(frameon=False, fontsize=8.5, loc="lower right")
+    left.legend(frameon=False, fontsize=8.5, loc="center right")
     left.set_title("training", fontsize=10)
     _bars(right, evaluations, "utility", "after training, on unseen cells: mean U")
     right.tick_params(axis="x", labelrotation=20)
-    figure.suptitle(f"{agent} on scenario {scenario.name} ({scenario.num_allocations} allocations)", fontsize=11)
+    figure.suptitle(
+        f"{agent} on scenario {scenario.name}: {scenario.num_allocations} allocations, one run", fontsize=11
+    )
     save_figure(figure, path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,17 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
-from experiments.evaluation import Predictor, as_table, check_policies, compare, load_policy, make_cells, write_csv
+from experiments.config import CONFIG_FOLDER, readable_errors, register_configs, scenario_of
+from experiments.evaluation import (
+    Predictor,
+    as_table,
+    check_policies,
+    check_seeds,
+    compare,
+    load_policy,
+    make_cells,
+    write_csv,
+)
 from experiments.monitor import RoundMonitor
 from experiments.plots import plot_training
 from slicing_gym import Scenario
@@ -38,11 +48,8 @@ def check_config(config: DictConfig) -> Scenario:
     check_integer("seed", config.seed, at_least=0, at_most=2**32 - 1)
     check_integer("decisions", config.decisions, at_least=1)
     check_integer("torch_threads", config.torch_threads, at_least=1)
-    check_policies(config.evaluation.policies)
-    for seed in config.evaluation.seeds:
-        check_integer("evaluation.seeds", seed, at_least=0)
-    if not config.evaluation.seeds:
-        raise ValueError("evaluation.seeds: none given, allowed are one or more")
+    check_policies(list(config.evaluation.policies), scenario)
+    check_seeds("evaluation.seeds", config.evaluation.seeds)
     if config.evaluation.decisions is not None:
         check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
     return scenario
@@ -61,10 +68,11 @@ def make_agent(config: DictConfig, env: gym.Env[Any, Any], folder: Path) -> Base
 
 def train(config: DictConfig, folder: Path) -> None:
     """Train; leave agent.zip, rounds.csv, tensorboard/, evaluation.csv and training.png in `folder`."""
-    scenario = check_config(config)
+    with readable_errors():
+        scenario = check_config(config)
+        env = gym.make("SliceRAN-v0", scenario=scenario, reward=config.reward)
+        agent = make_agent(config, env, folder)
     torch.set_num_threads(config.torch_threads)
-    env = gym.make("SliceRAN-v0", scenario=scenario, reward=config.reward)
-    agent = make_agent(config, env, folder)
     monitor = RoundMonitor(scenario, folder / "rounds.csv")
     started = time.perf_counter()
     agent.learn(config.decisions, callback=monitor, tb_log_name="run", progress_bar=config.progress)
@@ -82,7 +90,7 @@ def train(config: DictConfig, folder: Path) -> None:
     print(as_table(scenario, evaluations))
     write_csv(folder / "evaluation.csv", scenario, evaluations)
     plot_training(folder / "training.png", scenario, config.agent.name, monitor.round_utility, evaluations)
-    print(f"written to {folder}: agent.zip, rounds.csv, evaluation.csv, training.png, tensorboard/")
+    print(f"written to {os.path.relpath(folder)}: agent.zip, rounds.csv, evaluation.csv, training.png, tensorboard/")
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="train")

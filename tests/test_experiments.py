@@ -96,7 +96,7 @@ def test_misspelt_overrides_never_compose(overrides, message):
 )
 def test_bad_values_are_refused_before_anything_runs(overrides, message, tmp_path):
     config = composed("train", *overrides)
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises(SystemExit, match=message):
         train(config, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -153,19 +153,20 @@ def test_the_same_seed_trains_the_same_agent(run, tmp_path):
 
 def test_evaluate_compares_baselines_and_saved_agents(run, tmp_path, capsys):
     agent = str(run / "agent.zip")
-    (listed,) = with_policy_list([f"policy=random,hard,proportional,best_fixed,clairvoyant,{agent}"])
+    (listed,) = with_policy_list([f"policy=random,hard,proportional,best_fixed,clairvoyant,1-18-1,{agent}"])
     config = composed("evaluate", listed, "scenario=paper-1mhz", "seeds=[0,1,2]", "decisions=20", "progress=false")
     evaluate(config, tmp_path)
     printed = capsys.readouterr().out
     assert "headroom (clairvoyant - best fixed)" in printed
     rows = read_rows(tmp_path / "evaluation.csv")
-    assert len(rows) == 6 * 3
+    assert len(rows) == 7 * 3
     utility = {
         name: np.mean([float(r["utility"]) for r in rows if r["policy"] == name])
         for name in {r["policy"] for r in rows}
     }
     assert utility["clairvoyant"] >= utility["best_fixed"] > utility["hard"] > 5.0
-    assert agent in utility
+    assert run.name in utility
+    assert utility["1-18-1"] == utility["best_fixed"]
     assert (tmp_path / "evaluation.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -174,20 +175,23 @@ def test_evaluate_compares_baselines_and_saved_agents(run, tmp_path, capsys):
     [
         (["policy=[hardd]"], "policy: unknown name 'hardd'; did you mean 'hard'"),
         (["policy=[]"], "policy: none given"),
+        (["policy=[hard,hard]"], "policy: 'hard' is given more than once"),
+        (["policy=[1-94-4]"], r"units: \[1, 94, 4\] given, allowed are 3 numbers of 1 or more that sum to 100"),
         (["seeds=[]"], "seeds: none given"),
         (["seeds=[-1]"], "seeds: -1 given"),
+        (["seeds=[3,3]"], "seeds: .* allowed are different ones"),
         (["decisions=0"], "decisions: 0 given"),
         (["threads=0"], "threads: 0 given"),
     ],
 )
 def test_bad_evaluations_are_refused(overrides, message, tmp_path):
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises(SystemExit, match=message):
         evaluate(composed("evaluate", *overrides), tmp_path)
 
 
 def test_an_agent_of_another_scenario_is_refused(run, tmp_path):
     config = composed("evaluate", f"policy=['{run / 'agent.zip'}']", "scenario=paper")
-    with pytest.raises(ValueError, match="chooses among 171 actions, scenario 'paper' has 4851"):
+    with pytest.raises(SystemExit, match="chooses among 171 actions, scenario 'paper' has 4851"):
         evaluate(config, tmp_path)
 
 
@@ -228,6 +232,8 @@ def test_commands_run_as_typed(tmp_path):
     wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
     assert wrong.returncode != 0
     assert "sedes" in wrong.stderr
+    refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
+    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 or more"
 
 
 def test_benchmark_prints_its_ratios():
