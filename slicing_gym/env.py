@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.interface import RENDER_MODES, Interface, check_decisions, check_render_mode
+from slicing_gym.interface import RENDER_MODES, CountsDecisions, Interface, check_render_mode
 from slicing_gym.render import RoundView
 from slicing_gym.reward import reward_of, threshold
 from slicing_gym.scenario import Reward, Scenario
@@ -17,7 +17,7 @@ from slicing_gym.simulator import Interval, Simulator
 Observation = npt.NDArray[np.float32]
 
 
-class SliceRANEnv(gym.Env[Observation, np.int64]):
+class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
     """The bandwidth of one radio cell, shared out among slices anew every decision interval.
 
     ## Description
@@ -105,18 +105,6 @@ class SliceRANEnv(gym.Env[Observation, np.int64]):
         self._simulator: Simulator | None = None
         self._step_in_round: int | None = None  # None: a reset is due
         self._view: RoundView | None = None
-
-    @property
-    def decisions(self) -> int:
-        """Decisions taken over all rounds; the shaped reward's threshold grows with them.
-
-        A seeded reset takes the count back to what it was set to (0, if it never was).
-        """
-        return self._decisions
-
-    @decisions.setter
-    def decisions(self, value: int) -> None:
-        self._decisions = self._first_decision = check_decisions(value)
 
     @property
     def simulator(self) -> Simulator:

@@ -101,13 +101,27 @@ class Interface:
         }
 
 
+class CountsDecisions:
+    """What every environment with a growing threshold has: the count of decisions that it grows with."""
+
+    _decisions: int
+    _first_decision: int
+
+    @property
+    def decisions(self) -> int:
+        """Decisions taken over all rounds, in a batch by all cells; the shaped reward's threshold grows with them.
+
+        A reset that seeds (in a batch: every cell) takes the count back to what it was set to (0, if it never was).
+        """
+        return self._decisions
+
+    @decisions.setter
+    def decisions(self, value: int) -> None:
+        self._decisions = self._first_decision = check_integer("decisions", value, at_least=0)
+
+
 def check_render_mode(render_mode: str | None, allowed: tuple[str, ...] = RENDER_MODES) -> str | None:
     """The render mode, if there is such a one."""
     if render_mode is not None and render_mode not in allowed:
         raise ValueError(unknown_name("render_mode", render_mode, allowed))
     return render_mode
-
-
-def check_decisions(decisions: Any) -> int:
-    """The count of decisions that a threshold is computed from."""
-    return check_integer("decisions", decisions, at_least=0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,13 @@ import numpy.typing as npt
 from slicing_gym import traffic
 from slicing_gym.counter_rng import USER_BITS
 from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.plain_data import build, merge
 from slicing_gym.traffic import Traffic
 
 MAX_ALLOCATIONS = 2_000_000
 """Largest action space whose table of allocations is built."""
 
 REWARD_KINDS = ("shaped", "clip", "utility")
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -273,9 +272,9 @@ class Scenario:
         if not isinstance(parts.get("slices"), Mapping):
             raise TypeError(f"scenario.slices: {parts.get('slices')!r} is not a mapping of name to slice")
         parts["slices"] = tuple(_slice_from_dict(name, value) for name, value in parts["slices"].items())
-        parts["radio"] = _build(Radio, "radio", parts.get("radio", {}))
-        parts["reward"] = _build(Reward, "reward", parts.get("reward", {}))
-        return _build(cls, "scenario", parts)
+        parts["radio"] = build(Radio, "radio", parts.get("radio", {}))
+        parts["reward"] = build(Reward, "reward", parts.get("reward", {}))
+        return build(cls, "scenario", parts)
 
     def replace(self, **changes: Any) -> Scenario:
         """A copy with changes, as values, objects or nested mappings.
@@ -289,25 +288,7 @@ class Scenario:
         if isinstance(changes.get("slices"), tuple | list):
             changes["slices"] = {part.name: part for part in changes["slices"]}
             return Scenario.from_dict({**self.to_dict(), **changes})
-        return Scenario.from_dict(_merge(self.to_dict(), changes))
-
-
-def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with nested `changes` laid over it."""
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        if value is None:
-            merged.pop(key, None)
-        elif (
-            isinstance(value, Mapping)
-            and isinstance(old, dict)
-            and not ("kind" in value and "kind" in old and key != "reward")
-        ):
-            merged[key] = _merge(old, value)
-        else:
-            merged[key] = value
-    return merged
+        return Scenario.from_dict(merge(self.to_dict(), changes))
 
 
 def _slice_from_dict(name: str, data: object) -> Slice:
@@ -331,26 +312,5 @@ def _slice_from_dict(name: str, data: object) -> Slice:
             for entry, value in sent.items()
         }
         if "traffic" in parts:
-            parts["traffic"] = _build(Traffic, f"{key}.traffic", built)
-    return _build(Slice, key, parts)
-
-
-def _build(kind: type[_Part], key: str, data: object) -> _Part:
-    """An instance of a dataclass from its fields, with errors that name the key."""
-    if isinstance(data, kind):
-        return data
-    if not isinstance(data, Mapping):
-        raise TypeError(f"{key}: {data!r} is not a mapping")
-    assert is_dataclass(kind)
-    allowed = {entry.name for entry in fields(kind)}
-    for name in data:
-        if name not in allowed:
-            raise ValueError(unknown_name(key, name, allowed))
-    missing = [
-        entry.name
-        for entry in fields(kind)
-        if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in data
-    ]
-    if missing:
-        raise ValueError(f"{key}: {', '.join(missing)} missing")
-    return kind(**data)
+            parts["traffic"] = build(Traffic, f"{key}.traffic", built)
+    return build(Slice, key, parts)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.plain_data import build
 
 # What the kernel calls the kinds.
 CONSTANT, UNIFORM, EXPONENTIAL, LOMAX, CHOICE = range(5)
@@ -321,11 +322,9 @@ def from_dict(key: str, data: object, kinds: Mapping[str, type[Any]]) -> Any:
     kind = str(data.get("kind"))
     if kind not in kinds:
         raise ValueError(unknown_name(f"{key}.kind", kind, kinds))
-    allowed = {field.name for field in fields(kinds[kind])}
-    for name in data:
-        if name != "kind" and name not in allowed:
-            raise ValueError(unknown_name(f"{key} ({kind})", name, allowed))
+    parameters = {name: value for name, value in data.items() if name != "kind"}
     try:
-        return kinds[kind](**{name: value for name, value in data.items() if name != "kind"})
+        return build(kinds[kind], f"{key} ({kind})", parameters)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{key}.{error}") from None
+        message = str(error)
+        raise type(error)(message if message.startswith(key) else f"{key}.{message}") from None

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from slicing_gym.errors import check_integer, unknown_name
-from slicing_gym.interface import Interface, check_decisions, check_render_mode
+from slicing_gym.interface import CountsDecisions, Interface, check_render_mode
 from slicing_gym.reward import reward_of, threshold
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
@@ -21,7 +21,7 @@ BoolArray = npt.NDArray[np.bool_]
 Observations = npt.NDArray[np.float32]
 
 
-class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
+class SliceRANVectorEnv(CountsDecisions, VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
     """`num_envs` cells of `SliceRAN-v0`, advanced together; cell i is what the scalar environment of its seed is.
 
     Args:
@@ -67,18 +67,6 @@ class SliceRANVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArr
         self._step_in_round = np.zeros(self.num_envs, np.int64)
         self._over = np.zeros(self.num_envs, np.bool_)  # the round ended in the last step
         self._last_observations = np.zeros((self.num_envs, self.scenario.num_slices), np.float32)
-
-    @property
-    def decisions(self) -> int:
-        """Decisions taken by all cells over all rounds; the shaped reward's threshold grows with them.
-
-        A reset that seeds every cell takes the count back to what it was set to (0, if it never was).
-        """
-        return self._decisions
-
-    @decisions.setter
-    def decisions(self, value: int) -> None:
-        self._decisions = self._first_decision = check_decisions(value)
 
     @property
     def simulator(self) -> Simulator:

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stable_baselines3 import DQN
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from experiments import evaluation
+from experiments import evaluation, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
 from experiments.evaluate import evaluate, with_policy_list
 from experiments.statistics import estimate
@@ -254,3 +254,21 @@ def test_benchmark_prints_its_ratios():
 
 def test_composed_config_is_plain_data():
     assert json.dumps(OmegaConf.to_container(composed("train"), resolve=True))
+
+
+def test_headroom_figure_is_drawn_from_runs(tmp_path):
+    for scenario in ("paper-1mhz", "gan-ddqn"):
+        options = ["policy=[hard,best_fixed,clairvoyant]", "seeds=[0,1]", "decisions=3", "progress=false"]
+        evaluate(composed("evaluate", f"scenario={scenario}", *options), tmp_path / scenario)
+    figures.main(["headroom", str(tmp_path), "--output", str(tmp_path / "picture.png")])
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    rows = read_rows(tmp_path / "picture.csv")
+    assert len(rows) == 2 * 3 * 2
+    evaluated = read_rows(tmp_path / "paper-1mhz" / "evaluation.csv")
+    assert {(row["policy"], row["seed"], row["utility"]) for row in rows} >= {
+        (row["policy"], row["seed"], row["utility"]) for row in evaluated
+    }
+    with pytest.raises(FileNotFoundError, match=r"no evaluation\.csv below"):
+        figures.main(["headroom", str(tmp_path / "empty")])
+    with pytest.raises(SystemExit):
+        figures.main(["hedroom", str(tmp_path)])

@@ -1,0 +1,50 @@
+"""Dataclasses from plain data (YAML, JSON), with errors that name the key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, TypeVar
+
+from slicing_gym.errors import unknown_name
+
+_Part = TypeVar("_Part")
+
+
+def merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with nested `changes` laid over it."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if value is None:
+            merged.pop(key, None)
+        elif (
+            isinstance(value, Mapping)
+            and isinstance(old, dict)
+            and not ("kind" in value and "kind" in old and key != "reward")
+        ):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def build(kind: type[_Part], key: str, data: object) -> _Part:
+    """An instance of a dataclass from its fields, with errors that name the key."""
+    if isinstance(data, kind):
+        return data
+    if not isinstance(data, Mapping):
+        raise TypeError(f"{key}: {data!r} is not a mapping")
+    assert is_dataclass(kind)
+    allowed = {entry.name for entry in fields(kind)}
+    for name in data:
+        if name not in allowed:
+            raise ValueError(unknown_name(key, name, allowed))
+    missing = [
+        entry.name
+        for entry in fields(kind)
+        if entry.default is MISSING and entry.default_factory is MISSING and entry.name not in data
+    ]
+    if missing:
+        raise ValueError(f"{key}: {', '.join(missing)} missing")
+    return kind(**data)
