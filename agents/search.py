@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import Scenario, Simulator, allocation_table
+from slicing_gym import Scenario, Simulator, allocation_table, even_split
 from slicing_gym.files import atomic_write
 
 SEARCH_VERSION = 1
@@ -62,11 +62,12 @@ def best_fixed_allocation(scenario: Scenario, num_threads: int = 1) -> IntArray:
 def search(scenario: Scenario, num_threads: int = 1) -> IntArray:
     """As `best_fixed_allocation`, always searched."""
     table = allocation_table(scenario.num_units, scenario.num_slices)
+    hard = even_split(scenario.num_units, scenario.num_slices)
     total = np.zeros(len(table))
     for number in range(_CELLS):
         cell = Simulator(scenario, [_FIRST_SEED + number], num_threads)
         for _ in range(1 + number * scenario.decisions_per_round // _CELLS):
-            cell.warm_up()
+            cell.advance(hard)
         total += sum(interval.utility for interval in cell.what_if(table, intervals=_INTERVALS))
     best: IntArray = table[total.argmax()]
     return best

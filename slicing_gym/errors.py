@@ -48,6 +48,13 @@ def check_number(
     return number
 
 
+def check_instance(key: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Raise a TypeError unless `value` is of one of the `kinds`."""
+    if not isinstance(value, kinds):
+        names = ", ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{key}: {value!r} given, allowed is {'one of ' if len(kinds) > 1 else ''}{names}")
+
+
 def check_integer(key: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
     """`value` as an int if it is a whole number within the bounds.
 

@@ -36,6 +36,7 @@ class _Cell(NamedTuple):
 
     key: np.uint64
     start: int  # slot in which the interval begins
+    decision: int
     snr_hz: FloatArray
     next_arrival: FloatArray
     joined: IntArray
@@ -112,8 +113,9 @@ def _interarrival(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n:
 @njit
 def _file(physics: Physics, cell: _Cell, scratch: Scratch, user: int) -> None:
     """File a user under the first slot that begins at or after its next arrival, if that is in this interval."""
-    slot = max(math.ceil(cell.next_arrival[at(user)]) - cell.start, 0)
-    if slot < physics.slots:
+    wait = np.ceil(cell.next_arrival[at(user)] - cell.start)
+    if wait < physics.slots:  # a float still: a gap may be longer than any integer
+        slot = max(int(wait), 0)
         scratch.chain[at(user)] = scratch.bucket[at(slot)]
         scratch.bucket[at(slot)] = user
 
@@ -131,7 +133,6 @@ def _begin_interval(physics: Physics, cell: _Cell, scratch: Scratch) -> None:
     scratch.bucket[:] = -1
     scratch.words[:] = 0
     scratch.waiting[:] = 0
-    decision = cell.start // physics.slots
     for n in range(len(physics.rate_sla_bps)):
         for which in range(2):
             cell.level[n, which] = profile_level(
@@ -139,7 +140,7 @@ def _begin_interval(physics: Physics, cell: _Cell, scratch: Scratch) -> None:
                 physics.profile[n, which],
                 cell.key,
                 2 * n + which,
-                decision,
+                cell.decision,
                 cell.level[n, which],
             )
         scratch.stretch[n] = 1.0 / cell.level[n, 1]
@@ -315,6 +316,7 @@ def advance(
         cell = _Cell(
             cells.key[index],
             cells.slot[index],
+            cells.decision[index],
             cells.snr_hz[index],
             cells.next_arrival[index],
             cells.joined[index],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,7 @@ class Cells(NamedTuple):
 
     key: npt.NDArray[np.uint64]  # (n,) names the cell's luck
     slot: IntArray  # (n,) slots since the cell began
+    decision: IntArray  # (n,) decisions taken: the clock of the load profiles
     snr_hz: FloatArray  # (n, U) mean received power over noise density: SNR x bandwidth [Hz]
     next_arrival: FloatArray  # (n, U) when the next packet arrives [slots since the cell began]
     joined: IntArray  # (n, U) packets that joined the queue so far; also the number of the next packet
@@ -130,6 +131,7 @@ def draw_cells(scenario: Scenario, seeds: Sequence[int]) -> Cells:
     return Cells(
         key=np.array([cell_key(seed) for seed in seeds], np.uint64),
         slot=np.zeros(num_cells, np.int64),
+        decision=np.zeros(num_cells, np.int64),
         snr_hz=snr_hz,
         next_arrival=np.zeros(per_user),
         joined=np.zeros(per_user, np.int64),
@@ -139,6 +141,43 @@ def draw_cells(scenario: Scenario, seeds: Sequence[int]) -> Cells:
         turn=np.zeros((num_cells, num_slices), np.int64),
         level=np.zeros((num_cells, num_slices, 2)),
     )
+
+
+def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) -> Cells:
+    """Copies of a state's arrays, by name, that a simulator of `scenario` could have; the kernel trusts them.
+
+    Raises:
+        ValueError: an array is missing, or has a form or values that no such cell has; the message names it.
+    """
+    found = {}
+    for name, model in draw_cells(scenario, [0])._asdict().items():
+        if name not in arrays:
+            raise ValueError(f"state: {name!r} is missing")
+        array = np.asarray(arrays[name])
+        if array.ndim != model.ndim or array.shape[1:] != model.shape[1:] or array.dtype != model.dtype:
+            form = ", ".join(["n", *map(str, model.shape[1:])])
+            raise ValueError(f"state[{name!r}]: {array.dtype} {array.shape} given, allowed is {model.dtype} ({form})")
+        found[name] = array.copy()
+    cells = Cells(**found)
+    users = np.array([part.num_users for part in scenario.slices])
+    capacity, slots = scenario.radio.queue_capacity, scenario.radio.slots_per_interval
+    lengths = {len(array) for array in cells}
+    sound = {
+        "key": len(lengths) == 1 and len(cells.key) > 0,
+        "slot": (cells.slot >= 0) & (cells.slot % slots == 0),
+        "decision": cells.decision >= 0,
+        "snr_hz": np.isfinite(cells.snr_hz) & (cells.snr_hz > 0.0),
+        "next_arrival": cells.next_arrival >= 0.0,
+        "queued": (cells.queued >= 0) & (cells.queued <= capacity),
+        "joined": cells.joined >= cells.queued if len(lengths) == 1 else True,
+        "head_bits": cells.head_bits >= 0.0,
+        "turn": (cells.turn >= 0) & (cells.turn < users),
+        "level": np.isfinite(cells.level) & (cells.level >= 0.0),
+    }
+    for name, holds in sound.items():
+        if not np.all(holds):
+            raise ValueError(f"state[{name!r}]: has values that no cell of scenario {scenario.name!r} has")
+    return cells
 
 
 def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
@@ -174,13 +213,12 @@ def map_cells(change: Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic
 
 
 def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[np.float64]:
-    """Mean received power over noise density [Hz] of users (num_users,) dropped in the ring (3GPP TR 36.814)."""
+    """Mean received power over noise density [Hz] of users (num_users,) dropped in the ring."""
     radio = scenario.radio
     luck = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     area = luck.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
-    path_loss_db = radio.path_loss_intercept_db + radio.path_loss_slope_db * np.log10(np.sqrt(area) / 1000.0)
-    received_dbm = radio.transmit_power_dbm + radio.receive_gain_db - path_loss_db
-    return np.power(10.0, (received_dbm - radio.noise_density_dbm_per_hz) / 10.0)
+    snr_db_hz = np.array([radio.mean_snr_db_hz(distance_m) for distance_m in np.sqrt(area)])
+    return np.power(10.0, snr_db_hz / 10.0)
 
 
 def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar
 
 from slicing_gym.errors import unknown_name
 
 _Part = TypeVar("_Part")
+
+
+@contextmanager
+def named(key: str) -> Iterator[None]:
+    """Around building a part: errors that do not begin with the key where the part stands are given it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        raise type(error)(message if message.startswith(key) else f"{key}.{message}") from None
 
 
 def merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

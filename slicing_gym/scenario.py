@@ -12,12 +12,15 @@ import numpy.typing as npt
 
 from slicing_gym import traffic
 from slicing_gym.counter_rng import USER_BITS
-from slicing_gym.errors import check_integer, check_number, unknown_name
-from slicing_gym.plain_data import build, merge
+from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
+from slicing_gym.plain_data import build, merge, named
 from slicing_gym.traffic import Traffic
 
 MAX_ALLOCATIONS = 2_000_000
 """Largest action space whose table of allocations is built."""
+
+MAX_BLOCKS = 100_000
+"""Most resource blocks that the bandwidth may hold."""
 
 REWARD_KINDS = ("shaped", "clip", "utility")
 
@@ -57,15 +60,10 @@ class Radio:
     queue_capacity: int = 5
 
     def __post_init__(self) -> None:
-        for name in (
-            "bandwidth_hz",
-            "resolution_hz",
-            "resource_block_hz",
-            "slot_s",
-            "min_distance_m",
-            "multiplexing_gain",
-        ):
-            check_number(f"radio.{name}", getattr(self, name), above=0.0)
+        for name in ("bandwidth_hz", "resolution_hz", "resource_block_hz"):
+            check_number(f"radio.{name}", getattr(self, name), above=0.0, at_most=1e12)
+        for name in ("slot_s", "min_distance_m", "multiplexing_gain"):
+            check_number(f"radio.{name}", getattr(self, name), at_least=1e-9, at_most=1e6)
         for name in (
             "transmit_power_dbm",
             "receive_gain_db",
@@ -77,12 +75,29 @@ class Radio:
         check_number("radio.cell_radius_m", self.cell_radius_m, above=self.min_distance_m, at_most=1e6)
         check_integer("radio.slots_per_interval", self.slots_per_interval, at_least=1, at_most=1_000_000)
         check_integer("radio.queue_capacity", self.queue_capacity, at_least=1, at_most=10_000)
+        for place in (self.min_distance_m, self.cell_radius_m):
+            if not -400.0 <= self.mean_snr_db_hz(place) <= 400.0:
+                raise ValueError(
+                    f"radio: SNR x bandwidth at {place} m would be {self.mean_snr_db_hz(place):g} dB-Hz, "
+                    "allowed are -400 to 400"
+                )
+        blocks = self.bandwidth_hz / self.resource_block_hz
+        if not 1.0 <= blocks <= MAX_BLOCKS:
+            raise ValueError(
+                f"radio.resource_block_hz: {self.resource_block_hz} makes {blocks:g} blocks of bandwidth_hz = "
+                f"{self.bandwidth_hz}, allowed are 1 to {MAX_BLOCKS}"
+            )
         units = self.bandwidth_hz / self.resolution_hz
         if abs(units - round(units)) > 1e-9 * units or units < 1:
             raise ValueError(
                 f"radio.resolution_hz: {self.resolution_hz} does not divide bandwidth_hz = {self.bandwidth_hz} "
                 f"(it would make {units:g} units)"
             )
+
+    def mean_snr_db_hz(self, distance_m: float) -> float:
+        """Mean received power over noise density [dB-Hz] at a distance (path loss: 3GPP TR 36.814)."""
+        path_loss_db = self.path_loss_intercept_db + self.path_loss_slope_db * math.log10(distance_m / 1000.0)
+        return self.transmit_power_dbm + self.receive_gain_db - path_loss_db - self.noise_density_dbm_per_hz
 
     @property
     def num_units(self) -> int:
@@ -119,9 +134,10 @@ class Slice:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"slice name: {self.name!r} given, allowed are letters, digits and underscores")
         check_integer(f"slices.{self.name}.num_users", self.num_users, at_least=1, at_most=2**USER_BITS)
-        check_number(f"slices.{self.name}.rate_sla_bps", self.rate_sla_bps, at_least=0.0)
-        check_number(f"slices.{self.name}.latency_sla_s", self.latency_sla_s, above=0.0)
-        check_number(f"slices.{self.name}.ssr_weight", self.ssr_weight, at_least=0.0)
+        check_instance(f"slices.{self.name}.traffic", self.traffic, (Traffic,))
+        check_number(f"slices.{self.name}.rate_sla_bps", self.rate_sla_bps, at_least=0.0, at_most=1e15)
+        check_number(f"slices.{self.name}.latency_sla_s", self.latency_sla_s, above=0.0, at_most=1e6)
+        check_number(f"slices.{self.name}.ssr_weight", self.ssr_weight, at_least=0.0, at_most=1e6)
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,7 @@ class Reward:
     def __post_init__(self) -> None:
         if self.kind not in REWARD_KINDS:
             raise ValueError(unknown_name("reward", self.kind, REWARD_KINDS))
-        check_number("reward.se_weight", self.se_weight, at_least=0.0)
+        check_number("reward.se_weight", self.se_weight, at_least=0.0, at_most=1e6)
         check_number("reward.threshold_start", self.threshold_start)
         check_number("reward.threshold_end", self.threshold_end, at_least=self.threshold_start)
         check_integer("reward.threshold_decisions", self.threshold_decisions, at_least=1)
@@ -177,7 +193,12 @@ class Scenario:
     decisions_per_round: int = 200
 
     def __post_init__(self) -> None:
+        check_instance("slices", self.slices, (tuple, list))
         object.__setattr__(self, "slices", tuple(self.slices))
+        for part in self.slices:
+            check_instance("slices", part, (Slice,))
+        check_instance("radio", self.radio, (Radio,))
+        check_instance("reward", self.reward, (Reward,))
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"name: {self.name!r} given, allowed is a non-empty text")
         if len(self.slices) < 2:
@@ -203,11 +224,13 @@ class Scenario:
                     f"slices.{part.name}.latency_sla_s: {part.latency_sla_s} s is below a slot "
                     f"(radio.slot_s = {self.radio.slot_s} s): no packet could ever meet it"
                 )
+            if part.num_users * part.traffic.mean_arrivals_per_s * self.radio.interval_s < 1e-9:
+                raise ValueError(f"slices.{part.name}.traffic: below 1e-9 packets in an interval; take the slice out")
         check_integer("decisions_per_round", self.decisions_per_round, at_least=1)
 
     @property
     def num_slices(self) -> int:
-        """N."""
+        """Number of slices."""
         return len(self.slices)
 
     @property
@@ -312,5 +335,6 @@ def _slice_from_dict(name: str, data: object) -> Slice:
             for entry, value in sent.items()
         }
         if "traffic" in parts:
-            parts["traffic"] = build(Traffic, f"{key}.traffic", built)
+            with named(f"{key}.traffic"):
+                parts["traffic"] = build(Traffic, f"{key}.traffic", built)
     return build(Slice, key, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from slicing_gym.physics import (
     Cells,
     Outcome,
     Scratch,
+    checked_cells,
     compile_physics,
     draw_cells,
     empty_outcome,
@@ -86,12 +87,15 @@ class Simulator:
     def __init__(self, scenario: str | Scenario = "paper", seeds: Sequence[int] = (0,), num_threads: int = 1) -> None:
         self.scenario = get_scenario(scenario)
         self.num_threads = check_integer("num_threads", num_threads, at_least=1)
+        if not isinstance(seeds, Iterable):
+            raise TypeError(f"seeds: {seeds!r} given, allowed is a list, one a cell")
         checked = [check_integer("seeds", seed, at_least=0) for seed in seeds]
         if not checked:
             raise ValueError("seeds: none given, allowed are one or more")
         self._physics = compile_physics(self.scenario)
         self._scratch: list[Scratch] = [empty_scratch(self._physics) for _ in range(self.num_threads)]
         self._pool: ThreadPoolExecutor | None = None
+        self._pool_process = 0
         self._cells: Cells = draw_cells(self.scenario, checked)
 
     @property
@@ -101,8 +105,8 @@ class Simulator:
 
     @property
     def decisions(self) -> IntArray:
-        """Intervals each cell has lived through (n,)."""
-        return self._cells.slot // self.scenario.radio.slots_per_interval
+        """Decisions each cell has lived through (n,), warm-ups not counted and rounds that were cut short as whole."""
+        return self._cells.decision.copy()
 
     @property
     def levels(self) -> FloatArray:
@@ -115,7 +119,7 @@ class Simulator:
         Args:
             units: int array (k, n_slices), or (n_slices,) for all; each row gives every slice at least 1 unit and all
                 units away.
-            cells: numbers of the k cells to advance; by default all.
+            cells: numbers of the k cells to advance, all different; by default all, in order.
 
         Returns:
             What the interval brought to those cells.
@@ -123,41 +127,57 @@ class Simulator:
         Raises:
             TypeError, ValueError: the allocations are not of that form.
         """
-        which = np.arange(self.num_cells) if cells is None else np.asarray(cells, np.int64)
+        return self._advance(units, cells, decisions=1)
+
+    def _advance(self, units: npt.ArrayLike, cells: npt.ArrayLike | None, decisions: int) -> Interval:
+        """As `advance`; the clock of the load profiles moves on by so many decisions."""
+        which = self._check_cells(cells)
         allocation = self._check_units(units, len(which))
-        if len(which) == self.num_cells:
-            rows = allocation
-        else:
-            rows = np.ones((self.num_cells, self.scenario.num_slices), np.int64)
-            rows[which] = allocation
+        rows = np.ones((self.num_cells, self.scenario.num_slices), np.int64)
+        rows[which] = allocation
         outcome = empty_outcome(self.num_cells, self.scenario.num_slices)
         self._run(which, rows, outcome)
+        self._cells.decision[which] += decisions
         return self._interval(allocation, Outcome._make(array[which] for array in outcome))
 
     def warm_up(self, cells: npt.ArrayLike | None = None) -> Interval:
-        """Run one interval under the even split, so that there is a last interval to observe."""
-        return self.advance(even_split(self.scenario.num_units, self.scenario.num_slices), cells)
+        """Run one interval under the even split, so that there is a last interval to observe; it is no decision."""
+        return self._advance(even_split(self.scenario.num_units, self.scenario.num_slices), cells, decisions=0)
 
-    def clear(self, cells: npt.ArrayLike | None = None) -> None:
-        """Throw away the packets in the queues of cells (by default all); users stay and their clocks run on."""
-        which = slice(None) if cells is None else np.asarray(cells, np.int64)
+    def clear(self, cells: npt.ArrayLike | None = None) -> IntArray:
+        """End the round of k cells (by default all): empty the queues, and take the load to the beginning of a round.
+
+        Users stay where they are and their clocks run on.
+
+        Returns:
+            Packets thrown away (k, n_slices).
+        """
+        which = self._check_cells(cells)
+        starts = self._physics.slice_start[:-1]
+        dropped = np.add.reduceat(self._cells.queued[which], starts, axis=1)
         self._cells.queued[which] = 0
         self._cells.head_bits[which] = 0.0
+        length = self.scenario.decisions_per_round
+        self._cells.decision[which] = -(-self._cells.decision[which] // length) * length
+        return dropped
 
     def redraw(self, cells: npt.ArrayLike, seeds: Sequence[int]) -> None:
         """Put fresh cells of the given seeds in the places `cells` (k,)."""
+        which = self._check_cells(cells)
+        if len(which) != len(seeds):
+            raise ValueError(f"seeds: {len(seeds)} given, allowed are {len(which)}, one a cell")
         fresh = draw_cells(self.scenario, [check_integer("seeds", seed, at_least=0) for seed in seeds])
         for array, new in zip(self._cells, fresh, strict=True):
-            array[np.asarray(cells, np.int64)] = new
+            array[which] = new
 
     def clone(self, cells: npt.ArrayLike | None = None) -> Simulator:
         """A simulator of copies of cells (by default all; a number may be repeated), with the same luck to come."""
-        which = np.arange(self.num_cells) if cells is None else np.asarray(cells, np.int64)
+        which = self._check_cells(cells, repeated=True)
         twin = object.__new__(Simulator)
         twin.scenario, twin.num_threads = self.scenario, self.num_threads
         twin._physics = self._physics
         twin._scratch = [empty_scratch(self._physics) for _ in range(self.num_threads)]
-        twin._pool = None
+        twin._pool, twin._pool_process = None, 0
         twin._cells = map_cells(lambda array: array[which], self._cells)
         return twin
 
@@ -180,6 +200,7 @@ class Simulator:
         allocation = self._check_units(units, len(np.atleast_2d(np.asarray(units))))
         distinct, place = np.unique(allocation, return_inverse=True)
         place = place.reshape(allocation.shape)
+        check_integer("intervals", intervals, at_least=1)
         copies = self.clone(np.full(len(distinct), cell))
         same = np.repeat(distinct[:, None], self.scenario.num_slices, axis=1)  # (distinct, n_slices)
         slices = np.arange(self.scenario.num_slices)
@@ -187,6 +208,7 @@ class Simulator:
         for _ in range(intervals):
             outcome = empty_outcome(len(distinct), self.scenario.num_slices)
             copies._run(np.arange(len(distinct)), same, outcome)
+            copies._cells.decision[:] += 1
             held.append(self._interval(allocation, Outcome._make(array[place, slices] for array in outcome)))
         return held
 
@@ -198,19 +220,9 @@ class Simulator:
         """Go back to a state that `state` of a simulator of the same scenario gave; the number of cells may differ.
 
         Raises:
-            ValueError: an array is missing, or its shape is not this scenario's.
+            ValueError: an array is missing, or is not one that a simulator of this scenario could have.
         """
-        arrays = {}
-        for name, now in self._cells._asdict().items():
-            if name not in state:
-                raise ValueError(f"state: {name!r} is missing")
-            array = np.asarray(state[name])
-            if array.shape[1:] != now.shape[1:] or array.dtype != now.dtype or len(array) != len(state["key"]):
-                raise ValueError(
-                    f"state[{name!r}]: {array.dtype} {array.shape} given, {now.dtype} (n, *{now.shape[1:]}) wanted"
-                )
-            arrays[name] = array.copy()
-        self._cells = Cells(**arrays)
+        self._cells = checked_cells(self.scenario, state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write scenario and state to one file (npz), atomically."""
@@ -231,16 +243,29 @@ class Simulator:
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-                header = json.loads(str(arrays.pop("header")))
+            header = json.loads(str(arrays.pop("header")))
+            version, scenario = header["format"], header["scenario"]
         except Exception as error:
             raise ValueError(f"path: {os.fspath(path)!r} is not a simulator's file ({error})") from error
-        if header.get("format") != FORMAT_VERSION:
-            raise ValueError(
-                f"path: {os.fspath(path)!r} has format {header.get('format')}, allowed is {FORMAT_VERSION}"
-            )
-        simulator = cls(Scenario.from_dict(header["scenario"]), [0], num_threads)
+        if version != FORMAT_VERSION:
+            raise ValueError(f"path: {os.fspath(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+        simulator = cls(Scenario.from_dict(scenario), [0], num_threads)
         simulator.restore(arrays)
         return simulator
+
+    def _check_cells(self, cells: npt.ArrayLike | None, repeated: bool = False) -> IntArray:
+        """Numbers of cells as an int64 array (k,)."""
+        if cells is None:
+            return np.arange(self.num_cells)
+        given = np.asarray(cells)
+        if given.ndim != 1 or not (np.issubdtype(given.dtype, np.integer) or given.size == 0):
+            raise TypeError(f"cells: {given.dtype} {given.shape} given, allowed are integers (k,)")
+        which = given.astype(np.int64)
+        if which.size and not 0 <= which.min() <= which.max() < self.num_cells:
+            raise ValueError(f"cells: {given.tolist()} given, allowed are 0 to {self.num_cells - 1}")
+        if not repeated and len(np.unique(which)) < len(which):
+            raise ValueError(f"cells: {given.tolist()} given, allowed are different ones")
+        return which
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the threads, which cannot be copied."""
@@ -268,8 +293,9 @@ class Simulator:
         if self.num_threads == 1 or len(which) == 1:
             kernel.advance(self._physics, self._cells, which, units, outcome, self._scratch[0])
             return
-        if self._pool is None:
+        if self._pool is None or self._pool_process != os.getpid():  # a fork inherits no threads
             self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="slicing_gym")
+            self._pool_process = os.getpid()
         first, *others = np.array_split(which, self.num_threads)
         jobs = [
             self._pool.submit(kernel.advance, self._physics, self._cells, part, units, outcome, scratch)

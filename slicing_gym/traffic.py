@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from slicing_gym.errors import check_number, unknown_name
-from slicing_gym.plain_data import build
+from slicing_gym.errors import check_instance, check_number, unknown_name
+from slicing_gym.plain_data import build, named
 
 # What the kernel calls the kinds.
 CONSTANT, UNIFORM, EXPONENTIAL, LOMAX, CHOICE = range(5)
 STEADY, DAILY, JUMPS, DRIFT = range(4)
+
+LARGEST = 1e12
+"""No number of a distribution or profile may exceed it (a maximum may be infinite)."""
 
 MAX_PARAMETERS = 33
 """Numbers a distribution may need in the kernel: a count and up to 32 choices."""
@@ -27,7 +30,7 @@ class Constant:
     code: ClassVar[int] = CONSTANT
 
     def __post_init__(self) -> None:
-        check_number("value", self.value, above=0.0)
+        check_number("value", self.value, above=0.0, at_most=LARGEST)
 
     @property
     def mean(self) -> float:
@@ -55,7 +58,7 @@ class Uniform:
 
     def __post_init__(self) -> None:
         check_number("low", self.low, at_least=0.0)
-        check_number("high", self.high, above=self.low)
+        check_number("high", self.high, above=self.low, at_most=LARGEST)
 
     @property
     def mean(self) -> float:
@@ -82,7 +85,7 @@ class Exponential:
     code: ClassVar[int] = EXPONENTIAL
 
     def __post_init__(self) -> None:
-        check_number("scale", self.scale, above=0.0)
+        check_number("scale", self.scale, above=0.0, at_most=LARGEST)
         check_number("maximum", self.maximum, above=0.0, finite=False)
 
     @property
@@ -111,8 +114,8 @@ class Lomax:
     code: ClassVar[int] = LOMAX
 
     def __post_init__(self) -> None:
-        check_number("shape", self.shape, above=1.0)
-        check_number("scale", self.scale, above=0.0)
+        check_number("shape", self.shape, above=1.0, at_most=LARGEST)
+        check_number("scale", self.scale, above=0.0, at_most=LARGEST)
         check_number("maximum", self.maximum, above=0.0, finite=False)
 
     @property
@@ -139,11 +142,12 @@ class Choice:
     code: ClassVar[int] = CHOICE
 
     def __post_init__(self) -> None:
+        check_instance("values", self.values, (tuple, list))
         object.__setattr__(self, "values", tuple(self.values))
         if not 1 <= len(self.values) < MAX_PARAMETERS:
             raise ValueError(f"values: {len(self.values)} given, allowed are 1 to {MAX_PARAMETERS - 1}")
         for value in self.values:
-            check_number("values", value, above=0.0)
+            check_number("values", value, above=0.0, at_most=LARGEST)
 
     @property
     def mean(self) -> float:
@@ -169,7 +173,7 @@ class Steady:
     code: ClassVar[int] = STEADY
 
     def __post_init__(self) -> None:
-        check_number("level", self.level, at_least=0.0)
+        check_number("level", self.level, at_least=0.0, at_most=LARGEST)
 
     @property
     def mean(self) -> float:
@@ -204,9 +208,9 @@ class Daily:
 
     def __post_init__(self) -> None:
         check_number("low", self.low, at_least=0.0)
-        check_number("high", self.high, above=self.low)
-        check_number("period_decisions", self.period_decisions, at_least=1.0)
-        check_number("peak", self.peak, at_least=0.0)
+        check_number("high", self.high, above=self.low, at_most=LARGEST)
+        check_number("period_decisions", self.period_decisions, at_least=1.0, at_most=LARGEST)
+        check_number("peak", self.peak, at_least=0.0, at_most=1.0)
 
     @property
     def mean(self) -> float:
@@ -227,7 +231,7 @@ class _Random:
 
     def __post_init__(self) -> None:
         check_number("low", self.low, above=0.0)
-        check_number("high", self.high, above=self.low)
+        check_number("high", self.high, above=self.low, at_most=LARGEST)
 
     @property
     def mean(self) -> float:
@@ -245,7 +249,7 @@ class Jumps(_Random):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("mean_decisions", self.mean_decisions, at_least=1.0)
+        check_number("mean_decisions", self.mean_decisions, at_least=1.0, at_most=LARGEST)
 
     def parameters(self) -> tuple[float, float, float, float]:
         """Numbers the kernel computes the level from."""
@@ -262,7 +266,7 @@ class Drift(_Random):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("knot_decisions", self.knot_decisions, at_least=1.0)
+        check_number("knot_decisions", self.knot_decisions, at_least=1.0, at_most=LARGEST)
 
     def parameters(self) -> tuple[float, float, float, float]:
         """Numbers the kernel computes the level from."""
@@ -293,19 +297,35 @@ class Traffic:
     intensity: Profile = Steady()
 
     def __post_init__(self) -> None:
+        for name in ("interarrival_s", "packet_size_byte"):
+            check_instance(name, getattr(self, name), tuple(DISTRIBUTIONS.values()))
+        for name in ("active_users", "intensity"):
+            check_instance(name, getattr(self, name), tuple(PROFILES.values()))
         if self.active_users.high > 1.0:
             raise ValueError(f"active_users: {self.active_users.high} is the highest level, allowed is at most 1")
         if not self.active_users.high > 0.0:
             raise ValueError("active_users: the level is always 0, so the slice would never have an arrival")
         if not self.intensity.low > 0.0:
             raise ValueError(f"intensity: {self.intensity.low} is the lowest level, allowed is above 0")
-        if self.interarrival_s.mean <= 0.0:
-            raise ValueError(f"interarrival_s: mean {self.interarrival_s.mean} s, allowed is above 0")
+
+    @property
+    def mean_load(self) -> float:
+        """Mean over time of active share times intensity; random profiles are independent, two cosines are not."""
+        share, intensity = self.active_users, self.intensity
+        together = 0.0
+        if (
+            isinstance(share, Daily)
+            and isinstance(intensity, Daily)
+            and share.period_decisions == intensity.period_decisions
+        ):
+            swing = 0.25 * (share.high - share.low) * (intensity.high - intensity.low)
+            together = 0.5 * swing * math.cos(2.0 * math.pi * (share.peak - intensity.peak))
+        return share.mean * intensity.mean + together
 
     @property
     def mean_arrivals_per_s(self) -> float:
-        """Packets a user sends per second, averaged over the profiles."""
-        return self.active_users.mean * self.intensity.mean / self.interarrival_s.mean
+        """Packets a user of the slice sends per second, averaged over users and time."""
+        return self.mean_load / self.interarrival_s.mean
 
 
 def to_dict(part: Distribution | Profile) -> dict[str, Any]:
@@ -315,16 +335,12 @@ def to_dict(part: Distribution | Profile) -> dict[str, Any]:
 
 def from_dict(key: str, data: object, kinds: Mapping[str, type[Any]]) -> Any:
     """The distribution or profile that plain data (as of `to_dict`) describes; `key` says in errors where it stands."""
-    if type(data) in kinds.values():
+    if isinstance(data, tuple(kinds.values())):
         return data
     if not isinstance(data, Mapping):
         raise TypeError(f"{key}: {data!r} is not a mapping with a kind out of {', '.join(kinds)}")
     kind = str(data.get("kind"))
     if kind not in kinds:
         raise ValueError(unknown_name(f"{key}.kind", kind, kinds))
-    parameters = {name: value for name, value in data.items() if name != "kind"}
-    try:
-        return build(kinds[kind], f"{key} ({kind})", parameters)
-    except (TypeError, ValueError) as error:
-        message = str(error)
-        raise type(error)(message if message.startswith(key) else f"{key}.{message}") from None
+    with named(key):
+        return build(kinds[kind], f"{key} ({kind})", {name: value for name, value in data.items() if name != "kind"})

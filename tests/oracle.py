@@ -1,6 +1,7 @@
 """The plain oracle: one cell, packet by packet and slot by slot, as the specification reads; slow and obvious.
 
-It shares no code with the kernel but the random numbers: a `LuckSource` replays what the kernel would draw.
+It shares with the simulator the uniform and exponential numbers of a key and a counter, and nothing else: what is made
+of them (gaps, sizes, profiles, positions, rates) is written here a second time.
 """
 
 from __future__ import annotations
@@ -11,34 +12,71 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slicing_gym import Scenario, kernel
-from slicing_gym.counter_rng import STREAM_FADING, STREAM_INTERARRIVAL, STREAM_PACKET_SIZE, counter, exponential
-from slicing_gym.physics import compile_physics, draw_cells
+from slicing_gym import Choice, Constant, Daily, Drift, Exponential, Jumps, Lomax, Scenario, Uniform
+from slicing_gym.counter_rng import cell_key, exponential, uniform
+
+INTERARRIVAL, PACKET_SIZE, FADING, ACTIVITY = range(4)
 
 
 class LuckSource:
     """The luck of one cell, number by number."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
-        self.physics = compile_physics(scenario)
-        cell = draw_cells(scenario, [seed])
-        self.key = cell.key[0]
-        self.snr_hz = cell.snr_hz[0]
+        self.scenario = scenario
+        self.key = cell_key(seed)
+        radio = scenario.radio
+        num_users = sum(part.num_users for part in scenario.slices)
+        places = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        square_m = places.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
+        loss_db = radio.path_loss_intercept_db + radio.path_loss_slope_db * np.log10(np.sqrt(square_m) / 1000)
+        power_dbm = radio.transmit_power_dbm + radio.receive_gain_db - loss_db
+        self.snr_hz = 10 ** ((power_dbm - radio.noise_density_dbm_per_hz) / 10)
+
+    def _count(self, stream: int, user: int, index: int) -> int:
+        return index * 2**16 + user * 4 + stream
+
+    def _draw(self, distribution, stream: int, user: int, index: int) -> float:
+        count = self._count(stream, user, index)
+        match distribution:
+            case Constant(value):
+                return value
+            case Uniform(low, high):
+                return low + (high - low) * uniform(self.key, count)
+            case Exponential(scale, maximum):
+                return min(scale * exponential(self.key, count), maximum)
+            case Lomax(shape, scale, maximum):
+                return min(scale * (math.exp(exponential(self.key, count) / shape) - 1), maximum)
+            case Choice(values):
+                return values[int(uniform(self.key, count) * len(values))]
+        raise TypeError(distribution)
 
     def gap_slots(self, n: int, user: int, packet: int) -> float:
-        count = counter(STREAM_INTERARRIVAL, user, packet)
-        return kernel.draw(self.physics.interarrival_kind[n], self.physics.interarrival[n], self.key, count)
+        gap_s = self._draw(self.scenario.slices[n].traffic.interarrival_s, INTERARRIVAL, user, packet)
+        return gap_s / self.scenario.radio.slot_s
 
     def size_bits(self, n: int, user: int, packet: int) -> float:
-        count = counter(STREAM_PACKET_SIZE, user, packet)
-        return kernel.draw(self.physics.packet_kind[n], self.physics.packet[n], self.key, count)
+        return 8 * self._draw(self.scenario.slices[n].traffic.packet_size_byte, PACKET_SIZE, user, packet)
 
     def fading(self, user: int, slot: int) -> float:
-        return exponential(self.key, counter(STREAM_FADING, user, slot))
+        return exponential(self.key, self._count(FADING, user, slot))
 
-    def level(self, n: int, which: int, decision: int, last: float) -> float:
-        kind, parameters = self.physics.profile_kind[n, which], self.physics.profile[n, which]
-        return kernel.profile_level(kind, parameters, self.key, 2 * n + which, decision, last)
+    def level(self, profile, number: int, decision: int, last: float) -> float:
+        def number_of(index: int) -> float:
+            return uniform(self.key, self._count(ACTIVITY, number, index))
+
+        def log_uniform(index: int) -> float:
+            return profile.low * (profile.high / profile.low) ** number_of(index)
+
+        match profile:
+            case Daily(low, high, period, peak):
+                return low + (high - low) * (1 + math.cos(2 * math.pi * (decision / period - peak))) / 2
+            case Jumps(_, _, mean):
+                jumps = decision == 0 or number_of(2 * decision) < 1 / mean
+                return log_uniform(2 * decision + 1) if jumps else last
+            case Drift(_, _, knot):
+                whole, part = divmod(decision / knot, 1)
+                return (1 - part) * log_uniform(int(whole)) + part * log_uniform(int(whole) + 1)
+        return profile.level
 
 
 @dataclass
@@ -72,7 +110,7 @@ class Result:
     queued: list[int]
     blocked: list[int]
     spectral_efficiency: float
-    allocated_hz: list[float]  # most that was dealt out in a slot, by slice
+    most_blocks: list[int]  # most that were dealt out in a slot, by slice
 
 
 class OracleCell:
@@ -85,6 +123,7 @@ class OracleCell:
         for n, part in enumerate(scenario.slices):
             self.users += [User(len(self.users) + p, n, p) for p in range(part.num_users)]
         self.slot = 0
+        self.decision = 0
         self.turn = [0] * scenario.num_slices
         self.level = [[0.0, 0.0] for _ in scenario.slices]
 
@@ -93,10 +132,9 @@ class OracleCell:
 
     def _set_load(self) -> None:
         radio = self.scenario.radio
-        decision = self.slot // radio.slots_per_interval
-        for n in range(self.scenario.num_slices):
-            for which in range(2):
-                self.level[n][which] = self.luck.level(n, which, decision, self.level[n][which])
+        for n, part in enumerate(self.scenario.slices):
+            for which, profile in enumerate((part.traffic.active_users, part.traffic.intensity)):
+                self.level[n][which] = self.luck.level(profile, 2 * n + which, self.decision, self.level[n][which])
         for user in self.users:
             part = self.scenario.slices[user.slice_number]
             if self.slot == 0:
@@ -109,7 +147,7 @@ class OracleCell:
     def advance(self, units: list[int]) -> Result:
         radio = self.scenario.radio
         num = self.scenario.num_slices
-        result = Result([0] * num, [0] * num, [0] * num, [0] * num, [0] * num, 0.0, [0.0] * num)
+        result = Result([0] * num, [0] * num, [0] * num, [0] * num, [0] * num, 0.0, [0] * num)
         self._set_load()
         rate_sum = 0.0
         for slot in range(self.slot, self.slot + radio.slots_per_interval):
@@ -117,6 +155,7 @@ class OracleCell:
             for n in range(num):
                 rate_sum += self._serve(slot, n, units[n], result)
         self.slot += radio.slots_per_interval
+        self.decision += 1
         result.spectral_efficiency = rate_sum / radio.bandwidth_hz / radio.slots_per_interval
         for user in self.users:
             result.queued[user.slice_number] += len(user.queue)
@@ -147,17 +186,18 @@ class OracleCell:
         share, remainder = divmod(blocks, len(waiting))
         # From the user whose turn it is, in order of number and round the end.
         waiting.sort(key=lambda user: (user.position - self.turn[n]) % part.num_users)
-        rate_sum = 0.0
+        rate_sum, dealt = 0.0, 0
         for order, user in enumerate(waiting):
             mine = share + (order < remainder)
             if mine == 0:
                 continue
             hertz = mine * radio.resource_block_hz
-            result.allocated_hz[n] = max(result.allocated_hz[n], share * len(waiting) + remainder)
+            dealt += mine
             snr = self.luck.fading(user.number, slot) * self.luck.snr_hz[user.number] / hertz
             rate = radio.multiplexing_gain * hertz * np.log2(1.0 + snr)
             rate_sum += rate
             self._transmit(slot, n, user, rate, result)
+        result.most_blocks[n] = max(result.most_blocks[n], dealt)
         if remainder > 0:
             self.turn[n] = (waiting[remainder - 1].position + 1) % part.num_users
         return rate_sum

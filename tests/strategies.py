@@ -47,12 +47,15 @@ profiles = st.one_of(
 
 @st.composite
 def scenarios(draw: st.DrawFn, steady: bool = False) -> Scenario:
-    """Two to four slices of 1 to 70 users (more than a word of the kernel's bit set), 8 to 24 units."""
+    """Two to four slices of 1 to 129 users (over two words of the kernel's bit set), 8 to 24 units.
+
+    With units of 100 kHz a slice may hold less than a resource block of 180 kHz, and so serve nobody.
+    """
     load = st.just(Steady()) if steady else profiles
     slices = tuple(
         Slice(
             name,
-            draw(st.integers(1, 70)),
+            draw(st.one_of(st.integers(1, 70), st.sampled_from([64, 65, 127, 128, 129]))),
             Traffic(draw(gaps), draw(sizes), draw(load), draw(load)),
             rate_sla_bps=draw(st.sampled_from([0.0, 1e6, 5e7])),
             latency_sla_s=draw(st.sampled_from([5e-4, 1e-3, 1e-2])),
@@ -60,7 +63,8 @@ def scenarios(draw: st.DrawFn, steady: bool = False) -> Scenario:
         for name in ("a", "b", "c", "d")[: draw(st.integers(2, 4))]
     )
     radio = Radio(
-        bandwidth_hz=draw(st.integers(8, 24)) * 200e3,
+        bandwidth_hz=draw(st.integers(8, 24)) * (resolution_hz := draw(st.sampled_from([2e5, 1e5, 1e6]))),
+        resolution_hz=resolution_hz,
         slots_per_interval=draw(st.integers(1, 60)),
         queue_capacity=draw(st.integers(1, 6)),
     )

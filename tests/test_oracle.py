@@ -17,6 +17,22 @@ def assert_same(scenario, seed, decisions):
         for name in ("arrivals", "successes", "delivered", "queued", "blocked"):
             assert getattr(fast, name)[0].tolist() == getattr(slow, name), name
         np.testing.assert_allclose(fast.spectral_efficiency[0], slow.spectral_efficiency, rtol=1e-10)
+        assert_same_queues(simulator.state(), oracle)
+
+
+def assert_same_queues(state, oracle):
+    """Packet by packet: who has which, since when, and what is left of the first."""
+    ring = state["joined_slot"].shape[2]
+    assert state["turn"][0].tolist() == oracle.turn
+    for user in oracle.users:
+        joined, queued = state["joined"][0, user.number], state["queued"][0, user.number]
+        assert (joined, queued) == (user.packets_seen, len(user.queue))
+        np.testing.assert_allclose(state["next_arrival"][0, user.number], user.next_arrival, rtol=1e-12)
+        since = [state["joined_slot"][0, user.number, packet % ring] for packet in range(joined - queued, joined)]
+        assert since == [packet.joined_slot for packet in user.queue]
+        left = state["head_bits"][0, user.number]
+        if left > 0.0:
+            np.testing.assert_allclose(left, user.queue[0].bits_left, rtol=1e-6, atol=1e-3)
 
 
 @given(st.data())

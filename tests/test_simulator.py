@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import multiprocessing
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -47,6 +49,42 @@ def test_some_cells_can_be_advanced_alone():
     units = random_rows(batch.scenario, 2)
     assert_equal(batch.advance(units, cells=[2, 0]), reference.advance(units))
     assert batch.decisions.tolist() == [1, 0, 1, 0]
+
+
+def test_cells_may_be_named_in_any_order():
+    units = [[1, 94, 5], [5, 6, 89]]
+    assert_equal(Simulator("paper", [0, 1]).advance(units, cells=[1, 0]), Simulator("paper", [1, 0]).advance(units))
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([5_000_000], "allowed are 0 to 1"),
+        ([-1], "allowed are 0 to 1"),
+        ([0, 0], "allowed are different ones"),
+        ([0.5], "allowed are integers"),
+        (0, "allowed are integers"),
+    ],
+)
+def test_bad_cells_are_refused(cells, message):
+    simulator = Simulator("paper", [0, 1])
+    for act in (lambda: simulator.advance([33, 33, 34], cells), lambda: simulator.clear(cells)):
+        with pytest.raises((ValueError, TypeError), match=f"cells: .*{message}"):
+            act()
+    with pytest.raises(ValueError, match="cells: "):
+        simulator.what_if([33, 33, 34], cell=2)
+
+
+def test_threads_outlive_a_fork():
+    simulator = Simulator("paper-1mhz", [0, 1], num_threads=2)
+    simulator.warm_up()
+    expected = simulator.clone().advance([7, 7, 6])
+    with multiprocessing.get_context("fork").Pool(1) as pool, warnings.catch_warnings():
+        assert_equal(pool.apply_async(_advance, [simulator]).get(timeout=60), expected)
+
+
+def _advance(simulator: Simulator) -> Interval:
+    return simulator.advance([7, 7, 6])
 
 
 DIGEST = """
@@ -138,6 +176,33 @@ def test_bad_files_and_states_are_refused_by_name(tmp_path, small):
         Simulator(small).restore(Simulator("paper").state())
     with pytest.raises(ValueError, match="state: 'key' is missing"):
         Simulator(small).restore({})
+    for header in ("[1]", '{"format": 1}', "{"):
+        with (tmp_path / "header.npz").open("wb") as file:
+            np.savez(file, header=np.array(header))
+        with pytest.raises(ValueError, match=r"header.npz.* is not a simulator's file"):
+            Simulator.load(tmp_path / "header.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("turn", 10**9),
+        ("turn", -1),
+        ("snr_hz", np.nan),
+        ("next_arrival", np.nan),
+        ("queued", 99),
+        ("slot", -5),
+        ("slot", 3),
+        ("head_bits", -1.0),
+        ("level", np.nan),
+        ("decision", -1),
+    ],
+)
+def test_a_state_with_impossible_values_is_refused(small, name, value):
+    state = Simulator(small).state()
+    state[name][:] = value
+    with pytest.raises(ValueError, match=rf"state\['{name}'\]"):
+        Simulator(small).restore(state)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +228,7 @@ def test_bad_allocations_are_refused(units, message):
         ({"seeds": [-1]}, "seeds: -1 given"),
         ({"seeds": [0.5]}, "seeds: 0.5 is not a whole number"),
         ({"num_threads": 0}, "num_threads: 0 given"),
+        ({"seeds": 5}, "seeds: 5 given"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

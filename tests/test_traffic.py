@@ -75,7 +75,7 @@ def test_daily_profile_peaks_where_it_says(small):
     simulator = Simulator(small.replace(slices={"calls": {"traffic": {"active_users": profile}}}))
     levels = []
     for _ in range(40):
-        simulator.warm_up()
+        simulator.advance([4, 4])
         levels.append(simulator.levels[0, 0, 0])
     assert np.argmax(levels[:20]) == 5
     assert levels[5] == pytest.approx(1.0)
@@ -89,7 +89,7 @@ def test_random_profiles_have_their_mean_and_range(small, profile):
     simulator = Simulator(small.replace(slices={"calls": {"traffic": {"intensity": profile}}}), range(400))
     levels = []
     for _ in range(40):
-        simulator.warm_up()
+        simulator.advance([4, 4])
         levels.append(simulator.levels[:, 0, 1])
     levels = np.array(levels)
     assert levels.min() >= 0.1
@@ -97,6 +97,27 @@ def test_random_profiles_have_their_mean_and_range(small, profile):
     assert levels.mean() == pytest.approx(profile.mean, abs=4.5 * levels.mean(0).std() / 20)
     changes = (np.diff(levels, axis=0) != 0.0).mean()
     assert changes == pytest.approx(0.2 if isinstance(profile, Jumps) else 1.0, abs=0.02)
+
+
+def test_a_day_begins_with_the_round(small):
+    """Warm-ups do not move the clock of the load, and the end of a round, early or not, takes it to a whole round."""
+    profile = Daily(0.2, 1.0, period_decisions=10, peak=0.0)
+    simulator = Simulator(small.replace(slices={"calls": {"traffic": {"active_users": profile}}}))
+    for decisions in (10, 10, 3, 0, 10):
+        simulator.clear()
+        simulator.warm_up()
+        assert simulator.levels[0, 0, 0] == pytest.approx(1.0)
+        for _ in range(decisions):
+            simulator.advance([4, 4])
+    assert simulator.levels[0, 0, 0] == pytest.approx(profile.low + 0.8 * 0.5 * (1 + math.cos(2 * math.pi * 0.9)))
+
+
+@pytest.mark.parametrize("peak", [0.0, 0.25, 0.5])
+def test_mean_load_of_two_cosines(peak):
+    traffic = Traffic(Constant(1.0), Constant(1.0), Daily(0.1, 0.9, 20), Daily(0.5, 1.5, 20, peak))
+    phases = 2 * np.pi * np.arange(20) / 20
+    share, intensity = 0.5 + 0.4 * np.cos(phases), 1.0 + 0.5 * np.cos(phases - 2 * np.pi * peak)
+    assert traffic.mean_load == pytest.approx((share * intensity).mean())
 
 
 def test_inactive_users_send_nothing(small):
@@ -122,6 +143,10 @@ def test_inactive_users_send_nothing(small):
         (lambda: Choice(()), "values: 0 given, allowed are 1 to 32"),
         (lambda: Daily(0.5, 0.5), "high: 0.5 given, allowed is above 0.5"),
         (lambda: Jumps(0.0, 1.0), "low: 0.0 given, allowed is above 0"),
+        (lambda: Choice(3.0), "values: 3.0 given, allowed is one of tuple, list"),
+        (lambda: Constant(1e300), "value: 1e\\+300 given, allowed is at most 1e"),
+        (lambda: Traffic(0.1, Constant(1.0)), "interarrival_s: 0.1 given, allowed is one of Constant, Uniform"),
+        (lambda: Traffic(Constant(1.0), Constant(1.0), active_users=0.5), "active_users: 0.5 given, allowed is one of"),
         (lambda: Traffic(Constant(1.0), Constant(1.0), active_users=Steady(1.5)), "active_users: 1.5"),
         (
             lambda: Traffic(Constant(1.0), Constant(1.0), active_users=Steady(0.0)),
