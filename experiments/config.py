@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 import conf
 from slicing_gym import SCENARIOS, Scenario, get_scenario
+from slicing_gym.errors import unknown_name
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
@@ -63,7 +69,7 @@ class TrainConfig:
     agent: AgentConfig = field(default_factory=AgentConfig)
     seed: int = MISSING
     decisions: int = MISSING
-    reward: str = MISSING
+    reward: str | None = MISSING
     torch_threads: int = MISSING
     progress: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -97,6 +103,56 @@ def readable_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
+
+
+def agent_class(target: str) -> type[BaseAlgorithm]:
+    """The class of an agent from its dotted name.
+
+    Raises:
+        ValueError: there is no such class, or it is not an SB3 algorithm.
+    """
+    try:
+        kind = get_class(target)
+    except Exception as error:
+        raise ValueError(f"agent._target_: {target!r} cannot be imported ({error})") from None
+    if not issubclass(kind, BaseAlgorithm):
+        raise ValueError(f"agent._target_: {target!r} is not an algorithm of Stable-Baselines3")
+    return kind
+
+
+def check_overrides(name: str, arguments: Sequence[str]) -> None:
+    """End the program with the nearest name if an argument overrides a key, or takes a choice, that does not exist.
+
+    Only plain `key=value` arguments are looked at; the rest of its grammar Hydra checks itself.
+    """
+    given = [argument for argument in arguments if re.fullmatch(r"[A-Za-z_/][\w./-]*=.*", argument, re.DOTALL)]
+    own_folder = any(argument.startswith(("--config-dir", "-cd")) for argument in arguments)
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"), readable_errors():
+        loader = GlobalHydra.instance().config_loader()
+        for argument in given:
+            key, _, value = argument.partition("=")
+            if key.startswith("hydra"):
+                continue
+            choices = loader.get_group_options(key)
+            if choices and not own_folder and (unknown := set(value.split(",")) - set(choices)):
+                raise ValueError(unknown_name(key, unknown.pop(), choices))
+        chosen = [argument for argument in given if loader.get_group_options(argument.partition("=")[0])]
+        if own_folder:
+            return
+        node: Any = compose(name, [argument for argument in chosen if "," not in argument])
+        for argument in set(given) - set(chosen):
+            _check_key(node, argument.partition("=")[0])
+
+
+def _check_key(config: Any, key: str) -> None:
+    """Refuse a dotted key that is not in a composed config."""
+    node = config
+    for part in key.split("."):
+        if key.startswith("hydra") or not isinstance(node, DictConfig):
+            return
+        if part not in node:
+            raise ValueError(unknown_name(key, part, [str(name) for name in node]))
+        node = node[part]
 
 
 def scenario_of(config: DictConfig) -> Scenario:

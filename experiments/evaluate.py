@@ -10,13 +10,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from experiments.config import CONFIG_FOLDER, readable_errors, register_configs, scenario_of
+from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
 from experiments.evaluation import (
     as_table,
     check_policies,
     check_seeds,
     compare,
     headroom,
+    label_policies,
     load_policy,
     make_cells,
     write_csv,
@@ -61,7 +62,8 @@ def evaluate(config: DictConfig, folder: Path) -> None:
     with readable_errors():
         scenario = check_config(config)
         envs = make_cells(scenario, len(config.seeds), config.threads)
-        policies = {name: load_policy(name, scenario, envs, config.threads) for name in config.policy}
+        labels = label_policies(list(config.policy))
+        policies = {labels[name]: load_policy(name, scenario, envs, config.threads) for name in config.policy}
     evaluations = compare(scenario, policies, envs, config.seeds, config.decisions, config.progress)
     seeds = list(config.seeds)
     print(
@@ -85,4 +87,5 @@ def main(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     sys.argv[1:] = with_policy_list(sys.argv[1:])
+    check_overrides("evaluate", sys.argv[1:])
     main()

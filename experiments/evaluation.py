@@ -13,11 +13,14 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from omegaconf import OmegaConf
+from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
 
 import slicing_gym
 from agents import FixedPolicy, make_baseline
 from agents.baselines import BASELINES
+from experiments.config import agent_class
 from experiments.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer, unknown_name
@@ -150,13 +153,15 @@ def check_seeds(key: str, seeds: Sequence[int]) -> None:
         raise ValueError(f"{key}: {list(seeds)} given, allowed are different ones")
 
 
-def label(name: str) -> str:
-    """What a policy is called in tables: an agent by the folder of its run."""
-    return Path(name).resolve().parent.name if name.endswith(".zip") else name
+def label_policies(names: Sequence[str]) -> dict[str, str]:
+    """What policies are called in tables: an agent by the folder of its run, where that tells it from the others."""
+    short = {name: Path(name).resolve().parent.name if name.endswith(".zip") else name for name in names}
+    given = list(short.values())
+    return {name: label if given.count(label) == 1 else name for name, label in short.items()}
 
 
 def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int) -> Predictor:
-    """A baseline, a fixed allocation, or the DQN in a file; `name` has passed `check_policies`.
+    """A baseline, a fixed allocation, or the agent in a file; `name` has passed `check_policies`.
 
     Raises:
         ValueError: the agent was trained on other spaces than the scenario's.
@@ -165,9 +170,7 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
         return FixedPolicy(scenario, [int(units) for units in name.split("-")])
     if not name.endswith(".zip"):
         return make_baseline(name, scenario, envs, num_threads=num_threads)
-    from stable_baselines3 import DQN
-
-    agent = DQN.load(name, device="cpu")
+    agent = load_agent(name)
     if (
         agent.action_space != envs.single_action_space
         or agent.observation_space.shape != envs.single_observation_space.shape
@@ -177,6 +180,20 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
             f"scenario {scenario.name!r} has {scenario.num_allocations}"
         )
     return agent
+
+
+def load_agent(path: str) -> BaseAlgorithm:
+    """The agent in a file, of the class that its run's configuration names, else a DQN. Loading a pickle may run code.
+
+    Raises:
+        ValueError: the file does not hold such an agent.
+    """
+    config = Path(path).parent / ".hydra" / "config.yaml"
+    target = str(OmegaConf.load(config).agent._target_) if config.is_file() else "stable_baselines3.DQN"
+    try:
+        return agent_class(target).load(path, device="cpu")
+    except Exception as error:
+        raise ValueError(f"policy: {path!r} does not hold a {target} ({error})") from error
 
 
 def compare(
@@ -189,7 +206,7 @@ def compare(
 ) -> list[Evaluation]:
     """Evaluate policies by name on the same cells; `decisions` a cell, by default a round."""
     number = scenario.decisions_per_round if decisions is None else decisions
-    return [evaluate_policy(label(name), policy, envs, seeds, number, progress) for name, policy in policies.items()]
+    return [evaluate_policy(name, policy, envs, seeds, number, progress) for name, policy in policies.items()]
 
 
 def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:

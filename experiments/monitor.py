@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy.typing as npt
 from stable_baselines3.common.callbacks import BaseCallback
 
 from slicing_gym import Scenario
-from slicing_gym.files import atomic_write
 
 
 class RoundMonitor(BaseCallback):
@@ -24,7 +22,7 @@ class RoundMonitor(BaseCallback):
 
     Args:
         scenario: length of a round and names of the slices.
-        path: CSV that is rewritten after every round, one row a round.
+        path: CSV to which every round adds a row; the last may have fewer decisions.
     """
 
     def __init__(self, scenario: Scenario, path: Path) -> None:
@@ -45,8 +43,13 @@ class RoundMonitor(BaseCallback):
         length = self._scenario.decisions_per_round
         while len(self._pending) >= length:
             finished, self._pending = self._pending[:length], self._pending[length:]
-            self._end_round({key: float(np.mean([row[key] for row in finished])) for key in finished[0]})
+            self._end_round(finished)
         return True
+
+    def _on_training_end(self) -> None:
+        if self._pending:  # a last round that was cut short
+            self._end_round(self._pending)
+            self._pending = []
 
     def _row(self, info: dict[str, Any], reward: float) -> dict[str, float]:
         """What is logged of a decision."""
@@ -60,16 +63,15 @@ class RoundMonitor(BaseCallback):
             "threshold": info["threshold"],
         }
 
-    def _end_round(self, means: dict[str, float]) -> None:
+    def _end_round(self, decisions: list[dict[str, float]]) -> None:
         """Send a round's means to TensorBoard and to the CSV."""
+        means = {key: float(np.mean([row[key] for row in decisions])) for key in decisions[0]}
         self.rounds.append(means)
         for key, value in means.items():
             self.logger.record(f"round/{key}", value)
         self.logger.dump(self.num_timesteps)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["round", *means])
-        for number, row in enumerate(self.rounds, 1):
-            writer.writerow([number, *(f"{value:.6f}" for value in row.values())])
-        with atomic_write(self._path) as file:
-            file.write(text.getvalue().encode())
+        with self._path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if len(self.rounds) == 1:
+                writer.writerow(["round", "decisions", *means])
+            writer.writerow([len(self.rounds), len(decisions), *(f"{value:.6f}" for value in means.values())])

@@ -72,7 +72,7 @@ def squares64(key: np.uint64, count: np.uint64) -> np.uint64:
 
 @njit
 def uniform(key: np.uint64, count: np.uint64) -> float:
-    """A number uniform on (0, 1), 53 bits; neither end is ever returned."""
+    """A number uniform on (0, 1), 52 bits; neither end is ever returned."""
     return (float(squares64(key, count) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 

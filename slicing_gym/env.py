@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.interface import RENDER_MODES, CountsDecisions, Interface, check_render_mode
+from slicing_gym.interface import RENDER_MODES, CountsDecisions, Interface, check_render_mode, refuse_unknown
 from slicing_gym.render import RoundView
 from slicing_gym.reward import reward_of, threshold
 from slicing_gym.scenario import Reward, Scenario
@@ -94,7 +94,9 @@ class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
         reward: str | Reward | None = None,
         decisions: int = 0,
         render_mode: str | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(unknown, SliceRANEnv)
         self.interface = Interface(scenario, reward)
         self.scenario = self.interface.scenario
         self.allocations = self.interface.allocations
@@ -133,7 +135,7 @@ class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
         info = self._info(interval)
         if self.render_mode is not None:
             if self._view is None:
-                self._view = RoundView(self.scenario, self.render_mode)
+                self._view = RoundView(self.scenario, self.render_mode, self.metadata["render_fps"])
             self._view.begin()
             if self.render_mode == "human":
                 self.render()

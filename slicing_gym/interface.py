@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -74,7 +75,10 @@ class Interface:
         Raises:
             gymnasium.error.InvalidAction: wrong shape, not whole numbers, or out of range.
         """
-        given = np.asarray(actions)
+        try:
+            given = np.asarray(actions)
+        except ValueError as error:
+            raise gym.error.InvalidAction(f"actions: {actions!r} is not an array ({error})") from None
         if given.shape != (num_envs,) or not np.issubdtype(given.dtype, np.integer):
             raise gym.error.InvalidAction(
                 f"actions: {given.dtype} of shape {given.shape} given, allowed are integers of shape ({num_envs},)"
@@ -118,6 +122,13 @@ class CountsDecisions:
     @decisions.setter
     def decisions(self, value: int) -> None:
         self._decisions = self._first_decision = check_integer("decisions", value, at_least=0)
+
+
+def refuse_unknown(unknown: dict[str, Any], environment: type) -> None:
+    """Raise a TypeError for arguments that `environment` does not have, naming those it has."""
+    allowed = [name for name in inspect.signature(environment).parameters if name != "unknown"]
+    for name in unknown:
+        raise TypeError(unknown_name(environment.__name__, name, allowed))
 
 
 def check_render_mode(render_mode: str | None, allowed: tuple[str, ...] = RENDER_MODES) -> str | None:

@@ -28,6 +28,10 @@ from slicing_gym.counter_rng import (
 from slicing_gym.physics import Cells, FloatArray, IntArray, Outcome, Physics, Scratch
 from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
 
+COMPILED_WITH = "6889211fdfa1"
+"""Digest of what the kernel calls in other files, which numba's cache does not look at: a change of this line makes it
+compile anew. `tests/test_house.py` says when to renew it."""
+
 _LOG_PRODUCT_LIMIT = 1e200  # a running product of 1 + SNR is folded into the logarithm before it could overflow
 
 

@@ -38,12 +38,13 @@ class RoundView:
     Args:
         scenario: names the slices and the length of a round.
         render_mode: "human" opens a window, "rgb_array" returns the picture.
+        frames_per_s: how fast the window may move on.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: pygame is missing (`pip install "slicing-gym[render]"`).
     """
 
-    def __init__(self, scenario: Scenario, render_mode: str) -> None:
+    def __init__(self, scenario: Scenario, render_mode: str, frames_per_s: int) -> None:
         try:
             import pygame
         except ImportError as error:
@@ -53,6 +54,7 @@ class RoundView:
         pygame.font.init()
         self._pygame = pygame
         self._scenario = scenario
+        self._frames_per_s = frames_per_s
         self._font = pygame.font.Font(None, 19)
         self._canvas = pygame.Surface((_WIDTH, _HEIGHT))
         self._window: pygame.Surface | None = None
@@ -100,7 +102,7 @@ class RoundView:
             self._window.blit(self._canvas, (0, 0))
             self._pygame.event.pump()
             self._pygame.display.flip()
-            self._clock.tick(30)
+            self._clock.tick(self._frames_per_s)
             return None
         return np.ascontiguousarray(self._pygame.surfarray.array3d(self._canvas).swapaxes(0, 1))
 
@@ -163,4 +165,5 @@ class RoundView:
             )
         )
         for panel, text in enumerate(texts):
-            self._label(f"{name}{text}", x, self._box(panel)[1] + 18 * (index + 1), colour(index))
+            step = min(18.0, (self._box(panel)[3] - 8) / self._scenario.num_slices)
+            self._label(f"{name}{text}", x, round(self._box(panel)[1] + 12 + step * (index + 0.4)), colour(index))

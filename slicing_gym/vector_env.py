@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from slicing_gym.errors import check_integer, unknown_name
-from slicing_gym.interface import CountsDecisions, Interface, check_render_mode
+from slicing_gym.interface import CountsDecisions, Interface, check_render_mode, refuse_unknown
 from slicing_gym.reward import reward_of, threshold
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
@@ -49,7 +49,9 @@ class SliceRANVectorEnv(CountsDecisions, VectorEnv[Observations, npt.NDArray[np.
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         num_threads: int = 1,
         render_mode: str | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(unknown, SliceRANVectorEnv)
         self.num_envs = check_integer("num_envs", num_envs, at_least=1)
         self.num_threads = check_integer("num_threads", num_threads, at_least=1)
         self.render_mode = check_render_mode(render_mode, allowed=())
@@ -189,6 +191,8 @@ class SliceRANVectorEnv(CountsDecisions, VectorEnv[Observations, npt.NDArray[np.
             return [None] * self.num_envs
         if isinstance(seed, int | np.integer):
             return [int(seed) + i for i in range(self.num_envs)]
+        if not isinstance(seed, Sequence):
+            raise TypeError(f"seed: {seed!r} given, allowed is None, an integer, or a list of them")
         if len(seed) != self.num_envs:
             raise ValueError(f"seed: {len(seed)} given, allowed are {self.num_envs}, one a cell")
         return list(seed)

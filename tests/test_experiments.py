@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,13 +19,17 @@ from stable_baselines3 import DQN
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import evaluation, figures
-from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
+from experiments.config import CONFIG_FOLDER, check_overrides, register_configs, scenario_of
+from experiments.evaluate import check_config as check_evaluation
 from experiments.evaluate import evaluate, with_policy_list
+from experiments.evaluation import label_policies
 from experiments.statistics import estimate
 from experiments.train import check_config, train
 from slicing_gym import SCENARIOS, get_scenario
 
 register_configs()
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def composed(name, *overrides):
@@ -89,6 +95,15 @@ def test_misspelt_overrides_never_compose(overrides, message):
         (["evaluation.policies=[runs/none/agent.zip]"], "the file 'runs/none/agent.zip' does not exist"),
         (["evaluation.seeds=[]"], "evaluation.seeds: none given"),
         (["evaluation.decisions=0"], "evaluation.decisions: 0 given"),
+        (["seed=100"], "evaluation.seeds: 100 is the cell that the agent learns on"),
+        (["agent.name=hard"], "agent.name: 'hard' is the name of a policy it is compared with"),
+        (["agent.batch_size=0"], "agent.batch_size: 0 given"),
+        (["agent.gamma=1.5"], "agent.gamma: 1.5 given"),
+        (["agent.learning_rate=0"], "agent.learning_rate: 0.0 given"),
+        (["agent.policy_kwargs.net_arch=[0]"], "agent.policy_kwargs.net_arch: 0 given"),
+        (["agent._target_=stable_baselines3.DQNN"], "agent._target_: 'stable_baselines3.DQNN' cannot be imported"),
+        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is not an algorithm"),
+        (["scenario.slices.urllc.traffic=3"], "slices.urllc.traffic: 3 given"),
         (["scenario.slices.urllc.num_users=0"], "slices.urllc.num_users: 0 given"),
         (["scenario.radio.resolution_hz=3e5"], "does not divide"),
         (["+scenario.slices.urllc.nonsense=1"], "slices.urllc: unknown name 'nonsense'"),
@@ -117,8 +132,74 @@ def test_a_run_leaves_what_it_promises(run):
         "tensorboard",
     }
     rounds = read_rows(run / "rounds.csv")
-    assert [row["round"] for row in rounds] == ["1", "2", "3"]
+    assert [(row["round"], row["decisions"]) for row in rounds] == [("1", "200"), ("2", "200"), ("3", "200")]
     assert (run / "training.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_round_cut_short_is_logged_as_such(tmp_path):
+    train(composed("train", "+experiment=debug", "decisions=250", "evaluation.policies=[hard]"), tmp_path)
+    assert [row["decisions"] for row in read_rows(tmp_path / "rounds.csv")] == ["200", "50"]
+
+
+def test_the_reward_is_the_scenarios_unless_overridden():
+    assert check_config(composed("train", "scenario.reward.kind=clip")).reward.kind == "clip"
+    assert check_config(composed("train", "scenario.reward.kind=clip", "reward=utility")).reward.kind == "utility"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["polcy=3"], "polcy: unknown name 'polcy'; did you mean 'policy'"),
+        (["scenario=papper"], "scenario: unknown name 'papper'; did you mean 'paper'"),
+        (["scenario=paper,papper", "-m"], "scenario: unknown name 'papper'"),
+        (["scenario.slices.urlc.num_users=3"], "unknown name 'urlc'; did you mean 'urllc'"),
+    ],
+)
+def test_a_typing_error_on_the_command_line_is_answered_with_the_nearest_name(arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        check_overrides("evaluate", arguments)
+
+
+def test_right_command_lines_pass():
+    check_overrides(
+        "evaluate", ["policy=[hard]", "-m", "scenario=paper,drift", "hydra.run.dir=x", "+new=1", "seeds=[1,2]"]
+    )
+    check_overrides("train", ["agent=dqn", "+experiment=quick", "agent.gamma=0.5", "scenario.slices.urllc.num_users=3"])
+
+
+def test_agents_are_called_by_the_shortest_name_that_tells_them_apart():
+    names = ["hard", "runs/a/seed-0/agent.zip", "runs/b/seed-0/agent.zip", "runs/b/seed-1/agent.zip"]
+    assert list(label_policies(names).values()) == ["hard", *names[1:3], "seed-1"]
+
+
+def test_a_file_that_holds_no_agent_is_refused(tmp_path):
+    (tmp_path / "agent.zip").write_text("nothing")
+    config = composed("evaluate", f"policy=['{tmp_path / 'agent.zip'}']", "scenario=paper-1mhz")
+    with pytest.raises(SystemExit, match=r"does not hold a stable_baselines3\.DQN"):
+        evaluate(config, tmp_path / "out")
+
+
+COMMANDS = [
+    pytest.param(command, id=f"{path.name}-{number}")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for number, command in enumerate(
+        re.findall(r"^python -m experiments\.(?:train|evaluate) .*", path.read_text(), re.MULTILINE)
+    )
+    if "<" not in command
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_docs_pass_their_checks(command):
+    _, _, module, *arguments = shlex.split(command, comments=True)
+    name = module.removeprefix("experiments.")
+    check_overrides(name, with_policy_list(arguments))
+    swept = [
+        argument for argument in with_policy_list(arguments) if argument != "-m" and not argument.startswith("hydra")
+    ]
+    single = [a if a.startswith("policy=") or "[" in a else a.split(",")[0] for a in swept]
+    config = composed(name, *single)
+    (check_config if name == "train" else check_evaluation)(config)
 
 
 def test_tensorboard_has_the_curves(run):
@@ -231,7 +312,7 @@ def test_commands_run_as_typed(tmp_path):
     assert (folder / ".hydra" / "config.yaml").exists()
     wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
     assert wrong.returncode != 0
-    assert "sedes" in wrong.stderr
+    assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
     refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
     assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 or more"
 

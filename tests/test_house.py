@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from slicing_gym import kernel, traffic
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
@@ -37,8 +41,22 @@ def test_arrows_go_down_only(room):
             assert not imported(path) & {"torch", "stable_baselines3", "hydra", "omegaconf", "matplotlib"}, path
 
 
+def test_numba_is_made_to_compile_anew():
+    """Numba's cache looks at kernel.py alone. When this fails, what it calls has changed: renew COMPILED_WITH there."""
+    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]
+    codes = {name: part.code for name, part in (*traffic.DISTRIBUTIONS.items(), *traffic.PROFILES.items())}
+    digest = hashlib.sha256("".join([*parts, repr(codes)]).encode()).hexdigest()[:12]
+    assert digest == kernel.COMPILED_WITH
+
+
 def test_an_installed_wheel_has_its_configuration(tmp_path):
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("slicing_gym", "agents", "conf", "experiments"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     site = tmp_path / "site"

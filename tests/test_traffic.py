@@ -144,7 +144,7 @@ def test_inactive_users_send_nothing(small):
         (lambda: Daily(0.5, 0.5), "high: 0.5 given, allowed is above 0.5"),
         (lambda: Jumps(0.0, 1.0), "low: 0.0 given, allowed is above 0"),
         (lambda: Choice(3.0), "values: 3.0 given, allowed is one of tuple, list"),
-        (lambda: Constant(1e300), "value: 1e\\+300 given, allowed is at most 1e"),
+        (lambda: Constant(1e300), r"value: 1e\+300 given, allowed is at most 1"),
         (lambda: Traffic(0.1, Constant(1.0)), "interarrival_s: 0.1 given, allowed is one of Constant, Uniform"),
         (lambda: Traffic(Constant(1.0), Constant(1.0), active_users=0.5), "active_users: 0.5 given, allowed is one of"),
         (lambda: Traffic(Constant(1.0), Constant(1.0), active_users=Steady(1.5)), "active_users: 1.5"),
