@@ -31,6 +31,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slicing-gym"
 
 
+def cache_path(scenario: Scenario) -> Path:
+    """Where the scenario's best fixed allocation is, or will be."""
+    return cache_folder() / f"best_fixed_{scenario_digest(scenario)}.json"
+
+
 def scenario_digest(scenario: Scenario) -> str:
     """A name for all that bears on the utility of an allocation: everything but the scenario's name and reward kind."""
     plain = scenario.to_dict()
@@ -46,7 +51,7 @@ def best_fixed_allocation(scenario: Scenario, num_threads: int = 1) -> IntArray:
     Each allocation is held for 20 intervals in 96 cells, in each from another moment of the round on, all on the same
     luck. About 15 s for 4851 allocations on one core.
     """
-    path = cache_folder() / f"best_fixed_{scenario_digest(scenario)}.json"
+    path = cache_path(scenario)
     try:
         units = np.array(json.loads(path.read_text())["units"], np.int64)
         if units.shape == (scenario.num_slices,) and units.sum() == scenario.num_units and units.min() >= 1:

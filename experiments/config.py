@@ -123,32 +123,30 @@ def agent_class(target: str) -> type[BaseAlgorithm]:
 def check_overrides(name: str, arguments: Sequence[str]) -> None:
     """End the program with the nearest name if an argument overrides a key, or takes a choice, that does not exist.
 
-    Only plain `key=value` arguments are looked at; the rest of its grammar Hydra checks itself.
+    Only plain `key=value` arguments are looked at, and none where a folder of the user's own may hold more choices; the
+    rest of its grammar Hydra checks itself.
     """
-    given = [argument for argument in arguments if re.fullmatch(r"[A-Za-z_/][\w./-]*=.*", argument, re.DOTALL)]
-    own_folder = any(argument.startswith(("--config-dir", "-cd")) for argument in arguments)
+    if any(argument.startswith(("--config-dir", "-cd")) for argument in arguments):
+        return
+    plain = [argument for argument in arguments if re.match(r"(?!hydra)[A-Za-z_][\w./-]*=", argument)]
+    given = {key: value for key, _, value in (argument.partition("=") for argument in plain)}
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"), readable_errors():
         loader = GlobalHydra.instance().config_loader()
-        for argument in given:
-            key, _, value = argument.partition("=")
-            if key.startswith("hydra"):
-                continue
-            choices = loader.get_group_options(key)
-            if choices and not own_folder and (unknown := set(value.split(",")) - set(choices)):
-                raise ValueError(unknown_name(key, unknown.pop(), choices))
-        chosen = [argument for argument in given if loader.get_group_options(argument.partition("=")[0])]
-        if own_folder:
-            return
-        node: Any = compose(name, [argument for argument in chosen if "," not in argument])
-        for argument in set(given) - set(chosen):
-            _check_key(node, argument.partition("=")[0])
+        groups = {key: options for key in given if (options := loader.get_group_options(key))}
+        for key, options in groups.items():
+            for choice in given[key].split(","):
+                if choice not in options:
+                    raise ValueError(unknown_name(key, choice, options))
+        config = compose(name, [f"{key}={given[key].split(',')[0]}" for key in groups])
+        for key in given.keys() - groups.keys():
+            _check_key(config, key)
 
 
 def _check_key(config: Any, key: str) -> None:
     """Refuse a dotted key that is not in a composed config."""
     node = config
     for part in key.split("."):
-        if key.startswith("hydra") or not isinstance(node, DictConfig):
+        if not isinstance(node, DictConfig):
             return
         if part not in node:
             raise ValueError(unknown_name(key, part, [str(name) for name in node]))

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 import slicing_gym
 from agents import FixedPolicy, make_baseline
 from agents.baselines import BASELINES
+from agents.search import cache_path
 from experiments.config import agent_class
 from experiments.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
@@ -168,6 +169,8 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
     """
     if _UNITS.fullmatch(name):
         return FixedPolicy(scenario, [int(units) for units in name.split("-")])
+    if name == "best_fixed" and not cache_path(scenario).exists():
+        print("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...", flush=True)
     if not name.endswith(".zip"):
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     agent = load_agent(name)
@@ -211,7 +214,9 @@ def compare(
 
 def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:
     """The comparison as text; ± is half of a 95 % interval over the cells."""
-    rows = [["policy", "utility", "reward", *(f"SSR {name}" for name in scenario.slice_names), "SE [bit/s/Hz]"]]
+    rows = [
+        ["policy", "utility", "reward at c_max", *(f"SSR {name}" for name in scenario.slice_names), "SE [bit/s/Hz]"]
+    ]
     for evaluation in evaluations:
         values = evaluation.estimates(scenario.slice_names)
         rows.append([evaluation.policy, *(str(value) for value in values.values())])

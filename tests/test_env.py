@@ -305,11 +305,15 @@ def test_registering_twice_changes_nothing():
     assert dict(gym.registry) == before
 
 
-def test_import_is_light_and_by_name_works_without_one():
-    code = (
+@pytest.mark.parametrize(
+    "code",
+    [
         "import sys, slicing_gym; "
-        "assert not {'torch', 'stable_baselines3', 'hydra', 'matplotlib', 'pygame'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    code = "import gymnasium as gym; gym.make('slicing_gym:SliceRAN-v0').reset(seed=0)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+        "assert not {'torch', 'stable_baselines3', 'hydra', 'matplotlib', 'pygame'} & set(sys.modules)",
+        "import gymnasium as gym; gym.make('slicing_gym:SliceRAN-v0').reset(seed=0)",
+    ],
+    ids=["import is light", "works by name without an import"],
+)
+def test_in_a_fresh_process(code):
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr

@@ -3,10 +3,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +15,7 @@ from stable_baselines3 import DQN
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import evaluation, figures
-from experiments.config import CONFIG_FOLDER, check_overrides, register_configs, scenario_of
-from experiments.evaluate import check_config as check_evaluation
+from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
 from experiments.evaluate import evaluate, with_policy_list
 from experiments.evaluation import label_policies
 from experiments.statistics import estimate
@@ -146,27 +141,6 @@ def test_the_reward_is_the_scenarios_unless_overridden():
     assert check_config(composed("train", "scenario.reward.kind=clip", "reward=utility")).reward.kind == "utility"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["polcy=3"], "polcy: unknown name 'polcy'; did you mean 'policy'"),
-        (["scenario=papper"], "scenario: unknown name 'papper'; did you mean 'paper'"),
-        (["scenario=paper,papper", "-m"], "scenario: unknown name 'papper'"),
-        (["scenario.slices.urlc.num_users=3"], "unknown name 'urlc'; did you mean 'urllc'"),
-    ],
-)
-def test_a_typing_error_on_the_command_line_is_answered_with_the_nearest_name(arguments, message):
-    with pytest.raises(SystemExit, match=message):
-        check_overrides("evaluate", arguments)
-
-
-def test_right_command_lines_pass():
-    check_overrides(
-        "evaluate", ["policy=[hard]", "-m", "scenario=paper,drift", "hydra.run.dir=x", "+new=1", "seeds=[1,2]"]
-    )
-    check_overrides("train", ["agent=dqn", "+experiment=quick", "agent.gamma=0.5", "scenario.slices.urllc.num_users=3"])
-
-
 def test_agents_are_called_by_the_shortest_name_that_tells_them_apart():
     names = ["hard", "runs/a/seed-0/agent.zip", "runs/b/seed-0/agent.zip", "runs/b/seed-1/agent.zip"]
     assert list(label_policies(names).values()) == ["hard", *names[1:3], "seed-1"]
@@ -177,29 +151,6 @@ def test_a_file_that_holds_no_agent_is_refused(tmp_path):
     config = composed("evaluate", f"policy=['{tmp_path / 'agent.zip'}']", "scenario=paper-1mhz")
     with pytest.raises(SystemExit, match=r"does not hold a stable_baselines3\.DQN"):
         evaluate(config, tmp_path / "out")
-
-
-COMMANDS = [
-    pytest.param(command, id=f"{path.name}-{number}")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    for number, command in enumerate(
-        re.findall(r"^python -m experiments\.(?:train|evaluate) .*", path.read_text(), re.MULTILINE)
-    )
-    if "<" not in command
-]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_of_the_docs_pass_their_checks(command):
-    _, _, module, *arguments = shlex.split(command, comments=True)
-    name = module.removeprefix("experiments.")
-    check_overrides(name, with_policy_list(arguments))
-    swept = [
-        argument for argument in with_policy_list(arguments) if argument != "-m" and not argument.startswith("hydra")
-    ]
-    single = [a if a.startswith("policy=") or "[" in a else a.split(",")[0] for a in swept]
-    config = composed(name, *single)
-    (check_config if name == "train" else check_evaluation)(config)
 
 
 def test_tensorboard_has_the_curves(run):
@@ -300,37 +251,6 @@ def test_interval_is_students():
     assert mean == 2.5
     assert half == pytest.approx(3.1824 * np.sqrt(5 / 3) / 2, rel=1e-4)
     assert np.isnan(estimate([1.0]).half_width)
-
-
-def test_commands_run_as_typed(tmp_path):
-    """The command line itself, once: argument list, output folder, composed config."""
-    command = [sys.executable, "-m", "experiments.evaluate", "policy=random,hard", "scenario=paper-1mhz"]
-    folder = tmp_path / "out"
-    options = ["seeds=[0,1]", "decisions=5", "progress=false", f"hydra.run.dir={folder}"]
-    ran = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
-    assert "random" in ran.stdout
-    assert (folder / ".hydra" / "config.yaml").exists()
-    wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
-    assert wrong.returncode != 0
-    assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
-    refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
-    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 or more"
-
-
-def test_benchmark_prints_its_ratios():
-    command = [
-        sys.executable,
-        "-m",
-        "experiments.benchmark",
-        "simulator",
-        "--scenario",
-        "paper-1mhz",
-        "--seconds",
-        "0.01",
-    ]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "times as fast" in printed
-    assert "two threads / one" in printed
 
 
 def test_composed_config_is_plain_data():

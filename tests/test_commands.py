@@ -1,0 +1,97 @@
+"""The command lines: those of the docs, typing errors, and the commands themselves as a shell runs them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from experiments.config import CONFIG_FOLDER, check_overrides, register_configs
+from experiments.evaluate import check_config as check_evaluation
+from experiments.evaluate import with_policy_list
+from experiments.train import check_config
+
+ROOT = Path(__file__).resolve().parent.parent
+
+register_configs()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["polcy=3"], "polcy: unknown name 'polcy'; did you mean 'policy'"),
+        (["scenario=papper"], "scenario: unknown name 'papper'; did you mean 'paper'"),
+        (["scenario=paper,papper", "-m"], "scenario: unknown name 'papper'"),
+        (["scenario.slices.urlc.num_users=3"], "unknown name 'urlc'; did you mean 'urllc'"),
+    ],
+)
+def test_a_typing_error_on_the_command_line_is_answered_with_the_nearest_name(arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        check_overrides("evaluate", arguments)
+
+
+def test_right_command_lines_pass():
+    check_overrides(
+        "evaluate", ["policy=[hard]", "-m", "scenario=paper,drift", "hydra.run.dir=x", "+new=1", "seeds=[1,2]"]
+    )
+    check_overrides("train", ["agent=dqn", "+experiment=quick", "agent.gamma=0.5", "scenario.slices.urllc.num_users=3"])
+
+
+COMMANDS = [
+    pytest.param(command, id=f"{path.name}-{number}")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for number, command in enumerate(
+        re.findall(r"^python -m experiments\.(?:train|evaluate) .*", path.read_text(), re.MULTILINE)
+    )
+    if "<" not in command
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_docs_pass_their_checks(command):
+    _, _, module, *arguments = shlex.split(command, comments=True)
+    name = module.removeprefix("experiments.")
+    check_overrides(name, with_policy_list(arguments))
+    swept = [
+        argument for argument in with_policy_list(arguments) if argument != "-m" and not argument.startswith("hydra")
+    ]
+    single = [a if a.startswith("policy=") or "[" in a else a.split(",")[0] for a in swept]
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        config = compose(name, single)
+    (check_config if name == "train" else check_evaluation)(config)
+
+
+def test_commands_run_as_typed(tmp_path):
+    """The command line itself, once: argument list, output folder, composed config."""
+    command = [sys.executable, "-m", "experiments.evaluate", "policy=random,hard", "scenario=paper-1mhz"]
+    folder = tmp_path / "out"
+    options = ["seeds=[0,1]", "decisions=5", "progress=false", f"hydra.run.dir={folder}"]
+    ran = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    assert "random" in ran.stdout
+    assert (folder / ".hydra" / "config.yaml").exists()
+    wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
+    assert wrong.returncode != 0
+    assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
+    refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
+    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 or more"
+
+
+def test_benchmark_prints_its_ratios():
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.benchmark",
+        "simulator",
+        "--scenario",
+        "paper-1mhz",
+        "--seconds",
+        "0.01",
+    ]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "times as fast" in printed
+    assert "two threads / one" in printed
