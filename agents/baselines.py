@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.search import best_fixed_allocation
-from slicing_gym import Scenario, Simulator, allocation_index, allocation_table, even_split
+from slicing_gym import Scenario, Simulator, allocation_index, allocation_table, even_split, get_scenario
 from slicing_gym.allocation import share_out
 from slicing_gym.errors import unknown_name
 
@@ -29,11 +29,11 @@ class Policy(ABC):
     """Chooses an allocation for each observation; `predict` is that of Stable-Baselines3.
 
     Args:
-        scenario: the scenario that observations come from.
+        scenario: a preset's name or the scenario that observations come from.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
+    def __init__(self, scenario: str | Scenario) -> None:
+        self.scenario = get_scenario(scenario)
 
     def predict(
         self,
@@ -77,7 +77,7 @@ class RandomPolicy(Policy):
         seed: of the policy's own generator.
     """
 
-    def __init__(self, scenario: Scenario, seed: int = 0) -> None:
+    def __init__(self, scenario: str | Scenario, seed: int = 0) -> None:
         super().__init__(scenario)
         self._generator = np.random.default_rng(seed)
 
@@ -96,8 +96,9 @@ class FixedPolicy(Policy):
         ValueError: the units are not an allocation of the scenario.
     """
 
-    def __init__(self, scenario: Scenario, units: npt.ArrayLike) -> None:
+    def __init__(self, scenario: str | Scenario, units: npt.ArrayLike) -> None:
         super().__init__(scenario)
+        scenario = self.scenario
         given = np.asarray(units)
         if given.shape != (scenario.num_slices,) or given.sum() != scenario.num_units or given.min() < 1:
             raise ValueError(
@@ -114,15 +115,17 @@ class FixedPolicy(Policy):
 class HardPolicy(FixedPolicy):
     """Hard slicing: the same for every slice."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        super().__init__(scenario, even_split(scenario.num_units, scenario.num_slices))
+    def __init__(self, scenario: str | Scenario) -> None:
+        found = get_scenario(scenario)
+        super().__init__(found, even_split(found.num_units, found.num_slices))
 
 
 class BestFixedPolicy(FixedPolicy):
     """The fixed allocation of highest mean utility, searched in the simulator and remembered (`agents.search`)."""
 
-    def __init__(self, scenario: Scenario, num_threads: int = 1) -> None:
-        super().__init__(scenario, best_fixed_allocation(scenario, num_threads))
+    def __init__(self, scenario: str | Scenario, num_threads: int = 1) -> None:
+        found = get_scenario(scenario)
+        super().__init__(found, best_fixed_allocation(found, num_threads))
 
 
 class ProportionalPolicy(Policy):
@@ -144,10 +147,10 @@ class ClairvoyantPolicy(Policy):
             i of a batch is taken to be cell i's.
     """
 
-    def __init__(self, scenario: Scenario, env: HasSimulator) -> None:
+    def __init__(self, scenario: str | Scenario, env: HasSimulator) -> None:
         super().__init__(scenario)
         self._env = env
-        self._table = allocation_table(scenario.num_units, scenario.num_slices)
+        self._table = allocation_table(self.scenario.num_units, self.scenario.num_slices)
 
     def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
         simulator = self._env.simulator

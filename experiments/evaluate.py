@@ -10,6 +10,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from agents import FixedPolicy
 from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
 from experiments.evaluation import (
     as_table,
@@ -70,6 +71,9 @@ def evaluate(config: DictConfig, folder: Path) -> None:
         f"scenario {scenario.name}: {scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval over cells"
     )
     print(as_table(scenario, evaluations))
+    for name, policy in policies.items():
+        if isinstance(policy, FixedPolicy):
+            print(f"{name} holds {'-'.join(map(str, policy.units))} units ({', '.join(scenario.slice_names)})")
     room = headroom(evaluations)
     if room is not None:
         print(f"headroom (clairvoyant - best fixed): {room}")

@@ -220,7 +220,7 @@ def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:
     for evaluation in evaluations:
         values = evaluation.estimates(scenario.slice_names)
         rows.append([evaluation.policy, *(str(value) for value in values.values())])
-        rows[-1][-1] = f"{values['spectral_efficiency'].mean:.1f} ± {values['spectral_efficiency'].half_width:.1f}"
+        rows[-1][-1] = values["spectral_efficiency"].show(1)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

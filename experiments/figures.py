@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.plots import POLICY_COLOURS, save_figure
+from experiments.plots import policy_colours, save_figure
 from experiments.statistics import estimate
 from slicing_gym.errors import unknown_name
 from slicing_gym.files import atomic_write
@@ -35,9 +35,15 @@ def headroom(folder: Path, output: Path) -> None:
     """Draw the utility of every policy on every scenario evaluated below `folder`; write the values beside it."""
     values: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for row in read_evaluations(folder):
-        values[row["scenario"], row["policy"]][row["seed"]] = float(row["utility"])
+        cells, utility = values[row["scenario"], row["policy"]], float(row["utility"])
+        if cells.setdefault(row["seed"], utility) != utility:
+            raise ValueError(
+                f"folder: two runs give scenario {row['scenario']!r}, policy {row['policy']!r}, seed {row['seed']} "
+                "different utilities; give scenarios that differ different names (scenario.name=...)"
+            )
     scenarios = list(dict.fromkeys(scenario for scenario, _ in values))
     policies = list(dict.fromkeys(policy for _, policy in values))
+    colours = policy_colours(policies)
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     axes = figure.subplots()
     width = 0.82 / len(policies)
@@ -45,8 +51,7 @@ def headroom(folder: Path, output: Path) -> None:
         estimates = [estimate(list(values[scenario, policy].values() or [0.0])) for scenario in scenarios]
         places = [index + (number - (len(policies) - 1) / 2) * width for index in range(len(scenarios))]
         means, halves = [value.mean for value in estimates], [value.half_width for value in estimates]
-        shade = POLICY_COLOURS[number % len(POLICY_COLOURS)]
-        axes.bar(places, means, width, yerr=halves, color=shade, label=policy, error_kw={"lw": 1})
+        axes.bar(places, means, width, yerr=halves, color=colours[policy], label=policy, error_kw={"lw": 1})
     for index, scenario in enumerate(scenarios):
         best, seer = values.get((scenario, "best_fixed")), values.get((scenario, "clairvoyant"))
         if best and seer and best.keys() == seer.keys():

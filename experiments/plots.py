@@ -19,7 +19,20 @@ from slicing_gym.files import atomic_write
 
 matplotlib.use("Agg")
 
-POLICY_COLOURS = ("#0072B2", "#999999", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00")
+_BASELINE_COLOURS = {
+    "random": "#999999",
+    "hard": "#E69F00",
+    "proportional": "#56B4E9",
+    "best_fixed": "#009E73",
+    "clairvoyant": "#CC79A7",
+}
+_OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#000000")  # Okabe and Ito's, as are those above
+
+
+def policy_colours(policies: Sequence[str]) -> dict[str, str]:
+    """A colour for each policy; a baseline has the same in every picture."""
+    others = [policy for policy in policies if policy not in _BASELINE_COLOURS]
+    return _BASELINE_COLOURS | {p: _OTHER_COLOURS[n % len(_OTHER_COLOURS)] for n, p in enumerate(others)}
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -38,6 +51,7 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
     _bars(middle, evaluations, "reward", f"share of decisions with U ≥ {scenario.reward.threshold_end:g}")
     middle.set_ylim(0.0, 1.05)
     width = 0.8 / len(evaluations)
+    colours = policy_colours([evaluation.policy for evaluation in evaluations])
     for number, evaluation in enumerate(evaluations):
         values = [estimate(evaluation.ssr[:, n]) for n in range(scenario.num_slices)]
         places = np.arange(scenario.num_slices) + (number - (len(evaluations) - 1) / 2) * width
@@ -46,7 +60,7 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
             [value.mean for value in values],
             width,
             yerr=[value.half_width for value in values],
-            color=POLICY_COLOURS[number % len(POLICY_COLOURS)],
+            color=colours[evaluation.policy],
             label=evaluation.policy,
             error_kw={"lw": 1},
         )
@@ -70,11 +84,12 @@ def plot_training(
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
     rounds = np.arange(1, len(round_utility) + 1)
-    left.plot(rounds, round_utility, color=POLICY_COLOURS[0], lw=1.8, label=f"{agent}, learning and exploring")
-    for number, evaluation in enumerate(evaluations):
+    colours = policy_colours([evaluation.policy for evaluation in evaluations])
+    left.plot(rounds, round_utility, color=colours[agent], lw=1.8, label=f"{agent}, learning and exploring")
+    for evaluation in evaluations:
         if evaluation.policy != agent:
-            shade = POLICY_COLOURS[number % len(POLICY_COLOURS)]
-            left.axhline(evaluation.utility.mean(), color=shade, ls="--", lw=1.3, label=evaluation.policy)
+            mean, name = evaluation.utility.mean(), f"{evaluation.policy}, on unseen cells"
+            left.axhline(mean, color=colours[evaluation.policy], ls="--", lw=1.3, label=name)
     left.set_xlabel(f"round ({scenario.decisions_per_round} decisions on the real environment)")
     left.set_ylabel("mean utility U of the round")
     left.legend(frameon=False, fontsize=8.5, loc="center right")
@@ -90,7 +105,8 @@ def plot_training(
 def _bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) -> None:
     """One bar a policy, its value written above."""
     values = [estimate(getattr(evaluation, field)) for evaluation in evaluations]
-    shades = [POLICY_COLOURS[number % len(POLICY_COLOURS)] for number in range(len(values))]
+    colours = policy_colours([evaluation.policy for evaluation in evaluations])
+    shades = [colours[evaluation.policy] for evaluation in evaluations]
     names = [evaluation.policy.replace("_", "\n") for evaluation in evaluations]
     means = [value.mean for value in values]
     axes.bar(

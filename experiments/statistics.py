@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,12 @@ class Estimate(NamedTuple):
 
     def __str__(self) -> str:
         """As tables show it."""
-        return f"{self.mean:.3f} ± {self.half_width:.3f}"
+        return self.show(3)
+
+    def show(self, digits: int) -> str:
+        """The mean, and the interval if there is one."""
+        mean = f"{self.mean:.{digits}f}"
+        return mean if math.isnan(self.half_width) else f"{mean} ± {self.half_width:.{digits}f}"
 
 
 def estimate(values: npt.ArrayLike) -> Estimate:

@@ -28,11 +28,12 @@ def allocation_table(num_units: int, num_slices: int) -> IntArray:
     return table
 
 
-def allocation_index(units: npt.ArrayLike) -> IntArray:
+def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntArray:
     """The row of `allocation_table` that holds each allocation; the inverse of indexing the table.
 
     Args:
         units: int array (..., num_slices).
+        num_units: what each allocation has to share out; by default whatever the first one does.
 
     Returns:
         int array (...).
@@ -50,6 +51,8 @@ def allocation_index(units: npt.ArrayLike) -> IntArray:
         raise ValueError(
             f"units: each slice needs 1 or more and all rows the same total; totals {totals.tolist()} given"
         )
+    if num_units is not None and totals[0] != num_units:
+        raise ValueError(f"units: a total of {totals[0]} given, allowed is num_units = {num_units}")
     num_units, num_slices = int(totals[0]), allocations.shape[-1]
     index = np.zeros(allocations.shape[:-1], np.int64)
     left = np.full(allocations.shape[:-1], num_units)

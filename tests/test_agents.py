@@ -50,6 +50,7 @@ def test_hard_and_fixed_hold_what_they_say():
     table = allocation_table(100, 3)
     assert table[HardPolicy(paper).predict(np.ones(3))[0]].tolist() == [33, 33, 34]
     assert table[FixedPolicy(paper, [1, 94, 5]).predict(np.ones((4, 3)))[0]].tolist() == [[1, 94, 5]] * 4
+    assert HardPolicy("paper").units.tolist() == [33, 33, 34]
     with pytest.raises(ValueError, match="sum to 100"):
         FixedPolicy(paper, [1, 94, 4])
 

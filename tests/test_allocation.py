@@ -39,6 +39,12 @@ def test_hard_slicing():
     assert even_split(9, 3).tolist() == [3, 3, 3]
 
 
+def test_index_refuses_another_total():
+    assert allocation_index([1, 94, 5], num_units=100) == 93
+    with pytest.raises(ValueError, match="a total of 101 given, allowed is num_units = 100"):
+        allocation_index([1, 94, 6], num_units=100)
+
+
 @given(st.lists(st.floats(0.0, 1e6), min_size=2, max_size=6), st.integers(6, 200))
 def test_shares_are_allocations_near_the_weights(weights, units):
     shared = share_out(weights, units)

@@ -250,7 +250,7 @@ def test_interval_is_students():
     mean, half = estimate([1.0, 2.0, 3.0, 4.0])
     assert mean == 2.5
     assert half == pytest.approx(3.1824 * np.sqrt(5 / 3) / 2, rel=1e-4)
-    assert np.isnan(estimate([1.0]).half_width)
+    assert str(estimate([1.0])) == "1.000"
 
 
 def test_composed_config_is_plain_data():
@@ -269,6 +269,10 @@ def test_headroom_figure_is_drawn_from_runs(tmp_path):
     assert {(row["policy"], row["seed"], row["utility"]) for row in rows} >= {
         (row["policy"], row["seed"], row["utility"]) for row in evaluated
     }
+    changed = ["scenario.slices.urllc.num_users=64", "policy=[hard]", "seeds=[0,1]", "decisions=3", "progress=false"]
+    evaluate(composed("evaluate", "scenario=paper-1mhz", *changed), tmp_path / "same-name")
+    with pytest.raises(ValueError, match="give scenarios that differ different names"):
+        figures.main(["headroom", str(tmp_path)])
     with pytest.raises(FileNotFoundError, match=r"no evaluation\.csv below"):
         figures.main(["headroom", str(tmp_path / "empty")])
     with pytest.raises(SystemExit):

@@ -120,7 +120,11 @@ TWO = dataclasses.replace(ONE, name="two")
         (lambda: get_scenario("paper").replace(radoi={}), "scenario: unknown name 'radoi'; did you mean 'radio'"),
         (lambda: get_scenario("paper").replace(radio={"bandwith_hz": 1.0}), "radio: unknown name 'bandwith_hz'"),
         (lambda: get_scenario("paper").replace(slices={"urllc": {"users": 3}}), "slices.urllc: unknown name 'users'"),
-        (lambda: get_scenario("paper").replace(slices={"new": {"num_users": 3}}), "slices.new: .* missing"),
+        (
+            lambda: get_scenario("paper").replace(slices={"urlc": {"num_users": 3}}),
+            "slices: .*'urlc'; did you mean 'urllc'",
+        ),
+        (lambda: Scenario.from_dict({"name": "s", "slices": {"a": {"num_users": 3}}}), "slices.a: .* missing"),
         (lambda: Scenario.from_dict({"name": "s"}), "scenario.slices: None is not a mapping"),
     ],
 )
