@@ -114,7 +114,11 @@ def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> Slic
     return envs
 
 
-_UNITS = re.compile(r"\d+(-\d+)+")
+def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:
+    """The policy that a name like 33-33-34 means, or None if the name is of another form."""
+    if not re.fullmatch(r"\d+(-\d+)+", name):
+        return None
+    return FixedPolicy(scenario, [int(units) for units in name.split("-")])
 
 
 def check_policies(names: Sequence[str], scenario: Scenario) -> None:
@@ -130,13 +134,13 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"policy: {name!r} is given more than once")
-        if _UNITS.fullmatch(name):
-            FixedPolicy(scenario, [int(units) for units in name.split("-")])
-        elif name not in BASELINES and not name.endswith(".zip"):
+        if _fixed_policy(name, scenario):
+            continue
+        if name not in BASELINES and not name.endswith(".zip"):
             raise ValueError(
                 unknown_name("policy", name, BASELINES) + ", units like 33-33-34, or the agent.zip of a run"
             )
-        elif name.endswith(".zip") and not Path(name).is_file():
+        if name.endswith(".zip") and not Path(name).is_file():
             raise ValueError(f"policy: the file {name!r} does not exist")
 
 
@@ -167,8 +171,9 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
     Raises:
         ValueError: the agent was trained on other spaces than the scenario's.
     """
-    if _UNITS.fullmatch(name):
-        return FixedPolicy(scenario, [int(units) for units in name.split("-")])
+    fixed = _fixed_policy(name, scenario)
+    if fixed:
+        return fixed
     if name == "best_fixed" and not cache_path(scenario).exists():
         print("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...", flush=True)
     if not name.endswith(".zip"):

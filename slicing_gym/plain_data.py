@@ -29,7 +29,7 @@ def merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         if value is None:
             merged.pop(key, None)
-        elif (
+        elif (  # another kind of distribution has other keys; a reward has the same keys whatever its kind
             isinstance(value, Mapping)
             and isinstance(old, dict)
             and not ("kind" in value and "kind" in old and key != "reward")

@@ -100,7 +100,7 @@ class Simulator:
 
     @property
     def num_cells(self) -> int:
-        """N."""
+        """Number of cells."""
         return len(self._cells.key)
 
     @property
@@ -136,7 +136,7 @@ class Simulator:
         rows = np.ones((self.num_cells, self.scenario.num_slices), np.int64)
         rows[which] = allocation
         outcome = empty_outcome(self.num_cells, self.scenario.num_slices)
-        self._run(which, rows, outcome)
+        self._run(self._cells, which, rows, outcome)
         self._cells.decision[which] += decisions
         return self._interval(allocation, Outcome._make(array[which] for array in outcome))
 
@@ -185,8 +185,7 @@ class Simulator:
         """What each of k allocations would bring to a cell if it were held from now on, luck being the same.
 
         The cell itself is not advanced. Slices share nothing but the sum of their units, so each slice is tried once
-        with
-        every number of units that occurs, and the k outcomes are put together from that: exact, and all 4851
+        with every number of units that occurs, and the k outcomes are put together from that: exact, and all 4851
         allocations cost little more than 98.
 
         Args:
@@ -201,14 +200,15 @@ class Simulator:
         distinct, place = np.unique(allocation, return_inverse=True)
         place = place.reshape(allocation.shape)
         check_integer("intervals", intervals, at_least=1)
-        copies = self.clone(np.full(len(distinct), cell))
+        source = self._check_cells([cell])
+        copies = map_cells(lambda array: np.repeat(array[source], len(distinct), axis=0), self._cells)
         same = np.repeat(distinct[:, None], self.scenario.num_slices, axis=1)  # (distinct, n_slices)
         slices = np.arange(self.scenario.num_slices)
         held = []
         for _ in range(intervals):
             outcome = empty_outcome(len(distinct), self.scenario.num_slices)
-            copies._run(np.arange(len(distinct)), same, outcome)
-            copies._cells.decision[:] += 1
+            self._run(copies, np.arange(len(distinct)), same, outcome)
+            copies.decision[:] += 1
             held.append(self._interval(allocation, Outcome._make(array[place, slices] for array in outcome)))
         return held
 
@@ -288,20 +288,20 @@ class Simulator:
             )
         return allocation
 
-    def _run(self, which: IntArray, units: IntArray, outcome: Outcome) -> None:
+    def _run(self, cells: Cells, which: IntArray, units: IntArray, outcome: Outcome) -> None:
         """Call the kernel, in as many threads as asked for; each takes a run of cells: no two write side by side."""
         if self.num_threads == 1 or len(which) == 1:
-            kernel.advance(self._physics, self._cells, which, units, outcome, self._scratch[0])
+            kernel.advance(self._physics, cells, which, units, outcome, self._scratch[0])
             return
         if self._pool is None or self._pool_process != os.getpid():  # a fork inherits no threads
             self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="slicing_gym")
             self._pool_process = os.getpid()
         first, *others = np.array_split(which, self.num_threads)
         jobs = [
-            self._pool.submit(kernel.advance, self._physics, self._cells, part, units, outcome, scratch)
+            self._pool.submit(kernel.advance, self._physics, cells, part, units, outcome, scratch)
             for part, scratch in zip(others, self._scratch[1:], strict=True)
         ]
-        kernel.advance(self._physics, self._cells, first, units, outcome, self._scratch[0])
+        kernel.advance(self._physics, cells, first, units, outcome, self._scratch[0])
         for job in jobs:
             job.result()
 

@@ -28,8 +28,7 @@ class SliceRANVectorEnv(CountsDecisions, VectorEnv[Observations, npt.NDArray[np.
         num_envs: cells.
         scenario, reward: as for `SliceRANEnv`.
         decisions: where the count of decisions starts. It counts the decisions of all cells, so that the threshold of
-            the
-            shaped reward grows with what was learned from, whatever the batch: in one step cell i takes decision
+            the shaped reward grows with what was learned from, whatever the batch: in one step cell i takes decision
             `decisions` + i.
         autoreset_mode: "NextStep", "SameStep" or "Disabled" (`gymnasium.vector.AutoresetMode`, or its value).
         num_threads: threads that share the cells.
