@@ -1,23 +1,20 @@
-"""`SliceRAN-v0`, one cell: an adapter of `Simulator` to Gymnasium's `Env`."""
+"""`SliceRAN-v0`, one cell: the scalar environment on the simulator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
-import numpy.typing as npt
 
-from slicing_gym.interface import RENDER_MODES, CountsDecisions, Interface, check_render_mode, refuse_unknown
-from slicing_gym.render import RoundView
-from slicing_gym.reward import reward_of, threshold
+from slicing_gym.interface import refuse_unknown
+from slicing_gym.network import Network
+from slicing_gym.round_env import SlicingEnv
 from slicing_gym.scenario import Reward, Scenario
-from slicing_gym.simulator import Interval, Simulator
-
-Observation = npt.NDArray[np.float32]
+from slicing_gym.simulator import Simulator
 
 
-class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
+class SliceRANEnv(SlicingEnv):
     """The bandwidth of one radio cell, shared out among slices anew every decision interval.
 
     ## Description
@@ -83,11 +80,6 @@ class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
     * v0: first version.
     """
 
-    metadata = {  # noqa: RUF012  # declared so by Gymnasium
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 5,
-    }
-
     def __init__(
         self,
         scenario: str | Scenario = "paper",
@@ -97,16 +89,7 @@ class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceRANEnv)
-        self.interface = Interface(scenario, reward)
-        self.scenario = self.interface.scenario
-        self.allocations = self.interface.allocations
-        self.observation_space = self.interface.observation_space
-        self.action_space = self.interface.action_space
-        self.render_mode = check_render_mode(render_mode)
-        self.decisions = decisions
-        self._simulator: Simulator | None = None
-        self._step_in_round: int | None = None  # None: a reset is due
-        self._view: RoundView | None = None
+        super().__init__(scenario, reward, decisions, render_mode)
 
     @property
     def simulator(self) -> Simulator:
@@ -115,76 +98,14 @@ class SliceRANEnv(CountsDecisions, gym.Env[Observation, np.int64]):
         Raises:
             gymnasium.error.ResetNeeded: there is none before the first reset.
         """
-        if self._simulator is None:
-            raise gym.error.ResetNeeded("SliceRAN-v0: call reset() first; there is no cell yet")
-        return self._simulator
+        return cells_of(self._network)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Begin a round; see "Starting State". `options` is not used."""
-        super().reset(seed=seed, options=options)
-        if seed is not None:
-            self._decisions = self._first_decision
-        if seed is not None or self._simulator is None:
-            self._simulator = Simulator(self.scenario, [int(self.np_random.integers(2**63)) if seed is None else seed])
-        else:
-            self._simulator.clear()
-        interval = self._simulator.warm_up()
-        self._step_in_round = 0
-        info = self._info(interval)
-        if self.render_mode is not None:
-            if self._view is None:
-                self._view = RoundView(self.scenario, self.render_mode, self.metadata["render_fps"])
-            self._view.begin()
-            if self.render_mode == "human":
-                self.render()
-        return self.interface.observe(interval.arrivals[0]), info
+    def _make_network(self, seeds: Sequence[int]) -> Network:
+        return Simulator(self.scenario, seeds)
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Hold an allocation for one decision interval.
 
-        Raises:
-            gymnasium.error.InvalidAction: the action is not one of the allocations.
-            gymnasium.error.ResetNeeded: before the first reset, or after the end of a round.
-        """
-        if self._step_in_round is None:
-            raise gym.error.ResetNeeded("SliceRAN-v0: call reset() before step(); no round is under way")
-        units = self.allocations[self.interface.check_action(action)]
-        interval = self.simulator.advance(units)
-        info = self._info(interval)
-        reward = float(reward_of(self.scenario.reward, info["utility"], info["threshold"]))
-        self._decisions += 1
-        self._step_in_round += 1
-        truncated = self._step_in_round >= self.scenario.decisions_per_round
-        if truncated:
-            self._step_in_round = None
-        if self._view is not None:
-            self._view.add(info)
-            if self.render_mode == "human":
-                self.render()
-        return self.interface.observe(interval.arrivals[0]), reward, False, truncated, info
-
-    def render(self) -> npt.NDArray[np.uint8] | None:
-        """The round so far: a picture uint8 (height, width, 3), or None when it is shown in a window."""
-        if self.render_mode is None:
-            gym.logger.warn("render() does nothing without a render_mode; gym.make(..., render_mode='rgb_array')")
-            return None
-        if self._view is None:
-            raise gym.error.ResetNeeded("SliceRAN-v0: call reset() before render()")
-        return self._view.draw()
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the window, which cannot be copied; a copy opens its own at its next reset."""
-        return {**self.__dict__, "_view": None}
-
-    def _info(self, interval: Interval) -> dict[str, Any]:
-        """The info of the one cell; numbers as floats."""
-        arrays = self.interface.info(interval, threshold(self.scenario.reward, [self._decisions]))
-        return {key: array[0] if array.ndim > 1 else float(array[0]) for key, array in arrays.items()}
+def cells_of(network: Network | None) -> Simulator:
+    """The simulator of an environment that was reset."""
+    if not isinstance(network, Simulator):
+        raise gym.error.ResetNeeded("SliceRAN-v0: call reset() first; there are no cells yet")
+    return network

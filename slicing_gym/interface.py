@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -13,9 +15,10 @@ import numpy.typing as npt
 
 from slicing_gym.allocation import allocation_table
 from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.network import Measured, Network
 from slicing_gym.presets import get_scenario
+from slicing_gym.reward import reward_of
 from slicing_gym.scenario import REWARD_KINDS, Reward, Scenario
-from slicing_gym.simulator import Interval
 
 RENDER_MODES = ("human", "rgb_array")
 
@@ -91,25 +94,30 @@ class Interface:
             )
         return given.astype(np.int64)
 
-    def info(self, interval: Interval, thresholds: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
-        """The info of k environments as arrays (k, ...); see `SliceRANEnv` for the keys."""
-        return {
-            "arrivals": interval.arrivals,
-            "allocation": interval.allocation,
-            "ssr": interval.ssr,
-            "spectral_efficiency": interval.spectral_efficiency,
-            "utility": interval.utility,
-            "threshold": thresholds,
-            "queued": interval.queued,
-            "blocked": interval.blocked,
-        }
 
+class Rules:
+    """The rules of a round that do not depend on how many cells play it; what a kind of network has of its own.
 
-class CountsDecisions:
-    """What every environment with a growing threshold has: the count of decisions that it grows with."""
+    Attributes:
+        name: the environment's id, for messages.
+    """
 
+    name = "SliceRAN-v0"
+    scenario: Scenario
     _decisions: int
     _first_decision: int
+
+    @abstractmethod
+    def _make_network(self, seeds: Sequence[int]) -> Network:
+        """The cells of these seeds."""
+
+    def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The rewards (k,) of what k cells brought, at thresholds (k,)."""
+        return reward_of(self.scenario.reward, interval.utility, thresholds)
+
+    def _broken_off(self, interval: Measured) -> npt.NDArray[np.bool_]:
+        """In which of k cells the round ends early (k,)."""
+        return np.zeros(len(interval.utility), np.bool_)
 
     @property
     def decisions(self) -> int:

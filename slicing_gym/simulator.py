@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from slicing_gym.physics import (
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import sla_satisfaction_ratio, utility
 from slicing_gym.scenario import Scenario
+from slicing_gym.threads import Threads
 
 FORMAT_VERSION = 1
 """Of the files `Simulator.save` writes."""
@@ -67,6 +67,18 @@ class Interval:
     spectral_efficiency: FloatArray
     utility: FloatArray
 
+    def info(self) -> dict[str, npt.NDArray[Any]]:
+        """What an agent is told; see `SliceRANEnv` for the keys."""
+        return {
+            "arrivals": self.arrivals,
+            "allocation": self.allocation,
+            "ssr": self.ssr,
+            "spectral_efficiency": self.spectral_efficiency,
+            "utility": self.utility,
+            "queued": self.queued,
+            "blocked": self.blocked,
+        }
+
 
 class Simulator:
     """n independent cells of a scenario (the paper's section II; `docs/simulator.md` says what was decided).
@@ -94,8 +106,7 @@ class Simulator:
             raise ValueError("seeds: none given, allowed are one or more")
         self._physics = compile_physics(self.scenario)
         self._scratch: list[Scratch] = [empty_scratch(self._physics) for _ in range(self.num_threads)]
-        self._pool: ThreadPoolExecutor | None = None
-        self._pool_process = 0
+        self._threads = Threads(self.num_threads)
         self._cells: Cells = draw_cells(self.scenario, checked)
 
     @property
@@ -144,6 +155,11 @@ class Simulator:
         """Run one interval under the even split, so that there is a last interval to observe; it is no decision."""
         return self._advance(even_split(self.scenario.num_units, self.scenario.num_slices), cells, decisions=0)
 
+    def begin_round(self, cells: npt.ArrayLike | None = None) -> Interval:
+        """`clear`, then `warm_up`."""
+        self.clear(cells)
+        return self.warm_up(cells)
+
     def clear(self, cells: npt.ArrayLike | None = None) -> IntArray:
         """End the round of k cells (by default all): empty the queues, and take the load to the beginning of a round.
 
@@ -177,7 +193,7 @@ class Simulator:
         twin.scenario, twin.num_threads = self.scenario, self.num_threads
         twin._physics = self._physics
         twin._scratch = [empty_scratch(self._physics) for _ in range(self.num_threads)]
-        twin._pool, twin._pool_process = None, 0
+        twin._threads = Threads(self.num_threads)
         twin._cells = map_cells(lambda array: array[which], self._cells)
         return twin
 
@@ -267,10 +283,6 @@ class Simulator:
             raise ValueError(f"cells: {given.tolist()} given, allowed are different ones")
         return which
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the threads, which cannot be copied."""
-        return {**self.__dict__, "_pool": None}
-
     def _check_units(self, units: npt.ArrayLike, num_rows: int) -> IntArray:
         """Allocations as a contiguous int64 array (num_rows, n_slices)."""
         given = np.asarray(units)
@@ -289,21 +301,12 @@ class Simulator:
         return allocation
 
     def _run(self, cells: Cells, which: IntArray, units: IntArray, outcome: Outcome) -> None:
-        """Call the kernel, in as many threads as asked for; each takes a run of cells: no two write side by side."""
-        if self.num_threads == 1 or len(which) == 1:
-            kernel.advance(self._physics, cells, which, units, outcome, self._scratch[0])
-            return
-        if self._pool is None or self._pool_process != os.getpid():  # a fork inherits no threads
-            self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="slicing_gym")
-            self._pool_process = os.getpid()
-        first, *others = np.array_split(which, self.num_threads)
-        jobs = [
-            self._pool.submit(kernel.advance, self._physics, cells, part, units, outcome, scratch)
-            for part, scratch in zip(others, self._scratch[1:], strict=True)
-        ]
-        kernel.advance(self._physics, cells, first, units, outcome, self._scratch[0])
-        for job in jobs:
-            job.result()
+        """Call the kernel, in as many threads as asked for."""
+        self._threads.run(
+            lambda part, scratch: kernel.advance(self._physics, cells, part, units, outcome, scratch),
+            which,
+            self._scratch,
+        )
 
     def _interval(self, allocation: IntArray, outcome: Outcome) -> Interval:
         """The outcome with what is computed from it."""
