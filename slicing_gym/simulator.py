@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from slicing_gym import kernel
 from slicing_gym.allocation import even_split
+from slicing_gym.counter_rng import cell_key
 from slicing_gym.errors import check_integer
 from slicing_gym.files import atomic_write
 from slicing_gym.physics import (
@@ -124,6 +125,14 @@ class Simulator:
         """Load of the last interval (n, n_slices, 2): share of users active, intensity."""
         return self._cells.level.copy()
 
+    @levels.setter
+    def levels(self, value: npt.ArrayLike) -> None:
+        levels = np.asarray(value, np.float64)
+        try:
+            self._cells.level[:] = levels
+        except ValueError:
+            raise ValueError(f"levels: shape {levels.shape} given, allowed is {self._cells.level.shape}") from None
+
     def advance(self, units: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Interval:
         """Run one decision interval.
 
@@ -196,6 +205,15 @@ class Simulator:
         twin._threads = Threads(self.num_threads)
         twin._cells = map_cells(lambda array: array[which], self._cells)
         return twin
+
+    def reroll(self, cell: int, seeds: Sequence[int]) -> Simulator:
+        """Copies of a cell as it now is, users, queues and load included, whose luck from now on is that of `seeds`.
+
+        The spread of what they go on to do is what no prediction from the cell's present state can foresee.
+        """
+        copies = self.clone([cell] * len(seeds))
+        copies._cells.key[:] = [cell_key(check_integer("seeds", seed, at_least=0)) for seed in seeds]
+        return copies
 
     def what_if(self, units: npt.ArrayLike, cell: int = 0, intervals: int = 1) -> list[Interval]:
         """What each of k allocations would bring to a cell if it were held from now on, luck being the same.

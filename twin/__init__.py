@@ -1,0 +1,46 @@
+"""Digital twins of slicing networks: histories, models learned from them, and environments on the models.
+
+Importing registers `SliceTwin-v0`. Fitting needs PyTorch; loading and stepping a twin do without.
+"""
+
+from twin.cells import TwinCells, TwinInterval
+from twin.columns import ARRIVALS, PERFORMANCE, SPECTRAL_EFFICIENCY, SSR, Column, Control
+from twin.env import SliceTwinEnv, SliceTwinVectorEnv
+from twin.history import History, concatenate
+from twin.layout import Layout
+from twin.model import Prediction
+from twin.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
+from twin.registration import register_twin
+from twin.settings import LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
+from twin.twin import DigitalTwin
+
+__all__ = [
+    "ARRIVALS",
+    "BLOCKED",
+    "PERFORMANCE",
+    "QUEUED",
+    "SPECTRAL_EFFICIENCY",
+    "SSR",
+    "Column",
+    "Control",
+    "DigitalTwin",
+    "History",
+    "Layout",
+    "LstmSettings",
+    "PerformanceSettings",
+    "Prediction",
+    "RecordHistory",
+    "RecordHistoryVector",
+    "Recorder",
+    "SliceTwinEnv",
+    "SliceTwinVectorEnv",
+    "TrainingSettings",
+    "TransformerSettings",
+    "TwinCells",
+    "TwinInterval",
+    "concatenate",
+    "register_twin",
+]
+
+
+register_twin()

@@ -1,0 +1,137 @@
+"""From a history to what the networks read and are asked for: scales, features and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twin import draws, kernel
+from twin.columns import TRANSFORMS
+from twin.history import History
+from twin.layout import Layout
+
+MARGIN = 0.5
+"""A twin draws no value farther beyond those of its history than this share of their range, on the modelled scale."""
+
+OPEN = 1000.0
+"""In standard deviations: stands for infinity, whose gradients are not numbers."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A history as the networks read it (n decisions, V variables, F features).
+
+    Args:
+        features: (n, F) float32.
+        measured: what the interval brought (n, V).
+        before: what was known when the decision was taken (n, V): arrivals, and the performance of the interval before,
+            NaN after a gap.
+        held: units in the interval before (n, S), 0 after a gap.
+        controls: one-hot (n, C).
+        sequences: blocks of rows without a gap.
+    """
+
+    features: npt.NDArray[np.float32]
+    measured: npt.NDArray[np.float64]
+    before: npt.NDArray[np.float64]
+    held: npt.NDArray[np.int64]
+    controls: npt.NDArray[np.float32]
+    sequences: list[slice]
+
+
+def measured_by(history: History) -> npt.NDArray[np.float64]:
+    """What each interval brought (n, V)."""
+    parts = [history.next_arrivals.astype(np.float64)]
+    for column in history.columns:
+        parts.append(history.performance[column.name].reshape(len(history), -1))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def one_hot(layout: Layout, controls: Mapping[str, npt.NDArray[np.int64]], rows: int) -> npt.NDArray[np.float32]:
+    """Controls (n, S) as one-hot features (n, C)."""
+    parts = [np.zeros((rows, 0), np.float32)]
+    for control in layout.control_columns:
+        hot = controls[control.name][..., None] == np.array(control.values)  # (n, S, values)
+        parts.append(hot.reshape(rows, -1).astype(np.float32))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Table:
+    """Scales and bounds of the variables, from what a history measured (n, V).
+
+    A variable that never varied gets a spread of one: its mean is then predicted, and nothing beside it.
+    """
+    columns = [column for _, column in layout.variables]
+    transform = np.array([TRANSFORMS.index(column.transform) for column in columns])
+    lower, upper = np.array([c.lower for c in columns]), np.array([c.upper for c in columns])
+    slices = layout.scenario.num_slices
+    upper[:slices] = np.fmin(upper[:slices], layout.scenario.largest_arrivals)  # observations end there
+    number = len(columns)
+    raw = kernel.Table(
+        transform=transform,
+        center=np.zeros(number),
+        spread=np.ones(number),
+        lower=lower,
+        upper=upper,
+        low=np.zeros(number),
+        high=np.zeros(number),
+        resolution=np.array([c.resolution for c in columns]),
+        whole=np.array([int(c.whole) for c in columns]),
+    )
+    scaled = to_scale(raw, measured)
+    center, spread = scaled.mean(axis=0), scaled.std(axis=0)
+    spread = np.where(spread > 1e-9 * (1.0 + np.abs(center)), spread, 1.0)
+    least, most = scaled.min(axis=0), scaled.max(axis=0)
+    margin = np.maximum(MARGIN * (most - least), spread)
+    bounds = np.stack([np.where(np.isfinite(b), b, np.nan) for b in (lower, upper)])
+    scaled_bounds = to_scale(raw, bounds)
+    low = np.fmax(least - margin, np.where(np.isnan(bounds[0]), -np.inf, scaled_bounds[0]))
+    high = np.fmin(most + margin, np.where(np.isnan(bounds[1]), np.inf, scaled_bounds[1]))
+    return raw._replace(center=center, spread=spread, low=(low - center) / spread, high=(high - center) / spread)
+
+
+def to_scale(table: kernel.Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Values (..., V) on the scales they are modelled on."""
+    flat = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
+    scaled = np.empty_like(flat)
+    draws.rescale(table, np.arange(len(flat)), flat, scaled)
+    return scaled.reshape(values.shape)
+
+
+def from_scale(table: kernel.Table, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The inverse of `to_scale`, (..., V)."""
+    flat = np.ascontiguousarray(scaled.reshape(-1, scaled.shape[-1]))
+    values = np.empty_like(flat)
+    draws.unscale(table, np.arange(len(flat)), flat, values)
+    return values.reshape(scaled.shape)
+
+
+def encode(layout: Layout, table: kernel.Table, history: History) -> Encoded:
+    """Features and targets of a history."""
+    n, slices = len(history), layout.scenario.num_slices
+    measured = measured_by(history)
+    sequences = history.sequences()
+    first = np.array([block.start for block in sequences])
+    before, held = np.roll(measured, 1, axis=0), np.roll(history.allocation, 1, axis=0)
+    before[first], held[first] = np.nan, 0
+    before[:, :slices] = history.arrivals
+    controls = one_hot(layout, history.controls, n)
+    features = np.zeros((n, layout.num_features), np.float32)
+    held = np.ascontiguousarray(held)
+    kernel.encode(table, np.arange(n), before, held, np.ascontiguousarray(history.allocation), controls, features)
+    return Encoded(features, measured, before, held, controls, sequences)
+
+
+def target_bounds(
+    table: kernel.Table, measured: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Between which standardised values (n, V each) the same value is drawn; `OPEN` at a column's own bounds."""
+    half = 0.5 * table.resolution
+    at_lower, at_upper = measured < table.lower + half, measured > table.upper - half
+    # at a bound all that lies beyond counts; inside, a bin of one resolution
+    below = np.where(at_lower, -OPEN, (to_scale(table, measured - half) - table.center) / table.spread)
+    above = np.where(at_upper, OPEN, (to_scale(table, measured + half) - table.center) / table.spread)
+    return below, above

@@ -1,0 +1,212 @@
+"""`SliceTwin-v0`: the environments on a digital twin, one cell or many; a round is that of `SliceRAN-v0`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode
+
+from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.interface import Rules, refuse_unknown
+from slicing_gym.network import Measured, Network
+from slicing_gym.presets import get_scenario
+from slicing_gym.reward import reward_of
+from slicing_gym.round_env import SlicingEnv
+from slicing_gym.round_vector_env import SlicingVectorEnv
+from slicing_gym.scenario import Reward, Scenario
+from twin.cells import TwinCells, TwinInterval
+from twin.model import TwinModel
+from twin.twin import DigitalTwin
+
+UNCERTAINTIES = ("none", "penalty", "truncate")
+
+_SHIPPED = Path(__file__).resolve().parent / "shipped"
+SHIPPED_TWINS = ("paper",)
+"""Twins that come with the package; `python -m experiments.ship` made them."""
+
+
+class TwinRules(Rules):
+    """What an environment on a twin has of its own: which twin, and what its uncertainty does."""
+
+    name = "SliceTwin-v0"
+    model: TwinModel
+
+    def _take(
+        self,
+        twin: str | os.PathLike[str] | DigitalTwin,
+        scenario: str | Scenario | None,
+        uncertainty: str,
+        penalty: float,
+        largest_std: float | None,
+    ) -> Scenario:
+        """Keep the arguments, checked; the scenario of the twin."""
+        self.model = twin_of(twin, scenario)
+        if uncertainty not in UNCERTAINTIES:
+            raise ValueError(unknown_name("uncertainty", uncertainty, UNCERTAINTIES))
+        self.uncertainty = uncertainty
+        self.penalty = check_number("penalty", penalty, at_least=0.0)
+        usual = self.model.usual_spread
+        self.largest_std = usual if largest_std is None else check_number("largest_std", largest_std, at_least=0.0)
+        return self.model.scenario
+
+    def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.uncertainty != "penalty":
+            return super()._rewards(interval, thresholds)
+        assert isinstance(interval, TwinInterval)
+        doubted = interval.utility - self.penalty * interval.epistemic_std
+        return reward_of(self.model.scenario.reward, doubted, thresholds)
+
+    def _broken_off(self, interval: Measured) -> npt.NDArray[np.bool_]:
+        if self.uncertainty != "truncate":
+            return super()._broken_off(interval)
+        assert isinstance(interval, TwinInterval)
+        return interval.epistemic_std > self.largest_std
+
+
+class SliceTwinEnv(TwinRules, SlicingEnv):
+    """A cell that a digital twin makes up: `SliceRAN-v0` learned from its history.
+
+    ## Description
+    The twin (`twin.DigitalTwin`, the paper's section III) draws what the next decision interval brings from what it
+    learned: the arrivals from a network that remembers the round, the SLA satisfaction ratios and the spectral
+    efficiency from one member, drawn anew each interval, of an ensemble. Utility and reward are computed from these by
+    the code that the simulator uses.
+
+    ## Action Space, Observation Space, Rewards, Episode End
+    Those of `SliceRANEnv`, for the twin's scenario.
+
+    ## Starting State
+    `reset(seed=s)` draws a new cell from s: its luck. Every round begins at the end of a window of decisions of the
+    history that the twin was fitted to, drawn anew; the first observation and info are what was measured there.
+
+    ## Info
+    The keys of `SliceRANEnv` but for `queued` and `blocked`, which a twin only has if its history measured them, and
+
+    | key | shape | unit |
+    |-----|-------|------|
+    | `epistemic_std` | () | standard deviation over the ensemble of the utility that its members expect |
+
+    ## Arguments
+    ```python
+    gym.make("SliceTwin-v0", twin="paper", scenario=None, reward=None, uncertainty="none", penalty=1.0,
+             largest_std=None, decisions=0, render_mode=None)
+    ```
+    `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package ("paper").
+    `scenario`: refuse a twin of any other; its reward and length of a round are used. `reward`, `decisions`,
+    `render_mode`: as for `SliceRANEnv`. `uncertainty`: `"none"`; `"penalty"`: the reward is that of the utility less
+    `penalty` times `epistemic_std`; `"truncate"`: the round ends early where `epistemic_std` exceeds `largest_std` (by
+    default what 99 % of the history's decisions stay below).
+
+    ## Vectorized environment
+    `gym.make_vec("SliceTwin-v0", num_envs=1024, num_threads=2)`; see `SliceTwinVectorEnv`.
+
+    ## Version History
+    * v0: first version.
+    """
+
+    def __init__(
+        self,
+        twin: str | os.PathLike[str] | DigitalTwin = "paper",
+        scenario: str | Scenario | None = None,
+        reward: str | Reward | None = None,
+        uncertainty: str = "none",
+        penalty: float = 1.0,
+        largest_std: float | None = None,
+        decisions: int = 0,
+        render_mode: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(unknown, SliceTwinEnv)
+        found = self._take(twin, scenario, uncertainty, penalty, largest_std)
+        super().__init__(found, reward, decisions, render_mode)
+        self.model = with_scenario(self.model, self.scenario)
+
+    def _make_network(self, seeds: Sequence[int]) -> Network:
+        return TwinCells(self.model, seeds)
+
+
+class SliceTwinVectorEnv(TwinRules, SlicingVectorEnv):
+    """`num_envs` cells of `SliceTwin-v0`, advanced together; cell i is what the scalar environment of its seed is.
+
+    Args:
+        num_envs: cells.
+        twin, scenario, reward, uncertainty, penalty, largest_std: as for `SliceTwinEnv`.
+        decisions, autoreset_mode, num_threads, render_mode: as for `SliceRANVectorEnv`.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        twin: str | os.PathLike[str] | DigitalTwin = "paper",
+        scenario: str | Scenario | None = None,
+        reward: str | Reward | None = None,
+        uncertainty: str = "none",
+        penalty: float = 1.0,
+        largest_std: float | None = None,
+        decisions: int = 0,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        num_threads: int = 1,
+        render_mode: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(unknown, SliceTwinVectorEnv)
+        found = self._take(twin, scenario, uncertainty, penalty, largest_std)
+        super().__init__(num_envs, found, reward, decisions, autoreset_mode, num_threads, render_mode)
+        self.model = with_scenario(self.model, self.scenario)
+
+    def _make_network(self, seeds: Sequence[int]) -> Network:
+        return TwinCells(self.model, seeds, self.num_threads)
+
+
+def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario | None) -> TwinModel:
+    """The model that an environment's arguments mean, with the reward and the round of `scenario` if one is given.
+
+    Raises:
+        TypeError: `twin` is neither a name, a path, nor a twin.
+        ValueError, FileNotFoundError: there is no such twin; it was not fitted, is of another scenario, or its history
+            did not measure what the reward is made of.
+    """
+    wanted = None if scenario is None else get_scenario(scenario)
+    if isinstance(twin, DigitalTwin):
+        model = twin.model
+    elif isinstance(twin, str | os.PathLike):
+        path = _SHIPPED / twin if twin in SHIPPED_TWINS else Path(twin)
+        model = DigitalTwin.load(path).model
+    else:
+        raise TypeError(f"twin: {twin!r} is neither the name of a twin, nor a file, nor a DigitalTwin")
+    if not model.has_reward:
+        raise ValueError(
+            "twin: its history measured no 'ssr' or no 'spectral_efficiency', of which the reward is made; "
+            f"it has {', '.join(column.name for column in model.layout.columns)}"
+        )
+    if wanted is None:
+        return model
+    for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):
+        if key.partition(".")[0] not in ("name", "reward", "decisions_per_round"):
+            raise ValueError(
+                f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}: "
+                f"{key} is {own!r} there, not {other!r}"
+            )
+    return with_scenario(model, wanted)
+
+
+def with_scenario(model: TwinModel, scenario: Scenario) -> TwinModel:
+    """The model with another reward and another length of a round."""
+    return model if scenario == model.scenario else replace(model, layout=replace(model.layout, scenario=scenario))
+
+
+def differences(own: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Where nested plain data differ: key, own value, other value."""
+    if isinstance(own, dict) and isinstance(other, dict):
+        found = []
+        for name in dict.fromkeys([*own, *other]):
+            inner = f"{key}.{name}" if key else str(name)
+            found += differences(own.get(name), other.get(name), inner)
+        return found
+    return [] if own == other else [(key, own, other)]

@@ -1,0 +1,195 @@
+"""`TwinModel`: what a fit leaves behind, as arrays, with everything that stepping and predicting need; no PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import Scenario
+from slicing_gym.reward import utility
+from twin import draws, kernel
+from twin.draws import num_outputs
+from twin.encoding import Encoded
+from twin.layout import Layout
+from twin.settings import PerformanceSettings, TransitionSettings
+from twin.weights import Parameters, Stepper, ensemble_weights, make_stepper
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Windows of the history from which rounds begin (N of them, W decisions each).
+
+    Args:
+        features: (N, W, F).
+        measured: what the last interval of each brought (N, V).
+        units: what was held in it (N, S).
+    """
+
+    features: kernel.Floats
+    measured: FloatArray
+    units: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What the kernel writes on, for n cells."""
+
+    features: kernel.Floats  # (n, F)
+    units: npt.NDArray[np.int64]  # (n, S)
+    transition: kernel.Floats  # (n, P)
+    performance: kernel.Floats  # (n, M, P')
+    expected: FloatArray  # (n, M, V - S)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One-step predictions for n decisions of a history, each made from all that went before it in its sequence.
+
+    Args:
+        transition: mixture outputs (n, P) for the arrivals.
+        performance: mixture outputs (n, M, P') of every member for the performance.
+        expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on.
+    """
+
+    transition: kernel.Floats
+    performance: kernel.Floats
+    expected: FloatArray
+
+
+@dataclass(frozen=True)
+class TwinModel:
+    """A fitted twin.
+
+    Args:
+        layout: which variables there are.
+        table: how they are scaled.
+        transition, performance: settings of the two networks.
+        transition_parameters, performance_parameters: their parameters by name.
+        starts: where rounds begin.
+        usual_controls: the controls (C,) that the history held most often, one-hot; rounds hold them.
+        usual_spread: 99 % of the history's decisions have an epistemic standard deviation below it.
+    """
+
+    layout: Layout
+    table: kernel.Table
+    transition: TransitionSettings
+    performance: PerformanceSettings
+    transition_parameters: Parameters
+    performance_parameters: Parameters
+    starts: Starts
+    usual_controls: kernel.Floats
+    usual_spread: float
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of the network."""
+        return self.layout.scenario
+
+    @cached_property
+    def stepper(self) -> Stepper:
+        """The transition as the kernel runs it."""
+        return make_stepper(self.transition, self.transition_parameters)
+
+    @cached_property
+    def ensemble(self) -> kernel.Ensemble:
+        """The performance as the kernel runs it."""
+        return ensemble_weights(self.performance_parameters)
+
+    @property
+    def has_reward(self) -> bool:
+        """Whether SSR and SE are among the columns, so that there is a utility."""
+        return self.layout.has("ssr") and self.layout.has("spectral_efficiency")
+
+    def scratch(self) -> kernel.Floats:
+        """Working memory of a thread."""
+        return np.zeros(max(self.stepper.scratch_size, 2 * self.performance.hidden_size), np.float32)
+
+    def buffers(self, number: int) -> Buffers:
+        """Room for `number` cells."""
+        slices, variables = self.scenario.num_slices, self.layout.num_variables
+        members, rest = self.performance.members, variables - slices
+        return Buffers(
+            features=np.zeros((number, self.layout.num_features), np.float32),
+            units=np.ones((number, slices), np.int64),
+            transition=np.zeros((number, num_outputs(self.transition.components, slices)), np.float32),
+            performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
+            expected=np.zeros((number, members, rest)),
+        )
+
+    @cached_property
+    def start_memory(self) -> kernel.Floats:
+        """What the transition remembers at the end of each window (N, memory)."""
+        number, window, _ = self.starts.features.shape
+        memory = np.zeros((number, self.stepper.memory_size), np.float32)
+        self.feed(self.starts.features, np.full(number, window), memory, np.zeros(number, np.int64))
+        return memory
+
+    def feed(
+        self,
+        features: kernel.Floats,
+        lengths: npt.NDArray[np.int64],
+        memory: kernel.Floats,
+        age: npt.NDArray[np.int64],
+    ) -> kernel.Floats:
+        """Let the transition see sequences (B, T, F) of these lengths (B,); memory (B, ...) and age (B,) move on.
+
+        Returns:
+            The outputs (B, T, P).
+        """
+        number, longest, _ = features.shape
+        raw = np.zeros((number, num_outputs(self.transition.components, self.scenario.num_slices)), np.float32)
+        outputs = np.zeros((number, longest, raw.shape[1]), np.float32)
+        scratch = self.scratch()
+        for t in range(longest):
+            rows = np.flatnonzero(lengths > t)
+            now = np.ascontiguousarray(features[:, t])
+            self.stepper.step(self.stepper.weights, rows, now, memory, age, raw, scratch)
+            outputs[rows, t] = raw[rows]
+        return outputs
+
+    def predict(self, encoded: Encoded) -> Prediction:
+        """See `DigitalTwin.predict`."""
+        lengths = np.array([block.stop - block.start for block in encoded.sequences])
+        padded = np.zeros((len(lengths), lengths.max(), encoded.features.shape[1]), np.float32)
+        for i, block in enumerate(encoded.sequences):
+            padded[i, : lengths[i]] = encoded.features[block]
+        memory = np.zeros((len(lengths), self.stepper.memory_size), np.float32)
+        outputs = self.feed(padded, lengths, memory, np.zeros(len(lengths), np.int64))
+        transition = np.concatenate([outputs[i, :length] for i, length in enumerate(lengths)])
+        room, rows = self.buffers(len(transition)), np.arange(len(transition))
+        kernel.ensemble_step(self.ensemble, rows, encoded.features, room.performance, self.scratch())
+        self.expect(rows, room)
+        return Prediction(transition, room.performance, room.expected)
+
+    def expect(self, rows: npt.NDArray[np.int64], room: Buffers) -> None:
+        """Write what each member expects, from what it says."""
+        first, number = self.scenario.num_slices, room.expected.shape[2]
+        components = self.performance.components
+        draws.expect(self.table, rows, first, number, room.performance, components, room.expected)
+
+    def split(self, measured: FloatArray) -> dict[str, FloatArray]:
+        """The performance columns by name, (n, S) or (n,), of measured variables (n, V)."""
+        parts = {}
+        for column in self.layout.columns:
+            values = measured[:, self.layout.place(column.name)]
+            parts[column.name] = values if column.per_slice else values[:, 0]
+        return parts
+
+    def expected_utility(self, expected: FloatArray) -> FloatArray:
+        """The utility that each member expects (n, M) of its expected performance (n, M, V - S)."""
+        slices = self.scenario.num_slices
+        ssr, efficiency = self.layout.place("ssr"), self.layout.place("spectral_efficiency")
+        shifted = expected[..., efficiency.start - slices]
+        return utility(self.scenario, shifted, expected[..., ssr.start - slices : ssr.stop - slices])
+
+    def disagreement(self, expected: FloatArray) -> FloatArray:
+        """Standard deviation over the members of the utility they expect (n,); 0 where there is no utility."""
+        if not self.has_reward:
+            return np.zeros(len(expected))
+        deviation: FloatArray = self.expected_utility(expected).std(axis=1)
+        return deviation

@@ -1,0 +1,157 @@
+"""Recording a history while an agent acts: wrappers of the scalar and the batched environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from slicing_gym import Scenario
+from slicing_gym.errors import unknown_name
+from twin.columns import PERFORMANCE, Column
+from twin.history import History
+
+BLOCKED = Column("blocked", resolution=1.0, whole=True, transform="sqrt", unit="users")
+QUEUED = Column("queued", resolution=1.0, whole=True, transform="sqrt", unit="packets")
+
+
+class Recorder:
+    """Gathers the decisions of some cells; each round is a run.
+
+    Args:
+        scenario: of the network.
+        columns: what to keep of each decision's `info`, beside arrivals and allocation.
+    """
+
+    def __init__(self, scenario: Scenario, columns: Sequence[Column] = PERFORMANCE) -> None:
+        self.scenario = scenario
+        self.columns = tuple(columns)
+        self._rows: dict[str, list[Any]] = {name: [] for name in _ROW_FIELDS}
+        self._measured: dict[str, list[Any]] = {column.name: [] for column in self.columns}
+        self._next_run = 0
+        self._at: dict[int, tuple[int, int, npt.NDArray[np.int64]]] = {}  # cell: run, interval, arrivals
+
+    def __len__(self) -> int:
+        """Decisions recorded."""
+        return len(self._rows["run"])
+
+    def begin(self, cell: int, info: Mapping[str, Any]) -> None:
+        """A round begins in `cell`; `info` is what its reset told."""
+        for column in self.columns:
+            if column.name not in info:
+                raise ValueError(unknown_name("columns", column.name, info))
+        self._at[cell] = (self._next_run, 0, np.array(info["arrivals"], np.int64))
+        self._next_run += 1
+
+    def knows(self, cell: int) -> bool:
+        """Whether a round has begun in `cell`."""
+        return cell in self._at
+
+    def add(self, cell: int, info: Mapping[str, Any]) -> None:
+        """A decision was taken in `cell`; `info` is what its step told.
+
+        Raises:
+            ValueError: no round was begun there.
+        """
+        if not self.knows(cell):
+            raise ValueError(f"recorder: no round has begun in cell {cell}; reset the recorded environment first")
+        run, interval, arrivals = self._at[cell]
+        following = np.array(info["arrivals"], np.int64)
+        for name, value in zip(_ROW_FIELDS, (run, interval, info["allocation"], arrivals, following), strict=True):
+            self._rows[name].append(np.array(value, np.int64))
+        for column in self.columns:
+            self._measured[column.name].append(np.array(info[column.name], np.float64))
+        self._at[cell] = (run, interval + 1, following)
+
+    def history(self) -> History:
+        """What was recorded so far.
+
+        Raises:
+            ValueError: nothing was.
+        """
+        if not len(self):
+            raise ValueError("recorder: no decision was recorded")
+        arrays = {name: np.array(values) for name, values in self._rows.items()}
+        order = np.lexsort((arrays["interval"], arrays["run"]))
+        return History(
+            scenario=self.scenario,
+            **{name: values[order] for name, values in arrays.items()},
+            performance={name: np.array(values)[order] for name, values in self._measured.items()},
+            columns=self.columns,
+        )
+
+
+_ROW_FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
+
+
+class RecordHistory(gym.Wrapper[Any, Any, Any, Any]):
+    """Records what passes through a scalar environment; `wrapper.recorder.history()` gives it.
+
+    Args:
+        env: `SliceRAN-v0` or `SliceTwin-v0`, wrapped or not.
+        columns: see `Recorder`.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], columns: Sequence[Column] = PERFORMANCE) -> None:
+        super().__init__(env)
+        self.recorder = Recorder(env.get_wrapper_attr("scenario"), columns)
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        """As the environment's."""
+        observation, info = self.env.reset(**arguments)
+        self.recorder.begin(0, info)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """As the environment's."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.recorder.add(0, info)
+        return observation, reward, terminated, truncated, info
+
+
+class RecordHistoryVector(VectorWrapper):
+    """Records what passes through a batched environment, whatever its autoreset mode.
+
+    Args:
+        env: the batch.
+        columns: see `Recorder`.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], columns: Sequence[Column] = PERFORMANCE) -> None:
+        super().__init__(env)
+        scenario: Scenario = env.unwrapped.scenario  # type: ignore[attr-defined]
+        self.recorder = Recorder(scenario, columns)
+        self._mode: AutoresetMode = env.metadata["autoreset_mode"]
+        self._over = np.zeros(env.num_envs, np.bool_)
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        """As the environment's."""
+        observations, info = self.env.reset(**arguments)
+        for cell in np.flatnonzero(info["_arrivals"]):
+            self.recorder.begin(int(cell), _of_cell(info, cell))
+            self._over[cell] = False
+        return observations, info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """As the environment's."""
+        observations, rewards, terminations, truncations, info = self.env.step(actions)
+        ended = terminations | truncations
+        for cell in range(self.num_envs):
+            if self._mode is AutoresetMode.NEXT_STEP and self._over[cell]:
+                self.recorder.begin(cell, _of_cell(info, cell))
+            elif self._mode is AutoresetMode.SAME_STEP and ended[cell]:
+                self.recorder.add(cell, _of_cell(info["final_info"], cell))
+                self.recorder.begin(cell, _of_cell(info, cell))
+            else:
+                self.recorder.add(cell, _of_cell(info, cell))
+        self._over = ended.copy()
+        return observations, rewards, terminations, truncations, info
+
+
+def _of_cell(info: Mapping[str, Any], cell: int) -> dict[str, Any]:
+    """The info of one cell of a batch."""
+    return {key: values[cell] for key, values in info.items() if not key.startswith(("_", "final"))}

@@ -1,0 +1,126 @@
+"""Twins in files: tensors as safetensors, all else as JSON in the header; reading one runs no code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from slicing_gym.files import atomic_write
+from slicing_gym.plain_data import build
+from twin import kernel
+from twin.draws import num_outputs
+from twin.layout import Layout
+from twin.model import Starts, TwinModel
+from twin.settings import TRANSITIONS, PerformanceSettings, TrainingSettings
+from twin.weights import parameter_shapes
+
+FORMAT_VERSION = 1
+"""Of the files `DigitalTwin.save` writes."""
+
+SUFFIX = ".safetensors"
+
+
+def save(path: str | os.PathLike[str], model: TwinModel, training: TrainingSettings, seed: int) -> None:
+    """See `DigitalTwin.save`."""
+    tensors: dict[str, npt.NDArray[Any]] = {f"table.{name}": array for name, array in model.table._asdict().items()}
+    tensors |= {f"transition.{name}": array for name, array in model.transition_parameters.items()}
+    tensors |= {f"performance.{name}": array for name, array in model.performance_parameters.items()}
+    tensors |= {f"starts.{name}": array for name, array in vars(model.starts).items()}
+    tensors["usual_controls"] = model.usual_controls
+    header = {
+        "format": FORMAT_VERSION,
+        "layout": model.layout.to_dict(),
+        "transition": {"name": model.transition.name, **asdict(model.transition)},
+        "performance": asdict(model.performance),
+        "training": asdict(training),
+        "seed": seed,
+        "usual_spread": model.usual_spread,
+    }
+    with atomic_write(path) as file:
+        file.write(to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"twin": json.dumps(header)}))
+
+
+def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int]:
+    """See `DigitalTwin.load`."""
+    name = os.fspath(path)
+    file = next((each for each in (Path(path), Path(f"{name}{SUFFIX}")) if each.is_file()), None)
+    if file is None:
+        raise FileNotFoundError(f"twin: there is no file {name!r} or {name + SUFFIX!r}")
+    try:
+        with safe_open(file, framework="numpy") as archive:
+            header = json.loads((archive.metadata() or {})["twin"])
+            tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict
+        version = header["format"]
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ValueError(f"twin: {name!r} is not a twin's file, or is damaged ({error})") from error
+    if version != FORMAT_VERSION:
+        raise ValueError(f"twin: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+    try:
+        return _model(header, tensors), build(TrainingSettings, "training", header["training"]), header["seed"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"twin: {name!r} does not hold a twin ({error})") from error
+
+
+def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> TwinModel:
+    """The model of a header and its tensors, checked."""
+    for key, array in tensors.items():
+        if not key.startswith("table.") and not np.isfinite(array).all() and key != "starts.measured":
+            raise ValueError(f"{key} has values that are not finite")
+    settings = dict(header["transition"])
+    kind = TRANSITIONS[settings.pop("name")]
+    layout = Layout.from_dict(header["layout"])
+    model = TwinModel(
+        layout=layout,
+        table=kernel.Table(**{name: tensors[f"table.{name}"] for name in kernel.Table._fields}),
+        transition=build(kind, "transition", settings),
+        performance=build(PerformanceSettings, "performance", header["performance"]),
+        transition_parameters=_part(tensors, "transition."),
+        performance_parameters=_part(tensors, "performance."),
+        starts=Starts(**_part(tensors, "starts.")),
+        usual_controls=tensors["usual_controls"],
+        usual_spread=float(header["usual_spread"]),
+    )
+    _check_shapes(model)
+    return model
+
+
+def _check_shapes(model: TwinModel) -> None:
+    """Compiled code trusts shapes, so they are looked at before it runs."""
+    layout = model.layout
+    variables, slices = layout.num_variables, layout.scenario.num_slices
+    wanted: dict[str, tuple[int, ...]] = {f"table.{name}": (variables,) for name in kernel.Table._fields}
+    given: dict[str, tuple[int, ...]] = {f"table.{name}": array.shape for name, array in model.table._asdict().items()}
+    number, window = model.starts.features.shape[:2]
+    wanted |= {
+        "starts.features": (number, window, layout.num_features),
+        "starts.measured": (number, variables),
+        "starts.units": (number, slices),
+        "usual_controls": (layout.num_controls,),
+    }
+    given |= {f"starts.{name}": array.shape for name, array in vars(model.starts).items()}
+    given["usual_controls"] = model.usual_controls.shape
+    for part, settings, parameters, targets in (
+        ("transition", model.transition, model.transition_parameters, slices),
+        ("performance", model.performance, model.performance_parameters, variables - slices),
+    ):
+        shapes = parameter_shapes(settings, layout.num_features, num_outputs(settings.components, targets))
+        wanted |= {f"{part}.{name}": shape for name, shape in shapes.items()}
+        given |= {f"{part}.{name}": array.shape for name, array in parameters.items()}
+    for name in wanted.keys() | given.keys():
+        if wanted.get(name) != given.get(name):
+            raise ValueError(f"{name} has shape {given.get(name)}, wanted is {wanted.get(name)}")
+    if number < 1 or window < 1:
+        raise ValueError("starts: there are none")
+
+
+def _part(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {key.removeprefix(prefix): array for key, array in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,190 @@
+"""`DigitalTwin`: a generative model of a network, fitted to its history, to be stepped like the network itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import Scenario
+from slicing_gym.errors import check_integer
+from twin import storage
+from twin.cells import TwinCells, TwinInterval
+from twin.encoding import encode
+from twin.history import History
+from twin.model import Prediction, TwinModel
+from twin.settings import PerformanceSettings, TrainingSettings, TransitionSettings, transition_settings
+
+if TYPE_CHECKING:
+    from twin.fitting import Report
+
+MIN_DECISIONS = 64
+"""Fewest decisions that a twin is fitted to, or calibrated on."""
+
+
+class DigitalTwin:
+    """A twin of a network (equations 7 and 9): s_{t+1} ~ f(s_t, a_t) and the performance g(s_t, a_t).
+
+    f is a recurrent network that has seen everything since the round began; it predicts a distribution of the next
+    arrivals, and sampling it is autoregressive, the memory being carried along. g is an ensemble of dense networks that
+    predict what the reward is made of, from what was measured in the last interval and the allocation; utility and
+    reward are computed from that by `slicing_gym.reward`, as in the simulator.
+
+    Args:
+        transition: "lstm", "transformer", or settings.
+        performance: settings of the ensemble.
+        training: settings of the fit.
+        seed: of the fit; the same seed and history give the same twin.
+
+    Attributes:
+        report: how it was fitted (None before, and after loading).
+    """
+
+    def __init__(
+        self,
+        transition: str | TransitionSettings = "lstm",
+        performance: PerformanceSettings | None = None,
+        training: TrainingSettings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.transition = transition_settings(transition)
+        self.performance = performance or PerformanceSettings()
+        self.training = training or TrainingSettings()
+        self.seed = check_integer("seed", seed, at_least=0)
+        self.report: Report | None = None
+        self._model: TwinModel | None = None
+
+    @property
+    def model(self) -> TwinModel:
+        """What was learned.
+
+        Raises:
+            ValueError: nothing was yet.
+        """
+        if self._model is None:
+            raise ValueError("twin: it was not fitted; call fit(history) or DigitalTwin.load(path) first")
+        return self._model
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of the network it is a twin of."""
+        return self.model.scenario
+
+    def fit(
+        self, history: History, *, progress: bool = False, log_folder: str | os.PathLike[str] | None = None
+    ) -> DigitalTwin:
+        """Learn the network from its history.
+
+        Args:
+            history: of at least 64 decisions. The last runs are held out for early stopping (of a single run the last
+                part), see `TrainingSettings`.
+            progress: show a bar.
+            log_folder: where TensorBoard's curves go.
+
+        Returns:
+            The twin itself.
+
+        Raises:
+            ValueError: the history is too short.
+        """
+        return self._fit("history", history, None, progress, log_folder)
+
+    def calibrate(
+        self, fresh: History, *, progress: bool = False, log_folder: str | os.PathLike[str] | None = None
+    ) -> DigitalTwin:
+        """Go on from the present weights on fresh decisions of the same network.
+
+        Args:
+            fresh: what was measured since, at least 64 decisions.
+            progress: show a bar.
+            log_folder: where TensorBoard's curves go.
+
+        Returns:
+            The twin itself.
+
+        Raises:
+            ValueError: the history is too short, or is of another network.
+        """
+        self.model.layout.check_same("fresh", fresh.layout)
+        return self._fit("fresh", fresh, self.model, progress, log_folder)
+
+    def _fit(
+        self,
+        key: str,
+        history: History,
+        present: TwinModel | None,
+        progress: bool,
+        log_folder: str | os.PathLike[str] | None,
+    ) -> DigitalTwin:
+        """Fit from fresh weights, or from those of a present model."""
+        if len(history) < MIN_DECISIONS:
+            raise ValueError(f"{key}: {len(history)} decisions given, allowed are {MIN_DECISIONS} or more")
+        from twin.fitting import fit  # brings in PyTorch, which stepping a twin does without
+
+        folder = None if log_folder is None else Path(log_folder)
+        self._model, self.report = fit(
+            history, self.transition, self.performance, self.training, self.seed, present, progress, folder
+        )
+        return self
+
+    def predict(self, history: History) -> Prediction:
+        """One-step predictions for every decision of a history.
+
+        Raises:
+            ValueError: the history is of another network.
+        """
+        self.model.layout.check_same("history", history.layout)
+        return self.model.predict(encode(self.model.layout, self.model.table, history))
+
+    def cells(self, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
+        """Cells that live in the twin, one a seed."""
+        return TwinCells(self.model, seeds, num_threads)
+
+    def sample(self, units: npt.ArrayLike, seeds: Sequence[int], num_threads: int = 1) -> list[TwinInterval]:
+        """Let cells live freely, each from a window of the history drawn by its seed.
+
+        Args:
+            units: allocations (T, S) that all cells hold in turn, or (T, k, S) for each of the k cells its own.
+            seeds: one a cell (k,).
+            num_threads: threads that share the cells.
+
+        Returns:
+            The T intervals.
+
+        Raises:
+            ValueError, TypeError: allocations of another form.
+        """
+        plan = np.asarray(units)
+        slices, total = self.scenario.num_slices, self.scenario.num_units
+        wanted = f"(T, {slices}) or (T, {len(seeds)}, {slices})"
+        if not np.issubdtype(plan.dtype, np.integer) or plan.shape[1:] not in ((slices,), (len(seeds), slices)):
+            raise ValueError(f"units: {plan.dtype} of shape {plan.shape} given, allowed are integers {wanted}")
+        if plan.min() < 1 or (plan.sum(axis=-1) != total).any():
+            raise ValueError(f"units: each slice needs 1 or more, and {total} have to be given away in all")
+        cells = self.cells(seeds, num_threads)
+        cells.begin_round()
+        return [cells.advance(now) for now in plan]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one file (safetensors, with JSON in its header), atomically; its name should end in `.safetensors`."""
+        storage.save(path, self.model, self.training, self.seed)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DigitalTwin:
+        """The twin that `save` wrote; loading runs no code.
+
+        Args:
+            path: the file, with or without `.safetensors`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a twin's, is damaged, or is of another version.
+        """
+        model, training, seed = storage.load(path)
+        twin = cls(model.transition, model.performance, training, seed)
+        twin._model = model
+        return twin
