@@ -19,6 +19,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 import conf
 from slicing_gym import SCENARIOS, Scenario, get_scenario
 from slicing_gym.errors import unknown_name
+from slicing_gym.plain_data import build
+from twin import DigitalTwin, PerformanceSettings, TrainingSettings
+from twin.settings import TRANSITIONS
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
@@ -87,11 +90,34 @@ class EvaluateConfig:
     progress: bool = MISSING
 
 
+@dataclass
+class FidelityConfig:
+    """`conf/fidelity.yaml`."""
+
+    scenario: dict[str, Any] = MISSING
+    history: dict[str, Any] = MISSING
+    twin: dict[str, Any] = MISSING
+    log: str | None = MISSING
+    seeds: list[int] = MISSING
+    decisions: int = MISSING
+    held_out_runs: int = MISSING
+    run_length: int = MISSING
+    copies: int = MISSING
+    horizon: int = MISSING
+    allocations: int = MISSING
+    policies: list[str] = MISSING
+    tree: bool = MISSING
+    threads: int = MISSING
+    torch_threads: int = MISSING
+    progress: bool = MISSING
+
+
 def register_configs() -> None:
     """Give Hydra the schemas, and the presets as the group `scenario`: their one source is `slicing_gym.presets`."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="fidelity_schema", node=FidelityConfig)
     for name in SCENARIOS:
         store.store(group="scenario", name=name, node=OmegaConf.create(get_scenario(name).to_dict()))
 
@@ -153,8 +179,31 @@ def _check_key(config: Any, key: str) -> None:
         node = node[part]
 
 
-def scenario_of(config: DictConfig) -> Scenario:
-    """The composed scenario, checked."""
+def plain_of(config: DictConfig) -> dict[str, Any]:
+    """A composed part as plain data."""
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    return Scenario.from_dict({str(key): value for key, value in plain.items()})
+    return {str(key): value for key, value in plain.items()}
+
+
+def scenario_of(config: DictConfig) -> Scenario:
+    """The composed scenario, checked."""
+    return Scenario.from_dict(plain_of(config))
+
+
+def twin_of(config: DictConfig) -> DigitalTwin:
+    """A twin with the composed settings, checked; not fitted."""
+    parts = plain_of(config)
+    for key in parts:
+        if key not in ("transition", "performance", "training", "seed"):
+            raise ValueError(unknown_name("twin", key, ("transition", "performance", "training", "seed")))
+    transition = dict(parts["transition"])
+    name = transition.pop("name")
+    if name not in TRANSITIONS:
+        raise ValueError(unknown_name("twin.transition.name", name, TRANSITIONS))
+    return DigitalTwin(
+        build(TRANSITIONS[name], "twin.transition", transition),
+        build(PerformanceSettings, "twin.performance", parts["performance"]),
+        build(TrainingSettings, "twin.training", parts["training"]),
+        parts["seed"],
+    )

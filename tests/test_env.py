@@ -16,11 +16,18 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import slicing_gym
-from slicing_gym import SCENARIOS, Reward, Simulator, get_scenario
+from slicing_gym import SCENARIOS, Reward, Scenario, Simulator, get_scenario
 from slicing_gym.registration import ENVIRONMENT_IDS, register_environments
+from tests.twins import quick_twin
+from twin.registration import TWIN_ID, register_twin
 
 INFO_KEYS = {"arrivals", "allocation", "ssr", "spectral_efficiency", "utility", "threshold"}
-each_id = pytest.mark.parametrize("env_id", ENVIRONMENT_IDS)
+each_id = pytest.mark.parametrize("env_id", [*ENVIRONMENT_IDS, TWIN_ID])
+
+
+def arguments_of(env_id: str, scenario: str | Scenario) -> dict[str, object]:
+    """What `gym.make` needs for an environment of that scenario."""
+    return {"scenario": scenario} | ({"twin": quick_twin(get_scenario(scenario))} if env_id == TWIN_ID else {})
 
 
 @each_id
@@ -35,7 +42,7 @@ def test_checkers_find_nothing(env_id, render_mode):
 @each_id
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_spaces_info_and_rewards_are_as_promised(env_id, scenario):
-    env = gym.make(env_id, scenario=scenario)
+    env = gym.make(env_id, **arguments_of(env_id, scenario))
     allocations = env.unwrapped.allocations
     described = env.unwrapped.scenario
     assert env.action_space == gym.spaces.Discrete(len(allocations))
@@ -73,7 +80,7 @@ def test_two_environments_keep_step_and_other_seeds_differ(env_id):
 
 @each_id
 def test_a_round_is_truncated_never_terminated(env_id):
-    env = gym.make(env_id, scenario="paper-1mhz")
+    env = gym.make(env_id, **arguments_of(env_id, "paper-1mhz"))
     env.reset(seed=0)
     ends = [env.step(0)[2:4] for _ in range(200)]
     assert ends == [(False, False)] * 199 + [(False, True)]
@@ -115,7 +122,7 @@ def test_bad_actions_are_refused(env_id, action):
         ({"reward": 3}, "reward: 3 is neither"),
         ({"decisions": -1}, "decisions: -1 given"),
         ({"scenario": {"name": "x"}}, "is neither a name nor a Scenario"),
-        ({"scenari": "paper"}, "SliceRAN.*Env: unknown name 'scenari'; did you mean 'scenario'"),
+        ({"scenari": "paper"}, "Slice.*Env: unknown name 'scenari'; did you mean 'scenario'"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(env_id, arguments, message):
@@ -149,9 +156,10 @@ def test_the_batch_is_its_cells(env_id):
 def test_autoreset_is_that_of_gymnasium(env_id, mode):
     """The native batch beside Gymnasium's SyncVectorEnv, over the end of rounds."""
     short = get_scenario("paper-1mhz").replace(decisions_per_round=4)
-    native = gym.make_vec(env_id, num_envs=2, scenario=short, reward="utility", autoreset_mode=mode)
+    given = arguments_of(env_id, short)
+    native = gym.make_vec(env_id, num_envs=2, reward="utility", autoreset_mode=mode, **given)
     reference = gym.vector.SyncVectorEnv(
-        [lambda: gym.make(env_id, scenario=short, reward="utility")] * 2, autoreset_mode=mode
+        [lambda: gym.make(env_id, reward="utility", **given)] * 2, autoreset_mode=mode
     )
     assert native.metadata["autoreset_mode"] is mode
     np.testing.assert_array_equal(native.reset(seed=3)[0], reference.reset(seed=3)[0])
@@ -172,7 +180,7 @@ def test_autoreset_is_that_of_gymnasium(env_id, mode):
 @each_id
 def test_without_autoreset_the_user_resets(env_id):
     short = get_scenario("paper-1mhz").replace(decisions_per_round=2)
-    envs = gym.make_vec(env_id, num_envs=2, scenario=short, autoreset_mode="Disabled")
+    envs = gym.make_vec(env_id, num_envs=2, autoreset_mode="Disabled", **arguments_of(env_id, short))
     envs.reset(seed=0)
     envs.step(np.array([0, 0]))
     envs.reset(options={"reset_mask": np.array([True, False])})
@@ -302,6 +310,7 @@ def test_unknown_render_mode_is_refused():
 def test_registering_twice_changes_nothing():
     before = dict(gym.registry)
     register_environments()
+    register_twin()
     assert dict(gym.registry) == before
 
 
@@ -311,8 +320,10 @@ def test_registering_twice_changes_nothing():
         "import sys, slicing_gym; "
         "assert not {'torch', 'stable_baselines3', 'hydra', 'matplotlib', 'pygame'} & set(sys.modules)",
         "import gymnasium as gym; gym.make('slicing_gym:SliceRAN-v0').reset(seed=0)",
+        "import sys, gymnasium as gym; env = gym.make('twin:SliceTwin-v0'); env.reset(seed=0); env.step(7); "
+        "assert not {'torch', 'stable_baselines3', 'pandas', 'matplotlib'} & set(sys.modules)",
     ],
-    ids=["import is light", "works by name without an import"],
+    ids=["import is light", "works by name without an import", "a twin is stepped without PyTorch"],
 )
 def test_in_a_fresh_process(code):
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

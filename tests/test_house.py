@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "slicing_gym": {"slicing_gym"},
     "agents": {"agents", "slicing_gym"},
-    "experiments": {"experiments", "agents", "slicing_gym", "conf", "tests"},
+    "twin": {"twin", "slicing_gym"},
+    "experiments": {"experiments", "agents", "twin", "slicing_gym", "conf", "tests"},
 }
 
 
@@ -52,7 +53,7 @@ def test_numba_is_made_to_compile_anew():
 def test_an_installed_wheel_has_its_configuration(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("slicing_gym", "agents", "conf", "experiments"):
+    for name in ("slicing_gym", "agents", "twin", "conf", "experiments"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)

@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 from slicing_gym.plain_data import build, named
 
 TRANSFORMS = ("identity", "sqrt", "log1p")
 """Scales on which a column is modelled; `sqrt` evens out the noise of counts, `log1p` orders of magnitude."""
+
+
+def _check_name(name: object) -> None:
+    """Refuse what is not fit to be a column's name."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"name: {name!r} given, allowed are letters, digits and underscores, no digit first")
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Column:
 
     Args:
         name: letters, digits and underscores.
-        per_slice: whether each slice has a value of its own.
+        per_slice: whether each slice has a value of its own; else it is the cell's.
         transform: the scale on which it is modelled, one of `TRANSFORMS`; all but `identity` need `lower` >= 0.
         lower, upper: values lie between them, both included.
         resolution: what a value is told apart by: 1 for counts. A prediction's likelihood is the probability of the
@@ -39,8 +45,10 @@ class Column:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise ValueError(f"name: {self.name!r} given, allowed are letters, digits and underscores")
+        _check_name(self.name)
+        for name in ("per_slice", "whole"):
+            check_instance(name, getattr(self, name), (bool,))
+        check_instance("unit", self.unit, (str,))
         if self.transform not in TRANSFORMS:
             raise ValueError(unknown_name("transform", self.transform, TRANSFORMS))
         check_number("lower", self.lower, at_least=0.0 if self.transform != "identity" else None, finite=False)
@@ -48,14 +56,20 @@ class Column:
         check_number("resolution", self.resolution, above=0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data (JSON): bounds that are not finite are left out."""
-        return {
-            key: value for key, value in asdict(self).items() if not (key in ("lower", "upper") and math.isinf(value))
-        }
+        """As plain data (JSON, which has no infinity): a bound that is not finite is None."""
+        plain = asdict(self)
+        return {**plain, **{key: None for key in ("lower", "upper") if math.isinf(plain[key])}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], key: str = "column") -> Column:
-        """The column that plain data describes."""
+        """The column that plain data describes; a bound given as None is infinite.
+
+        Raises:
+            ValueError, TypeError: a key is unknown or a value is not allowed; the message names it.
+        """
+        if isinstance(data, Mapping):
+            open_bounds = {"lower": -math.inf, "upper": math.inf}
+            data = {name: open_bounds.get(name) if value is None else value for name, value in data.items()}
         with named(key):
             return build(cls, key, data)
 
@@ -74,8 +88,17 @@ class Control:
 
     Args:
         name: letters, digits and underscores.
-        values: the whole numbers it may take.
+        values: the whole numbers it may take, one or more, all different.
     """
 
     name: str
     values: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        check_instance("values", self.values, (tuple, list))
+        for value in self.values:
+            check_integer("values", value, at_least=-(2**53), at_most=2**53)
+        if not self.values or len(set(self.values)) < len(self.values):
+            raise ValueError(f"values: {list(self.values)} given, allowed are one or more, all different")
+        object.__setattr__(self, "values", tuple(self.values))

@@ -14,7 +14,7 @@ from twin.history import History
 from twin.layout import Layout
 
 MARGIN = 0.5
-"""A twin draws no value farther beyond those of its history than this share of their range, on the modelled scale."""
+"""A twin draws no value farther beyond those of its history than this share of their range."""
 
 OPEN = 1000.0
 """In standard deviations: stands for infinity, whose gradients are not numbers."""
@@ -72,6 +72,8 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Tabl
     number = len(columns)
     raw = kernel.Table(
         transform=transform,
+        seen_center=np.zeros(number),
+        seen_spread=np.ones(number),
         center=np.zeros(number),
         spread=np.ones(number),
         lower=lower,
@@ -84,13 +86,33 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Tabl
     scaled = to_scale(raw, measured)
     center, spread = scaled.mean(axis=0), scaled.std(axis=0)
     spread = np.where(spread > 1e-9 * (1.0 + np.abs(center)), spread, 1.0)
-    least, most = scaled.min(axis=0), scaled.max(axis=0)
-    margin = np.maximum(MARGIN * (most - least), spread)
-    bounds = np.stack([np.where(np.isfinite(b), b, np.nan) for b in (lower, upper)])
-    scaled_bounds = to_scale(raw, bounds)
-    low = np.fmax(least - margin, np.where(np.isnan(bounds[0]), -np.inf, scaled_bounds[0]))
-    high = np.fmin(most + margin, np.where(np.isnan(bounds[1]), np.inf, scaled_bounds[1]))
-    return raw._replace(center=center, spread=spread, low=(low - center) / spread, high=(high - center) / spread)
+    least, most = measured.min(axis=0), measured.max(axis=0)
+    margin = MARGIN * (most - least)  # in the variable's unit: on a logarithmic scale it would be orders of magnitude
+    low, high = (to_scale(raw, edge[None])[0] for edge in (np.fmax(least - margin, lower), np.fmin(most + margin, upper)))
+    low, high = (low - center) / spread, (high - center) / spread
+    return raw._replace(
+        seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high
+    )
+
+
+def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Table:
+    """The same scales, with bounds that leave room for what a further history measured (n, V) too."""
+    other = make_table(layout, measured)
+    edges = (edge * other.spread + other.center for edge in (other.low, other.high))
+    low, high = ((edge - table.center) / table.spread for edge in edges)
+    return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high))
+
+
+def move(
+    table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]
+) -> kernel.Table:
+    """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay as they are."""
+    number = len(shift)
+    center, spread = table.center.copy(), table.spread.copy()
+    center[:number] = shift + stretch * center[:number]
+    spread[:number] = stretch * spread[:number]
+    low, high = ((edge * table.spread + table.center - center) / spread for edge in (table.low, table.high))
+    return table._replace(center=center, spread=spread, low=low, high=high)
 
 
 def to_scale(table: kernel.Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

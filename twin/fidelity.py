@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from slicing_gym.errors import check_integer
 from slicing_gym.reward import utility
-from twin import draws
 from twin.cells import TwinCells
 from twin.encoding import encode, from_scale, one_hot, target_bounds, to_scale
 from twin.history import History
@@ -104,7 +103,9 @@ class Judge:
         self.encoded = encode(model.layout, model.table, held_out)
         if floor is not None and floor.measured.shape[::2] != self.encoded.measured.shape:
             raise ValueError(f"floor: shape {floor.measured.shape} given for {self.encoded.measured.shape} values")
-        self._known: BoolArray = ~np.isnan(self.encoded.before).any(axis=1)  # persistence needs a last value
+        self._known: BoolArray = np.asarray(
+            np.isfinite(self.encoded.before).all(axis=1)
+        )  # persistence needs a last value
         past = encode(model.layout, model.table, history)
         self._past = past.measured
         table = model.table
@@ -114,17 +115,7 @@ class Judge:
 
     def samples(self, prediction: Prediction, number: int = SAMPLES) -> FloatArray:
         """Draws (n, number, V) from one-step predictions."""
-        model, n = self.model, len(prediction.transition)
-        slices, rows = model.scenario.num_slices, np.arange(n)
-        drawn = np.zeros((n, number, model.layout.num_variables))
-        for sample in range(number):
-            keys = self.generator.integers(1, 2**63, size=n, dtype=np.uint64) | np.uint64(1)
-            values = np.zeros((n, model.layout.num_variables))
-            luck = (keys, rows, slices, values)
-            draws.draw_arrivals(model.table, rows, prediction.transition, model.transition.components, *luck)
-            draws.draw_performance(model.table, rows, prediction.performance, model.performance.components, *luck)
-            drawn[:, sample] = values
-        return drawn
+        return np.stack([self.model.draw(prediction, self.generator) for _ in range(number)], axis=1)
 
     def _yardsticks(self) -> dict[str, FloatArray]:
         """Samples (n, L, V) of climatology, persistence and floor, in the variables' units."""
@@ -257,6 +248,17 @@ class Judge:
             floor=self.floor.measured[rows] if self.floor else None,
             past=self._past,
         )
+
+    def cells_at(self, row: int, number: int, threads: int = 1) -> TwinCells:
+        """Cells (number) that have seen the held-out run until its decision `row`, that one included."""
+        (block,) = [each for each in self.encoded.sequences if each.start <= row < each.stop]
+        rows = np.arange(max(block.start, row - 63), row + 1)
+        start = Starts(
+            self.encoded.features[rows][None], self.encoded.measured[row][None], self.held_out.allocation[row][None]
+        )
+        cells = TwinCells(self.model, range(self.seed, self.seed + number), threads)
+        cells.begin_at(Starts(*(np.repeat(part, number, axis=0) for part in vars(start).values())))
+        return cells
 
     def _places(self, horizon: int, window: int, spacing: int) -> tuple[Starts, npt.NDArray[np.int64]]:
         """Windows after which `horizon` intervals are left in their run, and the rows at which they end."""

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from twin import kernel
 from twin.draws import num_outputs
-from twin.encoding import Encoded, encode, make_table, measured_by, one_hot, target_bounds, to_scale
+from twin.encoding import Encoded, encode, make_table, measured_by, move, one_hot, target_bounds, to_scale, widen
 from twin.history import History
 from twin.layout import Layout
+from twin.mixture import Mixture
 from twin.model import Starts, TwinModel
 from twin.performance import EnsembleNetwork
-from twin.settings import PerformanceSettings, TrainingSettings, TransitionSettings
+from twin.settings import (
+    LstmSettings,
+    PerformanceSettings,
+    TrainingSettings,
+    TransformerSettings,
+    TransitionSettings,
+)
 from twin.training import Data, Fitted, curves, fit_performance, fit_transition
 from twin.transition import make_transition
 
 WINDOW = 16
 """Intervals of the history that a cell has seen when its round begins."""
 
-MAX_WINDOWS = 192
+MAX_WINDOWS = 128
 """Windows that a twin keeps to begin rounds from."""
+
+_Settings = TypeVar("_Settings", LstmSettings, TransformerSettings, PerformanceSettings)
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,18 @@ def fit(
     Torch's own generator is seeded for the time of the fit and then put back.
     """
     layout = history.layout
+    if present:
+        settings = replace(
+            settings,
+            max_epochs=settings.calibration_epochs,
+            patience=settings.calibration_patience,
+            batch_size=settings.calibration_batch_size,
+        )
+    rate = settings.calibration_rate if present else 1.0
     training_part, validation_part, notes = _hold_out(history, settings.validation_share)
     notes += _remarks(history, layout)
-    table = present.table if present else make_table(layout, measured_by(training_part))
+    measured = measured_by(training_part)
+    table = _moved(present, layout, training_part) if present else make_table(layout, measured)
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]), curves(log_folder) as writer:
         torch.manual_seed(seed)
@@ -77,11 +97,14 @@ def fit(
             _load(f, present.transition_parameters)
             _load(g, present.performance_parameters)
         training, validation = (encode(layout, table, part) for part in (training_part, validation_part))
-        arrivals = [_data(table, part, slice(0, slices)) for part in (training, validation)]
-        measured = [_data(table, part, slice(slices, None)) for part in (training, validation)]
-        fitted_f = fit_transition(f, transition, *arrivals, settings, generator, progress, writer)
-        fitted_g = fit_performance(g, performance, *measured, settings, generator, progress, writer)
+        first, others = slice(0, slices), slice(slices, None)
+        f_old, g_old = (_rehearsal(present, table, part, generator) for part in (first, others))
+        f_train, f_stop = (_data(table, part, first) for part in (training, validation))
+        g_train, g_stop = (_data(table, part, others) for part in (training, validation))
+        fitted_f = fit_transition(f, _slowed(transition, rate), f_train, f_stop, f_old, settings, generator, progress, writer)
+        fitted_g = fit_performance(g, _slowed(performance, rate), g_train, g_stop, g_old, settings, generator, progress, writer)
     encoded = encode(layout, table, history)
+    starts = _starts(encoded, history)
     model = TwinModel(
         layout=layout,
         table=table,
@@ -89,7 +112,8 @@ def fit(
         performance=performance,
         transition_parameters=_parameters(f),
         performance_parameters=_parameters(g),
-        starts=_starts(encoded, history),
+        starts=starts,
+        rehearsal=_mixed(present.rehearsal, starts.features) if present else starts.features,
         usual_controls=_usual_controls(layout, history),
         usual_spread=0.0,
     )
@@ -126,20 +150,77 @@ def _remarks(history: History, layout: Layout) -> list[str]:
     return notes
 
 
+def _slowed(settings: _Settings, rate: float) -> _Settings:
+    """The same settings with another learning rate."""
+    return replace(settings, learning_rate=settings.learning_rate * rate)
+
+
+def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
+    """The scales of a present model, its predictions of arrivals moved to where the fresh ones are.
+
+    Traffic that doubled lies many standard deviations off, which takes gradients long. What the model says already is
+    shifted and stretched so that its errors have mean zero and the size that it expects: nothing, where nothing changed.
+    """
+    measured = measured_by(fresh)
+    table = widen(present.table, layout, measured)
+    encoded, slices = encode(layout, table, fresh), layout.scenario.num_slices
+    mixture = Mixture.of(torch.from_numpy(present.predict(encoded).transition).double(), present.transition.components)
+    weights = mixture.log_weights.exp().unsqueeze(-1)
+    spread, center = table.spread[:slices], table.center[:slices]
+    said = (weights * mixture.locations).sum(dim=-2).numpy() * spread + center
+    deviation = mixture.variance().sqrt().numpy() * spread
+    truth = to_scale(table, measured)[:, :slices]
+    error = truth - said
+    size = np.sqrt(((error - error.mean(axis=0)) ** 2).mean(axis=0) / (deviation**2).mean(axis=0))
+    stretch = np.clip(size, 0.2, 5.0)
+    return move(table, truth.mean(axis=0) - stretch * said.mean(axis=0), stretch)
+
+
 def _data(table: kernel.Table, encoded: Encoded, variables: slice) -> Data:
     """The tensors of some variables."""
-    below, above = target_bounds(table, encoded.measured)
+    return _tensors(table, encoded.features, encoded.measured, encoded.sequences, variables)
+
+
+def _tensors(
+    table: kernel.Table,
+    features: kernel.Floats,
+    measured: npt.NDArray[np.float64],
+    sequences: list[slice],
+    variables: slice,
+) -> Data:
+    below, above = target_bounds(table, measured)
+    standard = (to_scale(table, measured) - table.center) / table.spread
     return Data(
-        features=torch.from_numpy(encoded.features),
+        features=torch.from_numpy(features),
         below=torch.from_numpy(below[:, variables]).float(),
         above=torch.from_numpy(above[:, variables]).float(),
-        values=torch.from_numpy((to_scale(table, encoded.measured) - table.center) / table.spread)[
-            :, variables
-        ].float(),
+        values=torch.from_numpy(standard[:, variables]).float(),
         low=torch.from_numpy(table.low[variables]).float(),
         high=torch.from_numpy(table.high[variables]).float(),
-        sequences=encoded.sequences,
+        sequences=sequences,
     )
+
+
+def _rehearsal(
+    present: TwinModel | None, table: kernel.Table, variables: slice, generator: np.random.Generator
+) -> Data | None:
+    """What a present model says, drawn once, of the windows it keeps: so that a calibration forgets no other region."""
+    if present is None:
+        return None
+    number, window, width = present.rehearsal.shape
+    features = present.rehearsal.reshape(-1, width)
+    sequences = [slice(i * window, (i + 1) * window) for i in range(number)]
+    drawn = present.draw(present.foresee(features, sequences), generator)
+    return _tensors(table, features, drawn, sequences, variables)
+
+
+def _mixed(old: kernel.Floats, fresh: kernel.Floats) -> kernel.Floats:
+    """Half of the windows that were kept and half of the fresh ones, evenly spread; all where there is room."""
+    if old.shape[1] != fresh.shape[1]:  # windows of a history too short for whole ones
+        return old if old.shape[1] > fresh.shape[1] else fresh
+    room = MAX_WINDOWS // 2
+    parts = [part[np.linspace(0, len(part) - 1, min(room, len(part))).round().astype(np.int64)] for part in (old, fresh)]
+    return np.concatenate(parts)
 
 
 def _starts(encoded: Encoded, history: History) -> Starts:
@@ -158,7 +239,8 @@ def _usual_controls(layout: Layout, history: History) -> kernel.Floats:
         values = history.controls[control.name]
         counts = np.stack([(values == value).sum(axis=0) for value in control.values])  # (values, S)
         usual[control.name] = np.array(control.values)[counts.argmax(axis=0)][None]
-    return one_hot(layout, usual, 1)[0]
+    hot: kernel.Floats = one_hot(layout, usual, 1)[0]
+    return hot
 
 
 def _parameters(network: nn.Module) -> dict[str, kernel.Floats]:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Scenario
-from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.errors import check_instance, check_integer, check_number
 from slicing_gym.files import atomic_write
+from twin import checks
 from twin.columns import ARRIVALS, PERFORMANCE, Column, Control
 from twin.layout import Layout
 
@@ -25,9 +27,11 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single answer to ==
 class History:
     """The history of one network (the paper's section III-B): n decisions on S slices, ordered by run and interval.
+
+    Its arrays are read-only copies of what it was given.
 
     Args:
         scenario: the slices, the units there are to give, and the reward.
@@ -36,7 +40,8 @@ class History:
             gap are treated as different sequences.
         allocation: units each slice was given (n, S).
         arrivals: packets in the interval before the decision, the state s_t (n, S).
-        next_arrivals: packets in the interval that the decision was for, s_{t+1} (n, S).
+        next_arrivals: packets in the interval that the decision was for, s_{t+1} (n, S); in a run, the arrivals of the
+            decision that follows.
         performance: what else was measured in that interval, by column: (n, S), or (n,) for a column of the cell.
         controls: what was decided beside the allocation, by name: (n, S).
         columns: of `performance`, in order; those of a simulator are `ssr` and `spectral_efficiency`.
@@ -60,79 +65,39 @@ class History:
     control_columns: tuple[Control, ...] = ()
 
     def __post_init__(self) -> None:
-        n, slices = len(np.atleast_1d(self.run)), self.scenario.num_slices
+        check_instance("scenario", self.scenario, (Scenario,))
+        for name in ("columns", "control_columns"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _ = self.layout  # looks at the columns
+        n, slices = np.size(self.run), self.scenario.num_slices
         if n == 0:
             raise ValueError("history: no decisions given, allowed are one or more")
-        for name in ("run", "interval"):
-            self._take(name, getattr(self, name), (n,), whole=True)
-        for name in ("allocation", "arrivals", "next_arrivals"):
-            self._take(name, getattr(self, name), (n, slices), whole=True)
-        object.__setattr__(self, "performance", dict(self.performance))
-        object.__setattr__(self, "controls", dict(self.controls))
-        _same_names("performance", self.performance, [column.name for column in self.columns])
-        _same_names("controls", self.controls, [control.name for control in self.control_columns])
+        for name in _FIELDS:
+            shape = (n,) if name in ("run", "interval") else (n, slices)
+            object.__setattr__(self, name, checks.checked(name, getattr(self, name), shape, whole=True))
+        checks.same_names("performance", self.performance, [column.name for column in self.columns])
+        checks.same_names("controls", self.controls, [control.name for control in self.control_columns])
+        names = self.scenario.slice_names
+        performance, controls = {}, {}
         for column in self.columns:
             shape = (n, slices) if column.per_slice else (n,)
-            values = _checked(column.name, self.performance[column.name], shape, whole=False)
-            self._check_bounds(column, values)
-            self.performance[column.name] = values  # type: ignore[index]
+            values = checks.checked(column.name, self.performance[column.name], shape, column.whole, np.float64)
+            checks.check_bounds(column.name, values, column.lower, column.upper, names)
+            performance[column.name] = values
         for control in self.control_columns:
-            values = _checked(control.name, self.controls[control.name], (n, slices), whole=True)
-            wrong = ~np.isin(values, control.values)
-            if wrong.any():
-                row, place = np.argwhere(wrong)[0]
-                raise ValueError(f"{control.name}: {values[row, place]} in row {row}, allowed are {control.values}")
-            self.controls[control.name] = values  # type: ignore[index]
+            values = checks.checked(control.name, self.controls[control.name], (n, slices), whole=True)
+            checks.check_choices(control.name, values, control.values, names)
+            controls[control.name] = values
+        object.__setattr__(self, "performance", performance)
+        object.__setattr__(self, "controls", controls)
         for name in ("arrivals", "next_arrivals"):
-            self._check_bounds(Column(name), getattr(self, name))
-        self._check_order()
-        self._check_allocations()
-
-    def _take(self, name: str, values: npt.ArrayLike, shape: tuple[int, ...], whole: bool) -> None:
-        """Replace a field by its checked array."""
-        object.__setattr__(self, name, _checked(name, values, shape, whole))
-
-    def _check_bounds(self, column: Column, values: npt.NDArray[Any]) -> None:
-        wrong = (values < column.lower) | (values > column.upper)
-        if wrong.any():
-            place = tuple(np.argwhere(wrong)[0])
-            where = f"row {place[0]}" + (f", slice {self.scenario.slice_names[place[1]]!r}" if len(place) > 1 else "")
-            raise ValueError(
-                f"{column.name}: {values[place]} in {where}, allowed are {column.lower:g} to {column.upper:g}"
-            )
-
-    def _check_order(self) -> None:
-        """Runs are blocks, and in a run the intervals rise."""
-        same = self.run[1:] == self.run[:-1]
-        repeated = same & (self.interval[1:] == self.interval[:-1])
-        if repeated.any():
-            row = int(np.flatnonzero(repeated)[0]) + 1
-            raise ValueError(
-                f"interval: {self.interval[row]} of run {self.run[row]} occurs twice (rows {row - 1} and {row})"
-            )
-        falling = same & (self.interval[1:] < self.interval[:-1])
-        if falling.any():
-            row = int(np.flatnonzero(falling)[0]) + 1
-            raise ValueError(
-                f"interval: {self.interval[row]} in row {row} comes after {self.interval[row - 1]}; sort by run and interval"
-            )
-        blocks = self.run[np.flatnonzero(np.concatenate([[True], ~same]))]
-        values, counts = np.unique(blocks, return_counts=True)
-        if (counts > 1).any():
-            raise ValueError(
-                f"run: {values[counts > 1][0]} occurs in separate blocks of rows; sort by run and interval"
-            )
-
-    def _check_allocations(self) -> None:
-        """Each slice has a unit, and all units are given away."""
-        units = self.scenario.num_units
-        wrong = (self.allocation.min(axis=1) < 1) | (self.allocation.sum(axis=1) != units)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise ValueError(
-                f"allocation: {self.allocation[row].tolist()} in row {row} (run {self.run[row]}, interval "
-                f"{self.interval[row]}), allowed is at least 1 a slice and {units} in all"
-            )
+            values, column = getattr(self, name), self.arrivals_column
+            checks.check_bounds(name, values, column.lower, column.upper, names)
+            # observations end there: every slice's users, with a full queue joining in every slot
+            checks.check_bounds(name, values, 0.0, self.scenario.largest_arrivals, names)
+        checks.check_order(self.run, self.interval)
+        checks.check_arrivals(self.run, self.interval, self.arrivals, self.next_arrivals)
+        checks.check_allocations(self.run, self.interval, self.allocation, self.scenario.num_units)
 
     def __len__(self) -> int:
         """Number of decisions."""
@@ -168,12 +133,12 @@ class History:
 
     def sequences(self) -> list[slice]:
         """Blocks of rows that follow one another without a gap."""
-        broken = (self.run[1:] != self.run[:-1]) | (self.interval[1:] != self.interval[:-1] + 1)
-        edges = [0, *(np.flatnonzero(broken) + 1).tolist(), len(self)]
-        return [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+        broken = np.flatnonzero(~checks.follows(self.run, self.interval))
+        edges = [0, *(broken + 1).tolist(), len(self)]
+        return [slice(start, stop) for start, stop in pairwise(edges)]
 
     def take(self, rows: npt.NDArray[Any] | slice) -> History:
-        """The decisions `rows`, a mask or numbers in rising order."""
+        """The decisions `rows`, a mask or numbers in rising order, of which there must be one."""
         return History(
             **vars(self.layout),
             run=self.run[rows],
@@ -199,7 +164,11 @@ class History:
         return self.take(~held_out), self.take(held_out)
 
     def split_by_time(self, share: float) -> tuple[History, History]:
-        """The first part of every run, and the last `share` of it (at least one decision on each side)."""
+        """The first part of every run, and the last `share` of it (at least one decision on each side).
+
+        Raises:
+            ValueError: a run has only one decision, or `share` is not above 0 and at most 1.
+        """
         check_number("share", share, above=0.0, at_most=1.0)
         late = np.zeros(len(self), np.bool_)
         for run in self.runs:
@@ -215,6 +184,8 @@ class History:
         Raises:
             ValueError: no sequence is that long.
         """
+        check_integer("number", number, at_least=1)
+        check_integer("length", length, at_least=1)
         starts = np.concatenate(
             [np.arange(block.start, max(block.start, block.stop - length + 1)) for block in self.sequences()]
         )
@@ -235,7 +206,7 @@ class History:
         arrays |= {f"controls.{name}": values for name, values in self.controls.items()}
         header = json.dumps({"format": FORMAT_VERSION, "layout": self.layout.to_dict()})
         with atomic_write(path) as file:
-            np.savez_compressed(file, header=np.array(header), **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(file, allow_pickle=False, header=np.array(header), **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> History:
@@ -253,7 +224,9 @@ class History:
                 arrays = {key: archive[key] for key in archive.files}
             header = json.loads(str(arrays.pop("header")))
             version = header["format"]
-        except Exception as error:
+        except OSError:  # it could not be read, which says nothing of what is in it
+            raise
+        except Exception as error:  # a damaged archive fails in many ways
             raise ValueError(f"history: {name!r} is not a history's file, or is damaged ({error})") from error
         if version != FORMAT_VERSION:
             raise ValueError(f"history: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
@@ -261,7 +234,11 @@ class History:
             layout = Layout.from_dict(header["layout"])
             return cls(
                 **vars(layout),
-                **{key: arrays[key] for key in _FIELDS},
+                run=arrays["run"],
+                interval=arrays["interval"],
+                allocation=arrays["allocation"],
+                arrivals=arrays["arrivals"],
+                next_arrivals=arrays["next_arrivals"],
                 performance=_with_prefix(arrays, "performance."),
                 controls=_with_prefix(arrays, "controls."),
             )
@@ -276,7 +253,7 @@ def concatenate(histories: Sequence[History]) -> History:
     """One history of several of the same network; their runs are numbered anew, one after the other.
 
     Raises:
-        ValueError: none given, or they differ in scenario or columns.
+        ValueError: none given, or they differ in slices, units or columns.
     """
     if not histories:
         raise ValueError("histories: none given, allowed are one or more")
@@ -287,10 +264,17 @@ def concatenate(histories: Sequence[History]) -> History:
         _, own = np.unique(history.run, return_inverse=True)
         runs.append(own + number)
         number += len(history.runs)
+
+    def joined(name: str) -> IntArray:
+        return np.concatenate([getattr(each, name) for each in histories])
+
     return History(
         **vars(first.layout),
         run=np.concatenate(runs),
-        **{name: np.concatenate([getattr(each, name) for each in histories]) for name in _FIELDS[1:]},
+        interval=joined("interval"),
+        allocation=joined("allocation"),
+        arrivals=joined("arrivals"),
+        next_arrivals=joined("next_arrivals"),
         performance={
             name: np.concatenate([each.performance[name] for each in histories]) for name in first.performance
         },
@@ -300,31 +284,3 @@ def concatenate(histories: Sequence[History]) -> History:
 
 def _with_prefix(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
     return {key.removeprefix(prefix): values for key, values in arrays.items() if key.startswith(prefix)}
-
-
-def _same_names(key: str, given: Mapping[str, object], wanted: Sequence[str]) -> None:
-    """Refuse columns that are missing or not described."""
-    for name in given:
-        if name not in wanted:
-            raise ValueError(unknown_name(key, name, wanted))
-    missing = [name for name in wanted if name not in given]
-    if missing:
-        raise ValueError(f"{key}: {', '.join(missing)} missing")
-
-
-def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...], whole: bool) -> npt.NDArray[Any]:
-    """A read-only copy as int64 or float64, of that shape and without NaN."""
-    given = np.asarray(values)
-    if given.shape != shape:
-        raise ValueError(f"{name}: shape {given.shape} given, allowed is {shape}")
-    if given.dtype == np.bool_ or not np.issubdtype(given.dtype, np.number) or np.iscomplexobj(given):
-        raise TypeError(f"{name}: {given.dtype} given, allowed are numbers")
-    bad = ~np.isfinite(given) if not whole else ~np.isfinite(given) | (given != np.floor(given))
-    if bad.any():
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
-            f"{name}: {given[place]} in row {place[0]}, allowed are {'whole' if whole else 'finite'} numbers"
-        )
-    array = np.array(given, np.int64 if whole else np.float64)
-    array.flags.writeable = False
-    return array

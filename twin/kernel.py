@@ -42,8 +42,10 @@ class Table(NamedTuple):
     """How V measured variables (arrivals of each slice, then the performance) are scaled and bounded."""
 
     transform: IntArray  # (V,)
-    center: Doubles  # (V,) mean over the history, on the transformed scale
-    spread: Doubles  # (V,) standard deviation over the history, on the transformed scale
+    seen_center: Doubles  # (V,) mean over the history, on the transformed scale: what features are measured from
+    seen_spread: Doubles  # (V,) standard deviation over the history, on the transformed scale
+    center: Doubles  # (V,) what predictions are measured from: as above, until a calibration moves them
+    spread: Doubles  # (V,)
     lower: Doubles  # (V,) least value
     upper: Doubles  # (V,) largest value
     low: Doubles  # (V,) standardised value below which none is drawn
@@ -53,13 +55,13 @@ class Table(NamedTuple):
 
 
 class Lstm(NamedTuple):
-    """Weights of an LSTM with a hidden layer above it (F features, H memory cells, D hidden, P outputs)."""
+    """Weights of an LSTM, a hidden layer above it, and a straight path (F features, H memory cells, D hidden, P outputs)."""
 
     recurrent: Floats  # (F + H, 4 H), gates in, forget, cell, out
     recurrent_bias: Floats  # (4 H,)
     hidden: Floats  # (H + F, D)
     hidden_bias: Floats  # (D,)
-    output: Floats  # (D, P)
+    output: Floats  # (D + F, P)
     output_bias: Floats  # (P,)
 
 
@@ -119,7 +121,7 @@ def standardise(table: Table, rows: IntArray, values: Doubles, out: Floats) -> N
     """Values (B, V) in standard deviations from the history's mean; 0 where a value is not known (NaN)."""
     for row in rows:
         for v in range(len(table.center)):
-            scaled = (to_scale(table.transform[v], values[row, v]) - table.center[v]) / table.spread[v]
+            scaled = (to_scale(table.transform[v], values[row, v]) - table.seen_center[v]) / table.seen_spread[v]
             out[row, v] = 0.0 if math.isnan(values[row, v]) else min(max(scaled, -CLIP), CLIP)
 
 
@@ -135,9 +137,9 @@ def encode(
 ) -> None:
     """Write the features (B, F): what was measured, what was held, what is to be held, and the controls.
 
-    Shares enter as such and as logarithms, in units of the even share. What is to be held enters once more by how near it
-    is to 1, 2, 4, ... units (1 at that number, 0 from half or twice of it on): a slice's service breaks down within a
-    few units, and a network that sees these learns the edge from a handful of decisions.
+    Shares enter as such and as logarithms, in units of the even share. What is to be held enters once more by how near
+    it is to 1, 2, 4, ... units (1 at that number, 0 from half or twice of it on): a slice's service breaks down within
+    a few units, and a network that sees these learns the edge from a handful of decisions.
 
     Args:
         table: of the V variables.
@@ -223,6 +225,7 @@ def lstm_step(
             hidden[j] = max(hidden[j], np.float32(0.0))
         copy(weights.output_bias, raw[row])
         add_product(hidden, weights.output, 0, raw[row])
+        add_product(seen, weights.output, len(hidden), raw[row])
         age[row] += 1
 
 

@@ -9,6 +9,12 @@ from typing import Any
 from slicing_gym import Scenario
 from twin.columns import Column, Control
 
+RESERVED = ("run", "interval", "allocation", "next_arrivals")
+"""What a history calls its own fields."""
+
+REWARDED = {"ssr": True, "spectral_efficiency": False}
+"""The columns that the reward is made of, and whether each slice has a value of its own."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -17,12 +23,35 @@ class Layout:
     Args:
         scenario: of the network.
         arrivals_column, columns, control_columns: those of the history.
+
+    Raises:
+        ValueError: two of them have the same name, a name has a meaning of its own in a history, or a column that the
+            reward is made of is not what the reward needs.
     """
 
     scenario: Scenario
     arrivals_column: Column
     columns: tuple[Column, ...]
     control_columns: tuple[Control, ...] = ()
+
+    def __post_init__(self) -> None:
+        measured = [column.name for column in (self.arrivals_column, *self.columns)]
+        names = [*measured, *(control.name for control in self.control_columns)]
+        for group in ([*names, *RESERVED], [name for name, _ in self.variables]):
+            for name in group:
+                if group.count(name) > 1:
+                    raise ValueError(
+                        f"columns: the name {name!r} occurs twice, allowed are names that differ from each other and "
+                        f"from {', '.join(RESERVED)}"
+                    )
+        if not self.arrivals_column.per_slice:
+            raise ValueError("arrivals_column.per_slice: False given, allowed is True")
+        for column in self.columns:
+            if column.per_slice != REWARDED.get(column.name, column.per_slice):
+                raise ValueError(
+                    f"{column.name}.per_slice: {column.per_slice} given, allowed is {not column.per_slice}; "
+                    "the reward is made of it"
+                )
 
     @property
     def variables(self) -> list[tuple[str, Column]]:
@@ -52,7 +81,11 @@ class Layout:
         return self.num_variables + (4 + knots) * self.scenario.num_slices + self.num_controls
 
     def place(self, name: str) -> slice:
-        """Where the variables of a performance column are."""
+        """Where the variables of a performance column are.
+
+        Raises:
+            KeyError: there is no such column.
+        """
         first = self.scenario.num_slices
         for column in self.columns:
             width = self.scenario.num_slices if column.per_slice else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,13 @@ class Mixture:
         beyond = functional.softplus((self.locations - high) / self.scales)
         means = low + self.scales * (over - beyond)
         return (self.log_weights.exp().unsqueeze(-1) * means).sum(dim=-2)
+
+    def variance(self) -> Tensor:
+        """Variances (..., V), bounds left aside."""
+        weights = self.log_weights.exp().unsqueeze(-1)
+        center = (weights * self.locations).sum(dim=-2, keepdim=True)
+        each = (self.scales * (math.pi / math.sqrt(3.0))) ** 2 + (self.locations - center) ** 2
+        return (weights * each).sum(dim=-2)
 
 
 def _log_between(low: Tensor, high: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,6 +72,7 @@ class TwinModel:
         transition, performance: settings of the two networks.
         transition_parameters, performance_parameters: their parameters by name.
         starts: where rounds begin.
+        rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
         usual_controls: the controls (C,) that the history held most often, one-hot; rounds hold them.
         usual_spread: 99 % of the history's decisions have an epistemic standard deviation below it.
     """
@@ -82,6 +84,7 @@ class TwinModel:
     transition_parameters: Parameters
     performance_parameters: Parameters
     starts: Starts
+    rehearsal: kernel.Floats
     usual_controls: kernel.Floats
     usual_spread: float
 
@@ -154,17 +157,31 @@ class TwinModel:
 
     def predict(self, encoded: Encoded) -> Prediction:
         """See `DigitalTwin.predict`."""
-        lengths = np.array([block.stop - block.start for block in encoded.sequences])
-        padded = np.zeros((len(lengths), lengths.max(), encoded.features.shape[1]), np.float32)
-        for i, block in enumerate(encoded.sequences):
-            padded[i, : lengths[i]] = encoded.features[block]
+        return self.foresee(encoded.features, encoded.sequences)
+
+    def foresee(self, features: kernel.Floats, sequences: Sequence[slice]) -> Prediction:
+        """Predictions for n decisions with features (n, F), in blocks of rows without a gap."""
+        lengths = np.array([block.stop - block.start for block in sequences])
+        padded = np.zeros((len(lengths), lengths.max(), features.shape[1]), np.float32)
+        for i, block in enumerate(sequences):
+            padded[i, : lengths[i]] = features[block]
         memory = np.zeros((len(lengths), self.stepper.memory_size), np.float32)
         outputs = self.feed(padded, lengths, memory, np.zeros(len(lengths), np.int64))
         transition = np.concatenate([outputs[i, :length] for i, length in enumerate(lengths)])
         room, rows = self.buffers(len(transition)), np.arange(len(transition))
-        kernel.ensemble_step(self.ensemble, rows, encoded.features, room.performance, self.scratch())
+        kernel.ensemble_step(self.ensemble, rows, features, room.performance, self.scratch())
         self.expect(rows, room)
         return Prediction(transition, room.performance, room.expected)
+
+    def draw(self, prediction: Prediction, generator: np.random.Generator) -> FloatArray:
+        """Values (n, V) drawn from one-step predictions."""
+        n, slices = len(prediction.transition), self.scenario.num_slices
+        rows, values = np.arange(n), np.zeros((n, self.layout.num_variables))
+        keys = generator.integers(1, 2**63, size=n, dtype=np.uint64) | np.uint64(1)
+        luck = (keys, rows, slices, values)
+        draws.draw_arrivals(self.table, rows, prediction.transition, self.transition.components, *luck)
+        draws.draw_performance(self.table, rows, prediction.performance, self.performance.components, *luck)
+        return values
 
     def expect(self, rows: npt.NDArray[np.int64], room: Buffers) -> None:
         """Write what each member expects, from what it says."""

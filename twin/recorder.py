@@ -8,7 +8,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.utils import RecordConstructorArgs
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
@@ -25,11 +26,15 @@ class Recorder:
     Args:
         scenario: of the network.
         columns: what to keep of each decision's `info`, beside arrivals and allocation.
+
+    Attributes:
+        keys: what it reads of an `info`.
     """
 
     def __init__(self, scenario: Scenario, columns: Sequence[Column] = PERFORMANCE) -> None:
         self.scenario = scenario
         self.columns = tuple(columns)
+        self.keys = ("arrivals", "allocation", *(column.name for column in self.columns))
         self._rows: dict[str, list[Any]] = {name: [] for name in _ROW_FIELDS}
         self._measured: dict[str, list[Any]] = {column.name: [] for column in self.columns}
         self._next_run = 0
@@ -40,16 +45,24 @@ class Recorder:
         return len(self._rows["run"])
 
     def begin(self, cell: int, info: Mapping[str, Any]) -> None:
-        """A round begins in `cell`; `info` is what its reset told."""
-        for column in self.columns:
-            if column.name not in info:
-                raise ValueError(unknown_name("columns", column.name, info))
+        """A round begins in `cell`; `info` is what its reset told.
+
+        Raises:
+            ValueError: it does not tell what is to be recorded.
+        """
+        for key in self.keys:
+            if key not in info:
+                raise ValueError(unknown_name("columns", key, info))
         self._at[cell] = (self._next_run, 0, np.array(info["arrivals"], np.int64))
         self._next_run += 1
 
     def knows(self, cell: int) -> bool:
         """Whether a round has begun in `cell`."""
         return cell in self._at
+
+    def forget(self, cell: int) -> None:
+        """What comes of the round in `cell` is not known any more; the next that begins there is recorded again."""
+        self._at.pop(cell, None)
 
     def add(self, cell: int, info: Mapping[str, Any]) -> None:
         """A decision was taken in `cell`; `info` is what its step told.
@@ -79,7 +92,11 @@ class Recorder:
         order = np.lexsort((arrays["interval"], arrays["run"]))
         return History(
             scenario=self.scenario,
-            **{name: values[order] for name, values in arrays.items()},
+            run=arrays["run"][order],
+            interval=arrays["interval"][order],
+            allocation=arrays["allocation"][order],
+            arrivals=arrays["arrivals"][order],
+            next_arrivals=arrays["next_arrivals"][order],
             performance={name: np.array(values)[order] for name, values in self._measured.items()},
             columns=self.columns,
         )
@@ -88,7 +105,7 @@ class Recorder:
 _ROW_FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
 
 
-class RecordHistory(gym.Wrapper[Any, Any, Any, Any]):
+class RecordHistory(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Records what passes through a scalar environment; `wrapper.recorder.history()` gives it.
 
     Args:
@@ -97,7 +114,8 @@ class RecordHistory(gym.Wrapper[Any, Any, Any, Any]):
     """
 
     def __init__(self, env: gym.Env[Any, Any], columns: Sequence[Column] = PERFORMANCE) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, columns=columns)
+        gym.Wrapper.__init__(self, env)
         self.recorder = Recorder(env.get_wrapper_attr("scenario"), columns)
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
@@ -117,41 +135,53 @@ class RecordHistoryVector(VectorWrapper):
     """Records what passes through a batched environment, whatever its autoreset mode.
 
     Args:
-        env: the batch.
+        env: the native batch, or Gymnasium's own (`SyncVectorEnv`, `AsyncVectorEnv`), wrapped or not.
         columns: see `Recorder`.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], columns: Sequence[Column] = PERFORMANCE) -> None:
         super().__init__(env)
-        scenario: Scenario = env.unwrapped.scenario  # type: ignore[attr-defined]
-        self.recorder = Recorder(scenario, columns)
-        self._mode: AutoresetMode = env.metadata["autoreset_mode"]
+        self.recorder = Recorder(_scenario_of(env.unwrapped), columns)
+        self._mode = AutoresetMode(env.metadata["autoreset_mode"])
         self._over = np.zeros(env.num_envs, np.bool_)
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         """As the environment's."""
         observations, info = self.env.reset(**arguments)
-        for cell in np.flatnonzero(info["_arrivals"]):
-            self.recorder.begin(int(cell), _of_cell(info, cell))
+        for cell in np.flatnonzero(info["_arrivals"]).tolist():  # with a mask, not of all
+            self._begin(cell, info)
             self._over[cell] = False
         return observations, info
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """As the environment's."""
         observations, rewards, terminations, truncations, info = self.env.step(actions)
-        ended = terminations | truncations
+        ended = np.asarray(terminations | truncations)
         for cell in range(self.num_envs):
             if self._mode is AutoresetMode.NEXT_STEP and self._over[cell]:
-                self.recorder.begin(cell, _of_cell(info, cell))
+                self._begin(cell, info)
             elif self._mode is AutoresetMode.SAME_STEP and ended[cell]:
-                self.recorder.add(cell, _of_cell(info["final_info"], cell))
-                self.recorder.begin(cell, _of_cell(info, cell))
+                self._add(cell, info["final_info"])
+                self._begin(cell, info)
             else:
-                self.recorder.add(cell, _of_cell(info, cell))
+                self._add(cell, info)
         self._over = ended.copy()
         return observations, rewards, terminations, truncations, info
 
+    def _begin(self, cell: int, info: Mapping[str, Any]) -> None:
+        self.recorder.begin(cell, self._of_cell(info, cell))
 
-def _of_cell(info: Mapping[str, Any], cell: int) -> dict[str, Any]:
-    """The info of one cell of a batch."""
-    return {key: values[cell] for key, values in info.items() if not key.startswith(("_", "final"))}
+    def _add(self, cell: int, info: Mapping[str, Any]) -> None:
+        self.recorder.add(cell, self._of_cell(info, cell))
+
+    def _of_cell(self, info: Mapping[str, Any], cell: int) -> dict[str, Any]:
+        """What is recorded of one cell's info; wrappers below may have put in what has no rows."""
+        return {key: info[key][cell] for key in self.recorder.keys if key in info}
+
+
+def _scenario_of(env: VectorEnv[Any, Any, Any]) -> Scenario:
+    """The scenario of a batch; Gymnasium's own batches ask their environments."""
+    scenario = env.get_attr("scenario")[0] if isinstance(env, AsyncVectorEnv | SyncVectorEnv) else env.scenario  # type: ignore[attr-defined]
+    if not isinstance(scenario, Scenario):
+        raise TypeError(f"env: its scenario {scenario!r} is no Scenario")
+    return scenario

@@ -28,7 +28,7 @@ class Rollout:
     past: FloatArray
 
     def crps(self, v: int) -> dict[str, FloatArray]:
-        """CRPS of variable v against the horizon (T,), by predictor; persistence says the last value, so its is an error."""
+        """CRPS of variable v against the horizon (T,), by predictor; of persistence, which says one value, the error."""
         generator = np.random.default_rng(v)
         picked = self.past[generator.integers(len(self.past), size=(self.truth.shape[1], 100)), v]
         scores = {

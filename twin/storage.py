@@ -35,6 +35,8 @@ def save(path: str | os.PathLike[str], model: TwinModel, training: TrainingSetti
     tensors |= {f"transition.{name}": array for name, array in model.transition_parameters.items()}
     tensors |= {f"performance.{name}": array for name, array in model.performance_parameters.items()}
     tensors |= {f"starts.{name}": array for name, array in vars(model.starts).items()}
+    if model.rehearsal is not model.starts.features:
+        tensors["rehearsal"] = model.rehearsal
     tensors["usual_controls"] = model.usual_controls
     header = {
         "format": FORMAT_VERSION,
@@ -78,6 +80,7 @@ def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> T
     settings = dict(header["transition"])
     kind = TRANSITIONS[settings.pop("name")]
     layout = Layout.from_dict(header["layout"])
+    starts = Starts(**_part(tensors, "starts."))
     model = TwinModel(
         layout=layout,
         table=kernel.Table(**{name: tensors[f"table.{name}"] for name in kernel.Table._fields}),
@@ -85,7 +88,8 @@ def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> T
         performance=build(PerformanceSettings, "performance", header["performance"]),
         transition_parameters=_part(tensors, "transition."),
         performance_parameters=_part(tensors, "performance."),
-        starts=Starts(**_part(tensors, "starts.")),
+        starts=starts,
+        rehearsal=tensors.get("rehearsal", starts.features),
         usual_controls=tensors["usual_controls"],
         usual_spread=float(header["usual_spread"]),
     )
@@ -104,9 +108,11 @@ def _check_shapes(model: TwinModel) -> None:
         "starts.features": (number, window, layout.num_features),
         "starts.measured": (number, variables),
         "starts.units": (number, slices),
+        "rehearsal": (*model.rehearsal.shape[:2], layout.num_features),
         "usual_controls": (layout.num_controls,),
     }
     given |= {f"starts.{name}": array.shape for name, array in vars(model.starts).items()}
+    given["rehearsal"] = model.rehearsal.shape
     given["usual_controls"] = model.usual_controls.shape
     for part, settings, parameters, targets in (
         ("transition", model.transition, model.transition_parameters, slices),

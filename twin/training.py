@@ -107,12 +107,13 @@ def fit_transition(
     own: TransitionSettings,
     training: Data,
     validation: Data,
+    rehearsal: Data | None,
     settings: TrainingSettings,
     generator: np.random.Generator,
     progress: bool,
     writer: Writer | None,
 ) -> Fitted:
-    """Minimise the negative log likelihood of the next arrivals over windows of the history (equation 7)."""
+    """Minimise the loss of the next arrivals over windows of the history (equation 7), and of what is rehearsed."""
 
     def loss_of(data: Data, cuts: list[tuple[int, int]]) -> Tensor:
         rows, mask = pad(cuts)
@@ -123,9 +124,14 @@ def fit_transition(
         cuts = training.windows(settings.window, offset)
         order = generator.permutation(len(cuts))
         for start in range(0, len(cuts), settings.windows_per_batch):
-            yield loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
+            loss = loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
+            if rehearsal is not None:
+                picked = generator.integers(len(old), size=settings.windows_per_batch)
+                loss = loss + loss_of(rehearsal, [old[i] for i in picked])
+            yield loss
 
     whole = validation.windows(10**9, 0)
+    old = rehearsal.windows(10**9, 0) if rehearsal is not None else []
     return _minimise(
         network, batches, lambda: loss_of(validation, whole), own, settings, "transition", progress, writer
     )
@@ -136,6 +142,7 @@ def fit_performance(
     own: PerformanceSettings,
     training: Data,
     validation: Data,
+    rehearsal: Data | None,
     settings: TrainingSettings,
     generator: np.random.Generator,
     progress: bool,
@@ -150,7 +157,11 @@ def fit_performance(
     def batches() -> Iterator[Tensor]:
         order = np.stack([generator.permutation(len(training.features)) for _ in range(members)])
         for start in range(0, order.shape[1], settings.batch_size):
-            yield loss_of(training, torch.from_numpy(order[:, start : start + settings.batch_size]))
+            loss = loss_of(training, torch.from_numpy(order[:, start : start + settings.batch_size]))
+            if rehearsal is not None:
+                picked = generator.integers(len(rehearsal.features), size=(members, settings.batch_size))
+                loss = loss + loss_of(rehearsal, torch.from_numpy(picked))
+            yield loss
 
     everything = torch.arange(len(validation.features)).expand(members, -1)
     return _minimise(

@@ -17,13 +17,13 @@ class LstmNetwork(nn.Module):
         super().__init__()
         self.recurrent = nn.LSTM(num_features, settings.memory_size, batch_first=True)
         self.hidden = nn.Linear(settings.memory_size + num_features, settings.hidden_size)
-        self.output = nn.Linear(settings.hidden_size, num_outputs)
+        self.output = nn.Linear(settings.hidden_size + num_features, num_outputs)
 
     def forward(self, features: Tensor) -> Tensor:
         """The outputs at every time, from what was seen until then."""
         remembered, _ = self.recurrent(features)
         hidden = torch.relu(self.hidden(torch.cat([remembered, features], dim=-1)))
-        outputs: Tensor = self.output(hidden)
+        outputs: Tensor = self.output(torch.cat([hidden, features], dim=-1))
         return outputs
 
 

@@ -61,7 +61,7 @@ def parameter_shapes(
             "recurrent.bias_ih_l0": (4 * size,),
             "recurrent.bias_hh_l0": (4 * size,),
             **_linear("hidden", size + num_features, hidden),
-            **_linear("output", hidden, num_outputs),
+            **_linear("output", hidden + num_features, num_outputs),
         }
     width = settings.width
     shapes = {"slope": (settings.heads,), **_linear("embed", num_features, width)}

@@ -1,0 +1,241 @@
+"""`python -m experiments.fidelity scenario=paper`: fit twins to histories, and tell how far they can be trusted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import gymnasium as gym
+import hydra
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from tqdm.auto import tqdm
+
+from agents.baselines import BASELINES, make_baseline
+from experiments.config import (
+    CONFIG_FOLDER,
+    check_overrides,
+    plain_of,
+    readable_errors,
+    register_configs,
+    scenario_of,
+    twin_of,
+)
+from experiments.evaluation import Predictor, check_seeds, evaluate_policy, make_cells
+from experiments.fidelity_report import as_table, plot, write_csv
+from experiments.measures import (
+    AHEAD,
+    Measure,
+    ahead_measures,
+    marginal_measures,
+    number,
+    one_step_measures,
+    over_blocks,
+    over_cells,
+    performance_measures,
+)
+from experiments.networks import HeldOut, Network
+from experiments.statistics import Estimate
+from experiments.trees import tree_errors
+from slicing_gym import Scenario, allocation_table
+from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.reward import utility
+from twin import DigitalTwin, History, SliceTwinVectorEnv
+from twin.encoding import encode, to_scale
+from twin.fidelity import Judge
+from twin.importing import LogMapping, read_log
+from twin.rollout import Rollout
+from twin.scores import rank_correlation
+
+register_configs()
+
+PLACES = 8
+"""Moments of the held-out runs from which allocations are held."""
+
+WINDOW = 16
+"""Intervals of a held-out run that a cell sees before it is left alone."""
+
+HELD = 5
+"""Intervals for which they are."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one twin.
+
+    Args:
+        measures: its figures.
+        rollout: it left alone for a while, from many places.
+        utilities: of the ranked allocations, in the network and in the twin (n,) each; None without a simulator.
+        twin: it.
+    """
+
+    measures: list[Measure]
+    rollout: Rollout
+    utilities: tuple[np.ndarray, np.ndarray] | None
+    twin: DigitalTwin
+
+
+def check_config(config: DictConfig) -> Scenario | tuple[LogMapping, History]:
+    """The scenario, or the log, after a look at everything that could fail later.
+
+    Raises:
+        ValueError, TypeError, OSError: something is not allowed; the message names the key, the value and what is.
+    """
+    twin_of(config.twin)
+    for key in ("decisions", "held_out_runs", "run_length", "horizon", "threads", "torch_threads"):
+        check_integer(key, config[key], at_least=1)
+    check_integer("copies", config.copies, at_least=2)
+    check_integer("allocations", config.allocations, at_least=3)
+    check_seeds("seeds", config.seeds)
+    for name in config.policies:
+        if name not in BASELINES or name == "clairvoyant":
+            raise ValueError(unknown_name("policies", name, [each for each in BASELINES if each != "clairvoyant"]))
+    if config.history:
+        if config.log is None:
+            raise ValueError("log: null given, allowed is the file that history=... describes")
+        mapping = LogMapping.from_dict(plain_of(config.history))
+        history = read_log(config.log, mapping)
+        runs = len(history.runs)
+        if runs <= config.held_out_runs:
+            raise ValueError(f"held_out_runs: {config.held_out_runs} given, the log has {runs} runs in all")
+        return mapping, history
+    if config.log is not None:
+        raise ValueError(f"log: {config.log!r} given without a mapping of its columns (history=...)")
+    return scenario_of(config.scenario)
+
+
+def judge(config: DictConfig, twin: DigitalTwin, history: History, held_out: History, extra: HeldOut | None) -> Outcome:
+    """All figures of a fitted twin."""
+    model, slices = twin.model, twin.scenario.num_slices
+    judging = Judge(model, history, held_out, extra.floor if extra else None, seed=twin.seed)
+    judged = judging.one_step()
+    errors = tree_errors(model, history, held_out) if config.tree else None
+    if errors:
+        scores = [
+            replace(score, error={**score.error, "tree": error})
+            for score, error in zip(judged.scores, errors, strict=True)
+        ]
+        judged = replace(judged, scores=scores)
+    truth = to_scale(model.table, encode(model.layout, model.table, held_out).measured)
+    measures = one_step_measures(judged, slices) + performance_measures(judged, truth)
+    names = [name for name, _ in model.layout.variables]
+    longest = max(block.stop - block.start for block in held_out.sequences()) - WINDOW - 1
+    if longest < 1:
+        raise ValueError(f"held-out runs: none has more than {WINDOW + 1} decisions without a gap")
+    near = judging.roll_out(min(AHEAD[-1], longest), window=WINDOW, spacing=7)
+    measures += ahead_measures(near, names, slices)
+    measures += marginal_measures(judging.roll_out(min(config.horizon, longest), window=WINDOW), names)
+    assert twin.report is not None
+    measures.append(number("fit [s]", "", "twin", twin.report.seconds))
+    return Outcome(measures, near, None, twin)
+
+
+def judge_log(config: DictConfig, history: History) -> tuple[Outcome, dict[tuple[str, str, str], Estimate]]:
+    """A twin of a log: fitted to its first runs, judged on its last."""
+    past, held_out = history.split_by_run(last=config.held_out_runs)
+    twin = twin_of(config.twin).fit(past, progress=config.progress)
+    outcome = judge(config, twin, past, held_out, None)
+    return outcome, over_blocks(outcome.measures, held_out.run)
+
+
+def judge_cell(config: DictConfig, scenario: Scenario, seed: int) -> Outcome:
+    """A twin of one simulated cell."""
+    network = Network(scenario, seed, config.threads)
+    history = network.record(config.decisions)
+    every = max(1, config.held_out_runs * config.run_length // PLACES)
+    held_out = network.hold_out(config.held_out_runs, config.run_length, config.copies, every)
+    twin = twin_of(config.twin).fit(history, progress=config.progress)
+    outcome = judge(config, twin, history, held_out.history, held_out)
+    real, dreamt = rank_allocations(twin, history, held_out, config.allocations, seed, config.threads)
+    measures = [*outcome.measures, number("rank correlation", "allocations", "twin", rank_correlation(real, dreamt))]
+    measures += policy_gaps(twin, scenario, seed, list(config.policies), config.threads)
+    return replace(outcome, measures=measures, utilities=(real, dreamt))
+
+
+def rank_allocations(
+    twin: DigitalTwin, history: History, held_out: HeldOut, count: int, seed: int, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean utility (count,) of allocations that the history never held, in the network and in the twin.
+
+    Each is held for some intervals from the same moments of the held-out runs on; in the network on the same luck.
+    """
+    scenario = twin.scenario
+    table = allocation_table(scenario.num_units, scenario.num_slices)
+    seen = {tuple(row) for row in history.allocation.tolist()}
+    fresh = np.array([row for row in table.tolist() if tuple(row) not in seen])
+    chosen = fresh[np.random.default_rng([seed, 2]).permutation(len(fresh))[:count]]
+    judging = Judge(twin.model, history, held_out.history)
+    real, dreamt = np.zeros(len(chosen)), np.zeros(len(chosen))
+    for row, cell in held_out.moments:
+        real += np.mean([interval.utility for interval in cell.what_if(chosen, intervals=HELD)], axis=0)
+        cells = judging.cells_at(row, len(chosen), threads)
+        dreamt += np.mean([cells.advance(chosen).utility for _ in range(HELD)], axis=0)
+    return real / len(held_out.moments), dreamt / len(held_out.moments)
+
+
+def policy_gaps(twin: DigitalTwin, scenario: Scenario, seed: int, names: list[str], threads: int) -> list[Measure]:
+    """|U in the twin - U in the network| of policies, over 20 rounds of the cell and 32 of the twin."""
+    rounds, length = 20, scenario.decisions_per_round
+    real = make_cells(scenario, 1)
+    envs = gym.make_vec("SliceTwin-v0", num_envs=32, twin=twin, autoreset_mode="SameStep", num_threads=threads)
+    assert isinstance(envs, SliceTwinVectorEnv)
+    found = []
+    for name in names:
+        policies: list[Predictor] = [make_baseline(name, scenario, real, seed=seed, num_threads=threads) for _ in "ab"]
+        there = evaluate_policy(name, policies[0], real, [seed], rounds * length).utility.mean()
+        here = evaluate_policy(name, policies[1], envs, range(32), length).utility.mean()
+        found += [
+            number("|U twin - U network|", name, "twin", float(abs(here - there))),
+            number("U in the network", name, "floor", float(there)),
+        ]
+    return found
+
+
+def run(config: DictConfig, folder: Path) -> None:
+    """Judge; print the table, write `fidelity.csv`, `fidelity.png` and the twins into `folder`."""
+    with readable_errors():
+        found = check_config(config)
+    torch.set_num_threads(config.torch_threads)
+    started = time.perf_counter()
+    if isinstance(found, Scenario):
+        name, outcomes = found.name, []
+        for seed in tqdm(config.seeds, desc="cells", disable=not config.progress):
+            outcomes.append(judge_cell(config, found, seed))
+            outcomes[-1].twin.save(folder / f"twin_{seed}.safetensors")
+        figures = over_cells([outcome.measures for outcome in outcomes])
+        print(f"scenario {name}: {config.decisions} random decisions a cell, seeds {list(config.seeds)}", end="; ")
+        print(f"held out: {config.held_out_runs} runs of {config.run_length}; ± 95 % interval over cells")
+    else:
+        mapping, history = found
+        name = mapping.scenario.name
+        outcome, figures = judge_log(config, history)
+        outcomes = [outcome]
+        outcome.twin.save(folder / "twin.safetensors")
+        print(f"log {os.path.basename(config.log)}: {len(history)} decisions in {len(history.runs)} runs", end="; ")
+        print(f"held out: the last {config.held_out_runs}; ± 95 % interval by bootstrap over blocks of 25 decisions")
+    report = outcomes[0].twin.report
+    assert report is not None
+    for note in report.notes:
+        print(f"note: {note}")
+    print(as_table(figures))
+    folder = Path(os.path.relpath(folder))
+    write_csv(folder / "fidelity.csv", name, figures)
+    plot(folder / "fidelity.png", name, figures, outcomes[0], outcomes[0].twin)
+    print(f"written in {(time.perf_counter() - started) / 60:.1f} min: {folder}/fidelity.csv, fidelity.png, the twins")
+
+
+@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="fidelity")
+def main(config: DictConfig) -> None:
+    """The command."""
+    run(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+if __name__ == "__main__":
+    check_overrides("fidelity", sys.argv[1:])
+    main()

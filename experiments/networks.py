@@ -1,0 +1,97 @@
+"""Networks to make twins of: histories recorded in the simulator, with what only a simulator can tell beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import Interval, Scenario, Simulator, allocation_table
+from twin import History, Recorder
+from twin.fidelity import Floor
+
+FIRST_COPY = 2_000_000
+"""Seed of the first copy of a cell; far from the seeds of cells."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out runs of a simulated network.
+
+    Args:
+        history: the runs.
+        floor: what copies of the cell with other luck did under the same decisions.
+        moments: the cell as it was after some decisions: rows of the history, and copies of the cell.
+    """
+
+    history: History
+    floor: Floor
+    moments: list[tuple[int, Simulator]]
+
+
+class Network:
+    """One cell under random decisions.
+
+    Args:
+        scenario: of the cell.
+        seed: of the cell and of the decisions.
+        threads: that share copies of the cell.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, threads: int = 1) -> None:
+        self.scenario = scenario
+        self._cell = Simulator(scenario, [seed], threads)
+        self._seed = seed
+        self._table = allocation_table(scenario.num_units, scenario.num_slices)
+        self._random = np.random.default_rng([seed, 1])
+
+    def record(self, decisions: int) -> History:
+        """The next `decisions` random decisions, in rounds of the scenario."""
+        recorder, length = Recorder(self.scenario), self.scenario.decisions_per_round
+        for number in range(decisions):
+            if number % length == 0:
+                recorder.begin(0, _info(self._cell.begin_round()))
+            recorder.add(0, _info(self._cell.advance(self._draw())))
+        return recorder.history()
+
+    def hold_out(self, runs: int, length: int, copies: int, every: int) -> HeldOut:
+        """Further runs, with copies of the cell beside it.
+
+        The copies have the cell's users and its load, live through the same decisions, and differ from it in the luck of
+        arrivals, packet sizes and fading.
+
+        Args:
+            runs, length: how many, and how long.
+            copies: of the cell.
+            every: decisions between the moments that are kept.
+        """
+        recorder = Recorder(self.scenario)
+        others = self._cell.reroll(0, range(FIRST_COPY + copies * self._seed, FIRST_COPY + copies * (self._seed + 1)))
+        measured, moments = [], []
+        for run in range(runs):
+            recorder.begin(0, _info(self._cell.begin_round()))
+            others.begin_round()
+            for number in range(length):
+                units = self._draw()
+                others.levels = np.repeat(self._cell.levels, copies, axis=0)
+                recorder.add(0, _info(self._cell.advance(units)))
+                measured.append(_measured(others.advance(units)))
+                if number % every == every - 1:
+                    moments.append((run * length + number, self._cell.clone()))
+        return HeldOut(recorder.history(), Floor(np.array(measured)), moments)
+
+    def _draw(self) -> npt.NDArray[np.int64]:
+        units: npt.NDArray[np.int64] = self._table[self._random.integers(len(self._table))]
+        return units
+
+
+def _info(interval: Interval) -> dict[str, npt.NDArray[np.float64]]:
+    """What one cell told."""
+    return {key: values[0] for key, values in interval.info().items()}
+
+
+def _measured(interval: Interval) -> npt.NDArray[np.float64]:
+    """The variables (k, V) of a twin of a simulator."""
+    parts = [interval.arrivals, interval.ssr, interval.spectral_efficiency[:, None]]
+    return np.concatenate(parts, axis=1)

@@ -1,0 +1,42 @@
+"""Small twins for tests, fitted once a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import torch
+
+from experiments.networks import Network
+from slicing_gym import Scenario, get_scenario
+from twin import DigitalTwin, History, LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
+
+SMALL = {
+    "lstm": LstmSettings(memory_size=16, hidden_size=16, components=3),
+    "transformer": TransformerSettings(width=16, layers=2, heads=2, context=8, components=3),
+}
+ENSEMBLE = PerformanceSettings(members=3, hidden_size=16, components=2)
+
+
+def small_twin(history: History, transition: str = "lstm", epochs: int = 3, seed: int = 0) -> DigitalTwin:
+    """A twin that is fitted in a second, and rough."""
+    torch.set_num_threads(1)
+    return DigitalTwin(SMALL[transition], ENSEMBLE, TrainingSettings(max_epochs=epochs), seed).fit(history)
+
+
+@cache
+def history_of(name: str, decisions: int = 400, seed: int = 0) -> History:
+    """Random decisions on a cell of a preset."""
+    return Network(get_scenario(name), seed).record(decisions)
+
+
+@cache
+def _twin_of(name: str) -> DigitalTwin:
+    return small_twin(history_of(name))
+
+
+def quick_twin(scenario: Scenario) -> DigitalTwin:
+    """A small twin of a preset, perhaps with another reward or length of a round."""
+    twin = _twin_of(scenario.name)
+    assert replace(scenario, decisions_per_round=twin.scenario.decisions_per_round) == twin.scenario
+    return twin
