@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator`: how fast, as ratios measured in one run."""
+"""`python -m experiments.benchmark simulator` or `twin`: how fast, as ratios measured in one run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 
+from experiments.networks import Network
 from slicing_gym import SCENARIOS, Simulator, allocation_table, get_scenario
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import STREAM_FADING, cell_key, counter, exponential
+from twin import DigitalTwin, TrainingSettings, TwinCells
+from twin.settings import TRANSITIONS
 
 _FIRST_STEP = """
 import time
@@ -144,14 +149,75 @@ def _anatomy(scenario_name: str, fast: float) -> None:
     )
 
 
+REAL_DECISIONS_PER_S = 5.0
+"""A real network decides every 0.2 s."""
+
+
+def twin(scenario_name: str, seconds: float) -> None:
+    """Print the twin's steps/s by transition, batch and threads, beside the simulator and a real network."""
+    scenario = get_scenario(scenario_name)
+    table = allocation_table(scenario.num_units, scenario.num_slices)
+    random = np.random.default_rng(0)
+    history = Network(scenario, 0).record(2 * scenario.decisions_per_round)
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; scenario {scenario_name}")
+    print(f"\n{'':>12} {'batch':>6} {'threads':>8} {'steps/s':>9} {'/ simulator':>12} {'/ real network':>15}")
+
+    def stepped(cells: Simulator | TwinCells, size: int) -> Callable[[], None]:
+        cells.begin_round()
+
+        def step() -> None:
+            for _ in range(max(1, 256 // size)):
+                cells.advance(table[random.integers(len(table), size=size)])
+
+        return step
+
+    for name in TRANSITIONS:
+        settings = TrainingSettings(max_epochs=1)  # a step costs the same whatever was learned
+        made = DigitalTwin(name, training=settings).fit(history)
+        for size in (1, 64, 1024, 4096):
+            for threads in (1,) if size == 1 else (1, 2):
+                both = [
+                    stepped(made.cells(range(size), threads), size),
+                    stepped(Simulator(scenario, range(size), threads), size),
+                ]
+                mine, simulators = (float(np.median(taken)) for taken in alternate(both, seconds))
+                rate = max(size, 256) / mine
+                print(
+                    f"{name:>12} {size:>6} {threads:>8} {rate:>9,.0f} {simulators / mine:>11.1f}x "
+                    f"{rate / REAL_DECISIONS_PER_S:>14,.0f}x"
+                )
+        for label, envs in (
+            ("gym.make", gym.make("SliceTwin-v0", twin=made)),
+            ("gym.make_vec, 1024 cells, 2 threads", gym.make_vec("SliceTwin-v0", 1024, twin=made, num_threads=2)),
+        ):
+            rate = _steps_per_s(envs, seconds)
+            print(f"{name:>12} {label}: {rate:,.0f} steps/s")
+
+
+def _steps_per_s(env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any], seconds: float) -> float:
+    """Steps of an environment in a second, observations, info and all, with the rounds' ends among them."""
+    number = getattr(env, "num_envs", 0)
+    length = env.unwrapped.scenario.decisions_per_round  # type: ignore[union-attr]
+    actions = env.action_space.sample
+
+    def play() -> None:
+        env.reset(seed=0)
+        for _ in range(length):
+            env.step(actions())
+
+    (taken,) = alternate([play], seconds)
+    return float(length * max(number, 1) / np.median(taken))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["simulator"])
+    parser.add_argument("what", choices=["simulator", "twin"])
     parser.add_argument("--scenario", default="paper", choices=SCENARIOS)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
     options = parser.parse_args(arguments)
-    simulator(options.scenario, options.seconds)
+    torch.set_num_threads(1)
+    {"simulator": simulator, "twin": twin}[options.what](options.scenario, options.seconds)
 
 
 if __name__ == "__main__":

@@ -112,12 +112,30 @@ class FidelityConfig:
     progress: bool = MISSING
 
 
+@dataclass
+class CalibrationConfig:
+    """`conf/calibration.yaml`."""
+
+    scenario: dict[str, Any] = MISSING
+    twin: dict[str, Any] = MISSING
+    change: dict[str, Any] = MISSING
+    seeds: list[int] = MISSING
+    decisions: int = MISSING
+    fresh: list[int] = MISSING
+    held_out_runs: int = MISSING
+    copies: int = MISSING
+    threads: int = MISSING
+    torch_threads: int = MISSING
+    progress: bool = MISSING
+
+
 def register_configs() -> None:
     """Give Hydra the schemas, and the presets as the group `scenario`: their one source is `slicing_gym.presets`."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="fidelity_schema", node=FidelityConfig)
+    store.store(name="calibration_schema", node=CalibrationConfig)
     for name in SCENARIOS:
         store.store(group="scenario", name=name, node=OmegaConf.create(get_scenario(name).to_dict()))
 

@@ -88,11 +88,11 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Tabl
     spread = np.where(spread > 1e-9 * (1.0 + np.abs(center)), spread, 1.0)
     least, most = measured.min(axis=0), measured.max(axis=0)
     margin = MARGIN * (most - least)  # in the variable's unit: on a logarithmic scale it would be orders of magnitude
-    low, high = (to_scale(raw, edge[None])[0] for edge in (np.fmax(least - margin, lower), np.fmin(most + margin, upper)))
-    low, high = (low - center) / spread, (high - center) / spread
-    return raw._replace(
-        seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high
+    low, high = (
+        to_scale(raw, edge[None])[0] for edge in (np.fmax(least - margin, lower), np.fmin(most + margin, upper))
     )
+    low, high = (low - center) / spread, (high - center) / spread
+    return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
 
 
 def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Table:
@@ -103,9 +103,7 @@ def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]
     return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high))
 
 
-def move(
-    table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]
-) -> kernel.Table:
+def move(table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> kernel.Table:
     """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay as they are."""
     number = len(shift)
     center, spread = table.center.copy(), table.spread.copy()

@@ -101,8 +101,12 @@ def fit(
         f_old, g_old = (_rehearsal(present, table, part, generator) for part in (first, others))
         f_train, f_stop = (_data(table, part, first) for part in (training, validation))
         g_train, g_stop = (_data(table, part, others) for part in (training, validation))
-        fitted_f = fit_transition(f, _slowed(transition, rate), f_train, f_stop, f_old, settings, generator, progress, writer)
-        fitted_g = fit_performance(g, _slowed(performance, rate), g_train, g_stop, g_old, settings, generator, progress, writer)
+        fitted_f = fit_transition(
+            f, _slowed(transition, rate), f_train, f_stop, f_old, settings, generator, progress, writer
+        )
+        fitted_g = fit_performance(
+            g, _slowed(performance, rate), g_train, g_stop, g_old, settings, generator, progress, writer
+        )
     encoded = encode(layout, table, history)
     starts = _starts(encoded, history)
     model = TwinModel(
@@ -219,7 +223,9 @@ def _mixed(old: kernel.Floats, fresh: kernel.Floats) -> kernel.Floats:
     if old.shape[1] != fresh.shape[1]:  # windows of a history too short for whole ones
         return old if old.shape[1] > fresh.shape[1] else fresh
     room = MAX_WINDOWS // 2
-    parts = [part[np.linspace(0, len(part) - 1, min(room, len(part))).round().astype(np.int64)] for part in (old, fresh)]
+    parts = [
+        part[np.linspace(0, len(part) - 1, min(room, len(part))).round().astype(np.int64)] for part in (old, fresh)
+    ]
     return np.concatenate(parts)
 
 

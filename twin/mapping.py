@@ -122,7 +122,12 @@ class LogMapping:
                 f"history.slices: {list(self.slices)} given, allowed are {self.scenario.num_slices} different values, "
                 f"for {', '.join(self.scenario.slice_names)}"
             )
-        columns = {column.name: column for column in self.columns().values()}
+        described = list(self.columns().values())
+        columns = {column.name: column for column in described}
+        if len(columns) < len(described):
+            raise ValueError(
+                f"history.performance: the names {[column.name for column in described]} are not all different"
+            )
         for key, rule in (("ssr", self.ssr), ("spectral_efficiency", self.spectral_efficiency)):
             if rule is None:
                 continue

@@ -160,6 +160,10 @@ def _decisions(
     allocation = interface.allocations[np.asarray(episode.actions, np.int64)]
     if "allocation" in infos and not np.array_equal(np.asarray(infos["allocation"])[1:], allocation):
         raise ValueError(f"infos: 'allocation' in {where} is not what the actions mean in {layout.scenario.name!r}")
+    if not np.allclose(interface.observe(arrivals), episode.observations, rtol=1e-6, atol=0.0):
+        raise ValueError(
+            f"observations: in {where} they are not what {layout.scenario.name!r} makes of the arrivals in its infos"
+        )
     return {
         "run": np.full(length, run) if run is not None else np.asarray(infos["run"])[:-1],
         "interval": np.arange(length) if run is not None else np.asarray(infos["interval"])[:-1],
