@@ -73,7 +73,9 @@ def check_config(config: DictConfig) -> tuple[Scenario, Scenario]:
     return before, before.replace(**plain_of(config.change))
 
 
-def judge(seed: int, name: str, fresh: int, twin: DigitalTwin, past: History, held_out: HeldOut, seconds: float) -> Trial:
+def judge(
+    seed: int, name: str, fresh: int, twin: DigitalTwin, past: History, held_out: HeldOut, seconds: float
+) -> Trial:
     """Score a twin on held-out runs of the changed network."""
     judging = Judge(twin.model, past, held_out.history, held_out.floor, seed)
     judged = judging.one_step()
@@ -154,7 +156,9 @@ def plot(path: Path, values: dict[tuple[str, int, str], Estimate]) -> None:
         panel.set_xlabel("decisions since the traffic changed")
         panel.set_title({"seconds": "seconds of computing"}.get(metric, metric), fontsize=10)
         panel.legend(frameon=False, fontsize=8.5)
-    figure.suptitle("A twin after the traffic has changed (less is better); bars are 95 % intervals over cells", fontsize=11)
+    figure.suptitle(
+        "A twin after the traffic has changed (less is better); bars are 95 % intervals over cells", fontsize=11
+    )
     save_figure(figure, path)
 
 

@@ -26,6 +26,7 @@ from experiments.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.files import atomic_write
+from slicing_gym.round_vector_env import SlicingVectorEnv
 
 
 class Predictor(Protocol):
@@ -64,7 +65,7 @@ class Evaluation:
 def evaluate_policy(
     name: str,
     policy: Predictor,
-    envs: SliceRANVectorEnv,
+    envs: SlicingVectorEnv,
     seeds: Sequence[int],
     decisions: int,
     progress: bool = False,

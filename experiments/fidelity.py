@@ -44,7 +44,6 @@ from experiments.statistics import Estimate
 from experiments.trees import tree_errors
 from slicing_gym import Scenario, allocation_table
 from slicing_gym.errors import check_integer, unknown_name
-from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
 from twin.encoding import encode, to_scale
 from twin.fidelity import Judge

@@ -93,7 +93,7 @@ def plot(path: Path, name: str, figures: Figures, outcome: Outcome, twin: Digita
     """Above how errors grow when the twin is left alone; below predictions, ranked allocations, policies."""
     slices = twin.scenario.num_slices
     figure = Figure(figsize=(12, 7.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.15])
+    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.15])  # type: ignore[misc]
     axes = np.atleast_1d(above.subplots(1, slices))
     for v in range(slices):
         _horizon(axes[v], outcome, v, twin.scenario.slice_names[v])
@@ -131,7 +131,9 @@ def _scores(axes: Axes, figures: Figures, names: list[str]) -> None:
         spots = np.arange(len(names)) + (place - 1) * 0.27
         axes.bar(spots, bars, 0.27, color=_COLOURS[who], label=_label(who))
         for spot, bar in zip(spots, bars, strict=True):
-            axes.annotate(f"{bar:.2f}", (spot, bar), xytext=(0, 1), textcoords="offset points", ha="center", fontsize=7.5)
+            axes.annotate(
+                f"{bar:.2f}", (spot, bar), xytext=(0, 1), textcoords="offset points", ha="center", fontsize=7.5
+            )
     axes.axhline(1.0, color=_COLOURS["floor"], ls="--", lw=1.2, label=_label("floor"))
     axes.set_xticks(range(len(names)), names)
     axes.set_title("arrivals one interval ahead: CRPS over the floor's\n(less is better)", fontsize=10)

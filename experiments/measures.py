@@ -106,40 +106,44 @@ def _skill(scores: Scores, who: str) -> Callable[[Rows], float]:
 
 
 def _of_state(arrivals: Sequence[Scores]) -> list[Measure]:
-    """CRPS of all slices' arrivals as one number: each over that of the floor, or else of climatology, then the mean."""
+    """CRPS of all slices' arrivals in one number: each over the floor's, or else climatology's, then the mean."""
     bar = "floor" if "floor" in arrivals[0].crps else "climatology"
     rows = len(arrivals[0].error["twin"])
 
     def compare(who: str) -> Callable[[Rows], float]:
-        return lambda chosen: float(np.mean([s.crps[who][chosen].mean() / s.crps[bar][chosen].mean() for s in arrivals]))
+        return lambda chosen: float(
+            np.mean([s.crps[who][chosen].mean() / s.crps[bar][chosen].mean() for s in arrivals])
+        )
 
     return [Measure(f"CRPS / {bar}'s", "state", who, compare(who), rows) for who in arrivals[0].crps]
 
 
-def _explained(
-    name: str, who: str, predicted: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]
-) -> Measure:
+def _explained(name: str, who: str, predicted: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> Measure:
     return Measure("R²", name, who, lambda chosen: r_squared(predicted[chosen], truth[chosen]), len(truth))
 
 
 def performance_measures(judged: Judged, truth: npt.NDArray[np.float64]) -> list[Measure]:
     """R² of what the reward is made of, on the scale that it is modelled on; `truth` (n, V) on that scale."""
-    found = []
+    found: list[Measure] = []
     for v, scores in enumerate(judged.scores):
         if not scores.variable.startswith(("ssr", "spectral_efficiency")):
             continue
-        variance = (truth[:, v] - truth[:, v].mean()) ** 2
-
-        def compute(chosen: Rows, error: npt.NDArray[np.float64], variance: npt.NDArray[np.float64] = variance) -> float:
-            whole = variance[chosen].mean()
-            return float(1.0 - error[chosen].mean() / whole) if whole > 0.0 else float("nan")
-
-        for who, error in scores.error.items():
-            if who in ("twin", "floor", "tree"):
-                found.append(
-                    Measure("R²", scores.variable, who, lambda chosen, e=error, c=compute: c(chosen, e), len(error))
-                )
+        found += [
+            Measure("R²", scores.variable, who, _share_explained(error, truth[:, v]), len(error))
+            for who, error in scores.error.items()
+            if who in ("twin", "floor", "tree")
+        ]
     return found
+
+
+def _share_explained(error: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> Callable[[Rows], float]:
+    """R² from squared errors."""
+
+    def compute(chosen: Rows) -> float:
+        variance = truth[chosen].var()
+        return float(1.0 - error[chosen].mean() / variance) if variance > 0.0 else float("nan")
+
+    return compute
 
 
 def ahead_measures(rollout: Rollout, names: Sequence[str], num_slices: int) -> list[Measure]:

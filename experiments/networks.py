@@ -58,11 +58,12 @@ class Network:
     def hold_out(self, runs: int, length: int, copies: int, every: int) -> HeldOut:
         """Further runs, with copies of the cell beside it.
 
-        The copies have the cell's users and its load, live through the same decisions, and differ from it in the luck of
-        arrivals, packet sizes and fading.
+        The copies have the cell's users and its load, live through the same decisions, and differ from it in the luck
+        of arrivals, packet sizes and fading.
 
         Args:
-            runs, length: how many, and how long.
+            runs: how many.
+            length: decisions of each.
             copies: of the cell.
             every: decisions between the moments that are kept.
         """

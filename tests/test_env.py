@@ -158,9 +158,7 @@ def test_autoreset_is_that_of_gymnasium(env_id, mode):
     short = get_scenario("paper-1mhz").replace(decisions_per_round=4)
     given = arguments_of(env_id, short)
     native = gym.make_vec(env_id, num_envs=2, reward="utility", autoreset_mode=mode, **given)
-    reference = gym.vector.SyncVectorEnv(
-        [lambda: gym.make(env_id, reward="utility", **given)] * 2, autoreset_mode=mode
-    )
+    reference = gym.vector.SyncVectorEnv([lambda: gym.make(env_id, reward="utility", **given)] * 2, autoreset_mode=mode)
     assert native.metadata["autoreset_mode"] is mode
     np.testing.assert_array_equal(native.reset(seed=3)[0], reference.reset(seed=3)[0])
     for step in range(11):

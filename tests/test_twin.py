@@ -82,7 +82,9 @@ def test_draws_follow_the_distribution_that_is_predicted(twin, history):
     for row in range(3):
         for v in range(3):
             count = np.median(drawn[row, :, v])
-            edge = (to_scale(model.table, np.full((1, 7), count + 0.5))[0, v] - model.table.center[v]) / model.table.spread[v]
+            edge = (
+                to_scale(model.table, np.full((1, 7), count + 0.5))[0, v] - model.table.center[v]
+            ) / model.table.spread[v]
             expected = float(mixture.cdf(torch.full((3, 3), edge, dtype=torch.float64))[row, v])
             assert (drawn[row, :, v] <= count).mean() == pytest.approx(expected, abs=0.03)
     parts = slice(3, 7)
@@ -271,7 +273,10 @@ def test_stock_dqn_trains_on_the_twin():
         ({"uncertainty": "penalt"}, "uncertainty: unknown name 'penalt'; did you mean 'penalty'"),
         ({"penalty": -1.0}, "penalty: -1.0 given"),
         ({"largest_std": float("nan")}, "largest_std: nan given"),
-        ({"scenario": "paper-1mhz"}, "'paper-1mhz' given, the twin is of 'paper': radio.resolution_hz is 200000.0 there"),
+        (
+            {"scenario": "paper-1mhz"},
+            "'paper-1mhz' given, the twin is of 'paper': radio.resolution_hz is 200000.0 there",
+        ),
         ({"scenario": "diurnal"}, "'diurnal' given, the twin is of 'paper'"),
     ],
 )
@@ -288,7 +293,10 @@ def test_bad_arguments_are_refused(arguments, message):
         (lambda: DigitalTwin(3), "transition: 3 is neither"),
         (lambda: DigitalTwin(seed=-1), "seed: -1 given"),
         (lambda: LstmSettings(memory_size=0), "transition.memory_size: 0 given"),
-        (lambda: TransformerSettings(width=10, heads=4), "transition.heads: 4 given, allowed are divisors of width = 10"),
+        (
+            lambda: TransformerSettings(width=10, heads=4),
+            "transition.heads: 4 given, allowed are divisors of width = 10",
+        ),
         (lambda: PerformanceSettings(members=0), "performance.members: 0 given"),
         (lambda: TrainingSettings(validation_share=0.9), "training.validation_share: 0.9 given"),
         (lambda: DigitalTwin().fit(history_of("paper-1mhz").take(slice(0, 10))), "history: 10 decisions given"),
@@ -348,7 +356,9 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
 
 
 def test_a_log_without_a_reward_makes_a_twin_but_no_environment(history):
-    bare = replace(history, columns=(history.columns[1],), performance={"spectral_efficiency": history.spectral_efficiency})
+    bare = replace(
+        history, columns=(history.columns[1],), performance={"spectral_efficiency": history.spectral_efficiency}
+    )
     twin = small_twin(bare)
     interval = twin.sample(allocation_table(20, 3)[:2], [0])[-1]
     assert np.isnan(interval.utility).all()

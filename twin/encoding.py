@@ -104,7 +104,7 @@ def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]
 
 
 def move(table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> kernel.Table:
-    """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay as they are."""
+    """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay put."""
     number = len(shift)
     center, spread = table.center.copy(), table.spread.copy()
     center[:number] = shift + stretch * center[:number]

@@ -20,10 +20,8 @@ from twin.mixture import Mixture
 from twin.model import Starts, TwinModel
 from twin.performance import EnsembleNetwork
 from twin.settings import (
-    LstmSettings,
     PerformanceSettings,
     TrainingSettings,
-    TransformerSettings,
     TransitionSettings,
 )
 from twin.training import Data, Fitted, curves, fit_performance, fit_transition
@@ -35,7 +33,7 @@ WINDOW = 16
 MAX_WINDOWS = 128
 """Windows that a twin keeps to begin rounds from."""
 
-_Settings = TypeVar("_Settings", LstmSettings, TransformerSettings, PerformanceSettings)
+_Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def fit(
             settings,
             max_epochs=settings.calibration_epochs,
             patience=settings.calibration_patience,
-            batch_size=settings.calibration_batch_size,
+            batch_size=min(settings.batch_size, max(64, len(history) // 8)),
         )
     rate = settings.calibration_rate if present else 1.0
     training_part, validation_part, notes = _hold_out(history, settings.validation_share)
@@ -128,14 +126,15 @@ def fit(
 
 
 def _hold_out(history: History, share: float) -> tuple[History, History, list[str]]:
-    """The decisions to learn from and those to stop by: the last runs, or of a single run the last part."""
+    """The decisions to learn from and those to stop by: the last runs, or the last part of each where runs are few."""
     runs = len(history.runs)
-    if runs > 1:
-        number = max(1, round(share * runs))
+    number = max(1, round(share * runs))
+    if number <= 2.0 * share * runs and number < runs:
         training, validation = history.split_by_run(last=number)
         return training, validation, [f"early stopping on the last {number} of {runs} runs"]
     training, validation = history.split_by_time(share)
-    return training, validation, [f"one single run: early stopping on its last {len(validation)} decisions"]
+    which = "one single run: early stopping on its" if runs == 1 else f"only {runs} runs: early stopping on their"
+    return training, validation, [f"{which} last {len(validation)} decisions"]
 
 
 def _remarks(history: History, layout: Layout) -> list[str]:
@@ -163,7 +162,8 @@ def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
     """The scales of a present model, its predictions of arrivals moved to where the fresh ones are.
 
     Traffic that doubled lies many standard deviations off, which takes gradients long. What the model says already is
-    shifted and stretched so that its errors have mean zero and the size that it expects: nothing, where nothing changed.
+    shifted and stretched so that its errors have mean zero and the size that it expects: not at all, where nothing
+    changed.
     """
     measured = measured_by(fresh)
     table = widen(present.table, layout, measured)

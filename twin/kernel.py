@@ -55,7 +55,7 @@ class Table(NamedTuple):
 
 
 class Lstm(NamedTuple):
-    """Weights of an LSTM, a hidden layer above it, and a straight path (F features, H memory cells, D hidden, P outputs)."""
+    """Weights of an LSTM with a hidden layer and a straight path (F features, H memory cells, D hidden, P outputs)."""
 
     recurrent: Floats  # (F + H, 4 H), gates in, forget, cell, out
     recurrent_bias: Floats  # (4 H,)

@@ -35,7 +35,7 @@ class Mixture:
     def of(cls, raw: Tensor, components: int) -> Mixture:
         """The mixture that outputs (..., K (1 + 2 V)) describe."""
         logits, rest = raw[..., :components], raw[..., components:]
-        locations, log_scales = rest.unflatten(-1, (2, components, -1)).unbind(-3)
+        locations, log_scales = rest.reshape(*rest.shape[:-1], 2, components, -1).unbind(-3)
         scales = log_scales.clamp(SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE).exp()
         return cls(torch.log_softmax(logits, dim=-1), locations, scales)
 

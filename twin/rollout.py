@@ -28,7 +28,7 @@ class Rollout:
     past: FloatArray
 
     def crps(self, v: int) -> dict[str, FloatArray]:
-        """CRPS of variable v against the horizon (T,), by predictor; of persistence, which says one value, the error."""
+        """CRPS of variable v against the horizon (T,), by predictor; persistence says one value: its error."""
         generator = np.random.default_rng(v)
         picked = self.past[generator.integers(len(self.past), size=(self.truth.shape[1], 100)), v]
         scores = {
@@ -43,8 +43,8 @@ class Rollout:
     def marginal_distance(self, v: int, last: int) -> dict[str, float]:
         """Wasserstein distance of variable v over the `last` intervals from what really happened, by predictor.
 
-        In standard deviations of the history. Climatology is the history itself: how far two samples of the same network
-        are apart.
+        In standard deviations of the history. Climatology is the history itself: how far two samples of the same
+        network are apart.
         """
         deviation = self.past[:, v].std() or 1.0
         truth = self.truth[-last:, :, v].ravel()

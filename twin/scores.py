@@ -33,7 +33,8 @@ def density_nll(samples: npt.ArrayLike, below: npt.ArrayLike, above: npt.ArrayLi
 
     Args:
         samples: on a scale on which the history has mean 0 and variance 1.
-        below, above: edges of each value's bin (n,), on that scale.
+        below: lower edge of each value's bin (n,), on that scale.
+        above: upper edge (n,).
     """
     drawn = np.asarray(samples, np.float64)
     low, high = np.asarray(below)[:, None], np.asarray(above)[:, None]
@@ -41,7 +42,8 @@ def density_nll(samples: npt.ArrayLike, below: npt.ArrayLike, above: npt.ArrayLi
     width = np.maximum(0.9 * deviation * drawn.shape[1] ** -0.2, 1e-3) * math.sqrt(3.0) / math.pi
     inside = (_sigmoid((high - drawn) / width) - _sigmoid((low - drawn) / width)).mean(axis=1)
     wide = (_sigmoid(high / 3.0) - _sigmoid(low / 3.0))[:, 0]
-    return -np.log(np.maximum(0.99 * inside + 0.01 * wide, 1e-300))
+    score: FloatArray = -np.log(np.maximum(0.99 * inside + 0.01 * wide, 1e-300))
+    return score
 
 
 def wasserstein(one: npt.ArrayLike, other: npt.ArrayLike) -> float:

@@ -123,8 +123,11 @@ class TrainingSettings:
         batch_size: decisions, of the performance.
         mean_weight: of the squared error of the expected values, beside the likelihood.
         calibration_rate: factor of the learning rates when a twin is calibrated.
-        calibration_epochs, calibration_patience, calibration_batch_size: as above, when a twin is calibrated.
-        validation_share: share of the runs, the last ones, held out for early stopping; of a single run the last part.
+        calibration_epochs, calibration_patience: as above, when a twin is calibrated. Its batches are smaller too: an
+            eighth of the fresh decisions, between 64 and `batch_size`.
+        rehearsal_weight: of the loss on what the twin knew before, beside that on the fresh decisions.
+        validation_share: share held out for early stopping: of the runs, the last ones; where these are too few, of
+            every run its last part.
     """
 
     max_epochs: int = 200
@@ -134,17 +137,18 @@ class TrainingSettings:
     batch_size: int = 256
     mean_weight: float = 1.0
     calibration_rate: float = 0.25
-    calibration_epochs: int = 60
-    calibration_patience: int = 15
-    calibration_batch_size: int = 64
+    calibration_epochs: int = 40
+    calibration_patience: int = 8
+    rehearsal_weight: float = 0.1
     validation_share: float = 0.15
 
     def __post_init__(self) -> None:
         check_number("training.mean_weight", self.mean_weight, at_least=0.0, at_most=1e6)
         check_number("training.validation_share", self.validation_share, above=0.0, at_most=0.5)
+        check_number("training.rehearsal_weight", self.rehearsal_weight, at_least=0.0, at_most=1e6)
         check_number("training.calibration_rate", self.calibration_rate, above=0.0, at_most=1.0)
         lengths = ("max_epochs", "patience", "window", "windows_per_batch", "batch_size")
-        for key in (*lengths, "calibration_epochs", "calibration_patience", "calibration_batch_size"):
+        for key in (*lengths, "calibration_epochs", "calibration_patience"):
             check_integer(f"training.{key}", getattr(self, key), at_least=1)
 
 

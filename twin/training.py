@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ class Data:
         cuts = []
         for block in self.sequences:
             edges = [block.start, *range(block.start + length - offset, block.stop, length), block.stop]
-            cuts += [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+            cuts += [(a, b) for a, b in itertools.pairwise(edges) if b > a]
         return cuts
 
     def loss(self, raw: Tensor, rows: Tensor, components: int, mean_weight: float) -> Tensor:
@@ -127,7 +128,7 @@ def fit_transition(
             loss = loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
             if rehearsal is not None:
                 picked = generator.integers(len(old), size=settings.windows_per_batch)
-                loss = loss + loss_of(rehearsal, [old[i] for i in picked])
+                loss = loss + settings.rehearsal_weight * loss_of(rehearsal, [old[i] for i in picked])
             yield loss
 
     whole = validation.windows(10**9, 0)
@@ -160,7 +161,7 @@ def fit_performance(
             loss = loss_of(training, torch.from_numpy(order[:, start : start + settings.batch_size]))
             if rehearsal is not None:
                 picked = generator.integers(len(rehearsal.features), size=(members, settings.batch_size))
-                loss = loss + loss_of(rehearsal, torch.from_numpy(picked))
+                loss = loss + settings.rehearsal_weight * loss_of(rehearsal, torch.from_numpy(picked))
             yield loss
 
     everything = torch.arange(len(validation.features)).expand(members, -1)
