@@ -43,7 +43,7 @@ from twin.twin import MIN_DECISIONS
 register_configs()
 
 METRICS = ("CRPS of the state / floor's", "CRPS of the utility", "R² of the utility", "seconds")
-_COLOURS = {"calibrated": "#0072B2", "fitted anew": "#E69F00", "stale": "#999999"}
+_COLOURS = {"calibrated": "#0072B2", "fitted anew": "#E69F00"}
 
 
 @dataclass(frozen=True)
@@ -146,15 +146,12 @@ def plot(path: Path, values: dict[tuple[str, int, str], Estimate]) -> None:
                 capsize=2,
                 label=twin,
             )
-        if metric != "seconds":
-            stale = values["stale", 0, metric].mean
-            panel.axhline(stale, color=_COLOURS["stale"], ls="--", label=f"not calibrated ({stale:.2f})")
-            panel.set_yscale("log")
+        stale = "" if metric == "seconds" else f" (not calibrated: {values['stale', 0, metric].mean:.2f})"
         panel.set_xscale("log")
         panel.set_xticks(numbers, [str(number) for number in numbers])
         panel.minorticks_off()
         panel.set_xlabel("decisions since the traffic changed")
-        panel.set_title({"seconds": "seconds of computing"}.get(metric, metric), fontsize=10)
+        panel.set_title({"seconds": "seconds of computing"}.get(metric, metric) + stale, fontsize=10)
         panel.legend(frameon=False, fontsize=8.5)
     figure.suptitle(
         "A twin after the traffic has changed (less is better); bars are 95 % intervals over cells", fontsize=11

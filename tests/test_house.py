@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from slicing_gym import kernel, traffic
+from twin import draws
+from twin import kernel as twin_kernel
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
@@ -48,6 +50,14 @@ def test_numba_is_made_to_compile_anew():
     codes = {name: part.code for name, part in (*traffic.DISTRIBUTIONS.items(), *traffic.PROFILES.items())}
     digest = hashlib.sha256("".join([*parts, repr(codes)]).encode()).hexdigest()[:12]
     assert digest == kernel.COMPILED_WITH
+
+
+def test_numba_is_made_to_compile_the_twin_anew():
+    """As above, for the twin: its kernel calls two modules, its draws the kernel too."""
+    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]
+    assert hashlib.sha256("".join(parts).encode()).hexdigest()[:12] == twin_kernel.COMPILED_WITH
+    parts.append((ROOT / "twin" / "kernel.py").read_text())
+    assert hashlib.sha256("".join(parts).encode()).hexdigest()[:12] == draws.COMPILED_WITH
 
 
 def test_an_installed_wheel_has_its_configuration(tmp_path):

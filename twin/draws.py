@@ -28,6 +28,9 @@ from twin.kernel import (
     to_scale,
 )
 
+COMPILED_WITH = "764fdef6aaeb"
+"""Renewed when what these functions call changes, the kernel included (a test tells the value)."""
+
 
 def num_outputs(components: int, variables: int) -> int:
     """Outputs that a mixture needs: a logit a component, a location and a log scale a component and variable."""
