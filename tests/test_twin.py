@@ -31,7 +31,7 @@ from twin import (
 from twin.encoding import encode, make_table, target_bounds, to_scale
 from twin.mixture import Mixture
 from twin.performance import EnsembleNetwork
-from twin.transition import make_transition
+from twin.transition import TransitionEnsemble
 
 each_transition = pytest.mark.parametrize("transition", list(SMALL))
 
@@ -52,7 +52,7 @@ def test_the_kernel_says_what_pytorch_says(twin, history):
     encoded = encode(model.layout, model.table, history)
     slices, rest = 3, model.layout.num_variables - 3
     outputs = {"transition": 3 * (1 + 2 * slices), "performance": 2 * (1 + 2 * rest)}
-    f = make_transition(model.transition, model.layout.num_features, outputs["transition"])
+    f = TransitionEnsemble(model.transition, model.layout.num_features, outputs["transition"])
     g = EnsembleNetwork(model.performance, model.layout.num_features, outputs["performance"])
     f.load_state_dict({name: torch.from_numpy(value) for name, value in model.transition_parameters.items()})
     g.load_state_dict({name: torch.from_numpy(value) for name, value in model.performance_parameters.items()})
@@ -85,7 +85,7 @@ def test_draws_follow_the_distribution_that_is_predicted(twin, history):
             edge = (
                 to_scale(model.table, np.full((1, 7), count + 0.5))[0, v] - model.table.center[v]
             ) / model.table.spread[v]
-            expected = float(mixture.cdf(torch.full((3, 3), edge, dtype=torch.float64))[row, v])
+            expected = float(mixture.cdf(torch.full((3, 1, 3), edge, dtype=torch.float64)).mean(dim=1)[row, v])
             assert (drawn[row, :, v] <= count).mean() == pytest.approx(expected, abs=0.03)
     parts = slice(3, 7)
     expected = prediction.expected.mean(axis=1)
@@ -177,7 +177,7 @@ def test_the_memory_matters():
     low, high = (torch.from_numpy(edge[:3]) for edge in (model.table.low, model.table.high))
     encoded = encode(model.layout, model.table, held_out)
     scaled = to_scale(model.table, encoded.measured)[:, :3]
-    said = mixture.mean(low, high).numpy() * model.table.spread[:3] + model.table.center[:3]
+    said = mixture.mean(low, high).mean(dim=1).numpy() * model.table.spread[:3] + model.table.center[:3]
     last = to_scale(model.table, np.nan_to_num(encoded.before))[:, :3]
     error, persistence = ((said - scaled) ** 2).mean(axis=0), ((last - scaled) ** 2).mean(axis=0)
     assert (error[[0, 2]] < 0.75 * persistence[[0, 2]]).all(), (error, persistence)
@@ -373,7 +373,7 @@ def test_curves_reach_tensorboard(history, tmp_path):
     twin.fit(history, log_folder=tmp_path)
     (events,) = tmp_path.glob("events.*")
     content = events.read_bytes()
-    for tag in (b"transition/validation_loss", b"performance/training_loss"):
+    for tag in (b"transition_1/validation_loss", b"performance/training_loss"):
         assert tag in content
 
 

@@ -12,8 +12,8 @@ from slicing_gym import Scenario, get_scenario
 from twin import DigitalTwin, History, LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
 
 SMALL = {
-    "lstm": LstmSettings(memory_size=16, hidden_size=16, components=3),
-    "transformer": TransformerSettings(width=16, layers=2, heads=2, context=8, components=3),
+    "lstm": LstmSettings(members=2, memory_size=16, hidden_size=16, components=3),
+    "transformer": TransformerSettings(members=2, width=16, layers=2, heads=2, context=8, components=3),
 }
 ENSEMBLE = PerformanceSettings(members=3, hidden_size=16, components=2)
 

@@ -13,7 +13,7 @@ from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
 from slicing_gym.reward import utility
 from slicing_gym.threads import Threads
-from twin import draws, kernel
+from twin import kernel
 from twin.model import Starts, TwinModel
 
 FloatArray = npt.NDArray[np.float64]
@@ -65,7 +65,7 @@ class TwinCells:
         self._key = np.zeros(number, np.uint64)
         self._interval = np.zeros(number, np.int64)  # intervals lived through: names the luck of the next
         self._round = np.zeros(number, np.int64)
-        self._memory = np.zeros((number, model.stepper.memory_size), np.float32)
+        self._memory = model.stepper.memory(number)
         self._age = np.zeros(number, np.int64)
         self._measured = np.zeros((number, layout.num_variables))
         self._held = np.zeros((number, layout.scenario.num_slices), np.int64)
@@ -130,14 +130,11 @@ class TwinCells:
 
     def _step(self, rows: IntArray, scratch: kernel.Floats) -> None:
         """One interval of some cells: features, transition, performance, draws."""
-        model, own, slices = self.model, self._buffers, self.model.scenario.num_slices
+        model, own = self.model, self._buffers
         kernel.encode(model.table, rows, self._measured, self._held, own.units, self._controls, own.features)
-        stepper = model.stepper
-        stepper.step(stepper.weights, rows, own.features, self._memory, self._age, own.transition, scratch)
+        model.stepper(rows, own.features, self._memory, self._age, own.transition, scratch)
         self._judge(rows, scratch)
-        luck = (self._key, self._interval, slices, self._measured)
-        draws.draw_arrivals(model.table, rows, own.transition, model.transition.components, *luck)
-        draws.draw_performance(model.table, rows, own.performance, model.performance.components, *luck)
+        model.draw_into(self._measured, rows, own.transition, own.performance, self._key, self._interval)
 
     def _judge(self, rows: IntArray, scratch: kernel.Floats) -> None:
         """What the members say of the features, and what each expects."""

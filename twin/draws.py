@@ -17,8 +17,6 @@ from twin.kernel import (
     LARGEST_LOG_SCALE,
     SMALLEST_LOG_SCALE,
     STREAM_MEMBER,
-    STREAM_PERFORMANCE,
-    STREAM_TRANSITION,
     Doubles,
     Floats,
     IntArray,
@@ -28,7 +26,7 @@ from twin.kernel import (
     to_scale,
 )
 
-COMPILED_WITH = "764fdef6aaeb"
+COMPILED_WITH = "5a3e7e399987"
 """Renewed when what these functions call changes, the kernel included (a test tells the value)."""
 
 
@@ -98,50 +96,23 @@ def draw_group(
 
 
 @njit
-def draw_arrivals(
+def draw_values(
     table: Table,
+    first: int,
+    number: int,
     rows: IntArray,
     raw: Floats,
     components: int,
     keys: WordArray,
+    stream: int,
     intervals: IntArray,
-    num_slices: int,
     values: Doubles,
 ) -> None:
-    """Draw the next arrivals into the first columns of `values` (B, V), from outputs (B, P)."""
+    """Draw `number` variables from `first` on into `values` (B, V), each row from one member of outputs (B, M, P)."""
     for row in rows:
-        draw_group(
-            table, 0, num_slices, raw[row], components, keys[row], STREAM_TRANSITION, intervals[row], values[row]
-        )
-
-
-@njit
-def draw_performance(
-    table: Table,
-    rows: IntArray,
-    raw: Floats,
-    components: int,
-    keys: WordArray,
-    intervals: IntArray,
-    num_slices: int,
-    values: Doubles,
-) -> None:
-    """Draw the performance into the other columns of `values` (B, V), each row from one member of outputs (B, M, P)."""
-    number = len(table.center) - num_slices
-    for row in rows:
-        luck = uniform(keys[row], counter(STREAM_MEMBER, 0, intervals[row]))
+        luck = uniform(keys[row], counter(STREAM_MEMBER, stream, intervals[row]))
         member = min(int(luck * raw.shape[1]), raw.shape[1] - 1)
-        draw_group(
-            table,
-            num_slices,
-            number,
-            raw[row, member],
-            components,
-            keys[row],
-            STREAM_PERFORMANCE,
-            intervals[row],
-            values[row],
-        )
+        draw_group(table, first, number, raw[row, member], components, keys[row], stream, intervals[row], values[row])
 
 
 @njit

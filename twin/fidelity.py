@@ -168,7 +168,7 @@ class Judge:
         model, table, slices = self.model, self.model.table, self.model.scenario.num_slices
         mixture = Mixture.of(torch.from_numpy(prediction.transition).double(), model.transition.components)
         low, high = torch.from_numpy(table.low[:slices]), torch.from_numpy(table.high[:slices])
-        arrivals = mixture.mean(low, high).numpy() * table.spread[:slices] + table.center[:slices]
+        arrivals = mixture.mean(low, high).mean(dim=1).numpy() * table.spread[:slices] + table.center[:slices]
         climatology = to_scale(table, self._past).mean(axis=0)
         last = np.where(self._known[:, None], to_scale(table, np.nan_to_num(self.encoded.before)), climatology)
         points = {
@@ -193,12 +193,13 @@ class Judge:
         low, high = torch.from_numpy(below), torch.from_numpy(above)
         first = Mixture.of(torch.from_numpy(prediction.transition).double(), model.transition.components)
         second = Mixture.of(torch.from_numpy(prediction.performance).double(), model.performance.components)
+        l_f, h_f = low[:, None, :slices], high[:, None, :slices]
         l_p, h_p = low[:, None, slices:], high[:, None, slices:]
         log_probability = [
-            first.marginal_log_likelihood(low[:, :slices], high[:, :slices]),
+            mean_of_mixtures(first.marginal_log_likelihood(l_f, h_f), dim=1),
             mean_of_mixtures(second.marginal_log_likelihood(l_p, h_p), dim=1),
         ]
-        under = torch.cat([first.cdf(low[:, :slices]), second.cdf(l_p).mean(dim=1)], dim=-1).numpy()
+        under = torch.cat([first.cdf(l_f).mean(dim=1), second.cdf(l_p).mean(dim=1)], dim=-1).numpy()
         probability = torch.cat(log_probability, dim=-1)
         place = under + self.generator.random(under.shape) * probability.exp().numpy()
         return -probability.numpy(), ((place > 0.05) & (place < 0.95)).astype(np.float64)

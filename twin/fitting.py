@@ -25,12 +25,12 @@ from twin.settings import (
     TransitionSettings,
 )
 from twin.training import Data, Fitted, curves, fit_performance, fit_transition
-from twin.transition import make_transition
+from twin.transition import TransitionEnsemble
 
 WINDOW = 16
 """Intervals of the history that a cell has seen when its round begins."""
 
-MAX_WINDOWS = 128
+MAX_WINDOWS = 96
 """Windows that a twin keeps to begin rounds from."""
 
 _Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
@@ -89,7 +89,7 @@ def fit(
     with torch.random.fork_rng(devices=[]), curves(log_folder) as writer:
         torch.manual_seed(seed)
         slices, rest = layout.scenario.num_slices, layout.num_variables - layout.scenario.num_slices
-        f = make_transition(transition, layout.num_features, num_outputs(transition.components, slices))
+        f = TransitionEnsemble(transition, layout.num_features, num_outputs(transition.components, slices))
         g = EnsembleNetwork(performance, layout.num_features, num_outputs(performance.components, rest))
         if present:
             _load(f, present.transition_parameters)
@@ -169,10 +169,10 @@ def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
     table = widen(present.table, layout, measured)
     encoded, slices = encode(layout, table, fresh), layout.scenario.num_slices
     mixture = Mixture.of(torch.from_numpy(present.predict(encoded).transition).double(), present.transition.components)
-    weights = mixture.log_weights.exp().unsqueeze(-1)
     spread, center = table.spread[:slices], table.center[:slices]
-    said = (weights * mixture.locations).sum(dim=-2).numpy() * spread + center
-    deviation = mixture.variance().sqrt().numpy() * spread
+    means, variances = mixture.moments()  # (n, M, slices)
+    said = means.mean(dim=1).numpy() * spread + center
+    deviation = (variances.mean(dim=1) + means.var(dim=1, correction=0)).sqrt().numpy() * spread
     truth = to_scale(table, measured)[:, :slices]
     error = truth - said
     size = np.sqrt(((error - error.mean(axis=0)) ** 2).mean(axis=0) / (deviation**2).mean(axis=0))

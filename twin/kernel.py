@@ -204,13 +204,31 @@ def sigmoid(x: np.float32) -> np.float32:
 
 @njit
 def lstm_step(
-    weights: Lstm, rows: IntArray, features: Floats, memory: Floats, age: IntArray, raw: Floats, scratch: Floats
+    weights: Lstm,
+    member: int,
+    rows: IntArray,
+    features: Floats,
+    memory: Floats,
+    age: IntArray,  # noqa: ARG001  # every step is called alike
+    raw: Floats,
+    scratch: Floats,
 ) -> None:
-    """Take in the features (B, F), move the memory (B, 2 H: output, cell) on, and write the outputs (B, P)."""
+    """One member takes in the features (B, F), moves its memory on, and writes its outputs.
+
+    Args:
+        weights: of the member.
+        member: its number m.
+        rows: numbers of the rows to work on.
+        features: (B, F).
+        memory: (B, M, 2 H), of each member its output and its cells.
+        age: intervals taken in so far (B,); the caller counts.
+        raw: (B, M, P).
+        scratch: working memory.
+    """
     size = len(weights.recurrent_bias) // 4
     gates, hidden = scratch[: 4 * size], scratch[4 * size : 4 * size + len(weights.hidden_bias)]
     for row in rows:
-        seen, output, cell = features[row], memory[row, :size], memory[row, size:]
+        seen, output, cell = features[row], memory[row, member, :size], memory[row, member, size:]
         copy(weights.recurrent_bias, gates)
         add_product(seen, weights.recurrent, 0, gates)
         add_product(output, weights.recurrent, len(seen), gates)
@@ -223,10 +241,9 @@ def lstm_step(
         add_product(seen, weights.hidden, size, hidden)
         for j in range(len(hidden)):
             hidden[j] = max(hidden[j], np.float32(0.0))
-        copy(weights.output_bias, raw[row])
-        add_product(hidden, weights.output, 0, raw[row])
-        add_product(seen, weights.output, len(hidden), raw[row])
-        age[row] += 1
+        copy(weights.output_bias, raw[row, member])
+        add_product(hidden, weights.output, 0, raw[row, member])
+        add_product(seen, weights.output, len(hidden), raw[row, member])
 
 
 @njit
@@ -274,9 +291,16 @@ def attend(weights: Transformer, query: Floats, cache: Floats, age: int, mixed: 
 
 @njit
 def transformer_step(
-    weights: Transformer, rows: IntArray, features: Floats, memory: Floats, age: IntArray, raw: Floats, scratch: Floats
+    weights: Transformer,
+    member: int,
+    rows: IntArray,
+    features: Floats,
+    memory: Floats,
+    age: IntArray,
+    raw: Floats,
+    scratch: Floats,
 ) -> None:
-    """As `lstm_step`; the memory (B, L C 2 W) holds the keys and values of the last C intervals."""
+    """As `lstm_step`; the memory (B, M, L C 2 W) holds the keys and values of the last C intervals."""
     layers, width, context = len(weights.project), len(weights.embed_bias), weights.context[0]
     stream, normed, mixed = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
     wide, scores = scratch[3 * width : 6 * width], scratch[6 * width : 6 * width + context]
@@ -285,7 +309,7 @@ def transformer_step(
         copy(weights.embed_bias, stream)
         add_product(seen, weights.embed, 0, stream)
         for layer in range(layers):
-            cache = memory[row].reshape(layers, context, 2, width)[layer]
+            cache = memory[row, member].reshape(layers, context, 2, width)[layer]
             layer_norm(stream, weights.norm[2 * layer], normed)
             copy(weights.attention_bias[layer], wide)
             add_product(normed, weights.attention[layer], 0, wide)
@@ -304,10 +328,9 @@ def transformer_step(
             add(weights.contract_bias[layer], stream)
             add_product(dense, weights.contract[layer], 0, stream)
         layer_norm(stream, weights.norm[2 * layers], normed)
-        copy(weights.output_bias, raw[row])
-        add_product(normed, weights.output, 0, raw[row])
-        add_product(seen, weights.output, width, raw[row])
-        age[row] += 1
+        copy(weights.output_bias, raw[row, member])
+        add_product(normed, weights.output, 0, raw[row, member])
+        add_product(seen, weights.output, width, raw[row, member])
 
 
 @njit

@@ -63,12 +63,12 @@ class Mixture:
         means = low + self.scales * (over - beyond)
         return (self.log_weights.exp().unsqueeze(-1) * means).sum(dim=-2)
 
-    def variance(self) -> Tensor:
-        """Variances (..., V), bounds left aside."""
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Means and variances (..., V), bounds left aside."""
         weights = self.log_weights.exp().unsqueeze(-1)
         center = (weights * self.locations).sum(dim=-2, keepdim=True)
         each = (self.scales * (math.pi / math.sqrt(3.0))) ** 2 + (self.locations - center) ** 2
-        return (weights * each).sum(dim=-2)
+        return center.squeeze(-2), (weights * each).sum(dim=-2)
 
 
 def _log_between(low: Tensor, high: Tensor) -> Tensor:

@@ -42,9 +42,9 @@ class Buffers:
 
     features: kernel.Floats  # (n, F)
     units: npt.NDArray[np.int64]  # (n, S)
-    transition: kernel.Floats  # (n, P)
-    performance: kernel.Floats  # (n, M, P')
-    expected: FloatArray  # (n, M, V - S)
+    transition: kernel.Floats  # (n, M, P)
+    performance: kernel.Floats  # (n, M', P')
+    expected: FloatArray  # (n, M', V - S)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Prediction:
     """One-step predictions for n decisions of a history, each made from all that went before it in its sequence.
 
     Args:
-        transition: mixture outputs (n, P) for the arrivals.
+        transition: mixture outputs (n, M, P) of every member for the arrivals.
         performance: mixture outputs (n, M, P') of every member for the performance.
         expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on.
     """
@@ -119,16 +119,20 @@ class TwinModel:
         return Buffers(
             features=np.zeros((number, self.layout.num_features), np.float32),
             units=np.ones((number, slices), np.int64),
-            transition=np.zeros((number, num_outputs(self.transition.components, slices)), np.float32),
+            transition=self._room_for_transition(number),
             performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
             expected=np.zeros((number, members, rest)),
         )
 
+    def _room_for_transition(self, number: int) -> kernel.Floats:
+        outputs = num_outputs(self.transition.components, self.scenario.num_slices)
+        return np.zeros((number, self.transition.members, outputs), np.float32)
+
     @cached_property
     def start_memory(self) -> kernel.Floats:
-        """What the transition remembers at the end of each window (N, memory)."""
+        """What the transition remembers at the end of each window (N, M, size)."""
         number, window, _ = self.starts.features.shape
-        memory = np.zeros((number, self.stepper.memory_size), np.float32)
+        memory = self.stepper.memory(number)
         self.feed(self.starts.features, np.full(number, window), memory, np.zeros(number, np.int64))
         return memory
 
@@ -142,16 +146,16 @@ class TwinModel:
         """Let the transition see sequences (B, T, F) of these lengths (B,); memory (B, ...) and age (B,) move on.
 
         Returns:
-            The outputs (B, T, P).
+            The outputs (B, T, M, P).
         """
         number, longest, _ = features.shape
-        raw = np.zeros((number, num_outputs(self.transition.components, self.scenario.num_slices)), np.float32)
-        outputs = np.zeros((number, longest, raw.shape[1]), np.float32)
+        raw = self._room_for_transition(number)
+        outputs = np.zeros((number, longest, *raw.shape[1:]), np.float32)
         scratch = self.scratch()
         for t in range(longest):
             rows = np.flatnonzero(lengths > t)
             now = np.ascontiguousarray(features[:, t])
-            self.stepper.step(self.stepper.weights, rows, now, memory, age, raw, scratch)
+            self.stepper(rows, now, memory, age, raw, scratch)
             outputs[rows, t] = raw[rows]
         return outputs
 
@@ -165,7 +169,7 @@ class TwinModel:
         padded = np.zeros((len(lengths), lengths.max(), features.shape[1]), np.float32)
         for i, block in enumerate(sequences):
             padded[i, : lengths[i]] = features[block]
-        memory = np.zeros((len(lengths), self.stepper.memory_size), np.float32)
+        memory = self.stepper.memory(len(lengths))
         outputs = self.feed(padded, lengths, memory, np.zeros(len(lengths), np.int64))
         transition = np.concatenate([outputs[i, :length] for i, length in enumerate(lengths)])
         room, rows = self.buffers(len(transition)), np.arange(len(transition))
@@ -175,13 +179,30 @@ class TwinModel:
 
     def draw(self, prediction: Prediction, generator: np.random.Generator) -> FloatArray:
         """Values (n, V) drawn from one-step predictions."""
-        n, slices = len(prediction.transition), self.scenario.num_slices
+        n = len(prediction.transition)
         rows, values = np.arange(n), np.zeros((n, self.layout.num_variables))
         keys = generator.integers(1, 2**63, size=n, dtype=np.uint64) | np.uint64(1)
-        luck = (keys, rows, slices, values)
-        draws.draw_arrivals(self.table, rows, prediction.transition, self.transition.components, *luck)
-        draws.draw_performance(self.table, rows, prediction.performance, self.performance.components, *luck)
+        self.draw_into(values, rows, prediction.transition, prediction.performance, keys, rows)
         return values
+
+    def draw_into(
+        self,
+        values: FloatArray,
+        rows: npt.NDArray[np.int64],
+        transition: kernel.Floats,
+        performance: kernel.Floats,
+        keys: npt.NDArray[np.uint64],
+        intervals: npt.NDArray[np.int64],
+    ) -> None:
+        """Write draws into the rows of `values` (B, V), from outputs (B, M, P) and (B, M', P')."""
+        slices = self.scenario.num_slices
+        for first, number, raw, settings, stream in (
+            (0, slices, transition, self.transition, kernel.STREAM_TRANSITION),
+            (slices, values.shape[1] - slices, performance, self.performance, kernel.STREAM_PERFORMANCE),
+        ):
+            draws.draw_values(
+                self.table, first, number, rows, raw, settings.components, keys, stream, intervals, values
+            )
 
     def expect(self, rows: npt.NDArray[np.int64], room: Buffers) -> None:
         """Write what each member expects, from what it says."""

@@ -13,13 +13,15 @@ class LstmSettings:
     """An LSTM with a hidden layer above it.
 
     Args:
-        memory_size: memory cells.
+        members: networks; what is drawn comes from one of them, taken anew each interval.
+        memory_size: memory cells of each.
         hidden_size: of the layer between memory and outputs.
         components: of the mixture that is predicted.
         learning_rate: at the start; it falls to a hundredth of it along a cosine.
         weight_decay: of AdamW.
     """
 
+    members: int = 3
     memory_size: int = 64
     hidden_size: int = 64
     components: int = 5
@@ -29,7 +31,7 @@ class LstmSettings:
 
     def __post_init__(self) -> None:
         _check_optimizer("transition", self.learning_rate, self.weight_decay)
-        for key in ("memory_size", "hidden_size", "components"):
+        for key in ("members", "memory_size", "hidden_size", "components"):
             check_integer(f"transition.{key}", getattr(self, key), at_least=1, at_most=4096)
 
 
@@ -38,6 +40,7 @@ class TransformerSettings:
     """A small causal transformer (pre-norm; keys lose weight with age, as in ALiBi, Press et al. 2022).
 
     Args:
+        members: see `LstmSettings`.
         width: of the stream.
         layers: of attention and dense part.
         heads: of attention; they divide the width.
@@ -46,6 +49,7 @@ class TransformerSettings:
         learning_rate, weight_decay: see `LstmSettings`.
     """
 
+    members: int = 3
     width: int = 48
     layers: int = 2
     heads: int = 4
@@ -57,7 +61,7 @@ class TransformerSettings:
 
     def __post_init__(self) -> None:
         _check_optimizer("transition", self.learning_rate, self.weight_decay)
-        for key in ("width", "layers", "heads", "context", "components"):
+        for key in ("members", "width", "layers", "heads", "context", "components"):
             check_integer(f"transition.{key}", getattr(self, key), at_least=1, at_most=4096)
         if self.width % self.heads:
             raise ValueError(f"transition.heads: {self.heads} given, allowed are divisors of width = {self.width}")

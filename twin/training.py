@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from twin.mixture import Mixture
 from twin.performance import EnsembleNetwork
 from twin.settings import PerformanceSettings, TrainingSettings, TransitionSettings
-from twin.transition import TransitionNetwork
+from twin.transition import TransitionEnsemble
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Fitted:
     """How a network was fitted.
 
     Args:
-        epochs: passes made.
+        epochs: passes made; of members fitted apart, the most.
         best_epoch: the one whose weights were kept; 0 are the weights it began with.
-        validation_loss: negative log likelihood of a held-out decision, at the best.
+        validation_loss: of a held-out decision, at the best; of members fitted apart, the mean.
         seconds: taken.
     """
 
@@ -104,7 +105,7 @@ def pad(cuts: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
 
 
 def fit_transition(
-    network: TransitionNetwork,
+    ensemble: TransitionEnsemble,
     own: TransitionSettings,
     training: Data,
     validation: Data,
@@ -115,26 +116,42 @@ def fit_transition(
     writer: Writer | None,
 ) -> Fitted:
     """Minimise the loss of the next arrivals over windows of the history (equation 7), and of what is rehearsed."""
+    old = rehearsal.windows(10**9, 0) if rehearsal is not None else []
+    whole = validation.windows(10**9, 0)
 
-    def loss_of(data: Data, cuts: list[tuple[int, int]]) -> Tensor:
+    def loss_of(network: nn.Module, data: Data, cuts: list[tuple[int, int]]) -> Tensor:
         rows, mask = pad(cuts)
         return data.loss(network(data.features[rows])[mask], rows[mask], own.components, settings.mean_weight)
 
-    def batches() -> Iterator[Tensor]:
+    def batches(network: nn.Module) -> Iterator[Tensor]:
         offset = int(generator.integers(settings.window))
         cuts = training.windows(settings.window, offset)
         order = generator.permutation(len(cuts))
         for start in range(0, len(cuts), settings.windows_per_batch):
-            loss = loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
+            loss = loss_of(network, training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
             if rehearsal is not None:
                 picked = generator.integers(len(old), size=settings.windows_per_batch)
-                loss = loss + settings.rehearsal_weight * loss_of(rehearsal, [old[i] for i in picked])
+                loss = loss + settings.rehearsal_weight * loss_of(network, rehearsal, [old[i] for i in picked])
             yield loss
 
-    whole = validation.windows(10**9, 0)
-    old = rehearsal.windows(10**9, 0) if rehearsal is not None else []
-    return _minimise(
-        network, batches, lambda: loss_of(validation, whole), own, settings, "transition", progress, writer
+    fitted = [
+        _minimise(
+            member,
+            partial(batches, member),
+            partial(loss_of, member, validation, whole),
+            own,
+            settings,
+            f"transition_{number}",
+            progress,
+            writer,
+        )
+        for number, member in enumerate(ensemble.members)
+    ]
+    return Fitted(
+        epochs=max(each.epochs for each in fitted),
+        best_epoch=max(each.best_epoch for each in fitted),
+        validation_loss=float(np.mean([each.validation_loss for each in fitted])),
+        seconds=sum(each.seconds for each in fitted),
     )
 
 

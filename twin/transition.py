@@ -66,7 +66,21 @@ class TransformerNetwork(nn.Module):
 TransitionNetwork = LstmNetwork | TransformerNetwork
 
 
-def make_transition(settings: TransitionSettings, num_features: int, num_outputs: int) -> TransitionNetwork:
+class TransitionEnsemble(nn.Module):
+    """Members that are fitted apart: features (batch, time, F) to mixture outputs (batch, time, members, P)."""
+
+    def __init__(self, settings: TransitionSettings, num_features: int, num_outputs: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(
+            [_make_member(settings, num_features, num_outputs) for _ in range(settings.members)]
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """What every member says."""
+        return torch.stack([member(features) for member in self.members], dim=-2)
+
+
+def _make_member(settings: TransitionSettings, num_features: int, num_outputs: int) -> TransitionNetwork:
     """A network with fresh weights, drawn from torch's generator."""
     if isinstance(settings, LstmSettings):
         return LstmNetwork(settings, num_features, num_outputs)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from twin import kernel
 from twin.settings import LstmSettings, PerformanceSettings, TransformerSettings, TransitionSettings
@@ -16,30 +17,52 @@ Parameters = Mapping[str, kernel.Floats]
 
 @dataclass(frozen=True)
 class Stepper:
-    """A transition as the kernel runs it.
+    """A transition as the kernel runs it: M members.
 
     Args:
         step: the compiled function.
-        weights: what it reads.
-        memory_size: numbers of memory a cell.
+        members: what it reads, of each.
+        memory_size: numbers of memory a cell and member.
         scratch_size: numbers of working memory.
     """
 
     step: Callable[..., None]
-    weights: kernel.Lstm | kernel.Transformer
+    members: Sequence[kernel.Lstm | kernel.Transformer]
     memory_size: int
     scratch_size: int
+
+    def __call__(
+        self,
+        rows: npt.NDArray[np.int64],
+        features: kernel.Floats,
+        memory: kernel.Floats,
+        age: npt.NDArray[np.int64],
+        raw: kernel.Floats,
+        scratch: kernel.Floats,
+    ) -> None:
+        """Let all members take in the features (B, F) of some rows, and write what they say into `raw` (B, M, P)."""
+        for number, member in enumerate(self.members):
+            self.step(member, number, rows, features, memory, age, raw, scratch)
+        age[rows] += 1
+
+    def memory(self, number: int) -> kernel.Floats:
+        """Of so many cells that have seen nothing (number, M, size)."""
+        return np.zeros((number, len(self.members), self.memory_size), np.float32)
 
 
 def make_stepper(settings: TransitionSettings, parameters: Parameters) -> Stepper:
     """The transition of these settings with these parameters."""
+    parts = []
+    for number in range(settings.members):
+        prefix = f"members.{number}."
+        parts.append({k.removeprefix(prefix): v for k, v in parameters.items() if k.startswith(prefix)})
     if isinstance(settings, LstmSettings):
-        lstm = lstm_weights(parameters)
         size = settings.memory_size
-        return Stepper(kernel.lstm_step, lstm, 2 * size, 4 * size + settings.hidden_size)
-    transformer = transformer_weights(settings, parameters)
+        members = [lstm_weights(part) for part in parts]
+        return Stepper(kernel.lstm_step, members, 2 * size, 4 * size + settings.hidden_size)
     memory = settings.layers * settings.context * 2 * settings.width
-    return Stepper(kernel.transformer_step, transformer, memory, 6 * settings.width + settings.context)
+    scratch = 6 * settings.width + settings.context
+    return Stepper(kernel.transformer_step, [transformer_weights(settings, part) for part in parts], memory, scratch)
 
 
 def parameter_shapes(
@@ -53,6 +76,12 @@ def parameter_shapes(
             **{name: (members, *shape) for name, shape in layers.items()},
             **{f"{name}_bias": (members, 1, outputs) for name, (_, outputs) in layers.items()},
         }
+    one = _member_shapes(settings, num_features, num_outputs)
+    return {f"members.{m}.{name}": shape for m in range(settings.members) for name, shape in one.items()}
+
+
+def _member_shapes(settings: TransitionSettings, num_features: int, num_outputs: int) -> dict[str, tuple[int, ...]]:
+    """As `parameter_shapes`, of one member of a transition."""
     if isinstance(settings, LstmSettings):
         size, hidden = settings.memory_size, settings.hidden_size
         return {
