@@ -65,7 +65,8 @@ class TwinCells:
         self._key = np.zeros(number, np.uint64)
         self._interval = np.zeros(number, np.int64)  # intervals lived through: names the luck of the next
         self._round = np.zeros(number, np.int64)
-        self._memory = model.stepper.memory(number)
+        self._member = np.zeros(number, np.int64)  # of the transition, with which each cell lives this round
+        self._memory = np.zeros((number, 1, model.stepper.memory_size), np.float32)
         self._age = np.zeros(number, np.int64)
         self._measured = np.zeros((number, layout.num_variables))
         self._held = np.zeros((number, layout.scenario.num_slices), np.int64)
@@ -92,7 +93,8 @@ class TwinCells:
         for cell in which:
             luck = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 0, int(self._round[cell])))
             window = min(int(luck * len(starts.units)), len(starts.units) - 1)
-            self._memory[cell], self._age[cell] = memory[window], starts.features.shape[1]
+            self._member[cell] = self._draw_member(cell)
+            self._memory[cell, 0], self._age[cell] = memory[window, self._member[cell]], starts.features.shape[1]
             self._measured[cell], self._held[cell] = starts.measured[window], starts.units[window]
             self._buffers.features[cell] = starts.features[window, -1]
         self._round[which] += 1
@@ -102,9 +104,18 @@ class TwinCells:
     def begin_at(self, starts: Starts) -> None:
         """Take cell i to the end of window i."""
         number, window, _ = starts.features.shape
-        self._memory[:], self._age[:] = 0.0, 0
-        self.model.feed(starts.features, np.full(number, window), self._memory, self._age)
+        memory = self.model.stepper.memory(number)
+        self._age[:] = 0
+        self.model.feed(starts.features, np.full(number, window), memory, self._age)
+        self._member[:] = [self._draw_member(cell) for cell in range(number)]
+        self._memory[:, 0] = memory[np.arange(number), self._member]
         self._measured[:], self._held[:] = starts.measured, starts.units
+
+    def _draw_member(self, cell: int) -> int:
+        """The member of the transition that a cell lives with in its present round."""
+        members = self.model.transition.members
+        luck = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 1, int(self._round[cell])))
+        return min(int(luck * members), members - 1)
 
     def advance(
         self, units: npt.ArrayLike, cells: IntArray | None = None, controls: kernel.Floats | None = None
@@ -132,7 +143,7 @@ class TwinCells:
         """One interval of some cells: features, transition, performance, draws."""
         model, own = self.model, self._buffers
         kernel.encode(model.table, rows, self._measured, self._held, own.units, self._controls, own.features)
-        model.stepper(rows, own.features, self._memory, self._age, own.transition, scratch)
+        model.stepper.step_one(self._member, rows, own.features, self._memory, self._age, own.transition, scratch)
         self._judge(rows, scratch)
         model.draw_into(self._measured, rows, own.transition, own.performance, self._key, self._interval)
 

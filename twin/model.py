@@ -42,7 +42,7 @@ class Buffers:
 
     features: kernel.Floats  # (n, F)
     units: npt.NDArray[np.int64]  # (n, S)
-    transition: kernel.Floats  # (n, M, P)
+    transition: kernel.Floats  # (n, 1, P) of the member that the cell lives with
     performance: kernel.Floats  # (n, M', P')
     expected: FloatArray  # (n, M', V - S)
 
@@ -119,14 +119,15 @@ class TwinModel:
         return Buffers(
             features=np.zeros((number, self.layout.num_features), np.float32),
             units=np.ones((number, slices), np.int64),
-            transition=self._room_for_transition(number),
+            transition=self._room_for_transition(number, 1),
             performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
             expected=np.zeros((number, members, rest)),
         )
 
-    def _room_for_transition(self, number: int) -> kernel.Floats:
-        outputs = num_outputs(self.transition.components, self.scenario.num_slices)
-        return np.zeros((number, self.transition.members, outputs), np.float32)
+    def _room_for_transition(self, number: int, members: int) -> kernel.Floats:
+        return np.zeros(
+            (number, members, num_outputs(self.transition.components, self.scenario.num_slices)), np.float32
+        )
 
     @cached_property
     def start_memory(self) -> kernel.Floats:
@@ -149,7 +150,7 @@ class TwinModel:
             The outputs (B, T, M, P).
         """
         number, longest, _ = features.shape
-        raw = self._room_for_transition(number)
+        raw = self._room_for_transition(number, self.transition.members)
         outputs = np.zeros((number, longest, *raw.shape[1:]), np.float32)
         scratch = self.scratch()
         for t in range(longest):

@@ -13,7 +13,7 @@ class LstmSettings:
     """An LSTM with a hidden layer above it.
 
     Args:
-        members: networks; what is drawn comes from one of them, taken anew each interval.
+        members: networks; a cell of the twin lives with one of them, drawn anew each round.
         memory_size: memory cells of each.
         hidden_size: of the layer between memory and outputs.
         components: of the mixture that is predicted.

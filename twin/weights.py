@@ -45,6 +45,23 @@ class Stepper:
             self.step(member, number, rows, features, memory, age, raw, scratch)
         age[rows] += 1
 
+    def step_one(
+        self,
+        members: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+        features: kernel.Floats,
+        memory: kernel.Floats,
+        age: npt.NDArray[np.int64],
+        raw: kernel.Floats,
+        scratch: kernel.Floats,
+    ) -> None:
+        """As above, of each row its own member (B,) alone; memory (B, 1, size) and `raw` (B, 1, P) are that one's."""
+        for number, member in enumerate(self.members):
+            own = rows[members[rows] == number]
+            if len(own):
+                self.step(member, 0, own, features, memory, age, raw, scratch)
+        age[rows] += 1
+
     def memory(self, number: int) -> kernel.Floats:
         """Of so many cells that have seen nothing (number, M, size)."""
         return np.zeros((number, len(self.members), self.memory_size), np.float32)
