@@ -65,7 +65,8 @@ def check_config(config: DictConfig) -> tuple[Scenario, Scenario]:
     before = scenario_of(config.scenario)
     twin_of(config.twin)
     check_seeds("seeds", config.seeds)
-    for key in ("decisions", "held_out_runs", "threads", "torch_threads"):
+    check_integer("decisions", config.decisions, at_least=MIN_DECISIONS)
+    for key in ("held_out_runs", "threads", "torch_threads"):
         check_integer(key, config[key], at_least=1)
     check_integer("copies", config.copies, at_least=2)
     for fresh in config.fresh:
@@ -80,21 +81,20 @@ def judge(
     judging = Judge(twin.model, past, held_out.history, held_out.floor, seed)
     judged = judging.one_step()
     assert judged.utility is not None
-    assert judged.expected_utility is not None
     arrivals = judged.scores[: twin.scenario.num_slices]
     state = float(np.mean([each.crps["twin"].mean() / each.crps["floor"].mean() for each in arrivals]))
     drawn = judging.samples(twin.predict(held_out.history))
     parts = twin.model.split(drawn.reshape(-1, drawn.shape[2]))
     utilities = utility(held_out.history.scenario, parts["spectral_efficiency"], parts["ssr"]).reshape(drawn.shape[:2])
     score = float(crps(utilities, judged.utility).mean())
-    return Trial(seed, name, fresh, (state, score, r_squared(judged.expected_utility, judged.utility), seconds))
+    return Trial(seed, name, fresh, (state, score, r_squared(judged.expected_utility["twin"], judged.utility), seconds))
 
 
 def trials(config: DictConfig, before: Scenario, after: Scenario, seed: int) -> list[Trial]:
     """All twins of one cell."""
     past = Network(before, seed).record(config.decisions)
     stale = twin_of(config.twin).fit(past)
-    network = Network(after, seed, config.threads)
+    network = Network(after, seed, config.threads, luck=1)  # the same users, but nothing else that was seen before
     fresh = network.record(max(config.fresh))
     held_out = network.hold_out(config.held_out_runs, after.decisions_per_round, config.copies, every=10**9)
     found = [judge(seed, "stale", 0, stale, past, held_out, 0.0)]

@@ -212,9 +212,13 @@ def scenario_of(config: DictConfig) -> Scenario:
 def twin_of(config: DictConfig) -> DigitalTwin:
     """A twin with the composed settings, checked; not fitted."""
     parts = plain_of(config)
+    wanted = ("transition", "performance", "training", "seed")
     for key in parts:
-        if key not in ("transition", "performance", "training", "seed"):
-            raise ValueError(unknown_name("twin", key, ("transition", "performance", "training", "seed")))
+        if key not in wanted:
+            raise ValueError(unknown_name("twin", key, wanted))
+    for key in wanted:
+        if key not in parts:
+            raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
     transition = dict(parts["transition"])
     name = transition.pop("name")
     if name not in TRANSITIONS:

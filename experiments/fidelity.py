@@ -11,6 +11,7 @@ from pathlib import Path
 import gymnasium as gym
 import hydra
 import numpy as np
+import numpy.typing as npt
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -42,16 +43,21 @@ from experiments.measures import (
 from experiments.networks import HeldOut, Network
 from experiments.statistics import Estimate
 from experiments.trees import tree_errors
-from slicing_gym import Scenario, allocation_table
+from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
 from twin.encoding import encode, to_scale
 from twin.fidelity import Judge
 from twin.importing import LogMapping, read_log
 from twin.rollout import Rollout
 from twin.scores import rank_correlation
+from twin.twin import MIN_DECISIONS
 
 register_configs()
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 PLACES = 8
 """Moments of the held-out runs from which allocations are held."""
@@ -76,7 +82,7 @@ class Outcome:
 
     measures: list[Measure]
     rollout: Rollout
-    utilities: tuple[np.ndarray, np.ndarray] | None
+    utilities: tuple[FloatArray, FloatArray] | None
     twin: DigitalTwin
 
 
@@ -87,7 +93,9 @@ def check_config(config: DictConfig) -> Scenario | tuple[LogMapping, History]:
         ValueError, TypeError, OSError: something is not allowed; the message names the key, the value and what is.
     """
     twin_of(config.twin)
-    for key in ("decisions", "held_out_runs", "run_length", "horizon", "threads", "torch_threads"):
+    check_integer("decisions", config.decisions, at_least=MIN_DECISIONS)
+    check_integer("run_length", config.run_length, at_least=WINDOW + 2)
+    for key in ("held_out_runs", "horizon", "threads", "torch_threads"):
         check_integer(key, config[key], at_least=1)
     check_integer("copies", config.copies, at_least=2)
     check_integer("allocations", config.allocations, at_least=3)
@@ -103,6 +111,13 @@ def check_config(config: DictConfig) -> Scenario | tuple[LogMapping, History]:
         runs = len(history.runs)
         if runs <= config.held_out_runs:
             raise ValueError(f"held_out_runs: {config.held_out_runs} given, the log has {runs} runs in all")
+        past, held_out = history.split_by_run(last=config.held_out_runs)
+        longest = max(block.stop - block.start for block in held_out.sequences())
+        if len(past) < MIN_DECISIONS or longest < WINDOW + 2:
+            raise ValueError(
+                f"held_out_runs: {config.held_out_runs} given; that leaves {len(past)} decisions to fit to and at most "
+                f"{longest} in a row to judge by, allowed are {MIN_DECISIONS} and {WINDOW + 2} or more"
+            )
         return mapping, history
     if config.log is not None:
         raise ValueError(f"log: {config.log!r} given without a mapping of its columns (history=...)")
@@ -125,8 +140,6 @@ def judge(config: DictConfig, twin: DigitalTwin, history: History, held_out: His
     measures = one_step_measures(judged, slices) + performance_measures(judged, truth)
     names = [name for name, _ in model.layout.variables]
     longest = max(block.stop - block.start for block in held_out.sequences()) - WINDOW - 1
-    if longest < 1:
-        raise ValueError(f"held-out runs: none has more than {WINDOW + 1} decisions without a gap")
     near = judging.roll_out(min(AHEAD[-1], longest), window=WINDOW, spacing=7)
     measures += ahead_measures(near, names, slices)
     measures += marginal_measures(judging.roll_out(min(config.horizon, longest), window=WINDOW), names)
@@ -145,30 +158,29 @@ def judge_log(config: DictConfig, history: History) -> tuple[Outcome, dict[tuple
 
 def judge_cell(config: DictConfig, scenario: Scenario, seed: int) -> Outcome:
     """A twin of one simulated cell."""
-    network = Network(scenario, seed, config.threads)
+    network = Network(scenario, seed, config.threads, reserved=config.allocations)
     history = network.record(config.decisions)
     every = max(1, config.held_out_runs * config.run_length // PLACES)
     held_out = network.hold_out(config.held_out_runs, config.run_length, config.copies, every)
     twin = twin_of(config.twin).fit(history, progress=config.progress)
     outcome = judge(config, twin, history, held_out.history, held_out)
-    real, dreamt = rank_allocations(twin, history, held_out, config.allocations, seed, config.threads)
-    measures = [*outcome.measures, number("rank correlation", "allocations", "twin", rank_correlation(real, dreamt))]
-    measures += policy_gaps(twin, scenario, seed, list(config.policies), config.threads)
+    real, dreamt = rank_allocations(twin, history, held_out, network.reserved, config.threads)
+    measures = [
+        *outcome.measures,
+        number("rank correlation", f"{len(real)} allocations", "twin", rank_correlation(real, dreamt)),
+    ]
+    usual = float(utility(scenario, history.spectral_efficiency, history.ssr).mean())
+    measures += policy_gaps(twin, scenario, seed, list(config.policies), config.threads, usual)
     return replace(outcome, measures=measures, utilities=(real, dreamt))
 
 
 def rank_allocations(
-    twin: DigitalTwin, history: History, held_out: HeldOut, count: int, seed: int, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean utility (count,) of allocations that the history never held, in the network and in the twin.
+    twin: DigitalTwin, history: History, held_out: HeldOut, chosen: IntArray, threads: int
+) -> tuple[FloatArray, FloatArray]:
+    """Mean utility (n,) of allocations (n, n_slices) in the network and in the twin.
 
     Each is held for some intervals from the same moments of the held-out runs on; in the network on the same luck.
     """
-    scenario = twin.scenario
-    table = allocation_table(scenario.num_units, scenario.num_slices)
-    seen = {tuple(row) for row in history.allocation.tolist()}
-    fresh = np.array([row for row in table.tolist() if tuple(row) not in seen])
-    chosen = fresh[np.random.default_rng([seed, 2]).permutation(len(fresh))[:count]]
     judging = Judge(twin.model, history, held_out.history)
     real, dreamt = np.zeros(len(chosen)), np.zeros(len(chosen))
     for row, cell in held_out.moments:
@@ -178,8 +190,13 @@ def rank_allocations(
     return real / len(held_out.moments), dreamt / len(held_out.moments)
 
 
-def policy_gaps(twin: DigitalTwin, scenario: Scenario, seed: int, names: list[str], threads: int) -> list[Measure]:
-    """|U in the twin - U in the network| of policies, over 20 rounds of the cell and 32 of the twin."""
+def policy_gaps(
+    twin: DigitalTwin, scenario: Scenario, seed: int, names: list[str], threads: int, usual: float
+) -> list[Measure]:
+    """|U in the twin - U in the network| of policies, over 20 rounds of the cell and 32 of the twin.
+
+    Climatology says for every policy the `usual` utility: the mean of the history.
+    """
     rounds, length = 20, scenario.decisions_per_round
     real = make_cells(scenario, 1)
     envs = gym.make_vec("SliceTwin-v0", num_envs=32, twin=twin, autoreset_mode="SameStep", num_threads=threads)
@@ -191,6 +208,7 @@ def policy_gaps(twin: DigitalTwin, scenario: Scenario, seed: int, names: list[st
         here = evaluate_policy(name, policies[1], envs, range(32), length).utility.mean()
         found += [
             number("|U twin - U network|", name, "twin", float(abs(here - there))),
+            number("|U twin - U network|", name, "climatology", float(abs(usual - there))),
             number("U in the network", name, "floor", float(there)),
         ]
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,6 +23,7 @@ from twin import DigitalTwin
 if TYPE_CHECKING:
     from experiments.fidelity import Outcome
 
+FloatArray = npt.NDArray[np.float64]
 Figures = Mapping[tuple[str, str, str], Estimate]
 
 _COLOURS = {
@@ -140,7 +142,7 @@ def _scores(axes: Axes, figures: Figures, names: list[str]) -> None:
     axes.margins(y=0.1)
 
 
-def _allocations(axes: Axes, real: np.ndarray, dreamt: np.ndarray) -> None:
+def _allocations(axes: Axes, real: FloatArray, dreamt: FloatArray) -> None:
     axes.plot([real.min(), real.max()], [real.min(), real.max()], color="#999999", lw=1)
     axes.plot(real, dreamt, ".", ms=4, color=_COLOURS["twin"])
     axes.set_xlabel("utility in the network")

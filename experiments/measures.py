@@ -64,10 +64,8 @@ def one_step_measures(judged: Judged, num_slices: int) -> list[Measure]:
         found += _of_variable(scores)
         if place == num_slices - 1:
             found += _of_state(judged.scores[:num_slices])
-    if judged.utility is not None and judged.expected_utility is not None:
-        found.append(_explained("utility", "twin", judged.expected_utility, judged.utility))
-        if judged.floor_utility is not None:
-            found.append(_explained("utility", "floor", judged.floor_utility, judged.utility))
+    if judged.utility is not None:
+        found += [_explained("utility", who, said, judged.utility) for who, said in judged.expected_utility.items()]
     return found
 
 
@@ -131,7 +129,6 @@ def performance_measures(judged: Judged, truth: npt.NDArray[np.float64]) -> list
         found += [
             Measure("R²", scores.variable, who, _share_explained(error, truth[:, v]), len(error))
             for who, error in scores.error.items()
-            if who in ("twin", "floor", "tree")
         ]
     return found
 

@@ -37,14 +37,22 @@ class Network:
         scenario: of the cell.
         seed: of the cell and of the decisions.
         threads: that share copies of the cell.
+        luck: 0 for the cell's own; any other number gives other luck, and other decisions, to the same users.
+        reserved: so many allocations, though at most a quarter, are never decided on (see `reserved`).
     """
 
-    def __init__(self, scenario: Scenario, seed: int, threads: int = 1) -> None:
+    def __init__(self, scenario: Scenario, seed: int, threads: int = 1, luck: int = 0, reserved: int = 0) -> None:
         self.scenario = scenario
         self._cell = Simulator(scenario, [seed], threads)
+        if luck:
+            self._cell = self._cell.reroll(0, [FIRST_COPY + 10_000 * luck + seed])
         self._seed = seed
-        self._table = allocation_table(scenario.num_units, scenario.num_slices)
-        self._random = np.random.default_rng([seed, 1])
+        table = allocation_table(scenario.num_units, scenario.num_slices)
+        shuffled = table[np.random.default_rng([seed, 2]).permutation(len(table))]
+        number = min(reserved, len(table) // 4)
+        self.reserved: npt.NDArray[np.int64] = shuffled[:number]
+        self._table = shuffled[number:]
+        self._random = np.random.default_rng([seed, 1, luck])
 
     def record(self, decisions: int) -> History:
         """The next `decisions` random decisions, in rounds of the scenario."""

@@ -16,7 +16,7 @@ from experiments.config import CONFIG_FOLDER
 from experiments.networks import Network
 from slicing_gym import Simulator, allocation_table, get_scenario
 from slicing_gym.files import atomic_write
-from twin import DigitalTwin
+from twin import DigitalTwin, LstmSettings
 from twin.importing import LogMapping
 
 SHIPPED_TWIN = Path(twin.__file__).resolve().parent / "shipped" / "paper.safetensors"
@@ -28,7 +28,7 @@ def ship_twin(output: Path) -> None:
     """A twin of the cell of seed 0 of `paper`, fitted to 4000 random decisions."""
     torch.set_num_threads(1)
     history = Network(get_scenario("paper"), seed=0).record(4000)
-    made = DigitalTwin("lstm", seed=0).fit(history, progress=True)
+    made = DigitalTwin(LstmSettings(members=2), seed=0).fit(history, progress=True)  # two, to stay below 1 MB
     made.save(output)
     print(f"written: {output}, {output.stat().st_size / 1e3:.0f} kB")
 

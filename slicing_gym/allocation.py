@@ -69,6 +69,34 @@ def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntA
     return index
 
 
+def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num_slices: int) -> IntArray:
+    """Allocations as a contiguous int64 array (num_rows, num_slices).
+
+    Args:
+        units: int array (num_rows, num_slices), or (num_slices,) for all rows.
+        num_rows: how many are wanted.
+        num_units: what each has to give away.
+        num_slices: to how many.
+
+    Raises:
+        TypeError: they are not whole numbers.
+        ValueError: another shape, a slice without a unit, or another total than `num_units`.
+    """
+    given = np.asarray(units)
+    if not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(f"units: {given.dtype} given, allowed are integers")
+    wanted = (num_rows, num_slices)
+    if given.shape not in (wanted, wanted[1:]):
+        raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
+    allocation = np.array(np.broadcast_to(given, wanted), np.int64, order="C")
+    wrong = (allocation.min(axis=1) < 1) | (allocation.sum(axis=1) != num_units)
+    if wrong.any():
+        raise ValueError(
+            f"units: {allocation[wrong][0].tolist()} given, allowed is at least 1 a slice and {num_units} in all"
+        )
+    return allocation
+
+
 def even_split(num_units: int, num_slices: int) -> IntArray:
     """Hard slicing: the same for every slice (num_slices,), what is left over going to the last ones."""
     units = np.full(num_slices, num_units // num_slices, np.int64)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import kernel
-from slicing_gym.allocation import even_split
+from slicing_gym.allocation import checked_allocations, even_split
 from slicing_gym.counter_rng import cell_key
 from slicing_gym.errors import check_integer
 from slicing_gym.files import atomic_write
@@ -152,7 +152,7 @@ class Simulator:
     def _advance(self, units: npt.ArrayLike, cells: npt.ArrayLike | None, decisions: int) -> Interval:
         """As `advance`; the clock of the load profiles moves on by so many decisions."""
         which = self._check_cells(cells)
-        allocation = self._check_units(units, len(which))
+        allocation = checked_allocations(units, len(which), self.scenario.num_units, self.scenario.num_slices)
         rows = np.ones((self.num_cells, self.scenario.num_slices), np.int64)
         rows[which] = allocation
         outcome = empty_outcome(self.num_cells, self.scenario.num_slices)
@@ -230,7 +230,9 @@ class Simulator:
         Returns:
             One `Interval` of k rows for each interval held.
         """
-        allocation = self._check_units(units, len(np.atleast_2d(np.asarray(units))))
+        allocation = checked_allocations(
+            units, len(np.atleast_2d(np.asarray(units))), self.scenario.num_units, self.scenario.num_slices
+        )
         distinct, place = np.unique(allocation, return_inverse=True)
         place = place.reshape(allocation.shape)
         check_integer("intervals", intervals, at_least=1)
@@ -300,23 +302,6 @@ class Simulator:
         if not repeated and len(np.unique(which)) < len(which):
             raise ValueError(f"cells: {given.tolist()} given, allowed are different ones")
         return which
-
-    def _check_units(self, units: npt.ArrayLike, num_rows: int) -> IntArray:
-        """Allocations as a contiguous int64 array (num_rows, n_slices)."""
-        given = np.asarray(units)
-        if not np.issubdtype(given.dtype, np.integer):
-            raise TypeError(f"units: {given.dtype} given, allowed are integers")
-        wanted = (num_rows, self.scenario.num_slices)
-        if given.shape not in (wanted, wanted[1:]):
-            raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
-        allocation = np.array(np.broadcast_to(given, wanted), np.int64, order="C")
-        wrong = (allocation.min(axis=1) < 1) | (allocation.sum(axis=1) != self.scenario.num_units)
-        if wrong.any():
-            raise ValueError(
-                f"units: {allocation[wrong][0].tolist()} given, allowed is at least 1 a slice "
-                f"and {self.scenario.num_units} in all"
-            )
-        return allocation
 
     def _run(self, cells: Cells, which: IntArray, units: IntArray, outcome: Outcome) -> None:
         """Call the kernel, in as many threads as asked for."""

@@ -226,7 +226,7 @@ def test_the_command_prints_a_table_and_leaves_its_files(tmp_path, arguments, fi
         rows = list(csv.DictReader(file))
     metrics = {row["metric"] for row in rows}
     assert {"CRPS", "NLL [nat]", "inside 90 %", "R²", "CRPS 20 ahead", "skill"} <= metrics
-    assert DigitalTwin.load(tmp_path / files[0]).scenario.name in (rows[0]["network"], "paper-1mhz")
+    assert DigitalTwin.load(tmp_path / files[0]).scenario.name == rows[0]["network"]
 
 
 def test_calibration_prints_its_table(tmp_path):
@@ -248,6 +248,9 @@ def test_calibration_prints_its_table(tmp_path):
         ("+twin.training.epochs=3", "unknown name 'epochs'; did you mean 'max_epochs'"),
         ("twin.transition.name=gru", "twin.transition.name: unknown name 'gru'"),
         ("seeds=[]", "seeds: none given"),
+        ("run_length=10", "run_length: 10 given, allowed is 18 or more"),
+        ("decisions=30", "decisions: 30 given, allowed is 64 or more"),
+        ("~twin.performance", "twin.performance: missing"),
         ("copies=1", "copies: 1 given, allowed is 2 or more"),
         ("policies=[clairvoyant]", "policies: unknown name 'clairvoyant'"),
         ("history=colosseum", "log: null given"),

@@ -12,9 +12,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 from stable_baselines3 import DQN
 
-from slicing_gym import Simulator, allocation_table, get_scenario
+from slicing_gym import Reward, Simulator, allocation_table, get_scenario
 from slicing_gym.reward import utility
 from tests.twins import SMALL, history_of, quick_twin, small_twin
 from twin import (
@@ -29,8 +30,10 @@ from twin import (
     TransformerSettings,
 )
 from twin.encoding import encode, make_table, target_bounds, to_scale
+from twin.fitting import _hold_out
 from twin.mixture import Mixture
 from twin.performance import EnsembleNetwork
+from twin.storage import _digest
 from twin.transition import TransitionEnsemble
 
 each_transition = pytest.mark.parametrize("transition", list(SMALL))
@@ -214,6 +217,35 @@ def _error(twin: DigitalTwin, history: History) -> dict[str, float]:
     return {"arrivals": float(urllc.mean()), "utility": float(((said - truth) ** 2).mean())}
 
 
+def test_calibrating_on_more_of_the_same_moves_nothing():
+    """Where nothing changed, predictions are neither shifted nor stretched, and stay as good."""
+    for name in ("paper-1mhz", "diurnal"):
+        past = history_of(name, 1000)
+        twin = DigitalTwin(training=TrainingSettings(max_epochs=60)).fit(past)
+        same = history_of(name, 1000, seed=0).take(past.run >= 3)
+        before = twin.model
+        error = _error(twin, same)
+        twin.calibrate(same)
+        np.testing.assert_array_equal(twin.model.table.center, before.table.center)
+        np.testing.assert_array_equal(twin.model.table.spread, before.table.spread)
+        after = _error(twin, same)
+        assert after["utility"] < 1.1 * error["utility"]
+        assert after["arrivals"] < 1.1 * error["arrivals"]
+
+
+def test_members_of_the_transition_stop_by_different_runs():
+    past = history_of("paper-1mhz", 2000)
+    folds = [_hold_out(past, 0.15, turn) for turn in range(4)]
+    for learn, stop in folds:
+        assert len(learn) + len(stop) == len(past)
+        assert 0.05 * len(past) < len(stop) < 0.35 * len(past)
+    assert not set(folds[0][1].runs) & set(folds[1][1].runs)
+    cut_short = past.take(np.arange(401))  # a third run of one decision
+    learn, stop = _hold_out(cut_short, 0.15, 0)
+    assert len(stop) >= 40
+    assert len(learn) + len(stop) == 401
+
+
 def test_uncertainty_grows_where_the_history_was_silent():
     """A history that never gave URLLC more than a quarter, asked about giving it nearly all."""
     past = history_of("paper-1mhz", 1200)
@@ -252,8 +284,15 @@ def test_truncate_ends_rounds_where_the_members_disagree():
     patient = gym.make_vec("SliceTwin-v0", num_envs=3, twin=twin, uncertainty="truncate", largest_std=1e9)
     patient.reset(seed=0)
     assert not any(patient.step(np.full(3, 5))[3].any() for _ in range(20))
-    usual = gym.make("SliceTwin-v0", twin=twin, uncertainty="truncate").unwrapped
-    assert usual.largest_std == twin.model.usual_spread > 0.0
+    for reward in (Reward(), Reward(se_weight=0.1)):  # whatever the reward, few of the usual decisions end a round
+        usual = gym.make("SliceTwin-v0", twin=twin, reward=reward, uncertainty="truncate")
+        ends, rng = 0, np.random.default_rng(0)
+        usual.reset(seed=0)
+        for _ in range(300):
+            if usual.step(int(rng.integers(171)))[3]:
+                ends += 1
+                usual.reset()
+        assert ends < 60
 
 
 def test_stock_dqn_trains_on_the_twin():
@@ -292,6 +331,15 @@ def test_bad_arguments_are_refused(arguments, message):
         (lambda: DigitalTwin("lstn"), "transition: unknown name 'lstn'; did you mean 'lstm'"),
         (lambda: DigitalTwin(3), "transition: 3 is neither"),
         (lambda: DigitalTwin(seed=-1), "seed: -1 given"),
+        (lambda: DigitalTwin(training=3), "training: 3 given, allowed is TrainingSettings"),
+        (lambda: DigitalTwin().fit(None), "history: None given, allowed is History"),
+        (lambda: quick_twin(get_scenario("paper")).cells([0]).advance([1, 1, 98]), "no round has begun in"),
+        (lambda: quick_twin(get_scenario("paper")).sample(np.zeros((0, 3), int), [0]), r"units: shape \(0, 3\)"),
+        (
+            lambda: Layout(get_scenario("paper"), ARRIVALS, (Column("ssr", transform="log1p"),)),
+            "ssr.transform: 'log1p'",
+        ),
+        (lambda: Layout(get_scenario("paper"), ARRIVALS, (Column("utility"),)), "the name 'utility' occurs twice"),
         (lambda: LstmSettings(memory_size=0), "transition.memory_size: 0 given"),
         (
             lambda: TransformerSettings(width=10, heads=4),
@@ -303,7 +351,7 @@ def test_bad_arguments_are_refused(arguments, message):
         (lambda: DigitalTwin().model, "it was not fitted"),
         (lambda: quick_twin(get_scenario("paper")).calibrate(history_of("paper-1mhz")), "fresh: is of another network"),
         (lambda: quick_twin(get_scenario("paper")).predict(history_of("paper-1mhz")), "units are 20, wanted are 100"),
-        (lambda: quick_twin(get_scenario("paper")).sample([[1, 1, 1]], [0]), "100 have to be given away"),
+        (lambda: quick_twin(get_scenario("paper")).sample([[1, 1, 1]], [0]), "at least 1 a slice and 100 in all"),
         (lambda: quick_twin(get_scenario("paper")).sample([[0.5, 1, 1]], [0]), "units: float64"),
     ],
 )
@@ -317,7 +365,7 @@ def test_a_single_run_and_constant_columns_are_handled_and_reported(history):
     still = replace(alone, performance={**alone.performance, "ssr": np.ones_like(alone.ssr)})
     twin = small_twin(still)
     notes = " ".join(twin.report.notes)
-    assert "one single run: early stopping on its last 30 decisions" in notes
+    assert "one single run: early stopping on 30 decisions in it" in notes
     assert "ssr_volte is constant (1)" in notes
     gap = small_twin(alone.take(np.delete(np.arange(200), [50, 51, 120])))
     assert any("2 gaps" in note for note in gap.report.notes)
@@ -330,12 +378,21 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
     whole = path.read_bytes()
     size = struct.unpack("<Q", whole[:8])[0]
     header = json.loads(whole[8 : 8 + size])
+    tensors = load_file(path)
 
     def with_header(changed: dict[str, object]) -> bytes:
-        text = json.dumps({**header, "__metadata__": {"twin": json.dumps(changed)}}).encode()
+        metadata = {"twin": with_checksum(changed, tensors)}
+        text = json.dumps({**header, "__metadata__": metadata}).encode()
         return struct.pack("<Q", len(text)) + text + whole[8 + size :]
 
+    def with_checksum(changed: object, contents: dict[str, np.ndarray]) -> str:
+        """A header that names its own checksum rightly."""
+        if not isinstance(changed, dict):
+            return json.dumps(changed)
+        return json.dumps({**changed, "sha256": _digest(changed, contents)})
+
     plain = json.loads(header["__metadata__"]["twin"])
+    del plain["sha256"]
     other = json.loads(json.dumps(plain))
     del other["layout"]["scenario"]["slices"]["volte"]
     wrong = {
@@ -345,8 +402,25 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
         "version": with_header({**plain, "format": 99}),
         "fewer slices": with_header(other),
         "unknown transition": with_header({**plain, "transition": {"name": "gru"}}),
+        "no mapping": with_header([1]),
+        "bad seed": with_header({**plain, "seed": "x"}),
+        "a flipped bit": whole[:-100] + bytes([whole[-100] ^ 4]) + whole[-99:],
     }
-    messages = {"version": "has format 99, allowed is 1", "fewer slices": "has shape"}
+    halves = {**tensors, "performance.first": tensors["performance.first"].astype(np.float16)}
+    save_file(halves, tmp_path / "halves", {"twin": with_checksum(plain, halves)})
+    wrong["other numbers"] = (tmp_path / "halves").read_bytes()
+    poisoned = {**tensors, "table.spread": np.full_like(tensors["table.spread"], np.nan)}
+    save_file(poisoned, tmp_path / "poisoned", {"twin": with_checksum(plain, poisoned)})
+    wrong["not a number"] = (tmp_path / "poisoned").read_bytes()
+    messages = {
+        "version": "has format 99, allowed is 1",
+        "fewer slices": "has shape",
+        "unknown transition": "transition: unknown name 'gru'",
+        "bad seed": "seed: 'x'",
+        "a flipped bit": "does not have|do not have the checksum",
+        "other numbers": "performance.first has values of type float16, wanted are float32",
+        "not a number": "table.spread has values that are not finite",
+    }
     for name, content in wrong.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=messages.get(name, "twin: ")):

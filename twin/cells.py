@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.allocation import checked_allocations
 from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
 from slicing_gym.reward import utility
@@ -65,6 +66,7 @@ class TwinCells:
         self._key = np.zeros(number, np.uint64)
         self._interval = np.zeros(number, np.int64)  # intervals lived through: names the luck of the next
         self._round = np.zeros(number, np.int64)
+        self._begun = np.zeros(number, np.bool_)
         self._member = np.zeros(number, np.int64)  # of the transition, with which each cell lives this round
         self._memory = np.zeros((number, 1, model.stepper.memory_size), np.float32)
         self._age = np.zeros(number, np.int64)
@@ -85,6 +87,7 @@ class TwinCells:
         for cell, seed in zip(cells, seeds, strict=True):
             self._key[cell] = cell_key(check_integer("seeds", seed, at_least=0))
         self._interval[cells] = self._round[cells] = 0
+        self._begun[cells] = False
 
     def begin_round(self, cells: IntArray | None = None) -> TwinInterval:
         """Take each cell to the end of a window of the history, drawn anew for every round."""
@@ -98,6 +101,8 @@ class TwinCells:
             self._measured[cell], self._held[cell] = starts.measured[window], starts.units[window]
             self._buffers.features[cell] = starts.features[window, -1]
         self._round[which] += 1
+        self._begun[which] = True
+        self._controls[which] = self.model.usual_controls
         self._threads.run(self._judge, which, self._scratch)
         return self._result(which)
 
@@ -110,6 +115,7 @@ class TwinCells:
         self._member[:] = [self._draw_member(cell) for cell in range(number)]
         self._memory[:, 0] = memory[np.arange(number), self._member]
         self._measured[:], self._held[:] = starts.measured, starts.units
+        self._begun[:] = True
 
     def _draw_member(self, cell: int) -> int:
         """The member of the transition that a cell lives with in its present round."""
@@ -129,11 +135,19 @@ class TwinCells:
 
         Returns:
             What the interval brought to those cells.
+
+        Raises:
+            TypeError, ValueError: the allocations are not of that form, or no round has begun.
         """
         which = np.arange(len(self._key)) if cells is None else cells
         if controls is not None:
             self._controls[which] = controls
-        self._buffers.units[which] = units
+        if not self._begun[which].all():
+            raise ValueError(
+                f"cells: no round has begun in {which[~self._begun[which]].tolist()}; call begin_round first"
+            )
+        scenario = self.model.scenario
+        self._buffers.units[which] = checked_allocations(units, len(which), scenario.num_units, scenario.num_slices)
         self._threads.run(self._step, which, self._scratch)
         self._held[which] = self._buffers.units[which]
         self._interval[which] += 1

@@ -62,7 +62,7 @@ def one_hot(layout: Layout, controls: Mapping[str, npt.NDArray[np.int64]], rows:
 def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Table:
     """Scales and bounds of the variables, from what a history measured (n, V).
 
-    A variable that never varied gets a spread of one: its mean is then predicted, and nothing beside it.
+    The spread of a variable is at least its resolution.
     """
     columns = [column for _, column in layout.variables]
     transform = np.array([TRANSFORMS.index(column.transform) for column in columns])
@@ -85,7 +85,13 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Tabl
     )
     scaled = to_scale(raw, measured)
     center, spread = scaled.mean(axis=0), scaled.std(axis=0)
-    spread = np.where(spread > 1e-9 * (1.0 + np.abs(center)), spread, 1.0)
+    for (name, _), deviation in zip(layout.variables, spread, strict=True):
+        if not np.isfinite(deviation):
+            raise ValueError(f"{name}: its values are too large to compute with, {np.abs(measured).max():g} at most")
+    middle = measured.mean(axis=0)
+    steps = [to_scale(raw, (middle + sign * 0.5 * raw.resolution)[None])[0] for sign in (-1.0, 1.0)]
+    # A column that hardly varies is not blown up: what cannot be told apart is not many standard deviations off.
+    spread = np.maximum(spread, steps[1] - steps[0])
     least, most = measured.min(axis=0), measured.max(axis=0)
     margin = MARGIN * (most - least)  # in the variable's unit: on a logarithmic scale it would be orders of magnitude
     low, high = (
@@ -100,7 +106,7 @@ def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]
     other = make_table(layout, measured)
     edges = (edge * other.spread + other.center for edge in (other.low, other.high))
     low, high = ((edge - table.center) / table.spread for edge in edges)
-    return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high))
+    return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high), upper=other.upper)
 
 
 def move(table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> kernel.Table:

@@ -51,9 +51,13 @@ class TwinRules(Rules):
             raise ValueError(unknown_name("uncertainty", uncertainty, UNCERTAINTIES))
         self.uncertainty = uncertainty
         self.penalty = check_number("penalty", penalty, at_least=0.0)
-        usual = self.model.usual_spread
-        self.largest_std = usual if largest_std is None else check_number("largest_std", largest_std, at_least=0.0)
+        self._largest_std = None if largest_std is None else check_number("largest_std", largest_std, at_least=0.0)
         return self.model.scenario
+
+    @property
+    def largest_std(self) -> float:
+        """The epistemic standard deviation above which `truncate` ends a round."""
+        return self.model.usual_spread if self._largest_std is None else self._largest_std
 
     def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.uncertainty != "penalty":

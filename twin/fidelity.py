@@ -62,17 +62,16 @@ class Judged:
 
     Args:
         scores: by variable, arrivals first.
-        expected_utility, floor_utility: what the twin, and the mean of the floor's copies, make of each decision (n,);
-            None where there is no utility, or no floor.
-        utility: what it was (n,).
+        utility: what it was (n,); None where there is no utility.
+        expected_utility: what each predictor makes of each decision (n,): the twin, persistence, climatology, and the
+            mean of the floor's copies.
         run: run of each decision (n,).
     """
 
     scores: Sequence[Scores]
     run: npt.NDArray[np.int64]
     utility: FloatArray | None
-    expected_utility: FloatArray | None
-    floor_utility: FloatArray | None
+    expected_utility: Mapping[str, FloatArray]
 
 
 class Judge:
@@ -103,14 +102,14 @@ class Judge:
         self.encoded = encode(model.layout, model.table, held_out)
         if floor is not None and floor.measured.shape[::2] != self.encoded.measured.shape:
             raise ValueError(f"floor: shape {floor.measured.shape} given for {self.encoded.measured.shape} values")
-        self._known: BoolArray = np.asarray(
-            np.isfinite(self.encoded.before).all(axis=1)
-        )  # persistence needs a last value
+        self._known: BoolArray = np.isfinite(self.encoded.before)  # (n, V): persistence needs a last value
         past = encode(model.layout, model.table, history)
         self._past = past.measured
         table = model.table
         steps = to_scale(table, past.measured) - to_scale(table, past.before)
         self._steps = steps[~np.isnan(steps).any(axis=1)]
+        if len(self._steps) == 0:
+            raise ValueError("history: no two decisions of it follow one another; there is nothing to judge by")
         self.generator = np.random.default_rng(seed)
 
     def samples(self, prediction: Prediction, number: int = SAMPLES) -> FloatArray:
@@ -122,9 +121,10 @@ class Judge:
         n, table = len(self.held_out), self.model.table
         picked = self.generator.integers(len(self._past), size=(n, SAMPLES))
         stepped = self.generator.integers(len(self._steps), size=(n, SAMPLES))
-        last = to_scale(table, np.where(self._known[:, None], self.encoded.before, self._past.mean(axis=0)))
-        moved = last[:, None, :] + self._steps[stepped]
-        found = {"persistence": from_scale(table, moved), "climatology": self._past[picked]}
+        last = to_scale(table, np.where(self._known, self.encoded.before, self._past.mean(axis=0)))
+        moved = from_scale(table, last[:, None, :] + self._steps[stepped])
+        moved = np.where(table.whole == 1, np.round(moved), moved)
+        found = {"persistence": np.clip(moved, table.lower, table.upper), "climatology": self._past[picked]}
         return found | ({"floor": self.floor.measured} if self.floor else {})
 
     def one_step(self) -> Judged:
@@ -170,7 +170,7 @@ class Judge:
         low, high = torch.from_numpy(table.low[:slices]), torch.from_numpy(table.high[:slices])
         arrivals = mixture.mean(low, high).mean(dim=1).numpy() * table.spread[:slices] + table.center[:slices]
         climatology = to_scale(table, self._past).mean(axis=0)
-        last = np.where(self._known[:, None], to_scale(table, np.nan_to_num(self.encoded.before)), climatology)
+        last = np.where(self._known, to_scale(table, np.nan_to_num(self.encoded.before)), climatology)
         points = {
             "twin": np.concatenate([arrivals, prediction.expected.mean(axis=1)], axis=1),
             "persistence": last,
@@ -207,16 +207,23 @@ class Judge:
     def _judged(self, scores: list[Scores], prediction: Prediction) -> Judged:
         model, held_out = self.model, self.held_out
         if not model.has_reward:
-            return Judged(scores, held_out.run, None, None, None)
+            return Judged(scores, held_out.run, None, {})
         true = utility(model.scenario, held_out.spectral_efficiency, held_out.ssr)
-        expected = model.expected_utility(prediction.expected).mean(axis=1)
-        floor = None
+        usual = float(self._utility_of(self._past).mean())
+        said = {
+            "twin": model.expected_utility(prediction.expected).mean(axis=1),
+            "persistence": np.nan_to_num(self._utility_of(self.encoded.before), nan=usual),
+            "climatology": np.full(len(true), usual),
+        }
         if self.floor:
-            flat = self.floor.measured.reshape(-1, model.layout.num_variables)
-            parts = model.split(flat)
-            each = utility(model.scenario, parts["spectral_efficiency"], parts["ssr"])
-            floor = each.reshape(self.floor.measured.shape[:2]).mean(axis=1)
-        return Judged(scores, held_out.run, true, expected, floor)
+            each = self._utility_of(self.floor.measured.reshape(-1, model.layout.num_variables))
+            said["floor"] = each.reshape(self.floor.measured.shape[:2]).mean(axis=1)
+        return Judged(scores, held_out.run, true, said)
+
+    def _utility_of(self, measured: FloatArray) -> FloatArray:
+        """Utilities (n,) of measured variables (n, V), nan where they are not known."""
+        parts = self.model.split(measured)
+        return utility(self.model.scenario, parts["spectral_efficiency"], parts["ssr"])
 
     def roll_out(self, horizon: int, copies: int = 32, window: int = 16, spacing: int = 20) -> Rollout:
         """Let the twin live freely beside the held-out runs, under their decisions.

@@ -16,7 +16,7 @@ from twin.draws import num_outputs
 from twin.encoding import Encoded, encode, make_table, measured_by, move, one_hot, target_bounds, to_scale, widen
 from twin.history import History
 from twin.layout import Layout
-from twin.mixture import Mixture
+from twin.mixture import Mixture, mean_of_mixtures
 from twin.model import Starts, TwinModel
 from twin.performance import EnsembleNetwork
 from twin.settings import (
@@ -24,14 +24,17 @@ from twin.settings import (
     TrainingSettings,
     TransitionSettings,
 )
-from twin.training import Data, Fitted, curves, fit_performance, fit_transition
+from twin.training import Data, Fitted, curves, fit_performance, fit_transition, one_thread, together
 from twin.transition import TransitionEnsemble
 
 WINDOW = 16
 """Intervals of the history that a cell has seen when its round begins."""
 
-MAX_WINDOWS = 96
+MAX_WINDOWS = 64
 """Windows that a twin keeps to begin rounds from."""
+
+CLEARLY = 0.05
+"""Gain in log likelihood [nat a decision] below which a calibration does not move predictions."""
 
 _Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
 
@@ -81,12 +84,12 @@ def fit(
             batch_size=min(settings.batch_size, max(64, len(history) // 8)),
         )
     rate = settings.calibration_rate if present else 1.0
-    training_part, validation_part, notes = _hold_out(history, settings.validation_share)
-    notes += _remarks(history, layout)
-    measured = measured_by(training_part)
-    table = _moved(present, layout, training_part) if present else make_table(layout, measured)
+    learners = _slowed(transition, rate), _slowed(performance, rate)
+    measured = measured_by(history)
+    table = _moved(present, layout, history) if present else make_table(layout, measured)
+    folds = [_hold_out(history, settings.validation_share, turn) for turn in range(transition.members)]
     generator = np.random.default_rng(seed)
-    with torch.random.fork_rng(devices=[]), curves(log_folder) as writer:
+    with torch.random.fork_rng(devices=[]), one_thread(), curves(log_folder) as writer:
         torch.manual_seed(seed)
         slices, rest = layout.scenario.num_slices, layout.num_variables - layout.scenario.num_slices
         f = TransitionEnsemble(transition, layout.num_features, num_outputs(transition.components, slices))
@@ -94,17 +97,16 @@ def fit(
         if present:
             _load(f, present.transition_parameters)
             _load(g, present.performance_parameters)
-        training, validation = (encode(layout, table, part) for part in (training_part, validation_part))
         first, others = slice(0, slices), slice(slices, None)
         f_old, g_old = (_rehearsal(present, table, part, generator) for part in (first, others))
-        f_train, f_stop = (_data(table, part, first) for part in (training, validation))
-        g_train, g_stop = (_data(table, part, others) for part in (training, validation))
-        fitted_f = fit_transition(
-            f, _slowed(transition, rate), f_train, f_stop, f_old, settings, generator, progress, writer
-        )
-        fitted_g = fit_performance(
-            g, _slowed(performance, rate), g_train, g_stop, g_old, settings, generator, progress, writer
-        )
+        how = (settings, generator, progress, writer)
+        members = []
+        for number, (fold, network) in enumerate(zip(folds, f.members, strict=True)):
+            learn, stop = (_data(table, encode(layout, table, part), first) for part in fold)
+            name = f"transition_{number}"
+            members.append(fit_transition(network, learners[0], learn, stop, f_old, *how, name))
+        learn, stop = (_data(table, encode(layout, table, part), others) for part in folds[0])
+        fitted_g = fit_performance(g, learners[1], learn, stop, g_old, *how)
     encoded = encode(layout, table, history)
     starts = _starts(encoded, history)
     model = TwinModel(
@@ -117,24 +119,42 @@ def fit(
         starts=starts,
         rehearsal=_mixed(present.rehearsal, starts.features) if present else starts.features,
         usual_controls=_usual_controls(layout, history),
-        usual_spread=0.0,
     )
-    if model.has_reward:
-        spread = model.disagreement(model.predict(encoded).expected)
-        model = replace(model, usual_spread=float(np.quantile(spread, 0.99)))
-    return model, Report(len(history), len(history.runs), fitted_f, fitted_g, tuple(notes))
+    notes = (_about_hold_out(history, folds[0][1]), *_remarks(history, layout))
+    return model, Report(len(history), len(history.runs), together(members), fitted_g, notes)
 
 
-def _hold_out(history: History, share: float) -> tuple[History, History, list[str]]:
-    """The decisions to learn from and those to stop by: the last runs, or the last part of each where runs are few."""
+def _hold_out(history: History, share: float, turn: int) -> tuple[History, History]:
+    """The decisions to learn from and those to stop by: some runs, or a part of each where runs are few.
+
+    In turn 0 these are the last, in turn 1 those before them, and so on: between them the members see everything.
+    """
+    runs, lengths = np.unique(history.run, return_counts=True)
+    wanted = share * len(history)
+    behind = np.cumsum(lengths[::-1])[::-1]  # decisions from each run on to the end
+    blocks = ((behind - 1) // max(wanted, 1.0)).astype(np.int64)  # runs in blocks of about that many decisions
+    block = np.unique(blocks)[turn % len(np.unique(blocks))]
+    held_out = np.isin(history.run, runs[blocks == block])
+    if 0.5 * wanted <= held_out.sum() <= 2.0 * wanted and not held_out.all():
+        return history.take(~held_out), history.take(held_out)
+    held_out = np.zeros(len(history), np.bool_)
+    for run, length in zip(runs, lengths, strict=True):
+        rows = np.flatnonzero(history.run == run)
+        size = round(share * length)  # none of a run of one or two decisions
+        stop = length - size * (turn % max(1, length // (2 * max(size, 1))))
+        held_out[rows[stop - size : stop]] = True
+    if not held_out.any():  # every run is short
+        held_out[-max(1, round(wanted)) :] = True
+    return history.take(~held_out), history.take(held_out)
+
+
+def _about_hold_out(history: History, held_out: History) -> str:
+    """What early stopping looks at."""
     runs = len(history.runs)
-    number = max(1, round(share * runs))
-    if number <= 2.0 * share * runs and number < runs:
-        training, validation = history.split_by_run(last=number)
-        return training, validation, [f"early stopping on the last {number} of {runs} runs"]
-    training, validation = history.split_by_time(share)
-    which = "one single run: early stopping on its" if runs == 1 else f"only {runs} runs: early stopping on their"
-    return training, validation, [f"{which} last {len(validation)} decisions"]
+    if len(held_out.runs) < runs:
+        return f"early stopping on {len(held_out.runs)} of {runs} runs, others for each member of the transition"
+    which = "one single run: early stopping on" if runs == 1 else f"only {runs} runs: early stopping on"
+    return f"{which} {len(held_out)} decisions in {'it' if runs == 1 else 'them'}"
 
 
 def _remarks(history: History, layout: Layout) -> list[str]:
@@ -161,9 +181,9 @@ def _slowed(settings: _Settings, rate: float) -> _Settings:
 def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
     """The scales of a present model, its predictions of arrivals moved to where the fresh ones are.
 
-    Traffic that doubled lies many standard deviations off, which takes gradients long. What the model says already is
-    shifted and stretched so that its errors have mean zero and the size that it expects: not at all, where nothing
-    changed.
+    Traffic that doubled lies many standard deviations off, which takes gradients long. For each slice the predictions
+    stay as they are, are shifted so that their errors have mean zero, or are stretched too so that the errors have the
+    size that is expected: whichever makes the fresh arrivals clearly more likely than the simpler.
     """
     measured = measured_by(fresh)
     table = widen(present.table, layout, measured)
@@ -177,7 +197,21 @@ def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
     error = truth - said
     size = np.sqrt(((error - error.mean(axis=0)) ** 2).mean(axis=0) / (deviation**2).mean(axis=0))
     stretch = np.clip(size, 0.2, 5.0)
-    return move(table, truth.mean(axis=0) - stretch * said.mean(axis=0), stretch)
+    candidates = [
+        (np.zeros(slices), np.ones(slices)),
+        (error.mean(axis=0), np.ones(slices)),
+        (truth.mean(axis=0) - stretch * said.mean(axis=0), stretch),
+    ]
+    shift, stretch = (part.copy() for part in candidates[0])
+    least = np.full(slices, np.inf)
+    for candidate in candidates:
+        below, above = (edge[:, None, :slices] for edge in target_bounds(move(table, *candidate), measured))
+        likelihood = mixture.marginal_log_likelihood(torch.from_numpy(below), torch.from_numpy(above))
+        loss = -mean_of_mixtures(likelihood, dim=1).mean(dim=0).numpy()
+        better = loss < least - CLEARLY
+        least[better] = loss[better]
+        shift[better], stretch[better] = candidate[0][better], candidate[1][better]
+    return move(table, shift, stretch)
 
 
 def _data(table: kernel.Table, encoded: Encoded, variables: slice) -> Data:
@@ -219,14 +253,13 @@ def _rehearsal(
 
 
 def _mixed(old: kernel.Floats, fresh: kernel.Floats) -> kernel.Floats:
-    """Half of the windows that were kept and half of the fresh ones, evenly spread; all where there is room."""
-    if old.shape[1] != fresh.shape[1]:  # windows of a history too short for whole ones
-        return old if old.shape[1] > fresh.shape[1] else fresh
-    room = MAX_WINDOWS // 2
-    parts = [
-        part[np.linspace(0, len(part) - 1, min(room, len(part))).round().astype(np.int64)] for part in (old, fresh)
-    ]
-    return np.concatenate(parts)
+    """Half of the windows that were kept and half of the fresh ones, evenly spread, cut to the shorter length."""
+    length, room = min(old.shape[1], fresh.shape[1]), MAX_WINDOWS // 2
+    parts = []
+    for part in (old, fresh):
+        chosen = np.linspace(0, len(part) - 1, min(room, len(part))).round().astype(np.int64)
+        parts.append(part[chosen, -length:])
+    return np.ascontiguousarray(np.concatenate(parts))
 
 
 def _starts(encoded: Encoded, history: History) -> Starts:

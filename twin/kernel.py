@@ -26,7 +26,7 @@ STREAM_PERFORMANCE = 1
 STREAM_MEMBER = 2
 STREAM_WINDOW = 3
 
-CLIP = 8.0
+CLIP = 30.0
 """No feature is farther from its mean than so many standard deviations of the history."""
 
 SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = -7.0, 3.0
@@ -126,6 +126,18 @@ def standardise(table: Table, rows: IntArray, values: Doubles, out: Floats) -> N
 
 
 @njit
+def knot_place(units: int) -> float:
+    """Where a number of units lies among the knots 1, 2, 3, 4, 6, 8, 12, 16, ...: 0 at the first, 1 at the second."""
+    octave = math.log2(units)
+    whole = math.floor(octave)
+    over = octave - whole
+    if whole == 0.0:
+        return over
+    half = math.log2(1.5)
+    return 2.0 * whole - 1.0 + over / half if over < half else 2.0 * whole + (over - half) / (1.0 - half)
+
+
+@njit
 def encode(
     table: Table,
     rows: IntArray,
@@ -138,8 +150,8 @@ def encode(
     """Write the features (B, F): what was measured, what was held, what is to be held, and the controls.
 
     Shares enter as such and as logarithms, in units of the even share. What is to be held enters once more by how near
-    it is to 1, 2, 4, ... units (1 at that number, 0 from half or twice of it on): a slice's service breaks down within
-    a few units, and a network that sees these learns the edge from a handful of decisions.
+    it is to 1, 2, 3, 4, 6, 8, 12, ... units (1 at that number, 0 from the next on): a slice's service breaks down
+    within a few units, and a network that sees these learns the edge from a handful of decisions.
 
     Args:
         table: of the V variables.
@@ -164,9 +176,9 @@ def encode(
             features[row, at + 1] = math.log(before) if held[row, n] > 0 else 0.0
             features[row, at + 2] = even - 1.0
             features[row, at + 3] = math.log(even)
-            octave = math.log2(units[row, n])
+            place = knot_place(units[row, n])
             for k in range(knots):
-                features[row, at + 4 + k] = max(0.0, 1.0 - abs(octave - k))
+                features[row, at + 4 + k] = max(0.0, 1.0 - abs(place - k))
             at += 4 + knots
         for c in range(controls.shape[1]):
             features[row, at + c] = controls[row, c]

@@ -9,8 +9,8 @@ from typing import Any
 from slicing_gym import Scenario
 from twin.columns import Column, Control
 
-RESERVED = ("run", "interval", "allocation", "next_arrivals")
-"""What a history calls its own fields."""
+RESERVED = ("run", "interval", "allocation", "next_arrivals", "utility", "threshold", "epistemic_std")
+"""What a history calls its own fields, and an environment its own figures."""
 
 REWARDED = {"ssr": True, "spectral_efficiency": False}
 """The columns that the reward is made of, and whether each slice has a value of its own."""
@@ -44,6 +44,9 @@ class Layout:
                         f"columns: the name {name!r} occurs twice, allowed are names that differ from each other and "
                         f"from {', '.join(RESERVED)}"
                     )
+        for name in names:
+            if name.startswith("_"):
+                raise ValueError(f"columns: the name {name!r} given, allowed are names that begin with a letter")
         if not self.arrivals_column.per_slice:
             raise ValueError("arrivals_column.per_slice: False given, allowed is True")
         for column in self.columns:
@@ -51,6 +54,11 @@ class Layout:
                 raise ValueError(
                     f"{column.name}.per_slice: {column.per_slice} given, allowed is {not column.per_slice}; "
                     "the reward is made of it"
+                )
+            if column.name in REWARDED and column.transform != "identity":
+                raise ValueError(
+                    f"{column.name}.transform: {column.transform!r} given, allowed is 'identity'; "
+                    "the reward takes its mean"
                 )
 
     @property
@@ -77,7 +85,7 @@ class Layout:
     @property
     def num_features(self) -> int:
         """F."""
-        knots = 1 + (self.scenario.num_units - 1).bit_length()  # 1, 2, 4, ... up to all units
+        knots = 2 * self.scenario.num_units.bit_length()  # 1, 2, 3, 4, 6, 8, ... up to all units and beyond
         return self.num_variables + (4 + knots) * self.scenario.num_slices + self.num_controls
 
     def place(self, name: str) -> slice:

@@ -74,7 +74,6 @@ class TwinModel:
         starts: where rounds begin.
         rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
         usual_controls: the controls (C,) that the history held most often, one-hot; rounds hold them.
-        usual_spread: 99 % of the history's decisions have an epistemic standard deviation below it.
     """
 
     layout: Layout
@@ -86,7 +85,6 @@ class TwinModel:
     starts: Starts
     rehearsal: kernel.Floats
     usual_controls: kernel.Floats
-    usual_spread: float
 
     @property
     def scenario(self) -> Scenario:
@@ -123,6 +121,14 @@ class TwinModel:
             performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
             expected=np.zeros((number, members, rest)),
         )
+
+    @cached_property
+    def usual_spread(self) -> float:
+        """What the epistemic standard deviation stays below in 99 % of the decisions that rounds begin from."""
+        features = self.starts.features
+        blocks = [slice(i * features.shape[1], (i + 1) * features.shape[1]) for i in range(len(features))]
+        prediction = self.foresee(np.ascontiguousarray(features.reshape(-1, features.shape[2])), blocks)
+        return float(np.quantile(self.disagreement(prediction.expected), 0.99))
 
     def _room_for_transition(self, number: int, members: int) -> kernel.Floats:
         return np.zeros(

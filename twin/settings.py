@@ -130,8 +130,8 @@ class TrainingSettings:
         calibration_epochs, calibration_patience: as above, when a twin is calibrated. Its batches are smaller too: an
             eighth of the fresh decisions, between 64 and `batch_size`.
         rehearsal_weight: of the loss on what the twin knew before, beside that on the fresh decisions.
-        validation_share: share held out for early stopping: of the runs, the last ones; where these are too few, of
-            every run its last part.
+        validation_share: share held out for early stopping: of the runs, other ones for each member of the transition;
+            where runs are few, of every run a part.
     """
 
     max_epochs: int = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.plain_data import build
 from twin import kernel
@@ -27,6 +29,16 @@ FORMAT_VERSION = 1
 """Of the files `DigitalTwin.save` writes."""
 
 SUFFIX = ".safetensors"
+
+_DTYPES = {
+    name: np.dtype(kind)
+    for name, kind in (
+        ("table.transform", np.int64),
+        ("table.whole", np.int64),
+        ("starts.measured", np.float64),
+        ("starts.units", np.int64),
+    )
+}
 
 
 def save(path: str | os.PathLike[str], model: TwinModel, training: TrainingSettings, seed: int) -> None:
@@ -45,10 +57,11 @@ def save(path: str | os.PathLike[str], model: TwinModel, training: TrainingSetti
         "performance": asdict(model.performance),
         "training": asdict(training),
         "seed": seed,
-        "usual_spread": model.usual_spread,
     }
+    tensors = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
+    whole = json.dumps({"sha256": _digest(header, tensors), **header})  # one entry: the order of several is not fixed
     with atomic_write(path) as file:
-        file.write(to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"twin": json.dumps(header)}))
+        file.write(to_bytes(tensors, {"twin": whole}))
 
 
 def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int]:
@@ -61,13 +74,16 @@ def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int
         with safe_open(file, framework="numpy") as archive:
             header = json.loads((archive.metadata() or {})["twin"])
             tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict
-        version = header["format"]
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        version, checksum = header["format"], header.pop("sha256", None)
+    except (SafetensorError, AttributeError, KeyError, ValueError, TypeError, RecursionError, OSError) as error:
         raise ValueError(f"twin: {name!r} is not a twin's file, or is damaged ({error})") from error
     if version != FORMAT_VERSION:
         raise ValueError(f"twin: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+    if checksum != _digest(header, tensors):
+        raise ValueError(f"twin: {name!r} is damaged: its contents do not have the checksum that it names")
     try:
-        return _model(header, tensors), build(TrainingSettings, "training", header["training"]), header["seed"]
+        seed = check_integer("seed", header["seed"], at_least=0)
+        return _model(header, tensors), build(TrainingSettings, "training", header["training"]), seed
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"twin: {name!r} does not hold a twin ({error})") from error
 
@@ -75,23 +91,27 @@ def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int
 def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> TwinModel:
     """The model of a header and its tensors, checked."""
     for key, array in tensors.items():
-        if not key.startswith("table.") and not np.isfinite(array).all() and key != "starts.measured":
+        kind = _DTYPES.get(key, np.dtype(np.float64 if key.startswith("table.") else np.float32))
+        if array.dtype != kind:
+            raise ValueError(f"{key} has values of type {array.dtype}, wanted are {kind}")
+        if key not in ("table.lower", "table.upper") and not np.isfinite(array).all():
             raise ValueError(f"{key} has values that are not finite")
     settings = dict(header["transition"])
-    kind = TRANSITIONS[settings.pop("name")]
+    name = settings.pop("name")
+    if name not in TRANSITIONS:
+        raise ValueError(unknown_name("transition", name, TRANSITIONS))
     layout = Layout.from_dict(header["layout"])
     starts = Starts(**_part(tensors, "starts."))
     model = TwinModel(
         layout=layout,
         table=kernel.Table(**{name: tensors[f"table.{name}"] for name in kernel.Table._fields}),
-        transition=build(kind, "transition", settings),
+        transition=build(TRANSITIONS[name], "transition", settings),
         performance=build(PerformanceSettings, "performance", header["performance"]),
         transition_parameters=_part(tensors, "transition."),
         performance_parameters=_part(tensors, "performance."),
         starts=starts,
         rehearsal=tensors.get("rehearsal", starts.features),
         usual_controls=tensors["usual_controls"],
-        usual_spread=float(header["usual_spread"]),
     )
     _check_shapes(model)
     return model
@@ -121,11 +141,21 @@ def _check_shapes(model: TwinModel) -> None:
         shapes = parameter_shapes(settings, layout.num_features, num_outputs(settings.components, targets))
         wanted |= {f"{part}.{name}": shape for name, shape in shapes.items()}
         given |= {f"{part}.{name}": array.shape for name, array in parameters.items()}
-    for name in wanted.keys() | given.keys():
+    for name in sorted(wanted.keys() | given.keys()):
         if wanted.get(name) != given.get(name):
             raise ValueError(f"{name} has shape {given.get(name)}, wanted is {wanted.get(name)}")
     if number < 1 or window < 1:
         raise ValueError("starts: there are none")
+
+
+def _digest(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> str:
+    """A checksum of all that a file holds."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _part(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +19,6 @@ from tqdm.auto import tqdm
 from twin.mixture import Mixture
 from twin.performance import EnsembleNetwork
 from twin.settings import PerformanceSettings, TrainingSettings, TransitionSettings
-from twin.transition import TransitionEnsemble
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Fitted:
     Args:
         epochs: passes made; of members fitted apart, the most.
         best_epoch: the one whose weights were kept; 0 are the weights it began with.
-        validation_loss: of a held-out decision, at the best; of members fitted apart, the mean.
+        validation_loss: `Data.loss` of a held-out decision, at the best; of members fitted apart, the mean.
         seconds: taken.
     """
 
@@ -69,6 +67,16 @@ class Fitted:
     best_epoch: int
     validation_loss: float
     seconds: float
+
+
+def together(members: Sequence[Fitted]) -> Fitted:
+    """Of members fitted apart."""
+    return Fitted(
+        epochs=max(each.epochs for each in members),
+        best_epoch=max(each.best_epoch for each in members),
+        validation_loss=float(np.mean([each.validation_loss for each in members])),
+        seconds=sum(each.seconds for each in members),
+    )
 
 
 class Writer(Protocol):
@@ -79,6 +87,17 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Write what is left."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch computes in one thread: networks this small are slower in two, and much slower on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager
@@ -105,7 +124,7 @@ def pad(cuts: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
 
 
 def fit_transition(
-    ensemble: TransitionEnsemble,
+    network: nn.Module,
     own: TransitionSettings,
     training: Data,
     validation: Data,
@@ -114,45 +133,28 @@ def fit_transition(
     generator: np.random.Generator,
     progress: bool,
     writer: Writer | None,
+    name: str = "transition",
 ) -> Fitted:
     """Minimise the loss of the next arrivals over windows of the history (equation 7), and of what is rehearsed."""
     old = rehearsal.windows(10**9, 0) if rehearsal is not None else []
     whole = validation.windows(10**9, 0)
 
-    def loss_of(network: nn.Module, data: Data, cuts: list[tuple[int, int]]) -> Tensor:
+    def loss_of(data: Data, cuts: list[tuple[int, int]]) -> Tensor:
         rows, mask = pad(cuts)
         return data.loss(network(data.features[rows])[mask], rows[mask], own.components, settings.mean_weight)
 
-    def batches(network: nn.Module) -> Iterator[Tensor]:
+    def batches() -> Iterator[Tensor]:
         offset = int(generator.integers(settings.window))
         cuts = training.windows(settings.window, offset)
         order = generator.permutation(len(cuts))
         for start in range(0, len(cuts), settings.windows_per_batch):
-            loss = loss_of(network, training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
+            loss = loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
             if rehearsal is not None:
                 picked = generator.integers(len(old), size=settings.windows_per_batch)
-                loss = loss + settings.rehearsal_weight * loss_of(network, rehearsal, [old[i] for i in picked])
+                loss = loss + settings.rehearsal_weight * loss_of(rehearsal, [old[i] for i in picked])
             yield loss
 
-    fitted = [
-        _minimise(
-            member,
-            partial(batches, member),
-            partial(loss_of, member, validation, whole),
-            own,
-            settings,
-            f"transition_{number}",
-            progress,
-            writer,
-        )
-        for number, member in enumerate(ensemble.members)
-    ]
-    return Fitted(
-        epochs=max(each.epochs for each in fitted),
-        best_epoch=max(each.best_epoch for each in fitted),
-        validation_loss=float(np.mean([each.validation_loss for each in fitted])),
-        seconds=sum(each.seconds for each in fitted),
-    )
+    return _minimise(network, batches, lambda: loss_of(validation, whole), own, settings, name, progress, writer)
 
 
 def fit_performance(
@@ -206,6 +208,8 @@ def _minimise(
     started = time.perf_counter()
     with torch.no_grad():
         best = float(validate())
+    if not math.isfinite(best):
+        raise FloatingPointError(f"twin: the loss of the {name} is not finite before the first epoch")
     kept, best_epoch, epoch = _copy(network), 0, 0
     bar = tqdm(range(1, settings.max_epochs + 1), desc=f"fit {name}", disable=not progress, leave=False)
     for epoch in bar:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Scenario
-from slicing_gym.errors import check_integer
+from slicing_gym.allocation import checked_allocations
+from slicing_gym.errors import check_instance, check_integer
 from twin import storage
 from twin.cells import TwinCells, TwinInterval
 from twin.encoding import encode
@@ -54,6 +55,8 @@ class DigitalTwin:
         self.transition = transition_settings(transition)
         self.performance = performance or PerformanceSettings()
         self.training = training or TrainingSettings()
+        check_instance("performance", self.performance, (PerformanceSettings,))
+        check_instance("training", self.training, (TrainingSettings,))
         self.seed = check_integer("seed", seed, at_least=0)
         self.report: Report | None = None
         self._model: TwinModel | None = None
@@ -80,8 +83,8 @@ class DigitalTwin:
         """Learn the network from its history.
 
         Args:
-            history: of at least 64 decisions. The last runs are held out for early stopping (of a single run the last
-                part), see `TrainingSettings`.
+            history: of at least 64 decisions. Some runs are held out for early stopping (where runs are few, a part of
+                each), see `TrainingSettings`.
             progress: show a bar.
             log_folder: where TensorBoard's curves go.
 
@@ -109,6 +112,7 @@ class DigitalTwin:
         Raises:
             ValueError: the history is too short, or is of another network.
         """
+        check_instance("fresh", fresh, (History,))
         self.model.layout.check_same("fresh", fresh.layout)
         return self._fit("fresh", fresh, self.model, progress, log_folder)
 
@@ -121,6 +125,7 @@ class DigitalTwin:
         log_folder: str | os.PathLike[str] | None,
     ) -> DigitalTwin:
         """Fit from fresh weights, or from those of a present model."""
+        check_instance(key, history, (History,))
         if len(history) < MIN_DECISIONS:
             raise ValueError(f"{key}: {len(history)} decisions given, allowed are {MIN_DECISIONS} or more")
         from twin.fitting import fit  # brings in PyTorch, which stepping a twin does without
@@ -137,6 +142,7 @@ class DigitalTwin:
         Raises:
             ValueError: the history is of another network.
         """
+        check_instance("history", history, (History,))
         self.model.layout.check_same("history", history.layout)
         return self.model.predict(encode(self.model.layout, self.model.table, history))
 
@@ -158,13 +164,17 @@ class DigitalTwin:
         Raises:
             ValueError, TypeError: allocations of another form.
         """
-        plan = np.asarray(units)
-        slices, total = self.scenario.num_slices, self.scenario.num_units
-        wanted = f"(T, {slices}) or (T, {len(seeds)}, {slices})"
-        if not np.issubdtype(plan.dtype, np.integer) or plan.shape[1:] not in ((slices,), (len(seeds), slices)):
-            raise ValueError(f"units: {plan.dtype} of shape {plan.shape} given, allowed are integers {wanted}")
-        if plan.min() < 1 or (plan.sum(axis=-1) != total).any():
-            raise ValueError(f"units: each slice needs 1 or more, and {total} have to be given away in all")
+        try:
+            plan = np.asarray(units)
+        except ValueError as error:
+            raise ValueError(f"units: {units!r} is not an array ({error})") from None
+        slices = self.scenario.num_slices
+        if plan.ndim not in (2, 3) or len(plan) == 0 or plan.shape[-1] != slices:
+            raise ValueError(
+                f"units: shape {plan.shape} given, allowed are (T, {slices}) and (T, {len(seeds)}, {slices})"
+            )
+        for now in plan:  # all, before the first interval is lived through
+            checked_allocations(now, len(seeds), self.scenario.num_units, slices)
         cells = self.cells(seeds, num_threads)
         cells.begin_round()
         return [cells.advance(now) for now in plan]
