@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from experiments.calibration import check_config as check_calibration
 from experiments.config import CONFIG_FOLDER, check_overrides, register_configs
 from experiments.evaluate import check_config as check_evaluation
 from experiments.evaluate import with_policy_list
+from experiments.fidelity import check_config as check_fidelity
 from experiments.train import check_config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,11 +44,19 @@ def test_right_command_lines_pass():
     check_overrides("train", ["agent=dqn", "+experiment=quick", "agent.gamma=0.5", "scenario.slices.urllc.num_users=3"])
 
 
+CHECKS = {
+    "train": check_config,
+    "evaluate": check_evaluation,
+    "fidelity": check_fidelity,
+    "calibration": check_calibration,
+}
 COMMANDS = [
     pytest.param(command, id=f"{path.name}-{number}")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     for number, command in enumerate(
-        re.findall(r"^python -m experiments\.(?:train|evaluate) .*", path.read_text(), re.MULTILINE)
+        re.findall(
+            r"^python -m experiments\.(?:train|evaluate|fidelity|calibration)\b.*", path.read_text(), re.MULTILINE
+        )
     )
     if "<" not in command
 ]
@@ -63,7 +73,7 @@ def test_commands_of_the_docs_pass_their_checks(command):
     single = [a if a.startswith("policy=") or "[" in a else a.split(",")[0] for a in swept]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         config = compose(name, single)
-    (check_config if name == "train" else check_evaluation)(config)
+    CHECKS[name](config)
 
 
 def test_commands_run_as_typed(tmp_path):
@@ -81,17 +91,12 @@ def test_commands_run_as_typed(tmp_path):
     assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 or more"
 
 
-def test_benchmark_prints_its_ratios():
-    command = [
-        sys.executable,
-        "-m",
-        "experiments.benchmark",
-        "simulator",
-        "--scenario",
-        "paper-1mhz",
-        "--seconds",
-        "0.01",
-    ]
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [("simulator", ["times as fast", "two threads / one"]), ("twin", ["/ simulator", "/ real network", "transformer"])],
+)
+def test_benchmark_prints_its_ratios(what, expected):
+    command = [sys.executable, "-m", "experiments.benchmark", what, "--scenario", "paper-1mhz", "--seconds", "0.01"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "times as fast" in printed
-    assert "two threads / one" in printed
+    for text in expected:
+        assert text in printed
