@@ -18,6 +18,9 @@ Rows = npt.NDArray[np.int64]
 PREDICTORS = ("twin", "tree", "persistence", "climatology", "floor")
 """The columns of a fidelity table."""
 
+CONSTANT = 1e-8
+"""Variance, on the modelled scale, below which a variable does not vary: there is no skill in predicting it."""
+
 AHEAD = (5, 20, 50)
 """Intervals ahead at which errors are tabled."""
 
@@ -98,7 +101,7 @@ def _skill(scores: Scores, who: str) -> Callable[[Rows], float]:
 
     def compute(chosen: Rows) -> float:
         bar = min(error["climatology"][chosen].mean(), error["persistence"][chosen].mean())
-        return float(1.0 - error[who][chosen].mean() / bar) if bar > 0.0 else float("nan")
+        return float(1.0 - error[who][chosen].mean() / bar) if bar > CONSTANT else float("nan")
 
     return compute
 
@@ -138,7 +141,7 @@ def _share_explained(error: npt.NDArray[np.float64], truth: npt.NDArray[np.float
 
     def compute(chosen: Rows) -> float:
         variance = truth[chosen].var()
-        return float(1.0 - error[chosen].mean() / variance) if variance > 0.0 else float("nan")
+        return float(1.0 - error[chosen].mean() / variance) if variance > CONSTANT else float("nan")
 
     return compute
 

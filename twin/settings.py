@@ -141,7 +141,7 @@ class TrainingSettings:
     batch_size: int = 256
     mean_weight: float = 1.0
     calibration_rate: float = 0.25
-    calibration_epochs: int = 40
+    calibration_epochs: int = 20
     calibration_patience: int = 8
     rehearsal_weight: float = 0.1
     validation_share: float = 0.15
