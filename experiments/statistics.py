@@ -66,5 +66,6 @@ def block_bootstrap(
     for _ in range(resamples):
         chosen = generator.integers(len(blocks), size=len(blocks))
         values.append(statistic(np.concatenate([blocks[i] for i in chosen])))
-    low, high = np.nanquantile(values, [0.025, 0.975])
+    known = [value for value in values if not math.isnan(value)]
+    low, high = np.quantile(known, [0.025, 0.975]) if known else (math.nan, math.nan)
     return Estimate(float(statistic(np.arange(len(run)))), float(high - low) / 2.0)

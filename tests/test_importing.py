@@ -165,9 +165,12 @@ def without(row):
 
 
 REFUSED = {
-    "missing column": (lambda t: t.drop(columns="rate"), r"history: column: unknown name 'rate'.*allowed: "),
-    "misspelt column": (lambda t: t.rename(columns={"packets": "packet"}), r"'packets'; did you mean 'packet'"),
-    "missing run": (lambda t: t.drop(columns="night"), r"history: column: unknown name 'night'"),
+    "missing column": (lambda t: t.drop(columns="rate"), r"wants column 'rate', which the log lacks.*the log has"),
+    "misspelt column": (
+        lambda t: t.rename(columns={"packets": "packet"}),
+        r"wants column 'packets', which the log lacks; is it 'packet'\?",
+    ),
+    "missing run": (lambda t: t.drop(columns="night"), r"wants column 'night', which the log lacks"),
     "unknown column": (
         lambda t: t.assign(extra=1),
         r"says nothing of column 'extra'; use it, or list it under `unused`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from slicing_gym.errors import unknown_name
 from twin.checks import follows, is_not_whole
 from twin.columns import Column
 from twin.history import History
@@ -228,7 +228,12 @@ def _check_names(table: pd.DataFrame, mapping: LogMapping) -> None:
     names = list(table.columns)
     for name in mapping.wanted():
         if name not in names:
-            raise ValueError(unknown_name("history: column", name, names))
+            nearest = difflib.get_close_matches(name, names, n=1)
+            likely = f"; is it {nearest[0]!r}?" if nearest else ""
+            raise ValueError(
+                f"history: the mapping wants column {name!r}, which the log lacks{likely} "
+                f"(the log has {', '.join(names)})"
+            )
     for name in names:
         if name not in (*mapping.wanted(), *mapping.unused):
             raise ValueError(f"history: the mapping says nothing of column {name!r}; use it, or list it under `unused`")

@@ -69,7 +69,10 @@ def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int
     name = os.fspath(path)
     file = next((each for each in (Path(path), Path(f"{name}{SUFFIX}")) if each.is_file()), None)
     if file is None:
-        raise FileNotFoundError(f"twin: there is no file {name!r} or {name + SUFFIX!r}")
+        other = "" if name.endswith(SUFFIX) else f" or {name + SUFFIX!r}"
+        raise FileNotFoundError(
+            f"twin: there is no file {name!r}{other}; the twin that comes with the package is 'paper'"
+        )
     try:
         with safe_open(file, framework="numpy") as archive:
             header = json.loads((archive.metadata() or {})["twin"])
