@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import os
 import sys
 from dataclasses import dataclass
@@ -31,9 +29,9 @@ from experiments.evaluation import check_seeds
 from experiments.networks import HeldOut, Network
 from experiments.plots import save_figure
 from experiments.statistics import Estimate, estimate
+from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer
-from slicing_gym.files import atomic_write
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History
 from twin.fidelity import Judge
@@ -119,12 +117,11 @@ def summary(found: list[Trial]) -> dict[tuple[str, int, str], Estimate]:
 
 def as_table(values: dict[tuple[str, int, str], Estimate]) -> str:
     """A row a twin, a column a metric."""
-    rows = [["twin", "fresh decisions", *METRICS]]
-    for twin, fresh in dict.fromkeys((key[0], key[1]) for key in values):
-        rows.append([twin, str(fresh), *(str(values[twin, fresh, metric]) for metric in METRICS)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    rows = [
+        [twin, str(fresh), *(str(values[twin, fresh, metric]) for metric in METRICS)]
+        for twin, fresh in dict.fromkeys((key[0], key[1]) for key in values)
+    ]
+    return aligned(["twin", "fresh decisions", *METRICS], rows)
 
 
 def plot(path: Path, values: dict[tuple[str, int, str], Estimate]) -> None:
@@ -167,13 +164,8 @@ def run(config: DictConfig, folder: Path) -> None:
     found: list[Trial] = []
     for seed in config.seeds:
         found += trials(config, before, after, seed)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["seed", "twin", "fresh", *METRICS])
-        for trial in found:
-            writer.writerow([trial.seed, trial.twin, trial.fresh, *(f"{value:.6g}" for value in trial.values)])
-        with atomic_write(folder / "calibration.csv") as file:
-            file.write(text.getvalue().encode())
+        rows = [[trial.seed, trial.twin, trial.fresh, *(f"{value:.6g}" for value in trial.values)] for trial in found]
+        write_rows(folder / "calibration.csv", ["seed", "twin", "fresh", *METRICS], rows)
     values = summary(found)
     print(f"scenario {before.name} before, changed after; seeds {list(config.seeds)}, ± 95 % interval over cells")
     print(as_table(values))

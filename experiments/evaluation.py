@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +21,9 @@ from agents.baselines import BASELINES
 from agents.search import cache_path
 from experiments.config import agent_class
 from experiments.statistics import Estimate, estimate
+from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer, unknown_name
-from slicing_gym.files import atomic_write
 from slicing_gym.round_vector_env import SlicingVectorEnv
 
 
@@ -220,16 +218,13 @@ def compare(
 
 def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:
     """The comparison as text; ± is half of a 95 % interval over the cells."""
-    rows = [
-        ["policy", "utility", "reward at c_max", *(f"SSR {name}" for name in scenario.slice_names), "SE [bit/s/Hz]"]
-    ]
+    ssr_names = [f"SSR {name}" for name in scenario.slice_names]
+    rows = []
     for evaluation in evaluations:
         values = evaluation.estimates(scenario.slice_names)
         rows.append([evaluation.policy, *(str(value) for value in values.values())])
         rows[-1][-1] = values["spectral_efficiency"].show(1)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    return aligned(["policy", "utility", "reward at c_max", *ssr_names, "SE [bit/s/Hz]"], rows)
 
 
 def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:
@@ -242,13 +237,11 @@ def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:
 
 def write_csv(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
     """One row a policy and cell, atomically."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     ssr_names = [f"ssr_{name}" for name in scenario.slice_names]
-    writer.writerow(["scenario", "policy", "seed", "utility", "reward", *ssr_names, "spectral_efficiency"])
+    rows = []
     for e in evaluations:
         for i, seed in enumerate(e.seeds):
             values = [e.utility[i], e.reward[i], *e.ssr[i], e.spectral_efficiency[i]]
-            writer.writerow([scenario.name, e.policy, seed, *(f"{value:.6f}" for value in values)])
-    with atomic_write(path) as file:
-        file.write(text.getvalue().encode())
+            rows.append([scenario.name, e.policy, seed, *(f"{value:.6f}" for value in values)])
+    header = ["scenario", "policy", "seed", "utility", "reward", *ssr_names, "spectral_efficiency"]
+    write_rows(path, header, rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +15,7 @@ from matplotlib.figure import Figure
 from experiments.measures import PREDICTORS
 from experiments.plots import save_figure
 from experiments.statistics import Estimate
-from slicing_gym.files import atomic_write
+from experiments.tables import aligned, write_rows
 from twin import DigitalTwin
 
 if TYPE_CHECKING:
@@ -55,14 +53,11 @@ _ORDER = (
 def as_table(figures: Figures) -> str:
     """The figures as text: a row a metric and variable, a column a predictor."""
     columns = [who for who in PREDICTORS if any(key[2] == who for key in figures)]
-    rows = [["metric", "of", *columns]]
+    rows = []
     for metric, variable in dict.fromkeys((key[0], key[1]) for key in figures):
         cells = [figures.get((metric, variable, who)) for who in columns]
         rows.append([metric, variable, *("" if cell is None else show(cell) for cell in cells)])
-    body = sorted(rows[1:], key=lambda row: _rank(row[0]))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in (rows[0], *body)]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    return aligned(["metric", "of", *columns], sorted(rows, key=lambda row: _rank(row[0])))
 
 
 def show(value: Estimate) -> str:
@@ -82,13 +77,8 @@ def _rank(metric: str) -> int:
 
 def write_csv(path: Path, name: str, figures: Figures) -> None:
     """One row a figure, atomically."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["network", "metric", "variable", "predictor", "mean", "half_width"])
-    for (metric, variable, who), value in figures.items():
-        writer.writerow([name, metric, variable, who, f"{value.mean:.6g}", f"{value.half_width:.3g}"])
-    with atomic_write(path) as file:
-        file.write(text.getvalue().encode())
+    header = ["network", "metric", "variable", "predictor", "mean", "half_width"]
+    write_rows(path, header, ([name, *key, f"{v.mean:.6g}", f"{v.half_width:.3g}"] for key, v in figures.items()))
 
 
 def plot(path: Path, name: str, figures: Figures, outcome: Outcome, twin: DigitalTwin) -> None:

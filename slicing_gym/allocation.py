@@ -69,6 +69,12 @@ def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntA
     return index
 
 
+def are_not_allocations(units: IntArray, num_units: int) -> npt.NDArray[np.bool_]:
+    """Which rows of (n, num_slices) leave a slice without a unit, or do not give `num_units` away (n,)."""
+    wrong: npt.NDArray[np.bool_] = (units.min(axis=1) < 1) | (units.sum(axis=1) != num_units)
+    return wrong
+
+
 def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num_slices: int) -> IntArray:
     """Allocations as a contiguous int64 array (num_rows, num_slices).
 
@@ -89,7 +95,7 @@ def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num
     if given.shape not in (wanted, wanted[1:]):
         raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
     allocation = np.array(np.broadcast_to(given, wanted), np.int64, order="C")
-    wrong = (allocation.min(axis=1) < 1) | (allocation.sum(axis=1) != num_units)
+    wrong = are_not_allocations(allocation, num_units)
     if wrong.any():
         raise ValueError(
             f"units: {allocation[wrong][0].tolist()} given, allowed is at least 1 a slice and {num_units} in all"

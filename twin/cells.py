@@ -14,7 +14,7 @@ from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
 from slicing_gym.reward import utility
 from slicing_gym.threads import Threads
-from twin import kernel
+from twin import arrays, kernel
 from twin.model import Starts, TwinModel
 
 FloatArray = npt.NDArray[np.float64]
@@ -124,7 +124,7 @@ class TwinCells:
         return min(int(luck * members), members - 1)
 
     def advance(
-        self, units: npt.ArrayLike, cells: IntArray | None = None, controls: kernel.Floats | None = None
+        self, units: npt.ArrayLike, cells: IntArray | None = None, controls: arrays.Floats | None = None
     ) -> TwinInterval:
         """Hold allocations (k, n_slices), or one (n_slices,) for all, for a decision interval of cells (k,).
 
@@ -153,7 +153,7 @@ class TwinCells:
         self._interval[which] += 1
         return self._result(which)
 
-    def _step(self, rows: IntArray, scratch: kernel.Floats) -> None:
+    def _step(self, rows: IntArray, scratch: arrays.Floats) -> None:
         """One interval of some cells: features, transition, performance, draws."""
         model, own = self.model, self._buffers
         kernel.encode(model.table, rows, self._measured, self._held, own.units, self._controls, own.features)
@@ -161,7 +161,7 @@ class TwinCells:
         self._judge(rows, scratch)
         model.draw_into(self._measured, rows, own.transition, own.performance, self._key, self._interval)
 
-    def _judge(self, rows: IntArray, scratch: kernel.Floats) -> None:
+    def _judge(self, rows: IntArray, scratch: arrays.Floats) -> None:
         """What the members say of the features, and what each expects."""
         own = self._buffers
         kernel.ensemble_step(self.model.ensemble, rows, own.features, own.performance, scratch)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.allocation import are_not_allocations
 from slicing_gym.errors import unknown_name
 
 LARGEST_WHOLE = 2**53
@@ -122,7 +123,7 @@ def check_arrivals(run: IntArray, interval: IntArray, arrivals: IntArray, next_a
 
 def check_allocations(run: IntArray, interval: IntArray, allocation: IntArray, num_units: int) -> None:
     """Refuse allocations that leave a slice without a unit, or do not give all units away."""
-    wrong = (allocation.min(axis=1) < 1) | (allocation.sum(axis=1) != num_units)
+    wrong = are_not_allocations(allocation, num_units)
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(

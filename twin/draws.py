@@ -13,20 +13,10 @@ import numpy as np
 
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import counter, uniform
-from twin.kernel import (
-    LARGEST_LOG_SCALE,
-    SMALLEST_LOG_SCALE,
-    STREAM_MEMBER,
-    Doubles,
-    Floats,
-    IntArray,
-    Table,
-    WordArray,
-    from_scale,
-    to_scale,
-)
+from twin.arrays import Doubles, Floats, IntArray, Table, WordArray
+from twin.kernel import LARGEST_LOG_SCALE, SMALLEST_LOG_SCALE, STREAM_MEMBER, from_scale, to_scale
 
-COMPILED_WITH = "141563c33fc3"
+COMPILED_WITH = "968e41e63af7"
 """Renewed when what these functions call changes, the kernel included (a test tells the value)."""
 
 

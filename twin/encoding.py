@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twin import draws, kernel
+from twin import arrays, draws, kernel
 from twin.columns import TRANSFORMS
 from twin.history import History
 from twin.layout import Layout
@@ -59,7 +59,7 @@ def one_hot(layout: Layout, controls: Mapping[str, npt.NDArray[np.int64]], rows:
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
-def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Table:
+def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Table:
     """Scales and bounds of the variables, from what a history measured (n, V).
 
     The spread of a variable is at least its resolution.
@@ -70,7 +70,7 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Tabl
     slices = layout.scenario.num_slices
     upper[:slices] = np.fmin(upper[:slices], layout.scenario.largest_arrivals)  # observations end there
     number = len(columns)
-    raw = kernel.Table(
+    raw = arrays.Table(
         transform=transform,
         seen_center=np.zeros(number),
         seen_spread=np.ones(number),
@@ -101,7 +101,7 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Tabl
     return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
 
 
-def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]) -> kernel.Table:
+def widen(table: arrays.Table, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Table:
     """The same scales, with bounds that leave room for what a further history measured (n, V) too."""
     other = make_table(layout, measured)
     edges = (edge * other.spread + other.center for edge in (other.low, other.high))
@@ -109,7 +109,7 @@ def widen(table: kernel.Table, layout: Layout, measured: npt.NDArray[np.float64]
     return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high), upper=other.upper)
 
 
-def move(table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> kernel.Table:
+def move(table: arrays.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> arrays.Table:
     """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay put."""
     number = len(shift)
     center, spread = table.center.copy(), table.spread.copy()
@@ -119,7 +119,7 @@ def move(table: kernel.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArr
     return table._replace(center=center, spread=spread, low=low, high=high)
 
 
-def to_scale(table: kernel.Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def to_scale(table: arrays.Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Values (..., V) on the scales they are modelled on."""
     flat = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
     scaled = np.empty_like(flat)
@@ -127,7 +127,7 @@ def to_scale(table: kernel.Table, values: npt.NDArray[np.float64]) -> npt.NDArra
     return scaled.reshape(values.shape)
 
 
-def from_scale(table: kernel.Table, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def from_scale(table: arrays.Table, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The inverse of `to_scale`, (..., V)."""
     flat = np.ascontiguousarray(scaled.reshape(-1, scaled.shape[-1]))
     values = np.empty_like(flat)
@@ -135,7 +135,7 @@ def from_scale(table: kernel.Table, scaled: npt.NDArray[np.float64]) -> npt.NDAr
     return values.reshape(scaled.shape)
 
 
-def encode(layout: Layout, table: kernel.Table, history: History) -> Encoded:
+def encode(layout: Layout, table: arrays.Table, history: History) -> Encoded:
     """Features and targets of a history."""
     n, slices = len(history), layout.scenario.num_slices
     measured = measured_by(history)
@@ -152,7 +152,7 @@ def encode(layout: Layout, table: kernel.Table, history: History) -> Encoded:
 
 
 def target_bounds(
-    table: kernel.Table, measured: npt.NDArray[np.float64]
+    table: arrays.Table, measured: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Between which standardised values (n, V each) the same value is drawn; `OPEN` at a column's own bounds."""
     half = 0.5 * table.resolution

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from twin import kernel
+from twin import arrays
 from twin.draws import num_outputs
 from twin.encoding import Encoded, encode, make_table, measured_by, move, one_hot, target_bounds, to_scale, widen
 from twin.history import History
@@ -178,7 +178,7 @@ def _slowed(settings: _Settings, rate: float) -> _Settings:
     return replace(settings, learning_rate=settings.learning_rate * rate)
 
 
-def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
+def _moved(present: TwinModel, layout: Layout, fresh: History) -> arrays.Table:
     """The scales of a present model, its predictions of arrivals moved to where the fresh ones are.
 
     Traffic that doubled lies many standard deviations off, which takes gradients long. For each slice the predictions
@@ -214,14 +214,14 @@ def _moved(present: TwinModel, layout: Layout, fresh: History) -> kernel.Table:
     return move(table, shift, stretch)
 
 
-def _data(table: kernel.Table, encoded: Encoded, variables: slice) -> Data:
+def _data(table: arrays.Table, encoded: Encoded, variables: slice) -> Data:
     """The tensors of some variables."""
     return _tensors(table, encoded.features, encoded.measured, encoded.sequences, variables)
 
 
 def _tensors(
-    table: kernel.Table,
-    features: kernel.Floats,
+    table: arrays.Table,
+    features: arrays.Floats,
     measured: npt.NDArray[np.float64],
     sequences: list[slice],
     variables: slice,
@@ -240,7 +240,7 @@ def _tensors(
 
 
 def _rehearsal(
-    present: TwinModel | None, table: kernel.Table, variables: slice, generator: np.random.Generator
+    present: TwinModel | None, table: arrays.Table, variables: slice, generator: np.random.Generator
 ) -> Data | None:
     """What a present model says, drawn once, of the windows it keeps: so that a calibration forgets no other region."""
     if present is None:
@@ -252,7 +252,7 @@ def _rehearsal(
     return _tensors(table, features, drawn, sequences, variables)
 
 
-def _mixed(old: kernel.Floats, fresh: kernel.Floats) -> kernel.Floats:
+def _mixed(old: arrays.Floats, fresh: arrays.Floats) -> arrays.Floats:
     """Half of the windows that were kept and half of the fresh ones, evenly spread, cut to the shorter length."""
     length, room = min(old.shape[1], fresh.shape[1]), MAX_WINDOWS // 2
     parts = []
@@ -271,22 +271,22 @@ def _starts(encoded: Encoded, history: History) -> Starts:
     return Starts(encoded.features[rows], encoded.measured[chosen], history.allocation[chosen])
 
 
-def _usual_controls(layout: Layout, history: History) -> kernel.Floats:
+def _usual_controls(layout: Layout, history: History) -> arrays.Floats:
     """The most frequent value of each control of each slice, one-hot (C,)."""
     usual = {}
     for control in layout.control_columns:
         values = history.controls[control.name]
         counts = np.stack([(values == value).sum(axis=0) for value in control.values])  # (values, S)
         usual[control.name] = np.array(control.values)[counts.argmax(axis=0)][None]
-    hot: kernel.Floats = one_hot(layout, usual, 1)[0]
+    hot: arrays.Floats = one_hot(layout, usual, 1)[0]
     return hot
 
 
-def _parameters(network: nn.Module) -> dict[str, kernel.Floats]:
+def _parameters(network: nn.Module) -> dict[str, arrays.Floats]:
     """Copies of a network's parameters and buffers."""
     return {name: value.numpy().astype(np.float32).copy() for name, value in network.state_dict().items()}
 
 
-def _load(network: nn.Module, parameters: dict[str, kernel.Floats] | object) -> None:
+def _load(network: nn.Module, parameters: dict[str, arrays.Floats] | object) -> None:
     assert isinstance(parameters, dict)
     network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in parameters.items()})

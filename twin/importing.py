@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from slicing_gym.allocation import are_not_allocations
 from twin.checks import follows, is_not_whole
 from twin.columns import Column
 from twin.history import History
@@ -158,7 +159,7 @@ class _Cube:
         """Units (m, S): each slice has one or more, and all are given away."""
         name, units = self._mapping.allocation, self._mapping.scenario.num_units
         given = self._whole(name)[self._rows]
-        wrong = (given.min(axis=1) < 1) | (given.sum(axis=1) != units)
+        wrong = are_not_allocations(given, units)
         if wrong.any():
             place = int(wrong.argmax())
             raise ValueError(

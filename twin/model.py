@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from slicing_gym import Scenario
 from slicing_gym.reward import utility
-from twin import draws, kernel
+from twin import arrays, draws, kernel
 from twin.draws import num_outputs
 from twin.encoding import Encoded
 from twin.layout import Layout
@@ -31,7 +31,7 @@ class Starts:
         units: what was held in it (N, S).
     """
 
-    features: kernel.Floats
+    features: arrays.Floats
     measured: FloatArray
     units: npt.NDArray[np.int64]
 
@@ -40,10 +40,10 @@ class Starts:
 class Buffers:
     """What the kernel writes on, for n cells."""
 
-    features: kernel.Floats  # (n, F)
+    features: arrays.Floats  # (n, F)
     units: npt.NDArray[np.int64]  # (n, S)
-    transition: kernel.Floats  # (n, 1, P) of the member that the cell lives with
-    performance: kernel.Floats  # (n, M', P')
+    transition: arrays.Floats  # (n, 1, P) of the member that the cell lives with
+    performance: arrays.Floats  # (n, M', P')
     expected: FloatArray  # (n, M', V - S)
 
 
@@ -57,8 +57,8 @@ class Prediction:
         expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on.
     """
 
-    transition: kernel.Floats
-    performance: kernel.Floats
+    transition: arrays.Floats
+    performance: arrays.Floats
     expected: FloatArray
 
 
@@ -77,14 +77,14 @@ class TwinModel:
     """
 
     layout: Layout
-    table: kernel.Table
+    table: arrays.Table
     transition: TransitionSettings
     performance: PerformanceSettings
     transition_parameters: Parameters
     performance_parameters: Parameters
     starts: Starts
-    rehearsal: kernel.Floats
-    usual_controls: kernel.Floats
+    rehearsal: arrays.Floats
+    usual_controls: arrays.Floats
 
     @property
     def scenario(self) -> Scenario:
@@ -97,7 +97,7 @@ class TwinModel:
         return make_stepper(self.transition, self.transition_parameters)
 
     @cached_property
-    def ensemble(self) -> kernel.Ensemble:
+    def ensemble(self) -> arrays.Ensemble:
         """The performance as the kernel runs it."""
         return ensemble_weights(self.performance_parameters)
 
@@ -106,7 +106,7 @@ class TwinModel:
         """Whether SSR and SE are among the columns, so that there is a utility."""
         return self.layout.has("ssr") and self.layout.has("spectral_efficiency")
 
-    def scratch(self) -> kernel.Floats:
+    def scratch(self) -> arrays.Floats:
         """Working memory of a thread."""
         return np.zeros(max(self.stepper.scratch_size, 2 * self.performance.hidden_size), np.float32)
 
@@ -130,13 +130,13 @@ class TwinModel:
         prediction = self.foresee(np.ascontiguousarray(features.reshape(-1, features.shape[2])), blocks)
         return float(np.quantile(self.disagreement(prediction.expected), 0.99))
 
-    def _room_for_transition(self, number: int, members: int) -> kernel.Floats:
+    def _room_for_transition(self, number: int, members: int) -> arrays.Floats:
         return np.zeros(
             (number, members, num_outputs(self.transition.components, self.scenario.num_slices)), np.float32
         )
 
     @cached_property
-    def start_memory(self) -> kernel.Floats:
+    def start_memory(self) -> arrays.Floats:
         """What the transition remembers at the end of each window (N, M, size)."""
         number, window, _ = self.starts.features.shape
         memory = self.stepper.memory(number)
@@ -145,11 +145,11 @@ class TwinModel:
 
     def feed(
         self,
-        features: kernel.Floats,
+        features: arrays.Floats,
         lengths: npt.NDArray[np.int64],
-        memory: kernel.Floats,
+        memory: arrays.Floats,
         age: npt.NDArray[np.int64],
-    ) -> kernel.Floats:
+    ) -> arrays.Floats:
         """Let the transition see sequences (B, T, F) of these lengths (B,); memory (B, ...) and age (B,) move on.
 
         Returns:
@@ -170,7 +170,7 @@ class TwinModel:
         """See `DigitalTwin.predict`."""
         return self.foresee(encoded.features, encoded.sequences)
 
-    def foresee(self, features: kernel.Floats, sequences: Sequence[slice]) -> Prediction:
+    def foresee(self, features: arrays.Floats, sequences: Sequence[slice]) -> Prediction:
         """Predictions for n decisions with features (n, F), in blocks of rows without a gap."""
         lengths = np.array([block.stop - block.start for block in sequences])
         padded = np.zeros((len(lengths), lengths.max(), features.shape[1]), np.float32)
@@ -196,8 +196,8 @@ class TwinModel:
         self,
         values: FloatArray,
         rows: npt.NDArray[np.int64],
-        transition: kernel.Floats,
-        performance: kernel.Floats,
+        transition: arrays.Floats,
+        performance: arrays.Floats,
         keys: npt.NDArray[np.uint64],
         intervals: npt.NDArray[np.int64],
     ) -> None:

@@ -18,7 +18,7 @@ from safetensors.numpy import save as to_bytes
 from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.plain_data import build
-from twin import kernel
+from twin import arrays
 from twin.draws import num_outputs
 from twin.layout import Layout
 from twin.model import Starts, TwinModel
@@ -107,7 +107,7 @@ def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> T
     starts = Starts(**_part(tensors, "starts."))
     model = TwinModel(
         layout=layout,
-        table=kernel.Table(**{name: tensors[f"table.{name}"] for name in kernel.Table._fields}),
+        table=arrays.Table(**{name: tensors[f"table.{name}"] for name in arrays.Table._fields}),
         transition=build(TRANSITIONS[name], "transition", settings),
         performance=build(PerformanceSettings, "performance", header["performance"]),
         transition_parameters=_part(tensors, "transition."),
@@ -124,7 +124,7 @@ def _check_shapes(model: TwinModel) -> None:
     """Compiled code trusts shapes, so they are looked at before it runs."""
     layout = model.layout
     variables, slices = layout.num_variables, layout.scenario.num_slices
-    wanted: dict[str, tuple[int, ...]] = {f"table.{name}": (variables,) for name in kernel.Table._fields}
+    wanted: dict[str, tuple[int, ...]] = {f"table.{name}": (variables,) for name in arrays.Table._fields}
     given: dict[str, tuple[int, ...]] = {f"table.{name}": array.shape for name, array in model.table._asdict().items()}
     number, window = model.starts.features.shape[:2]
     wanted |= {

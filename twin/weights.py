@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twin import kernel
+from twin import arrays, kernel
 from twin.settings import LstmSettings, PerformanceSettings, TransformerSettings, TransitionSettings
 
-Parameters = Mapping[str, kernel.Floats]
+Parameters = Mapping[str, arrays.Floats]
 """The parameters of a network by PyTorch's names."""
 
 
@@ -27,18 +27,18 @@ class Stepper:
     """
 
     step: Callable[..., None]
-    members: Sequence[kernel.Lstm | kernel.Transformer]
+    members: Sequence[arrays.Lstm | arrays.Transformer]
     memory_size: int
     scratch_size: int
 
     def __call__(
         self,
         rows: npt.NDArray[np.int64],
-        features: kernel.Floats,
-        memory: kernel.Floats,
+        features: arrays.Floats,
+        memory: arrays.Floats,
         age: npt.NDArray[np.int64],
-        raw: kernel.Floats,
-        scratch: kernel.Floats,
+        raw: arrays.Floats,
+        scratch: arrays.Floats,
     ) -> None:
         """Let all members take in the features (B, F) of some rows, and write what they say into `raw` (B, M, P)."""
         for number, member in enumerate(self.members):
@@ -49,11 +49,11 @@ class Stepper:
         self,
         members: npt.NDArray[np.int64],
         rows: npt.NDArray[np.int64],
-        features: kernel.Floats,
-        memory: kernel.Floats,
+        features: arrays.Floats,
+        memory: arrays.Floats,
         age: npt.NDArray[np.int64],
-        raw: kernel.Floats,
-        scratch: kernel.Floats,
+        raw: arrays.Floats,
+        scratch: arrays.Floats,
     ) -> None:
         """As above, of each row its own member (B,) alone; memory (B, 1, size) and `raw` (B, 1, P) are that one's."""
         for number, member in enumerate(self.members):
@@ -62,7 +62,7 @@ class Stepper:
                 self.step(member, 0, own, features, memory, age, raw, scratch)
         age[rows] += 1
 
-    def memory(self, number: int) -> kernel.Floats:
+    def memory(self, number: int) -> arrays.Floats:
         """Of so many cells that have seen nothing (number, M, size)."""
         return np.zeros((number, len(self.members), self.memory_size), np.float32)
 
@@ -124,10 +124,10 @@ def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
 
-def lstm_weights(parameters: Parameters) -> kernel.Lstm:
+def lstm_weights(parameters: Parameters) -> arrays.Lstm:
     """Of an `LstmNetwork`."""
     both = [parameters["recurrent.weight_ih_l0"], parameters["recurrent.weight_hh_l0"]]
-    return kernel.Lstm(
+    return arrays.Lstm(
         recurrent=_transposed(np.concatenate(both, axis=1)),
         recurrent_bias=parameters["recurrent.bias_ih_l0"] + parameters["recurrent.bias_hh_l0"],
         hidden=_transposed(parameters["hidden.weight"]),
@@ -137,17 +137,17 @@ def lstm_weights(parameters: Parameters) -> kernel.Lstm:
     )
 
 
-def transformer_weights(settings: TransformerSettings, parameters: Parameters) -> kernel.Transformer:
+def transformer_weights(settings: TransformerSettings, parameters: Parameters) -> arrays.Transformer:
     """Of a `TransformerNetwork`."""
 
-    def weights(part: str) -> kernel.Floats:
+    def weights(part: str) -> arrays.Floats:
         return np.stack([_transposed(parameters[f"{part}.{layer}.weight"]) for layer in range(settings.layers)])
 
-    def biases(part: str) -> kernel.Floats:
+    def biases(part: str) -> arrays.Floats:
         return np.stack([parameters[f"{part}.{layer}.bias"] for layer in range(settings.layers)])
 
     norms = range(2 * settings.layers + 1)
-    return kernel.Transformer(
+    return arrays.Transformer(
         embed=_transposed(parameters["embed.weight"]),
         embed_bias=parameters["embed.bias"],
         attention=weights("attention"),
@@ -166,13 +166,13 @@ def transformer_weights(settings: TransformerSettings, parameters: Parameters) -
     )
 
 
-def ensemble_weights(parameters: Parameters) -> kernel.Ensemble:
+def ensemble_weights(parameters: Parameters) -> arrays.Ensemble:
     """Of an `EnsembleNetwork`."""
     biases = {name: parameters[name][:, 0].copy() for name in ("first_bias", "second_bias", "output_bias")}
-    return kernel.Ensemble(
+    return arrays.Ensemble(
         first=parameters["first"], second=parameters["second"], output=parameters["output"], **biases
     )
 
 
-def _transposed(array: kernel.Floats) -> kernel.Floats:
+def _transposed(array: arrays.Floats) -> arrays.Floats:
     return np.ascontiguousarray(array.T)
