@@ -85,8 +85,7 @@ def fit(
         )
     rate = settings.calibration_rate if present else 1.0
     learners = _slowed(transition, rate), _slowed(performance, rate)
-    measured = measured_by(history)
-    table = _moved(present, layout, history) if present else make_table(layout, measured)
+    table = _moved(present, layout, history) if present else make_table(layout, measured_by(history))
     folds = [_hold_out(history, settings.validation_share, turn) for turn in range(transition.members)]
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]), one_thread(), curves(log_folder) as writer:
