@@ -12,9 +12,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
-from stable_baselines3.common.base_class import BaseAlgorithm
 
 import conf
 from slicing_gym import SCENARIOS, Scenario, get_scenario
@@ -28,20 +26,13 @@ CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 
 
 @dataclass
-class PolicyKwargs:
-    """What shapes an agent's network."""
-
-    net_arch: list[int] = MISSING
-
-
-@dataclass
 class AgentConfig:
     """An agent: its class and the arguments of its constructor."""
 
     name: str = MISSING
     _target_: str = MISSING
-    policy: str = MISSING
-    policy_kwargs: PolicyKwargs = field(default_factory=PolicyKwargs)
+    head: str = MISSING
+    net_arch: list[int] = MISSING
     learning_rate: float = MISSING
     buffer_size: int = MISSING
     learning_starts: int = MISSING
@@ -53,6 +44,29 @@ class AgentConfig:
     exploration_fraction: float = MISSING
     exploration_initial_eps: float = MISSING
     exploration_final_eps: float = MISSING
+    center_rewards: bool = MISSING
+    device: str = MISSING
+    options: dict[str, Any] = MISSING
+
+
+@dataclass
+class AlgorithmConfig:
+    """How the paper's Algorithm 1 spends its decisions, real and in the twin."""
+
+    collect: int = MISSING
+    fine_tune: int = MISSING
+    refit: bool = MISSING
+    twin_decisions: int = MISSING
+    later_twin_decisions: int = MISSING
+    num_envs: int = MISSING
+    uncertainty: str = MISSING
+    penalty: float = MISSING
+    judged_cells: int = MISSING
+    judged_decisions: int = MISSING
+    patience: int | None = MISSING
+    tolerance: float = MISSING
+    agent_1: dict[str, Any] = MISSING
+    agent_2: dict[str, Any] = MISSING
 
 
 @dataclass
@@ -70,9 +84,13 @@ class TrainConfig:
 
     scenario: dict[str, Any] = MISSING
     agent: AgentConfig = field(default_factory=AgentConfig)
+    twin: dict[str, Any] = MISSING
+    algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     seed: int = MISSING
     decisions: int = MISSING
     reward: str | None = MISSING
+    plain: bool = MISSING
+    resume: str | None = MISSING
     torch_threads: int = MISSING
     progress: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -147,21 +165,6 @@ def readable_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-
-
-def agent_class(target: str) -> type[BaseAlgorithm]:
-    """The class of an agent from its dotted name.
-
-    Raises:
-        ValueError: there is no such class, or it is not an SB3 algorithm.
-    """
-    try:
-        kind = get_class(target)
-    except Exception as error:
-        raise ValueError(f"agent._target_: {target!r} cannot be imported ({error})") from None
-    if not issubclass(kind, BaseAlgorithm):
-        raise ValueError(f"agent._target_: {target!r} is not an algorithm of Stable-Baselines3")
-    return kind
 
 
 def check_overrides(name: str, arguments: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
@@ -19,7 +20,6 @@ import slicing_gym
 from agents import FixedPolicy, make_baseline
 from agents.baselines import BASELINES
 from agents.search import cache_path
-from experiments.config import agent_class
 from experiments.statistics import Estimate, estimate
 from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario, SliceRANVectorEnv
@@ -198,7 +198,8 @@ def load_agent(path: str) -> BaseAlgorithm:
     config = Path(path).parent / ".hydra" / "config.yaml"
     target = str(OmegaConf.load(config).agent._target_) if config.is_file() else "stable_baselines3.DQN"
     try:
-        return agent_class(target).load(path, device="cpu")
+        kind: type[BaseAlgorithm] = get_class(target)
+        return kind.load(path, device="cpu")
     except Exception as error:
         raise ValueError(f"policy: {path!r} does not hold a {target} ({error})") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -76,18 +76,25 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
 def plot_training(
     path: Path,
     scenario: Scenario,
-    agent: str,
-    round_utility: npt.NDArray[np.float64],
+    rounds: Mapping[str, npt.NDArray[np.float64]],
     evaluations: Sequence[Evaluation],
 ) -> None:
-    """Left the utility of each round while the agent learned, right the final comparison on unseen cells."""
+    """Left the utility of each round while the agents learned, right the final comparison on unseen cells.
+
+    Args:
+        path: PNG to write.
+        scenario: of the runs.
+        rounds: mean utility of each round (rounds,), by agent.
+        evaluations: of the agents and of those they are compared with.
+    """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
-    rounds = np.arange(1, len(round_utility) + 1)
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
-    left.plot(rounds, round_utility, color=colours[agent], lw=1.8, label=f"{agent}, learning and exploring")
+    for agent, utility in rounds.items():
+        numbers = np.arange(1, len(utility) + 1)
+        left.plot(numbers, utility, color=colours[agent], lw=1.8, marker=".", label=f"{agent}, while it learns")
     for evaluation in evaluations:
-        if evaluation.policy != agent:
+        if evaluation.policy not in rounds:
             mean, name = evaluation.utility.mean(), f"{evaluation.policy}, on unseen cells"
             left.axhline(mean, color=colours[evaluation.policy], ls="--", lw=1.3, label=name)
     left.set_xlabel(f"round ({scenario.decisions_per_round} decisions on the real environment)")
@@ -96,9 +103,8 @@ def plot_training(
     left.set_title("training", fontsize=10)
     _bars(right, evaluations, "utility", "after training, on unseen cells: mean U")
     right.tick_params(axis="x", labelrotation=20)
-    figure.suptitle(
-        f"{agent} on scenario {scenario.name}: {scenario.num_allocations} allocations, one run", fontsize=11
-    )
+    names = " and ".join(rounds)
+    figure.suptitle(f"{names} on scenario {scenario.name}: {scenario.num_allocations} allocations", fontsize=11)
     save_figure(figure, path)
 
 

@@ -1,29 +1,31 @@
-"""`python -m experiments.train agent=dqn scenario=paper seed=0`: train an agent on SliceRAN-v0 and compare it."""
+"""`python -m experiments.train agent=ddqn twin=lstm scenario=paper`: train an agent, with or without a twin, and compare."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import hydra
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.baselines import BASELINES
+from experiments import checkpoint
+from experiments.algorithm import Algorithm, comparable
 from experiments.config import (
     CONFIG_FOLDER,
-    agent_class,
     check_overrides,
     readable_errors,
     register_configs,
     scenario_of,
+    twin_of,
 )
 from experiments.evaluation import (
     Predictor,
@@ -31,16 +33,19 @@ from experiments.evaluation import (
     check_policies,
     check_seeds,
     compare,
+    evaluate_policy,
     load_policy,
     make_cells,
     write_csv,
 )
-from experiments.monitor import RoundMonitor
+from experiments.learners import check_agent
 from experiments.plots import plot_training
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
+from twin.env import UNCERTAINTIES
+from twin.twin import MIN_DECISIONS
 
 register_configs()
 
@@ -68,62 +73,159 @@ def check_config(config: DictConfig) -> Scenario:
     check_agent(config.agent)
     if config.evaluation.decisions is not None:
         check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
+    if config.twin.transition is not None:
+        check_algorithm(config)
+    elif config.plain:
+        raise ValueError("plain: true given, allowed with a twin only; without one the agent is the plain one")
     return scenario
 
 
-def check_agent(agent: DictConfig) -> None:
-    """Refuse arguments of an agent that make no sense.
+def check_algorithm(config: DictConfig) -> None:
+    """Refuse a twin, or an Algorithm 1, that makes no sense.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    for key in ("buffer_size", "batch_size", "train_freq", "target_update_interval"):
-        check_integer(f"agent.{key}", agent[key], at_least=1)
-    check_integer("agent.learning_starts", agent.learning_starts, at_least=0)
-    check_integer("agent.gradient_steps", agent.gradient_steps, at_least=-1)
-    for width in agent.policy_kwargs.net_arch:
-        check_integer("agent.policy_kwargs.net_arch", width, at_least=1)
-    check_number("agent.learning_rate", agent.learning_rate, above=0.0)
-    for key in ("gamma", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
-        check_number(f"agent.{key}", agent[key], at_least=0.0, at_most=1.0)
-    agent_class(agent._target_)
+    twin_of(config.twin)
+    settings = config.algorithm
+    check_integer("algorithm.collect", settings.collect, at_least=MIN_DECISIONS, at_most=config.decisions)
+    check_integer("algorithm.fine_tune", settings.fine_tune, at_least=1 if settings.refit else MIN_DECISIONS)
+    last = (config.decisions - settings.collect) % settings.fine_tune
+    if 0 < last < MIN_DECISIONS and not settings.refit:
+        raise ValueError(
+            f"decisions: {config.decisions} given; that leaves {last} for the last calibration, allowed are 0, or "
+            f"{MIN_DECISIONS} or more, beyond algorithm.collect and a multiple of algorithm.fine_tune"
+        )
+    for key in ("twin_decisions", "later_twin_decisions", "num_envs", "judged_cells", "judged_decisions"):
+        check_integer(f"algorithm.{key}", settings[key], at_least=1)
+    if settings.uncertainty not in UNCERTAINTIES:
+        raise ValueError(unknown_name("algorithm.uncertainty", settings.uncertainty, UNCERTAINTIES))
+    check_number("algorithm.penalty", settings.penalty, at_least=0.0)
+    check_number("algorithm.tolerance", settings.tolerance)
+    if settings.patience is not None:
+        check_integer("algorithm.patience", settings.patience, at_least=1)
+    for role in ("agent_1", "agent_2"):
+        changed = OmegaConf.merge(config.agent, {})
+        for key, value in settings[role].items():
+            if key not in changed or key in ("name", "_target_", "head", "net_arch", "options"):
+                raise ValueError(unknown_name(f"algorithm.{role}", key, [str(name) for name in changed]))
+            changed[key] = value
+        check_agent(changed)
 
 
-def make_agent(config: DictConfig, env: gym.Env[Any, Any], folder: Path) -> BaseAlgorithm:
-    """The agent that a config describes; its curves go to `folder`/tensorboard."""
-    arguments = OmegaConf.to_container(config.agent, resolve=True)
-    assert isinstance(arguments, dict)
-    plain = {str(key): value for key, value in arguments.items() if key not in ("name", "_target_")}
-    kind = agent_class(config.agent._target_)
-    logs = str(folder / "tensorboard")
-    return kind(env=env, seed=config.seed, device="cpu", tensorboard_log=logs, **plain)
+def learn(config: DictConfig, scenario: Scenario, folder: Path) -> Algorithm:
+    """Run the algorithm in `folder`, from the beginning or from where its checkpoint left it.
+
+    Raises:
+        ValueError: the checkpoint is damaged, or of another configuration.
+    """
+    algorithm = Algorithm(config, scenario, folder)
+    if config.resume is not None and (folder / checkpoint.FILE).exists():
+        with readable_errors():
+            algorithm.resume()
+    algorithm.run()
+    return algorithm
+
+
+def name_of(config: DictConfig) -> str:
+    """What the trained agent is called in tables: ddqn, or with a twin ddqn-dt."""
+    return str(config.agent.name) + ("" if config.twin.transition is None else "-dt")
 
 
 def train(config: DictConfig, folder: Path) -> None:
-    """Train; leave agent.zip, rounds.csv, tensorboard/, evaluation.csv and training.png in `folder`."""
+    """Train; leave agent.zip, rounds.csv, tensorboard/, evaluation.csv, summary.json and training.png in `folder`."""
     with readable_errors():
         scenario = check_config(config)
-        env = gym.make("SliceRAN-v0", scenario=scenario)
-        agent = make_agent(config, env, folder)
+    if config.resume is not None and (folder / "summary.json").exists():
+        print(f"{os.path.relpath(folder)}: this run is finished")
+        return
     torch.set_num_threads(config.torch_threads)
-    monitor = RoundMonitor(scenario, folder / "rounds.csv")
-    started = time.perf_counter()
-    agent.learn(config.decisions, callback=monitor, tb_log_name="run", progress_bar=config.progress)
-    minutes = (time.perf_counter() - started) / 60.0
-    with atomic_write(folder / "agent.zip") as file:
-        agent.save(file)
-    print(f"trained {config.agent.name} for {config.decisions} decisions on {scenario.name} in {minutes:.1f} min")
-
+    runs = {name_of(config): learn(config, scenario, folder)}
+    if config.plain:
+        plain = OmegaConf.merge(config, {"twin": {"transition": None}})
+        assert isinstance(plain, DictConfig)
+        (folder / "plain").mkdir(exist_ok=True)
+        runs[str(config.agent.name)] = learn(plain, scenario, folder / "plain")
+    for run in runs.values():
+        with atomic_write(run.folder / "agent.zip") as file:
+            run.agent.save(file)
+        if run.twin is not None and run.recorder is not None:
+            run.twin.save(folder / "twin.safetensors")
+            run.recorder.history().save(folder / "history.npz")
     chosen = config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
-    policies: dict[str, Predictor] = {config.agent.name: agent}
+    policies: dict[str, Predictor] = {name: run.agent for name, run in runs.items()}
     policies |= {name: load_policy(name, scenario, cells, num_threads=1) for name in chosen.policies}
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))
     write_csv(folder / "evaluation.csv", scenario, evaluations)
-    plot_training(folder / "training.png", scenario, config.agent.name, monitor.round_utility, evaluations)
-    print(f"written to {os.path.relpath(folder)}: agent.zip, rounds.csv, evaluation.csv, training.png, tensorboard/")
+    rounds = {name: run.monitor.round_utility for name, run in runs.items()}
+    plot_training(folder / "training.png", scenario, rounds, evaluations)
+    for (name, run), evaluation in zip(runs.items(), evaluations, strict=False):
+        write_summary(run, name, float(evaluation.utility.mean()), float(evaluation.reward.mean()))
+        (run.folder / checkpoint.FILE).unlink(missing_ok=True)
+    print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+REWARD_GOAL = 0.8
+"""The reward at c_max that the paper counts the rounds to (Fig. 5)."""
+
+
+def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> None:
+    """Write the figures by which runs are compared, last of all: a run that has them is finished.
+
+    The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cell [U].
+    """
+    config, scenario = run.config, run.scenario
+    envs = make_cells(scenario, 1)
+    best = load_policy("best_fixed", scenario, envs, num_threads=1)
+    reference = float(
+        evaluate_policy("", best, envs, [config.seed], scenario.decisions_per_round).utility.mean()
+    )
+    rounds = run.monitor.rounds
+    reached = [number for number, row in enumerate(rounds, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
+    summary: dict[str, Any] = {
+        "scenario": scenario.name,
+        "agent": name,
+        "head": config.agent.head,
+        "seed": config.seed,
+        "decisions": run.monitor.decisions,
+        "rounds_to_goal": reached[0] if reached else None,
+        "utility": utility,
+        "reward_at_c_max": reward,
+        "best_fixed_on_own_cell": reference,
+        "regret": sum(row["decisions"] * (reference - row["utility"]) for row in rounds),
+        "seconds": run.seconds,
+    }
+    with atomic_write(run.folder / "summary.json") as file:
+        file.write(json.dumps(summary, indent=2).encode())
+
+
+def with_resumed_run(arguments: Sequence[str]) -> list[str]:
+    """Command-line arguments in which `resume=<run folder>` stands for that run's own, in that folder.
+
+    Raises:
+        ValueError, FileNotFoundError: the folder is no run's, or was made with another configuration.
+    """
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    name = given.get("resume", "null")
+    if name in ("null", "auto", ""):
+        return list(arguments)
+    folder = Path(name)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"resume: there is no folder {name!r}; allowed is the folder of a run, or auto")
+    overrides, config = folder / ".hydra" / "overrides.yaml", folder / ".hydra" / "config.yaml"
+    if not overrides.is_file() or not config.is_file():
+        raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
+    own = [str(each) for each in OmegaConf.load(overrides)]
+    everything = [*own, *(argument for argument in arguments if not argument.startswith("hydra"))]
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        now = compose("train", everything)
+    stored = OmegaConf.load(config)
+    assert isinstance(stored, DictConfig)
+    checkpoint.check_same_config(folder, comparable(stored), comparable(now))
+    return [*own, *arguments, f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="train")
@@ -133,5 +235,7 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    with readable_errors():
+        sys.argv[1:] = with_resumed_run(sys.argv[1:])
     check_overrides("train", sys.argv[1:])
     main()

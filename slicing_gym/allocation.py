@@ -69,6 +69,16 @@ def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntA
     return index
 
 
+def units_of_table(num_actions: int, num_slices: int) -> int | None:
+    """The number of units of which there are so many allocations to so many slices; None if there is no such number."""
+    if num_slices < 2:  # every number of units has the one
+        return None
+    units = num_slices
+    while math.comb(units - 1, num_slices - 1) < num_actions:
+        units += 1
+    return units if math.comb(units - 1, num_slices - 1) == num_actions else None
+
+
 def are_not_allocations(units: IntArray, num_units: int) -> npt.NDArray[np.bool_]:
     """Which rows of (n, num_slices) leave a slice without a unit, or do not give `num_units` away (n,)."""
     wrong: npt.NDArray[np.bool_] = (units.min(axis=1) < 1) | (units.sum(axis=1) != num_units)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
 
 from slicing_gym.interface import refuse_unknown
 from slicing_gym.network import Network
@@ -99,6 +101,32 @@ class SliceRANEnv(SlicingEnv):
             gymnasium.error.ResetNeeded: there is none before the first reset.
         """
         return cells_of(self._network)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of everything that changes, random state included, by name; `restore` goes back to it.
+
+        Raises:
+            gymnasium.error.ResetNeeded: there is nothing before the first reset.
+        """
+        over = -1 if self._step_in_round is None else self._step_in_round
+        counts = np.array([self._decisions, self._first_decision, over])
+        return {**self.simulator.state(), "counts": counts}
+
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Go back to a state that `state` of an environment of the same scenario gave.
+
+        Raises:
+            ValueError: an array is missing, or is not one that this environment could have.
+        """
+        cell = dict(state)
+        counts = np.asarray(cell.pop("counts", ()))
+        if counts.shape != (3,):
+            raise ValueError(f"counts: shape {counts.shape} given, allowed is (3,)")
+        simulator = Simulator(self.scenario, [0])
+        simulator.restore(cell)
+        self._network = simulator
+        self._decisions, self._first_decision, step = counts.tolist()
+        self._step_in_round = None if step < 0 else step
 
     def _make_network(self, seeds: Sequence[int]) -> Network:
         return Simulator(self.scenario, seeds)

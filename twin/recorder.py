@@ -101,6 +101,22 @@ class Recorder:
             columns=self.columns,
         )
 
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of what was recorded and of the rounds under way, by name; `restore` goes back to it."""
+        rows = {f"row.{name}": np.array(values) for name, values in self._rows.items()}
+        measured = {f"measured.{name}": np.array(values) for name, values in self._measured.items()}
+        at = [[cell, run, interval, *arrivals] for cell, (run, interval, arrivals) in self._at.items()]
+        width = 3 + self.scenario.num_slices
+        under_way = np.array(at, np.int64).reshape(-1, width)
+        return {**rows, **measured, "under_way": under_way, "next_run": np.array(self._next_run)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back to a state that `state` of a recorder of the same columns gave."""
+        self._rows = {name: list(state[f"row.{name}"]) for name in self._rows}
+        self._measured = {name: list(state[f"measured.{name}"]) for name in self._measured}
+        self._next_run = int(state["next_run"])
+        self._at = {int(row[0]): (int(row[1]), int(row[2]), row[3:].copy()) for row in state["under_way"]}
+
 
 _ROW_FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
 

@@ -1,0 +1,7 @@
+"""DQN over allocations: the algorithm, its policy, and the heads of its network."""
+
+from agents.dqn.dqn import DQN
+from agents.dqn.heads import HEADS, DenseHead, GeometryHead
+from agents.dqn.policies import SlicingPolicy
+
+__all__ = ["DQN", "HEADS", "DenseHead", "GeometryHead", "SlicingPolicy"]

@@ -1,0 +1,280 @@
+"""`DQN`: deep Q-learning over allocations, and the base of the algorithms beside it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import stable_baselines3
+import torch
+from stable_baselines3.common.buffers import ReplayBuffer as AnyReplayBuffer
+from stable_baselines3.common.noise import ActionNoise
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, ReplayBufferSamples, Schedule
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+from torch.nn import functional
+
+from agents.dqn.policies import SlicingPolicy
+from agents.replay import ReplayBuffer
+from agents.vec_env import GymnasiumVecEnv
+
+
+class DQN(stable_baselines3.DQN):
+    """Deep Q-learning (Mnih et al. 2015, https://www.nature.com/articles/nature14236) over allocations.
+
+    Loss, with target parameters θ⁻ and the Huber function h:
+
+        ℓ(θ) = mean over a batch of h(r + γ max_a' Q(s', a'; θ⁻) − Q(s, a; θ))
+
+    It is Stable-Baselines3's DQN: `learn`, `predict`, `save`, `load`, `set_env`, callbacks, TensorBoard and arguments are
+    those; with the dense head the same seed begins with the same weights. It departs from it so:
+
+    - Only the outputs of the taken actions are computed and differentiated, and Adam is fused: the same gradients,
+      sooner (`python -m experiments.benchmark training`).
+    - Each environment of a batch draws an ε of its own.
+    - All luck after the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the agent.
+    - `env` may be a batch of Gymnasium (`gym.make_vec(...)`), too.
+    - Defaults are the paper's: layers 256, 256, 128, 128, Adam at 1e-3; and γ = 0.8 (the paper gives none; a decision
+      hardly bears on later ones), one update a decision, the first after 200.
+
+    Subclasses change what they are by `_target_q` (the value of the next state) and `_compute_loss`.
+
+    Args:
+        policy: "MlpPolicy", or a subclass of `SlicingPolicy`; its arguments go in `policy_kwargs`, `head` among them.
+        env: an environment, its id, an SB3 `VecEnv` or a Gymnasium `VectorEnv`.
+        center_rewards: subtract from all rewards the mean of those in the replay buffer at the first update. It changes
+            no ordering of policies; values then begin near their mean, not at 0 (Naik et al. 2024).
+        arguments: the others, of Stable-Baselines3's DQN.
+
+    Raises:
+        ValueError: there is no such head or device; the message names what is allowed.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": SlicingPolicy}
+    policy: SlicingPolicy
+    generator: np.random.Generator
+
+    def __init__(
+        self,
+        policy: str | type[SlicingPolicy],
+        env: GymEnv | gym.vector.VectorEnv[Any, Any, Any] | str,
+        learning_rate: float | Schedule = 1e-3,
+        buffer_size: int = 100_000,
+        learning_starts: int = 200,
+        batch_size: int = 32,
+        tau: float = 1.0,
+        gamma: float = 0.8,
+        train_freq: int | tuple[int, str] = 1,
+        gradient_steps: int = 1,
+        replay_buffer_class: type[AnyReplayBuffer] | None = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        optimize_memory_usage: bool = False,
+        n_steps: int = 1,
+        target_update_interval: int = 200,
+        exploration_fraction: float = 0.1,
+        exploration_initial_eps: float = 1.0,
+        exploration_final_eps: float = 0.05,
+        max_grad_norm: float = 10.0,
+        center_rewards: bool = False,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        check_device(device)
+        self.center_rewards = center_rewards
+        self.mean_reward: float | None = None  # what is subtracted, once it is known
+        super().__init__(
+            policy,  # type: ignore[arg-type]
+            env,  # type: ignore[arg-type]
+            learning_rate,
+            buffer_size,
+            learning_starts,
+            batch_size,
+            tau,
+            gamma,
+            train_freq,
+            gradient_steps,
+            replay_buffer_class,
+            replay_buffer_kwargs,
+            optimize_memory_usage,
+            n_steps,
+            target_update_interval,
+            exploration_fraction,
+            exploration_initial_eps,
+            exploration_final_eps,
+            max_grad_norm,
+            stats_window_size,
+            tensorboard_log,
+            policy_kwargs,
+            verbose,
+            seed,
+            device,
+            _init_setup_model,
+        )
+
+    @staticmethod
+    def _wrap_env(
+        env: GymEnv | gym.vector.VectorEnv[Any, Any, Any], verbose: int = 0, monitor_wrapper: bool = True
+    ) -> VecEnv:
+        """As in Stable-Baselines3; a batch of Gymnasium is taken as it is."""
+        if isinstance(env, gym.vector.VectorEnv):
+            env = GymnasiumVecEnv(env)
+        return stable_baselines3.DQN._wrap_env(env, verbose, monitor_wrapper)
+
+    def _setup_model(self) -> None:
+        if self.replay_buffer_class is None and self.n_steps == 1 and not self.optimize_memory_usage:
+            self.replay_buffer_class = ReplayBuffer
+        kept = self.__dict__.get("generator")  # a loaded agent goes on with its own
+        self.generator = np.random.default_rng()
+        super()._setup_model()
+        if kept is not None:
+            self.generator = kept
+        self._share_generator()
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """As in Stable-Baselines3, and the agent's own generator."""
+        super().set_random_seed(seed)
+        if seed is not None:
+            self.generator = np.random.default_rng(seed)
+            self._share_generator()
+
+    def _share_generator(self) -> None:
+        """Let the replay buffer draw from the agent's generator."""
+        if isinstance(self.replay_buffer, ReplayBuffer):
+            self.replay_buffer.generator = self.generator
+
+    def _sample_action(
+        self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Actions (n_envs,) while learning, twice: to take and to store."""
+        if self.num_timesteps < learning_starts:
+            actions = self._random_actions(n_envs)
+        else:
+            explores = self.generator.random(n_envs) < self.exploration_rate
+            actions = self._random_actions(n_envs)
+            if not explores.all():
+                actions = np.where(explores, actions, self._greedy(self._last_obs))
+        return actions, actions
+
+    def _greedy(self, observations: Any) -> npt.NDArray[np.int64]:
+        """The best actions (n,) for observations (n, n_slices), without what `policy.predict` checks."""
+        with torch.inference_mode():
+            seen, _ = self.policy.obs_to_tensor(observations)
+            chosen: npt.NDArray[np.int64] = self.policy.q_net(seen).argmax(dim=1).cpu().numpy()
+        return chosen
+
+    def predict(
+        self,
+        observation: npt.NDArray[Any] | dict[str, npt.NDArray[Any]],
+        state: tuple[npt.NDArray[Any], ...] | None = None,
+        episode_start: npt.NDArray[Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
+        """Actions for observations; unless `deterministic`, each is a random one with probability ε.
+
+        Args:
+            observation: float array (n_slices,) or (n, n_slices).
+            state: handed back as it comes.
+            episode_start: not used.
+            deterministic: the best actions, without exploration.
+
+        Returns:
+            Actions () or (n,), and the state as it came.
+        """
+        actions, state = self.policy.predict(observation, state, episode_start, deterministic)
+        if not deterministic and self.exploration_rate > 0.0:
+            chosen = np.atleast_1d(actions)
+            explores = self.generator.random(len(chosen)) < self.exploration_rate
+            chosen = np.where(explores, self._random_actions(len(chosen)), chosen)
+            actions = chosen.reshape(np.shape(actions))
+        return actions, state
+
+    def _random_actions(self, number: int) -> npt.NDArray[np.int64]:
+        """Any actions (number,), all equally likely."""
+        return self.generator.integers(self.action_space.n, size=number)  # type: ignore[attr-defined]
+
+    def train(self, gradient_steps: int, batch_size: int = 100) -> None:
+        """Take gradient steps on batches of the replay buffer; target networks are updated in `_on_step`."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self._optimizers())
+        parameters = list(self.q_net.parameters())
+        losses = []
+        for _ in range(gradient_steps):
+            batch = self._sample(batch_size)
+            self._before_update(batch)
+            loss = self._compute_loss(batch)
+            for parameter in parameters:
+                parameter.grad = None
+            loss.backward()  # type: ignore[no-untyped-call]
+            clip_gradients(parameters, self.max_grad_norm)
+            self.policy.optimizer.step()
+            losses.append(loss.item())
+        self._n_updates += gradient_steps
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/loss", np.mean(losses))
+
+    def _sample(self, batch_size: int) -> ReplayBufferSamples:
+        """A batch; its rewards centred, if they are to be."""
+        assert self.replay_buffer is not None
+        batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+        if not self.center_rewards:
+            return batch
+        if self.mean_reward is None:
+            self.mean_reward = float(self.replay_buffer.rewards[: self.replay_buffer.size()].mean())
+        return batch._replace(rewards=batch.rewards - self.mean_reward)
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """What follows the schedule of the learning rate."""
+        return [self.policy.optimizer]
+
+    def _before_update(self, batch: ReplayBufferSamples) -> None:
+        """What is trained beside the Q-network, before it."""
+
+    def _compute_loss(self, batch: ReplayBufferSamples) -> Tensor:
+        """The loss () of a batch."""
+        return functional.smooth_l1_loss(self._taken(batch), self._td_target(batch))
+
+    def _taken(self, batch: ReplayBufferSamples) -> Tensor:
+        """Q(s, a) of the actions that were taken (batch,)."""
+        return self.policy.q_net.taken(batch.observations, batch.actions[:, 0].long())
+
+    def _td_target(self, batch: ReplayBufferSamples) -> Tensor:
+        """r + γ V(s') (batch,), without gradients; V is 0 after a terminal transition."""
+        with torch.no_grad():
+            return self._discounted(batch, self._target_q(batch.next_observations)[:, None])[:, 0]
+
+    def _discounted(self, batch: ReplayBufferSamples, values: Tensor) -> Tensor:
+        """r + γ V(s') for values (batch, n)."""
+        discounts = self.gamma if batch.discounts is None else batch.discounts
+        return batch.rewards + (1.0 - batch.dones) * discounts * values
+
+    def _target_q(self, next_observations: Tensor) -> Tensor:
+        """The value (batch,) of the next states (batch, n_slices)."""
+        return self.policy.q_net_target(next_observations).amax(dim=1)
+
+
+def check_device(device: torch.device | str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        ValueError: the message names those that are.
+    """
+    there = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    there += ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+    if str(device) not in there:
+        raise ValueError(f"device: {str(device)!r} is not there, allowed are {', '.join(there)}")
+
+
+def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:
+    """`clip_grad_norm_`, which touches the gradients only where they are too long."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if norm > largest:
+        torch.nn.utils.clip_grads_with_norm_(parameters, largest, norm)

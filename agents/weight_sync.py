@@ -1,0 +1,80 @@
+"""Handing what one agent has learned to another (equation 8)."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.save_util import recursive_getattr
+from stable_baselines3.common.vec_env import VecNormalize
+from torch import nn
+
+
+def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = False) -> None:
+    """θ_target ← θ_source (equation 8): the target takes over all that the source has learned.
+
+    Networks, target networks and (Dueling GAN-DDQN) the critic; the mean that `center_rewards` subtracts; the statistics
+    of a `VecNormalize`. The environments, replay buffers and random generators stay each agent's own. Works for agents of
+    this package and for any of Stable-Baselines3 and sb3-contrib with the same networks on both sides.
+
+    Args:
+        source: whose weights are taken.
+        target: who takes them over; it acts in an environment with the same spaces.
+        optimizer: take over the optimizers' state, too.
+
+    Raises:
+        ValueError: the two do not fit; the message names what differs. Nothing has then been copied.
+    """
+    _check_same("observation_space", source.observation_space, target.observation_space)
+    _check_same("action_space", source.action_space, target.action_space)
+    _check_same("head", _head(source), _head(target))
+    _check_same("center_rewards", _attribute(source, "center_rewards"), _attribute(target, "center_rewards"))
+    _check_same("VecNormalize", _normalizes(source), _normalizes(target))
+    names, _ = source._get_torch_save_params()
+    _check_same("learned parts", names, target._get_torch_save_params()[0])
+    parts = [(recursive_getattr(source, name), recursive_getattr(target, name)) for name in names]
+    for own, other in parts:
+        if isinstance(own, nn.Module):
+            _check_sizes(own, other)
+    for own, other in parts:
+        if isinstance(own, nn.Module) or (optimizer and isinstance(own, torch.optim.Optimizer)):
+            other.load_state_dict(deepcopy(own.state_dict()))
+    if hasattr(source, "mean_reward"):
+        target.mean_reward = source.mean_reward  # type: ignore[attr-defined]
+    mine, theirs = source.get_vec_normalize_env(), target.get_vec_normalize_env()
+    if mine is not None and theirs is not None:
+        _copy_statistics(mine, theirs)
+
+
+def _check_same(key: str, own: Any, other: Any) -> None:
+    if own != other:
+        raise ValueError(f"{key}: the source has {own}, the target {other}; they have to be the same")
+
+
+def _check_sizes(own: nn.Module, other: nn.Module) -> None:
+    """Refuse networks whose weights differ in name or shape, naming the first."""
+    mine = {name: tuple(value.shape) for name, value in own.state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in other.state_dict().items()}
+    for name in [*mine, *theirs]:
+        _check_same(f"size of {name}", mine.get(name, "no such weights"), theirs.get(name, "no such weights"))
+
+
+def _head(agent: BaseAlgorithm) -> str:
+    return str(getattr(agent.policy, "head", "dense"))  # Stable-Baselines3 has no other
+
+
+def _attribute(agent: BaseAlgorithm, name: str) -> Any:
+    return getattr(agent, name, False)
+
+
+def _normalizes(agent: BaseAlgorithm) -> str:
+    return "none" if agent.get_vec_normalize_env() is None else "yes"
+
+
+def _copy_statistics(source: VecNormalize, target: VecNormalize) -> None:
+    """Running means and variances of observations and returns."""
+    for name in ("obs_rms", "ret_rms"):
+        if hasattr(source, name):
+            setattr(target, name, deepcopy(getattr(source, name)))

@@ -1,0 +1,72 @@
+"""Agents from their configuration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+from hydra.utils import get_class
+from omegaconf import DictConfig
+
+from agents import DQN
+from agents.dqn.dqn import check_device
+from agents.dqn.heads import HEADS
+from experiments.config import plain_of
+from slicing_gym.errors import check_integer, check_number, unknown_name
+
+_NOT_ARGUMENTS = ("name", "_target_", "head", "net_arch", "options")
+
+
+def agent_class(target: str) -> type[DQN]:
+    """The class of an agent from its dotted name.
+
+    Raises:
+        ValueError: there is no such class, or it is not one of `agents`.
+    """
+    try:
+        kind = get_class(target)
+    except Exception as error:
+        raise ValueError(f"agent._target_: {target!r} cannot be imported ({error})") from None
+    if not issubclass(kind, DQN):
+        raise ValueError(f"agent._target_: {target!r} is not an agents.DQN, nor a subclass of it")
+    return kind
+
+
+def check_agent(agent: DictConfig) -> None:
+    """Refuse arguments of an agent that make no sense.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    for key in ("buffer_size", "batch_size", "train_freq", "target_update_interval"):
+        check_integer(f"agent.{key}", agent[key], at_least=1)
+    check_integer("agent.learning_starts", agent.learning_starts, at_least=0)
+    check_integer("agent.gradient_steps", agent.gradient_steps, at_least=-1)
+    if not agent.net_arch:
+        raise ValueError("agent.net_arch: none given, allowed are one or more widths")
+    for width in agent.net_arch:
+        check_integer("agent.net_arch", width, at_least=1)
+    check_number("agent.learning_rate", agent.learning_rate, above=0.0)
+    for key in ("gamma", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
+        check_number(f"agent.{key}", agent[key], at_least=0.0, at_most=1.0)
+    if agent.head not in HEADS:
+        raise ValueError(unknown_name("agent.head", agent.head, HEADS))
+    check_device(agent.device)
+    known = inspect.signature(agent_class(agent._target_)).parameters
+    for name in agent.options:
+        if name not in known or name in ("policy", "env", "arguments", *agent):
+            own = [each for each in known if each not in ("policy", "env", "arguments", *agent)]
+            raise ValueError(unknown_name("agent.options", name, own))
+
+
+def make_agent(
+    config: DictConfig, env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any], changes: Mapping[str, Any]
+) -> DQN:
+    """The agent that a config describes, some of its arguments changed."""
+    given = plain_of(config.agent)
+    arguments = {key: value for key, value in given.items() if key not in _NOT_ARGUMENTS}
+    shape = {"net_arch": given["net_arch"], "head": given["head"]}
+    everything = {**arguments, **given["options"], **changes}
+    return agent_class(given["_target_"])("MlpPolicy", env, seed=config.seed, policy_kwargs=shape, **everything)
