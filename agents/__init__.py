@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from agents.ddqn import DDQN
     from agents.dqn import DQN, SlicingPolicy
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
-    from agents.weight_sync import sync
     from agents.vec_env import GymnasiumVecEnv
+    from agents.weight_sync import sync
 
 _LEARNING = {
     "DDQN": "agents.ddqn",

@@ -12,7 +12,7 @@ class DDQN(DQN):
 
     The network being learned picks the next action and the target network values it, which overestimates less:
 
-        ℓ(θ) = mean over a batch of h(r + γ Q(s', argmax_a' Q(s', a'; θ); θ⁻) − Q(s, a; θ))
+        L(theta) = mean over a batch of h(r + gamma Q(s', argmax_a' Q(s', a'; theta); theta_target) - Q(s, a; theta))
 
     Arguments, defaults and what departs from Stable-Baselines3: those of `DQN`.
     """

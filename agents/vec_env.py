@@ -30,7 +30,7 @@ class GymnasiumVecEnv(VecEnv):
     def reset(self) -> VecEnvObs:
         """Begin a round everywhere."""
         seeds = None if self._seeds[0] is None else [int(seed or 0) for seed in self._seeds]
-        observations, info = self.envs.reset(seed=seeds)
+        observations, info = self.envs.reset(seed=seeds)  # type: ignore[arg-type]  # a list is allowed, too
         self._reset_seeds()
         self.reset_infos = _by_cell(info, self.num_envs)
         return observations  # type: ignore[no-any-return]
@@ -82,6 +82,7 @@ class GymnasiumVecEnv(VecEnv):
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
         """Never: the cells are no environments of their own."""
+        del wrapper_class
         return [False for _ in self._get_indices(indices)]
 
 
@@ -89,5 +90,3 @@ def _by_cell(info: dict[str, Any], number: int) -> list[dict[str, Any]]:
     """A batch's info as one dict a cell, without the masks."""
     columns = {key: values for key, values in info.items() if not key.startswith("_")}
     return [{key: values[cell] for key, values in columns.items()} for cell in range(number)]
-
-

@@ -15,9 +15,9 @@ from torch import nn
 def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = False) -> None:
     """θ_target ← θ_source (equation 8): the target takes over all that the source has learned.
 
-    Networks, target networks and (Dueling GAN-DDQN) the critic; the mean that `center_rewards` subtracts; the statistics
-    of a `VecNormalize`. The environments, replay buffers and random generators stay each agent's own. Works for agents of
-    this package and for any of Stable-Baselines3 and sb3-contrib with the same networks on both sides.
+    Networks, target networks and (Dueling GAN-DDQN) the critic; the mean that `center_rewards` subtracts; the
+    statistics of a `VecNormalize`. Environments, replay buffers and random generators stay each agent's own. Works for
+    agents of this package and for any of Stable-Baselines3 and sb3-contrib with the same networks on both sides.
 
     Args:
         source: whose weights are taken.

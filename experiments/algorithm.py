@@ -1,4 +1,4 @@
-"""The paper's Algorithm 1: learn a twin, train Agent 2 in it, hand its weights to Agent 1, fine-tune that; or no twin."""
+"""The paper's Algorithm 1: a twin, Agent 2 learning in it, its weights handed to Agent 1, fine-tuning; or no twin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from stable_baselines3.common.logger import configure
 from tqdm.auto import tqdm
 
-from agents import DQN, sync
+from agents import DQN, GymnasiumVecEnv, sync
 from experiments import checkpoint
 from experiments.config import plain_of, twin_of
 from experiments.evaluation import evaluate_policy
@@ -37,8 +37,8 @@ class Algorithm:
 
     - `learn_twin`: fit the twin to the history, then calibrate it on what has come since (equation 7);
     - `train_in_twin`: train Agent 2 in it, and hand over its weights (equation 8);
-    - `fine_tune`: Agent 1 acts in the real environment and is fine-tuned there; what it does goes to the history, and so
-      the paper's step 1 of the next iteration is this step 5.
+    - `fine_tune`: Agent 1 acts in the real environment and is fine-tuned there; what it does goes to the history, so
+      that the paper's step 1 of the next iteration is this step 5.
 
     Whenever there are two candidates (fine-tuned or not, trained anew or not) both live through the same rounds in the
     latest twin, and the better one is kept (`keep_better`): that costs no real decision.
@@ -121,7 +121,7 @@ class Algorithm:
         first = self._agent_2 is None
         agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
         if not first:
-            agent.set_env(self._twin_envs(settings.num_envs))
+            agent.set_env(GymnasiumVecEnv(self._twin_envs(settings.num_envs)))
             assert agent.replay_buffer is not None
             agent.replay_buffer.reset()  # made up by a twin that was worse
         assert agent.env is not None

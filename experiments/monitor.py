@@ -80,9 +80,7 @@ class RoundMonitor(BaseCallback):
             self._on_settled()
 
     def _on_step(self) -> bool:
-        for info, reward, done in zip(
-            self.locals["infos"], self.locals["rewards"], self.locals["dones"], strict=True
-        ):
+        for info, reward, done in zip(self.locals["infos"], self.locals["rewards"], self.locals["dones"], strict=True):
             self._pending.append(self._row(info, float(reward)))
             if self._recorder is not None:
                 self._recorder.add(0, info)

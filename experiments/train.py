@@ -1,4 +1,4 @@
-"""`python -m experiments.train agent=ddqn twin=lstm scenario=paper`: train an agent, with or without a twin, and compare."""
+"""`python -m experiments.train agent=ddqn twin=lstm scenario=paper`: train an agent and compare it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def check_algorithm(config: DictConfig) -> None:
     if settings.patience is not None:
         check_integer("algorithm.patience", settings.patience, at_least=1)
     for role in ("agent_1", "agent_2"):
-        changed = OmegaConf.merge(config.agent, {})
+        changed = config.agent.copy()
         for key, value in settings[role].items():
             if key not in changed or key in ("name", "_target_", "head", "net_arch", "options"):
                 raise ValueError(unknown_name(f"algorithm.{role}", key, [str(name) for name in changed]))
@@ -180,9 +180,7 @@ def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> N
     config, scenario = run.config, run.scenario
     envs = make_cells(scenario, 1)
     best = load_policy("best_fixed", scenario, envs, num_threads=1)
-    reference = float(
-        evaluate_policy("", best, envs, [config.seed], scenario.decisions_per_round).utility.mean()
-    )
+    reference = float(evaluate_policy("", best, envs, [config.seed], scenario.decisions_per_round).utility.mean())
     rounds = run.monitor.rounds
     reached = [number for number, row in enumerate(rounds, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
     summary: dict[str, Any] = {

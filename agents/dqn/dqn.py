@@ -25,20 +25,20 @@ from agents.vec_env import GymnasiumVecEnv
 class DQN(stable_baselines3.DQN):
     """Deep Q-learning (Mnih et al. 2015, https://www.nature.com/articles/nature14236) over allocations.
 
-    Loss, with target parameters θ⁻ and the Huber function h:
+    Loss, with target parameters theta_target and the Huber function h:
 
-        ℓ(θ) = mean over a batch of h(r + γ max_a' Q(s', a'; θ⁻) − Q(s, a; θ))
+        L(theta) = mean over a batch of h(r + gamma max_a' Q(s', a'; theta_target) - Q(s, a; theta))
 
-    It is Stable-Baselines3's DQN: `learn`, `predict`, `save`, `load`, `set_env`, callbacks, TensorBoard and arguments are
-    those; with the dense head the same seed begins with the same weights. It departs from it so:
+    It is Stable-Baselines3's DQN: `learn`, `predict`, `save`, `load`, `set_env`, callbacks, TensorBoard and arguments
+    are those; with the dense head the same seed begins with the same weights. It departs from it so:
 
     - Only the outputs of the taken actions are computed and differentiated, and Adam is fused: the same gradients,
       sooner (`python -m experiments.benchmark training`).
-    - Each environment of a batch draws an ε of its own.
-    - All luck after the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the agent.
+    - Each environment of a batch draws an epsilon of its own.
+    - All luck but the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the agent.
     - `env` may be a batch of Gymnasium (`gym.make_vec(...)`), too.
-    - Defaults are the paper's: layers 256, 256, 128, 128, Adam at 1e-3; and γ = 0.8 (the paper gives none; a decision
-      hardly bears on later ones), one update a decision, the first after 200.
+    - Defaults are the paper's: layers 256, 256, 128, 128, Adam at 1e-3; and gamma = 0.8 (the paper gives none; a
+      decision hardly bears on later ones), one update a decision, the first after 200.
 
     Subclasses change what they are by `_target_q` (the value of the next state) and `_compute_loss`.
 
@@ -91,7 +91,7 @@ class DQN(stable_baselines3.DQN):
         self.center_rewards = center_rewards
         self.mean_reward: float | None = None  # what is subtracted, once it is known
         super().__init__(
-            policy,  # type: ignore[arg-type]
+            policy,
             env,  # type: ignore[arg-type]
             learning_rate,
             buffer_size,
@@ -154,6 +154,7 @@ class DQN(stable_baselines3.DQN):
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Actions (n_envs,) while learning, twice: to take and to store."""
+        del action_noise
         if self.num_timesteps < learning_starts:
             actions = self._random_actions(n_envs)
         else:
@@ -177,7 +178,7 @@ class DQN(stable_baselines3.DQN):
         episode_start: npt.NDArray[Any] | None = None,
         deterministic: bool = False,
     ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[Any], ...] | None]:
-        """Actions for observations; unless `deterministic`, each is a random one with probability ε.
+        """Actions for observations; unless `deterministic`, each is a random one with probability epsilon.
 
         Args:
             observation: float array (n_slices,) or (n, n_slices).
@@ -246,18 +247,19 @@ class DQN(stable_baselines3.DQN):
         return self.policy.q_net.taken(batch.observations, batch.actions[:, 0].long())
 
     def _td_target(self, batch: ReplayBufferSamples) -> Tensor:
-        """r + γ V(s') (batch,), without gradients; V is 0 after a terminal transition."""
+        """Returns r + gamma V(s') (batch,), without gradients; V is 0 after a terminal transition."""
         with torch.no_grad():
             return self._discounted(batch, self._target_q(batch.next_observations)[:, None])[:, 0]
 
     def _discounted(self, batch: ReplayBufferSamples, values: Tensor) -> Tensor:
-        """r + γ V(s') for values (batch, n)."""
+        """Returns r + gamma V(s') for values (batch, n)."""
         discounts = self.gamma if batch.discounts is None else batch.discounts
         return batch.rewards + (1.0 - batch.dones) * discounts * values
 
     def _target_q(self, next_observations: Tensor) -> Tensor:
         """The value (batch,) of the next states (batch, n_slices)."""
-        return self.policy.q_net_target(next_observations).amax(dim=1)
+        values: Tensor = self.policy.q_net_target(next_observations)  # (batch, num_actions)
+        return values.amax(dim=1)
 
 
 def check_device(device: torch.device | str) -> None:

@@ -40,7 +40,7 @@ class DenseHead(nn.Linear):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """See `ActionHead`."""
-        if hidden.device.type == "cpu" and not torch.is_grad_enabled() and torch.backends.mkldnn.is_available():
+        if hidden.device.type == "cpu" and not torch.is_grad_enabled() and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
             # The same product by oneDNN: for these shapes about twice as fast as what PyTorch takes on its own.
             values: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, self.weight, self.bias, "none", [], "")
             return values
@@ -49,7 +49,8 @@ class DenseHead(nn.Linear):
     def taken(self, hidden: Tensor, actions: Tensor) -> Tensor:
         """See `ActionHead`; only the rows of the weights that belong to `actions` are read and differentiated."""
         rows = functional.embedding(actions, self.weight)  # (batch, width)
-        return torch.linalg.vecdot(hidden, rows) + self.bias[actions]
+        values: Tensor = torch.linalg.vecdot(hidden, rows) + self.bias[actions]
+        return values
 
 
 class GeometryHead(nn.Module):
@@ -96,12 +97,14 @@ class GeometryHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """See `ActionHead`."""
         every: Tensor = self.embedding(self.shares)  # (num_actions, embedding_size)
-        return self.scale * self.state(hidden) @ every.T
+        values: Tensor = self.scale * self.state(hidden) @ every.T
+        return values
 
     def taken(self, hidden: Tensor, actions: Tensor) -> Tensor:
         """See `ActionHead`."""
         own: Tensor = self.embedding(self.shares[actions])  # (batch, embedding_size)
-        return self.scale * torch.linalg.vecdot(self.state(hidden), own)
+        values: Tensor = self.scale * torch.linalg.vecdot(self.state(hidden), own)
+        return values
 
 
 HEADS: dict[str, type[DenseHead] | type[GeometryHead]] = {"dense": DenseHead, "geometry": GeometryHead}

@@ -28,8 +28,8 @@ class SlicingPolicy(DQNPolicy):
         arguments: of Stable-Baselines3's `DQNPolicy`.
     """
 
-    q_net: SlicingQNetwork  # type: ignore[assignment]
-    q_net_target: SlicingQNetwork  # type: ignore[assignment]
+    q_net: SlicingQNetwork
+    q_net_target: SlicingQNetwork
 
     def __init__(
         self,

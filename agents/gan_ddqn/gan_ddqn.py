@@ -17,12 +17,12 @@ from slicing_gym.errors import check_integer, check_number
 class DuelingGANDDQN(DQN):
     """Dueling GAN-DDQN (Hua et al. 2020, https://arxiv.org/abs/1905.03929, algorithm 2) over allocations.
 
-    A generator G makes N particles V(s) of a state's value from the state and noise τ ~ U(0, 1)^10, and an advantage per
-    action: Q(s, a) = mean particle + A(s, a). A critic D learns to tell them from particles of r + γ V(s') of the target
-    generator (Wasserstein GAN with gradient penalty), several steps for each of the generator's:
+    A generator G makes N particles V(s) of a state's value from the state and noise tau ~ U(0, 1)^10, and an advantage
+    per action: Q(s, a) = mean particle + A(s, a). A critic D learns to tell them from particles of r + gamma V(s') of
+    the target generator (Wasserstein GAN with gradient penalty), several steps for each of the generator's:
 
-        ℓ_D = mean D(V(s)) − mean D(r + γ V(s'; θ⁻)) + λ mean (‖∇D‖ − 1)²
-        ℓ_G = −mean D(V(s)) + ½ mean (r + γ max_a' Q(s', a'; θ⁻) − Q(s, a))²
+        L_D = mean D(V(s)) - mean D(r + gamma V(s'; theta_target)) + lambda mean (‖grad D‖ - 1)²
+        L_G = -mean D(V(s)) + 1/2 mean (r + gamma max_a' Q(s', a'; theta_target) - Q(s, a))²
 
     Departures from GAN-DDQN: the critic sees the state beside the particles (without it only the distributions over all
     states would be matched) and all its steps of an update use one batch, with fresh noise; the mean of the advantages
@@ -31,7 +31,7 @@ class DuelingGANDDQN(DQN):
     Args:
         policy, env, arguments: those of `DQN`; what `GANPolicy` has beside goes in `policy_kwargs`.
         critic_steps: of the critic for one of the generator.
-        gradient_penalty: λ.
+        gradient_penalty: lambda.
         critic_weight: of the generator's first term.
     """
 
@@ -57,7 +57,7 @@ class DuelingGANDDQN(DQN):
         return [*super()._optimizers(), self.policy.critic_optimizer]
 
     def _noise(self, number: int) -> Tensor:
-        """τ (number, noise_size)."""
+        """Noise tau (number, noise_size)."""
         drawn = self.generator.random((number, self.policy.noise_size), dtype="float32")
         return torch.as_tensor(drawn, device=self.device)
 
@@ -71,7 +71,7 @@ class DuelingGANDDQN(DQN):
             self.policy.critic_optimizer.step()
 
     def _critic_loss(self, batch: ReplayBufferSamples, noise: Tensor, next_noise: Tensor) -> Tensor:
-        """ℓ_D () of a batch; noise (batch, noise_size)."""
+        """L_D () of a batch; noise (batch, noise_size)."""
         policy, states = self.policy, batch.observations
         with torch.no_grad():
             made = policy.q_net.value(policy.q_net.embed(states, noise))  # (batch, num_particles)
@@ -81,7 +81,9 @@ class DuelingGANDDQN(DQN):
         between = torch.lerp(made, real, share).requires_grad_()
         (gradient,) = torch.autograd.grad(policy.critic(states, between).sum(), between, create_graph=True)
         penalty = (gradient.norm(dim=1) - 1.0).square().mean()
-        return policy.critic(states, made).mean() - policy.critic(states, real).mean() + self.gradient_penalty * penalty
+        scores: Tensor = policy.critic(states, made) - policy.critic(states, real)
+        loss: Tensor = scores.mean() + self.gradient_penalty * penalty
+        return loss
 
     def _compute_loss(self, batch: ReplayBufferSamples) -> Tensor:
         policy, states = self.policy, batch.observations
@@ -89,7 +91,9 @@ class DuelingGANDDQN(DQN):
         particles = policy.q_net.value(hidden)  # (batch, num_particles)
         values = particles.mean(dim=1) + policy.q_net.advantage.taken(hidden, batch.actions[:, 0].long())
         error = self._td_target(batch) - values
-        return 0.5 * error.square().mean() - self.critic_weight * policy.critic(states, particles).mean()
+        score = policy.critic(states, particles).mean()
+        loss: Tensor = 0.5 * error.square().mean() - self.critic_weight * score
+        return loss
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         state_dicts, variables = super()._get_torch_save_params()

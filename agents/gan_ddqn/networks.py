@@ -65,11 +65,12 @@ class Generator(QNetwork):
         """Q (batch, num_actions) of observations (batch, n_slices)."""
         assert isinstance(obs, Tensor)
         hidden = self.embed(obs)
-        return self.value(hidden).mean(dim=1, keepdim=True) + self.advantage(hidden)
+        values: Tensor = self.value(hidden).mean(dim=1, keepdim=True) + self.advantage(hidden)
+        return values
 
 
 class Critic(nn.Module):
-    """Tells particles of r + γ V(s') from those of V(s); two hidden layers of 256.
+    """Tells particles of r + gamma V(s') from those of V(s); two hidden layers of 256.
 
     Args:
         features_dim: numbers of the state that it is shown beside the particles.
