@@ -40,6 +40,36 @@ class ReplayBuffer(buffers.ReplayBuffer):
         )
         return ReplayBufferSamples(*(torch.as_tensor(part, device=self.device) for part in parts))
 
+    def add_all(
+        self,
+        observations: npt.ArrayLike,
+        actions: npt.ArrayLike,
+        rewards: npt.ArrayLike,
+        next_observations: npt.ArrayLike,
+    ) -> None:
+        """Add n transitions at once, none of them terminal, to the buffer of a single environment.
+
+        Args:
+            observations: (n, n_slices).
+            actions: (n,).
+            rewards: (n,).
+            next_observations: (n, n_slices).
+
+        Raises:
+            ValueError: it is a batch's buffer, or they do not fit in.
+        """
+        number = len(np.asarray(rewards))
+        if self.n_envs != 1 or self.full or self.pos + number > self.buffer_size:
+            room = self.buffer_size - self.pos
+            raise ValueError(f"rewards: {number} given, there is room for {room} of one environment")
+        rows = slice(self.pos, self.pos + number)
+        self.observations[rows, 0], self.next_observations[rows, 0] = observations, next_observations
+        self.actions[rows, 0, 0], self.rewards[rows, 0] = actions, rewards
+        self.dones[rows] = self.timeouts[rows] = 0.0
+        self.pos += number
+        if self.pos == self.buffer_size:
+            self.full, self.pos = True, 0
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of what is stored, by name; arrays (rows, n_envs, ...) up to the last that was written."""
         size = self.buffer_size if self.full else self.pos

@@ -22,8 +22,8 @@ class GymnasiumVecEnv(VecEnv):
     """
 
     def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any]) -> None:
+        self.envs = envs  # SB3's own __init__ asks it for its render mode
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
-        self.envs = envs
         self._resets_itself = AutoresetMode(envs.metadata["autoreset_mode"]) is AutoresetMode.SAME_STEP
         self._actions: npt.NDArray[Any] = np.zeros(self.num_envs, np.int64)
 

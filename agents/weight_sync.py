@@ -31,6 +31,7 @@ def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = Fals
     _check_same("action_space", source.action_space, target.action_space)
     _check_same("head", _head(source), _head(target))
     _check_same("center_rewards", _attribute(source, "center_rewards"), _attribute(target, "center_rewards"))
+    _check_same("activation_fn", _activation(source), _activation(target))
     _check_same("VecNormalize", _normalizes(source), _normalizes(target))
     names, _ = source._get_torch_save_params()
     _check_same("learned parts", names, target._get_torch_save_params()[0])
@@ -69,8 +70,18 @@ def _attribute(agent: BaseAlgorithm, name: str) -> Any:
     return getattr(agent, name, False)
 
 
-def _normalizes(agent: BaseAlgorithm) -> str:
-    return "none" if agent.get_vec_normalize_env() is None else "yes"
+def _activation(agent: BaseAlgorithm) -> str:
+    kind = getattr(agent.policy, "activation_fn", None) or getattr(agent.policy, "net_args", {}).get("activation_fn")
+    return getattr(kind, "__name__", "none")
+
+
+def _normalizes(agent: BaseAlgorithm) -> dict[str, Any] | str:
+    """What a `VecNormalize` does to observations and rewards."""
+    env = agent.get_vec_normalize_env()
+    if env is None:
+        return "none"
+    names = ("norm_obs", "norm_reward", "clip_obs", "clip_reward", "epsilon")
+    return {name: getattr(env, name) for name in names}
 
 
 def _copy_statistics(source: VecNormalize, target: VecNormalize) -> None:

@@ -16,17 +16,16 @@ from stable_baselines3.common.logger import configure
 from tqdm.auto import tqdm
 
 from agents import DQN, GymnasiumVecEnv, sync
+from agents.replay import ReplayBuffer
 from experiments import checkpoint
 from experiments.config import plain_of, twin_of
 from experiments.evaluation import evaluate_policy
 from experiments.learners import make_agent
 from experiments.monitor import RoundMonitor
+from experiments.transitions import transitions_of
 from slicing_gym import Scenario
 from slicing_gym.round_vector_env import SlicingVectorEnv
 from twin import DigitalTwin, Recorder
-
-SECONDS_BETWEEN_CHECKPOINTS = 15.0
-"""While an agent learns without a twin; otherwise every step of the algorithm ends with one."""
 
 
 class Algorithm:
@@ -128,10 +127,29 @@ class Algorithm:
         agent.env.seed(self.config.seed + 1_000_003 * (1 + self.iterations))
         agent.learn(settings.twin_decisions if first else settings.later_twin_decisions)
         if first:
-            sync(agent, self.agent)
+            sync(agent, self.agent, optimizer=True)
         else:
             self.keep_better()
+        self._warm_replay(agent)
         self._next_step = 3
+
+    def _warm_replay(self, agent_2: DQN) -> None:
+        """Let Agent 1 remember what Agent 2 saw beside all that it saw itself, so that fine-tuning forgets nothing."""
+        own, dreams = self.agent.replay_buffer, agent_2.replay_buffer
+        assert isinstance(own, ReplayBuffer)
+        assert isinstance(dreams, ReplayBuffer)
+        assert self.recorder is not None
+        own.reset()
+        number = self.config.algorithm.warm_replay
+        if number:
+            batch = dreams.sample(number)
+            own.add_all(
+                batch.observations.cpu(),
+                batch.actions[:, 0].cpu(),
+                batch.rewards[:, 0].cpu(),
+                batch.next_observations.cpu(),
+            )
+        own.add_all(*transitions_of(self.recorder.history()))
 
     def fine_tune(self) -> None:
         """Step 5: Agent 1 acts in the real environment and learns there."""
@@ -153,9 +171,9 @@ class Algorithm:
         self.agent.logger.record("twin/utility_agent_1", utility[0])
         self.agent.logger.record("twin/utility_agent_2", utility[1])
         if utility[1] >= utility[0]:
-            sync(self._agent_2, self.agent)
+            sync(self._agent_2, self.agent, optimizer=True)
         else:
-            sync(self.agent, self._agent_2)
+            sync(self.agent, self._agent_2, optimizer=True)
 
     def _act(self, decisions: int) -> None:
         """Let Agent 1 act in the real environment, and learn as its settings say."""
@@ -198,7 +216,7 @@ class Algorithm:
         self._bar.set_postfix_str(what)
 
     def _checkpoint_now_and_then(self) -> None:
-        if not self.has_twin and time.perf_counter() - self._saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+        if not self.has_twin and time.perf_counter() - self._saved_at > self.config.checkpoint_s:
             self._save()
 
     def _save(self) -> None:
@@ -250,7 +268,7 @@ class Algorithm:
 def comparable(config: DictConfig) -> dict[str, Any]:
     """What has to be the same for a run to be resumed."""
     plain = plain_of(config)
-    return {key: value for key, value in plain.items() if key not in ("progress", "resume")}
+    return {key: value for key, value in plain.items() if key not in ("progress", "resume", "checkpoint_s")}
 
 
 def _twin_bytes(twin: DigitalTwin) -> Any:

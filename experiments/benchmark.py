@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator` or `twin`: how fast, as ratios measured in one run."""
+"""`python -m experiments.benchmark simulator`, `twin` or `training`: how fast, as ratios measured in one run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
+from experiments.benchmark_training import training
 from experiments.networks import Network
 from slicing_gym import SCENARIOS, Simulator, allocation_table, get_scenario
 from slicing_gym._jit import njit
@@ -212,12 +213,12 @@ def _steps_per_s(env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any], s
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["simulator", "twin"])
+    parser.add_argument("what", choices=["simulator", "twin", "training"])
     parser.add_argument("--scenario", default="paper", choices=SCENARIOS)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    {"simulator": simulator, "twin": twin}[options.what](options.scenario, options.seconds)
+    {"simulator": simulator, "twin": twin, "training": training}[options.what](options.scenario, options.seconds)
 
 
 if __name__ == "__main__":

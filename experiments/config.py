@@ -34,6 +34,7 @@ class AgentConfig:
     head: str = MISSING
     net_arch: list[int] = MISSING
     learning_rate: float = MISSING
+    learning_rate_end: float | None = MISSING
     buffer_size: int = MISSING
     learning_starts: int = MISSING
     batch_size: int = MISSING
@@ -45,6 +46,7 @@ class AgentConfig:
     exploration_initial_eps: float = MISSING
     exploration_final_eps: float = MISSING
     center_rewards: bool = MISSING
+    twin_gradient_steps: int = MISSING
     device: str = MISSING
     options: dict[str, Any] = MISSING
 
@@ -61,6 +63,7 @@ class AlgorithmConfig:
     num_envs: int = MISSING
     uncertainty: str = MISSING
     penalty: float = MISSING
+    warm_replay: int = MISSING
     judged_cells: int = MISSING
     judged_decisions: int = MISSING
     patience: int | None = MISSING
@@ -79,6 +82,14 @@ class EvaluationConfig:
 
 
 @dataclass
+class BudgetConfig:
+    """Real decisions, where their number is not given."""
+
+    twin: int = MISSING
+    plain: int = MISSING
+
+
+@dataclass
 class TrainConfig:
     """`conf/train.yaml`."""
 
@@ -87,10 +98,12 @@ class TrainConfig:
     twin: dict[str, Any] = MISSING
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     seed: int = MISSING
-    decisions: int = MISSING
+    decisions: int | None = MISSING
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     reward: str | None = MISSING
     plain: bool = MISSING
     resume: str | None = MISSING
+    checkpoint_s: float = MISSING
     torch_threads: int = MISSING
     progress: bool = MISSING
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

@@ -1,4 +1,4 @@
-"""`python -m experiments.figures headroom runs/<sweep>`: pictures of what runs left behind."""
+"""`python -m experiments.figures convergence runs/<sweep>`: pictures of what runs left behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from experiments.convergence import convergence
 from experiments.plots import policy_colours, save_figure
 from experiments.statistics import estimate
 from slicing_gym.errors import unknown_name
@@ -70,7 +71,7 @@ def headroom(folder: Path, output: Path) -> None:
     print(f"written: {output}, {output.with_suffix('.csv')}")
 
 
-FIGURES = {"headroom": headroom}
+FIGURES = {"convergence": convergence, "headroom": headroom}
 """Figures by name."""
 
 

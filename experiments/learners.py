@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 from hydra.utils import get_class
 from omegaconf import DictConfig
+from stable_baselines3.common.utils import LinearSchedule
 
 from agents import DQN
 from agents.dqn.dqn import check_device
@@ -16,7 +17,8 @@ from agents.dqn.heads import HEADS
 from experiments.config import plain_of
 from slicing_gym.errors import check_integer, check_number, unknown_name
 
-_NOT_ARGUMENTS = ("name", "_target_", "head", "net_arch", "options")
+NOT_ARGUMENTS = ("name", "_target_", "head", "net_arch", "twin_gradient_steps", "options")
+"""What a config says of an agent beside the arguments of its constructor."""
 
 
 def agent_class(target: str) -> type[DQN]:
@@ -40,7 +42,7 @@ def check_agent(agent: DictConfig) -> None:
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    for key in ("buffer_size", "batch_size", "train_freq", "target_update_interval"):
+    for key in ("buffer_size", "batch_size", "train_freq", "target_update_interval", "twin_gradient_steps"):
         check_integer(f"agent.{key}", agent[key], at_least=1)
     check_integer("agent.learning_starts", agent.learning_starts, at_least=0)
     check_integer("agent.gradient_steps", agent.gradient_steps, at_least=-1)
@@ -49,6 +51,8 @@ def check_agent(agent: DictConfig) -> None:
     for width in agent.net_arch:
         check_integer("agent.net_arch", width, at_least=1)
     check_number("agent.learning_rate", agent.learning_rate, above=0.0)
+    if agent.learning_rate_end is not None:
+        check_number("agent.learning_rate_end", agent.learning_rate_end, above=0.0)
     for key in ("gamma", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
         check_number(f"agent.{key}", agent[key], at_least=0.0, at_most=1.0)
     if agent.head not in HEADS:
@@ -66,7 +70,10 @@ def make_agent(
 ) -> DQN:
     """The agent that a config describes, some of its arguments changed."""
     given = plain_of(config.agent)
-    arguments = {key: value for key, value in given.items() if key not in _NOT_ARGUMENTS}
+    arguments = {key: value for key, value in given.items() if key not in NOT_ARGUMENTS}
     shape = {"net_arch": given["net_arch"], "head": given["head"]}
     everything = {**arguments, **given["options"], **changes}
+    last = everything.pop("learning_rate_end")
+    if last is not None:
+        everything["learning_rate"] = LinearSchedule(everything["learning_rate"], last, end_fraction=1.0)
     return agent_class(given["_target_"])("MlpPolicy", env, seed=config.seed, policy_kwargs=shape, **everything)

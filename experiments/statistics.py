@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,18 @@ class Estimate(NamedTuple):
         """The mean, and the interval if there is one."""
         mean = f"{self.mean:.{digits}f}"
         return mean if math.isnan(self.half_width) else f"{mean} ± {self.half_width:.{digits}f}"
+
+
+class Interval(NamedTuple):
+    """A statistic and the ends of its 95 % interval, arrays of one shape."""
+
+    value: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+
+    def show(self, digits: int) -> str:
+        """As tables show a single one: value [low, high]."""
+        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 
 def estimate(values: npt.ArrayLike) -> Estimate:
@@ -69,3 +81,46 @@ def block_bootstrap(
     known = [value for value in values if not math.isnan(value)]
     low, high = np.quantile(known, [0.025, 0.975]) if known else (math.nan, math.nan)
     return Estimate(float(statistic(np.arange(len(run)))), float(high - low) / 2.0)
+
+
+def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Mean of the middle half along the first axis (n, ...) -> (...); of fewer than four values, of all.
+
+    An infinite value (a goal never reached) counts as the largest.
+    """
+    return np.asarray(stats.trim_mean(np.asarray(values, np.float64), 0.25, axis=0), np.float64)
+
+
+def stratified_bootstrap(
+    strata: Sequence[npt.ArrayLike],
+    statistic: Callable[[npt.NDArray[np.float64]], npt.ArrayLike] = interquartile_mean,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """A statistic of runs and its 95 % percentile interval (Agarwal et al. 2021).
+
+    Runs are drawn with replacement within each stratum (a scenario, say), so that every resample has as many of each.
+
+    Args:
+        strata: of each the runs' values (runs, ...), all of the same shape behind the first axis.
+        statistic: of all runs' values together (runs, ...) -> (...).
+        resamples: drawn.
+        seed: of the draws.
+
+    Returns:
+        Statistic, and the ends of its interval (...); for a single run in a stratum nothing varies there.
+
+    Raises:
+        ValueError: a stratum is empty.
+    """
+    arrays = [np.asarray(each, np.float64) for each in strata]
+    if not arrays or any(len(each) == 0 for each in arrays):
+        raise ValueError("strata: an empty one given, allowed are one or more runs in each")
+    generator = np.random.default_rng(seed)
+    drawn = [
+        statistic(np.concatenate([each[generator.integers(len(each), size=len(each))] for each in arrays]))
+        for _ in range(resamples)
+    ]
+    # The nearest rank, for a mean between a number and infinity is none.
+    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0, method="nearest")
+    return Interval(np.asarray(statistic(np.concatenate(arrays))), low, high)

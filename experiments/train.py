@@ -38,7 +38,7 @@ from experiments.evaluation import (
     make_cells,
     write_csv,
 )
-from experiments.learners import check_agent
+from experiments.learners import NOT_ARGUMENTS, check_agent
 from experiments.plots import plot_training
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -56,6 +56,7 @@ def check_config(config: DictConfig) -> Scenario:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    config = with_budget(config)
     scenario = scenario_of(config.scenario)
     if config.reward is not None:
         if config.reward not in REWARD_KINDS:
@@ -63,6 +64,7 @@ def check_config(config: DictConfig) -> Scenario:
         scenario = replace(scenario, reward=replace(scenario.reward, kind=config.reward))
     check_integer("seed", config.seed, at_least=0, at_most=2**32 - 1)
     check_integer("decisions", config.decisions, at_least=1)
+    check_number("checkpoint_s", config.checkpoint_s, at_least=0.0)
     check_integer("torch_threads", config.torch_threads, at_least=1)
     check_policies(list(config.evaluation.policies), scenario)
     check_seeds("evaluation.seeds", config.evaluation.seeds)
@@ -78,6 +80,14 @@ def check_config(config: DictConfig) -> Scenario:
     elif config.plain:
         raise ValueError("plain: true given, allowed with a twin only; without one the agent is the plain one")
     return scenario
+
+
+def with_budget(config: DictConfig) -> DictConfig:
+    """The config, its number of real decisions filled in if it was left open."""
+    given = config.copy()
+    if given.decisions is None:
+        given.decisions = given.budget.plain if given.twin.transition is None else given.budget.twin
+    return given
 
 
 def check_algorithm(config: DictConfig) -> None:
@@ -98,6 +108,7 @@ def check_algorithm(config: DictConfig) -> None:
         )
     for key in ("twin_decisions", "later_twin_decisions", "num_envs", "judged_cells", "judged_decisions"):
         check_integer(f"algorithm.{key}", settings[key], at_least=1)
+    check_integer("algorithm.warm_replay", settings.warm_replay, at_least=0)
     if settings.uncertainty not in UNCERTAINTIES:
         raise ValueError(unknown_name("algorithm.uncertainty", settings.uncertainty, UNCERTAINTIES))
     check_number("algorithm.penalty", settings.penalty, at_least=0.0)
@@ -107,7 +118,7 @@ def check_algorithm(config: DictConfig) -> None:
     for role in ("agent_1", "agent_2"):
         changed = config.agent.copy()
         for key, value in settings[role].items():
-            if key not in changed or key in ("name", "_target_", "head", "net_arch", "options"):
+            if key not in changed or key in NOT_ARGUMENTS:
                 raise ValueError(unknown_name(f"algorithm.{role}", key, [str(name) for name in changed]))
             changed[key] = value
         check_agent(changed)
@@ -135,6 +146,7 @@ def name_of(config: DictConfig) -> str:
 def train(config: DictConfig, folder: Path) -> None:
     """Train; leave agent.zip, rounds.csv, tensorboard/, evaluation.csv, summary.json and training.png in `folder`."""
     with readable_errors():
+        config = with_budget(config)
         scenario = check_config(config)
     if config.resume is not None and (folder / "summary.json").exists():
         print(f"{os.path.relpath(folder)}: this run is finished")
@@ -142,8 +154,8 @@ def train(config: DictConfig, folder: Path) -> None:
     torch.set_num_threads(config.torch_threads)
     runs = {name_of(config): learn(config, scenario, folder)}
     if config.plain:
-        plain = OmegaConf.merge(config, {"twin": {"transition": None}})
-        assert isinstance(plain, DictConfig)
+        plain = config.copy()
+        plain.twin = {"transition": None}
         (folder / "plain").mkdir(exist_ok=True)
         runs[str(config.agent.name)] = learn(plain, scenario, folder / "plain")
     for run in runs.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pathlib
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -145,6 +147,11 @@ class DQN(stable_baselines3.DQN):
             self.generator = np.random.default_rng(seed)
             self._share_generator()
 
+    def load_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True) -> None:
+        """As in Stable-Baselines3; the buffer goes on with this agent's generator."""
+        super().load_replay_buffer(path, truncate_last_traj)
+        self._share_generator()
+
     def _share_generator(self) -> None:
         """Let the replay buffer draw from the agent's generator."""
         if isinstance(self.replay_buffer, ReplayBuffer):
@@ -228,7 +235,8 @@ class DQN(stable_baselines3.DQN):
         if not self.center_rewards:
             return batch
         if self.mean_reward is None:
-            self.mean_reward = float(self.replay_buffer.rewards[: self.replay_buffer.size()].mean())
+            seen = self.replay_buffer.rewards[: self.replay_buffer.size()]
+            self.mean_reward = float(self.replay_buffer._normalize_reward(seen, self._vec_normalize_env).mean())
         return batch._replace(rewards=batch.rewards - self.mean_reward)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:

@@ -34,7 +34,7 @@ class DenseHead(nn.Linear):
         action_space: Discrete.
     """
 
-    def __init__(self, width: int, observation_space: spaces.Box, action_space: spaces.Discrete) -> None:
+    def __init__(self, width: int, observation_space: spaces.Space[Any], action_space: spaces.Discrete) -> None:
         del observation_space
         super().__init__(width, int(action_space.n))
 
@@ -73,7 +73,7 @@ class GeometryHead(nn.Module):
     def __init__(
         self,
         width: int,
-        observation_space: spaces.Box,
+        observation_space: spaces.Space[Any],
         action_space: spaces.Discrete,
         embedding_size: int = 64,
         hidden_size: int = 64,
@@ -114,7 +114,7 @@ HEADS: dict[str, type[DenseHead] | type[GeometryHead]] = {"dense": DenseHead, "g
 def make_head(
     name: str,
     width: int,
-    observation_space: spaces.Box,
+    observation_space: spaces.Space[Any],
     action_space: spaces.Discrete,
     arguments: dict[str, Any] | None = None,
 ) -> DenseHead | GeometryHead:
@@ -129,7 +129,7 @@ def make_head(
     return HEADS[name](width, observation_space, action_space, **(arguments or {}))
 
 
-def share_features(observation_space: spaces.Box, action_space: spaces.Discrete) -> Tensor:
+def share_features(observation_space: spaces.Space[Any], action_space: spaces.Discrete) -> Tensor:
     """What the geometry head is told of each allocation: float32 (num_actions, 3 n_slices).
 
     Of every slice the share of the units, its square root and its logarithm, each scaled to about unit variance: where
@@ -138,7 +138,7 @@ def share_features(observation_space: spaces.Box, action_space: spaces.Discrete)
     Raises:
         ValueError: the actions are not as many as there are allocations of some number of units.
     """
-    if len(observation_space.shape) != 1:
+    if not isinstance(observation_space, spaces.Box) or len(observation_space.shape) != 1:
         raise ValueError(f"head: 'geometry' wants observations (n_slices,), the space is {observation_space}")
     slices, actions = observation_space.shape[0], int(action_space.n)
     units = units_of_table(actions, slices)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gymnasium import spaces
 from stable_baselines3.dqn.policies import QNetwork
 from torch import Tensor, nn
 
@@ -25,7 +24,6 @@ class SlicingQNetwork(QNetwork):
 
     def __init__(self, *, head: str = "dense", head_kwargs: dict[str, Any] | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        assert isinstance(self.observation_space, spaces.Box)
         last = self.q_net[-1]
         assert isinstance(last, nn.Linear)
         made = make_head(head, last.in_features, self.observation_space, self.action_space, head_kwargs)

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from gymnasium import spaces
 from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.dqn.policies import QNetwork
 from torch import Tensor, nn
@@ -37,7 +36,6 @@ class Generator(QNetwork):
         **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
-        assert isinstance(self.observation_space, spaces.Box)
         del self.q_net
         self.noise_size = noise_size
         first, *rest = self.net_arch

@@ -39,6 +39,8 @@ class GANPolicy(SlicingPolicy):
         critic_size: int = 256,
         **arguments: Any,
     ) -> None:
+        if net_arch is not None and not net_arch:
+            raise ValueError("net_arch: [] given, allowed are one or more widths; the first is that of the embeddings")
         self.num_particles = check_integer("num_particles", num_particles, at_least=1)
         self.noise_size = check_integer("noise_size", noise_size, at_least=1)
         self.critic_size = check_integer("critic_size", critic_size, at_least=1)

@@ -1,0 +1,216 @@
+"""The paper's Figs. 5 and 6: reward and utility over real decisions, with and without a twin, and a table of both."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from agents import RandomPolicy
+from experiments.evaluation import make_cells
+from experiments.plots import save_figure
+from experiments.statistics import Interval, interquartile_mean, stratified_bootstrap
+from experiments.tables import aligned, write_rows
+from slicing_gym import get_scenario
+
+FloatArray = npt.NDArray[np.float64]
+
+GOAL = 0.8
+"""Of the reward at c_max: what the paper counts the rounds to."""
+
+COLOURS = {"dqn": "#0072B2", "ddqn": "#D55E00", "gan_ddqn": "#009E73", "random": "#999999"}
+MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        summary: its `summary.json`.
+        rounds: its `rounds.csv`: (rounds,) by column.
+    """
+
+    summary: dict[str, float | str | None]
+    rounds: dict[str, FloatArray]
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Which picture it is in: scenario and head."""
+        return str(self.summary["scenario"]), str(self.summary["head"])
+
+    @property
+    def arm(self) -> str:
+        """Which of its curves it belongs to."""
+        return str(self.summary["agent"])
+
+    @property
+    def rounds_to_goal(self) -> float:
+        """The first round with the reward at the goal; infinite if there was none."""
+        reached = np.flatnonzero(self.rounds["reward_at_c_max"] >= GOAL)
+        return float(reached[0] + 1) if len(reached) else float("inf")
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """Every finished run below a folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: one is there twice.
+    """
+    runs, seen = [], set()
+    for path in sorted(folder.rglob("summary.json")):
+        summary = json.loads(path.read_text())
+        with (path.parent / "rounds.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        run = Run(summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
+        key = (*run.group, run.arm, summary["seed"])
+        if key in seen:
+            raise ValueError(f"folder: {'/'.join(map(str, key))} is there twice; the second is {str(path.parent)!r}")
+        seen.add(key)
+        runs.append(run)
+    if not runs:
+        raise FileNotFoundError(f"folder: no finished run (summary.json) below {str(folder)!r}")
+    return runs
+
+
+def convergence(folder: Path, output: Path) -> None:
+    """Draw the curves of all runs below `folder`, a picture for each scenario and head; print a table, write CSVs.
+
+    Args:
+        folder: of runs of `experiments.train`.
+        output: PNG; scenario and head are added to its name.
+    """
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in read_runs(folder):
+        groups[run.group].append(run)
+    for (scenario, head), runs in groups.items():
+        arms: dict[str, list[Run]] = defaultdict(list)
+        for run in sorted(runs, key=lambda run: (run.arm.removesuffix("-dt"), run.arm)):
+            arms[run.arm].append(run)
+        path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
+        random = random_rounds(scenario, sorted({int(run.summary["seed"] or 0) for run in runs}))
+        draw(path, scenario, head, arms, random)
+        print(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
+        print(table(arms, random))
+        write(path.with_suffix(".csv"), runs)
+        print(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
+
+
+def random_rounds(scenario_name: str, seeds: Sequence[int], rounds: int = 20) -> dict[str, FloatArray]:
+    """What random allocations earn on the same cells: measures (seeds, rounds)."""
+    scenario = get_scenario(scenario_name)
+    envs, policy = make_cells(scenario, len(seeds)), RandomPolicy(scenario, seed=0)
+    observations, _ = envs.reset(seed=list(seeds))
+    shape = (rounds, scenario.decisions_per_round, len(seeds))
+    utility = np.zeros(shape)
+    for number in np.ndindex(shape[:2]):
+        observations, _, _, ended, info = envs.step(policy.predict(observations)[0])
+        utility[number] = (
+            np.where(ended, info["final_info"]["utility"], info["utility"]) if ended.any() else info["utility"]
+        )
+    reward = utility >= scenario.reward.threshold_end
+    return {"utility": utility.mean(axis=1).T, "reward_at_c_max": reward.mean(axis=1).T}
+
+
+def draw(
+    path: Path, scenario: str, head: str, arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
+) -> None:
+    """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against rounds of real decisions."""
+    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    seeds = max(len(runs) for runs in arms.values())
+    for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
+        longest = 1
+        for arm, runs in arms.items():
+            curve = curves(runs, measure)
+            longest = max(longest, curve.shape[1])
+            _line(axes, arm, curve)
+        _line(axes, "random", np.tile(random[measure].mean(axis=1, keepdims=True), (1, longest)))
+        if measure == "utility":
+            everyone = [run for runs in arms.values() for run in runs]
+            best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"] or 0.0) for run in everyone])
+            axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed allocation")
+        else:
+            axes.axhline(GOAL, color="black", ls="-.", lw=0.8)
+            axes.set_ylim(-0.02, 1.03)
+        axes.set_xscale("log")
+        axes.set_xlim(1, longest)
+        axes.set_xlabel("round of real decisions (logarithmic)")
+        axes.set_title(label, fontsize=10)
+        axes.grid(alpha=0.25)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    title = (
+        f"Scenario {scenario}, {head} head: what agents earn while they learn, with a twin (solid) and without (dashed)"
+    )
+    figure.suptitle(f"{title}\ninterquartile mean over {seeds} seeds, shaded 95 % intervals", fontsize=11)
+    save_figure(figure, path)
+
+
+def _line(axes: Axes, arm: str, values: FloatArray) -> None:
+    """A curve (seeds, rounds) with its interval."""
+    band = stratified_bootstrap([values], resamples=500)
+    rounds = np.arange(1, values.shape[1] + 1)
+    colour, twin = COLOURS[arm.removesuffix("-dt")], arm.endswith("-dt")
+    style = "-" if twin else ":" if arm == "random" else "--"
+    marker = "o" if twin else ""
+    axes.plot(rounds, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=arm)
+    axes.fill_between(rounds, band.low, band.high, color=colour, alpha=0.18, lw=0)
+
+
+def curves(runs: Sequence[Run], measure: str) -> FloatArray:
+    """Curves (seeds, rounds) up to where the shortest run ends."""
+    return np.array(list(zip(*(run.rounds[measure] for run in runs), strict=False))).T
+
+
+def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
+    """Rounds to the goal, final utility on unseen cells, regret and time of each arm, as text."""
+    rows = []
+    for arm, runs in arms.items():
+        goal = stratified_bootstrap([[run.rounds_to_goal for run in runs]])
+        longest = max(len(run.rounds["utility"]) for run in runs)
+        columns = [_interval(runs, name) for name in ("utility", "regret", "seconds")]
+        rows.append(
+            [
+                arm,
+                str(len(runs)),
+                str(longest),
+                _rounds(goal, longest),
+                *(each.show(digits) for each, digits in zip(columns, (3, 0, 0), strict=True)),
+            ]
+        )
+    chance = stratified_bootstrap([random["utility"].mean(axis=1)])
+    rows.append(["random", str(len(random["utility"])), "-", "-", chance.show(3), "-", "-"])
+    header = ["arm", "seeds", "rounds", f"rounds to reward {GOAL}", "final utility", "regret [U]", "seconds"]
+    return aligned(header, rows)
+
+
+def _interval(runs: Sequence[Run], name: str) -> Interval:
+    return stratified_bootstrap([[float(run.summary[name] or 0.0) for run in runs]])
+
+
+def _rounds(goal: Interval, longest: int) -> str:
+    """Rounds to the goal; those of runs that never got there are more than there were."""
+    value, low, high = (f"{each:.1f}" if np.isfinite(each) else f">{longest}" for each in goal)
+    return f"{value} [{low}, {high}]"
+
+
+def write(path: Path, runs: Sequence[Run]) -> None:
+    """Write every round of every run, and one row a run."""
+    names = ["decisions", *MEASURES]
+    ordered = sorted(runs, key=lambda run: (run.arm, int(run.summary["seed"] or 0)))
+    rounds = [
+        [*run.group, run.arm, run.summary["seed"], number, *(f"{run.rounds[name][number - 1]:.6g}" for name in names)]
+        for run in ordered
+        for number in range(1, len(run.rounds["utility"]) + 1)
+    ]
+    write_rows(path, ["scenario", "head", "agent", "seed", "round", *names], rounds)
+    keys = list(ordered[0].summary)
+    write_rows(path.with_name(path.stem + "_runs.csv"), keys, [[run.summary[key] for key in keys] for run in ordered])
