@@ -51,7 +51,7 @@ class Algorithm:
         agent: Agent 1.
         twin: the digital twin, if there is one yet.
         monitor: counts real decisions, wherever they are spent.
-        seconds: of computing, over all parts of a run that was resumed.
+        seconds: of processor time, over all parts of a run that was resumed.
     """
 
     def __init__(self, config: DictConfig, scenario: Scenario, folder: Path) -> None:
@@ -63,8 +63,8 @@ class Algorithm:
         self._next_step = 0
         self.iterations = 0
         self.seconds = 0.0
-        self._since = time.perf_counter()
-        self._saved_at = self._since
+        self._since = time.process_time()
+        self._saved_at = time.perf_counter()
         self._bar = tqdm(total=config.decisions, unit="decision", disable=not config.progress)
         self.monitor = RoundMonitor(
             scenario, folder / "rounds.csv", self.recorder, self._bar.update, self._checkpoint_now_and_then
@@ -221,7 +221,7 @@ class Algorithm:
 
     def _save(self) -> None:
         """Write a checkpoint."""
-        now = time.perf_counter()
+        now = time.process_time()
         self.seconds += now - self._since
         header: dict[str, Any] = {
             "config": comparable(self.config),
@@ -241,7 +241,7 @@ class Algorithm:
         if self.twin is not None:
             arrays["twin"] = _twin_bytes(self.twin)
         checkpoint.write(self.folder / checkpoint.FILE, header, arrays)
-        self._since = self._saved_at = time.perf_counter()
+        self._since, self._saved_at = now, time.perf_counter()
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint.

@@ -176,7 +176,7 @@ def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -
     for arm, runs in arms.items():
         goal = stratified_bootstrap([[run.rounds_to_goal for run in runs]])
         longest = max(len(run.rounds["utility"]) for run in runs)
-        columns = [_interval(runs, name) for name in ("utility", "regret", "seconds")]
+        columns = [_interval(runs, name) for name in ("utility", "regret", "cpu_seconds")]
         rows.append(
             [
                 arm,
@@ -188,7 +188,7 @@ def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -
         )
     chance = stratified_bootstrap([random["utility"].mean(axis=1)])
     rows.append(["random", str(len(random["utility"])), "-", "-", chance.show(3), "-", "-"])
-    header = ["arm", "seeds", "rounds", f"rounds to reward {GOAL}", "final utility", "regret [U]", "seconds"]
+    header = ["arm", "seeds", "rounds", f"rounds to reward {GOAL}", "final utility", "regret [U]", "CPU seconds"]
     return aligned(header, rows)
 
 

@@ -206,7 +206,7 @@ def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> N
         "reward_at_c_max": reward,
         "best_fixed_on_own_cell": reference,
         "regret": sum(row["decisions"] * (reference - row["utility"]) for row in rounds),
-        "seconds": run.seconds,
+        "cpu_seconds": run.seconds,
     }
     with atomic_write(run.folder / "summary.json") as file:
         file.write(json.dumps(summary, indent=2).encode())
