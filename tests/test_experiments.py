@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from stable_baselines3 import DQN
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from agents import DDQN
 from experiments import evaluation, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
 from experiments.evaluate import evaluate, with_policy_list
 from experiments.evaluation import label_policies
-from experiments.statistics import estimate
+from experiments.statistics import estimate, interquartile_mean, stratified_bootstrap
 from experiments.train import check_config, train
 from slicing_gym import SCENARIOS, get_scenario
 
@@ -38,12 +39,20 @@ def read_rows(path):
 
 
 def choices(group):
-    return sorted(path.stem for path in Path(CONFIG_FOLDER, group).glob("*.yaml"))
+    return sorted(path.stem for path in Path(CONFIG_FOLDER, group).glob("*.yaml") if path.stem != "settings")
 
 
-@pytest.mark.parametrize(("agent", "scenario"), [*itertools.product(choices("agent"), SCENARIOS)])
-def test_every_choice_composes_and_passes_its_checks(agent, scenario):
-    config = composed("train", f"agent={agent}", f"scenario={scenario}")
+@pytest.mark.parametrize(("agent", "twin"), [*itertools.product(choices("agent"), choices("twin"))])
+@pytest.mark.parametrize("head", ["dense", "geometry"])
+def test_every_agent_composes_with_every_twin(agent, twin, head):
+    config = composed("train", f"agent={agent}", f"twin={twin}", f"agent.head={head}")
+    assert not OmegaConf.missing_keys(config)
+    check_config(config)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_composes_and_passes_its_checks(scenario):
+    config = composed("train", f"scenario={scenario}", "reward=null")
     assert not OmegaConf.missing_keys(config)
     assert check_config(config) == get_scenario(scenario)
     config = composed("evaluate", f"scenario={scenario}")
@@ -95,9 +104,9 @@ def test_misspelt_overrides_never_compose(overrides, message):
         (["agent.batch_size=0"], "agent.batch_size: 0 given"),
         (["agent.gamma=1.5"], "agent.gamma: 1.5 given"),
         (["agent.learning_rate=0"], "agent.learning_rate: 0.0 given"),
-        (["agent.policy_kwargs.net_arch=[0]"], "agent.policy_kwargs.net_arch: 0 given"),
+        (["agent.net_arch=[0]"], "agent.net_arch: 0 given"),
         (["agent._target_=stable_baselines3.DQNN"], "agent._target_: 'stable_baselines3.DQNN' cannot be imported"),
-        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is not an algorithm"),
+        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is not an agents.DQN"),
         (["scenario.slices.urllc.traffic=3"], "slices.urllc.traffic: 3 given"),
         (["scenario.slices.urllc.num_users=0"], "slices.urllc.num_users: 0 given"),
         (["scenario.radio.resolution_hz=3e5"], "does not divide"),
@@ -123,11 +132,12 @@ def test_a_run_leaves_what_it_promises(run):
         "agent.zip",
         "rounds.csv",
         "evaluation.csv",
+        "summary.json",
         "training.png",
         "tensorboard",
     }
     rounds = read_rows(run / "rounds.csv")
-    assert [(row["round"], row["decisions"]) for row in rounds] == [("1", "200"), ("2", "200"), ("3", "200")]
+    assert [(row["round"], row["decisions"]) for row in rounds] == [("1", "200"), ("2", "200")]
     assert (run / "training.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -137,7 +147,7 @@ def test_a_round_cut_short_is_logged_as_such(tmp_path):
 
 
 def test_the_reward_is_the_scenarios_unless_overridden():
-    assert check_config(composed("train", "scenario.reward.kind=clip")).reward.kind == "clip"
+    assert check_config(composed("train", "scenario.reward.kind=clip", "reward=null")).reward.kind == "clip"
     assert check_config(composed("train", "scenario.reward.kind=clip", "reward=utility")).reward.kind == "utility"
 
 
@@ -154,7 +164,7 @@ def test_a_file_that_holds_no_agent_is_refused(tmp_path):
 
 
 def test_tensorboard_has_the_curves(run):
-    events = EventAccumulator(str(next((run / "tensorboard").iterdir())))
+    events = EventAccumulator(str(run / "tensorboard" / "real"))
     events.Reload()
     tags = {
         "reward",
@@ -170,7 +180,7 @@ def test_tensorboard_has_the_curves(run):
     rounds = read_rows(run / "rounds.csv")
     for tag in tags:
         logged = events.Scalars(f"round/{tag}")
-        assert [point.step for point in logged] == [200, 400, 600]
+        assert [point.step for point in logged] == [200, 400]
         np.testing.assert_allclose([point.value for point in logged], [float(row[tag]) for row in rounds], atol=1e-5)
 
 
@@ -178,7 +188,7 @@ def test_the_same_seed_trains_the_same_agent(run, tmp_path):
     train(composed("train", "+experiment=debug"), tmp_path)
     assert (tmp_path / "rounds.csv").read_bytes() == (run / "rounds.csv").read_bytes()
     assert (tmp_path / "evaluation.csv").read_bytes() == (run / "evaluation.csv").read_bytes()
-    mine, theirs = DQN.load(tmp_path / "agent.zip"), DQN.load(run / "agent.zip")
+    mine, theirs = DDQN.load(tmp_path / "agent.zip"), DDQN.load(run / "agent.zip")
     for one, other in zip(mine.policy.parameters(), theirs.policy.parameters(), strict=True):
         np.testing.assert_array_equal(one.detach().numpy(), other.detach().numpy())
 
@@ -253,8 +263,78 @@ def test_interval_is_students():
     assert str(estimate([1.0])) == "1.000"
 
 
+def test_interquartile_mean_is_that_of_the_middle_half():
+    assert interquartile_mean([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 700.0]) == pytest.approx((2 + 3 + 4 + 5) / 4)
+    assert interquartile_mean([3.0, 1.0, 2.0, 90.0, -50.0]) == pytest.approx(2.0)
+    np.testing.assert_allclose(interquartile_mean(np.arange(12.0).reshape(4, 3)), [4.5, 5.5, 6.5])
+    assert interquartile_mean([1.0, 2.0, 3.0, 4.0, np.inf]) == pytest.approx(3.0)
+
+
+def test_bootstrap_interval_holds_the_truth_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(200):
+        band = stratified_bootstrap([generator.normal(3.0, 1.0, 20)], np.mean, resamples=200, seed=1)
+        held += bool(band.low <= 3.0 <= band.high)
+    assert 0.87 <= held / 200 <= 0.99
+
+
+def test_bootstrap_draws_within_strata():
+    """Two scenarios far apart: drawn together, their mixture would vary; within strata nothing does."""
+    band = stratified_bootstrap([[0.0, 0.0, 0.0], [10.0, 10.0]], np.mean)
+    assert (band.value, band.low, band.high) == (4.0, 4.0, 4.0)
+    curves = np.random.default_rng(0).normal(size=(6, 4))
+    one, same = stratified_bootstrap([curves], seed=3), stratified_bootstrap([curves], seed=3)
+    np.testing.assert_array_equal(one.low, same.low)
+    assert (one.low < one.value).all()
+    assert (one.value < one.high).all()
+    with pytest.raises(ValueError, match="strata: an empty one given"):
+        stratified_bootstrap([[1.0], []])
+
+
 def test_composed_config_is_plain_data():
     assert json.dumps(OmegaConf.to_container(composed("train"), resolve=True))
+
+
+@pytest.fixture(scope="module")
+def arms(tmp_path_factory):
+    """Two seeds of an agent, with and without a twin."""
+    folder = tmp_path_factory.mktemp("arms")
+    twin = ["twin=lstm", "twin.training.max_epochs=2", "twin.transition.members=1", "twin.performance.members=2"]
+    for seed in (0, 1):
+        common = ["+experiment=debug", f"seed={seed}", "evaluation.policies=[random]", "agent.net_arch=[16]"]
+        train(composed("train", *common, "decisions=600"), folder / f"plain-{seed}")
+        train(composed("train", *common, *twin), folder / f"twin-{seed}")
+    return folder
+
+
+def test_convergence_figure_is_drawn_from_runs(arms, tmp_path, capsys):
+    figures.main(["convergence", str(arms), "--output", str(tmp_path / "picture.png")])
+    printed = capsys.readouterr().out
+    assert (tmp_path / "picture_paper-1mhz_dense.png").read_bytes().startswith(b"\x89PNG")
+    rows = read_rows(tmp_path / "picture_paper-1mhz_dense.csv")
+    assert len(rows) == 2 * 3 + 2 * 2
+    own = read_rows(arms / "twin-1" / "rounds.csv")
+    mine = [row for row in rows if (row["agent"], row["seed"]) == ("ddqn-dt", "1")]
+    np.testing.assert_allclose([float(r["utility"]) for r in mine], [float(r["utility"]) for r in own], rtol=1e-5)
+    runs = read_rows(tmp_path / "picture_paper-1mhz_dense_runs.csv")
+    for row in runs:
+        folder = arms / f"{'twin' if row['agent'] == 'ddqn-dt' else 'plain'}-{row['seed']}"
+        summary = json.loads((folder / "summary.json").read_text())
+        assert float(row["utility"]) == summary["utility"]
+    for arm in ("ddqn", "ddqn-dt"):
+        (line,) = [line for line in printed.splitlines() if line.split()[:1] == [arm]]
+        mean = np.mean([float(row["utility"]) for row in runs if row["agent"] == arm])
+        assert f"{mean:.3f} [" in line
+    random = [float(row["utility"]) for row in rows if row["agent"] == "ddqn-dt" and row["round"] == "1"]
+    (line,) = [line for line in printed.splitlines() if line.startswith("random")]
+    assert float(line.split()[4]) == pytest.approx(np.mean(random), abs=0.15)  # a first round is random decisions
+    shutil.copytree(arms / "twin-1", arms / "again" / "twin-1")
+    with pytest.raises(ValueError, match="ddqn-dt/1 is there twice"):
+        figures.main(["convergence", str(arms)])
+    shutil.rmtree(arms / "again")
+    with pytest.raises(FileNotFoundError, match=r"no finished run"):
+        figures.main(["convergence", str(tmp_path / "empty")])
 
 
 def test_headroom_figure_is_drawn_from_runs(tmp_path):
