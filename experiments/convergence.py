@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from agents import RandomPolicy
 from experiments.evaluation import make_cells
@@ -140,8 +141,10 @@ def draw(
             axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed allocation")
         else:
             axes.axhline(GOAL, color="black", ls="-.", lw=0.8)
+            axes.annotate(f"goal: {GOAL}", (1.05, GOAL), xytext=(0, 3), textcoords="offset points", fontsize=8.5)
             axes.set_ylim(-0.02, 1.03)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.set_xlim(1, longest)
         axes.set_xlabel("round of real decisions (logarithmic)")
         axes.set_title(label, fontsize=10)
@@ -171,24 +174,35 @@ def curves(runs: Sequence[Run], measure: str) -> FloatArray:
 
 
 def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
-    """Rounds to the goal, final utility on unseen cells, regret and time of each arm, as text."""
+    """Rounds to the goal, utility at as many decisions and in the end, regret and time of each arm, as text."""
     rows = []
+    shared = min(len(run.rounds["utility"]) for runs in arms.values() for run in runs)
     for arm, runs in arms.items():
         goal = stratified_bootstrap([[run.rounds_to_goal for run in runs]])
         longest = max(len(run.rounds["utility"]) for run in runs)
-        columns = [_interval(runs, name) for name in ("utility", "regret", "cpu_seconds")]
+        alike = stratified_bootstrap([[run.rounds["utility"][shared - 1] for run in runs]])
+        columns = [alike, *(_interval(runs, name) for name in ("utility", "regret", "cpu_seconds"))]
         rows.append(
             [
                 arm,
                 str(len(runs)),
                 str(longest),
                 _rounds(goal, longest),
-                *(each.show(digits) for each, digits in zip(columns, (3, 0, 0), strict=True)),
+                *(each.show(digits) for each, digits in zip(columns, (3, 3, 0, 0), strict=True)),
             ]
         )
     chance = stratified_bootstrap([random["utility"].mean(axis=1)])
-    rows.append(["random", str(len(random["utility"])), "-", "-", chance.show(3), "-", "-"])
-    header = ["arm", "seeds", "rounds", f"rounds to reward {GOAL}", "final utility", "regret [U]", "CPU seconds"]
+    rows.append(["random", str(len(random["utility"])), "-", "-", chance.show(3), "-", "-", "-"])
+    header = [
+        "arm",
+        "seeds",
+        "rounds",
+        f"rounds to reward {GOAL}",
+        f"U in round {shared}",
+        "final U, unseen cells",
+        "regret [U]",
+        "CPU seconds",
+    ]
     return aligned(header, rows)
 
 
