@@ -226,5 +226,5 @@ def write(path: Path, runs: Sequence[Run]) -> None:
         for number in range(1, len(run.rounds["utility"]) + 1)
     ]
     write_rows(path, ["scenario", "head", "agent", "seed", "round", *names], rounds)
-    keys = list(ordered[0].summary)
+    keys = [key for key in ordered[0].summary if key != "config"]
     write_rows(path.with_name(path.stem + "_runs.csv"), keys, [[run.summary[key] for key in keys] for run in ordered])

@@ -47,6 +47,12 @@ from slicing_gym.scenario import REWARD_KINDS
 from twin.env import UNCERTAINTIES
 from twin.twin import MIN_DECISIONS
 
+SUMMARY = "summary.json"
+"""The figures of a run; written last, so that a run that has it is finished."""
+
+REWARD_GOAL = 0.8
+"""The reward at c_max that the paper counts the rounds to (Fig. 5)."""
+
 register_configs()
 
 
@@ -148,7 +154,11 @@ def train(config: DictConfig, folder: Path) -> None:
     with readable_errors():
         config = with_budget(config)
         scenario = check_config(config)
-    if config.resume is not None and (folder / "summary.json").exists():
+        finished = config.resume is not None and (folder / SUMMARY).exists()
+        if finished:
+            stored = json.loads((folder / SUMMARY).read_text())["config"]
+            checkpoint.check_same_config(folder, stored, comparable(config))
+    if finished:
         print(f"{os.path.relpath(folder)}: this run is finished")
         return
     torch.set_num_threads(config.torch_threads)
@@ -174,14 +184,10 @@ def train(config: DictConfig, folder: Path) -> None:
     write_csv(folder / "evaluation.csv", scenario, evaluations)
     rounds = {name: run.monitor.round_utility for name, run in runs.items()}
     plot_training(folder / "training.png", scenario, rounds, evaluations)
-    for (name, run), evaluation in zip(runs.items(), evaluations, strict=False):
+    for (name, run), evaluation in reversed(list(zip(runs.items(), evaluations, strict=False))):
         write_summary(run, name, float(evaluation.utility.mean()), float(evaluation.reward.mean()))
         (run.folder / checkpoint.FILE).unlink(missing_ok=True)
     print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-
-
-REWARD_GOAL = 0.8
-"""The reward at c_max that the paper counts the rounds to (Fig. 5)."""
 
 
 def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> None:
@@ -207,8 +213,9 @@ def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> N
         "best_fixed_on_own_cell": reference,
         "regret": sum(row["decisions"] * (reference - row["utility"]) for row in rounds),
         "cpu_seconds": run.seconds,
+        "config": comparable(config),
     }
-    with atomic_write(run.folder / "summary.json") as file:
+    with atomic_write(run.folder / SUMMARY) as file:
         file.write(json.dumps(summary, indent=2).encode())
 
 
