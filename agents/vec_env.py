@@ -10,6 +10,8 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
+from slicing_gym.round_vector_env import SlicingVectorEnv
+
 
 class GymnasiumVecEnv(VecEnv):
     """What `gym.make_vec("SliceRAN-v0", ...)` and `gym.make_vec("SliceTwin-v0", ...)` make, for agents of SB3.
@@ -18,13 +20,21 @@ class GymnasiumVecEnv(VecEnv):
     the last observation is in the info's `terminal_observation`.
 
     Args:
-        envs: a batch that resets in the same step, or one whose `reset` takes a `reset_mask`, as ours do.
+        envs: a batch that resets in the same step, or one of ours.
+
+    Raises:
+        ValueError: another batch that does not reset in the same step.
     """
 
     def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any]) -> None:
+        mode = AutoresetMode(envs.metadata["autoreset_mode"])
+        self._resets_itself = mode is AutoresetMode.SAME_STEP
+        if not self._resets_itself and not isinstance(envs.unwrapped, SlicingVectorEnv):
+            raise ValueError(
+                f"env: {envs} has the autoreset mode {mode.value!r}, allowed is 'SameStep'; ours may have any"
+            )
         self.envs = envs  # SB3's own __init__ asks it for its render mode
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
-        self._resets_itself = AutoresetMode(envs.metadata["autoreset_mode"]) is AutoresetMode.SAME_STEP
         self._actions: npt.NDArray[Any] = np.zeros(self.num_envs, np.int64)
 
     def reset(self) -> VecEnvObs:
@@ -88,5 +98,9 @@ class GymnasiumVecEnv(VecEnv):
 
 def _by_cell(info: dict[str, Any], number: int) -> list[dict[str, Any]]:
     """A batch's info as one dict a cell, without the masks."""
-    columns = {key: values for key, values in info.items() if not key.startswith("_")}
+    columns = {
+        key: _by_cell(values, number) if isinstance(values, dict) else values
+        for key, values in info.items()
+        if not key.startswith("_")
+    }
     return [{key: values[cell] for key, values in columns.items()} for cell in range(number)]

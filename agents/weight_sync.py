@@ -39,6 +39,8 @@ def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = Fals
     for own, other in parts:
         if isinstance(own, nn.Module):
             _check_sizes(own, other)
+        elif optimizer:
+            _check_same("optimizer_class", type(own).__name__, type(other).__name__)
     for own, other in parts:
         if isinstance(own, nn.Module) or (optimizer and isinstance(own, torch.optim.Optimizer)):
             other.load_state_dict(deepcopy(own.state_dict()))

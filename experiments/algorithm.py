@@ -70,9 +70,12 @@ class Algorithm:
             scenario, folder / "rounds.csv", self.recorder, self._bar.update, self._checkpoint_now_and_then
         )
         env = gym.make("SliceRAN-v0", scenario=scenario)
-        changes = dict(config.algorithm.agent_1) if self.has_twin else {}
+        changes = {}
+        if self.has_twin:  # until there is a twin, decisions are random
+            changes = {**config.algorithm.agent_1, "learning_starts": config.algorithm.collect}
         self.agent = make_agent(config, env, changes)
         self.agent.set_logger(configure(str(folder / "tensorboard" / "real"), ["tensorboard"]))
+        self.monitor.init_callback(self.agent)  # it may have a round to end before the agent learns again
         self._agent_2: DQN | None = None
 
     def run(self) -> None:
@@ -181,7 +184,9 @@ class Algorithm:
             self.agent.learn(decisions, self.monitor, reset_num_timesteps=False)
 
     def _finished(self) -> bool:
-        """Whether the budget is spent or Agent 1 has converged."""
+        """Whether the budget is spent or Agent 1 has converged, Agent 2 having been in the twin at least once."""
+        if self._agent_2 is None:
+            return False
         if self.monitor.decisions >= self.config.decisions:
             return True
         patience = self.config.algorithm.patience
@@ -207,6 +212,7 @@ class Algorithm:
             scenario=self.scenario,
             uncertainty=settings.uncertainty,
             penalty=settings.penalty,
+            decisions=self.scenario.reward.threshold_decisions,  # the shaped reward's threshold is c_max throughout
             autoreset_mode="SameStep",
         )
         assert isinstance(envs, SlicingVectorEnv)

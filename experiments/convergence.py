@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +18,13 @@ from matplotlib.ticker import ScalarFormatter
 
 from agents import RandomPolicy
 from experiments.evaluation import make_cells
+from experiments.monitor import REWARD_GOAL
 from experiments.plots import save_figure
 from experiments.statistics import Interval, interquartile_mean, stratified_bootstrap
 from experiments.tables import aligned, write_rows
-from slicing_gym import get_scenario
+from slicing_gym import Scenario
 
 FloatArray = npt.NDArray[np.float64]
-
-GOAL = 0.8
-"""Of the reward at c_max: what the paper counts the rounds to."""
 
 COLOURS = {"dqn": "#0072B2", "ddqn": "#D55E00", "gan_ddqn": "#009E73", "random": "#999999"}
 MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
@@ -40,7 +39,7 @@ class Run:
         rounds: its `rounds.csv`: (rounds,) by column.
     """
 
-    summary: dict[str, float | str | None]
+    summary: dict[str, Any]
     rounds: dict[str, FloatArray]
 
     @property
@@ -56,8 +55,8 @@ class Run:
     @property
     def rounds_to_goal(self) -> float:
         """The first round with the reward at the goal; infinite if there was none."""
-        reached = np.flatnonzero(self.rounds["reward_at_c_max"] >= GOAL)
-        return float(reached[0] + 1) if len(reached) else float("inf")
+        reached = self.summary["rounds_to_goal"]
+        return float("inf") if reached is None else float(reached)
 
 
 def read_runs(folder: Path) -> list[Run]:
@@ -95,10 +94,10 @@ def convergence(folder: Path, output: Path) -> None:
         groups[run.group].append(run)
     for (scenario, head), runs in groups.items():
         arms: dict[str, list[Run]] = defaultdict(list)
-        for run in sorted(runs, key=lambda run: (run.arm.removesuffix("-dt"), run.arm)):
+        for run in sorted(runs, key=lambda run: (run.arm.partition("-dt")[0], run.arm)):
             arms[run.arm].append(run)
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
-        random = random_rounds(scenario, sorted({int(run.summary["seed"] or 0) for run in runs}))
+        random = random_rounds(scenario_of(runs), sorted({run.summary["seed"] for run in runs}))
         draw(path, scenario, head, arms, random)
         print(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
         print(table(arms, random))
@@ -106,9 +105,22 @@ def convergence(folder: Path, output: Path) -> None:
         print(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
 
 
-def random_rounds(scenario_name: str, seeds: Sequence[int], rounds: int = 20) -> dict[str, FloatArray]:
+def scenario_of(runs: Sequence[Run]) -> Scenario:
+    """The scenario of runs, as their configurations have it.
+
+    Raises:
+        ValueError: they have different ones of one name.
+    """
+    scenario, *others = (Scenario.from_dict(run.summary["config"]["scenario"]) for run in runs)
+    if any(other != scenario for other in others):
+        raise ValueError(
+            f"folder: different scenarios are called {scenario.name!r}; give each a scenario.name of its own"
+        )
+    return scenario
+
+
+def random_rounds(scenario: Scenario, seeds: Sequence[int], rounds: int = 20) -> dict[str, FloatArray]:
     """What random allocations earn on the same cells: measures (seeds, rounds)."""
-    scenario = get_scenario(scenario_name)
     envs, policy = make_cells(scenario, len(seeds)), RandomPolicy(scenario, seed=0)
     observations, _ = envs.reset(seed=list(seeds))
     shape = (rounds, scenario.decisions_per_round, len(seeds))
@@ -127,7 +139,7 @@ def draw(
 ) -> None:
     """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against rounds of real decisions."""
     figure = Figure(figsize=(12, 5.2), layout="constrained")
-    seeds = max(len(runs) for runs in arms.values())
+    seeds = " to ".join(map(str, sorted({len(runs) for runs in arms.values()})))
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
         longest = 1
         for arm, runs in arms.items():
@@ -137,11 +149,13 @@ def draw(
         _line(axes, "random", np.tile(random[measure].mean(axis=1, keepdims=True), (1, longest)))
         if measure == "utility":
             everyone = [run for runs in arms.values() for run in runs]
-            best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"] or 0.0) for run in everyone])
+            best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"]) for run in everyone])
             axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed allocation")
         else:
-            axes.axhline(GOAL, color="black", ls="-.", lw=0.8)
-            axes.annotate(f"goal: {GOAL}", (1.05, GOAL), xytext=(0, 3), textcoords="offset points", fontsize=8.5)
+            axes.axhline(REWARD_GOAL, color="black", ls="-.", lw=0.8)
+            axes.annotate(
+                f"goal: {REWARD_GOAL}", (1.05, REWARD_GOAL), xytext=(0, 3), textcoords="offset points", fontsize=8.5
+            )
             axes.set_ylim(-0.02, 1.03)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -161,8 +175,9 @@ def _line(axes: Axes, arm: str, values: FloatArray) -> None:
     """A curve (seeds, rounds) with its interval."""
     band = stratified_bootstrap([values], resamples=500)
     rounds = np.arange(1, values.shape[1] + 1)
-    colour, twin = COLOURS[arm.removesuffix("-dt")], arm.endswith("-dt")
-    style = "-" if twin else ":" if arm == "random" else "--"
+    name, twin, kind = arm.partition("-dt")
+    colour = COLOURS.get(name, "#CC79A7")
+    style = "-." if kind else "-" if twin else ":" if arm == "random" else "--"
     marker = "o" if twin else ""
     axes.plot(rounds, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=arm)
     axes.fill_between(rounds, band.low, band.high, color=colour, alpha=0.18, lw=0)
@@ -179,15 +194,15 @@ def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -
     shared = min(len(run.rounds["utility"]) for runs in arms.values() for run in runs)
     for arm, runs in arms.items():
         goal = stratified_bootstrap([[run.rounds_to_goal for run in runs]])
-        longest = max(len(run.rounds["utility"]) for run in runs)
+        lengths = [len(run.rounds["utility"]) for run in runs]
         alike = stratified_bootstrap([[run.rounds["utility"][shared - 1] for run in runs]])
         columns = [alike, *(_interval(runs, name) for name in ("utility", "regret", "cpu_seconds"))]
         rows.append(
             [
                 arm,
                 str(len(runs)),
-                str(longest),
-                _rounds(goal, longest),
+                "-".join(map(str, sorted({min(lengths), max(lengths)}))),
+                _rounds(goal, min(lengths)),
                 *(each.show(digits) for each, digits in zip(columns, (3, 3, 0, 0), strict=True)),
             ]
         )
@@ -197,7 +212,7 @@ def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -
         "arm",
         "seeds",
         "rounds",
-        f"rounds to reward {GOAL}",
+        f"rounds to reward {REWARD_GOAL}",
         f"U in round {shared}",
         "final U, unseen cells",
         "regret [U]",
@@ -207,19 +222,19 @@ def table(arms: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -
 
 
 def _interval(runs: Sequence[Run], name: str) -> Interval:
-    return stratified_bootstrap([[float(run.summary[name] or 0.0) for run in runs]])
+    return stratified_bootstrap([[float(run.summary[name]) for run in runs]])
 
 
-def _rounds(goal: Interval, longest: int) -> str:
-    """Rounds to the goal; those of runs that never got there are more than there were."""
-    value, low, high = (f"{each:.1f}" if np.isfinite(each) else f">{longest}" for each in goal)
+def _rounds(goal: Interval, shortest: int) -> str:
+    """Rounds to the goal; a run that never got there needs more than the shortest had."""
+    value, low, high = (f"{each:.1f}" if np.isfinite(each) else f">{shortest}" for each in goal)
     return f"{value} [{low}, {high}]"
 
 
 def write(path: Path, runs: Sequence[Run]) -> None:
     """Write every round of every run, and one row a run."""
     names = ["decisions", *MEASURES]
-    ordered = sorted(runs, key=lambda run: (run.arm, int(run.summary["seed"] or 0)))
+    ordered = sorted(runs, key=lambda run: (run.arm, run.summary["seed"]))
     rounds = [
         [*run.group, run.arm, run.summary["seed"], number, *(f"{run.rounds[name][number - 1]:.6g}" for name in names)]
         for run in ordered

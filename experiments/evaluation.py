@@ -195,7 +195,8 @@ def load_agent(path: str) -> BaseAlgorithm:
     Raises:
         ValueError: the file does not hold such an agent.
     """
-    config = Path(path).parent / ".hydra" / "config.yaml"
+    folder = Path(path).parent
+    config = (folder.parent if folder.name == "plain" else folder) / ".hydra" / "config.yaml"
     target = str(OmegaConf.load(config).agent._target_) if config.is_file() else "stable_baselines3.DQN"
     try:
         kind: type[BaseAlgorithm] = get_class(target)

@@ -20,6 +20,12 @@ from slicing_gym.errors import check_integer, check_number, unknown_name
 NOT_ARGUMENTS = ("name", "_target_", "head", "net_arch", "twin_gradient_steps", "options")
 """What a config says of an agent beside the arguments of its constructor."""
 
+_NOT_OPTIONS = (
+    *("policy", "env", "arguments", "policy_kwargs", "seed", "tensorboard_log", "verbose", "_init_setup_model"),
+    *("replay_buffer_class", "replay_buffer_kwargs", "optimize_memory_usage", "n_steps"),  # no checkpoint holds these
+)
+"""Arguments of an agent that a config cannot give."""
+
 
 def agent_class(target: str) -> type[DQN]:
     """The class of an agent from its dotted name.
@@ -58,10 +64,13 @@ def check_agent(agent: DictConfig) -> None:
     if agent.head not in HEADS:
         raise ValueError(unknown_name("agent.head", agent.head, HEADS))
     check_device(agent.device)
-    known = inspect.signature(agent_class(agent._target_)).parameters
+    known: set[str] = set()
+    for kind in inspect.getmro(agent_class(agent._target_)):
+        if issubclass(kind, DQN):
+            known |= inspect.signature(kind).parameters.keys()
+    own = known - {*agent, *_NOT_OPTIONS}
     for name in agent.options:
-        if name not in known or name in ("policy", "env", "arguments", *agent):
-            own = [each for each in known if each not in ("policy", "env", "arguments", *agent)]
+        if name not in own:
             raise ValueError(unknown_name("agent.options", name, own))
 
 

@@ -14,6 +14,9 @@ from experiments.tables import write_rows
 from slicing_gym import Scenario
 from twin import Recorder
 
+REWARD_GOAL = 0.8
+"""The reward at c_max that the paper counts the rounds to (Fig. 5)."""
+
 
 class RoundMonitor(BaseCallback):
     """Counts real decisions and logs the mean of every round of them, over all calls of `learn` it is given to.

@@ -39,6 +39,7 @@ from experiments.evaluation import (
     write_csv,
 )
 from experiments.learners import NOT_ARGUMENTS, check_agent
+from experiments.monitor import REWARD_GOAL
 from experiments.plots import plot_training
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -49,9 +50,6 @@ from twin.twin import MIN_DECISIONS
 
 SUMMARY = "summary.json"
 """The figures of a run; written last, so that a run that has it is finished."""
-
-REWARD_GOAL = 0.8
-"""The reward at c_max that the paper counts the rounds to (Fig. 5)."""
 
 register_configs()
 
@@ -81,6 +79,7 @@ def check_config(config: DictConfig) -> Scenario:
     check_agent(config.agent)
     if config.evaluation.decisions is not None:
         check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
+    check_multiple("decisions", config.decisions, config.agent.train_freq)
     if config.twin.transition is not None:
         check_algorithm(config)
     elif config.plain:
@@ -115,19 +114,37 @@ def check_algorithm(config: DictConfig) -> None:
     for key in ("twin_decisions", "later_twin_decisions", "num_envs", "judged_cells", "judged_decisions"):
         check_integer(f"algorithm.{key}", settings[key], at_least=1)
     check_integer("algorithm.warm_replay", settings.warm_replay, at_least=0)
+    for key in ("collect", "fine_tune"):
+        check_multiple(f"algorithm.{key}", settings[key], config.agent.train_freq)
     if settings.uncertainty not in UNCERTAINTIES:
         raise ValueError(unknown_name("algorithm.uncertainty", settings.uncertainty, UNCERTAINTIES))
     check_number("algorithm.penalty", settings.penalty, at_least=0.0)
     check_number("algorithm.tolerance", settings.tolerance)
     if settings.patience is not None:
         check_integer("algorithm.patience", settings.patience, at_least=1)
-    for role in ("agent_1", "agent_2"):
-        changed = config.agent.copy()
+    roles = {}
+    for role, fixed in (("agent_1", ("learning_starts", "train_freq")), ("agent_2", ())):
+        roles[role] = config.agent.copy()
         for key, value in settings[role].items():
-            if key not in changed or key in NOT_ARGUMENTS:
-                raise ValueError(unknown_name(f"algorithm.{role}", key, [str(name) for name in changed]))
-            changed[key] = value
-        check_agent(changed)
+            allowed = [str(name) for name in config.agent if name not in (*NOT_ARGUMENTS, "center_rewards", *fixed)]
+            if key not in allowed:
+                raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
+            roles[role][key] = value
+        check_agent(roles[role])
+    room = settings.warm_replay + config.decisions
+    check_integer("agent.buffer_size (of Agent 1)", roles["agent_1"].buffer_size, at_least=room)
+    for key in ("twin_decisions", "later_twin_decisions"):
+        check_integer(f"algorithm.{key}", settings[key], at_least=roles["agent_2"].learning_starts + settings.num_envs)
+
+
+def check_multiple(key: str, value: int, of: int) -> None:
+    """Refuse a number of decisions that an agent would overstep.
+
+    Raises:
+        ValueError: it is not a multiple of `agent.train_freq`.
+    """
+    if value % of:
+        raise ValueError(f"{key}: {value} given, allowed are multiples of agent.train_freq = {of}")
 
 
 def learn(config: DictConfig, scenario: Scenario, folder: Path) -> Algorithm:
@@ -136,17 +153,23 @@ def learn(config: DictConfig, scenario: Scenario, folder: Path) -> Algorithm:
     Raises:
         ValueError: the checkpoint is damaged, or of another configuration.
     """
-    algorithm = Algorithm(config, scenario, folder)
-    if config.resume is not None and (folder / checkpoint.FILE).exists():
-        with readable_errors():
+    with readable_errors():
+        algorithm = Algorithm(config, scenario, folder)
+        if config.resume is not None and (folder / checkpoint.FILE).exists():
             algorithm.resume()
     algorithm.run()
     return algorithm
 
 
 def name_of(config: DictConfig) -> str:
-    """What the trained agent is called in tables: ddqn, or with a twin ddqn-dt."""
-    return str(config.agent.name) + ("" if config.twin.transition is None else "-dt")
+    """What the trained agent is called in tables: ddqn, with an LSTM twin ddqn-dt, with another ddqn-dt-transformer."""
+    suffix = {"none": "", "lstm": "-dt"}
+    return str(config.agent.name) + suffix.get(twin_name(config), f"-dt-{twin_name(config)}")
+
+
+def twin_name(config: DictConfig) -> str:
+    """Which twin a config has: none, lstm or transformer."""
+    return "none" if config.twin.transition is None else str(config.twin.transition.name)
 
 
 def train(config: DictConfig, folder: Path) -> None:
@@ -161,6 +184,10 @@ def train(config: DictConfig, folder: Path) -> None:
     if finished:
         print(f"{os.path.relpath(folder)}: this run is finished")
         return
+    if config.resume is None:  # what an earlier run left here is not this one's
+        for name in (SUMMARY, checkpoint.FILE):
+            (folder / name).unlink(missing_ok=True)
+            (folder / "plain" / name).unlink(missing_ok=True)
     torch.set_num_threads(config.torch_threads)
     runs = {name_of(config): learn(config, scenario, folder)}
     if config.plain:
@@ -186,6 +213,7 @@ def train(config: DictConfig, folder: Path) -> None:
     plot_training(folder / "training.png", scenario, rounds, evaluations)
     for (name, run), evaluation in reversed(list(zip(runs.items(), evaluations, strict=False))):
         write_summary(run, name, float(evaluation.utility.mean()), float(evaluation.reward.mean()))
+    for run in runs.values():
         (run.folder / checkpoint.FILE).unlink(missing_ok=True)
     print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
@@ -193,17 +221,19 @@ def train(config: DictConfig, folder: Path) -> None:
 def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> None:
     """Write the figures by which runs are compared, last of all: a run that has them is finished.
 
-    The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cell [U].
+    The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cell in as many
+    rounds [U].
     """
     config, scenario = run.config, run.scenario
     envs = make_cells(scenario, 1)
     best = load_policy("best_fixed", scenario, envs, num_threads=1)
-    reference = float(evaluate_policy("", best, envs, [config.seed], scenario.decisions_per_round).utility.mean())
+    reference = float(evaluate_policy("", best, envs, [config.seed], run.monitor.decisions).utility.mean())
     rounds = run.monitor.rounds
     reached = [number for number, row in enumerate(rounds, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
     summary: dict[str, Any] = {
         "scenario": scenario.name,
         "agent": name,
+        "twin": twin_name(config),
         "head": config.agent.head,
         "seed": config.seed,
         "decisions": run.monitor.decisions,
@@ -226,7 +256,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
         ValueError, FileNotFoundError: the folder is no run's, or was made with another configuration.
     """
     given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-    name = given.get("resume", "null")
+    name = given.get("resume", "null").strip("'\"")
     if name in ("null", "auto", ""):
         return list(arguments)
     folder = Path(name)
@@ -236,13 +266,15 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
     own = [str(each) for each in OmegaConf.load(overrides)]
-    everything = [*own, *(argument for argument in arguments if not argument.startswith("hydra"))]
+    new = [argument for argument in arguments if not argument.startswith("resume=")]
+    check_overrides("train", new)
+    everything = [*own, *(argument for argument in new if not argument.startswith("hydra"))]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         now = compose("train", everything)
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
     checkpoint.check_same_config(folder, comparable(stored), comparable(now))
-    return [*own, *arguments, f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
+    return [*own, *new, "resume=auto", f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="train")

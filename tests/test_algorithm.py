@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import time
 
 import gymnasium as gym
 import numpy as np
@@ -56,6 +57,7 @@ def finished(tmp_path_factory):
     """A run with a twin that was not interrupted."""
     algorithm = made(tmp_path_factory.mktemp("whole"), *TWIN)
     algorithm.run()
+    assert algorithm._agent_2._n_updates > 0
     return algorithm
 
 
@@ -119,12 +121,52 @@ def test_a_run_without_a_twin_goes_on_from_any_decision(agent, head, tmp_path):
     same_end(again, whole)
 
 
+def test_a_run_that_had_only_to_be_finished_is(tmp_path):
+    """Killed while it was being evaluated, its last round cut short."""
+    first = made(tmp_path, "decisions=250")
+    first.run()
+    again = made(tmp_path, "decisions=250")
+    again.resume()
+    again.run()
+    same_end(again, first)
+    assert [row["decisions"] for row in again.monitor.rounds] == [200, 50]
+
+
+def test_a_dueling_gan_with_a_twin_goes_on_as_if_nothing_had_been(tmp_path):
+    options = [*TWIN, "agent=gan_ddqn", "agent.twin_gradient_steps=2", "algorithm.refit=false", "decisions=300"]
+    whole, part = made(tmp_path / "whole", *options), made(tmp_path / "part", *options)
+    whole.run()
+    steps = part._steps()
+    for _ in range(4):
+        steps[part._next_step]()
+        part._save()
+    again = made(tmp_path / "part", *options)
+    again.resume()
+    again.run()
+    same_end(again, whole)
+
+
 def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):
     """Shorter than `python -m experiments.interruption`: one run, killed once."""
     interruption.finish(interruption.start("without", tmp_path / "whole"))
-    killed = interruption.interrupt("without", tmp_path / "killed", [6.0])
-    assert killed == 1
+    process = interruption.start("without", tmp_path / "killed")
+    while not (tmp_path / "killed" / checkpoint.FILE).exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "killed" / "summary.json").exists()
+    interruption.finish(interruption.start("without", tmp_path / "killed"))
     assert interruption.digests(tmp_path / "killed") == interruption.digests(tmp_path / "whole")
+
+
+def test_agent_2_is_trained_even_if_nothing_is_left_to_decide(tmp_path):
+    algorithm = made(tmp_path, *TWIN, "decisions=200")
+    algorithm.run()
+    assert algorithm.monitor.decisions == 200
+    assert algorithm._agent_2._n_updates > 0
+    for mine, theirs in zip(weights(algorithm), algorithm._agent_2.policy.parameters(), strict=True):
+        np.testing.assert_array_equal(mine, theirs.detach().numpy())
 
 
 def test_digests_notice_a_difference(tmp_path):
@@ -157,9 +199,11 @@ def test_resume_on_the_command_line_stands_for_the_run_itself(tmp_path):
 
     OmegaConf.save(config, folder / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(own), folder / ".hydra" / "overrides.yaml")
-    arguments = with_resumed_run([f"resume={folder}"])
-    assert arguments[:4] == own
-    assert f"hydra.run.dir={folder}" in arguments
+    arguments = with_resumed_run([f"resume='{folder}'"])
+    assert arguments[: len(own)] == own
+    assert f"hydra.run.dir='{folder}'" in arguments
+    with pytest.raises(SystemExit, match="unknown name 'gama'; did you mean 'gamma'"):
+        with_resumed_run([f"resume={folder}", "agent.gama=0.2"])
     with pytest.raises(ValueError, match="seed: 3 there, 4 given"):
         with_resumed_run([f"resume={folder}", "seed=4"])
     with pytest.raises(FileNotFoundError, match="resume: there is no folder"):
@@ -197,6 +241,16 @@ def test_a_finished_run_is_not_run_again(tmp_path, capsys):
         (["twin=lstm", "algorithm.agent_2.batch_size=0"], "agent.batch_size: 0 given"),
         (["twin=lstm", "algorithm.refit=false", "decisions=630"], "leaves 30 for the last calibration"),
         (["twin=lstm", "twin.transition.members=0"], "transition.members: 0 given"),
+        (["twin=lstm", "algorithm.twin_decisions=2000"], "algorithm.twin_decisions: 2000 given, allowed is 2816 or"),
+        (["twin=lstm", "agent.buffer_size=300"], "agent.buffer_size .* 300 given, allowed is 6000 or more"),
+        (["twin=lstm", "+algorithm.agent_2.center_rewards=false"], "algorithm.agent_2: unknown name 'center_rewards'"),
+        (["twin=lstm", "+algorithm.agent_1.learning_starts=0"], "algorithm.agent_1: unknown name 'learning_starts'"),
+        (["+agent.options.n_steps=3"], "agent.options: unknown name 'n_steps'"),
+        (["agent=gan_ddqn", "agent.options.critic_steps=0"], "critic_steps: 0 given"),
+        (
+            ["agent.train_freq=7", "decisions=250"],
+            "decisions: 250 given, allowed are multiples of agent.train_freq = 7",
+        ),
         (["checkpoint_s=-1"], "checkpoint_s: -1.0 given"),
     ],
 )
@@ -282,7 +336,7 @@ def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["decisions"] == 600
     best = FixedPolicy("paper-1mhz", [1, 18, 1])
-    own = evaluate_policy("", best, make_cells(get_scenario("paper-1mhz"), 1), [0], 200)
+    own = evaluate_policy("", best, make_cells(get_scenario("paper-1mhz"), 1), [0], 600)
     assert summary["best_fixed_on_own_cell"] == pytest.approx(own.utility.mean())
     history = History.load(tmp_path / "history.npz")
     utility = 0.01 * history.spectral_efficiency + history.ssr.sum(axis=1)

@@ -37,7 +37,8 @@ class DQN(stable_baselines3.DQN):
     - Only the outputs of the taken actions are computed and differentiated, and Adam is fused: the same gradients,
       sooner (`python -m experiments.benchmark training`).
     - Each environment of a batch draws an epsilon of its own.
-    - All luck but the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the agent.
+    - All luck but the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the agent
+      (but for replay buffers of Stable-Baselines3's own, as with `n_steps` above 1).
     - `env` may be a batch of Gymnasium (`gym.make_vec(...)`), too.
     - Defaults are the paper's: layers 256, 256, 128, 128, Adam at 1e-3; and gamma = 0.8 (the paper gives none; a
       decision hardly bears on later ones), one update a decision, the first after 200.
@@ -48,7 +49,8 @@ class DQN(stable_baselines3.DQN):
         policy: "MlpPolicy", or a subclass of `SlicingPolicy`; its arguments go in `policy_kwargs`, `head` among them.
         env: an environment, its id, an SB3 `VecEnv` or a Gymnasium `VectorEnv`.
         center_rewards: subtract from all rewards the mean of those in the replay buffer at the first update. It changes
-            no ordering of policies; values then begin near their mean, not at 0 (Naik et al. 2024).
+            no ordering of policies where episodes do not terminate, as ours do not; values then begin near their mean,
+            not at 0 (Naik et al. 2024).
         arguments: the others, of Stable-Baselines3's DQN.
 
     Raises:
@@ -90,6 +92,10 @@ class DQN(stable_baselines3.DQN):
         _init_setup_model: bool = True,
     ) -> None:
         check_device(device)
+        if not isinstance(policy, str) and not issubclass(policy, SlicingPolicy):
+            raise TypeError(f"policy: {policy!r} given, allowed are 'MlpPolicy' and subclasses of SlicingPolicy")
+        if center_rewards and n_steps > 1:
+            raise ValueError(f"n_steps: {n_steps} given, with center_rewards allowed is 1")
         self.center_rewards = center_rewards
         self.mean_reward: float | None = None  # what is subtracted, once it is known
         super().__init__(
@@ -277,9 +283,11 @@ def check_device(device: torch.device | str) -> None:
         ValueError: the message names those that are.
     """
     there = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-    there += ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
-    if str(device) not in there:
-        raise ValueError(f"device: {str(device)!r} is not there, allowed are {', '.join(there)}")
+    try:
+        torch.empty(0, device=torch.device("cpu" if device == "auto" else device))
+    except Exception as error:  # of many kinds: no such name, no such number, built without it
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device: {str(device)!r} is not there, allowed are {', '.join(there)} ({reason})") from None
 
 
 def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:

@@ -91,7 +91,9 @@ class DuelingGANDDQN(DQN):
         particles = policy.q_net.value(hidden)  # (batch, num_particles)
         values = particles.mean(dim=1) + policy.q_net.advantage.taken(hidden, batch.actions[:, 0].long())
         error = self._td_target(batch) - values
+        policy.critic.requires_grad_(False)  # its own steps are behind
         score = policy.critic(states, particles).mean()
+        policy.critic.requires_grad_(True)
         loss: Tensor = 0.5 * error.square().mean() - self.critic_weight * score
         return loss
 
