@@ -7,10 +7,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from slicing_gym.round_vector_env import SlicingVectorEnv
+
+_TAKE_A_MASK = (SlicingVectorEnv, SyncVectorEnv, AsyncVectorEnv)
+"""Batches whose `reset` takes a `reset_mask`; others would begin anew everywhere when one round ends."""
 
 
 class GymnasiumVecEnv(VecEnv):
@@ -20,7 +23,7 @@ class GymnasiumVecEnv(VecEnv):
     the last observation is in the info's `terminal_observation`.
 
     Args:
-        envs: a batch that resets in the same step, or one of ours.
+        envs: a batch that resets in the same step, or one of ours, or Gymnasium's Sync or Async.
 
     Raises:
         ValueError: another batch that does not reset in the same step.
@@ -29,9 +32,10 @@ class GymnasiumVecEnv(VecEnv):
     def __init__(self, envs: gym.vector.VectorEnv[Any, Any, Any]) -> None:
         mode = AutoresetMode(envs.metadata["autoreset_mode"])
         self._resets_itself = mode is AutoresetMode.SAME_STEP
-        if not self._resets_itself and not isinstance(envs.unwrapped, SlicingVectorEnv):
+        if not self._resets_itself and not isinstance(envs.unwrapped, _TAKE_A_MASK):
             raise ValueError(
-                f"env: {envs} has the autoreset mode {mode.value!r}, allowed is 'SameStep'; ours may have any"
+                f"env: {envs} has the autoreset mode {mode.value!r}, allowed is 'SameStep' "
+                "(SliceRAN, SliceTwin, SyncVectorEnv and AsyncVectorEnv may have any)"
             )
         self.envs = envs  # SB3's own __init__ asks it for its render mode
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
@@ -59,7 +63,7 @@ class GymnasiumVecEnv(VecEnv):
             last = info["final_obs"]
             reset_infos = _by_cell({k: v for k, v in info.items() if "final" not in k}, self.num_envs)
             finished = _by_cell(info["final_info"], self.num_envs)
-            infos = [finished[cell] if done else reset_infos[cell] for cell, done in enumerate(dones)]
+            infos = [own | finished[cell] if dones[cell] else own for cell, own in enumerate(reset_infos)]
         else:
             last, infos = observations, _by_cell(info, self.num_envs)
             observations, begun = self.envs.reset(options={"reset_mask": dones})

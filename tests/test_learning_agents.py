@@ -954,3 +954,46 @@ except AttributeError as error:
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "module 'agents' has no attribute 'DQM'" in run.stdout
+
+
+def test_a_batch_that_cannot_begin_one_round_alone_is_refused():
+    with pytest.raises(ValueError, match="has the autoreset mode 'NextStep', allowed is 'SameStep'"):
+        GymnasiumVecEnv(gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="vector_entry_point"))
+
+
+def test_wrappers_of_a_batch_may_put_dicts_into_its_info(small):
+    envs = gym.make_vec("SliceRAN-v0", num_envs=3, scenario=small, autoreset_mode="SameStep")
+    batch = GymnasiumVecEnv(gym.wrappers.vector.RecordEpisodeStatistics(envs))
+    batch.reset()
+    for _ in range(small.decisions_per_round):
+        *_, dones, infos = batch.step(np.zeros(3, np.int64))
+    assert dones.all()
+    assert [info["episode"]["l"] for info in infos] == [small.decisions_per_round] * 3
+
+
+def test_a_dense_head_can_be_exported():
+    env = gym.make("SliceRAN-v0", scenario="paper-1mhz")
+    network = DQN("MlpPolicy", env, policy_kwargs={"net_arch": [16]}, seed=0, device="cpu").policy.q_net
+    seen = torch.rand(5, 3)
+    with torch.no_grad():
+        exported = torch.export.export(network, (seen,))
+        np.testing.assert_allclose(exported.module()(seen), network(seen), rtol=1e-5, atol=1e-5)
+    assert not any("mkldnn" in str(node.target) for node in exported.graph.nodes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"center_rewards": True, "n_steps": 3}, "n_steps: 3 given, with center_rewards allowed is 1"),
+        ({"device": "nonsense"}, "device: 'nonsense' is not there, allowed are auto, cpu"),
+        ({"device": "cuda:99"}, "device: 'cuda:99' is not there, allowed are auto, cpu"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DQN("MlpPolicy", gym.make("SliceRAN-v0", scenario="paper-1mhz"), **arguments)
+
+
+def test_a_policy_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match="allowed are 'MlpPolicy' and subclasses of SlicingPolicy"):
+        DQN(stable_baselines3.dqn.MlpPolicy, gym.make("SliceRAN-v0", scenario="paper-1mhz"))

@@ -237,6 +237,11 @@ REFUSED = {
         lambda: taught(DQN, "geometry", seed=1, policy={"head_kwargs": {"hidden_size": 8}}),
         r"size of q_net\..*embedding.*: the source has",
     ),
+    "optimizer": (
+        lambda: taught(DQN),
+        lambda: taught(DQN, seed=1, policy={"optimizer_class": torch.optim.AdamW}),
+        "optimizer_class: the source has Adam, the target AdamW",
+    ),
     "critic": (
         lambda: taught(DuelingGANDDQN),
         lambda: taught(DuelingGANDDQN, seed=1, policy={"critic_size": 12}),
