@@ -89,7 +89,7 @@ class Algorithm:
 
     def _steps(self) -> list[Callable[[], None]]:
         if self.has_twin:
-            return [self.collect, self.learn_twin, self.train_in_twin, self.fine_tune, self.learn_twin]
+            return [self.collect, self.learn_twin, self.train_in_twin, self.fine_tune]
         return [self.learn]
 
     def learn(self) -> None:
@@ -107,9 +107,9 @@ class Algorithm:
         assert self.recorder is not None
         self._say("learning the twin")
         history = self.recorder.history()
-        if self.twin is None or self.config.algorithm.refit:
+        if self.twin is None or (self.config.algorithm.refit and len(history) > self._fitted_to):
             self.twin = twin_of(self.config.twin).fit(history)
-        else:
+        elif len(history) > self._fitted_to:
             self.twin.calibrate(history.take(np.arange(self._fitted_to, len(history))))
         self._fitted_to = len(history)
         if self._agent_2 is not None:

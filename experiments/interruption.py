@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import io
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,7 +92,10 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def interrupt(arm: str, folder: Path, moments: list[float]) -> int:
-    """A run that is killed after each of these times [s] since its last start, and then finished; how often it was."""
+    """A run that is killed after each of these times [s] since its last start, and then finished; how often it was.
+
+    One that was finished before it could be killed begins anew, and is killed in half the time.
+    """
     killed = 0
     for moment in moments:
         process = start(arm, folder)
@@ -101,6 +105,9 @@ def interrupt(arm: str, folder: Path, moments: list[float]) -> int:
             process.send_signal(signal.SIGKILL)
             killed += 1
         process.communicate()
+    if killed == 0:
+        shutil.rmtree(folder)
+        return interrupt(arm, folder, [moment / 2.0 for moment in moments])
     finish(start(arm, folder))
     return killed
 
@@ -124,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
         for number in range(options.times):
             arm = list(ARMS)[number % len(ARMS)]
             folder = Path(place, str(number))
-            killed = interrupt(arm, folder, [moments.uniform(0.2, 1.0) * duration[arm] for _ in range(2)])
+            killed = interrupt(arm, folder, [moments.uniform(0.2, 0.9) * duration[arm] for _ in range(2)])
             found = digests(folder)
             wrong = [name for name, digest in expected[arm].items() if found.get(name) != digest]
             different += bool(wrong)
