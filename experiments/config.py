@@ -82,14 +82,6 @@ class EvaluationConfig:
 
 
 @dataclass
-class BudgetConfig:
-    """Real decisions, where their number is not given."""
-
-    twin: int = MISSING
-    plain: int = MISSING
-
-
-@dataclass
 class TrainConfig:
     """`conf/train.yaml`."""
 
@@ -98,8 +90,7 @@ class TrainConfig:
     twin: dict[str, Any] = MISSING
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     seed: int = MISSING
-    decisions: int | None = MISSING
-    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    decisions: int = MISSING
     reward: str | None = MISSING
     plain: bool = MISSING
     resume: str | None = MISSING

@@ -157,10 +157,11 @@ def draw(
                 f"goal: {REWARD_GOAL}", (1.05, REWARD_GOAL), xytext=(0, 3), textcoords="offset points", fontsize=8.5
             )
             axes.set_ylim(-0.02, 1.03)
-        axes.set_xscale("log")
+        if longest > 30:
+            axes.set_xscale("log")
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.set_xlim(1, longest)
-        axes.set_xlabel("round of real decisions (logarithmic)")
+        axes.set_xlabel("round of real decisions" if longest <= 30 else "round of real decisions (logarithmic)")
         axes.set_title(label, fontsize=10)
         axes.grid(alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)

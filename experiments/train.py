@@ -60,7 +60,6 @@ def check_config(config: DictConfig) -> Scenario:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
-    config = with_budget(config)
     scenario = scenario_of(config.scenario)
     if config.reward is not None:
         if config.reward not in REWARD_KINDS:
@@ -85,14 +84,6 @@ def check_config(config: DictConfig) -> Scenario:
     elif config.plain:
         raise ValueError("plain: true given, allowed with a twin only; without one the agent is the plain one")
     return scenario
-
-
-def with_budget(config: DictConfig) -> DictConfig:
-    """The config, its number of real decisions filled in if it was left open."""
-    given = config.copy()
-    if given.decisions is None:
-        given.decisions = given.budget.plain if given.twin.transition is None else given.budget.twin
-    return given
 
 
 def check_algorithm(config: DictConfig) -> None:
@@ -175,7 +166,6 @@ def twin_name(config: DictConfig) -> str:
 def train(config: DictConfig, folder: Path) -> None:
     """Train; leave agent.zip, rounds.csv, tensorboard/, evaluation.csv, summary.json and training.png in `folder`."""
     with readable_errors():
-        config = with_budget(config)
         scenario = check_config(config)
         finished = config.resume is not None and (folder / SUMMARY).exists()
         if finished:

@@ -17,7 +17,7 @@ from experiments import checkpoint, interruption
 from experiments.algorithm import Algorithm
 from experiments.config import CONFIG_FOLDER, register_configs
 from experiments.evaluation import evaluate_policy, make_cells
-from experiments.train import check_config, train, with_budget, with_resumed_run
+from experiments.train import check_config, train, with_resumed_run
 from experiments.transitions import transitions_of
 from slicing_gym import Reward, allocation_index, get_scenario
 from twin import History, RecordHistory
@@ -30,7 +30,7 @@ TINY = ["+experiment=debug", "agent.net_arch=[16,16]", "algorithm.fine_tune=100"
 
 def composed(*overrides):
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        return with_budget(compose("train", list(overrides)))
+        return compose("train", list(overrides))
 
 
 def made(folder, *overrides):
