@@ -10,15 +10,8 @@ import torch
 
 from agents import DuelingGANDDQN
 from agents.gan_ddqn.networks import Critic
-from tests.test_learning_agents import each_head, fill, filled, learner, same, weights
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+from tests.learners import _one_thread as _one_thread
+from tests.learners import each_head, fill, filled, learner, same, weights
 
 
 def gan(head="dense", **arguments):

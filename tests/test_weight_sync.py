@@ -12,17 +12,10 @@ from sb3_contrib import QRDQN
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agents import DDQN, DQN, DuelingGANDDQN, sync
-from tests.test_learning_agents import Follow, each_head, each_kind, learner, same, weights
+from tests.learners import Follow, each_head, each_kind, learner, same, weights
+from tests.learners import _one_thread as _one_thread
 
 SEEN = np.random.default_rng(7).random((300, 2), dtype=np.float32)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Longer(Follow):
