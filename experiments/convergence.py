@@ -66,7 +66,8 @@ def read_runs(folder: Path) -> list[Run]:
         FileNotFoundError: there is none.
         ValueError: one is there twice.
     """
-    runs, seen = [], set()
+    runs: list[Run] = []
+    seen: dict[tuple[object, ...], Path] = {}
     for path in sorted(folder.rglob("summary.json")):
         summary = json.loads(path.read_text())
         with (path.parent / "rounds.csv").open() as file:
@@ -74,8 +75,11 @@ def read_runs(folder: Path) -> list[Run]:
         run = Run(summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
         key = (*run.group, run.arm, summary["seed"])
         if key in seen:
-            raise ValueError(f"folder: {'/'.join(map(str, key))} is there twice; the second is {str(path.parent)!r}")
-        seen.add(key)
+            raise ValueError(
+                f"folder: {'/'.join(map(str, key))} is there twice, in {str(seen[key])!r} and {str(path.parent)!r}; "
+                "name a folder that holds one of them"
+            )
+        seen[key] = path.parent
         runs.append(run)
     if not runs:
         raise FileNotFoundError(f"folder: no finished run (summary.json) below {str(folder)!r}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from experiments.config import readable_errors
 from experiments.convergence import convergence
 from experiments.plots import policy_colours, save_figure
 from experiments.statistics import estimate
@@ -84,7 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.figure not in FIGURES:
         parser.error(unknown_name("figure", options.figure, FIGURES))
-    FIGURES[options.figure](options.folder, options.output or options.folder / f"{options.figure}.png")
+    with readable_errors():
+        FIGURES[options.figure](options.folder, options.output or options.folder / f"{options.figure}.png")
 
 
 if __name__ == "__main__":

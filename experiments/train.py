@@ -146,8 +146,10 @@ def learn(config: DictConfig, scenario: Scenario, folder: Path) -> Algorithm:
     """
     with readable_errors():
         algorithm = Algorithm(config, scenario, folder)
-        if config.resume is not None and (folder / checkpoint.FILE).exists():
+        if (folder / checkpoint.FILE).exists():  # only if it is to be resumed: otherwise `train` has removed it
             algorithm.resume()
+        elif config.resume is not None:
+            print(f"{os.path.relpath(folder)}: no checkpoint; the run begins")
     algorithm.run()
     return algorithm
 
@@ -256,7 +258,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
     own = [str(each) for each in OmegaConf.load(overrides)]
-    new = [argument for argument in arguments if not argument.startswith("resume=")]
+    new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
     check_overrides("train", new)
     everything = [*own, *(argument for argument in new if not argument.startswith("hydra"))]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
@@ -270,7 +272,17 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="train")
 def main(config: DictConfig) -> None:
     """The command."""
-    train(config, Path(HydraConfig.get().runtime.output_dir))
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        train(config, folder)
+    except KeyboardInterrupt:
+        there = (folder / checkpoint.FILE).exists()
+        how = (
+            f"go on with: python -m experiments.train resume={os.path.relpath(folder)}"
+            if there
+            else "no checkpoint yet"
+        )
+        raise SystemExit(f"stopped; {how}") from None
 
 
 if __name__ == "__main__":
