@@ -76,7 +76,7 @@ def training(scenario_name: str, seconds: float) -> None:
         ratio = estimate(stock / np.array(times))
         rows.append([name, f"{np.median(times):.2f}", f"{min(times):.2f}", f"{ratio.show(2)}x"])
     print(aligned(["agent", "ms a decision", "fastest", "times as fast as SB3 (± 95 %)"], rows))
-    _learning(4000 if seconds >= 1.0 else 300)
+    _learning(6000 if seconds >= 1.0 else 300)
 
 
 def _learning(decisions: int) -> None:
@@ -90,14 +90,14 @@ def _learning(decisions: int) -> None:
     for name in ("Stable-Baselines3 DQN", "DQN, dense"):
         utility = []
         for seed in SEEDS:
-            agent = _make(name, scenario.name, seed)
+            agent = _make(name, scenario.name, seed, learning_rate=3e-4)
             agent.learn(decisions)
             utility.append(evaluate_policy(name, agent, cells, range(100, 105), 100).utility.mean())
         print(f"  {name:<22} {estimate(utility).show(3)}")
 
 
-def _make(name: str, scenario_name: str, seed: int) -> BaseAlgorithm:
+def _make(name: str, scenario_name: str, seed: int, **changes: Any) -> BaseAlgorithm:
     kind, shape = ARMS[name]
     env = gym.make("SliceRAN-v0", scenario=scenario_name, reward="utility")
     make: Callable[..., BaseAlgorithm] = kind
-    return make("MlpPolicy", env, seed=seed, policy_kwargs={"net_arch": LAYERS, **shape}, **SETTINGS)
+    return make("MlpPolicy", env, seed=seed, policy_kwargs={"net_arch": LAYERS, **shape}, **{**SETTINGS, **changes})

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from agents import RandomPolicy
 from experiments.evaluation import make_cells
@@ -163,7 +163,9 @@ def draw(
             axes.set_ylim(-0.02, 1.03)
         if longest > 30:
             axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(1, longest)
         axes.set_xlabel("round of real decisions" if longest <= 30 else "round of real decisions (logarithmic)")
         axes.set_title(label, fontsize=10)
