@@ -34,7 +34,7 @@ class Algorithm:
     With a twin, after some random decisions (`collect`), until the budget of real decisions is spent or Agent 1 has
     converged, as in the paper's Algorithm 1:
 
-    - `learn_twin`: fit the twin to the history, then calibrate it on what has come since (equation 7);
+    - `learn_twin`: fit the twin to the history, or calibrate it on what has come since (equation 7);
     - `train_in_twin`: train Agent 2 in it, and hand over its weights (equation 8);
     - `fine_tune`: Agent 1 acts in the real environment and is fine-tuned there; what it does goes to the history, so
       that the paper's step 1 of the next iteration is this step 5.

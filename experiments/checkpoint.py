@@ -18,7 +18,7 @@ from agents import DQN
 from agents.replay import ReplayBuffer
 from slicing_gym import SliceRANEnv
 from slicing_gym.files import atomic_write
-from twin.env import differences
+from slicing_gym.plain_data import differences
 
 FORMAT_VERSION = 1
 FILE = "checkpoint.npz"

@@ -1,4 +1,4 @@
-"""Dataclasses from plain data (YAML, JSON), with errors that name the key."""
+"""Dataclasses from plain data (YAML, JSON), with errors that name the key; and where two such differ."""
 
 from __future__ import annotations
 
@@ -59,3 +59,14 @@ def build(kind: type[_Part], key: str, data: object) -> _Part:
     if missing:
         raise ValueError(f"{key}: {', '.join(missing)} missing")
     return kind(**data)
+
+
+def differences(own: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Where nested plain data differ: key, own value, other value."""
+    if isinstance(own, dict) and isinstance(other, dict):
+        found = []
+        for name in dict.fromkeys([*own, *other]):
+            inner = f"{key}.{name}" if key else str(name)
+            found += differences(own.get(name), other.get(name), inner)
+        return found
+    return [] if own == other else [(key, own, other)]

@@ -144,6 +144,7 @@ def test_a_dueling_gan_with_a_twin_goes_on_as_if_nothing_had_been(tmp_path):
     again.resume()
     again.run()
     same_end(again, whole)
+    assert again._agent_2._n_updates == whole._agent_2._n_updates > 0
 
 
 def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):

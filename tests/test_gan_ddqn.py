@@ -25,7 +25,8 @@ def share_of(generator, number):
 
 def parts(agent):
     """The weights of the generator, its target and the critic."""
-    return [deepcopy(net.state_dict()) for net in agent.policy.learned().values()]
+    policy = agent.policy
+    return [deepcopy(net.state_dict()) for net in (policy.q_net, policy.q_net_target, policy.critic)]
 
 
 def scores_and_slopes(critic, states, particles):

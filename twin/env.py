@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 from slicing_gym.errors import check_number, unknown_name
 from slicing_gym.interface import Rules, refuse_unknown
 from slicing_gym.network import Measured, Network
+from slicing_gym.plain_data import differences
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import reward_of
 from slicing_gym.round_env import SlicingEnv
@@ -203,14 +204,3 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
 def with_scenario(model: TwinModel, scenario: Scenario) -> TwinModel:
     """The model with another reward and another length of a round."""
     return model if scenario == model.scenario else replace(model, layout=replace(model.layout, scenario=scenario))
-
-
-def differences(own: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Where nested plain data differ: key, own value, other value."""
-    if isinstance(own, dict) and isinstance(other, dict):
-        found = []
-        for name in dict.fromkeys([*own, *other]):
-            inner = f"{key}.{name}" if key else str(name)
-            found += differences(own.get(name), other.get(name), inner)
-        return found
-    return [] if own == other else [(key, own, other)]

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
-from torch import nn
 
 from agents.dqn.networks import SlicingQNetwork
 
@@ -62,10 +61,6 @@ class SlicingPolicy(DQNPolicy):
         """A fresh Q-network."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return SlicingQNetwork(head=self.head, head_kwargs=self.head_kwargs, **arguments).to(self.device)
-
-    def learned(self) -> dict[str, nn.Module]:
-        """The networks by what they are: `q_net`, `q_net_target`."""
-        return {"q_net": self.q_net, "q_net_target": self.q_net_target}
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "head": self.head, "head_kwargs": self.head_kwargs}

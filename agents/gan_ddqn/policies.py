@@ -6,7 +6,6 @@ from typing import Any
 
 from stable_baselines3.common.preprocessing import get_flattened_obs_dim
 from stable_baselines3.common.type_aliases import Schedule
-from torch import nn
 
 from agents.dqn.policies import SlicingPolicy
 from agents.gan_ddqn.networks import Critic, Generator
@@ -66,10 +65,6 @@ class GANPolicy(SlicingPolicy):
             noise_size=self.noise_size,
             **arguments,
         ).to(self.device)
-
-    def learned(self) -> dict[str, nn.Module]:
-        """The networks by what they are: `q_net`, `q_net_target`, `critic`."""
-        return {**super().learned(), "critic": self.critic}
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("num_particles", "noise_size", "critic_size")}
