@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from omegaconf import DictConfig
-from stable_baselines3.common.logger import configure
 from tqdm.auto import tqdm
 
-from agents import DQN, GymnasiumVecEnv, sync
+from agents import DQN, sync
 from agents.replay import ReplayBuffer
 from experiments import checkpoint
-from experiments.config import plain_of, twin_of
-from experiments.evaluation import evaluate_policy
-from experiments.learners import make_agent
+from experiments.config import twin_of
 from experiments.monitor import RoundMonitor
 from experiments.transitions import transitions_of
+from experiments.twin_algorithm import TwinAlgorithm
 from slicing_gym import Scenario
-from slicing_gym.round_vector_env import SlicingVectorEnv
-from twin import DigitalTwin, Recorder
+from twin import Recorder
 
 
-class Algorithm:
+class Algorithm(TwinAlgorithm):
     """A run: Agent 1 in the real environment, and if there is a twin, Agent 2 in that.
 
     With a twin, after some random decisions (`collect`), until the budget of real decisions is spent or Agent 1 has
@@ -48,42 +43,29 @@ class Algorithm:
         folder: of the run.
 
     Attributes:
-        agent: Agent 1.
-        twin: the digital twin, if there is one yet.
         monitor: counts real decisions, wherever they are spent.
-        seconds: of processor time, over all parts of a run that was resumed.
+        recorder: keeps them.
+        iterations: of the outer loop so far.
     """
 
     def __init__(self, config: DictConfig, scenario: Scenario, folder: Path) -> None:
-        self.config, self.scenario, self.folder = config, scenario, folder
-        self.has_twin = config.twin.transition is not None
-        self.twin: DigitalTwin | None = None
-        self.recorder = Recorder(scenario) if self.has_twin else None
-        self._fitted_to = 0  # decisions that the twin knows
-        self._next_step = 0
+        super().__init__(config, scenario, folder)
+        self.recorder = Recorder(scenario)
         self.iterations = 0
-        self.seconds = 0.0
-        self._since = time.process_time()
-        self._saved_at = time.perf_counter()
+        self._fitted_to = 0  # decisions that the twin knows
         self._bar = tqdm(total=config.decisions, unit="decision", disable=not config.progress)
         self.monitor = RoundMonitor(
-            scenario, folder / "rounds.csv", self.recorder, self._bar.update, self._checkpoint_now_and_then
+            scenario, folder / "rounds.csv", self.recorder, self._bar.update, self._checkpoint_between_decisions
         )
-        env = gym.make("SliceRAN-v0", scenario=scenario)
         changes = {}
         if self.has_twin:  # until there is a twin, decisions are random
             changes = {**config.algorithm.agent_1, "learning_starts": config.algorithm.collect}
-        self.agent = make_agent(config, env, changes)
-        self.agent.set_logger(configure(str(folder / "tensorboard" / "real"), ["tensorboard"]))
+        self._make_agent_1(gym.make("SliceRAN-v0", scenario=scenario), changes, "real")
         self.monitor.init_callback(self.agent)  # it may have a round to end before the agent learns again
-        self._agent_2: DQN | None = None
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
-        steps = self._steps()
-        while self._next_step >= 0:
-            steps[self._next_step]()
-            self._save()
+        super().run()
         self.monitor.finish()
         self._bar.close()
 
@@ -104,8 +86,7 @@ class Algorithm:
 
     def learn_twin(self) -> None:
         """Step 2: fit the twin to the history, or calibrate it on what is new, and see whether fine-tuning helped."""
-        assert self.recorder is not None
-        self._say("learning the twin")
+        self._bar.set_postfix_str("learning the twin")
         history = self.recorder.history()
         if self.twin is None or (self.config.algorithm.refit and len(history) > self._fitted_to):
             self.twin = twin_of(self.config.twin).fit(history)
@@ -118,17 +99,11 @@ class Algorithm:
 
     def train_in_twin(self) -> None:
         """Steps 3 and 4: Agent 2 learns in the twin and hands over its weights."""
-        self._say("training in the twin")
-        settings = self.config.algorithm
-        first = self._agent_2 is None
-        agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
-        if not first:
-            agent.set_env(GymnasiumVecEnv(self._twin_envs(settings.num_envs)))
-            assert agent.replay_buffer is not None
-            agent.replay_buffer.reset()  # made up by a twin that was worse
-        assert agent.env is not None
-        agent.env.seed(self.config.seed + 1_000_003 * (1 + self.iterations))
-        agent.learn(settings.twin_decisions if first else settings.later_twin_decisions)
+        self._bar.set_postfix_str("training in the twin")
+        settings, first = self.config.algorithm, self._agent_2 is None
+        agent = self._learn_in_twin(
+            self.iterations, settings.twin_decisions if first else settings.later_twin_decisions
+        )
         if first:
             sync(agent, self.agent, optimizer=True)
         else:
@@ -141,7 +116,6 @@ class Algorithm:
         own, dreams = self.agent.replay_buffer, agent_2.replay_buffer
         assert isinstance(own, ReplayBuffer)
         assert isinstance(dreams, ReplayBuffer)
-        assert self.recorder is not None
         own.reset()
         number = self.config.algorithm.warm_replay
         if number:
@@ -161,23 +135,6 @@ class Algorithm:
         self.iterations += 1
         self._next_step = 1
 
-    def keep_better(self) -> None:
-        """Let both agents live through the same rounds in the twin; both go on with the better one's weights."""
-        assert self._agent_2 is not None
-        settings = self.config.algorithm
-        envs = self._twin_envs(settings.judged_cells)
-        seeds = range(settings.judged_cells)
-        utility = [
-            evaluate_policy("", agent, envs, seeds, settings.judged_decisions).utility.mean()
-            for agent in (self.agent, self._agent_2)
-        ]
-        self.agent.logger.record("twin/utility_agent_1", utility[0])
-        self.agent.logger.record("twin/utility_agent_2", utility[1])
-        if utility[1] >= utility[0]:
-            sync(self._agent_2, self.agent, optimizer=True)
-        else:
-            sync(self.agent, self._agent_2, optimizer=True)
-
     def _act(self, decisions: int) -> None:
         """Let Agent 1 act in the real environment, and learn as its settings say."""
         if decisions > 0:
@@ -195,98 +152,16 @@ class Algorithm:
             return False
         return bool(utility[-patience:].max() < utility[:-patience].max() + self.config.algorithm.tolerance)
 
-    def _make_agent_2(self) -> DQN:
-        settings = self.config.algorithm
-        agent = make_agent(self.config, self._twin_envs(settings.num_envs), dict(settings.agent_2))
-        agent.set_logger(configure(str(self.folder / "tensorboard" / "twin"), ["tensorboard"]))
-        self._agent_2 = agent
-        return agent
+    def _checkpoint_between_decisions(self) -> None:
+        if not self.has_twin:
+            self._save_now_and_then()
 
-    def _twin_envs(self, number: int) -> SlicingVectorEnv:
-        """Cells in the twin, with the scenario's reward; a round follows the last within a step."""
-        settings = self.config.algorithm
-        envs = gym.make_vec(
-            "SliceTwin-v0",
-            number,
-            twin=self.twin,
-            scenario=self.scenario,
-            uncertainty=settings.uncertainty,
-            penalty=settings.penalty,
-            decisions=self.scenario.reward.threshold_decisions,  # the shaped reward's threshold is c_max throughout
-            autoreset_mode="SameStep",
-        )
-        assert isinstance(envs, SlicingVectorEnv)
-        return envs
+    def _state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        header = {"iterations": self.iterations, "fitted_to": self._fitted_to, "monitor": self.monitor.state()}
+        return header, checkpoint.with_prefix(self.recorder.state(), "recorder.")
 
-    def _say(self, what: str) -> None:
-        self._bar.set_postfix_str(what)
-
-    def _checkpoint_now_and_then(self) -> None:
-        if not self.has_twin and time.perf_counter() - self._saved_at > self.config.checkpoint_s:
-            self._save()
-
-    def _save(self) -> None:
-        """Write a checkpoint."""
-        now = time.process_time()
-        self.seconds += now - self._since
-        header: dict[str, Any] = {
-            "config": comparable(self.config),
-            "next_step": self._next_step,
-            "iterations": self.iterations,
-            "fitted_to": self._fitted_to,
-            "seconds": self.seconds,
-            "monitor": self.monitor.state(),
-        }
-        header["agent_1"], own = checkpoint.agent_state(self.agent)
-        arrays = checkpoint.with_prefix(own, "agent_1.")
-        if self._agent_2 is not None:
-            header["agent_2"], own = checkpoint.agent_state(self._agent_2, replay=False)
-            arrays |= checkpoint.with_prefix(own, "agent_2.")
-        if self.recorder is not None:
-            arrays |= checkpoint.with_prefix(self.recorder.state(), "recorder.")
-        if self.twin is not None:
-            arrays["twin"] = _twin_bytes(self.twin)
-        checkpoint.write(self.folder / checkpoint.FILE, header, arrays)
-        self._since, self._saved_at = now, time.perf_counter()
-
-    def resume(self) -> None:
-        """Go on from the folder's checkpoint.
-
-        Raises:
-            ValueError: the checkpoint is damaged, or of another configuration.
-        """
-        header, arrays = checkpoint.read(self.folder / checkpoint.FILE)
-        checkpoint.check_same_config(self.folder, header["config"], comparable(self.config))
-        self._next_step, self.iterations = header["next_step"], header["iterations"]
-        self._fitted_to, self.seconds = header["fitted_to"], header["seconds"]
+    def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.iterations, self._fitted_to = header["iterations"], header["fitted_to"]
         self.monitor.restore(header["monitor"])
-        checkpoint.restore_agent(self.agent, header["agent_1"], checkpoint.part_of(arrays, "agent_1."))
-        if self.recorder is not None:
-            self.recorder.restore(checkpoint.part_of(arrays, "recorder."))
-        if "twin" in arrays:
-            self.twin = _twin_from(arrays["twin"].tobytes())
-        if "agent_2" in header:
-            agent = self._make_agent_2()
-            checkpoint.restore_agent(agent, header["agent_2"], checkpoint.part_of(arrays, "agent_2."))
+        self.recorder.restore(checkpoint.part_of(arrays, "recorder."))
         self._bar.update(self.monitor.decisions)
-
-
-def comparable(config: DictConfig) -> dict[str, Any]:
-    """What has to be the same for a run to be resumed."""
-    plain = plain_of(config)
-    return {key: value for key, value in plain.items() if key not in ("progress", "resume", "checkpoint_s")}
-
-
-def _twin_bytes(twin: DigitalTwin) -> Any:
-    """A twin's file as bytes (n,)."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "twin.safetensors"
-        twin.save(path)
-        return np.frombuffer(path.read_bytes(), np.uint8)
-
-
-def _twin_from(content: bytes) -> DigitalTwin:
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "twin.safetensors")
-        Path(path).write_bytes(content)
-        return DigitalTwin.load(path)

@@ -20,7 +20,7 @@ from slicing_gym import SliceRANEnv
 from slicing_gym.files import atomic_write
 from slicing_gym.plain_data import differences
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE = "checkpoint.npz"
 
 Arrays = dict[str, npt.NDArray[Any]]

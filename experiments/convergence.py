@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +16,7 @@ from agents import RandomPolicy
 from experiments.evaluation import make_cells
 from experiments.monitor import REWARD_GOAL
 from experiments.plots import save_figure
+from experiments.runs import Run, find_runs
 from experiments.statistics import Interval, interquartile_mean, stratified_bootstrap
 from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario
@@ -30,62 +27,6 @@ COLOURS = {"dqn": "#0072B2", "ddqn": "#D55E00", "gan_ddqn": "#009E73", "random":
 MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
 
 
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Args:
-        summary: its `summary.json`.
-        rounds: its `rounds.csv`: (rounds,) by column.
-    """
-
-    summary: dict[str, Any]
-    rounds: dict[str, FloatArray]
-
-    @property
-    def group(self) -> tuple[str, str]:
-        """Which picture it is in: scenario and head."""
-        return str(self.summary["scenario"]), str(self.summary["head"])
-
-    @property
-    def arm(self) -> str:
-        """Which of its curves it belongs to."""
-        return str(self.summary["agent"])
-
-    @property
-    def rounds_to_goal(self) -> float:
-        """The first round with the reward at the goal; infinite if there was none."""
-        reached = self.summary["rounds_to_goal"]
-        return float("inf") if reached is None else float(reached)
-
-
-def read_runs(folder: Path) -> list[Run]:
-    """Every finished run below a folder.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: one is there twice.
-    """
-    runs: list[Run] = []
-    seen: dict[tuple[object, ...], Path] = {}
-    for path in sorted(folder.rglob("summary.json")):
-        summary = json.loads(path.read_text())
-        with (path.parent / "rounds.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        run = Run(summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
-        key = (*run.group, run.arm, summary["seed"])
-        if key in seen:
-            raise ValueError(
-                f"folder: {'/'.join(map(str, key))} is there twice, in {str(seen[key])!r} and {str(path.parent)!r}; "
-                "name a folder that holds one of them"
-            )
-        seen[key] = path.parent
-        runs.append(run)
-    if not runs:
-        raise FileNotFoundError(f"folder: no finished run (summary.json) below {str(folder)!r}")
-    return runs
-
-
 def convergence(folder: Path, output: Path) -> None:
     """Draw the curves of all runs below `folder`, a picture for each scenario and head; print a table, write CSVs.
 
@@ -94,14 +35,14 @@ def convergence(folder: Path, output: Path) -> None:
         output: PNG; scenario and head are added to its name.
     """
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
-    for run in read_runs(folder):
+    for run in find_runs(folder):
         groups[run.group].append(run)
     for (scenario, head), runs in groups.items():
         arms: dict[str, list[Run]] = defaultdict(list)
         for run in sorted(runs, key=lambda run: (run.arm.partition("-dt")[0], run.arm)):
             arms[run.arm].append(run)
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
-        random = random_rounds(scenario_of(runs), sorted({run.summary["seed"] for run in runs}))
+        random = random_rounds(scenario_of(runs), sorted({run.seed for run in runs}))
         draw(path, scenario, head, arms, random)
         print(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
         print(table(arms, random))
@@ -241,9 +182,9 @@ def _rounds(goal: Interval, shortest: int) -> str:
 def write(path: Path, runs: Sequence[Run]) -> None:
     """Write every round of every run, and one row a run."""
     names = ["decisions", *MEASURES]
-    ordered = sorted(runs, key=lambda run: (run.arm, run.summary["seed"]))
+    ordered = sorted(runs, key=lambda run: (run.arm, run.seed))
     rounds = [
-        [*run.group, run.arm, run.summary["seed"], number, *(f"{run.rounds[name][number - 1]:.6g}" for name in names)]
+        [*run.group, run.arm, run.seed, number, *(f"{run.rounds[name][number - 1]:.6g}" for name in names)]
         for run in ordered
         for number in range(1, len(run.rounds["utility"]) + 1)
     ]

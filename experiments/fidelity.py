@@ -103,10 +103,10 @@ def check_config(config: DictConfig) -> Scenario | tuple[LogMapping, History]:
     for name in config.policies:
         if name not in BASELINES or name == "clairvoyant":
             raise ValueError(unknown_name("policies", name, [each for each in BASELINES if each != "clairvoyant"]))
-    if config.history:
+    if config.mapping:
         if config.log is None:
-            raise ValueError("log: null given, allowed is the file that history=... describes")
-        mapping = LogMapping.from_dict(plain_of(config.history))
+            raise ValueError("log: null given, allowed is the file that mapping=... describes")
+        mapping = LogMapping.from_dict(plain_of(config.mapping))
         history = read_log(config.log, mapping)
         runs = len(history.runs)
         if runs <= config.held_out_runs:
@@ -120,7 +120,7 @@ def check_config(config: DictConfig) -> Scenario | tuple[LogMapping, History]:
             )
         return mapping, history
     if config.log is not None:
-        raise ValueError(f"log: {config.log!r} given without a mapping of its columns (history=...)")
+        raise ValueError(f"log: {config.log!r} given without a mapping of its columns (mapping=...)")
     return scenario_of(config.scenario)
 
 

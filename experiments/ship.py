@@ -34,7 +34,7 @@ def ship_twin(output: Path) -> None:
 
 
 def ship_log(output: Path) -> None:
-    """A log in the form of `conf/history/colosseum.yaml`, by the simulator: 8 runs of 100 intervals.
+    """A log in the form of `conf/mapping/colosseum.yaml`, by the simulator: 8 runs of 100 intervals.
 
     The cell is the one that the mapping describes. What the simulator does not have (reports, scheduler, grants) is
     constant.

@@ -18,14 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents.baselines import BASELINES
 from experiments import checkpoint
-from experiments.algorithm import Algorithm, comparable
+from experiments.algorithm import Algorithm
 from experiments.config import (
     CONFIG_FOLDER,
     check_overrides,
     readable_errors,
     register_configs,
     scenario_of,
-    twin_of,
 )
 from experiments.evaluation import (
     Predictor,
@@ -38,18 +37,16 @@ from experiments.evaluation import (
     make_cells,
     write_csv,
 )
-from experiments.learners import NOT_ARGUMENTS, check_agent
+from experiments.learners import check_agent
 from experiments.monitor import REWARD_GOAL
 from experiments.plots import plot_training
+from experiments.runs import AGENT, HISTORY, SUMMARY, TWIN
+from experiments.twin_algorithm import check_twin_training, comparable
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
-from twin.env import UNCERTAINTIES
 from twin.twin import MIN_DECISIONS
-
-SUMMARY = "summary.json"
-"""The figures of a run; written last, so that a run that has it is finished."""
 
 register_configs()
 
@@ -92,8 +89,8 @@ def check_algorithm(config: DictConfig) -> None:
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    twin_of(config.twin)
     settings = config.algorithm
+    roles = check_twin_training(config, {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()})
     check_integer("algorithm.collect", settings.collect, at_least=MIN_DECISIONS, at_most=config.decisions)
     check_integer("algorithm.fine_tune", settings.fine_tune, at_least=1 if settings.refit else MIN_DECISIONS)
     last = (config.decisions - settings.collect) % settings.fine_tune
@@ -102,30 +99,16 @@ def check_algorithm(config: DictConfig) -> None:
             f"decisions: {config.decisions} given; that leaves {last} for the last calibration, allowed are 0, or "
             f"{MIN_DECISIONS} or more, beyond algorithm.collect and a multiple of algorithm.fine_tune"
         )
-    for key in ("twin_decisions", "later_twin_decisions", "num_envs", "judged_cells", "judged_decisions"):
-        check_integer(f"algorithm.{key}", settings[key], at_least=1)
     check_integer("algorithm.warm_replay", settings.warm_replay, at_least=0)
     for key in ("collect", "fine_tune"):
         check_multiple(f"algorithm.{key}", settings[key], config.agent.train_freq)
-    if settings.uncertainty not in UNCERTAINTIES:
-        raise ValueError(unknown_name("algorithm.uncertainty", settings.uncertainty, UNCERTAINTIES))
-    check_number("algorithm.penalty", settings.penalty, at_least=0.0)
     check_number("algorithm.tolerance", settings.tolerance)
     if settings.patience is not None:
         check_integer("algorithm.patience", settings.patience, at_least=1)
-    roles = {}
-    for role, fixed in (("agent_1", ("learning_starts", "train_freq")), ("agent_2", ())):
-        roles[role] = config.agent.copy()
-        for key, value in settings[role].items():
-            allowed = [str(name) for name in config.agent if name not in (*NOT_ARGUMENTS, "center_rewards", *fixed)]
-            if key not in allowed:
-                raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
-            roles[role][key] = value
-        check_agent(roles[role])
     room = settings.warm_replay + config.decisions
     check_integer("agent.buffer_size (of Agent 1)", roles["agent_1"].buffer_size, at_least=room)
-    for key in ("twin_decisions", "later_twin_decisions"):
-        check_integer(f"algorithm.{key}", settings[key], at_least=roles["agent_2"].learning_starts + settings.num_envs)
+    at_least = roles["agent_2"].learning_starts + settings.num_envs
+    check_integer("algorithm.later_twin_decisions", settings.later_twin_decisions, at_least=at_least)
 
 
 def check_multiple(key: str, value: int, of: int) -> None:
@@ -166,7 +149,7 @@ def twin_name(config: DictConfig) -> str:
 
 
 def train(config: DictConfig, folder: Path) -> None:
-    """Train; leave agent.zip, rounds.csv, tensorboard/, evaluation.csv, summary.json and training.png in `folder`."""
+    """Train; leave agent, history, curves (rounds.csv, tensorboard/), comparison and picture in `folder`."""
     with readable_errors():
         scenario = check_config(config)
         finished = config.resume is not None and (folder / SUMMARY).exists()
@@ -188,11 +171,11 @@ def train(config: DictConfig, folder: Path) -> None:
         (folder / "plain").mkdir(exist_ok=True)
         runs[str(config.agent.name)] = learn(plain, scenario, folder / "plain")
     for run in runs.values():
-        with atomic_write(run.folder / "agent.zip") as file:
+        with atomic_write(run.folder / AGENT) as file:
             run.agent.save(file)
-        if run.twin is not None and run.recorder is not None:
-            run.twin.save(folder / "twin.safetensors")
-            run.recorder.history().save(folder / "history.npz")
+        run.recorder.history().save(run.folder / HISTORY)
+        if run.twin is not None:
+            run.twin.save(run.folder / TWIN)
     chosen = config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
     policies: dict[str, Predictor] = {name: run.agent for name, run in runs.items()}

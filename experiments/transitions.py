@@ -27,7 +27,16 @@ def transitions_of(
     """
     scenario = history.scenario
     interface = Interface(scenario)
-    utilities = utility(scenario, history.spectral_efficiency, history.ssr)
-    rewards = reward_of(scenario.reward, utilities, threshold(scenario.reward, np.arange(len(history))))
+    counted = threshold(scenario.reward, np.arange(len(history)))
+    rewards = reward_of(scenario.reward, utilities_of(history), counted)
     actions = allocation_index(history.allocation, scenario.num_units)
     return interface.observe(history.arrivals), actions, rewards, interface.observe(history.next_arrivals)
+
+
+def utilities_of(history: History) -> npt.NDArray[np.float64]:
+    """What each decision earned (n,) [U].
+
+    Raises:
+        ValueError: SSR or SE was not measured.
+    """
+    return utility(history.scenario, history.spectral_efficiency, history.ssr)

@@ -46,10 +46,9 @@ def same_end(one, other):
     for mine, theirs in zip(weights(one), weights(other), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert (one.folder / "rounds.csv").read_bytes() == (other.folder / "rounds.csv").read_bytes()
-    if one.recorder is not None:
-        mine, theirs = one.recorder.state(), other.recorder.state()
-        for name, array in mine.items():
-            np.testing.assert_array_equal(array, theirs[name])
+    mine, theirs = one.recorder.state(), other.recorder.state()
+    for name, array in mine.items():
+        np.testing.assert_array_equal(array, theirs[name])
 
 
 @pytest.fixture(scope="module")

@@ -130,6 +130,7 @@ def run(tmp_path_factory):
 def test_a_run_leaves_what_it_promises(run):
     assert {path.name for path in run.iterdir()} == {
         "agent.zip",
+        "history.npz",
         "rounds.csv",
         "evaluation.csv",
         "summary.json",

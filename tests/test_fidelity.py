@@ -188,7 +188,7 @@ def test_the_synthetic_log_is_what_its_command_makes(tmp_path):
     made = tmp_path / "log.csv"
     ship_log(made)
     assert made.read_bytes() == (ROOT / "docs" / "data" / "synthetic_log.csv").read_bytes()
-    mapping = LogMapping.from_dict(yaml.safe_load((ROOT / "conf" / "history" / "colosseum.yaml").read_text()))
+    mapping = LogMapping.from_dict(yaml.safe_load((ROOT / "conf" / "mapping" / "colosseum.yaml").read_text()))
     history = read_log(made, mapping)
     assert (len(history.runs), len(history)) == (8, 8 * 99)
 
@@ -210,7 +210,7 @@ SMALL = [
             ["scenario=paper-1mhz", "seeds=[0,1]", "decisions=400", "held_out_runs=2", "run_length=60"],
             ["twin_1.safetensors"],
         ),
-        (["history=colosseum", "log=docs/data/synthetic_log.csv", "held_out_runs=2"], ["twin.safetensors"]),
+        (["mapping=colosseum", "log=docs/data/synthetic_log.csv", "held_out_runs=2"], ["twin.safetensors"]),
     ],
     ids=["scenario", "log"],
 )
@@ -253,7 +253,7 @@ def test_calibration_prints_its_table(tmp_path):
         ("~twin.performance", "twin.performance: missing"),
         ("copies=1", "copies: 1 given, allowed is 2 or more"),
         ("policies=[clairvoyant]", "policies: unknown name 'clairvoyant'"),
-        ("history=colosseum", "log: null given"),
+        ("mapping=colosseum", "log: null given"),
         ("log=x.csv", "log: 'x.csv' given without a mapping"),
     ],
 )

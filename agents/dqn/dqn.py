@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -19,9 +19,14 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional
 
+from agents.conservative import conservative_penalty
 from agents.dqn.policies import SlicingPolicy
 from agents.replay import ReplayBuffer
+from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
+from slicing_gym.errors import check_number
+
+_Agent = TypeVar("_Agent", bound="DQN")
 
 
 class DQN(stable_baselines3.DQN):
@@ -51,6 +56,8 @@ class DQN(stable_baselines3.DQN):
         center_rewards: subtract from all rewards the mean of those in the replay buffer at the first update. It changes
             no ordering of policies where episodes do not terminate, as ours do not; values then begin near their mean,
             not at 0 (Naik et al. 2024).
+        conservative_weight: eta of equation 13: the loss is L + eta R, R that of `agents.conservative`. For learning
+            from a fixed history (`agents.offline`); 0 leaves the loss as it is.
         arguments: the others, of Stable-Baselines3's DQN.
 
     Raises:
@@ -83,6 +90,7 @@ class DQN(stable_baselines3.DQN):
         exploration_final_eps: float = 0.05,
         max_grad_norm: float = 10.0,
         center_rewards: bool = False,
+        conservative_weight: float = 0.0,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -97,6 +105,7 @@ class DQN(stable_baselines3.DQN):
         if center_rewards and n_steps > 1:
             raise ValueError(f"n_steps: {n_steps} given, with center_rewards allowed is 1")
         self.center_rewards = center_rewards
+        self.conservative_weight = check_number("conservative_weight", conservative_weight, at_least=0.0)
         self.mean_reward: float | None = None  # what is subtracted, once it is known
         super().__init__(
             policy,
@@ -157,6 +166,34 @@ class DQN(stable_baselines3.DQN):
         """As in Stable-Baselines3; the buffer goes on with this agent's generator."""
         super().load_replay_buffer(path, truncate_last_traj)
         self._share_generator()
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls: type[_Agent],
+        path: str | pathlib.Path | io.BufferedIOBase,
+        env: GymEnv | None = None,
+        device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        *,
+        trust: bool = False,
+        **arguments: Any,
+    ) -> _Agent:
+        """As in Stable-Baselines3, but that a file which would run code of others is refused.
+
+        Args:
+            path: of the file, or the file.
+            env: to go on learning in.
+            device: for the networks.
+            custom_objects: what to take in place of entries of the file.
+            trust: unpickle whatever the file holds (policies, schedules and extractors of your own).
+            arguments: of Stable-Baselines3's `load`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged, not an agent's, or asks for more than agents are made of.
+        """
+        content = path if trust else read_checked(path, custom_objects or ())
+        return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:
         """Let the replay buffer draw from the agent's generator."""
@@ -224,6 +261,9 @@ class DQN(stable_baselines3.DQN):
             batch = self._sample(batch_size)
             self._before_update(batch)
             loss = self._compute_loss(batch)
+            if self.conservative_weight:
+                values = self.q_net(batch.observations)
+                loss = loss + self.conservative_weight * conservative_penalty(values, batch.actions[:, 0].long())
             for parameter in parameters:
                 parameter.grad = None
             loss.backward()  # type: ignore[no-untyped-call]

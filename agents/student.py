@@ -1,0 +1,201 @@
+"""`StudentPolicy`: a small network that chooses as a large agent does; `distill` teaches it (equation 12)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor, nn
+from torch.nn import functional
+
+from agents.dqn.heads import make_head
+from slicing_gym import Scenario, get_scenario
+from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.files import atomic_write
+from slicing_gym.interface import Interface
+
+FORMAT_VERSION = 1
+"""Of the files `StudentPolicy.save` writes."""
+
+TARGETS = ("argmax", "soft")
+"""What a student can be taught: the teacher's choice, or how it values all of them."""
+
+
+class StudentPolicy(BasePolicy):
+    """Two small hidden layers and a score per allocation; it takes the allocation of the highest score.
+
+    A policy of Stable-Baselines3: `predict` is what its users know.
+
+    Args:
+        scenario: whose observations and allocations it has.
+        hidden: neurons in each of the two hidden layers; the paper's are 4 and 16.
+        head: "dense" (one output an allocation) or "geometry", see `agents.dqn.heads`.
+        head_kwargs: arguments of the head.
+        seed: of the first weights; None: torch's own luck.
+
+    Attributes:
+        center, scale: (n_slices,) by which observations are made about standard normal; `distill` sets them.
+
+    Raises:
+        ValueError, TypeError: an argument is not allowed; the message names it.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        scenario: str | Scenario,
+        hidden: int = 16,
+        head: str = "dense",
+        head_kwargs: dict[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.scenario = get_scenario(scenario)
+        interface = Interface(self.scenario)
+        super().__init__(interface.observation_space, interface.action_space)
+        self.hidden = check_integer("hidden", hidden, at_least=1)
+        self.head_name, self.head_kwargs = head, dict(head_kwargs or {})
+        slices = self.scenario.num_slices
+        self.register_buffer("center", torch.ones(slices))
+        self.register_buffer("scale", torch.ones(slices))
+        with torch.random.fork_rng(devices=[], enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            # Leaky: of four plain rectifiers all may fall silent, and the student then chooses one allocation for ever.
+            self.layers = nn.Sequential(
+                nn.Linear(slices, hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden), nn.LeakyReLU()
+            )
+            self.head = make_head(head, hidden, self.observation_space, interface.action_space, head_kwargs)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Scores (batch, num_actions) of observations (batch, n_slices)."""
+        scores: Tensor = self.head(self.layers((observations - self.center) / self.scale))
+        return scores
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        del deterministic
+        return self(observation).argmax(dim=1)  # type: ignore[no-any-return]
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a file that runs no code when it is loaded (safetensors), atomically."""
+        header = {
+            "format": FORMAT_VERSION,
+            "scenario": self.scenario.to_dict(),
+            "hidden": self.hidden,
+            "head": self.head_name,
+            "head_kwargs": self.head_kwargs,
+        }
+        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        with atomic_write(path) as file:
+            file.write(to_bytes(tensors, {"student": json.dumps(header)}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: torch.device | str = "auto") -> StudentPolicy:
+        """The student in a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it does not hold a student; the message names it.
+        """
+        name = os.fspath(path)
+        if not Path(name).is_file():
+            raise FileNotFoundError(f"student: there is no file {name!r}")
+        try:
+            with safe_open(name, framework="pt") as archive:
+                header = json.loads((archive.metadata() or {})["student"])
+                tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict
+            if header["format"] != FORMAT_VERSION:
+                raise ValueError(f"it has format {header['format']!r}, allowed is {FORMAT_VERSION}")
+            scenario = Scenario.from_dict(header["scenario"])
+            made = cls(scenario, header["hidden"], header["head"], header["head_kwargs"])
+            made.load_state_dict(tensors)
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"student: {name!r} is not a student's file, or is damaged ({error})") from None
+        return made.to("cpu" if device == "auto" else device)
+
+
+def distill(
+    student: StudentPolicy,
+    teacher: Callable[[Tensor], Tensor] | npt.NDArray[np.int64],
+    observations: npt.ArrayLike,
+    generator: np.random.Generator,
+    *,
+    target: str = "argmax",
+    temperature: float = 0.1,
+    updates: int = 10_000,
+    batch_size: int = 64,
+    learning_rate: float = 1e-2,
+    on_update: Callable[[int, float], object] | None = None,
+) -> None:
+    """Teach a student to choose as the teacher does (equation 12).
+
+        L(theta) = mean over a batch of -sum_a p(a|s) log softmax(z(s; theta))_a
+
+    z being the student's scores, and p all on the teacher's arg max, or with `target="soft"` softmax(Q(s, .) /
+    temperature). Adam, its rate falling to 0 along a cosine.
+
+    Args:
+        student: is changed.
+        teacher: gives values (batch, num_actions) of observations (batch, n_slices), as an agent's `q_net` does; or
+            the actions (n,) that were taken in these states, and what is learned is to do the same (behaviour cloning).
+        observations: the states it learns on (n, n_slices), those of a history or of a twin.
+        generator: draws the batches.
+        target: one of `TARGETS`.
+        temperature: of the teacher's values, in their unit (that of U); not used with "argmax".
+        updates: the budget; the paper's is 10 000.
+        batch_size: states in a batch, drawn with replacement.
+        learning_rate: the first.
+        on_update: is called with the number of the update and its loss.
+
+    Raises:
+        ValueError, TypeError: an argument is not allowed; the message names it.
+    """
+    if target not in TARGETS:
+        raise ValueError(unknown_name("target", target, TARGETS))
+    check_number("temperature", temperature, above=0.0)
+    check_number("learning_rate", learning_rate, above=0.0)
+    check_integer("updates", updates, at_least=1)
+    check_integer("batch_size", batch_size, at_least=1)
+    states = torch.as_tensor(np.asarray(observations, np.float32))
+    if states.ndim != 2 or states.shape[1] != student.scenario.num_slices or len(states) == 0:
+        n = student.scenario.num_slices
+        raise ValueError(f"observations: shape {tuple(states.shape)} given, allowed is (1 or more, {n})")
+    student.center.copy_(states.mean(dim=0))
+    student.scale.copy_(states.std(dim=0, correction=0).clamp_min(1e-3))
+    with torch.no_grad():
+        if isinstance(teacher, np.ndarray):
+            best = torch.as_tensor(teacher, dtype=torch.int64)
+        else:
+            best = torch.cat([teacher(part).argmax(dim=1) for part in torch.split(states, 1024)])
+    optimizer = torch.optim.Adam(student.parameters(), learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
+    for number in range(updates):
+        rows = torch.as_tensor(generator.integers(len(states), size=batch_size))
+        scores = student(states[rows])
+        if target == "argmax" or isinstance(teacher, np.ndarray):
+            loss = functional.cross_entropy(scores, best[rows])
+        else:
+            with torch.no_grad():
+                wanted = torch.softmax(teacher(states[rows]) / temperature, dim=1)
+            loss = functional.cross_entropy(scores, wanted)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        if on_update is not None:
+            on_update(number, loss.item())

@@ -1,0 +1,230 @@
+"""`python -m experiments.distill teacher=runs/dense hidden=4`: students of trained agents (the paper's Fig. 8)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import hydra
+import numpy as np
+import numpy.typing as npt
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from tqdm.auto import tqdm
+
+from agents import DQN
+from agents.dqn.heads import HEADS
+from agents.student import TARGETS, StudentPolicy, distill
+from experiments import checkpoint
+from experiments.config import CONFIG_FOLDER, check_overrides, plain_of, readable_errors, register_configs
+from experiments.distillation import Pupil, draw, report, write
+from experiments.evaluation import (
+    Predictor,
+    as_table,
+    check_policies,
+    check_seeds,
+    compare,
+    evaluate_policy,
+    load_policy,
+    make_cells,
+)
+from experiments.runs import HISTORY, TWIN, Run, find_runs
+from experiments.transitions import transitions_of
+from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.files import atomic_write
+from slicing_gym.round_vector_env import SlicingVectorEnv
+
+STUDENT = "student.safetensors"
+SUMMARY = "student.json"
+"""The figures of a student; written after it, so that one that has them is finished."""
+
+STATES = ("history", "twin", "both")
+
+register_configs()
+
+
+def with_lists(arguments: list[str]) -> list[str]:
+    """Command-line arguments in which `hidden=4` and `agents=dqn` are lists."""
+    listed = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        alone = key in ("hidden", "agents") and "," not in value and not value.startswith("[") and value != "null"
+        listed.append(f"{key}=[{value}]" if alone else argument)
+    return listed
+
+
+def check_config(config: DictConfig) -> None:
+    """Look at everything that could fail later but for the teachers.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    if not config.hidden:
+        raise ValueError("hidden: none given, allowed are one or more sizes")
+    for size in config.hidden:
+        check_integer("hidden", size, at_least=1)
+    for key, allowed in (("head", HEADS), ("target", TARGETS), ("states", STATES)):
+        if config[key] not in allowed:
+            raise ValueError(unknown_name(key, config[key], allowed))
+    for key in ("twin_states", "updates", "batch_size", "torch_threads"):
+        check_integer(key, config[key], at_least=1)
+    for key in ("temperature", "learning_rate"):
+        check_number(key, config[key], above=0.0)
+    check_integer("seed", config.seed, at_least=0, at_most=2**32 - 1)
+    if config.resume not in (None, "auto"):
+        raise ValueError(f"resume: {config.resume!r} given, allowed are auto and null")
+    check_seeds("evaluation.seeds", config.evaluation.seeds)
+    if config.evaluation.decisions is not None:
+        check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
+
+
+def check_teachers(config: DictConfig) -> list[Run]:
+    """The teachers, looked at before the first of them teaches.
+
+    Raises:
+        ValueError, FileNotFoundError: there is none, or one lacks what is needed; the message names it.
+    """
+    teachers = find_runs(Path(config.teacher), config.agents)
+    for run in teachers:
+        needed = [*([HISTORY] if config.states != "twin" else []), *([TWIN] if config.states != "history" else [])]
+        for name in needed:
+            if not (run.folder / name).is_file():
+                raise ValueError(f"states: {config.states!r} given, but {str(run.folder)!r} has no {name}")
+        if run.seed in config.evaluation.seeds:
+            raise ValueError(f"evaluation.seeds: {run.seed} is the cell of {str(run.folder)!r}")
+        check_policies([*config.evaluation.policies, "random"], run.scenario)
+    return teachers
+
+
+def states_met(policy: Predictor, envs: SlicingVectorEnv, seeds: list[int], number: int) -> npt.NDArray[np.float32]:
+    """Observations (number or a few more, n_slices) that a policy decides on in cells of these seeds."""
+    observations, _ = envs.reset(seed=seeds)
+    met = [observations.copy()]
+    while len(met) * len(seeds) < number:
+        observations, *_ = envs.step(policy.predict(observations, deterministic=True)[0])
+        met.append(observations.copy())
+    return np.concatenate(met)
+
+
+def states_of(run: Run, agent: DQN, config: DictConfig) -> npt.NDArray[np.float32]:
+    """What students of a run learn on: observations (n, n_slices)."""
+    parts = []
+    if config.states != "twin":
+        parts.append(transitions_of(run.history())[0])
+    if config.states != "history":
+        envs = gym.make_vec("SliceTwin-v0", 64, twin=run.twin(), scenario=run.scenario, autoreset_mode="SameStep")
+        assert isinstance(envs, SlicingVectorEnv)
+        parts.append(states_met(agent, envs, list(range(64)), config.twin_states)[: config.twin_states])
+    return np.concatenate(parts)
+
+
+def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
+    """A teacher, and a student of each size; those that the folder has are not taught again."""
+    agent = run.agent()
+    seeds = list(config.evaluation.seeds)
+    cells = make_cells(run.scenario, len(seeds))
+    decisions = config.evaluation.decisions or run.scenario.decisions_per_round
+    met = states_met(agent, cells, seeds, decisions * len(seeds))
+    wanted, _ = agent.predict(met, deterministic=True)
+    states: npt.NDArray[np.float32] | None = None
+    for size in (0, *config.hidden):
+        place = folder / (run.folder.name + (f"_hidden-{size}" if size else "_teacher"))
+        stored = _stored(place, config)
+        if stored is not None:
+            yield stored
+            continue
+        policy: DQN | StudentPolicy = agent
+        parameters = sum(weights.numel() for weights in agent.q_net.parameters())
+        if size:
+            states = states_of(run, agent, config) if states is None else states
+            policy = StudentPolicy(run.scenario, size, config.head, seed=config.seed)
+            label = f"{run.arm} seed {run.seed}, 2x{size}"
+            with tqdm(total=config.updates, desc=label, unit="update", disable=not config.progress, leave=False) as bar:
+                distill(
+                    policy,
+                    agent.q_net,
+                    states,
+                    np.random.default_rng(config.seed),
+                    target=config.target,
+                    temperature=config.temperature,
+                    updates=config.updates,
+                    batch_size=config.batch_size,
+                    learning_rate=config.learning_rate,
+                    on_update=lambda *_, bar=bar: bar.update(),
+                )
+            policy.save(place / STUDENT)
+            parameters = policy.num_parameters
+        evaluation = evaluate_policy("", policy, cells, seeds, decisions)
+        chosen, _ = policy.predict(met, deterministic=True)
+        pupil = Pupil(
+            scenario=run.scenario.name,
+            head=str(run.summary["head"]),
+            teacher=run.arm,
+            seed=run.seed,
+            hidden=size,
+            utility=float(evaluation.utility.mean()),
+            reward_at_c_max=float(evaluation.reward.mean()),
+            agreement=float(np.mean(chosen == wanted)),
+            allocations=len(np.unique(chosen)),
+            parameters=parameters,
+        )
+        with atomic_write(place / SUMMARY) as file:
+            file.write(json.dumps({"config": _comparable(config), **pupil._asdict()}, indent=2).encode())
+        yield pupil
+
+
+def _comparable(config: DictConfig) -> dict[str, Any]:
+    """What has to be the same for a student not to be taught again."""
+    left_out = ("teacher", "agents", "hidden", "progress", "resume")
+    return {key: value for key, value in plain_of(config).items() if key not in left_out}
+
+
+def _stored(place: Path, config: DictConfig) -> Pupil | None:
+    """The figures of one that an earlier start of this command left, if it is to be resumed."""
+    if config.resume is None or not (place / SUMMARY).is_file():
+        return None
+    stored = json.loads((place / SUMMARY).read_text())
+    checkpoint.check_same_config(place, stored.pop("config"), _comparable(config))
+    return Pupil(**stored)
+
+
+def run(config: DictConfig, folder: Path) -> None:
+    """Teach and compare; leave students, students.csv and students.png in `folder`."""
+    with readable_errors():
+        check_config(config)
+        teachers = check_teachers(config)
+    torch.set_num_threads(config.torch_threads)
+    pupils = []
+    for number, teacher in enumerate(teachers, start=1):
+        with readable_errors():
+            own = list(teach(teacher, config, folder))
+        pupils += own
+        utilities = ", ".join(f"{pupil.network} {pupil.utility:.3f}" for pupil in own)
+        print(f"{number}/{len(teachers)} {teacher.arm} seed {teacher.seed}: U {utilities}", flush=True)
+    print(report(pupils))
+    write(folder / "students.csv", pupils)
+    draw(folder / "students.png", pupils)
+    if config.evaluation.policies:
+        scenario, seeds = teachers[0].scenario, list(config.evaluation.seeds)
+        cells = make_cells(scenario, len(seeds))
+        others = {name: load_policy(name, scenario, cells, num_threads=1) for name in config.evaluation.policies}
+        print(as_table(scenario, compare(scenario, others, cells, seeds, config.evaluation.decisions)))
+    print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")
+
+
+@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="distill")
+def main(config: DictConfig) -> None:
+    """The command."""
+    run(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = with_lists(sys.argv[1:])
+    check_overrides("distill", sys.argv[1:])
+    main()

@@ -1,0 +1,209 @@
+"""`python -m experiments.offline history=random agent=ddqn twin=lstm`: learn from a fixed history, and compare."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hydra
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from agents import FixedPolicy
+from agents.student import StudentPolicy, distill
+from experiments import checkpoint
+from experiments.config import (
+    CONFIG_FOLDER,
+    check_overrides,
+    readable_errors,
+    register_configs,
+    scenario_of,
+)
+from experiments.evaluation import (
+    Evaluation,
+    Predictor,
+    as_table,
+    check_policies,
+    check_seeds,
+    compare,
+    evaluate_policy,
+    load_policy,
+    make_cells,
+    write_csv,
+)
+from experiments.histories import RECORDED, check_history, make_history
+from experiments.learners import NOT_ARGUMENTS, check_agent
+from experiments.offline_algorithm import OfflineAlgorithm
+from experiments.runs import AGENT, HISTORY, TWIN
+from experiments.train import name_of, twin_name
+from experiments.transitions import transitions_of, utilities_of
+from experiments.twin_algorithm import check_twin_training, comparable
+from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.files import atomic_write
+from slicing_gym.scenario import REWARD_KINDS
+from twin import History
+
+SUMMARY = "offline.json"
+"""The figures of a run; written last, so that a run that has it is finished."""
+
+register_configs()
+
+
+def check_config(config: DictConfig) -> None:
+    """Look at everything that could fail later.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    scenario_of(config.scenario)
+    check_history(config.history)
+    if config.decisions is not None:
+        check_integer("decisions", config.decisions, at_least=1)
+    elif config.history in RECORDED:
+        raise ValueError("decisions: null given, allowed with a file only")
+    if config.reward is not None and config.reward not in REWARD_KINDS:
+        raise ValueError(unknown_name("reward", config.reward, REWARD_KINDS))
+    if config.resume not in (None, "auto"):
+        raise ValueError(f"resume: {config.resume!r} given, allowed are auto and null")
+    check_integer("seed", config.seed, at_least=0, at_most=2**32 - 1)
+    check_number("checkpoint_s", config.checkpoint_s, at_least=0.0)
+    check_integer("torch_threads", config.torch_threads, at_least=1)
+    if config.evaluation.seeds:
+        check_seeds("evaluation.seeds", config.evaluation.seeds)
+    if config.seed in config.evaluation.seeds and config.history in RECORDED:
+        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
+    if config.evaluation.decisions is not None:
+        check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
+    check_integer("algorithm.epochs", config.algorithm.epochs, at_least=1)
+    check_number("algorithm.conservative_weight", config.algorithm.conservative_weight, at_least=0.0)
+    check_integer("estimate.epochs", config.estimate.epochs, at_least=1)
+    check_agent(config.agent)
+    for key, changes in (("algorithm.agent", config.algorithm.agent), ("estimate.agent", config.estimate.agent)):
+        changed = config.agent.copy()
+        for name, value in changes.items():
+            allowed = {"head", *(str(each) for each in config.agent if each not in NOT_ARGUMENTS)}
+            if name not in allowed:
+                raise ValueError(unknown_name(key, name, allowed))
+            changed[name] = value
+        check_agent(changed)
+    if config.twin.transition is not None:
+        check_twin_training(config, {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()})
+
+
+def history_of(config: DictConfig) -> History:
+    """What is learned from, with the reward that the config wants.
+
+    Raises:
+        ValueError: there is no such history; it did not measure what U is made of; the policies to compare with do not
+            fit it.
+    """
+    history = make_history(config.history, scenario_of(config.scenario), config.seed, config.decisions)
+    if config.reward is not None:
+        history = replace(history, scenario=history.scenario.replace(reward={"kind": config.reward}))
+    utilities_of(history)
+    check_policies(list(config.evaluation.policies), history.scenario)
+    return history
+
+
+def floors(history: History, seed: int) -> dict[str, Predictor]:
+    """What can be had from the history without learning values: doing as it did, or the best allocation in it."""
+    observations, actions, _, _ = transitions_of(history)
+    clone = StudentPolicy(history.scenario, hidden=64, seed=seed)
+    distill(clone, actions, observations, np.random.default_rng(seed), updates=2000)
+    totals = np.bincount(actions, utilities_of(history), history.scenario.num_allocations)
+    times = np.bincount(actions, minlength=history.scenario.num_allocations)
+    means = np.where(times > 0, totals / np.maximum(times, 1), -np.inf)
+    best = history.allocation[np.flatnonzero(actions == means.argmax())[0]]
+    return {"behaviour_cloning": clone, "best_in_data": FixedPolicy(history.scenario, best)}
+
+
+def offline(config: DictConfig, folder: Path) -> None:
+    """Learn from a history; leave agent, history, twin, estimates and comparison in `folder`."""
+    with readable_errors():
+        check_config(config)
+        if config.resume is not None and (folder / SUMMARY).exists():
+            checkpoint.check_same_config(
+                folder, json.loads((folder / SUMMARY).read_text())["config"], comparable(config)
+            )
+            print(f"{os.path.relpath(folder)}: this run is finished")
+            return
+        torch.set_num_threads(config.torch_threads)
+        history = history_of(config)
+        run = OfflineAlgorithm(config, history, folder)
+        if config.resume is None:  # what an earlier run left here is not this one's
+            for name in (SUMMARY, checkpoint.FILE):
+                (folder / name).unlink(missing_ok=True)
+        elif (folder / checkpoint.FILE).exists():
+            run.resume()
+    run.run()
+    with atomic_write(folder / AGENT) as file:
+        run.agent.save(file)
+    history.save(folder / HISTORY)
+    if run.twin is not None:
+        run.twin.save(folder / TWIN)
+    estimates = {"fitted_q": run.estimate(config.seed), "twin": run.utility_in_twin(run.agent) if run.twin else None}
+    name = name_of(config)
+    summary: dict[str, Any] = {
+        "scenario": history.scenario.name,
+        "head": config.agent.head,
+        "agent": name,
+        "twin": twin_name(config),
+        "history": config.history,
+        "decisions": len(history),
+        "seed": config.seed,
+        "conservative_weight": config.algorithm.conservative_weight,
+        "utility_in_data": float(utilities_of(history).mean()),
+        "estimates": estimates,
+    }
+    if config.evaluation.seeds:
+        summary |= truth(config, name, run, folder)
+    summary |= {"cpu_seconds": run.seconds, "config": comparable(config)}
+    with atomic_write(folder / SUMMARY) as file:
+        file.write(json.dumps(summary, indent=2).encode())
+    (folder / checkpoint.FILE).unlink(missing_ok=True)
+    shown = ", ".join(f"{key} {value:.3f}" for key, value in estimates.items() if value is not None)
+    print(f"{name}, told from the history alone: {shown}")
+    print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+def truth(config: DictConfig, name: str, run: OfflineAlgorithm, folder: Path) -> dict[str, Any]:
+    """What the agent and its floors really earn: on unseen cells, and on the history's own, which estimates are of."""
+    scenario, chosen = run.scenario, config.evaluation
+    cells = make_cells(scenario, len(chosen.seeds))
+    policies: dict[str, Predictor] = {name: run.agent, **floors(run.history, config.seed)}
+    policies |= {each: load_policy(each, scenario, cells, num_threads=1) for each in chosen.policies}
+    evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
+    print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
+    print(as_table(scenario, evaluations))
+    write_csv(folder / "evaluation.csv", scenario, evaluations)
+    own: Evaluation = evaluate_policy(
+        name, run.agent, make_cells(scenario, 1), [config.seed], 5 * scenario.decisions_per_round
+    )
+    means = {evaluation.policy: float(evaluation.utility.mean()) for evaluation in evaluations}
+    return {
+        "utility": means.pop(name),
+        "reward_at_c_max": float(evaluations[0].reward.mean()),
+        "utility_on_own_cell": float(own.utility.mean()),
+        "floors": means,
+    }
+
+
+@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="offline")
+def main(config: DictConfig) -> None:
+    """The command."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        offline(config, folder)
+    except KeyboardInterrupt:
+        raise SystemExit(f"stopped; type the command again with resume=auto hydra.run.dir={folder}") from None
+
+
+if __name__ == "__main__":
+    check_overrides("offline", sys.argv[1:])
+    main()

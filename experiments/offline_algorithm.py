@@ -1,0 +1,127 @@
+"""The paper's Algorithm 2: learning from a history alone; with a twin, Agent 2 learns in one fitted to it before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from omegaconf import DictConfig
+from stable_baselines3.common.logger import configure
+from tqdm.auto import tqdm
+
+from agents import sync
+from agents.offline import FittedQEvaluation, NoEnv, learn_offline
+from experiments.config import twin_of
+from experiments.learners import make_agent
+from experiments.transitions import transitions_of, utilities_of
+from experiments.twin_algorithm import TwinAlgorithm
+from twin import History
+
+
+class OfflineAlgorithm(TwinAlgorithm):
+    """A run that never acts in a real environment.
+
+    With a twin:
+
+    - `learn_twin`: fit the twin to the history (equation 7);
+    - `train_in_twin`: Agent 2 explores in it, and hands its weights to Agent 1 (equation 8);
+    - `learn`: Agent 1 learns from the history with the conservative term (equation 13), in the place of Algorithm 1's
+      fine-tuning; then the better one of the two in the twin is kept.
+
+    Without one, `learn` alone.
+
+    Args:
+        config: composed `conf/offline.yaml`, checked.
+        history: what is learned from; its scenario tells the reward.
+        folder: of the run.
+
+    Attributes:
+        epochs: times that `learn` has been through the history.
+    """
+
+    def __init__(self, config: DictConfig, history: History, folder: Path) -> None:
+        scenario = history.scenario
+        super().__init__(config, scenario, folder)
+        self.history = history
+        self.transitions = transitions_of(history)
+        self.epochs = 0
+        settings = config.algorithm
+        changes: dict[str, Any] = {
+            **settings.agent,
+            **(settings.agent_1 if self.has_twin else {}),
+            "conservative_weight": settings.conservative_weight,
+            "buffer_size": len(history),
+        }
+        self._make_agent_1(NoEnv(scenario), changes, "offline")
+        self._bar = tqdm(total=settings.epochs, unit="epoch", disable=not config.progress)
+
+    def run(self) -> None:
+        """Go on until it is finished, leaving a checkpoint after every step."""
+        super().run()
+        self._bar.close()
+
+    def _steps(self) -> list[Callable[[], None]]:
+        return [self.learn_twin, self.train_in_twin, self.learn] if self.has_twin else [self.learn]
+
+    def learn_twin(self) -> None:
+        """Fit the twin to the history."""
+        self._bar.set_postfix_str("learning the twin")
+        self.twin = twin_of(self.config.twin).fit(self.history)
+        self._next_step = 1
+
+    def train_in_twin(self) -> None:
+        """Let Agent 2 learn in the twin and hand over its weights."""
+        self._bar.set_postfix_str("training in the twin")
+        agent = self._learn_in_twin(0, self.config.algorithm.twin_decisions)
+        sync(agent, self.agent, optimizer=True)
+        self._next_step = 2
+
+    def learn(self) -> None:
+        """Algorithm 2 itself."""
+        self._bar.set_postfix_str("learning from the history")
+        settings = self.config.algorithm
+        learn_offline(
+            self.agent, *self.transitions, epochs=settings.epochs, first_epoch=self.epochs, on_epoch=self._on_epoch
+        )
+        if self._agent_2 is not None:
+            self.keep_better()
+        self._next_step = -1
+
+    def _on_epoch(self, number: int) -> None:
+        self.epochs = number
+        self._bar.update()
+        self.agent.logger.dump(number)
+        self._save_now_and_then()
+
+    def estimate(self, seed: int) -> float:
+        """What the agent is worth, told from the history alone by fitted Q evaluation: mean U a decision.
+
+        Args:
+            seed: of the network that tells it.
+        """
+        settings = self.config.estimate
+        config = self.config.copy()
+        for key, value in settings.agent.items():
+            config.agent[key] = value
+        config.agent._target_ = f"{FittedQEvaluation.__module__}.{FittedQEvaluation.__name__}"
+        config.agent.options = {}
+        config.seed = seed
+        judge = make_agent(config, NoEnv(self.scenario), {"buffer_size": len(self.history)})
+        assert isinstance(judge, FittedQEvaluation)
+        judge.judged = self.agent
+        judge.set_logger(configure(None, []))
+        observations, actions, _, following = self.transitions
+        learn_offline(
+            judge, observations, actions, utilities_of(self.history), following, epochs=self.config.estimate.epochs
+        )
+        return judge.value(observations)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        return {"epochs": self.epochs}, {}
+
+    def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        del arrays
+        self.epochs = header["epochs"]
+        self._bar.update(self.epochs)

@@ -1,0 +1,148 @@
+"""Finished training runs as other experiments start from them: summary, rounds, agent, history."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents import DQN
+from experiments.learners import agent_class
+from slicing_gym import Scenario
+from slicing_gym.errors import unknown_name
+from twin import DigitalTwin, History
+
+AGENT = "agent.zip"
+HISTORY = "history.npz"
+SUMMARY = "summary.json"
+"""The figures of a run; written last, so that a run that has it is finished."""
+TWIN = "twin.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of `experiments.train`.
+
+    Args:
+        folder: where it is.
+        summary: its `summary.json`.
+        rounds: its `rounds.csv`: (rounds,) by column.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    rounds: dict[str, npt.NDArray[np.float64]]
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Which picture it is in: scenario and head."""
+        return str(self.summary["scenario"]), str(self.summary["head"])
+
+    @property
+    def arm(self) -> str:
+        """Which of its curves it belongs to: ddqn, or with a twin ddqn-dt."""
+        return str(self.summary["agent"])
+
+    @property
+    def seed(self) -> int:
+        """Of its cell."""
+        return int(self.summary["seed"])
+
+    @property
+    def rounds_to_goal(self) -> float:
+        """The first round with the reward at the goal; infinite if there was none."""
+        reached = self.summary["rounds_to_goal"]
+        return float("inf") if reached is None else float(reached)
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of its cell, with the reward it was trained on."""
+        found = Scenario.from_dict(self.summary["config"]["scenario"])
+        kind = self.summary["config"]["reward"]
+        return found if kind is None else found.replace(reward={"kind": kind})
+
+    def agent(self) -> DQN:
+        """What it trained.
+
+        Raises:
+            ValueError: its file is missing or damaged, or would run code.
+        """
+        kind = agent_class(str(self.summary["config"]["agent"]["_target_"]))
+        return kind.load(self._file(AGENT), device="cpu")
+
+    def history(self) -> History:
+        """Its real decisions.
+
+        Raises:
+            ValueError: they are missing or damaged.
+        """
+        return History.load(self._file(HISTORY))
+
+    def twin(self) -> DigitalTwin:
+        """Its last twin.
+
+        Raises:
+            ValueError: it had none, or the file is damaged.
+        """
+        return DigitalTwin.load(self._file(TWIN))
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise ValueError(f"run: {str(self.folder)!r} has no {name}")
+        return path
+
+
+def read_run(folder: Path) -> Run:
+    """The finished run in a folder.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        summary = json.loads((folder / SUMMARY).read_text())
+        with (folder / "rounds.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        return Run(folder, summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
+    except (OSError, ValueError, IndexError) as error:
+        raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
+
+
+def find_runs(folder: Path, agents: Sequence[str] | None = None) -> list[Run]:
+    """Every finished run in a folder or below it.
+
+    Args:
+        folder: a run, or a folder of runs.
+        agents: only those of these names (ddqn, ddqn-dt, ...), if any are given.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: one is there twice, or there is none of these names.
+    """
+    runs: list[Run] = []
+    seen: dict[tuple[object, ...], Path] = {}
+    for path in sorted(folder.rglob(SUMMARY)):
+        run = read_run(path.parent)
+        key = (*run.group, run.arm, run.seed)
+        if key in seen:
+            raise ValueError(
+                f"folder: {'/'.join(map(str, key))} is there twice, in {str(seen[key])!r} and {str(path.parent)!r}; "
+                "name a folder that holds one of them"
+            )
+        seen[key] = path.parent
+        runs.append(run)
+    if not runs:
+        raise FileNotFoundError(f"folder: no finished run ({SUMMARY}) below {str(folder)!r}")
+    if not agents:
+        return runs
+    arms = {run.arm for run in runs}
+    for name in agents:
+        if name not in arms:
+            raise ValueError(unknown_name("agents", name, arms))
+    return [run for run in runs if run.arm in agents]
