@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.config import readable_errors
 from experiments.convergence import convergence
+from experiments.offline_figure import offline
 from experiments.plots import policy_colours, save_figure
 from experiments.statistics import estimate
 from slicing_gym.errors import unknown_name
@@ -72,7 +73,7 @@ def headroom(folder: Path, output: Path) -> None:
     print(f"written: {output}, {output.with_suffix('.csv')}")
 
 
-FIGURES = {"convergence": convergence, "headroom": headroom}
+FIGURES = {"convergence": convergence, "headroom": headroom, "offline": offline}
 """Figures by name."""
 
 

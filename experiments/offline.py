@@ -40,6 +40,7 @@ from experiments.evaluation import (
 from experiments.histories import RECORDED, check_history, make_history
 from experiments.learners import NOT_ARGUMENTS, check_agent
 from experiments.offline_algorithm import OfflineAlgorithm
+from experiments.offline_figure import SUMMARY
 from experiments.runs import AGENT, HISTORY, TWIN
 from experiments.train import name_of, twin_name
 from experiments.transitions import transitions_of, utilities_of
@@ -48,9 +49,6 @@ from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
 from twin import History
-
-SUMMARY = "offline.json"
-"""The figures of a run; written last, so that a run that has it is finished."""
 
 register_configs()
 

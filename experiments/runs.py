@@ -107,6 +107,8 @@ def read_run(folder: Path) -> Run:
     """
     try:
         summary = json.loads((folder / SUMMARY).read_text())
+        if "config" not in summary:
+            raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
         with (folder / "rounds.csv").open() as file:
             rows = list(csv.DictReader(file))
         return Run(folder, summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})

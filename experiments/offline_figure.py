@@ -1,0 +1,239 @@
+"""The paper's Fig. 9: what was learned from fixed histories, with and without a twin, and what was foretold of it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.convergence import COLOURS
+from experiments.plots import policy_colours, save_figure
+from experiments.statistics import Interval, estimate, stratified_bootstrap
+from experiments.tables import aligned, write_rows
+
+SUMMARY = "offline.json"
+"""The figures of a run; written last, so that a run that has it is finished."""
+
+Summary = dict[str, Any]
+Group = tuple[str, str, str, float]
+"""Scenario, head, history, conservative weight."""
+
+
+def read_summaries(folder: Path) -> dict[Group, list[Summary]]:
+    """The finished offline runs below a folder that were compared with the truth, by what they have in common.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: one is there twice.
+    """
+    groups: dict[Group, list[Summary]] = defaultdict(list)
+    seen: dict[tuple[object, ...], Path] = {}
+    for path in sorted(folder.rglob(SUMMARY)):
+        summary = json.loads(path.read_text())
+        if "utility" not in summary:
+            continue
+        group = (summary["scenario"], summary["head"], summary["history"], float(summary["conservative_weight"]))
+        key = (*group, summary["agent"], summary["seed"])
+        if key in seen:
+            raise ValueError(f"folder: {key} is there twice, in {str(seen[key])!r} and {str(path.parent)!r}")
+        seen[key] = path.parent
+        groups[group].append(summary)
+    if not groups:
+        raise FileNotFoundError(f"folder: no finished offline run ({SUMMARY}) below {str(folder)!r}")
+    return dict(groups)
+
+
+def offline(folder: Path, output: Path) -> None:
+    """Draw the offline runs below `folder`, a picture for each scenario and head; print tables, write CSVs.
+
+    Args:
+        folder: of runs of `experiments.offline`.
+        output: PNG; scenario and head are added to its name.
+    """
+    pictures: dict[tuple[str, str], dict[Group, list[Summary]]] = defaultdict(dict)
+    for group, runs in read_summaries(folder).items():
+        pictures[group[:2]][group] = sorted(runs, key=lambda run: (_order(run["agent"]), run["seed"]))
+    for (scenario, head), groups in pictures.items():
+        groups = dict(sorted(groups.items(), key=lambda item: (item[0][2] != "random", item[0])))
+        for group, runs in groups.items():
+            print(f"\n{_title(group, runs)}; interquartile mean over seeds [95 % interval]")
+            print(_table(runs))
+            print("\n".join(_worth_of_twins(runs)))
+        path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
+        _draw(path, groups)
+        _write(path.with_suffix(".csv"), groups)
+        print(f"\nwritten: {path}, {path.with_suffix('.csv')}")
+
+
+def _order(agent: str) -> tuple[str, str]:
+    plain, _, twin = agent.partition("-dt")
+    return plain, ("-dt" in agent) * "x" + twin
+
+
+def _title(group: Group, runs: Sequence[Summary]) -> str:
+    scenario, head, history, weight = group
+    return f"scenario {scenario}, {head} head, {runs[0]['decisions']} decisions, {history}, eta = {weight:g}"
+
+
+def _by_arm(runs: Sequence[Summary]) -> dict[str, list[Summary]]:
+    arms: dict[str, list[Summary]] = defaultdict(list)
+    for run in runs:
+        arms[run["agent"]].append(run)
+    return arms
+
+
+def _interval(values: Sequence[float]) -> Interval:
+    return stratified_bootstrap([list(values)])
+
+
+def _floors(runs: Sequence[Summary]) -> dict[str, list[float]]:
+    """Of each floor its utility by seed: runs of a seed learned from the same history."""
+    by_seed = {run["seed"]: run["floors"] for run in runs}
+    return {name: [floors[name] for floors in by_seed.values()] for name in runs[0]["floors"]}
+
+
+def _table(runs: Sequence[Summary]) -> str:
+    rows = []
+    for arm, own in _by_arm(runs).items():
+        told = [[run["estimates"][name] for run in own] for name in ("fitted_q", "twin")]
+        rows.append(
+            [
+                arm,
+                str(len(own)),
+                _interval([run["utility"] for run in own]).show(3),
+                _interval([run["reward_at_c_max"] for run in own]).show(2),
+                _interval([run["utility_on_own_cell"] for run in own]).show(3),
+                *("-" if None in each else _interval(each).show(3) for each in told),
+                _interval([run["cpu_seconds"] for run in own]).show(0),
+            ]
+        )
+    for name, values in _floors(runs).items():
+        rows.append([name, str(len(values)), _interval(values).show(3), *"-----"])
+    in_data = {run["seed"]: run["utility_in_data"] for run in runs}
+    rows.append(
+        ["(mean of the history)", str(len(in_data)), "-", "-", _interval(list(in_data.values())).show(3), *"---"]
+    )
+    truth = ["U on unseen cells", "reward at c_max", "U on the history's cell"]
+    return aligned(["policy", "seeds", *truth, "foretold by fitted Q", "by the twin", "CPU seconds"], rows)
+
+
+def _worth_of_twins(runs: Sequence[Summary]) -> list[str]:
+    """Of each algorithm the utility with a twin minus that without, seed by seed; and how far estimates were off."""
+    arms = {name: {run["seed"]: run["utility"] for run in own} for name, own in _by_arm(runs).items()}
+    lines = []
+    for name, own in arms.items():
+        plain, twin, _ = name.partition("-dt")
+        if twin and plain in arms and own.keys() <= arms[plain].keys():
+            gained = estimate([own[seed] - arms[plain][seed] for seed in own])
+            lines.append(f"{name} minus {plain}: {gained.show(3)} (mean over {len(own)} seeds ± 95 %)")
+    for kind, label in (("fitted_q", "fitted Q"), ("twin", "the twin")):
+        off = [
+            run["estimates"][kind] - run["utility_on_own_cell"] for run in runs if run["estimates"][kind] is not None
+        ]
+        if off:
+            largest = max(off, key=abs)
+            lines.append(
+                f"{label} minus the truth: {estimate(off).show(3)}, at most {largest:+.3f} ({len(off)} policies)"
+            )
+    return lines
+
+
+def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
+    """A panel a history: bars of utility, floors as lines; the last panel: what was foretold against the truth."""
+    figure = Figure(figsize=(5.2 * len(groups) + 5.0, 5.0), layout="constrained")
+    *panels, last = figure.subplots(1, len(groups) + 1)
+    for axes, (group, runs) in zip(panels, groups.items(), strict=True):
+        _bars(axes, runs)
+        axes.set_title(f"{runs[0]['decisions']} decisions, {group[2]}, η = {group[3]:g}", fontsize=10)
+    panels[0].set_ylabel("mean utility U on unseen cells")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=8.5
+    )
+    _told(last, [run for runs in groups.values() for run in runs])
+    scenario, head, *_ = next(iter(groups))
+    seeds = len({run["seed"] for runs in groups.values() for run in runs})
+    figure.suptitle(
+        f"Scenario {scenario}, {head} head: learned from a fixed history, without a twin (hatched) and with one (-dt); "
+        f"{seeds} seeds, 95 % intervals",
+        fontsize=11,
+    )
+    save_figure(figure, path)
+
+
+def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
+    arms = _by_arm(runs)
+    for place, (arm, own) in enumerate(arms.items()):
+        value = _interval([run["utility"] for run in own])
+        plain, twin, _ = arm.partition("-dt")
+        axes.bar(
+            place,
+            float(value.value),
+            0.78,
+            color=COLOURS.get(plain, "#CC79A7"),
+            hatch="" if twin else "//",
+            edgecolor="white",
+            yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
+            error_kw={"lw": 1},
+        )
+        text = f"{float(value.value):.2f}"
+        axes.annotate(
+            text, (place, float(value.high)), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5
+        )
+    floors = _floors(runs)
+    colours = policy_colours(list(floors))
+    for name, values in floors.items():
+        axes.axhline(float(_interval(values).value), color=colours[name], ls="--", lw=1.3, label=name.replace("_", " "))
+    lowest = min(float(np.min(values)) for values in floors.values())
+    axes.set_xticks(range(len(arms)), [arm.replace("-dt", "\n-dt") for arm in arms], fontsize=8.5)
+    axes.set_ylim(min(lowest, min(run["utility"] for run in runs)) - 0.25, 8.45)
+
+
+def _told(axes: Axes, runs: Sequence[Summary]) -> None:
+    """Estimates from the history alone against the truth on the history's cell."""
+    truth = [run["utility_on_own_cell"] for run in runs]
+    for kind, label, marker, colour in (
+        ("fitted_q", "fitted Q evaluation", "o", "#0072B2"),
+        ("twin", "the twin", "^", "#D55E00"),
+    ):
+        pairs = [
+            (run["utility_on_own_cell"], run["estimates"][kind]) for run in runs if run["estimates"][kind] is not None
+        ]
+        if pairs:
+            true, told = zip(*pairs, strict=True)
+            axes.scatter(true, told, marker=marker, s=26, alpha=0.8, color=colour, label=label)
+    everything = [*truth, *(value for run in runs for value in run["estimates"].values() if value is not None)]
+    ends = [min(everything) - 0.1, max(everything) + 0.1]
+    axes.plot(ends, ends, color="black", lw=0.8)
+    axes.set_xlabel("truth: U on the history's own cell")
+    axes.set_ylabel("foretold from the history alone")
+    axes.legend(frameon=False, fontsize=8.5, loc="lower right")
+    axes.set_title("can one know before deploying? (on the line: yes)", fontsize=10)
+
+
+def _write(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
+    """A row a run, and of each history a row a floor and seed."""
+    header = ["scenario", "head", "history", "conservative_weight", "policy", "seed", "utility", "reward_at_c_max"]
+    header += ["utility_on_own_cell", "fitted_q", "twin", "cpu_seconds"]
+    rows: list[list[object]] = []
+    for group, runs in groups.items():
+        for run in runs:
+            told = run["estimates"]
+            numbers = [
+                run["utility"],
+                run["reward_at_c_max"],
+                run["utility_on_own_cell"],
+                told["fitted_q"],
+                told["twin"],
+            ]
+            shown = ["" if value is None else f"{value:.6f}" for value in numbers]
+            rows.append([*group, run["agent"], run["seed"], *shown, f"{run['cpu_seconds']:.0f}"])
+        by_seed = {run["seed"]: run["floors"] for run in runs}
+        for seed, floors in by_seed.items():
+            rows += [[*group, name, seed, f"{value:.6f}", *[""] * 5] for name, value in floors.items()]
+    write_rows(path, header, rows)
