@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
-from stable_baselines3.common.utils import polyak_update
+from stable_baselines3.common.utils import configure_logger, polyak_update
 from torch import Tensor
 
 from agents.dqn import DQN
@@ -73,6 +73,8 @@ def learn_offline(
         ValueError: the data do not fit in the agent's replay buffer, or are that of Stable-Baselines3.
     """
     check_integer("epochs", epochs, at_least=1)
+    if not hasattr(agent, "_logger"):
+        agent.set_logger(configure_logger(agent.verbose, agent.tensorboard_log, type(agent).__name__))
     if not isinstance(agent.replay_buffer, ReplayBuffer):
         raise ValueError(f"agent: it has a {type(agent.replay_buffer).__name__}, allowed is agents.replay.ReplayBuffer")
     agent.replay_buffer.reset()
@@ -104,6 +106,8 @@ class FittedQEvaluation(DQN):
 
     def _choice(self, observations: Tensor) -> Tensor:
         """What the judged policy would do (batch,)."""
+        if self.judged is None:
+            raise ValueError("judged: None given, allowed is a policy with Stable-Baselines3's predict")
         chosen, _ = self.judged.predict(observations.cpu().numpy(), deterministic=True)
         return torch.as_tensor(chosen, device=self.device)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
+from safetensors.numpy import save as to_bytes
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,7 +20,7 @@ from torch.nn import functional
 from agents.dqn.heads import make_head
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
-from slicing_gym.files import atomic_write
+from slicing_gym.files import atomic_write, digest
 from slicing_gym.interface import Interface
 
 FORMAT_VERSION = 1
@@ -96,13 +96,13 @@ class StudentPolicy(BasePolicy):
         header = {
             "format": FORMAT_VERSION,
             "scenario": self.scenario.to_dict(),
-            "hidden": self.hidden,
             "head": self.head_name,
             "head_kwargs": self.head_kwargs,
         }
-        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        tensors = {name: np.ascontiguousarray(tensor.cpu().numpy()) for name, tensor in self.state_dict().items()}
+        whole = json.dumps({"sha256": digest(header, tensors), **header})
         with atomic_write(path) as file:
-            file.write(to_bytes(tensors, {"student": json.dumps(header)}))
+            file.write(to_bytes(tensors, {"student": whole}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str = "auto") -> StudentPolicy:
@@ -110,21 +110,24 @@ class StudentPolicy(BasePolicy):
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it does not hold a student; the message names it.
+            ValueError: it does not hold a student, or is damaged; the message names it.
         """
         name = os.fspath(path)
         if not Path(name).is_file():
             raise FileNotFoundError(f"student: there is no file {name!r}")
         try:
-            with safe_open(name, framework="pt") as archive:
+            with safe_open(name, framework="numpy") as archive:
                 header = json.loads((archive.metadata() or {})["student"])
                 tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict
-            if header["format"] != FORMAT_VERSION:
-                raise ValueError(f"it has format {header['format']!r}, allowed is {FORMAT_VERSION}")
-            scenario = Scenario.from_dict(header["scenario"])
-            made = cls(scenario, header["hidden"], header["head"], header["head_kwargs"])
-            made.load_state_dict(tensors)
-        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            checksum, version = header.pop("sha256"), header["format"]
+            if version != FORMAT_VERSION:
+                raise ValueError(f"it has format {version!r}, allowed is {FORMAT_VERSION}")
+            if checksum != digest(header, tensors):
+                raise ValueError("its contents do not have the checksum that it names")
+            hidden = len(tensors["layers.0.bias"])
+            made = cls(Scenario.from_dict(header["scenario"]), hidden, header["head"], header["head_kwargs"], seed=0)
+            made.load_state_dict({key: torch.as_tensor(array) for key, array in tensors.items()})
+        except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"student: {name!r} is not a student's file, or is damaged ({error})") from None
         return made.to("cpu" if device == "auto" else device)
 
@@ -175,11 +178,13 @@ def distill(
     if states.ndim != 2 or states.shape[1] != student.scenario.num_slices or len(states) == 0:
         n = student.scenario.num_slices
         raise ValueError(f"observations: shape {tuple(states.shape)} given, allowed is (1 or more, {n})")
+    if not torch.isfinite(states).all():
+        raise ValueError("observations: some are not finite")
     student.center.copy_(states.mean(dim=0))
     student.scale.copy_(states.std(dim=0, correction=0).clamp_min(1e-3))
     with torch.no_grad():
         if isinstance(teacher, np.ndarray):
-            best = torch.as_tensor(teacher, dtype=torch.int64)
+            best = torch.as_tensor(_checked_actions(teacher, len(states), student.scenario.num_allocations))
         else:
             best = torch.cat([teacher(part).argmax(dim=1) for part in torch.split(states, 1024)])
     optimizer = torch.optim.Adam(student.parameters(), learning_rate, fused=True)
@@ -199,3 +204,17 @@ def distill(
         schedule.step()
         if on_update is not None:
             on_update(number, loss.item())
+
+
+def _checked_actions(actions: npt.NDArray[Any], number: int, allowed: int) -> npt.NDArray[np.int64]:
+    """Actions (number,), if they are such.
+
+    Raises:
+        ValueError: they are of another shape or kind, or there are no such allocations.
+    """
+    fits = actions.shape == (number,) and np.issubdtype(actions.dtype, np.integer)
+    if not fits or actions.min() < 0 or actions.max() >= allowed:
+        raise ValueError(
+            f"teacher: {actions.dtype} {actions.shape} given, allowed are {number} whole numbers below {allowed}"
+        )
+    return actions.astype(np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from slicing_gym.errors import check_integer, unknown_name
-from slicing_gym.files import atomic_write
+from slicing_gym.files import atomic_write, digest
 from slicing_gym.plain_data import build
 from twin import arrays
 from twin.draws import num_outputs
@@ -59,7 +58,7 @@ def save(path: str | os.PathLike[str], model: TwinModel, training: TrainingSetti
         "seed": seed,
     }
     tensors = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
-    whole = json.dumps({"sha256": _digest(header, tensors), **header})  # one entry: the order of several is not fixed
+    whole = json.dumps({"sha256": digest(header, tensors), **header})  # one entry: the order of several is not fixed
     with atomic_write(path) as file:
         file.write(to_bytes(tensors, {"twin": whole}))
 
@@ -82,7 +81,7 @@ def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int
         raise ValueError(f"twin: {name!r} is not a twin's file, or is damaged ({error})") from error
     if version != FORMAT_VERSION:
         raise ValueError(f"twin: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
-    if checksum != _digest(header, tensors):
+    if checksum != digest(header, tensors):
         raise ValueError(f"twin: {name!r} is damaged: its contents do not have the checksum that it names")
     try:
         seed = check_integer("seed", header["seed"], at_least=0)
@@ -149,16 +148,6 @@ def _check_shapes(model: TwinModel) -> None:
             raise ValueError(f"{name} has shape {given.get(name)}, wanted is {wanted.get(name)}")
     if number < 1 or window < 1:
         raise ValueError("starts: there are none")
-
-
-def _digest(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> str:
-    """A checksum of all that a file holds."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(tensors):
-        array = tensors[name]
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def _part(tensors: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
