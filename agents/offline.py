@@ -98,24 +98,35 @@ class FittedQEvaluation(DQN):
     Arguments but for the policy to be judged: those of `DQN`.
     """
 
-    judged: Any = None
-    """Whose value is learned: anything with Stable-Baselines3's `predict`."""
+    _choices: dict[bytes, int] | None = None  # of the judged policy, by observation
+
+    def judge(self, policy: Any, *observations: npt.ArrayLike) -> None:
+        """Say whose value is to be learned; what it does in the states of the history is asked once.
+
+        Args:
+            policy: anything with Stable-Baselines3's `predict`.
+            observations: of the history, before and after each decision, each (n, n_slices).
+        """
+        states = np.unique(np.concatenate([np.asarray(each, np.float32) for each in observations]), axis=0)
+        actions, _ = policy.predict(states, deterministic=True)
+        self._choices = {state.tobytes(): int(action) for state, action in zip(states, actions, strict=True)}
 
     def _target_q(self, next_observations: Tensor) -> Tensor:
         return self.policy.q_net_target.taken(next_observations, self._choice(next_observations))
 
     def _choice(self, observations: Tensor) -> Tensor:
         """What the judged policy would do (batch,)."""
-        if self.judged is None:
-            raise ValueError("judged: None given, allowed is a policy with Stable-Baselines3's predict")
-        chosen, _ = self.judged.predict(observations.cpu().numpy(), deterministic=True)
-        return torch.as_tensor(chosen, device=self.device)
+        if self._choices is None:
+            raise RuntimeError("judge: no policy was given to be judged")
+        chosen = [self._choices[state.tobytes()] for state in observations.cpu().numpy()]
+        return torch.tensor(chosen, device=self.device)
 
     def value(self, observations: npt.ArrayLike) -> float:
-        """Mean reward a decision, weighed by gamma^t from states (n, n_slices) on: (1 - gamma) mean Q(s, pi(s))."""
+        """Mean reward a decision, weighed by gamma^t, from states of the history (n, n_slices) on.
+
+        It is (1 - gamma) mean Q(s, pi(s)), and what `center_rewards` has subtracted.
+        """
         states = torch.as_tensor(np.asarray(observations, np.float32), device=self.device)
         with torch.no_grad():
-            values = torch.cat(
-                [self.policy.q_net.taken(part, self._choice(part)) for part in torch.split(states, 1024)]
-            )
+            values = self.policy.q_net.taken(states, self._choice(states))
         return float(values.mean()) * (1.0 - self.gamma) + (self.mean_reward or 0.0)

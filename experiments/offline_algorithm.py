@@ -110,9 +110,9 @@ class OfflineAlgorithm(TwinAlgorithm):
         config.seed = seed
         judge = make_agent(config, NoEnv(self.scenario), {"buffer_size": len(self.history)})
         assert isinstance(judge, FittedQEvaluation)
-        judge.judged = self.agent
         judge.set_logger(configure(None, []))
         observations, actions, _, following = self.transitions
+        judge.judge(self.agent, observations, following)
         learn_offline(
             judge, observations, actions, utilities_of(self.history), following, epochs=self.config.estimate.epochs
         )

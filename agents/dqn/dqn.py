@@ -262,8 +262,9 @@ class DQN(stable_baselines3.DQN):
             self._before_update(batch)
             loss = self._compute_loss(batch)
             if self.conservative_weight:
-                values = self.q_net(batch.observations)
-                loss = loss + self.conservative_weight * conservative_penalty(values, batch.actions[:, 0].long())
+                network = self.policy.q_net
+                hidden, actions = network.before_head(batch.observations), batch.actions[:, 0].long()
+                loss = loss + self.conservative_weight * conservative_penalty(network.head, hidden, actions)
             for parameter in parameters:
                 parameter.grad = None
             loss.backward()  # type: ignore[no-untyped-call]

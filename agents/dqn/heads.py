@@ -11,6 +11,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.products import dense_product
 from slicing_gym.allocation import allocation_table, units_of_table
 from slicing_gym.errors import check_integer, unknown_name
 
@@ -40,11 +41,7 @@ class DenseHead(nn.Linear):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """See `ActionHead`."""
-        if _has_fast_product(hidden):
-            # The same product by oneDNN: for these shapes about twice as fast as what PyTorch takes on its own.
-            values: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, self.weight, self.bias, "none", [], "")
-            return values
-        return super().forward(hidden)
+        return dense_product(hidden, self.weight, self.bias)
 
     def taken(self, hidden: Tensor, actions: Tensor) -> Tensor:
         """See `ActionHead`; only the rows of the weights that belong to `actions` are read and differentiated."""
@@ -105,13 +102,6 @@ class GeometryHead(nn.Module):
         own: Tensor = self.embedding(self.shares[actions])  # (batch, embedding_size)
         values: Tensor = self.scale * torch.linalg.vecdot(self.state(hidden), own)
         return values
-
-
-def _has_fast_product(hidden: Tensor) -> bool:
-    """Whether oneDNN can take the product of a dense head: on a CPU, without gradients, and not while it is traced."""
-    plain = hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
-    traced = torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined,no-untyped-call]
-    return plain and not traced and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 HEADS: dict[str, type[DenseHead] | type[GeometryHead]] = {"dense": DenseHead, "geometry": GeometryHead}

@@ -37,7 +37,11 @@ class SlicingQNetwork(QNetwork):
         head: ActionHead = self.q_net[-1]  # type: ignore[assignment]
         return head
 
+    def before_head(self, observations: Tensor) -> Tensor:
+        """What the head sees (batch, width) of observations (batch, n_slices)."""
+        hidden: Tensor = self.q_net[:-1](self.extract_features(observations, self.features_extractor))
+        return hidden
+
     def taken(self, observations: Tensor, actions: Tensor) -> Tensor:
         """Q (batch,) of one action (batch,) in each observation (batch, n_slices); no other is computed."""
-        hidden = self.q_net[:-1](self.extract_features(observations, self.features_extractor))
-        return self.head.taken(hidden, actions)
+        return self.head.taken(self.before_head(observations), actions)

@@ -59,6 +59,15 @@ class Generator(QNetwork):
         hidden: Tensor = self.hidden(state * self.noise_embedding(noise))
         return hidden
 
+    def before_head(self, observations: Tensor) -> Tensor:
+        """What the heads see (batch, width) of observations (batch, n_slices), at the mean of the noise."""
+        return self.embed(observations)
+
+    @property
+    def head(self) -> ActionHead:
+        """That of the advantages: what tells actions apart."""
+        return self.advantage
+
     def forward(self, obs: PyTorchObs) -> Tensor:
         """Q (batch, num_actions) of observations (batch, n_slices)."""
         assert isinstance(obs, Tensor)
