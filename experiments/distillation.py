@@ -153,7 +153,7 @@ def draw(path: Path, pupils: Sequence[Pupil]) -> None:
 
 def _bars(axes: Axes, pupils: Sequence[Pupil], name: str, title: str) -> None:
     place, ticks, labels = 0.0, [], []
-    low = 1e9
+    low, high = np.inf, -np.inf
     for teacher, arms in groupby(_arms(pupils), key=lambda arm: arm[0].teacher):
         plain, twin, _ = teacher.partition("-dt")
         begun = place
@@ -179,14 +179,15 @@ def _bars(axes: Axes, pupils: Sequence[Pupil], name: str, title: str) -> None:
                 ha="center",
                 fontsize=7.5,
             )
-            low = min(low, float(value.low))
+            low, high = min(low, float(value.low)), max(high, float(value.high))
             place += 1.0
         ticks.append((begun + place - 1.0) / 2.0)
         labels.append(teacher)
         place += 0.6
     axes.set_xticks(ticks, labels)
-    top = axes.get_ylim()[1]
-    axes.set_ylim(
-        max(0.0, low - 0.5 * (top - low)) if name == "utility" else 0.0, top * (1.03 if name == "utility" else 1.12)
-    )
+    if name == "utility":
+        room = max(high - low, 0.05)
+        axes.set_ylim(low - room, high + 0.7 * room)
+    else:
+        axes.set_ylim(0.0, 1.15)
     axes.set_title(title, fontsize=10)

@@ -15,6 +15,9 @@ from twin import History, RecordHistory
 RECORDED = {"random": ("random",), "mixed": ("random", "hard", "proportional")}
 """Whose decisions a recorded history holds, by its name; a round of each in turn."""
 
+DECISIONS = 5000
+"""How many are recorded, if it is not said."""
+
 
 def record_history(name: str, scenario: Scenario, seed: int, decisions: int) -> History:
     """Decisions of one cell under the policies of a name in `RECORDED`.
@@ -60,14 +63,13 @@ def make_history(name: str, scenario: Scenario, seed: int, decisions: int | None
         name: in `RECORDED`, or a file.
         scenario: of a recorded one.
         seed: of a recorded one.
-        decisions: how many; of a file the first so many, by default all.
+        decisions: how many, by default `DECISIONS`; of a file the first so many, by default all.
 
     Raises:
         ValueError: the file holds no history, or fewer decisions.
     """
     if name in RECORDED:
-        assert decisions is not None
-        return record_history(name, scenario, seed, decisions)
+        return record_history(name, scenario, seed, DECISIONS if decisions is None else decisions)
     history = History.load(name)
     if decisions is None:
         return history

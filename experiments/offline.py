@@ -49,6 +49,7 @@ from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
 from twin import History
+from twin.twin import MIN_DECISIONS
 
 register_configs()
 
@@ -63,8 +64,6 @@ def check_config(config: DictConfig) -> None:
     check_history(config.history)
     if config.decisions is not None:
         check_integer("decisions", config.decisions, at_least=1)
-    elif config.history in RECORDED:
-        raise ValueError("decisions: null given, allowed with a file only")
     if config.reward is not None and config.reward not in REWARD_KINDS:
         raise ValueError(unknown_name("reward", config.reward, REWARD_KINDS))
     if config.resume not in (None, "auto"):
@@ -105,6 +104,8 @@ def history_of(config: DictConfig) -> History:
     if config.reward is not None:
         history = replace(history, scenario=history.scenario.replace(reward={"kind": config.reward}))
     utilities_of(history)
+    if config.twin.transition is not None:
+        check_integer("decisions (of the history, for a twin)", len(history), at_least=MIN_DECISIONS)
     check_policies(list(config.evaluation.policies), history.scenario)
     return history
 
