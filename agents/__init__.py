@@ -24,16 +24,26 @@ if TYPE_CHECKING:
     from agents.ddqn import DDQN
     from agents.dqn import DQN, SlicingPolicy
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
+    from agents.offline import FittedQEvaluation, NoEnv, learn_offline
+    from agents.slice_policy import Decision, SlicePolicy
+    from agents.student import StudentPolicy, distill
     from agents.vec_env import GymnasiumVecEnv
     from agents.weight_sync import sync
 
 _LEARNING = {
     "DDQN": "agents.ddqn",
     "DQN": "agents.dqn",
+    "Decision": "agents.slice_policy",
     "DuelingGANDDQN": "agents.gan_ddqn",
+    "FittedQEvaluation": "agents.offline",
     "GANPolicy": "agents.gan_ddqn",
     "GymnasiumVecEnv": "agents.vec_env",
+    "NoEnv": "agents.offline",
+    "SlicePolicy": "agents.slice_policy",
     "SlicingPolicy": "agents.dqn",
+    "StudentPolicy": "agents.student",
+    "distill": "agents.student",
+    "learn_offline": "agents.offline",
     "sync": "agents.weight_sync",
 }
 
@@ -43,15 +53,22 @@ __all__ = [
     "DQN",
     "BestFixedPolicy",
     "ClairvoyantPolicy",
+    "Decision",
     "DuelingGANDDQN",
+    "FittedQEvaluation",
     "FixedPolicy",
     "GANPolicy",
     "GymnasiumVecEnv",
     "HardPolicy",
+    "NoEnv",
     "Policy",
     "ProportionalPolicy",
     "RandomPolicy",
+    "SlicePolicy",
     "SlicingPolicy",
+    "StudentPolicy",
+    "distill",
+    "learn_offline",
     "make_baseline",
     "sync",
 ]

@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator`, `twin` or `training`: how fast, as ratios measured in one run."""
+"""`python -m experiments.benchmark simulator`, `twin`, `training` or `decision`: how fast, as ratios of one run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
+from experiments.benchmark_decision import decision
 from experiments.benchmark_training import training
 from experiments.networks import Network
 from slicing_gym import SCENARIOS, Simulator, allocation_table, get_scenario
@@ -210,15 +211,18 @@ def _steps_per_s(env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any], s
     return float(length * max(number, 1) / np.median(taken))
 
 
+_BENCHMARKS = {"simulator": simulator, "twin": twin, "training": training, "decision": decision}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["simulator", "twin", "training"])
+    parser.add_argument("what", choices=list(_BENCHMARKS))
     parser.add_argument("--scenario", default="paper", choices=SCENARIOS)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    {"simulator": simulator, "twin": twin, "training": training}[options.what](options.scenario, options.seconds)
+    _BENCHMARKS[options.what](options.scenario, options.seconds)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,25 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from hydra.utils import get_class
 from omegaconf import OmegaConf
 from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
 
 import slicing_gym
-from agents import FixedPolicy, make_baseline
+from agents import DQN, FixedPolicy, make_baseline
 from agents.baselines import BASELINES
+from agents.safe_load import read_checked
 from agents.search import cache_path
+from agents.student import StudentPolicy
+from experiments.learners import stored_class
 from experiments.statistics import Estimate, estimate
 from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.round_vector_env import SlicingVectorEnv
+
+_FILES = (".zip", ".safetensors")
+"""Endings of files that hold agents and students."""
 
 
 class Predictor(Protocol):
@@ -121,25 +126,25 @@ def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:
 
 
 def check_policies(names: Sequence[str], scenario: Scenario) -> None:
-    """Refuse names that are neither a baseline, nor an allocation like 33-33-34, nor a file.
+    """Refuse names that are neither a baseline, nor an allocation like 33-33-34, nor the file of an agent or student.
 
     Raises:
         ValueError: such a name, none at all, or one twice.
     """
     if not names:
         raise ValueError(
-            f"policy: none given, allowed are {', '.join(BASELINES)}, units like 33-33-34, agent.zip files"
+            f"policy: none given, allowed are {', '.join(BASELINES)}, units like 33-33-34, files of agents, students"
         )
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"policy: {name!r} is given more than once")
         if _fixed_policy(name, scenario):
             continue
-        if name not in BASELINES and not name.endswith(".zip"):
+        if name not in BASELINES and not name.endswith(_FILES):
             raise ValueError(
-                unknown_name("policy", name, BASELINES) + ", units like 33-33-34, or the agent.zip of a run"
+                unknown_name("policy", name, BASELINES) + ", units like 33-33-34, an agent.zip or a student.safetensors"
             )
-        if name.endswith(".zip") and not Path(name).is_file():
+        if name.endswith(_FILES) and not Path(name).is_file():
             raise ValueError(f"policy: the file {name!r} does not exist")
 
 
@@ -159,13 +164,13 @@ def check_seeds(key: str, seeds: Sequence[int]) -> None:
 
 def label_policies(names: Sequence[str]) -> dict[str, str]:
     """What policies are called in tables: an agent by the folder of its run, where that tells it from the others."""
-    short = {name: Path(name).resolve().parent.name if name.endswith(".zip") else name for name in names}
+    short = {name: Path(name).resolve().parent.name if name.endswith(_FILES) else name for name in names}
     given = list(short.values())
     return {name: label if given.count(label) == 1 else name for name, label in short.items()}
 
 
 def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int) -> Predictor:
-    """A baseline, a fixed allocation, or the agent in a file; `name` has passed `check_policies`.
+    """A baseline, a fixed allocation, or the agent or student in a file; `name` has passed `check_policies`.
 
     Raises:
         ValueError: the agent was trained on other spaces than the scenario's.
@@ -175,9 +180,9 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
         return fixed
     if name == "best_fixed" and not cache_path(scenario).exists():
         print("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...", flush=True)
-    if not name.endswith(".zip"):
+    if not name.endswith(_FILES):
         return make_baseline(name, scenario, envs, num_threads=num_threads)
-    agent = load_agent(name)
+    agent = load_agent(name) if name.endswith(".zip") else StudentPolicy.load(name, device="cpu")
     if (
         agent.action_space != envs.single_action_space
         or agent.observation_space.shape != envs.single_observation_space.shape
@@ -190,17 +195,19 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
 
 
 def load_agent(path: str) -> BaseAlgorithm:
-    """The agent in a file, of the class that its run's configuration names, else a DQN. Loading a pickle may run code.
+    """The agent in a file, of the class that its run's configuration names, else a DQN; loading it runs no code.
 
     Raises:
-        ValueError: the file does not hold such an agent.
+        ValueError: the file does not hold such an agent, or would run code.
     """
     folder = Path(path).parent
     config = (folder.parent if folder.name == "plain" else folder) / ".hydra" / "config.yaml"
     target = str(OmegaConf.load(config).agent._target_) if config.is_file() else "stable_baselines3.DQN"
     try:
-        kind: type[BaseAlgorithm] = get_class(target)
-        return kind.load(path, device="cpu")
+        kind = stored_class(target)
+        if issubclass(kind, DQN):
+            return kind.load(path, device="cpu")
+        return kind.load(read_checked(path), device="cpu")
     except Exception as error:
         raise ValueError(f"policy: {path!r} does not hold a {target} ({error})") from error
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 from hydra.utils import get_class
 from omegaconf import DictConfig
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents import DQN
@@ -39,6 +41,27 @@ def agent_class(target: str) -> type[DQN]:
         raise ValueError(f"agent._target_: {target!r} cannot be imported ({error})") from None
     if not issubclass(kind, DQN):
         raise ValueError(f"agent._target_: {target!r} is not an agents.DQN, nor a subclass of it")
+    return kind
+
+
+def stored_class(target: str) -> type[BaseAlgorithm]:
+    """The class that a run's own files name; importing a module that nobody has asked for may run code.
+
+    Args:
+        target: dotted name.
+
+    Raises:
+        ValueError: it is of another package and not imported yet, or no algorithm.
+    """
+    if not target.startswith(("agents.", "stable_baselines3.", "sb3_contrib.")):
+        module = target.rpartition(".")[0]
+        if module not in sys.modules:
+            raise ValueError(
+                f"agent._target_: {target!r} is of a package that files may not name; import {module!r} before"
+            )
+    kind = get_class(target)
+    if not issubclass(kind, BaseAlgorithm):
+        raise ValueError(f"agent._target_: {target!r} is no algorithm")
     return kind
 
 

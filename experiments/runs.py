@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents import DQN
-from experiments.learners import agent_class
+from experiments.learners import stored_class
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
 from twin import DigitalTwin, History
@@ -73,7 +73,9 @@ class Run:
         Raises:
             ValueError: its file is missing or damaged, or would run code.
         """
-        kind = agent_class(str(self.summary["config"]["agent"]["_target_"]))
+        kind = stored_class(str(self.summary["config"]["agent"]["_target_"]))
+        if not issubclass(kind, DQN):
+            raise ValueError(f"run: {str(self.folder)!r} trained a {kind.__name__}, allowed are kinds of agents.DQN")
         return kind.load(self._file(AGENT), device="cpu")
 
     def history(self) -> History:
