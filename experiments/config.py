@@ -52,24 +52,47 @@ class AgentConfig:
 
 
 @dataclass
-class AlgorithmConfig:
+class TwinTrainingConfig:
+    """How Agent 2 learns in the twin."""
+
+    twin_decisions: int = MISSING
+    num_envs: int = MISSING
+    uncertainty: str = MISSING
+    penalty: float = MISSING
+    judged_cells: int = MISSING
+    judged_decisions: int = MISSING
+    agent_1: dict[str, Any] = MISSING
+    agent_2: dict[str, Any] = MISSING
+
+
+@dataclass
+class AlgorithmConfig(TwinTrainingConfig):
     """How the paper's Algorithm 1 spends its decisions, real and in the twin."""
 
     collect: int = MISSING
     fine_tune: int = MISSING
     refit: bool = MISSING
-    twin_decisions: int = MISSING
     later_twin_decisions: int = MISSING
-    num_envs: int = MISSING
-    uncertainty: str = MISSING
-    penalty: float = MISSING
     warm_replay: int = MISSING
-    judged_cells: int = MISSING
-    judged_decisions: int = MISSING
     patience: int | None = MISSING
     tolerance: float = MISSING
-    agent_1: dict[str, Any] = MISSING
-    agent_2: dict[str, Any] = MISSING
+
+
+@dataclass
+class OfflineAlgorithmConfig(TwinTrainingConfig):
+    """How the paper's Algorithm 2 learns from a history."""
+
+    epochs: int = MISSING
+    conservative_weight: float = MISSING
+    agent: dict[str, Any] = MISSING
+
+
+@dataclass
+class EstimateConfig:
+    """Fitted Q evaluation."""
+
+    epochs: int = MISSING
+    agent: dict[str, Any] = MISSING
 
 
 @dataclass
@@ -101,6 +124,48 @@ class TrainConfig:
 
 
 @dataclass
+class OfflineConfig:
+    """`conf/offline.yaml`."""
+
+    scenario: dict[str, Any] = MISSING
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    twin: dict[str, Any] = MISSING
+    algorithm: OfflineAlgorithmConfig = field(default_factory=OfflineAlgorithmConfig)
+    history: str = MISSING
+    decisions: int | None = MISSING
+    seed: int = MISSING
+    reward: str | None = MISSING
+    resume: str | None = MISSING
+    checkpoint_s: float = MISSING
+    torch_threads: int = MISSING
+    progress: bool = MISSING
+    estimate: EstimateConfig = field(default_factory=EstimateConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+@dataclass
+class DistillConfig:
+    """`conf/distill.yaml`."""
+
+    teacher: str = MISSING
+    agents: list[str] | None = MISSING
+    hidden: list[int] = MISSING
+    head: str = MISSING
+    target: str = MISSING
+    temperature: float = MISSING
+    states: str = MISSING
+    twin_states: int = MISSING
+    updates: int = MISSING
+    batch_size: int = MISSING
+    learning_rate: float = MISSING
+    seed: int = MISSING
+    resume: str | None = MISSING
+    torch_threads: int = MISSING
+    progress: bool = MISSING
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+@dataclass
 class EvaluateConfig:
     """`conf/evaluate.yaml`."""
 
@@ -117,7 +182,7 @@ class FidelityConfig:
     """`conf/fidelity.yaml`."""
 
     scenario: dict[str, Any] = MISSING
-    history: dict[str, Any] = MISSING
+    mapping: dict[str, Any] = MISSING
     twin: dict[str, Any] = MISSING
     log: str | None = MISSING
     seeds: list[int] = MISSING
@@ -151,13 +216,56 @@ class CalibrationConfig:
     progress: bool = MISSING
 
 
+@dataclass
+class LandscapeConfig:
+    """`conf/landscape.yaml`."""
+
+    runs: str | None = MISSING
+    agents: list[str] | None = MISSING
+    data: str = MISSING
+    data_seed: int = MISSING
+    data_decisions: int = MISSING
+    loss: str = MISSING
+    stock: bool = MISSING
+    epsilon: float = MISSING
+    distance: float = MISSING
+    points: int = MISSING
+    surface_size: float = MISSING
+    surface_points: int = MISSING
+    rise: float = MISSING
+    directions: int = MISSING
+    size: float = MISSING
+    seed: int = MISSING
+    torch_threads: int = MISSING
+    progress: bool = MISSING
+
+
+@dataclass
+class ExportConfig:
+    """`conf/export.yaml`."""
+
+    policy: str | None = MISSING
+    scenario: dict[str, Any] | None = None
+    fallback: str = MISSING
+    output: str | None = MISSING
+    name: str | None = MISSING
+    states: int = MISSING
+    seed: int = MISSING
+    torch_threads: int = MISSING
+    progress: bool = MISSING
+
+
 def register_configs() -> None:
     """Give Hydra the schemas, and the presets as the group `scenario`: their one source is `slicing_gym.presets`."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="offline_schema", node=OfflineConfig)
+    store.store(name="distill_schema", node=DistillConfig)
     store.store(name="fidelity_schema", node=FidelityConfig)
     store.store(name="calibration_schema", node=CalibrationConfig)
+    store.store(name="landscape_schema", node=LandscapeConfig)
+    store.store(name="export_schema", node=ExportConfig)
     for name in SCENARIOS:
         store.store(group="scenario", name=name, node=OmegaConf.create(get_scenario(name).to_dict()))
 
@@ -199,9 +307,9 @@ def _check_key(config: Any, key: str) -> None:
     for part in key.split("."):
         if not isinstance(node, DictConfig):
             return
-        if part not in node:
+        if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
             raise ValueError(unknown_name(key, part, [str(name) for name in node]))
-        node = node[part]
+        node = None if OmegaConf.is_missing(node, part) else node[part]
 
 
 def plain_of(config: DictConfig) -> dict[str, Any]:
