@@ -70,13 +70,14 @@ def learn_offline(
         on_epoch: is called with the number of epochs behind, after each.
 
     Raises:
-        ValueError: the data do not fit in the agent's replay buffer, or are that of Stable-Baselines3.
+        ValueError: the data are not such, or do not fit in the agent's replay buffer, or that is Stable-Baselines3's.
     """
     check_integer("epochs", epochs, at_least=1)
     if not hasattr(agent, "_logger"):
         agent.set_logger(configure_logger(agent.verbose, agent.tensorboard_log, type(agent).__name__))
     if not isinstance(agent.replay_buffer, ReplayBuffer):
         raise ValueError(f"agent: it has a {type(agent.replay_buffer).__name__}, allowed is agents.replay.ReplayBuffer")
+    check_transitions(agent, observations, actions, rewards, next_observations)
     agent.replay_buffer.reset()
     agent.replay_buffer.add_all(observations, actions, rewards, next_observations)
     updates = math.ceil(len(np.asarray(rewards)) / agent.batch_size)
@@ -88,6 +89,36 @@ def learn_offline(
                 polyak_update(agent.q_net.parameters(), agent.q_net_target.parameters(), agent.tau)
         if on_epoch is not None:
             on_epoch(epoch + 1)
+
+
+def check_transitions(
+    agent: DQN,
+    observations: npt.ArrayLike,
+    actions: npt.ArrayLike,
+    rewards: npt.ArrayLike,
+    next_observations: npt.ArrayLike,
+) -> None:
+    """Refuse what are not transitions of an agent's spaces.
+
+    Raises:
+        ValueError: the message names which, what it is, and what is allowed.
+    """
+    number, space = np.size(rewards), agent.observation_space.shape
+    assert space is not None
+    shapes = {"observations": (number, *space), "actions": (number,), "rewards": (number,)}
+    given = {"observations": observations, "actions": actions, "rewards": rewards}
+    shapes["next_observations"], given["next_observations"] = shapes["observations"], next_observations
+    for name, values in given.items():
+        array = np.asarray(values)
+        if array.shape != shapes[name] or number == 0:
+            raise ValueError(f"{name}: shape {array.shape} given, allowed is {shapes[name]}, of one decision or more")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: some are not finite")
+    chosen, allowed = np.asarray(actions), int(agent.action_space.n)  # type: ignore[attr-defined]
+    if not np.issubdtype(chosen.dtype, np.integer) or chosen.min() < 0 or chosen.max() >= allowed:
+        raise ValueError(
+            f"actions: {chosen.dtype} from {chosen.min()} to {chosen.max()}, allowed are 0 to {allowed - 1}"
+        )
 
 
 class FittedQEvaluation(DQN):

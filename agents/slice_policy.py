@@ -165,7 +165,7 @@ class SlicePolicy:
         names = self.scenario.slice_names
         try:
             age = float(age_s)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # it calls methods of what it is given
             age = math.nan
         if not 0.0 <= age <= self.max_age_s:
             return f"age_s: {_short(age_s)} given, allowed is 0 to {self.max_age_s:g} s"

@@ -147,7 +147,7 @@ class OfflineConfig:
 class DistillConfig:
     """`conf/distill.yaml`."""
 
-    teacher: str = MISSING
+    teacher: str | None = MISSING
     agents: list[str] | None = MISSING
     hidden: list[int] = MISSING
     head: str = MISSING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -34,7 +35,7 @@ from experiments.evaluation import (
     load_policy,
     make_cells,
 )
-from experiments.runs import HISTORY, TWIN, Run, find_runs
+from experiments.runs import AGENT, HISTORY, TWIN, Run, find_runs
 from experiments.transitions import transitions_of
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
@@ -50,11 +51,13 @@ register_configs()
 
 
 def with_lists(arguments: list[str]) -> list[str]:
-    """Command-line arguments in which `hidden=4` and `agents=dqn` are lists."""
+    """Command-line arguments in which `hidden=4,16` and `agents=dqn` are lists; Hydra would take them for a sweep."""
+    if {"-m", "--multirun"} & set(arguments):
+        return arguments
     listed = []
     for argument in arguments:
         key, _, value = argument.partition("=")
-        alone = key in ("hidden", "agents") and "," not in value and not value.startswith("[") and value != "null"
+        alone = key in ("hidden", "agents") and not value.startswith("[") and value != "null"
         listed.append(f"{key}=[{value}]" if alone else argument)
     return listed
 
@@ -65,6 +68,10 @@ def check_config(config: DictConfig) -> None:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    if config.teacher is None:
+        raise ValueError("teacher: not given, allowed are a run's folder, or one of runs")
+    if len(set(config.hidden)) < len(config.hidden):
+        raise ValueError(f"hidden: {list(config.hidden)} given, allowed are different sizes")
     if not config.hidden:
         raise ValueError("hidden: none given, allowed are one or more sizes")
     for size in config.hidden:
@@ -133,9 +140,11 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
     met = states_met(agent, cells, seeds, decisions * len(seeds))
     wanted, _ = agent.predict(met, deterministic=True)
     states: npt.NDArray[np.float32] | None = None
+    name = run.folder.resolve().relative_to(Path(config.teacher).resolve())
+    settings = {**_comparable(config), "agent": hashlib.sha256((run.folder / AGENT).read_bytes()).hexdigest()}
     for size in (0, *config.hidden):
-        place = folder / (run.folder.name + (f"_hidden-{size}" if size else "_teacher"))
-        stored = _stored(place, config)
+        place = folder / name / (f"hidden-{size}" if size else "teacher")
+        stored = _stored(place, settings) if config.resume else None
         if stored is not None:
             yield stored
             continue
@@ -175,7 +184,7 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
             parameters=parameters,
         )
         with atomic_write(place / SUMMARY) as file:
-            file.write(json.dumps({"config": _comparable(config), **pupil._asdict()}, indent=2).encode())
+            file.write(json.dumps({"config": settings, **pupil._asdict()}, indent=2).encode())
         yield pupil
 
 
@@ -185,12 +194,16 @@ def _comparable(config: DictConfig) -> dict[str, Any]:
     return {key: value for key, value in plain_of(config).items() if key not in left_out}
 
 
-def _stored(place: Path, config: DictConfig) -> Pupil | None:
-    """The figures of one that an earlier start of this command left, if it is to be resumed."""
-    if config.resume is None or not (place / SUMMARY).is_file():
+def _stored(place: Path, settings: dict[str, Any]) -> Pupil | None:
+    """The figures of one that an earlier start of this command left.
+
+    Raises:
+        ValueError: it had another teacher, or was taught otherwise.
+    """
+    if not (place / SUMMARY).is_file():
         return None
     stored = json.loads((place / SUMMARY).read_text())
-    checkpoint.check_same_config(place, stored.pop("config"), _comparable(config))
+    checkpoint.check_same_config(place, stored.pop("config"), settings)
     return Pupil(**stored)
 
 
@@ -221,7 +234,11 @@ def run(config: DictConfig, folder: Path) -> None:
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="distill")
 def main(config: DictConfig) -> None:
     """The command."""
-    run(config, Path(HydraConfig.get().runtime.output_dir))
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        run(config, folder)
+    except KeyboardInterrupt:
+        raise SystemExit(f"stopped; type the command again with resume=auto hydra.run.dir={folder}") from None
 
 
 if __name__ == "__main__":

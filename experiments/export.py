@@ -134,10 +134,12 @@ def find_source(policy: str, scenario: Scenario | None) -> Source:
         if scenario is not None:
             raise ValueError(f"scenario: {scenario.name!r} given, but the run of {policy!r} names its own")
         run = read_run(folder)
-        scenario, name = run.scenario, run.arm
+        scenario, name = run.scenario, name if path.parent.name == "plain" else run.arm
+    history = History.load(path.parent / HISTORY) if (path.parent / HISTORY).is_file() else None
+    if scenario is None and history is not None:  # an agent that learned offline
+        scenario = history.scenario
     if scenario is None:
         raise ValueError(f"scenario: not given, and {policy!r} is not in the folder of a finished run that names it")
-    history = History.load(path.parent / HISTORY) if (path.parent / HISTORY).is_file() else None
     return Source(agent, scenario, history, name, f"{type(agent).__name__} of {place}")
 
 

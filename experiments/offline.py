@@ -26,7 +26,6 @@ from experiments.config import (
     scenario_of,
 )
 from experiments.evaluation import (
-    Evaluation,
     Predictor,
     as_table,
     check_policies,
@@ -39,7 +38,7 @@ from experiments.evaluation import (
 )
 from experiments.histories import RECORDED, check_history, make_history
 from experiments.learners import NOT_ARGUMENTS, check_agent
-from experiments.offline_algorithm import OfflineAlgorithm
+from experiments.offline_algorithm import CANDIDATES, OfflineAlgorithm
 from experiments.offline_figure import SUMMARY
 from experiments.runs import AGENT, HISTORY, TWIN
 from experiments.train import name_of, twin_name
@@ -51,6 +50,9 @@ from slicing_gym.scenario import REWARD_KINDS
 from twin import History
 from twin.twin import MIN_DECISIONS
 
+FIRST_SEED = 1_000_000
+"""Of the cells in the twin that tell what the policy is worth: not those by which it was chosen."""
+
 register_configs()
 
 
@@ -60,8 +62,10 @@ def check_config(config: DictConfig) -> None:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
-    scenario_of(config.scenario)
+    scenario = scenario_of(config.scenario)
     check_history(config.history)
+    if config.history in RECORDED and config.evaluation.policies:
+        check_policies(list(config.evaluation.policies), scenario)
     if config.decisions is not None:
         check_integer("decisions", config.decisions, at_least=1)
     if config.reward is not None and config.reward not in REWARD_KINDS:
@@ -84,7 +88,8 @@ def check_config(config: DictConfig) -> None:
     for key, changes in (("algorithm.agent", config.algorithm.agent), ("estimate.agent", config.estimate.agent)):
         changed = config.agent.copy()
         for name, value in changes.items():
-            allowed = {"head", *(str(each) for each in config.agent if each not in NOT_ARGUMENTS)}
+            allowed = {str(each) for each in config.agent if each not in NOT_ARGUMENTS}
+            allowed |= {"head"} if key == "estimate.agent" else set()
             if name not in allowed:
                 raise ValueError(unknown_name(key, name, allowed))
             changed[name] = value
@@ -106,7 +111,8 @@ def history_of(config: DictConfig) -> History:
     utilities_of(history)
     if config.twin.transition is not None:
         check_integer("decisions (of the history, for a twin)", len(history), at_least=MIN_DECISIONS)
-    check_policies(list(config.evaluation.policies), history.scenario)
+    if config.evaluation.policies:
+        check_policies(list(config.evaluation.policies), history.scenario)
     return history
 
 
@@ -146,7 +152,10 @@ def offline(config: DictConfig, folder: Path) -> None:
     history.save(folder / HISTORY)
     if run.twin is not None:
         run.twin.save(folder / TWIN)
-    estimates = {"fitted_q": run.estimate(config.seed), "twin": run.utility_in_twin(run.agent) if run.twin else None}
+    estimates = {
+        "fitted_q": run.estimate(config.seed),
+        "twin": run.utility_in_twin(run.agent, FIRST_SEED) if run.twin else None,
+    }
     name = name_of(config)
     summary: dict[str, Any] = {
         "scenario": history.scenario.name,
@@ -181,16 +190,24 @@ def truth(config: DictConfig, name: str, run: OfflineAlgorithm, folder: Path) ->
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))
     write_csv(folder / "evaluation.csv", scenario, evaluations)
-    own: Evaluation = evaluate_policy(
-        name, run.agent, make_cells(scenario, 1), [config.seed], 5 * scenario.decisions_per_round
-    )
     means = {evaluation.policy: float(evaluation.utility.mean()) for evaluation in evaluations}
-    return {
+    found: dict[str, Any] = {
         "utility": means.pop(name),
         "reward_at_c_max": float(evaluations[0].reward.mean()),
-        "utility_on_own_cell": float(own.utility.mean()),
+        "utility_on_own_cell": None,  # of a file nobody knows which it was
         "floors": means,
     }
+    if config.history in RECORDED:
+        own = evaluate_policy(name, run.agent, make_cells(scenario, 1), [config.seed], 5 * scenario.decisions_per_round)
+        found["utility_on_own_cell"] = float(own.utility.mean())
+    if run.judged is not None:
+        kinds = {each: type(run.agent).load(folder / f"{each}.zip", device="cpu") for each in CANDIDATES}
+        true = compare(scenario, kinds, cells, chosen.seeds, chosen.decisions)
+        found["candidates"] = {
+            evaluation.policy: {"in_twin": told, "utility": float(evaluation.utility.mean())}
+            for evaluation, told in zip(true, run.judged, strict=True)
+        }
+    return found
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="offline")

@@ -17,7 +17,11 @@ from experiments.config import twin_of
 from experiments.learners import make_agent
 from experiments.transitions import transitions_of, utilities_of
 from experiments.twin_algorithm import TwinAlgorithm
+from slicing_gym.files import atomic_write, digest
 from twin import History
+
+CANDIDATES = ("after_algorithm_2", "agent_2")
+"""What is judged in the twin, and left as zips: Agent 1 after Algorithm 2, and Agent 2 as it came from the twin."""
 
 
 class OfflineAlgorithm(TwinAlgorithm):
@@ -28,7 +32,7 @@ class OfflineAlgorithm(TwinAlgorithm):
     - `learn_twin`: fit the twin to the history (equation 7);
     - `train_in_twin`: Agent 2 explores in it, and hands its weights to Agent 1 (equation 8);
     - `learn`: Agent 1 learns from the history with the conservative term (equation 13), in the place of Algorithm 1's
-      fine-tuning; then the better one of the two in the twin is kept.
+      fine-tuning; then the better one of the two in the twin is kept. Both are left in the folder.
 
     Without one, `learn` alone.
 
@@ -39,6 +43,7 @@ class OfflineAlgorithm(TwinAlgorithm):
 
     Attributes:
         epochs: times that `learn` has been through the history.
+        judged: what Agent 1, after Algorithm 2, and Agent 2 earned in the twin; None without one.
     """
 
     def __init__(self, config: DictConfig, history: History, folder: Path) -> None:
@@ -46,7 +51,10 @@ class OfflineAlgorithm(TwinAlgorithm):
         super().__init__(config, scenario, folder)
         self.history = history
         self.transitions = transitions_of(history)
+        names = ("observations", "actions", "rewards", "next_observations")
+        self._digest = digest({}, dict(zip(names, self.transitions, strict=True)))
         self.epochs = 0
+        self.judged: tuple[float, float] | None = None
         settings = config.algorithm
         changes: dict[str, Any] = {
             **settings.agent,
@@ -86,7 +94,11 @@ class OfflineAlgorithm(TwinAlgorithm):
             self.agent, *self.transitions, epochs=settings.epochs, first_epoch=self.epochs, on_epoch=self._on_epoch
         )
         if self._agent_2 is not None:
-            self.keep_better()
+            for name, agent in zip(CANDIDATES, (self.agent, self._agent_2), strict=True):
+                with atomic_write(self.folder / f"{name}.zip") as file:
+                    agent.save(file)
+            self.judged = self.keep_better()
+            self.agent.logger.dump(self.epochs)
         self._next_step = -1
 
     def _on_epoch(self, number: int) -> None:
@@ -119,9 +131,11 @@ class OfflineAlgorithm(TwinAlgorithm):
         return judge.value(observations)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        return {"epochs": self.epochs}, {}
+        return {"epochs": self.epochs, "judged": self.judged, "history": self._digest}, {}
 
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         del arrays
-        self.epochs = header["epochs"]
+        if header["history"] != self._digest:
+            raise ValueError(f"resume: the history {self.config.history!r} is not what it was when the run began")
+        self.epochs, self.judged = header["epochs"], header["judged"]
         self._bar.update(self.epochs)

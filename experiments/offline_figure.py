@@ -20,6 +20,9 @@ from experiments.tables import aligned, write_rows
 SUMMARY = "offline.json"
 """The figures of a run; written last, so that a run that has it is finished."""
 
+ESTIMATES = {"fitted_q": "fitted Q evaluation", "twin": "the twin"}
+"""What is foretold from a history alone."""
+
 Summary = dict[str, Any]
 Group = tuple[str, str, str, float]
 """Scenario, head, history, conservative weight."""
@@ -65,6 +68,7 @@ def offline(folder: Path, output: Path) -> None:
             print(f"\n{_title(group, runs)}; interquartile mean over seeds [95 % interval]")
             print(_table(runs))
             print("\n".join(_worth_of_twins(runs)))
+            print(_candidates(runs))
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         _draw(path, groups)
         _write(path.with_suffix(".csv"), groups)
@@ -92,6 +96,36 @@ def _interval(values: Sequence[float]) -> Interval:
     return stratified_bootstrap([list(values)])
 
 
+def _pairs(runs: Sequence[Summary], kind: str) -> list[tuple[float, float]]:
+    """Truth on the history's own cell and what was foretold, where both are known."""
+    both = [(run["utility_on_own_cell"], run["estimates"][kind]) for run in runs]
+    return [(true, told) for true, told in both if true is not None and told is not None]
+
+
+def _candidates(runs: Sequence[Summary]) -> str:
+    """Of each arm with a twin what Agent 2 brought from it, what Algorithm 2 made of that, and which was kept."""
+    rows = []
+    for arm, own in _by_arm(runs).items():
+        judged = [run["candidates"] for run in own if "candidates" in run]
+        for name in judged[0] if judged else ():
+            best = [_best(each) for each in judged]
+            columns = [[each[name][key] for each in judged] for key in ("in_twin", "utility")]
+            kept = f"{best.count(name)} of {len(best)}"
+            rows.append([arm, name.replace("_", " "), *(_interval(each).show(3) for each in columns), kept])
+    return aligned(["arm", "candidate", "U in the twin", "U on unseen cells", "kept"], rows) if rows else ""
+
+
+def _best(candidates: Mapping[str, Mapping[str, float]]) -> str:
+    """Which of two candidates was kept: Agent 2 where they are level, as `keep_better` has it."""
+    return max(reversed(list(candidates)), key=lambda name: candidates[name]["in_twin"])
+
+
+def _shown(values: Sequence[float | None]) -> str:
+    """An interval, or a dash where something is not known."""
+    known = [value for value in values if value is not None]
+    return _interval(known).show(3) if len(known) == len(values) else "-"
+
+
 def _floors(runs: Sequence[Summary]) -> dict[str, list[float]]:
     """Of each floor its utility by seed: runs of a seed learned from the same history."""
     by_seed = {run["seed"]: run["floors"] for run in runs}
@@ -108,8 +142,8 @@ def _table(runs: Sequence[Summary]) -> str:
                 str(len(own)),
                 _interval([run["utility"] for run in own]).show(3),
                 _interval([run["reward_at_c_max"] for run in own]).show(2),
-                _interval([run["utility_on_own_cell"] for run in own]).show(3),
-                *("-" if None in each else _interval(each).show(3) for each in told),
+                _shown([run["utility_on_own_cell"] for run in own]),
+                *(_shown(each) for each in told),
                 _interval([run["cpu_seconds"] for run in own]).show(0),
             ]
         )
@@ -132,10 +166,8 @@ def _worth_of_twins(runs: Sequence[Summary]) -> list[str]:
         if twin and plain in arms and own.keys() <= arms[plain].keys():
             gained = estimate([own[seed] - arms[plain][seed] for seed in own])
             lines.append(f"{name} minus {plain}: {gained.show(3)} (mean over {len(own)} seeds ± 95 %)")
-    for kind, label in (("fitted_q", "fitted Q"), ("twin", "the twin")):
-        off = [
-            run["estimates"][kind] - run["utility_on_own_cell"] for run in runs if run["estimates"][kind] is not None
-        ]
+    for kind, label in ESTIMATES.items():
+        off = [told - true for true, told in _pairs(runs, kind)]
         if off:
             largest = max(off, key=abs)
             lines.append(
@@ -196,23 +228,19 @@ def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
 
 def _told(axes: Axes, runs: Sequence[Summary]) -> None:
     """Estimates from the history alone against the truth on the history's cell."""
-    truth = [run["utility_on_own_cell"] for run in runs]
-    for kind, label, marker, colour in (
-        ("fitted_q", "fitted Q evaluation", "o", "#0072B2"),
-        ("twin", "the twin", "^", "#D55E00"),
-    ):
-        pairs = [
-            (run["utility_on_own_cell"], run["estimates"][kind]) for run in runs if run["estimates"][kind] is not None
-        ]
+    everything = []
+    for (kind, label), marker, colour in zip(ESTIMATES.items(), "o^", ("#0072B2", "#D55E00"), strict=True):
+        pairs = _pairs(runs, kind)
         if pairs:
             true, told = zip(*pairs, strict=True)
             axes.scatter(true, told, marker=marker, s=26, alpha=0.8, color=colour, label=label)
-    everything = [*truth, *(value for run in runs for value in run["estimates"].values() if value is not None)]
-    ends = [min(everything) - 0.1, max(everything) + 0.1]
-    axes.plot(ends, ends, color="black", lw=0.8)
+            everything += [*true, *told]
+    if everything:
+        ends = [min(everything) - 0.1, max(everything) + 0.1]
+        axes.plot(ends, ends, color="black", lw=0.8)
+        axes.legend(frameon=False, fontsize=8.5, loc="lower right")
     axes.set_xlabel("truth: U on the history's own cell")
     axes.set_ylabel("foretold from the history alone")
-    axes.legend(frameon=False, fontsize=8.5, loc="lower right")
     axes.set_title("can one know before deploying? (on the line: yes)", fontsize=10)
 
 

@@ -97,22 +97,27 @@ class TwinAlgorithm(ABC):
         agent.env.seed(self.config.seed + 1_000_003 * (1 + iteration))
         return agent.learn(decisions)
 
-    def keep_better(self) -> None:
-        """Let both agents live through the same rounds in the twin; both go on with the better one's weights."""
+    def keep_better(self) -> tuple[float, float]:
+        """Let both agents live through the same rounds in the twin; both go on with the better one's weights.
+
+        Returns:
+            What Agent 1 and Agent 2 earned in the twin.
+        """
         assert self._agent_2 is not None
-        utility = [self.utility_in_twin(agent) for agent in (self.agent, self._agent_2)]
+        utility = self.utility_in_twin(self.agent), self.utility_in_twin(self._agent_2)
         self.agent.logger.record("twin/utility_agent_1", utility[0])
         self.agent.logger.record("twin/utility_agent_2", utility[1])
         if utility[1] >= utility[0]:
             sync(self._agent_2, self.agent, optimizer=True)
         else:
             sync(self.agent, self._agent_2, optimizer=True)
+        return utility
 
-    def utility_in_twin(self, agent: DQN) -> float:
+    def utility_in_twin(self, agent: DQN, first_seed: int = 0) -> float:
         """What an agent earns in the latest twin: mean U over `judged_cells` cells and `judged_decisions` of each."""
         settings = self.config.algorithm
         envs = self._twin_envs(settings.judged_cells)
-        seeds = range(settings.judged_cells)
+        seeds = range(first_seed, first_seed + settings.judged_cells)
         return float(evaluate_policy("", agent, envs, seeds, settings.judged_decisions).utility.mean())
 
     def _twin_envs(self, number: int) -> SlicingVectorEnv:
