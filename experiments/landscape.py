@@ -1,0 +1,181 @@
+"""`python -m experiments.landscape agent=runs/dense`: how flat the loss is around what agents learned (Fig. 7)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import hydra
+import numpy as np
+import numpy.typing as npt
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from tqdm.auto import tqdm
+
+from agents import DQN
+from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs
+from experiments.convergence import scenario_of
+from experiments.flatness import curve, measure, random_directions, surface
+from experiments.landscape_agents import LOSSES, STOCK, Transitions, agent_loss, fixed_targets, plain_runs, train_stock
+from experiments.landscape_plots import plot_curves, plot_surfaces
+from experiments.landscape_report import Measurement, as_text, write_csvs
+from experiments.networks import Network
+from experiments.runs import AGENT, HISTORY, Run, find_runs
+from experiments.transitions import transitions_of
+from slicing_gym.errors import check_integer, check_number, unknown_name
+
+register_configs()
+
+FloatArray = npt.NDArray[np.float64]
+
+DATA = {"own": "each agent's own real decisions", "random": "random decisions, the same for all agents"}
+"""On what a loss is measured."""
+
+
+def with_runs(arguments: Sequence[str]) -> list[str]:
+    """Command-line arguments in which `agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
+    return [f"runs={each.removeprefix('agent=')}" if each.startswith("agent=") else each for each in arguments]
+
+
+def check_config(config: DictConfig) -> None:
+    """Refuse settings that make no sense, but for the folder of runs.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    if config.runs is None:
+        raise ValueError("agent: missing; allowed is a run of experiments.train, or a folder of runs")
+    if config.data not in DATA:
+        raise ValueError(unknown_name("data", config.data, DATA))
+    if config.loss not in LOSSES:
+        raise ValueError(unknown_name("loss", config.loss, LOSSES))
+    for key in ("epsilon", "distance", "surface_size", "rise", "size"):
+        check_number(key, config[key], above=0.0)
+    for key in ("points", "surface_points"):
+        check_integer(key, config[key], at_least=3)
+    for key in ("data_decisions", "directions", "torch_threads"):
+        check_integer(key, config[key], at_least=1)
+    for key in ("data_seed", "seed"):
+        check_integer(key, config[key], at_least=0, at_most=2**32 - 1)
+
+
+def runs_of(config: DictConfig) -> dict[tuple[str, str], list[Run]]:
+    """The runs by scenario and head.
+
+    Raises:
+        ValueError, FileNotFoundError: there are none, a file is missing, or they cannot be measured together.
+    """
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in find_runs(Path(config.runs), config.agents):
+        groups.setdefault(run.group, []).append(run)
+        for name in (AGENT, HISTORY):
+            if not (run.folder / name).is_file():
+                raise ValueError(f"agent: {str(run.folder)!r} has no {name}")
+        if config.data == "random" and run.seed == config.data_seed:
+            raise ValueError(f"data_seed: {run.seed} is the cell that {str(run.folder)!r} learned on")
+    for runs in groups.values():
+        scenario_of(runs)
+    return groups
+
+
+def landscape(config: DictConfig, folder: Path) -> None:
+    """Measure; print tables, write flatness.csv, landscape.csv, surface.csv and two pictures a scenario and head."""
+    with readable_errors():
+        check_config(config)
+        groups = runs_of(config)
+    torch.set_num_threads(config.torch_threads)
+    steps = {
+        "epsilon": np.linspace(-config.epsilon, config.epsilon, config.points),
+        "distance": np.linspace(-config.distance, config.distance, config.points),
+        "surface": np.linspace(-config.surface_size, config.surface_size, config.surface_points),
+    }
+    jobs = [job for runs in groups.values() for job in _jobs(config, runs)]
+    measured = []
+    for run, arm, prepare in tqdm(jobs, unit="agent", disable=not config.progress):
+        measured.append(_measure(config, steps, run, arm, *prepare()))
+    folder = Path(os.path.relpath(folder))
+    written = write_csvs(folder, measured, steps)
+    for group in groups:
+        those = [each for each in measured if each.group == group]
+        scenario, head = group
+        what = f"{LOSSES[config.loss]} over {DATA[config.data]}"
+        print(f"\nscenario {scenario}, {head} head: {what}")
+        print("interquartile mean over seeds [95 % interval, bootstrap]; differences paired by seed; inf: nowhere\n")
+        print(as_text(those, {"rise": config.rise, "size": config.size}))
+        title = f"Scenario {scenario}, {head} head: {what}"
+        curves, plane = folder / f"landscape_{scenario}_{head}.png", folder / f"surface_{scenario}_{head}.png"
+        plot_curves(curves, title, those, steps)
+        plot_surfaces(plane, title, those, steps["surface"])
+        written += [curves, plane]
+    print(f"\nwritten: {', '.join(map(str, written))}")
+
+
+def _jobs(config: DictConfig, runs: Sequence[Run]) -> Iterator[tuple[Run, str, Callable[[], tuple[DQN, Transitions]]]]:
+    """Of one scenario and head each agent to be measured: its run, its arm, and what gives it and its data."""
+    common = None
+    if config.data == "random":
+        history = Network(runs[0].scenario, config.data_seed).record(config.data_decisions)
+        common = Transitions(*transitions_of(history))
+    for run in sorted(runs, key=lambda run: (run.arm, run.seed)):
+        yield run, run.arm, partial(_of_run, run, common)
+    if config.stock:
+        for run in plain_runs(runs):
+            yield run, STOCK, partial(_of_stock, run, common)
+
+
+def _of_run(run: Run, common: Transitions | None) -> tuple[DQN, Transitions]:
+    """The agent of a run, and what its loss is measured on."""
+    return run.agent(), common or Transitions(*transitions_of(run.history()))
+
+
+def _of_stock(run: Run, common: Transitions | None) -> tuple[DQN, Transitions]:
+    """Stock Stable-Baselines3's DQN trained beside a run, and what its loss is measured on."""
+    agent, own = train_stock(run)
+    return agent, common or own
+
+
+def _measure(
+    config: DictConfig, steps: dict[str, FloatArray], run: Run, arm: str, agent: DQN, data: Transitions
+) -> Measurement:
+    """All that is measured of one agent."""
+    loss = agent_loss(agent, data, config.loss)
+    numbers = measure(loss, rise=config.rise, size=config.size, directions=config.directions, seed=config.seed)
+    gradient = loss.gradient()
+    unit = gradient / gradient.norm()
+    first, second = random_directions(loss, 2, config.seed)
+    return Measurement(
+        group=run.group,
+        arm=arm,
+        seed=run.seed,
+        td_error=td_error(agent, data),
+        flatness=numbers,
+        curves={
+            "epsilon": curve(loss, gradient, steps["epsilon"]),
+            "distance": curve(loss, unit, steps["distance"]),
+        },
+        surface=surface(loss, first, second, steps["surface"]),
+    )
+
+
+def td_error(agent: DQN, data: Transitions) -> float:
+    """The mean of |y - Q(s, a)| over a data set [U]; Dueling GAN-DDQN's Q is that at the mean of its noise."""
+    batch = fixed_targets(agent, data)
+    with torch.no_grad():
+        values = agent.q_net(batch.observations).gather(1, batch.actions)
+    return float((batch.rewards - values).abs().mean())
+
+
+@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="landscape")
+def main(config: DictConfig) -> None:
+    """The command."""
+    landscape(config, Path(HydraConfig.get().runtime.output_dir))
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = with_runs(sys.argv[1:])
+    check_overrides("landscape", sys.argv[1:])
+    main()

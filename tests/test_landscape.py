@@ -1,0 +1,472 @@
+"""How flat a loss is: numbers against closed forms, agents' own losses, stock Stable-Baselines3, the command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from contextlib import redirect_stdout
+
+import numpy as np
+import pytest
+import stable_baselines3
+import torch
+from hydra import compose, initialize_config_dir
+from stable_baselines3.common.logger import Logger
+from torch import nn
+from torch.nn import functional
+
+from agents import DDQN, DQN, DuelingGANDDQN
+from experiments import landscape
+from experiments.config import CONFIG_FOLDER, register_configs
+from experiments.flatness import (
+    Flatness,
+    LossFunction,
+    curve,
+    distance_to_rise,
+    measure,
+    random_directions,
+    surface,
+    top_eigenvalue,
+)
+from experiments.landscape_agents import STOCK, agent_loss, fixed_targets, in_our_agent, stored, train_stock
+from experiments.landscape_report import MEASURES, Measurement, differences, pairs, verdict
+from experiments.networks import Network
+from experiments.runs import find_runs, read_run
+from experiments.train import train
+from experiments.transitions import transitions_of
+from tests.learners import Follow, _one_thread, each_head, each_kind, filled, same, weights  # noqa: F401
+
+register_configs()
+
+
+# A loss of which all is known: l(w) = 1/2 w'Aw + b'w + c
+
+
+class Bowl:
+    """A quadratic loss of four weights in a 2 x 2 matrix and two biases."""
+
+    def __init__(self, seed=0, constant=3.0, lowest=0.5):
+        rng = np.random.default_rng(seed)
+        turn, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+        self.eigenvalues = np.array([lowest, 1.0, 2.0, 4.0, 8.0, 32.0])
+        self.a = turn @ np.diag(self.eigenvalues) @ turn.T
+        self.b, self.c = rng.standard_normal(6), constant
+        self.start = rng.standard_normal(6)
+        self.layer = nn.Linear(2, 2).double()
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.as_tensor(self.start[:4]).view(2, 2))
+            self.layer.bias.copy_(torch.as_tensor(self.start[4:]))
+        a, b = torch.as_tensor(self.a), torch.as_tensor(self.b)
+
+        def evaluate():
+            w = torch.cat([self.layer.weight.reshape(-1), self.layer.bias])
+            return 0.5 * w @ a @ w + b @ w + self.c
+
+        self.loss = LossFunction(self.layer.parameters(), evaluate)
+
+    def value(self, w):
+        return 0.5 * w @ self.a @ w + self.b @ w + self.c
+
+    @property
+    def gradient(self):
+        return self.a @ self.start + self.b
+
+    def distance(self, rise):
+        """Where it has risen so far along its gradient: the positive root of |g| t + k t^2 / 2 = rise."""
+        g = self.gradient
+        slope, k = np.linalg.norm(g), g @ self.a @ g / (g @ g)
+        return (-slope + np.sqrt(slope**2 + 2.0 * k * rise)) / k
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_numbers_of_a_quadratic_loss_are_those_of_its_closed_form(seed):
+    bowl = Bowl(seed)
+    found = measure(bowl.loss, rise=0.7, size=0.5, directions=3, seed=seed)
+    g, here = bowl.gradient, bowl.value(bowl.start)
+    norm = np.linalg.norm(g)
+    random = [each.numpy() for each in random_directions(bowl.loss, 3, seed)]
+    wanted = Flatness(
+        loss=here,
+        weight_norm=np.linalg.norm(bowl.start),
+        gradient_norm=norm,
+        curvature=g @ bowl.a @ g / norm**2,
+        top_eigenvalue=32.0,
+        doubling_epsilon=bowl.distance(abs(here)) / norm,
+        doubling_distance=bowl.distance(abs(here)),
+        rise_epsilon=bowl.distance(0.7) / norm,
+        rise_distance=bowl.distance(0.7),
+        random_rise=np.mean([0.5 * 0.25 * d @ bowl.a @ d for d in random]),  # what is linear cancels
+    )
+    for name, value in vars(wanted).items():
+        assert getattr(found, name) == pytest.approx(value, rel=2e-3), name
+
+
+def test_curve_and_surface_of_a_quadratic_loss():
+    bowl = Bowl()
+    g, epsilons = bowl.gradient, np.linspace(-0.02, 0.05, 8)
+    wanted = [bowl.value(bowl.start + epsilon * g) for epsilon in epsilons]
+    np.testing.assert_allclose(curve(bowl.loss, bowl.loss.gradient(), epsilons), wanted, rtol=1e-10)
+    first, second = random_directions(bowl.loss, 2, 5)
+    plane = surface(bowl.loss, first, second, [-1.0, 0.0, 0.5])
+    assert plane[2, 0] == pytest.approx(bowl.value(bowl.start - first.numpy() + 0.5 * second.numpy()))
+    assert plane[1, 1] == pytest.approx(bowl.value(bowl.start))
+
+
+def test_a_negative_loss_doubles_where_it_has_risen_by_its_size():
+    bowl = Bowl(constant=-200.0)
+    assert bowl.loss.here() < 0.0
+    found = measure(bowl.loss, rise=1.0, size=0.1, directions=1, seed=0)
+    assert found.doubling_distance == pytest.approx(bowl.distance(-bowl.value(bowl.start)), rel=2e-3)
+
+
+def test_the_largest_eigenvalue_is_not_a_larger_negative_one():
+    bowl = Bowl(lowest=-100.0)
+    assert top_eigenvalue(bowl.loss, seed=0) == pytest.approx(32.0, rel=2e-3)
+
+
+def test_a_loss_that_never_rises_enough_has_no_distance():
+    weight = nn.Parameter(torch.tensor([[1.0, 2.0]]))
+    loss = LossFunction([weight], lambda: torch.tanh(weight).sum())
+    found = measure(loss, rise=2.0, size=0.1, directions=1, seed=0)
+    assert found.rise_distance == found.rise_epsilon == np.inf
+    assert distance_to_rise(loss, torch.tensor([1.0, 0.0]), 0.2) == pytest.approx(
+        np.arctanh(np.tanh(1.0) + 0.2) - 1.0, rel=1e-3
+    )
+    assert distance_to_rise(loss, torch.zeros(2), 0.2) == np.inf  # no gradient, no direction
+
+
+def test_a_loss_that_overflows_is_infinite_and_the_weights_are_put_back():
+    weight = nn.Parameter(torch.tensor([1.0, 2.0]))
+    loss = LossFunction([weight], lambda: (weight - weight).sum() * 0.0 + weight.exp().sum() * weight.exp().sum() * 0.0)
+    assert loss.at(torch.tensor([500.0, 0.0])) == np.inf
+    assert weight.tolist() == [1.0, 2.0]
+
+
+def test_random_directions_have_the_norms_of_the_weights_of_each_neuron():
+    layers = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+    loss = LossFunction(layers.parameters(), lambda: layers(torch.ones(1, 3)).sum())
+    for direction in random_directions(loss, 2, seed=4):
+        parts = loss.parts(direction)
+        for parameter, part in zip(layers.parameters(), parts, strict=True):
+            if parameter.ndim == 1:
+                assert not part.any()
+            else:
+                torch.testing.assert_close(part.norm(dim=1), parameter.detach().norm(dim=1))
+    again, other = random_directions(loss, 1, seed=4), random_directions(loss, 1, seed=5)
+    assert torch.equal(again[0], random_directions(loss, 2, seed=4)[0])
+    assert not torch.equal(again[0], other[0])
+
+
+def test_rescaling_a_neuron_changes_no_random_rise():
+    """What filters are normalised for: ReLU networks that are the same function have the same rise."""
+
+    def rise(factor):
+        torch.manual_seed(0)
+        first, second = nn.Linear(3, 8, bias=False), nn.Linear(8, 1, bias=False)
+        states, targets = torch.randn(50, 3), torch.randn(50, 1)
+        with torch.no_grad():
+            first.weight *= factor
+            second.weight /= factor
+        layers = nn.Sequential(first, nn.ReLU(), second)
+        loss = LossFunction(layers.parameters(), lambda: (layers(states) - targets).square().mean())
+        return measure(loss, rise=1.0, size=0.3, directions=4, seed=0)
+
+    one, ten = rise(1.0), rise(10.0)
+    assert one.random_rise == pytest.approx(ten.random_rise, rel=1e-4)
+    assert abs(np.log(one.curvature / ten.curvature)) > 0.5  # which the distance in weight space does not give
+
+
+# Agents
+
+
+@each_kind
+@each_head
+def test_the_loss_of_an_agent_is_its_own(kind, head):
+    agent = filled(kind, head, center_rewards=True)
+    agent.mean_reward = 0.4
+    data = stored(agent)
+    loss = agent_loss(agent, data)
+    batch = agent.replay_buffer._get_samples(np.arange(len(data.rewards)))
+    batch = batch._replace(rewards=batch.rewards - 0.4, dones=torch.zeros_like(batch.dones))
+    before = agent.generator.bit_generator.state
+    own = agent._compute_loss(batch)
+    agent.generator.bit_generator.state = before
+    assert loss.here() == pytest.approx(own.item(), rel=1e-6)
+    (first, *_) = torch.autograd.grad(own, agent.q_net.parameters())
+    torch.testing.assert_close(loss.gradient()[: first.numel()], first.reshape(-1), rtol=1e-4, atol=1e-6)
+
+
+@each_kind
+@each_head
+def test_the_hessian_of_an_agent_is_the_change_of_its_gradient(kind, head):
+    agent = filled(kind, head, policy={"activation_fn": nn.Tanh})  # without kinks, here and in the critic
+    if kind is DuelingGANDDQN:
+        agent.policy.critic.layers[1] = agent.policy.critic.layers[3] = nn.Tanh()
+    loss = agent_loss(agent, stored(agent))
+    direction = loss.gradient()
+    direction /= direction.norm()
+    step, gradients = 3e-3, []
+    for sign in (1.0, -1.0):
+        for parameter, part in zip(loss.parameters, loss.parts(loss.weights + sign * step * direction), strict=True):
+            parameter.data.copy_(part)
+        gradients.append(loss.gradient())
+    for parameter, part in zip(loss.parameters, loss.parts(loss.weights), strict=True):
+        parameter.data.copy_(part)
+    change = (gradients[0] - gradients[1]) / (2.0 * step)
+    product = loss.hessian_times(direction)
+    assert (product - change).norm() < 0.03 * product.norm()
+    assert measure(loss, rise=0.1, size=0.1, directions=1, seed=0).top_eigenvalue >= 0.999 * float(direction @ product)
+
+
+@pytest.mark.parametrize("kind", [DQN, DDQN])
+def test_targets_stay_while_the_weights_move(kind):
+    agent = filled(kind)
+    data = stored(agent)
+    loss = agent_loss(agent, data)
+    tensors = [torch.as_tensor(part) for part in data]
+    with torch.no_grad():
+        following = agent.q_net_target(tensors[3])
+        best = (agent.q_net if kind is DDQN else agent.q_net_target)(tensors[3]).argmax(dim=1, keepdim=True)
+        targets = tensors[2].float() + agent.gamma * following.gather(1, best)[:, 0]
+        for parameter in agent.q_net_target.parameters():
+            parameter += 1.0
+    (direction,) = random_directions(loss, 1, seed=0)
+    moved = loss.at(direction)
+    with torch.no_grad():
+        for parameter, part in zip(loss.parameters, loss.parts(loss.weights + direction), strict=True):
+            parameter.copy_(part)
+        values = agent.q_net(tensors[0]).gather(1, tensors[1][:, None])[:, 0]
+    assert moved == pytest.approx(functional.smooth_l1_loss(values, targets).item(), rel=1e-5)
+
+
+@each_kind
+def test_an_agent_is_left_as_it_was(kind):
+    agent = filled(kind)
+    before, state = weights(agent), agent.generator.bit_generator.state
+    loss = agent_loss(agent, stored(agent), "squared")
+    one, other = (measure(loss, rise=0.1, size=0.3, directions=2, seed=0) for _ in range(2))
+    assert one == other
+    assert same(weights(agent), before)
+    assert agent.generator.bit_generator.state == state
+    assert all(parameter.requires_grad for parameter in agent.policy.q_net.parameters())
+    assert all(parameter.grad is None for parameter in agent.policy.q_net.parameters())
+    if kind is DuelingGANDDQN:
+        assert agent.critic_weight == 1.0
+        assert all(parameter.requires_grad for parameter in agent.policy.critic.parameters())
+
+
+def test_half_the_squared_error_of_dueling_gan_ddqn_is_its_loss_without_the_critics_term():
+    agent = filled(DuelingGANDDQN)
+    data, state = stored(agent), agent.generator.bit_generator.state
+    states, actions, rewards, following = (torch.as_tensor(part) for part in data)
+    with torch.no_grad():
+        hidden = agent.policy.q_net.embed(states, agent._noise(len(states)))
+        particles = agent.policy.q_net.value(hidden)
+        values = particles.mean(dim=1) + agent.policy.q_net.advantage(hidden).gather(1, actions[:, None])[:, 0]
+        targets = rewards.float() + agent.gamma * agent.policy.q_net_target(following).amax(dim=1)
+        score = agent.policy.critic(states, particles).mean()
+    agent.generator.bit_generator.state = state
+    half = 0.5 * (targets - values).square().mean().item()
+    assert agent_loss(agent, data, "squared").here() == pytest.approx(half, rel=1e-5)
+    assert agent_loss(agent, data).here() == pytest.approx(half - score.item(), rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [DQN, DDQN])
+def test_where_all_errors_are_large_the_own_loss_is_straight_and_the_squared_one_is_not(kind):
+    agent = filled(kind, center_rewards=True)
+    agent.mean_reward = -50.0  # all targets far above all values
+    data = stored(agent)
+    own, squared = agent_loss(agent, data), agent_loss(agent, data, "squared")
+    batch = fixed_targets(agent, data)
+    with torch.no_grad():
+        errors = batch.rewards - agent.q_net(batch.observations).gather(1, batch.actions)
+    assert float(errors.min()) > 1.0
+    assert own.here() == pytest.approx(errors.mean().item() - 0.5, rel=1e-5)
+    assert squared.here() == pytest.approx(0.5 * errors.square().mean().item(), rel=1e-5)
+    unit = own.gradient() / own.gradient().norm()
+    rates = [(own.at(sign * 1e-2 * unit) - own.here()) / (sign * 1e-2) for sign in (1.0, -1.0)]
+    assert rates == pytest.approx([float(own.gradient().norm())] * 2, rel=0.05)
+
+
+def test_stock_sb3s_loss_is_the_one_it_logs():
+    stock = stable_baselines3.DQN("MlpPolicy", Follow(), learning_starts=1, seed=3, device="cpu", gamma=0.7)
+    logger = Logger(None, [])
+    stock.set_logger(logger)
+    rng = np.random.default_rng(0)
+    for parameter in stock.q_net_target.parameters():
+        parameter.data += 0.1
+    one, two = rng.random((2, 1, 2), dtype=np.float32)
+    stock.replay_buffer.add(one, two, np.array([4]), np.array([2.5]), np.array([False]), [{}])
+    ours = in_our_agent(stock, {"net_arch": [64, 64]})
+    measured = agent_loss(ours, stored(stock)).here()
+    stock.train(1, batch_size=8)  # eight times the one transition; the loss is that before the update
+    assert measured == pytest.approx(logger.name_to_value["train/loss"], rel=1e-5)
+
+
+# Arms side by side
+
+
+def measurement(arm, seed, **values):
+    numbers = dict.fromkeys(Flatness.__annotations__, 1.0) | values
+    return Measurement(("paper", "dense"), arm, seed, 0.0, Flatness(**numbers), {}, np.zeros((1, 1)))
+
+
+def test_arms_are_paired_with_what_they_are_compared_to():
+    arms = ["ddqn", "ddqn-dt", "ddqn-dt-transformer", "dqn", "gan_ddqn-dt", STOCK]
+    assert pairs(arms) == [("ddqn", "ddqn-dt"), ("ddqn", "ddqn-dt-transformer"), ("dqn", STOCK)]
+    assert pairs(["ddqn", STOCK]) == [("ddqn", STOCK)]
+    assert pairs([STOCK]) == []
+
+
+def test_differences_are_those_of_the_same_seed():
+    plain = [measurement("dqn", seed, curvature=float(seed)) for seed in (0, 1, 2)]
+    twin = [measurement("dqn-dt", seed, curvature=10.0 * seed, rise_epsilon=np.inf) for seed in (2, 1, 7)]
+    curvature, rise = (list(MEASURES).index(name) for name in ("curvature", "rise_epsilon"))
+    assert differences(plain, twin)[:, curvature].tolist() == [18.0, 9.0]
+    assert differences(plain, twin)[:, rise].tolist() == [np.inf, np.inf]
+    assert differences(twin, twin)[:, rise].tolist() == [0.0, 0.0, 0.0]
+    assert len(differences(plain[:1], twin)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "expected"),
+    [
+        ("curvature", (-2.0, -1.0), "flatter"),
+        ("curvature", (1.0, 2.0), "sharper"),
+        ("curvature", (-1.0, 2.0), "not told apart"),
+        ("rise_distance", (1.0, np.inf), "flatter"),
+        ("rise_distance", (-2.0, -1.0), "sharper"),
+        ("loss", (-2.0, -1.0), ""),
+    ],
+)
+def test_verdicts(name, ends, expected):
+    assert verdict(MEASURES[name], *ends) == expected
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Three finished runs: two without a twin, one with."""
+    folder = tmp_path_factory.mktemp("runs")
+    tiny = ["+experiment=debug", "agent=dqn", "agent.net_arch=[16,16]", "decisions=200", "evaluation.policies=[random]"]
+    twin = ["twin=lstm", "twin.training.max_epochs=2", "twin.transition.members=1", "twin.performance.members=2"]
+    collect = ["algorithm.collect=100", "algorithm.fine_tune=100"]
+    for name, extra in {"a": ["seed=0"], "b": ["seed=1"], "c": ["seed=0", *twin, *collect]}.items():
+        with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+            config = compose("train", [*tiny, *extra])
+        train(config, folder / name)
+    return folder
+
+
+def config_of(runs, *overrides):
+    quick = ["points=5", "surface_points=3", "directions=2", "data_decisions=60", "progress=false"]
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        return compose("landscape", [f"runs={runs}", *quick, *overrides])
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def measured(runs, tmp_path_factory):
+    """What the command wrote and printed of them."""
+    folder, printed = tmp_path_factory.mktemp("measured"), io.StringIO()
+    with redirect_stdout(printed):
+        landscape.landscape(config_of(runs), folder)
+    return folder, printed.getvalue()
+
+
+def test_the_command_measures_runs_and_stock_sb3(measured):
+    folder, printed = measured
+    assert "dqn-dt less dqn" in printed
+    assert "stock SB3 less dqn" in printed
+    numbers = rows(folder / "flatness.csv")
+    assert [(row["arm"], row["seed"]) for row in numbers] == [
+        *(("dqn", "0"), ("dqn", "1"), ("dqn-dt", "0"), (STOCK, "0"), (STOCK, "1"))
+    ]
+    curves = rows(folder / "landscape.csv")
+    assert len(curves) == len(numbers) * 2 * 5
+    for row in numbers:
+        own = [each for each in curves if (each["arm"], each["seed"]) == (row["arm"], row["seed"])]
+        here = [float(each["loss"]) for each in own if float(each["step"]) == 0.0]
+        assert here == pytest.approx([float(row["loss"])] * 2, rel=1e-5)
+        step, loss = next((float(e["step"]), float(e["loss"])) for e in own if e["along"] == "epsilon")
+        slope, curvature = float(row["gradient_norm"]), float(row["curvature"])
+        wanted = here[0] + step * slope**2 + 0.5 * (step * slope) ** 2 * curvature  # to second order
+        assert loss == pytest.approx(wanted, rel=1e-2)
+    assert len(rows(folder / "surface.csv")) == 3 * 9
+    for name in ("landscape", "surface"):
+        assert (folder / f"{name}_paper-1mhz_dense.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_is_measured_alike_whatever_is_measured_beside_it(measured, runs, tmp_path):
+    landscape.landscape(config_of(runs, "agents=[dqn]"), tmp_path)
+    for name in ("flatness.csv", "landscape.csv", "surface.csv"):
+        everything = rows(measured[0] / name)
+        assert rows(tmp_path / name) == [row for row in everything if row["arm"] != "dqn-dt"]
+
+
+@pytest.mark.parametrize("data", ["own", "random"])
+def test_the_loss_of_a_run_is_that_of_the_data(runs, tmp_path, data):
+    landscape.landscape(config_of(runs, "agents=[dqn-dt]", "stock=false", f"data={data}"), tmp_path)
+    (row,) = rows(tmp_path / "flatness.csv")
+    run = read_run(runs / "c")
+    agent, history = run.agent(), run.history()
+    if data == "random":
+        history = Network(run.scenario, 1000).record(60)
+    states, actions, rewards, following = (torch.as_tensor(part) for part in transitions_of(history))
+    with torch.no_grad():
+        targets = (rewards - agent.mean_reward).float() + 0.8 * agent.q_net_target(following).amax(dim=1)
+        errors = targets - agent.q_net(states).gather(1, actions[:, None])[:, 0]
+    huber = functional.huber_loss(errors, torch.zeros_like(errors))
+    assert float(row["loss"]) == pytest.approx(huber.item(), rel=1e-5)
+    assert float(row["td_error"]) == pytest.approx(errors.abs().mean().item(), rel=1e-5)
+
+
+def test_stock_sb3_learns_on_the_runs_cell_with_its_settings(runs):
+    (run,) = (run for run in find_runs(runs, ["dqn"]) if run.seed == 1)
+    agent, data = train_stock(run)
+    own = transitions_of(run.history())
+    assert len(data.rewards) == len(own[2]) == 200
+    np.testing.assert_array_equal(data.observations[0], own[0][0])  # the same cell, before the first decision
+    assert (agent.gamma, agent.mean_reward) == (run.agent().gamma, run.agent().mean_reward)
+    earned = run.scenario.reward
+    assert earned.kind == "utility"
+    assert 3.0 < data.rewards.mean() < 8.5  # U itself, its mean not taken off
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data=owned"], "data: unknown name 'owned'; did you mean 'own'"),
+        (["loss=huber"], "loss: unknown name 'huber'"),
+        (["agents=[dqm]"], "agents: unknown name 'dqm'; did you mean 'dqn'"),
+        (["points=2"], "points: 2 given, allowed is 3 or more"),
+        (["rise=0"], "rise: 0.0 given, allowed is above 0"),
+        (["epsilon=-1"], "epsilon: -1.0 given"),
+        (["data=random", "data_seed=1"], "data_seed: 1 is the cell that"),
+        (["runs=null"], "agent: missing; allowed is a run of experiments.train"),
+        (["runs=/nowhere"], "no finished run"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(runs, tmp_path, overrides, message):
+    with pytest.raises(SystemExit, match=message):
+        landscape.landscape(config_of(runs, *overrides), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_its_history_is_refused(runs, tmp_path):
+    shutil.copytree(runs / "a", tmp_path / "a")
+    (tmp_path / "a" / "history.npz").unlink()
+    with pytest.raises(SystemExit, match=r"has no history\.npz"):
+        landscape.landscape(config_of(tmp_path), tmp_path / "out")
+
+
+def test_agent_on_the_command_line_is_the_folder_of_runs():
+    given = ["agent=runs/dense", "agents=[dqn]", "-m"]
+    assert landscape.with_runs(given) == ["runs=runs/dense", "agents=[dqn]", "-m"]
