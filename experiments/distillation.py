@@ -58,7 +58,7 @@ def _order(pupil: Pupil) -> tuple[str, str, str, bool, float]:
 
 def _arms(pupils: Sequence[Pupil]) -> list[list[Pupil]]:
     """Pupils of the same arm and size, over seeds."""
-    ordered = sorted(pupils, key=_order)
+    ordered = sorted(pupils, key=lambda pupil: (*_order(pupil), pupil.seed))
     return [list(group) for _, group in groupby(ordered, key=_order)]
 
 

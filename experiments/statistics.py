@@ -88,7 +88,9 @@ def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
     An infinite value (a goal never reached) counts as the largest.
     """
-    return np.asarray(stats.trim_mean(np.asarray(values, np.float64), 0.25, axis=0), np.float64)
+    ordered = np.sort(np.asarray(values, np.float64), axis=0)
+    cut = len(ordered) // 4
+    return np.asarray(ordered[cut : len(ordered) - cut].mean(axis=0), np.float64)
 
 
 def stratified_bootstrap(
