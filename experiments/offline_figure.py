@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -199,7 +198,9 @@ def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
 
 
 def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
-    arms = _by_arm(runs)
+    arms, floors = _by_arm(runs), _floors(runs)
+    everything = [*(run["utility"] for run in runs), *(value for values in floors.values() for value in values)]
+    bottom, top = min(everything) - 0.35, max(everything) + 0.3
     for place, (arm, own) in enumerate(arms.items()):
         value = _interval([run["utility"] for run in own])
         plain, twin, _ = arm.partition("-dt")
@@ -213,17 +214,26 @@ def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
             yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
             error_kw={"lw": 1},
         )
-        text = f"{float(value.value):.2f}"
         axes.annotate(
-            text, (place, float(value.high)), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5
+            f"{float(value.value):.2f}",
+            (place, bottom),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )
-    floors = _floors(runs)
-    colours = policy_colours(list(floors))
-    for name, values in floors.items():
-        axes.axhline(float(_interval(values).value), color=colours[name], ls="--", lw=1.3, label=name.replace("_", " "))
-    lowest = min(float(np.min(values)) for values in floors.values())
+    colours = {"behaviour_cloning": "#999999", "best_in_data": "#CC79A7", **policy_colours([])}
+    for number, (name, values) in enumerate(floors.items()):
+        axes.axhline(
+            float(_interval(values).value),
+            color=colours.get(name, "black"),
+            ls=("--", "-.", ":")[number % 3],
+            lw=1.6,
+            label=name.replace("_", " "),
+        )
     axes.set_xticks(range(len(arms)), [arm.replace("-dt", "\n-dt") for arm in arms], fontsize=8.5)
-    axes.set_ylim(min(lowest, min(run["utility"] for run in runs)) - 0.25, 8.45)
+    axes.set_ylim(bottom, top)
 
 
 def _told(axes: Axes, runs: Sequence[Summary]) -> None:
