@@ -105,7 +105,8 @@ def check_teachers(config: DictConfig) -> list[Run]:
                 raise ValueError(f"states: {config.states!r} given, but {str(run.folder)!r} has no {name}")
         if run.seed in config.evaluation.seeds:
             raise ValueError(f"evaluation.seeds: {run.seed} is the cell of {str(run.folder)!r}")
-        check_policies([*config.evaluation.policies, "random"], run.scenario)
+        if config.evaluation.policies:
+            check_policies(list(config.evaluation.policies), run.scenario)
     return teachers
 
 

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from agents import FixedPolicy
+from agents.baselines import BASELINES
 from agents.student import StudentPolicy, distill
 from experiments import checkpoint
 from experiments.config import (
@@ -49,6 +50,9 @@ from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
 from twin import History
 from twin.twin import MIN_DECISIONS
+
+FLOORS = ("behaviour_cloning", "best_in_data")
+"""What can be had from a history without learning values."""
 
 FIRST_SEED = 1_000_000
 """Of the cells in the twin that tell what the policy is worth: not those by which it was chosen."""
@@ -84,12 +88,17 @@ def check_config(config: DictConfig) -> None:
     check_integer("algorithm.epochs", config.algorithm.epochs, at_least=1)
     check_number("algorithm.conservative_weight", config.algorithm.conservative_weight, at_least=0.0)
     check_integer("estimate.epochs", config.estimate.epochs, at_least=1)
+    if config.agent.name in (*BASELINES, *FLOORS, *config.evaluation.policies):
+        raise ValueError(f"agent.name: {config.agent.name!r} is the name of a policy it is compared with")
     check_agent(config.agent)
     for key, changes in (("algorithm.agent", config.algorithm.agent), ("estimate.agent", config.estimate.agent)):
         changed = config.agent.copy()
         for name, value in changes.items():
             allowed = {str(each) for each in config.agent if each not in NOT_ARGUMENTS}
-            allowed |= {"head"} if key == "estimate.agent" else set()
+            if key == "estimate.agent":
+                allowed.add("head")
+            elif config.twin.transition is not None:  # both agents have to be alike in it
+                allowed.discard("center_rewards")
             if name not in allowed:
                 raise ValueError(unknown_name(key, name, allowed))
             changed[name] = value
@@ -125,7 +134,7 @@ def floors(history: History, seed: int) -> dict[str, Predictor]:
     times = np.bincount(actions, minlength=history.scenario.num_allocations)
     means = np.where(times > 0, totals / np.maximum(times, 1), -np.inf)
     best = history.allocation[np.flatnonzero(actions == means.argmax())[0]]
-    return {"behaviour_cloning": clone, "best_in_data": FixedPolicy(history.scenario, best)}
+    return dict(zip(FLOORS, (clone, FixedPolicy(history.scenario, best)), strict=True))
 
 
 def offline(config: DictConfig, folder: Path) -> None:

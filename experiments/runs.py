@@ -114,7 +114,7 @@ def read_run(folder: Path) -> Run:
         with (folder / "rounds.csv").open() as file:
             rows = list(csv.DictReader(file))
         return Run(folder, summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, TypeError, IndexError) as error:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
 
 

@@ -13,9 +13,14 @@ from hydra import compose, initialize_config_dir
 
 from experiments.calibration import check_config as check_calibration
 from experiments.config import CONFIG_FOLDER, check_overrides, register_configs
+from experiments.distill import check_config as check_distill
+from experiments.distill import with_lists
 from experiments.evaluate import check_config as check_evaluation
 from experiments.evaluate import with_policy_list
 from experiments.fidelity import check_config as check_fidelity
+from experiments.landscape import check_config as check_landscape
+from experiments.landscape import with_runs
+from experiments.offline import check_config as check_offline
 from experiments.train import check_config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +47,7 @@ def test_right_command_lines_pass():
         "evaluate", ["policy=[hard]", "-m", "scenario=paper,drift", "hydra.run.dir=x", "+new=1", "seeds=[1,2]"]
     )
     check_overrides("train", ["agent=dqn", "+experiment=quick", "agent.gamma=0.5", "scenario.slices.urllc.num_users=3"])
+    check_overrides("export", ["policy=runs/a/agent.zip", "scenario=diurnal", "fallback=1-94-5", "output=policy.onnx"])
 
 
 CHECKS = {
@@ -49,13 +55,18 @@ CHECKS = {
     "evaluate": check_evaluation,
     "fidelity": check_fidelity,
     "calibration": check_calibration,
+    "landscape": check_landscape,
+    "distill": check_distill,
+    "offline": check_offline,
 }
 COMMANDS = [
     pytest.param(command, id=f"{path.name}-{number}")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     for number, command in enumerate(
         re.findall(
-            r"^python -m experiments\.(?:train|evaluate|fidelity|calibration)\b.*", path.read_text(), re.MULTILINE
+            r"^python -m experiments\.(?:train|evaluate|fidelity|calibration|landscape|distill|offline)\b.*",
+            path.read_text(),
+            re.MULTILINE,
         )
     )
     if "<" not in command
@@ -66,6 +77,10 @@ COMMANDS = [
 def test_commands_of_the_docs_pass_their_checks(command):
     _, _, module, *arguments = shlex.split(command, comments=True)
     name = module.removeprefix("experiments.")
+    if name == "landscape":
+        arguments = with_runs(arguments)
+    if name == "distill":
+        arguments = with_lists(arguments)
     check_overrides(name, with_policy_list(arguments))
     swept = [
         argument for argument in with_policy_list(arguments) if argument != "-m" and not argument.startswith("hydra")
@@ -93,7 +108,11 @@ def test_commands_run_as_typed(tmp_path):
 
 @pytest.mark.parametrize(
     ("what", "expected"),
-    [("simulator", ["times as fast", "two threads / one"]), ("twin", ["/ simulator", "/ real network", "transformer"])],
+    [
+        ("simulator", ["times as fast", "two threads / one"]),
+        ("twin", ["/ simulator", "/ real network", "transformer"]),
+        ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "after a pause"]),
+    ],
 )
 def test_benchmark_prints_its_ratios(what, expected):
     command = [sys.executable, "-m", "experiments.benchmark", what, "--scenario", "paper-1mhz", "--seconds", "0.01"]
