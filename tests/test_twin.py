@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from stable_baselines3 import DQN
 
 from slicing_gym import Reward, Simulator, allocation_table, get_scenario
+from slicing_gym.files import digest
 from slicing_gym.reward import utility
 from tests.twins import SMALL, history_of, quick_twin, small_twin
 from twin import (
@@ -33,7 +34,6 @@ from twin.encoding import encode, make_table, target_bounds, to_scale
 from twin.fitting import _hold_out
 from twin.mixture import Mixture
 from twin.performance import EnsembleNetwork
-from twin.storage import _digest
 from twin.transition import TransitionEnsemble
 
 each_transition = pytest.mark.parametrize("transition", list(SMALL))
@@ -389,7 +389,7 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
         """A header that names its own checksum rightly."""
         if not isinstance(changed, dict):
             return json.dumps(changed)
-        return json.dumps({**changed, "sha256": _digest(changed, contents)})
+        return json.dumps({**changed, "sha256": digest(changed, contents)})
 
     plain = json.loads(header["__metadata__"]["twin"])
     del plain["sha256"]
