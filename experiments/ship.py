@@ -39,7 +39,7 @@ def ship_log(output: Path) -> None:
     The cell is the one that the mapping describes. What the simulator does not have (reports, scheduler, grants) is
     constant.
     """
-    mapping = LogMapping.from_dict(yaml.safe_load((Path(CONFIG_FOLDER) / "history" / "colosseum.yaml").read_text()))
+    mapping = LogMapping.from_dict(yaml.safe_load((Path(CONFIG_FOLDER) / "mapping" / "colosseum.yaml").read_text()))
     scenario = mapping.scenario
     table = allocation_table(scenario.num_units, scenario.num_slices)
     table = table[(table % 3 == [0, 0, 2]).all(axis=1)]  # as on the emulator: groups of three blocks, the last of two
