@@ -377,7 +377,7 @@ def test_what_is_no_table_is_refused(mapping, tmp_path):
 def colosseum():
     if not LOG.is_file():
         pytest.skip(f"the log {LOG} is not here; SLICING_GYM_LOG may name it")
-    with (ROOT / "conf" / "history" / "colosseum.yaml").open() as file:
+    with (ROOT / "conf" / "mapping" / "colosseum.yaml").open() as file:
         mapping = LogMapping.from_dict(yaml.safe_load(file))
     with LOG.open() as file:
         rows = list(csv.DictReader(file))
