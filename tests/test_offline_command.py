@@ -1,4 +1,4 @@
-"""`experiments.offline`: histories, the algorithm's steps, what the command leaves, and the figure drawn of it."""
+"""`experiments.offline`: the algorithm's steps, what the command leaves, and the figure drawn of it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ import json
 import os
 import shutil
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from agents import DDQN, HardPolicy, ProportionalPolicy, RandomPolicy
+from agents import DDQN, HardPolicy
 from experiments import checkpoint, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
-from experiments.histories import check_history, make_history, record_history
-from experiments.offline import check_config, floors, history_of, offline
+from experiments.histories import record_history
+from experiments.offline import check_config, history_of, offline
 from experiments.offline_algorithm import OfflineAlgorithm
 from experiments.offline_figure import _candidates
-from slicing_gym import allocation_index, get_scenario
 from tests.learners import _one_thread as _one_thread
+from tests.test_histories import recorded
 from twin import DigitalTwin, History
 
 register_configs()
@@ -43,81 +42,6 @@ TWIN = ["twin=lstm", "twin.training.max_epochs=2", "twin.transition.members=1", 
 def composed(*overrides):
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         return compose("offline", [*TINY, *overrides])
-
-
-def recorded(env_scenario, policy, decisions, seed):
-    """What a policy does and earns in a cell, by hand."""
-    env = gym.make("SliceRAN-v0", scenario=env_scenario, reward="utility")
-    seen, _ = env.reset(seed=seed)
-    states, actions, utility = [], [], []
-    for _ in range(decisions):
-        states.append(seen)
-        actions.append(int(policy.predict(seen, deterministic=True)[0]))
-        seen, _, _, over, info = env.step(actions[-1])
-        utility.append(info["utility"])
-        if over:
-            seen, _ = env.reset()
-    return np.array(states), np.array(actions), np.array(utility)
-
-
-# Histories
-
-
-def test_a_random_history_is_what_the_random_policy_did(small):
-    history = record_history("random", small, seed=3, decisions=25)
-    assert len(history) == 25
-    _, actions, utility = recorded(small, RandomPolicy(small, seed=3), 25, 3)
-    np.testing.assert_array_equal(allocation_index(history.allocation), actions)
-    np.testing.assert_allclose(0.01 * history.spectral_efficiency + history.ssr.sum(axis=1), utility)
-    assert history.run.tolist() == [0] * 10 + [1] * 10 + [2] * 5
-    same, other = (record_history("random", small, seed=seed, decisions=25) for seed in (3, 4))
-    np.testing.assert_array_equal(same.next_arrivals, history.next_arrivals)
-    assert not np.array_equal(other.next_arrivals, history.next_arrivals)
-
-
-def test_in_a_mixed_history_policies_take_turns_by_the_round(small):
-    history = record_history("mixed", small, seed=3, decisions=45)
-    actions = allocation_index(history.allocation)
-    seen = history.arrivals / small.nominal_arrivals
-    by_chance = RandomPolicy(small, seed=3).predict(np.ones((20, 2)))[0]
-    np.testing.assert_array_equal(actions[[*range(10), *range(30, 40)]], by_chance)
-    assert (actions[10:20] == HardPolicy(small).predict(np.ones(2))[0]).all()
-    expected = ProportionalPolicy(small).predict(seen[20:30])[0]
-    np.testing.assert_array_equal(actions[20:30], expected)
-    assert len(set(expected)) > 1
-    assert (actions[40:] == actions[10]).all()
-
-
-def test_a_history_in_a_file_is_taken_from_its_beginning(small, tmp_path):
-    whole = record_history("random", small, 0, 30)
-    name = str(tmp_path / "history.npz")
-    whole.save(name)
-    for decisions, number in ((None, 30), (12, 12), (30, 30)):
-        history = make_history(name, get_scenario("paper"), 5, decisions)
-        assert history.scenario == small
-        np.testing.assert_array_equal(history.allocation, whole.allocation[:number])
-        np.testing.assert_array_equal(history.next_arrivals, whole.next_arrivals[:number])
-    with pytest.raises(ValueError, match=r"decisions: 31 given, the history '.*' has 30"):
-        make_history(name, small, 0, 31)
-    with pytest.raises(ValueError, match=r"history: unknown name 'randm'; did you mean 'random'.* file of a History"):
-        check_history("randm")
-    (tmp_path / "foreign.npz").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"foreign\.npz"):
-        make_history(str(tmp_path / "foreign.npz"), small, 0, None)
-
-
-def test_floors_are_doing_as_was_done_and_the_best_that_was(small):
-    """Of the rounds of proportional slicing, where the state tells what is done."""
-    mixed = record_history("mixed", small, seed=0, decisions=90)
-    history = mixed.take(np.flatnonzero(mixed.run % 3 == 2))
-    found = floors(history, seed=0)
-    utility = 0.01 * history.spectral_efficiency + history.ssr.sum(axis=1)
-    units = [tuple(row) for row in history.allocation]
-    means = {each: np.mean([u for u, row in zip(utility, units, strict=True) if row == each]) for each in set(units)}
-    assert len(means) > 2
-    assert tuple(found["best_in_data"].units) == max(means, key=means.get)
-    seen = (history.arrivals / small.nominal_arrivals).astype(np.float32)
-    assert np.mean(found["behaviour_cloning"].predict(seen)[0] == allocation_index(history.allocation)) > 0.8
 
 
 # The algorithm
@@ -157,6 +81,24 @@ def with_twin(file, tmp_path_factory):
     return algorithm
 
 
+def test_settings_reach_the_agents_and_agent_2_hands_over_what_it_learned(file, tmp_path):
+    options = ["algorithm.conservative_weight=0.7", "algorithm.agent.batch_size=20"]
+    plain, algorithm = made(file, tmp_path, *options), made(file, tmp_path, *options, *TWIN)
+    for each in (plain.agent, algorithm.agent):
+        assert (each.conservative_weight, each.batch_size, each.buffer_size) == (0.7, 20, 80)
+    assert (plain.agent.lr_schedule(1.0), plain.agent.lr_schedule(0.0)) == pytest.approx((1e-3, 1e-5))
+    assert (algorithm.agent.lr_schedule(1.0), algorithm.agent.lr_schedule(0.0)) == pytest.approx((1e-5, 1e-5))
+    algorithm.learn_twin()
+    algorithm.train_in_twin()
+    assert algorithm._agent_2.conservative_weight == 0.0
+    assert algorithm._agent_2.num_timesteps >= 256
+    mine, theirs = algorithm.agent.policy.state_dict(), algorithm._agent_2.policy.state_dict()
+    for name, value in mine.items():
+        np.testing.assert_array_equal(value, theirs[name])
+    plain.run()
+    assert plain.agent._n_updates == 4 * 4
+
+
 @pytest.mark.parametrize("stopped_after", [1, 2, 3])
 def test_a_run_goes_on_after_any_step_as_if_nothing_had_been(with_twin, file, tmp_path, stopped_after):
     first = made(file, tmp_path, *TWIN)
@@ -169,6 +111,7 @@ def test_a_run_goes_on_after_any_step_as_if_nothing_had_been(with_twin, file, tm
     assert second.epochs == first.epochs == (4 if stopped_after == 3 else 0)
     second.run()
     same_end(second, with_twin)
+    assert list(second.judged) == list(with_twin.judged)
     assert second.estimate(0) == with_twin.estimate(0)
     assert second.utility_in_twin(second.agent) == with_twin.utility_in_twin(with_twin.agent)
 
@@ -230,7 +173,8 @@ def finished(tmp_path_factory):
     """Two runs on a recorded history: with a twin and without, compared with the truth."""
     folder = tmp_path_factory.mktemp("runs")
     for name, twin in (("twin", TWIN), ("none", [])):
-        offline(composed("history=random", "decisions=80", *COARSE, *twin), folder / name)
+        faster = ["algorithm.agent_1.learning_rate=0.03"]  # so that Algorithm 2 changes what is chosen
+        offline(composed("history=random", "decisions=80", *COARSE, *twin, *faster), folder / name)
     return folder
 
 
@@ -258,6 +202,7 @@ def test_both_candidates_are_told_of_and_the_better_one_in_the_twin_is_kept(fini
     for name, own in told.items():
         candidate = DDQN.load(folder / f"{name}.zip", device="cpu")
         assert own["utility"] == pytest.approx(np.mean([recorded(scenario, candidate, 6, s)[2] for s in (100, 101)]))
+    assert told["agent_2"]["utility"] != told["after_algorithm_2"]["utility"]
     kept = DDQN.load(folder / "agent.zip", device="cpu").q_net.state_dict()
     better = max(reversed(told), key=lambda name: told[name]["in_twin"])  # of two alike Agent 2
     for name, value in DDQN.load(folder / f"{better}.zip", device="cpu").q_net.state_dict().items():
@@ -288,7 +233,8 @@ def test_figures_are_those_of_the_agent_it_leaves(finished, file, name):
 
 
 def test_a_file_of_the_same_decisions_gives_the_same_figures(finished, file, tmp_path):
-    offline(composed(f"history='{file}'", *TWIN, "resume=auto"), tmp_path)  # nothing to resume: it begins
+    options = [*TWIN, "algorithm.agent_1.learning_rate=0.03", "resume=auto"]  # nothing to resume: it begins
+    offline(composed(f"history='{file}'", *options), tmp_path)
     mine, theirs = (json.loads((each / "offline.json").read_text()) for each in (tmp_path, finished / "twin"))
     assert mine["utility_on_own_cell"] is None  # of a file nobody knows which cell it is of
     for summary in (mine, theirs):
@@ -302,7 +248,7 @@ def test_a_finished_run_is_not_run_again(finished, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(finished / "none", folder)
     before = (folder / "agent.zip").stat().st_mtime_ns
-    again = ["history=random", "decisions=80", *COARSE, "resume=auto"]
+    again = ["history=random", "decisions=80", *COARSE, "algorithm.agent_1.learning_rate=0.03", "resume=auto"]
     offline(composed(*again), folder)
     assert "this run is finished" in capsys.readouterr().out
     assert (folder / "agent.zip").stat().st_mtime_ns == before
@@ -368,26 +314,27 @@ def test_the_figure_names_the_candidate_that_was_kept(finished):
 
 
 def test_the_figure_is_drawn_from_runs(finished, tmp_path, capsys):
-    figures.main(["offline", str(finished), "--output", str(tmp_path / "picture.png")])
+    runs = tmp_path / "runs"
+    shutil.copytree(finished, runs)
+    summaries = {"ddqn": runs / "none" / "offline.json", "ddqn-dt": runs / "twin" / "offline.json"}
+    for utility, path in zip((5.25, 6.5), summaries.values(), strict=True):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"utility": utility}))
+    figures.main(["offline", str(runs), "--output", str(tmp_path / "picture.png")])
     printed = capsys.readouterr().out
     assert (tmp_path / "picture_coarse_dense.png").read_bytes().startswith(b"\x89PNG")
     rows = read_rows(tmp_path / "picture_coarse_dense.csv")
-    assert len(rows) == 2 + 3
+    assert [row["policy"] for row in rows] == ["ddqn", "ddqn-dt", "behaviour_cloning", "best_in_data", "hard"]
     for row in rows[:2]:
-        folder = finished / ("twin" if row["policy"] == "ddqn-dt" else "none")
-        summary = json.loads((folder / "offline.json").read_text())
+        summary = json.loads(summaries[row["policy"]].read_text())
         for name in ("utility", "reward_at_c_max", "utility_on_own_cell"):
             assert float(row[name]) == pytest.approx(summary[name], abs=1e-6)
         assert float(row["fitted_q"]) == pytest.approx(summary["estimates"]["fitted_q"], abs=1e-6)
         assert (row["twin"] == "") == (row["policy"] == "ddqn")
         (line,) = [line for line in printed.splitlines() if line.split()[:2] == [row["policy"], "1"]]
         assert f"{summary['utility']:.3f} [" in line
-    assert {row["policy"] for row in rows[2:]} == {"behaviour_cloning", "best_in_data", "hard"}
-    gain = float(rows[1]["utility"]) - float(rows[0]["utility"])
-    assert f"ddqn-dt minus ddqn: {gain:.3f}" in printed
-    shutil.copytree(finished / "none", finished / "again")
+    assert "ddqn-dt minus ddqn: 1.250" in printed
+    shutil.copytree(runs / "none", runs / "again")
     with pytest.raises(SystemExit, match="is there twice"):
-        figures.main(["offline", str(finished)])
-    shutil.rmtree(finished / "again")
+        figures.main(["offline", str(runs)])
     with pytest.raises(SystemExit, match=r"no finished offline run \(offline\.json\)"):
         figures.main(["offline", str(tmp_path / "none")])
