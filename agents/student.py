@@ -174,36 +174,56 @@ def distill(
     check_number("learning_rate", learning_rate, above=0.0)
     check_integer("updates", updates, at_least=1)
     check_integer("batch_size", batch_size, at_least=1)
-    states = torch.as_tensor(np.asarray(observations, np.float32))
-    if states.ndim != 2 or states.shape[1] != student.scenario.num_slices or len(states) == 0:
-        n = student.scenario.num_slices
-        raise ValueError(f"observations: shape {tuple(states.shape)} given, allowed is (1 or more, {n})")
-    if not torch.isfinite(states).all():
-        raise ValueError("observations: some are not finite")
+    states = _checked_states(observations, student.scenario.num_slices)
+    if isinstance(teacher, np.ndarray) and target == "soft":
+        raise ValueError("target: 'soft' given, allowed for actions is 'argmax'; only a network values all allocations")
     student.center.copy_(states.mean(dim=0))
     student.scale.copy_(states.std(dim=0, correction=0).clamp_min(1e-3))
-    with torch.no_grad():
-        if isinstance(teacher, np.ndarray):
-            best = torch.as_tensor(_checked_actions(teacher, len(states), student.scenario.num_allocations))
-        else:
-            best = torch.cat([teacher(part).argmax(dim=1) for part in torch.split(states, 1024)])
+    best = _choices(teacher, states, student.scenario.num_allocations)
     optimizer = torch.optim.Adam(student.parameters(), learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     for number in range(updates):
         rows = torch.as_tensor(generator.integers(len(states), size=batch_size))
-        scores = student(states[rows])
-        if target == "argmax" or isinstance(teacher, np.ndarray):
-            loss = functional.cross_entropy(scores, best[rows])
-        else:
+        wanted = best[rows]
+        if target == "soft" and not isinstance(teacher, np.ndarray):
             with torch.no_grad():
                 wanted = torch.softmax(teacher(states[rows]) / temperature, dim=1)
-            loss = functional.cross_entropy(scores, wanted)
+        loss = functional.cross_entropy(student(states[rows]), wanted)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if on_update is not None:
             on_update(number, loss.item())
+
+
+def _checked_states(observations: npt.ArrayLike, slices: int) -> Tensor:
+    """Observations (n, n_slices), if they are such.
+
+    Raises:
+        ValueError: they are of another shape, or not finite.
+    """
+    states = torch.as_tensor(np.asarray(observations, np.float32))
+    if states.ndim != 2 or states.shape[1] != slices or len(states) == 0:
+        raise ValueError(f"observations: shape {tuple(states.shape)} given, allowed is (1 or more, {slices})")
+    if not torch.isfinite(states).all():
+        raise ValueError("observations: some are not finite")
+    return states
+
+
+def _choices(teacher: Callable[[Tensor], Tensor] | npt.NDArray[np.int64], states: Tensor, allowed: int) -> Tensor:
+    """What the teacher chooses in states (n, n_slices), or the given actions: (n,).
+
+    Raises:
+        ValueError: they are not actions, or it values another number of allocations.
+    """
+    if isinstance(teacher, np.ndarray):
+        return torch.as_tensor(_checked_actions(teacher, len(states), allowed))
+    with torch.no_grad():
+        parts = [teacher(part) for part in torch.split(states, 1024)]
+    if parts[0].ndim != 2 or parts[0].shape[1] != allowed:
+        raise ValueError(f"teacher: its values have shape {tuple(parts[0].shape)}, allowed is (n, {allowed})")
+    return torch.cat([part.argmax(dim=1) for part in parts])
 
 
 def _checked_actions(actions: npt.NDArray[Any], number: int, allowed: int) -> npt.NDArray[np.int64]:

@@ -279,6 +279,27 @@ def readable_errors() -> Iterator[None]:
         raise SystemExit(f"error: {error}") from None
 
 
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Around work that goes on with `resume=auto` where it was stopped: Ctrl-C says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(f"stopped; type the command again with resume=auto hydra.run.dir={folder}") from None
+
+
+def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Command-line arguments in which `key=a,b` of some keys is a list; Hydra would take it for a sweep."""
+    if {"-m", "--multirun"} & set(arguments):
+        return list(arguments)
+    listed = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        alone = key in keys and not value.startswith("[") and value != "null"
+        listed.append(f"{key}=[{value}]" if alone else argument)
+    return listed
+
+
 def check_overrides(name: str, arguments: Sequence[str]) -> None:
     """End the program with the nearest name if an argument overrides a key, or takes a choice, that does not exist.
 

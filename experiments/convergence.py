@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from agents import RandomPolicy
 from experiments.evaluation import make_cells
 from experiments.monitor import REWARD_GOAL
-from experiments.plots import save_figure
+from experiments.plots import AGENT_COLOURS, plain_name, save_figure
 from experiments.runs import Run, find_runs
 from experiments.statistics import Interval, interquartile_mean, stratified_bootstrap
 from experiments.tables import aligned, write_rows
@@ -23,7 +23,6 @@ from slicing_gym import Scenario
 
 FloatArray = npt.NDArray[np.float64]
 
-COLOURS = {"dqn": "#0072B2", "ddqn": "#D55E00", "gan_ddqn": "#009E73", "random": "#999999"}
 MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
 
 
@@ -39,7 +38,7 @@ def convergence(folder: Path, output: Path) -> None:
         groups[run.group].append(run)
     for (scenario, head), runs in groups.items():
         arms: dict[str, list[Run]] = defaultdict(list)
-        for run in sorted(runs, key=lambda run: (run.arm.partition("-dt")[0], run.arm)):
+        for run in sorted(runs, key=lambda run: (plain_name(run.arm), run.arm)):
             arms[run.arm].append(run)
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         random = random_rounds(scenario_of(runs), sorted({run.seed for run in runs}))
@@ -124,7 +123,7 @@ def _line(axes: Axes, arm: str, values: FloatArray) -> None:
     band = stratified_bootstrap([values], resamples=500)
     rounds = np.arange(1, values.shape[1] + 1)
     name, twin, kind = arm.partition("-dt")
-    colour = COLOURS.get(name, "#CC79A7")
+    colour = AGENT_COLOURS.get(name, "#CC79A7")
     style = "-." if kind else "-" if twin else ":" if arm == "random" else "--"
     marker = "o" if twin else ""
     axes.plot(rounds, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=arm)

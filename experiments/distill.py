@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,29 @@ from agents import DQN
 from agents.dqn.heads import HEADS
 from agents.student import TARGETS, StudentPolicy, distill
 from experiments import checkpoint
-from experiments.config import CONFIG_FOLDER, check_overrides, plain_of, readable_errors, register_configs
+from experiments.config import (
+    CONFIG_FOLDER,
+    check_overrides,
+    plain_of,
+    readable_errors,
+    register_configs,
+    resumable,
+    with_lists,
+)
 from experiments.distillation import Pupil, draw, report, write
 from experiments.evaluation import (
-    Predictor,
     as_table,
     check_policies,
     check_seeds,
     compare,
     evaluate_policy,
-    load_policy,
+    load_policies,
     make_cells,
+    states_met,
 )
 from experiments.runs import AGENT, HISTORY, TWIN, Run, find_runs
 from experiments.transitions import transitions_of
+from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.round_vector_env import SlicingVectorEnv
@@ -50,16 +59,8 @@ STATES = ("history", "twin", "both")
 register_configs()
 
 
-def with_lists(arguments: list[str]) -> list[str]:
-    """Command-line arguments in which `hidden=4,16` and `agents=dqn` are lists; Hydra would take them for a sweep."""
-    if {"-m", "--multirun"} & set(arguments):
-        return arguments
-    listed = []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        alone = key in ("hidden", "agents") and not value.startswith("[") and value != "null"
-        listed.append(f"{key}=[{value}]" if alone else argument)
-    return listed
+LISTS = ("hidden", "agents")
+"""Keys that may be typed as `hidden=4,16`."""
 
 
 def check_config(config: DictConfig) -> None:
@@ -99,25 +100,21 @@ def check_teachers(config: DictConfig) -> list[Run]:
     """
     teachers = find_runs(Path(config.teacher), config.agents)
     for run in teachers:
-        needed = [*([HISTORY] if config.states != "twin" else []), *([TWIN] if config.states != "history" else [])]
-        for name in needed:
+        needed = {"history": (HISTORY,), "twin": (TWIN,), "both": (HISTORY, TWIN)}[config.states]
+        for name in (AGENT, *needed):
             if not (run.folder / name).is_file():
                 raise ValueError(f"states: {config.states!r} given, but {str(run.folder)!r} has no {name}")
         if run.seed in config.evaluation.seeds:
             raise ValueError(f"evaluation.seeds: {run.seed} is the cell of {str(run.folder)!r}")
-        if config.evaluation.policies:
-            check_policies(list(config.evaluation.policies), run.scenario)
+    for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
+        check_policies(list(config.evaluation.policies), scenario)
+        load_policies(config.evaluation.policies, scenario, make_cells(scenario, 1))
     return teachers
 
 
-def states_met(policy: Predictor, envs: SlicingVectorEnv, seeds: list[int], number: int) -> npt.NDArray[np.float32]:
-    """Observations (number or a few more, n_slices) that a policy decides on in cells of these seeds."""
-    observations, _ = envs.reset(seed=seeds)
-    met = [observations.copy()]
-    while len(met) * len(seeds) < number:
-        observations, *_ = envs.step(policy.predict(observations, deterministic=True)[0])
-        met.append(observations.copy())
-    return np.concatenate(met)
+def scenarios_of(teachers: Sequence[Run]) -> list[Scenario]:
+    """Those of the teachers, each once."""
+    return list({run.scenario: None for run in teachers})
 
 
 def states_of(run: Run, agent: DQN, config: DictConfig) -> npt.NDArray[np.float32]:
@@ -153,21 +150,7 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
         parameters = sum(weights.numel() for weights in agent.q_net.parameters())
         if size:
             states = states_of(run, agent, config) if states is None else states
-            policy = StudentPolicy(run.scenario, size, config.head, seed=config.seed)
-            label = f"{run.arm} seed {run.seed}, 2x{size}"
-            with tqdm(total=config.updates, desc=label, unit="update", disable=not config.progress, leave=False) as bar:
-                distill(
-                    policy,
-                    agent.q_net,
-                    states,
-                    np.random.default_rng(config.seed),
-                    target=config.target,
-                    temperature=config.temperature,
-                    updates=config.updates,
-                    batch_size=config.batch_size,
-                    learning_rate=config.learning_rate,
-                    on_update=lambda *_, bar=bar: bar.update(),
-                )
+            policy = teach_one(f"{run.arm} seed {run.seed}", agent, states, run.scenario, size, config)
             policy.save(place / STUDENT)
             parameters = policy.num_parameters
         evaluation = evaluate_policy("", policy, cells, seeds, decisions)
@@ -187,6 +170,28 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
         with atomic_write(place / SUMMARY) as file:
             file.write(json.dumps({"config": settings, **pupil._asdict()}, indent=2).encode())
         yield pupil
+
+
+def teach_one(
+    label: str, agent: DQN, states: npt.NDArray[np.float32], scenario: Scenario, size: int, config: DictConfig
+) -> StudentPolicy:
+    """A student of one size, taught with a progress bar."""
+    student = StudentPolicy(scenario, size, config.head, seed=config.seed)
+    bar = tqdm(total=config.updates, desc=f"{label}, 2x{size}", unit="update", disable=not config.progress, leave=False)
+    with bar:
+        distill(
+            student,
+            agent.q_net,
+            states,
+            np.random.default_rng(config.seed),
+            target=config.target,
+            temperature=config.temperature,
+            updates=config.updates,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            on_update=lambda *_: bar.update(),
+        )
+    return student
 
 
 def _comparable(config: DictConfig) -> dict[str, Any]:
@@ -224,10 +229,11 @@ def run(config: DictConfig, folder: Path) -> None:
     print(report(pupils))
     write(folder / "students.csv", pupils)
     draw(folder / "students.png", pupils)
-    if config.evaluation.policies:
-        scenario, seeds = teachers[0].scenario, list(config.evaluation.seeds)
+    for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
+        seeds = list(config.evaluation.seeds)
         cells = make_cells(scenario, len(seeds))
-        others = {name: load_policy(name, scenario, cells, num_threads=1) for name in config.evaluation.policies}
+        others = load_policies(config.evaluation.policies, scenario, cells)
+        print(f"\nscenario {scenario.name}, for comparison")
         print(as_table(scenario, compare(scenario, others, cells, seeds, config.evaluation.decisions)))
     print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")
 
@@ -236,13 +242,11 @@ def run(config: DictConfig, folder: Path) -> None:
 def main(config: DictConfig) -> None:
     """The command."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
+    with resumable(folder):
         run(config, folder)
-    except KeyboardInterrupt:
-        raise SystemExit(f"stopped; type the command again with resume=auto hydra.run.dir={folder}") from None
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_lists(sys.argv[1:])
+    sys.argv[1:] = with_lists(sys.argv[1:], LISTS)
     check_overrides("distill", sys.argv[1:])
     main()

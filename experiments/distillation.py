@@ -12,8 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.convergence import COLOURS
-from experiments.plots import save_figure
+from experiments.plots import interval_bar, plain_name, save_figure
 from experiments.statistics import Interval, estimate, stratified_bootstrap
 from experiments.tables import aligned, write_rows
 
@@ -49,11 +48,9 @@ class Pupil(NamedTuple):
         return f"2x{self.hidden}" if self.hidden else "teacher"
 
 
-def _order(pupil: Pupil) -> tuple[str, str, str, bool, float]:
+def _order(pupil: Pupil) -> tuple[str, str, str, str, float]:
     """By scenario and head, then each algorithm without and with its twin, then from large to small."""
-    algorithm, _, twin = pupil.teacher.partition("-dt")
-    plain = "-dt" in pupil.teacher
-    return f"{pupil.scenario}/{pupil.head}", algorithm, twin, plain, -(pupil.hidden or np.inf)
+    return pupil.scenario, pupil.head, plain_name(pupil.teacher), pupil.teacher, -(pupil.hidden or np.inf)
 
 
 def _arms(pupils: Sequence[Pupil]) -> list[list[Pupil]]:
@@ -113,9 +110,9 @@ def _worth_of_twins(pupils: Sequence[Pupil]) -> list[str]:
     lines = []
     utility = {(pupil.teacher, pupil.hidden, pupil.seed): pupil.utility for pupil in pupils}
     for teacher, hidden in dict.fromkeys((pupil.teacher, pupil.hidden) for pupil in sorted(pupils, key=_order)):
-        plain, twin, _ = teacher.partition("-dt")
+        plain = plain_name(teacher)
         seeds = [seed for name, size, seed in utility if (name, size) == (teacher, hidden)]
-        if not twin or any((plain, hidden, seed) not in utility for seed in seeds):
+        if plain == teacher or any((plain, hidden, seed) not in utility for seed in seeds):
             continue
         gained = estimate([utility[teacher, hidden, seed] - utility[plain, hidden, seed] for seed in seeds])
         what = f"students 2x{hidden}" if hidden else "teachers"
@@ -155,22 +152,11 @@ def _bars(axes: Axes, pupils: Sequence[Pupil], name: str, title: str) -> None:
     place, ticks, labels = 0.0, [], []
     low, high = np.inf, -np.inf
     for teacher, arms in groupby(_arms(pupils), key=lambda arm: arm[0].teacher):
-        plain, twin, _ = teacher.partition("-dt")
         begun = place
         for arm in arms:
             value = _interval(arm, name)
-            shade = {0: 1.0}.get(arm[0].hidden, 0.45 + 0.25 * (arm[0].hidden >= 16))
-            axes.bar(
-                place,
-                float(value.value),
-                0.85,
-                color=COLOURS.get(plain, "#CC79A7"),
-                alpha=shade,
-                hatch="" if twin else "//",
-                edgecolor="white",
-                yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
-                error_kw={"lw": 1},
-            )
+            shade = 1.0 if not arm[0].hidden else 0.7 if arm[0].hidden >= 16 else 0.45
+            interval_bar(axes, place, value, teacher, width=0.85, alpha=shade)
             axes.annotate(
                 f"{arm[0].network}\n{float(value.value):.2f}",
                 (place, float(value.high)),

@@ -109,6 +109,16 @@ def evaluate_policy(
     )
 
 
+def states_met(policy: Predictor, envs: SlicingVectorEnv, seeds: list[int], number: int) -> npt.NDArray[np.float32]:
+    """Observations (number or a few more, n_slices) that a policy decides on in cells of these seeds."""
+    observations, _ = envs.reset(seed=seeds)
+    met = [observations.copy()]
+    while len(met) * len(seeds) < number:
+        observations, *_ = envs.step(policy.predict(observations, deterministic=True)[0])
+        met.append(observations.copy())
+    return np.concatenate(met)
+
+
 def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> SliceRANVectorEnv:
     """The cells on which policies are compared; a round follows the last within a step: every step is a decision."""
     envs = gym.make_vec(
@@ -192,6 +202,11 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
             f"scenario {scenario.name!r} has {scenario.num_allocations}"
         )
     return agent
+
+
+def load_policies(names: Sequence[str], scenario: Scenario, envs: SliceRANVectorEnv) -> dict[str, Predictor]:
+    """`load_policy` of each name, on one thread."""
+    return {name: load_policy(name, scenario, envs, num_threads=1) for name in names}
 
 
 def load_agent(path: str) -> BaseAlgorithm:

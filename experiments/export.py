@@ -22,7 +22,7 @@ from agents import BestFixedPolicy, FixedPolicy, HardPolicy, SlicePolicy
 from agents.export import check_exportable, to_onnx
 from agents.student import StudentPolicy
 from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
-from experiments.evaluation import load_agent, make_cells
+from experiments.evaluation import load_agent, make_cells, states_met
 from experiments.runs import AGENT, HISTORY, SUMMARY, read_run
 from slicing_gym import Scenario
 from slicing_gym.allocation import share_out
@@ -176,14 +176,9 @@ def met_states(source: Source, number: int, seed: int) -> FloatArray:
         number: of states.
         seed: of the first cell.
     """
-    envs = make_cells(source.scenario, CELLS)
-    observations, info = envs.reset(seed=list(range(seed, seed + CELLS)))
-    met = [info["arrivals"]]
-    while len(met) * CELLS < number:
-        actions, _ = source.policy.predict(observations, deterministic=True)
-        observations, _, _, _, info = envs.step(actions)
-        met.append(info["arrivals"])
-    return np.concatenate(met)[:number].astype(np.float64)
+    seeds = list(range(seed, seed + CELLS))
+    met = states_met(source.policy, make_cells(source.scenario, CELLS), seeds, number)[:number]
+    return np.rint(met.astype(np.float64) * source.scenario.nominal_arrivals)  # counts, as they were observed
 
 
 def random_states(scenario: Scenario, number: int, generator: np.random.Generator) -> FloatArray:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from tqdm.auto import tqdm
 
 from agents import DQN
-from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs
+from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, with_lists
 from experiments.convergence import scenario_of
 from experiments.flatness import curve, measure, random_directions, surface
 from experiments.landscape_agents import LOSSES, STOCK, Transitions, agent_loss, fixed_targets, plain_runs, train_stock
@@ -38,7 +38,8 @@ DATA = {"own": "each agent's own real decisions", "random": "random decisions, t
 
 def with_runs(arguments: Sequence[str]) -> list[str]:
     """Command-line arguments in which `agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
-    return [f"runs={each.removeprefix('agent=')}" if each.startswith("agent=") else each for each in arguments]
+    named = [f"runs={each.removeprefix('agent=')}" if each.startswith("agent=") else each for each in arguments]
+    return with_lists(named, ("agents",))
 
 
 def check_config(config: DictConfig) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from experiments.flatness import Flatness
 from experiments.landscape_agents import STOCK
+from experiments.plots import plain_name
 from experiments.statistics import Interval, interquartile_mean, stratified_bootstrap
 from experiments.tables import aligned, write_rows
 
@@ -74,11 +75,6 @@ def by_arm(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     for each in ordered:
         arms.setdefault(each.arm, []).append(each)
     return arms
-
-
-def plain_name(arm: str) -> str:
-    """Of ddqn-dt: ddqn."""
-    return arm.partition("-dt")[0]
 
 
 def pairs(arms: Sequence[str]) -> list[tuple[str, str]]:

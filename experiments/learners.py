@@ -59,7 +59,10 @@ def stored_class(target: str) -> type[BaseAlgorithm]:
             raise ValueError(
                 f"agent._target_: {target!r} is of a package that files may not name; import {module!r} before"
             )
-    kind = get_class(target)
+    try:
+        kind = get_class(target)
+    except Exception as error:
+        raise ValueError(f"agent._target_: {target!r} cannot be imported ({error})") from None
     if not issubclass(kind, BaseAlgorithm):
         raise ValueError(f"agent._target_: {target!r} is no algorithm")
     return kind

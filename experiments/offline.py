@@ -24,6 +24,7 @@ from experiments.config import (
     check_overrides,
     readable_errors,
     register_configs,
+    resumable,
     scenario_of,
 )
 from experiments.evaluation import (
@@ -33,7 +34,7 @@ from experiments.evaluation import (
     check_seeds,
     compare,
     evaluate_policy,
-    load_policy,
+    load_policies,
     make_cells,
     write_csv,
 )
@@ -122,6 +123,7 @@ def history_of(config: DictConfig) -> History:
         check_integer("decisions (of the history, for a twin)", len(history), at_least=MIN_DECISIONS)
     if config.evaluation.policies:
         check_policies(list(config.evaluation.policies), history.scenario)
+        load_policies(config.evaluation.policies, history.scenario, make_cells(history.scenario, 1))
     return history
 
 
@@ -194,7 +196,7 @@ def truth(config: DictConfig, name: str, run: OfflineAlgorithm, folder: Path) ->
     scenario, chosen = run.scenario, config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
     policies: dict[str, Predictor] = {name: run.agent, **floors(run.history, config.seed)}
-    policies |= {each: load_policy(each, scenario, cells, num_threads=1) for each in chosen.policies}
+    policies |= load_policies(chosen.policies, scenario, cells)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))
@@ -223,10 +225,8 @@ def truth(config: DictConfig, name: str, run: OfflineAlgorithm, folder: Path) ->
 def main(config: DictConfig) -> None:
     """The command."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
+    with resumable(folder):
         offline(config, folder)
-    except KeyboardInterrupt:
-        raise SystemExit(f"stopped; type the command again with resume=auto hydra.run.dir={folder}") from None
 
 
 if __name__ == "__main__":

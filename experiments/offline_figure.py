@@ -11,8 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.convergence import COLOURS
-from experiments.plots import policy_colours, save_figure
+from experiments.plots import interval_bar, plain_name, policy_colours, save_figure
 from experiments.statistics import Interval, estimate, stratified_bootstrap
 from experiments.tables import aligned, write_rows
 
@@ -60,7 +59,7 @@ def offline(folder: Path, output: Path) -> None:
     """
     pictures: dict[tuple[str, str], dict[Group, list[Summary]]] = defaultdict(dict)
     for group, runs in read_summaries(folder).items():
-        pictures[group[:2]][group] = sorted(runs, key=lambda run: (_order(run["agent"]), run["seed"]))
+        pictures[group[:2]][group] = sorted(runs, key=lambda run: (plain_name(run["agent"]), run["agent"], run["seed"]))
     for (scenario, head), groups in pictures.items():
         groups = dict(sorted(groups.items(), key=lambda item: (item[0][2] != "random", item[0])))
         for group, runs in groups.items():
@@ -72,11 +71,6 @@ def offline(folder: Path, output: Path) -> None:
         _draw(path, groups)
         _write(path.with_suffix(".csv"), groups)
         print(f"\nwritten: {path}, {path.with_suffix('.csv')}")
-
-
-def _order(agent: str) -> tuple[str, str]:
-    plain, _, twin = agent.partition("-dt")
-    return plain, ("-dt" in agent) * "x" + twin
 
 
 def _title(group: Group, runs: Sequence[Summary]) -> str:
@@ -143,17 +137,16 @@ def _table(runs: Sequence[Summary]) -> str:
                 _interval([run["reward_at_c_max"] for run in own]).show(2),
                 _shown([run["utility_on_own_cell"] for run in own]),
                 *(_shown(each) for each in told),
-                _interval([run["cpu_seconds"] for run in own]).show(0),
             ]
         )
     for name, values in _floors(runs).items():
-        rows.append([name, str(len(values)), _interval(values).show(3), *"-----"])
+        rows.append([name, str(len(values)), _interval(values).show(3), *"----"])
     in_data = {run["seed"]: run["utility_in_data"] for run in runs}
     rows.append(
-        ["(mean of the history)", str(len(in_data)), "-", "-", _interval(list(in_data.values())).show(3), *"---"]
+        ["(mean of the history)", str(len(in_data)), "-", "-", _interval(list(in_data.values())).show(3), *"--"]
     )
     truth = ["U on unseen cells", "reward at c_max", "U on the history's cell"]
-    return aligned(["policy", "seeds", *truth, "foretold by fitted Q", "by the twin", "CPU seconds"], rows)
+    return aligned(["policy", "seeds", *truth, "foretold by fitted Q", "by the twin"], rows)
 
 
 def _worth_of_twins(runs: Sequence[Summary]) -> list[str]:
@@ -161,8 +154,8 @@ def _worth_of_twins(runs: Sequence[Summary]) -> list[str]:
     arms = {name: {run["seed"]: run["utility"] for run in own} for name, own in _by_arm(runs).items()}
     lines = []
     for name, own in arms.items():
-        plain, twin, _ = name.partition("-dt")
-        if twin and plain in arms and own.keys() <= arms[plain].keys():
+        plain = plain_name(name)
+        if plain != name and plain in arms and own.keys() <= arms[plain].keys():
             gained = estimate([own[seed] - arms[plain][seed] for seed in own])
             lines.append(f"{name} minus {plain}: {gained.show(3)} (mean over {len(own)} seeds ± 95 %)")
     for kind, label in ESTIMATES.items():
@@ -198,22 +191,13 @@ def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
 
 
 def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
+    """A bar an arm, a line a floor."""
     arms, floors = _by_arm(runs), _floors(runs)
     everything = [*(run["utility"] for run in runs), *(value for values in floors.values() for value in values)]
     bottom, top = min(everything) - 0.35, max(everything) + 0.3
     for place, (arm, own) in enumerate(arms.items()):
         value = _interval([run["utility"] for run in own])
-        plain, twin, _ = arm.partition("-dt")
-        axes.bar(
-            place,
-            float(value.value),
-            0.78,
-            color=COLOURS.get(plain, "#CC79A7"),
-            hatch="" if twin else "//",
-            edgecolor="white",
-            yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
-            error_kw={"lw": 1},
-        )
+        interval_bar(axes, place, value, arm, width=0.78)
         axes.annotate(
             f"{float(value.value):.2f}",
             (place, bottom),
@@ -257,7 +241,7 @@ def _told(axes: Axes, runs: Sequence[Summary]) -> None:
 def _write(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
     """A row a run, and of each history a row a floor and seed."""
     header = ["scenario", "head", "history", "conservative_weight", "policy", "seed", "utility", "reward_at_c_max"]
-    header += ["utility_on_own_cell", "fitted_q", "twin", "cpu_seconds"]
+    header += ["utility_on_own_cell", "fitted_q", "twin"]
     rows: list[list[object]] = []
     for group, runs in groups.items():
         for run in runs:
@@ -270,8 +254,8 @@ def _write(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
                 told["twin"],
             ]
             shown = ["" if value is None else f"{value:.6f}" for value in numbers]
-            rows.append([*group, run["agent"], run["seed"], *shown, f"{run['cpu_seconds']:.0f}"])
+            rows.append([*group, run["agent"], run["seed"], *shown])
         by_seed = {run["seed"]: run["floors"] for run in runs}
         for seed, floors in by_seed.items():
-            rows += [[*group, name, seed, f"{value:.6f}", *[""] * 5] for name, value in floors.items()]
+            rows += [[*group, name, seed, f"{value:.6f}", *[""] * 4] for name, value in floors.items()]
     write_rows(path, header, rows)

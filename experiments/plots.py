@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.evaluation import Evaluation
-from experiments.statistics import estimate
+from experiments.statistics import Interval, estimate
 from slicing_gym import Scenario
 from slicing_gym.files import atomic_write
 
@@ -27,6 +28,28 @@ _BASELINE_COLOURS = {
     "clairvoyant": "#CC79A7",
 }
 _OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#000000")  # Okabe and Ito's, as are those above
+
+AGENT_COLOURS = {"dqn": "#0072B2", "ddqn": "#D55E00", "gan_ddqn": "#009E73", "random": "#999999"}
+"""Of agents, with a twin or without."""
+
+
+def plain_name(arm: str) -> str:
+    """Of ddqn-dt: ddqn."""
+    return arm.partition("-dt")[0]
+
+
+def interval_bar(axes: Axes, place: float, value: Interval, arm: str, **style: Any) -> None:
+    """A bar with its interval in the colour of an agent, hatched where it has no twin."""
+    axes.bar(
+        place,
+        float(value.value),
+        color=AGENT_COLOURS.get(plain_name(arm), "#CC79A7"),
+        hatch="//" if arm == plain_name(arm) else "",
+        edgecolor="white",
+        yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
+        error_kw={"lw": 1},
+        **style,
+    )
 
 
 def policy_colours(policies: Sequence[str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ from experiments.evaluation import (
     check_seeds,
     compare,
     evaluate_policy,
+    load_policies,
     load_policy,
     make_cells,
     write_csv,
@@ -179,7 +180,7 @@ def train(config: DictConfig, folder: Path) -> None:
     chosen = config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
     policies: dict[str, Predictor] = {name: run.agent for name, run in runs.items()}
-    policies |= {name: load_policy(name, scenario, cells, num_threads=1) for name in chosen.policies}
+    policies |= load_policies(chosen.policies, scenario, cells)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))

@@ -12,9 +12,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from experiments.calibration import check_config as check_calibration
-from experiments.config import CONFIG_FOLDER, check_overrides, register_configs
+from experiments.config import CONFIG_FOLDER, check_overrides, register_configs, with_lists
+from experiments.distill import LISTS
 from experiments.distill import check_config as check_distill
-from experiments.distill import with_lists
 from experiments.evaluate import check_config as check_evaluation
 from experiments.evaluate import with_policy_list
 from experiments.fidelity import check_config as check_fidelity
@@ -80,7 +80,7 @@ def test_commands_of_the_docs_pass_their_checks(command):
     if name == "landscape":
         arguments = with_runs(arguments)
     if name == "distill":
-        arguments = with_lists(arguments)
+        arguments = with_lists(arguments, LISTS)
     check_overrides(name, with_policy_list(arguments))
     swept = [
         argument for argument in with_policy_list(arguments) if argument != "-m" and not argument.startswith("hydra")

@@ -15,8 +15,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from agents import StudentPolicy, distill
-from experiments.config import CONFIG_FOLDER, check_overrides, register_configs
-from experiments.distill import check_config, check_teachers, run, states_met, states_of, teach, with_lists
+from experiments.config import CONFIG_FOLDER, check_overrides, register_configs, with_lists
+from experiments.distill import LISTS, check_config, check_teachers, run, states_met, states_of, teach
 from experiments.distillation import Pupil, report
 from experiments.evaluation import make_cells
 from experiments.runs import read_run
@@ -261,17 +261,17 @@ def test_students_of_another_teacher_are_not_taken_for_its_own(teachers, tmp_pat
 
 def test_single_values_stand_for_lists():
     typed = ["hidden=4", "agents=dqn", "teacher=runs/a=b", "seed=3"]
-    assert with_lists(typed) == ["hidden=[4]", "agents=[dqn]", *typed[2:]]
+    assert with_lists(typed, LISTS) == ["hidden=[4]", "agents=[dqn]", *typed[2:]]
     kept = ["hidden=[4,16]", "agents=null", "agents=[dqn,dqn-dt]"]
-    assert with_lists(kept) == kept
+    assert with_lists(kept, LISTS) == kept
     for argument, wanted in (("hidden=4", [4]), ("hidden=4,16", [4, 16]), ("hidden=[4,16]", [4, 16])):
-        arguments = with_lists(["teacher=runs/x", argument])
+        arguments = with_lists(["teacher=runs/x", argument], LISTS)
         check_overrides("distill", arguments)
         config = composed("distill", *arguments)
         check_config(config)
         assert list(config.hidden) == wanted
     with pytest.raises(SystemExit, match="unknown name 'hiden'; did you mean 'hidden'"):
-        check_overrides("distill", with_lists(["hiden=4"]))
+        check_overrides("distill", with_lists(["hiden=4"], LISTS))
 
 
 def test_the_command_runs_as_typed(teachers, tmp_path):
@@ -302,3 +302,29 @@ def test_tables_tell_what_students_keep_and_what_twins_are_worth():
     assert "0.975 [0.950, 1.000]" in rows["ddqn-dt", "2x4"]
     assert any(line.startswith("ddqn-dt minus ddqn, students 2x4: 0.590 ") for line in lines)
     assert any(line.startswith("ddqn-dt minus ddqn, teachers: 0.200 ") for line in lines)
+
+
+def test_a_teacher_without_its_agent_is_noticed_before_the_first_teaches(teachers, tmp_path):
+    shutil.copytree(teachers, tmp_path / "runs")
+    (tmp_path / "runs" / "twin" / "agent.zip").unlink()
+    with pytest.raises(SystemExit, match=r"twin' has no agent\.zip"):
+        run(configured(tmp_path / "runs"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_policy_of_another_scenario_is_refused_before_the_first_teaches(teachers, tmp_path):
+    StudentPolicy("paper", 2, seed=0).save(tmp_path / "other.safetensors")
+    with pytest.raises(SystemExit, match="chooses among 4851 actions, scenario 'paper-1mhz' has 171"):
+        run(configured(teachers, f"evaluation.policies=['{tmp_path}/other.safetensors']"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_has_to_fit_what_is_asked_of_it(teachers):
+    own = read_run(teachers / "plain")
+    states = np.ones((4, 3), np.float32)
+    with pytest.raises(ValueError, match="target: 'soft' given, allowed for actions is 'argmax'"):
+        distill(StudentPolicy(own.scenario, 2), np.zeros(4, np.int64), states, np.random.default_rng(0), target="soft")
+    with pytest.raises(ValueError, match=r"teacher: its values have shape \(4, 7\), allowed is \(n, 171\)"):
+        distill(
+            StudentPolicy(own.scenario, 2), lambda seen: seen.new_zeros(len(seen), 7), states, np.random.default_rng(0)
+        )
