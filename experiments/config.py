@@ -289,14 +289,13 @@ def resumable(folder: Path) -> Iterator[None]:
 
 
 def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Command-line arguments in which `key=a,b` of some keys is a list; Hydra would take it for a sweep."""
-    if {"-m", "--multirun"} & set(arguments):
-        return list(arguments)
+    """Arguments in which `key=a,b` of some keys is a list, also with -m; Hydra would take it for a sweep."""
     listed = []
     for argument in arguments:
         key, _, value = argument.partition("=")
         alone = key in keys and not value.startswith("[") and value != "null"
-        listed.append(f"{key}=[{value}]" if alone else argument)
+        quoted = ",".join(f"'{name}'" for name in value.split(","))
+        listed.append(f"{key}=[{quoted}]" if alone else argument)
     return listed
 
 

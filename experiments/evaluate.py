@@ -11,7 +11,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from agents import FixedPolicy
-from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
+from experiments.config import (
+    CONFIG_FOLDER,
+    check_overrides,
+    readable_errors,
+    register_configs,
+    scenario_of,
+    with_lists,
+)
 from experiments.evaluation import (
     as_table,
     check_policies,
@@ -29,18 +36,8 @@ from slicing_gym.errors import check_integer
 
 register_configs()
 
-
-def with_policy_list(arguments: list[str]) -> list[str]:
-    """Command-line arguments in which `policy=a,b` is a list; Hydra would take it for a sweep."""
-    listed = []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key == "policy" and not value.startswith("["):
-            quoted = ",".join(f"'{name}'" for name in value.split(","))
-            listed.append(f"policy=[{quoted}]")
-        else:
-            listed.append(argument)
-    return listed
+LISTS = ("policy",)
+"""Keys of which `key=a,b` is a list."""
 
 
 def check_config(config: DictConfig) -> Scenario:
@@ -90,6 +87,6 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_policy_list(sys.argv[1:])
+    sys.argv[1:] = with_lists(sys.argv[1:], LISTS)
     check_overrides("evaluate", sys.argv[1:])
     main()

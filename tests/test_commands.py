@@ -13,10 +13,10 @@ from hydra import compose, initialize_config_dir
 
 from experiments.calibration import check_config as check_calibration
 from experiments.config import CONFIG_FOLDER, check_overrides, register_configs, with_lists
-from experiments.distill import LISTS
+from experiments.distill import LISTS as DISTILL_LISTS
 from experiments.distill import check_config as check_distill
+from experiments.evaluate import LISTS as EVALUATE_LISTS
 from experiments.evaluate import check_config as check_evaluation
-from experiments.evaluate import with_policy_list
 from experiments.fidelity import check_config as check_fidelity
 from experiments.landscape import check_config as check_landscape
 from experiments.landscape import with_runs
@@ -79,13 +79,10 @@ def test_commands_of_the_docs_pass_their_checks(command):
     name = module.removeprefix("experiments.")
     if name == "landscape":
         arguments = with_runs(arguments)
-    if name == "distill":
-        arguments = with_lists(arguments, LISTS)
-    check_overrides(name, with_policy_list(arguments))
-    swept = [
-        argument for argument in with_policy_list(arguments) if argument != "-m" and not argument.startswith("hydra")
-    ]
-    single = [a if a.startswith("policy=") or "[" in a else a.split(",")[0] for a in swept]
+    arguments = with_lists(arguments, {"distill": DISTILL_LISTS, "evaluate": EVALUATE_LISTS}.get(name, ()))
+    check_overrides(name, arguments)
+    swept = [argument for argument in arguments if argument != "-m" and not argument.startswith("hydra")]
+    single = [a if "[" in a else a.split(",")[0] for a in swept]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         config = compose(name, single)
     CHECKS[name](config)

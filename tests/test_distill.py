@@ -261,10 +261,11 @@ def test_students_of_another_teacher_are_not_taken_for_its_own(teachers, tmp_pat
 
 def test_single_values_stand_for_lists():
     typed = ["hidden=4", "agents=dqn", "teacher=runs/a=b", "seed=3"]
-    assert with_lists(typed, LISTS) == ["hidden=[4]", "agents=[dqn]", *typed[2:]]
+    assert with_lists(typed, LISTS) == ["hidden=['4']", "agents=['dqn']", *typed[2:]]
     kept = ["hidden=[4,16]", "agents=null", "agents=[dqn,dqn-dt]"]
     assert with_lists(kept, LISTS) == kept
     for argument, wanted in (("hidden=4", [4]), ("hidden=4,16", [4, 16]), ("hidden=[4,16]", [4, 16])):
+        assert with_lists(["-m", argument], LISTS)[1:] == with_lists([argument], LISTS)
         arguments = with_lists(["teacher=runs/x", argument], LISTS)
         check_overrides("distill", arguments)
         config = composed("distill", *arguments)

@@ -16,8 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from agents import DDQN
 from experiments import evaluation, figures
-from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
-from experiments.evaluate import evaluate, with_policy_list
+from experiments.config import CONFIG_FOLDER, register_configs, scenario_of, with_lists
+from experiments.evaluate import LISTS, evaluate
 from experiments.evaluation import label_policies
 from experiments.statistics import estimate, interquartile_mean, stratified_bootstrap
 from experiments.train import check_config, train
@@ -196,7 +196,7 @@ def test_the_same_seed_trains_the_same_agent(run, tmp_path):
 
 def test_evaluate_compares_baselines_and_saved_agents(run, tmp_path, capsys):
     agent = str(run / "agent.zip")
-    (listed,) = with_policy_list([f"policy=random,hard,proportional,best_fixed,clairvoyant,1-18-1,{agent}"])
+    (listed,) = with_lists([f"policy=random,hard,proportional,best_fixed,clairvoyant,1-18-1,{agent}"], LISTS)
     config = composed("evaluate", listed, "scenario=paper-1mhz", "seeds=[0,1,2]", "decisions=20", "progress=false")
     evaluate(config, tmp_path)
     printed = capsys.readouterr().out

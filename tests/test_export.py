@@ -28,9 +28,9 @@ from experiments.config import CONFIG_FOLDER, check_overrides
 from experiments.export import Source, compare, fallback_units, find_source, met_states, random_states, trained_range
 from slicing_gym import get_scenario
 from slicing_gym.interface import Interface
+from tests.exported import restless_student
 from tests.learners import KINDS, learner, same
 from tests.learners import _one_thread as _one_thread
-from tests.test_slice_policy import restless_student
 from twin import Recorder
 
 ROOT = Path(__file__).resolve().parent.parent

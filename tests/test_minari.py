@@ -12,7 +12,7 @@ from minari.data_collector import EpisodeBuffer
 
 from slicing_gym import get_scenario
 from slicing_gym.reward import utility
-from tests.test_history import ALL_COLUMNS, assert_same
+from tests.twins import ALL_COLUMNS, assert_same
 from twin import PERFORMANCE, Control, History, RecordHistory
 from twin.minari_exchange import from_minari, to_minari
 

@@ -5,16 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import torch
 
 from experiments.networks import Network
 from slicing_gym import Scenario, get_scenario
-from twin import DigitalTwin, History, LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
+from twin import (
+    BLOCKED,
+    PERFORMANCE,
+    QUEUED,
+    DigitalTwin,
+    History,
+    LstmSettings,
+    PerformanceSettings,
+    TrainingSettings,
+    TransformerSettings,
+)
 
 SMALL = {
     "lstm": LstmSettings(members=2, memory_size=16, hidden_size=16, components=3),
     "transformer": TransformerSettings(members=2, width=16, layers=2, heads=2, context=8, components=3),
 }
+ALL_COLUMNS = (*PERFORMANCE, QUEUED, BLOCKED)
+FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
 ENSEMBLE = PerformanceSettings(members=3, hidden_size=16, components=2)
 
 
@@ -40,3 +53,14 @@ def quick_twin(scenario: Scenario) -> DigitalTwin:
     twin = _twin_of(scenario.name)
     assert replace(scenario, decisions_per_round=twin.scenario.decisions_per_round) == twin.scenario
     return twin
+
+
+def assert_same(one: History, other: History) -> None:
+    """Two histories hold the same, to the bit."""
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name, strict=True)
+    for group in ("performance", "controls"):
+        assert list(getattr(one, group)) == list(getattr(other, group))
+        for name, values in getattr(one, group).items():
+            np.testing.assert_array_equal(values, getattr(other, group)[name], err_msg=name, strict=True)
+    assert one.layout == other.layout
