@@ -13,7 +13,7 @@ train: $(STAMP)
 	$(BIN)/python -m experiments.train +experiment=quick
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from agents import FixedPolicy
+from agents import DQN, FixedPolicy
 from agents.baselines import BASELINES
 from agents.student import StudentPolicy, distill
 from experiments import checkpoint
@@ -46,6 +47,7 @@ from experiments.runs import AGENT, HISTORY, TWIN
 from experiments.train import name_of, twin_name
 from experiments.transitions import transitions_of, utilities_of
 from experiments.twin_algorithm import check_twin_training, comparable
+from slicing_gym import allocation_table
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
@@ -139,6 +141,20 @@ def floors(history: History, seed: int) -> dict[str, Predictor]:
     return dict(zip(FLOORS, (clone, FixedPolicy(history.scenario, best)), strict=True))
 
 
+def usual_choice(policy: Predictor, history: History) -> dict[str, Any]:
+    """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
+    observations, actions, _, _ = transitions_of(history)
+    chosen, _ = policy.predict(observations, deterministic=True)
+    times = np.bincount(chosen)
+    usual = int(times.argmax())
+    units = allocation_table(history.scenario.num_units, history.scenario.num_slices)[usual]
+    return {
+        "units": "-".join(map(str, units)),
+        "share": float(times[usual] / len(chosen)),
+        "in_data": int((actions == usual).sum()),
+    }
+
+
 def offline(config: DictConfig, folder: Path) -> None:
     """Learn from a history; leave agent, history, twin, estimates and comparison in `folder`."""
     with readable_errors():
@@ -168,6 +184,8 @@ def offline(config: DictConfig, folder: Path) -> None:
         "twin": run.utility_in_twin(run.agent, FIRST_SEED) if run.twin else None,
     }
     name = name_of(config)
+    candidates = candidates_of(run, folder)
+    usual = {each: usual_choice(policy, history) for each, policy in candidates.items()}
     summary: dict[str, Any] = {
         "scenario": history.scenario.name,
         "head": config.agent.head,
@@ -179,19 +197,32 @@ def offline(config: DictConfig, folder: Path) -> None:
         "conservative_weight": config.algorithm.conservative_weight,
         "utility_in_data": float(utilities_of(history).mean()),
         "estimates": estimates,
+        "usual": usual,
     }
     if config.evaluation.seeds:
-        summary |= truth(config, name, run, folder)
+        summary |= truth(config, name, run, candidates, folder)
     summary |= {"cpu_seconds": run.seconds, "config": comparable(config)}
     with atomic_write(folder / SUMMARY) as file:
         file.write(json.dumps(summary, indent=2).encode())
     (folder / checkpoint.FILE).unlink(missing_ok=True)
     shown = ", ".join(f"{key} {value:.3f}" for key, value in estimates.items() if value is not None)
     print(f"{name}, told from the history alone: {shown}")
+    for each, own in usual.items():
+        share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
+        print(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {times} times")
     print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
-def truth(config: DictConfig, name: str, run: OfflineAlgorithm, folder: Path) -> dict[str, Any]:
+def candidates_of(run: OfflineAlgorithm, folder: Path) -> dict[str, DQN]:
+    """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""
+    if run.judged is None:
+        return {CANDIDATES[0]: run.agent}
+    return {name: type(run.agent).load(folder / f"{name}.zip", device="cpu") for name in CANDIDATES}
+
+
+def truth(
+    config: DictConfig, name: str, run: OfflineAlgorithm, candidates: Mapping[str, DQN], folder: Path
+) -> dict[str, Any]:
     """What the agent and its floors really earn: on unseen cells, and on the history's own, which estimates are of."""
     scenario, chosen = run.scenario, config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
@@ -211,13 +242,12 @@ def truth(config: DictConfig, name: str, run: OfflineAlgorithm, folder: Path) ->
     if config.history in RECORDED:
         own = evaluate_policy(name, run.agent, make_cells(scenario, 1), [config.seed], 5 * scenario.decisions_per_round)
         found["utility_on_own_cell"] = float(own.utility.mean())
-    if run.judged is not None:
-        kinds = {each: type(run.agent).load(folder / f"{each}.zip", device="cpu") for each in CANDIDATES}
-        true = compare(scenario, kinds, cells, chosen.seeds, chosen.decisions)
-        found["candidates"] = {
-            evaluation.policy: {"in_twin": told, "utility": float(evaluation.utility.mean())}
-            for evaluation, told in zip(true, run.judged, strict=True)
-        }
+    judged = run.judged or (None,)
+    true = compare(scenario, candidates, cells, chosen.seeds, chosen.decisions)
+    found["candidates"] = {
+        evaluation.policy: {"in_twin": told, "utility": float(evaluation.utility.mean())}
+        for evaluation, told in zip(true, judged, strict=True)
+    }
     return found
 
 

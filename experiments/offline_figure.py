@@ -96,16 +96,18 @@ def _pairs(runs: Sequence[Summary], kind: str) -> list[tuple[float, float]]:
 
 
 def _candidates(runs: Sequence[Summary]) -> str:
-    """Of each arm with a twin what Agent 2 brought from it, what Algorithm 2 made of that, and which was kept."""
+    """Of each arm what Algorithm 2 ended with, with a twin also what Agent 2 brought from it; and which was kept."""
     rows = []
     for arm, own in _by_arm(runs).items():
-        judged = [run["candidates"] for run in own if "candidates" in run]
-        for name in judged[0] if judged else ():
-            best = [_best(each) for each in judged]
-            columns = [[each[name][key] for each in judged] for key in ("in_twin", "utility")]
-            kept = f"{best.count(name)} of {len(best)}"
-            rows.append([arm, name.replace("_", " "), *(_interval(each).show(3) for each in columns), kept])
-    return aligned(["arm", "candidate", "U in the twin", "U on unseen cells", "kept"], rows) if rows else ""
+        judged = [run["candidates"] for run in own]
+        kept = [_best(each) for each in judged]
+        for name in judged[0]:
+            in_twin, utility = ([each[name][key] for each in judged] for key in ("in_twin", "utility"))
+            times = [run["usual"][name]["in_data"] for run in own]
+            counted = f"{kept.count(name)} of {len(kept)}"
+            shown = [_interval(times).show(1), _shown(in_twin), _shown(utility), counted]
+            rows.append([arm, name.replace("_", " "), *shown])
+    return aligned(["arm", "what", "times in the data", "U in the twin", "U on unseen cells", "kept"], rows)
 
 
 def _best(candidates: Mapping[str, Mapping[str, float]]) -> str:

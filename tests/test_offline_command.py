@@ -15,9 +15,11 @@ from agents import DDQN, HardPolicy
 from experiments import checkpoint, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of
 from experiments.histories import record_history
-from experiments.offline import check_config, history_of, offline
+from experiments.offline import check_config, history_of, offline, usual_choice
 from experiments.offline_algorithm import OfflineAlgorithm
 from experiments.offline_figure import _candidates
+from slicing_gym import allocation_table
+from slicing_gym.interface import Interface
 from tests.learners import _one_thread as _one_thread
 from tests.test_histories import recorded
 from twin import DigitalTwin, History
@@ -226,10 +228,31 @@ def test_figures_are_those_of_the_agent_it_leaves(finished, file, name):
     assert summary["floors"]["hard"] == pytest.approx(hard)
     assert earned.min() - 1.0 < summary["estimates"]["fitted_q"] < earned.max() + 1.0
     assert (summary["estimates"]["twin"] is None) == (name == "none")
+    assert summary["usual"].keys() == summary["candidates"].keys()
+    assert (len(summary["usual"]) == 2) == (name == "twin")
+    if name == "none":
+        assert summary["candidates"] == {"after_algorithm_2": {"in_twin": None, "utility": summary["utility"]}}
     rows = read_rows(finished / name / "evaluation.csv")
     assert len(rows) == 4 * 2
     mine = [float(row["utility"]) for row in rows if row["policy"] == summary["agent"]]
     np.testing.assert_allclose(mine, np.mean(on_unseen, axis=1), atol=1e-5)
+
+
+def test_what_is_usually_chosen_is_counted_in_the_history(file):
+    history = History.load(file)
+    states, table = Interface(history.scenario).observe(history.arrivals), allocation_table(5, 3)
+
+    class Threshold:
+        """Action 4 in the states above the median of the first slice's, 1 in the others and the median's."""
+
+        def predict(self, observation, deterministic=False):
+            assert deterministic
+            return np.where(observation[:, 0] > np.median(states[:, 0]), 4, 1), None
+
+    usual = usual_choice(Threshold(), history)
+    assert usual["units"] == "-".join(map(str, table[1]))
+    assert usual["share"] == np.mean(states[:, 0] <= np.median(states[:, 0]))
+    assert usual["in_data"] == np.sum((history.allocation == table[1]).all(axis=1)) > 0
 
 
 def test_a_file_of_the_same_decisions_gives_the_same_figures(finished, file, tmp_path):
