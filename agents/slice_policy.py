@@ -172,6 +172,8 @@ class SlicePolicy:
         try:
             seen = np.asarray(arrivals, np.float64)
             given = "" if seen.shape == (len(names),) else f"shape {seen.shape}"
+            if np.asarray(arrivals).dtype.kind in "SU":  # numbers as text; NumPy would read them
+                given = _short(arrivals)
         except Exception:  # NumPy calls methods of what it is given
             given = _short(arrivals)
         if given:

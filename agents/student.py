@@ -79,7 +79,7 @@ class StudentPolicy(BasePolicy):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Scores (batch, num_actions) of observations (batch, n_slices)."""
-        scores: Tensor = self.head(self.layers((observations - self.center) / self.scale))
+        scores: Tensor = self.head(self.layers((observations.to(self.scale.dtype) - self.center) / self.scale))
         return scores
 
     def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
@@ -117,7 +117,10 @@ class StudentPolicy(BasePolicy):
             raise FileNotFoundError(f"student: there is no file {name!r}")
         try:
             with safe_open(name, framework="numpy") as archive:
-                header = json.loads((archive.metadata() or {})["student"])
+                told = archive.metadata() or {}
+                if "student" not in told:
+                    raise ValueError("it names no student")
+                header = json.loads(told["student"])
                 tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict
             checksum, version = header.pop("sha256"), header["format"]
             if version != FORMAT_VERSION:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 import conf
@@ -272,11 +274,22 @@ def register_configs() -> None:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Around the checks of a command: what they refuse ends it with the message alone, no stack trace."""
+    """Around the checks of a command: what they refuse ends it with the message alone, no stack trace, no folder."""
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
+        _remove_unused_folder()
         raise SystemExit(f"error: {error}") from None
+
+
+def _remove_unused_folder() -> None:
+    """Remove the folder that Hydra has made for a run, if nothing else has been put there."""
+    if not HydraConfig.initialized():
+        return
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if all(path.parent.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in files):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -311,7 +324,8 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
     given = {key: value for key, _, value in (argument.partition("=") for argument in plain)}
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"), readable_errors():
         loader = GlobalHydra.instance().config_loader()
-        groups = {key: options for key in given if (options := loader.get_group_options(key))}
+        found = {key: loader.get_group_options(key) for key in given}
+        groups = {key: [name for name in names if name[0] != "_"] for key, names in found.items() if names}
         for key, options in groups.items():
             for choice in given[key].split(","):
                 if choice not in options:

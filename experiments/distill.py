@@ -43,14 +43,13 @@ from experiments.evaluation import (
     make_cells,
     states_met,
 )
-from experiments.runs import AGENT, HISTORY, TWIN, Run, find_runs
+from experiments.runs import AGENT, HISTORY, STUDENT, TWIN, Run, find_runs
 from experiments.transitions import transitions_of
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.round_vector_env import SlicingVectorEnv
 
-STUDENT = "student.safetensors"
 SUMMARY = "student.json"
 """The figures of a student; written after it, so that one that has them is finished."""
 
@@ -98,7 +97,7 @@ def check_teachers(config: DictConfig) -> list[Run]:
     Raises:
         ValueError, FileNotFoundError: there is none, or one lacks what is needed; the message names it.
     """
-    teachers = find_runs(Path(config.teacher), config.agents)
+    teachers = find_runs(Path(config.teacher), config.agents, "teacher")
     for run in teachers:
         needed = {"history": (HISTORY,), "twin": (TWIN,), "both": (HISTORY, TWIN)}[config.states]
         for name in (AGENT, *needed):

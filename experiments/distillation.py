@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.plots import interval_bar, plain_name, save_figure
-from experiments.statistics import Interval, estimate, stratified_bootstrap
+from experiments.plots import interval_bar, over_seeds, plain_name, save_figure
+from experiments.statistics import Interval, estimate, mean_over, stratified_bootstrap
 from experiments.tables import aligned, write_rows
 
 
@@ -116,7 +116,7 @@ def _worth_of_twins(pupils: Sequence[Pupil]) -> list[str]:
             continue
         gained = estimate([utility[teacher, hidden, seed] - utility[plain, hidden, seed] for seed in seeds])
         what = f"students 2x{hidden}" if hidden else "teachers"
-        lines.append(f"{teacher} minus {plain}, {what}: {gained.show(3)} (mean over {len(seeds)} seeds ± 95 %)")
+        lines.append(f"{teacher} minus {plain}, {what}: {gained.show(3)} ({mean_over(len(seeds))})")
     return lines
 
 
@@ -142,7 +142,7 @@ def draw(path: Path, pupils: Sequence[Pupil]) -> None:
     seeds = len({pupil.seed for pupil in pupils})
     figure.suptitle(
         "Students with two hidden layers beside their teachers, without a twin (hatched) and with one (-dt)\n"
-        f"interquartile mean over {seeds} seeds, 95 % intervals",
+        f"interquartile mean over {over_seeds(seeds)}",
         fontsize=11,
     )
     save_figure(figure, path)
@@ -159,13 +159,13 @@ def _bars(axes: Axes, pupils: Sequence[Pupil], name: str, title: str) -> None:
             interval_bar(axes, place, value, teacher, width=0.85, alpha=shade)
             axes.annotate(
                 f"{arm[0].network}\n{float(value.value):.2f}",
-                (place, float(value.high)),
+                (place, float(np.nanmax(value))),
                 xytext=(0, 2),
                 textcoords="offset points",
                 ha="center",
                 fontsize=7.5,
             )
-            low, high = min(low, float(value.low)), max(high, float(value.high))
+            low, high = min(low, float(np.nanmin(value))), max(high, float(np.nanmax(value)))
             place += 1.0
         ticks.append((begun + place - 1.0) / 2.0)
         labels.append(teacher)

@@ -22,6 +22,7 @@ from agents.safe_load import read_checked
 from agents.search import cache_path
 from agents.student import StudentPolicy
 from experiments.learners import stored_class
+from experiments.runs import AGENT, STUDENT
 from experiments.statistics import Estimate, estimate
 from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario, SliceRANVectorEnv
@@ -150,11 +151,13 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
             raise ValueError(f"policy: {name!r} is given more than once")
         if _fixed_policy(name, scenario):
             continue
-        if name not in BASELINES and not name.endswith(_FILES):
+        file = policy_file(name)
+        if name not in BASELINES and not file.endswith(_FILES):
             raise ValueError(
-                unknown_name("policy", name, BASELINES) + ", units like 33-33-34, an agent.zip or a student.safetensors"
+                unknown_name("policy", name, BASELINES)
+                + ", units like 33-33-34, an agent.zip or a student.safetensors, or the folder that has it"
             )
-        if name.endswith(_FILES) and not Path(name).is_file():
+        if file.endswith(_FILES) and not Path(file).is_file():
             raise ValueError(f"policy: the file {name!r} does not exist")
 
 
@@ -172,11 +175,22 @@ def check_seeds(key: str, seeds: Sequence[int]) -> None:
         raise ValueError(f"{key}: {list(seeds)} given, allowed are different ones")
 
 
+def policy_file(name: str) -> str:
+    """The file of a policy: that in a folder, an agent's before a student's; what is no folder is as it was."""
+    if not Path(name).is_dir():
+        return name
+    found = [Path(name) / file for file in (AGENT, STUDENT) if (Path(name) / file).is_file()]
+    return str(found[0]) if found else name
+
+
 def label_policies(names: Sequence[str]) -> dict[str, str]:
     """What policies are called in tables: an agent by the folder of its run, where that tells it from the others."""
-    short = {name: Path(name).resolve().parent.name if name.endswith(_FILES) else name for name in names}
-    given = list(short.values())
-    return {name: label if given.count(label) == 1 else name for name, label in short.items()}
+    files = {name: Path(policy_file(name)).resolve() for name in names if policy_file(name).endswith(_FILES)}
+    labels = {name: file.parent.name for name, file in files.items()}
+    for depth in range(2, 5):  # students of several teachers: by the teacher's folder, too
+        twice = [name for name, label in labels.items() if list(labels.values()).count(label) > 1]
+        labels |= {name: "/".join(files[name].parts[-depth - 1 : -1]) for name in twice}
+    return {name: labels.get(name, name) for name in names}
 
 
 def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int) -> Predictor:
@@ -190,9 +204,10 @@ def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_thre
         return fixed
     if name == "best_fixed" and not cache_path(scenario).exists():
         print("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...", flush=True)
-    if not name.endswith(_FILES):
+    file = policy_file(name)
+    if not file.endswith(_FILES):
         return make_baseline(name, scenario, envs, num_threads=num_threads)
-    agent = load_agent(name) if name.endswith(".zip") else StudentPolicy.load(name, device="cpu")
+    agent = load_agent(file) if file.endswith(".zip") else StudentPolicy.load(file, device="cpu")
     if (
         agent.action_space != envs.single_action_space
         or agent.observation_space.shape != envs.single_observation_space.shape

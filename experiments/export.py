@@ -22,7 +22,7 @@ from agents import BestFixedPolicy, FixedPolicy, HardPolicy, SlicePolicy
 from agents.export import check_exportable, to_onnx
 from agents.student import StudentPolicy
 from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
-from experiments.evaluation import load_agent, make_cells, states_met
+from experiments.evaluation import load_agent, make_cells, policy_file, states_met
 from experiments.runs import AGENT, HISTORY, SUMMARY, read_run
 from slicing_gym import Scenario
 from slicing_gym.allocation import share_out
@@ -115,10 +115,12 @@ def find_source(policy: str, scenario: Scenario | None) -> Source:
         FileNotFoundError: there is no such file.
         ValueError: it holds no policy; or its scenario is not known, or given twice.
     """
-    path = Path(policy) / AGENT if Path(policy).is_dir() else Path(policy)
+    path = Path(policy_file(policy))
+    path = path / AGENT if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"policy: there is no file {str(path)!r}; {_POLICIES}")
-    place = f"{path.resolve().parent.name}/{path.name}"
+    within = 3 if path.resolve().parent.name == "plain" else 2  # a run's folder tells which it was
+    place = "/".join(path.resolve().parts[-within:])
     if path.suffix == ".safetensors":
         if scenario is not None:
             raise ValueError(f"scenario: {scenario.name!r} given, but the student in {policy!r} names its own")

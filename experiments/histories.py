@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.baselines import HardPolicy, Policy, ProportionalPolicy, RandomPolicy
+from experiments.runs import HISTORY
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
 from twin import History, RecordHistory
@@ -47,20 +48,32 @@ def record_history(name: str, scenario: Scenario, seed: int, decisions: int) -> 
 
 
 def check_history(name: str) -> None:
-    """Refuse what is neither the name of a history to record nor a file.
+    """Refuse what is neither the name of a history to record, nor a file, nor a run's folder.
 
     Raises:
         ValueError: the message names what is allowed.
     """
-    if name not in RECORDED and not Path(name).is_file():
-        raise ValueError(unknown_name("history", name, RECORDED) + ", or the file of a History")
+    if name in RECORDED or _file_of(name).is_file():
+        if name.endswith((".csv", ".parquet")):
+            raise ValueError(
+                f"history: {name!r} is a log; twin.importing.read_log makes a History of it, and its save a file"
+            )
+        return
+    if "/" in name or name.endswith(".npz") or Path(name).is_dir():
+        raise ValueError(f"history: there is no file {str(_file_of(name))!r}")
+    raise ValueError(unknown_name("history", name, RECORDED) + ", the file of a History, or the folder of a run")
+
+
+def _file_of(name: str) -> Path:
+    """The file of a history: itself, or the one in the folder of a run."""
+    return Path(name) / HISTORY if Path(name).is_dir() else Path(name)
 
 
 def make_history(name: str, scenario: Scenario, seed: int, decisions: int | None) -> History:
     """The history that a configuration means; `name` has passed `check_history`.
 
     Args:
-        name: in `RECORDED`, or a file.
+        name: in `RECORDED`, a file, or the folder of a run.
         scenario: of a recorded one.
         seed: of a recorded one.
         decisions: how many, by default `DECISIONS`; of a file the first so many, by default all.
@@ -70,7 +83,7 @@ def make_history(name: str, scenario: Scenario, seed: int, decisions: int | None
     """
     if name in RECORDED:
         return record_history(name, scenario, seed, DECISIONS if decisions is None else decisions)
-    history = History.load(name)
+    history = History.load(_file_of(name))
     if decisions is None:
         return history
     if decisions > len(history):

@@ -71,7 +71,7 @@ def runs_of(config: DictConfig) -> dict[tuple[str, str], list[Run]]:
         ValueError, FileNotFoundError: there are none, a file is missing, or they cannot be measured together.
     """
     groups: dict[tuple[str, str], list[Run]] = {}
-    for run in find_runs(Path(config.runs), config.agents):
+    for run in find_runs(Path(config.runs), config.agents, "agent"):
         groups.setdefault(run.group, []).append(run)
         for name in (AGENT, HISTORY):
             if not (run.folder / name).is_file():

@@ -100,8 +100,11 @@ def differences(first: Sequence[Measurement], second: Sequence[Measurement]) -> 
 
 
 def verdict(measure: Measure, low: float, high: float) -> str:
-    """What the interval of a difference of two arms says of the second: flatter, sharper, or neither if it has 0."""
-    if measure.flatter is None:
+    """What the interval of a difference of two arms says of the second: flatter, sharper, or neither if it has 0.
+
+    Nothing where there is no interval: of one seed.
+    """
+    if measure.flatter is None or np.isnan(low):
         return ""
     if low <= 0.0 <= high:
         return "not told apart"
@@ -131,6 +134,8 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
         return aligned(header, rows)
     counts = [f"{what} in {verdicts.count(what)}" for what in ("flatter", "sharper", "not told apart")]
     table = aligned([*header, f"{other} less {name}", "flatter in", f"{other} is"], rows)
+    if len(change) == 1:
+        return f"{table}\none seed tells no arms apart"
     return f"{table}\n{other} is {', '.join(counts)}"
 
 
@@ -152,7 +157,7 @@ def _agreeing(measure: Measure, change: FloatArray) -> str:
 def show(interval: Interval, number: int) -> str:
     """One of an interval's values with its ends, to three figures."""
     value, low, high = (f"{float(each[number]):.3g}" for each in interval)
-    return f"{value} [{low}, {high}]"
+    return value if low == "nan" else f"{value} [{low}, {high}]"
 
 
 def as_text(measured: Sequence[Measurement], settings: Mapping[str, float]) -> str:

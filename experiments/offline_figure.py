@@ -11,8 +11,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.plots import interval_bar, plain_name, policy_colours, save_figure
-from experiments.statistics import Interval, estimate, stratified_bootstrap
+from experiments.plots import interval_bar, over_seeds, plain_name, policy_colours, save_figure
+from experiments.statistics import Interval, estimate, mean_over, stratified_bootstrap
 from experiments.tables import aligned, write_rows
 
 SUMMARY = "offline.json"
@@ -159,7 +159,7 @@ def _worth_of_twins(runs: Sequence[Summary]) -> list[str]:
         plain = plain_name(name)
         if plain != name and plain in arms and own.keys() <= arms[plain].keys():
             gained = estimate([own[seed] - arms[plain][seed] for seed in own])
-            lines.append(f"{name} minus {plain}: {gained.show(3)} (mean over {len(own)} seeds ± 95 %)")
+            lines.append(f"{name} minus {plain}: {gained.show(3)} ({mean_over(len(own))})")
     for kind, label in ESTIMATES.items():
         off = [told - true for true, told in _pairs(runs, kind)]
         if off:
@@ -172,21 +172,24 @@ def _worth_of_twins(runs: Sequence[Summary]) -> list[str]:
 
 def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
     """A panel a history: bars of utility, floors as lines; the last panel: what was foretold against the truth."""
-    figure = Figure(figsize=(5.2 * len(groups) + 5.0, 5.0), layout="constrained")
-    *panels, last = figure.subplots(1, len(groups) + 1)
-    for axes, (group, runs) in zip(panels, groups.items(), strict=True):
+    everything = [run for runs in groups.values() for run in runs]
+    told = any(_pairs(everything, kind) for kind in ESTIMATES)  # of a file nobody knows which cell it is of
+    figure = Figure(figsize=(5.2 * len(groups) + 5.0 * told, 5.0), layout="constrained")
+    panels = figure.subplots(1, len(groups) + told, squeeze=False)[0]
+    for axes, (group, runs) in zip(panels, groups.items(), strict=False):
         _bars(axes, runs)
-        axes.set_title(f"{runs[0]['decisions']} decisions, {group[2]}, η = {group[3]:g}", fontsize=10)
+        axes.set_title(f"{runs[0]['decisions']} decisions, {Path(group[2]).name}, η = {group[3]:g}", fontsize=10)
     panels[0].set_ylabel("mean utility U on unseen cells")
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=8.5
     )
-    _told(last, [run for runs in groups.values() for run in runs])
+    if told:
+        _told(panels[-1], everything)
     scenario, head, *_ = next(iter(groups))
-    seeds = len({run["seed"] for runs in groups.values() for run in runs})
+    seeds = len({run["seed"] for run in everything})
     figure.suptitle(
         f"Scenario {scenario}, {head} head: learned from a fixed history, without a twin (hatched) and with one (-dt); "
-        f"{seeds} seeds, 95 % intervals",
+        f"{over_seeds(seeds)}",
         fontsize=11,
     )
     save_figure(figure, path)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.evaluation import Evaluation
 from experiments.statistics import Interval, estimate
@@ -58,6 +59,11 @@ def policy_colours(policies: Sequence[str]) -> dict[str, str]:
     return _BASELINE_COLOURS | {p: _OTHER_COLOURS[n % len(_OTHER_COLOURS)] for n, p in enumerate(others)}
 
 
+def over_seeds(number: int) -> str:
+    """How many seeds a picture is of, and that its bars are intervals if there are any."""
+    return f"{number} seeds, 95 % intervals" if number > 1 else "one seed"
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG, atomically."""
     picture = io.BytesIO()
@@ -68,11 +74,13 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
     """Bars of utility, of reward and of SSR per slice, a colour a policy."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(11 + 1.2 * max(len(evaluations) - 6, 0), 4.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.8])
     _bars(left, evaluations, "utility", "mean utility U")
     _bars(middle, evaluations, "reward", f"share of decisions with U ≥ {scenario.reward.threshold_end:g}")
     middle.set_ylim(0.0, 1.05)
+    for axes in (left, middle):
+        axes.tick_params(axis="x", labelrotation=30)
     width = 0.8 / len(evaluations)
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
     for number, evaluation in enumerate(evaluations):
@@ -90,9 +98,12 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
     right.set_xticks(range(scenario.num_slices), scenario.slice_names)
     right.set_ylim(0.0, 1.05)
     right.set_title("SLA satisfaction ratio", fontsize=10)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=len(evaluations), frameon=False)
+    figure.legend(
+        *right.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(evaluations), 6), frameon=False
+    )
     cells = len(evaluations[0].seeds)
-    figure.suptitle(f"Scenario {scenario.name}: mean over {cells} cells, bars show 95 % intervals", fontsize=11)
+    what = f"mean over {cells} cells, bars show 95 % intervals" if cells > 1 else "one cell"
+    figure.suptitle(f"Scenario {scenario.name}: {what}", fontsize=11)
     save_figure(figure, path)
 
 
@@ -120,6 +131,7 @@ def plot_training(
         if evaluation.policy not in rounds:
             mean, name = evaluation.utility.mean(), f"{evaluation.policy}, on unseen cells"
             left.axhline(mean, color=colours[evaluation.policy], ls="--", lw=1.3, label=name)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_xlabel(f"round ({scenario.decisions_per_round} decisions on the real environment)")
     left.set_ylabel("mean utility U of the round")
     left.legend(frameon=False, fontsize=8.5, loc="center right")

@@ -22,6 +22,7 @@ AGENT = "agent.zip"
 HISTORY = "history.npz"
 SUMMARY = "summary.json"
 """The figures of a run; written last, so that a run that has it is finished."""
+STUDENT = "student.safetensors"
 TWIN = "twin.safetensors"
 
 
@@ -118,31 +119,34 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
 
 
-def find_runs(folder: Path, agents: Sequence[str] | None = None) -> list[Run]:
+def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:
     """Every finished run in a folder or below it.
 
     Args:
-        folder: a run, or a folder of runs.
+        folder: a run, a folder of runs, or the agent.zip of a run.
+        key: what the folder is called where it was given.
         agents: only those of these names (ddqn, ddqn-dt, ...), if any are given.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: one is there twice, or there is none of these names.
     """
+    folder = folder.parent if folder.name == AGENT else folder
     runs: list[Run] = []
     seen: dict[tuple[object, ...], Path] = {}
     for path in sorted(folder.rglob(SUMMARY)):
         run = read_run(path.parent)
-        key = (*run.group, run.arm, run.seed)
-        if key in seen:
+        identity = (*run.group, run.arm, run.seed)
+        if identity in seen:
             raise ValueError(
-                f"folder: {'/'.join(map(str, key))} is there twice, in {str(seen[key])!r} and {str(path.parent)!r}; "
-                "name a folder that holds one of them"
+                f"{key}: {'/'.join(map(str, identity))} is there twice, in {str(seen[identity])!r} and "
+                f"{str(path.parent)!r}; name a folder that holds one of them"
             )
-        seen[key] = path.parent
+        seen[identity] = path.parent
         runs.append(run)
     if not runs:
-        raise FileNotFoundError(f"folder: no finished run ({SUMMARY}) below {str(folder)!r}")
+        missing = "" if folder.exists() else ", which does not exist"
+        raise FileNotFoundError(f"{key}: no finished run ({SUMMARY}) below {str(folder)!r}{missing}")
     if not agents:
         return runs
     arms = {run.arm for run in runs}

@@ -35,8 +35,15 @@ class Interval(NamedTuple):
     high: npt.NDArray[np.float64]
 
     def show(self, digits: int) -> str:
-        """As tables show a single one: value [low, high]."""
+        """As tables show a single one: value [low, high], or the value alone if there is no interval."""
+        if np.isnan(self.low):
+            return f"{self.value:.{digits}f}"
         return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+
+
+def mean_over(number: int) -> str:
+    """What an estimate over so many seeds is, behind its numbers."""
+    return f"mean over {number} seeds ± 95 %" if number > 1 else "one seed"
 
 
 def estimate(values: npt.ArrayLike) -> Estimate:
@@ -110,7 +117,8 @@ def stratified_bootstrap(
         seed: of the draws.
 
     Returns:
-        Statistic, and the ends of its interval (...); for a single run in a stratum nothing varies there.
+        Statistic, and the ends of its interval (...); for a single run in a stratum nothing varies there, and the ends
+        are nan if each has only one.
 
     Raises:
         ValueError: a stratum is empty.
@@ -118,6 +126,9 @@ def stratified_bootstrap(
     arrays = [np.asarray(each, np.float64) for each in strata]
     if not arrays or any(len(each) == 0 for each in arrays):
         raise ValueError("strata: an empty one given, allowed are one or more runs in each")
+    value = np.asarray(statistic(np.concatenate(arrays)))
+    if all(len(each) == 1 for each in arrays):
+        return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
     generator = np.random.default_rng(seed)
     drawn = [
         statistic(np.concatenate([each[generator.integers(len(each), size=len(each))] for each in arrays]))
@@ -125,4 +136,4 @@ def stratified_bootstrap(
     ]
     # The nearest rank, for a mean between a number and infinity is none.
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0, method="nearest")
-    return Interval(np.asarray(statistic(np.concatenate(arrays))), low, high)
+    return Interval(value, low, high)

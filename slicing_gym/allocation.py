@@ -18,7 +18,12 @@ def allocation_table(num_units: int, num_slices: int) -> IntArray:
 
     Returns:
         Read-only int array (C(num_units - 1, num_slices - 1), num_slices) of units; each row sums to `num_units`.
+
+    Raises:
+        ValueError: there are not enough units for each slice to get one.
     """
+    if not 1 <= num_slices <= num_units:
+        raise ValueError(f"num_slices: {num_slices} given, allowed is 1 to the number of units ({num_units})")
     cuts = np.fromiter(chain.from_iterable(combinations(range(1, num_units), num_slices - 1)), np.int64)
     cuts = cuts.reshape(
         -1, num_slices - 1

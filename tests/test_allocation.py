@@ -33,6 +33,12 @@ def test_index_refuses_what_is_no_allocation(units):
         allocation_index(units)
 
 
+@pytest.mark.parametrize(("units", "slices"), [(3, 100), (5, 0)])
+def test_table_refuses_more_slices_than_units(units, slices):
+    with pytest.raises(ValueError, match=f"num_slices: {slices} given, allowed is 1 to the number of units"):
+        allocation_table(units, slices)
+
+
 def test_hard_slicing():
     assert even_split(100, 3).tolist() == [33, 33, 34]
     assert even_split(20, 3).tolist() == [6, 7, 7]

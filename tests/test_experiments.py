@@ -15,10 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import DDQN
+from agents.student import StudentPolicy
 from experiments import evaluation, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of, with_lists
 from experiments.evaluate import LISTS, evaluate
-from experiments.evaluation import label_policies
+from experiments.evaluation import check_policies, label_policies, policy_file
 from experiments.statistics import estimate, interquartile_mean, stratified_bootstrap
 from experiments.train import check_config, train
 from slicing_gym import SCENARIOS, get_scenario
@@ -39,7 +40,7 @@ def read_rows(path):
 
 
 def choices(group):
-    return sorted(path.stem for path in Path(CONFIG_FOLDER, group).glob("*.yaml") if path.stem != "settings")
+    return sorted(path.stem for path in Path(CONFIG_FOLDER, group).glob("*.yaml") if path.stem[0] != "_")
 
 
 @pytest.mark.parametrize(("agent", "twin"), [*itertools.product(choices("agent"), choices("twin"))])
@@ -154,7 +155,17 @@ def test_the_reward_is_the_scenarios_unless_overridden():
 
 def test_agents_are_called_by_the_shortest_name_that_tells_them_apart():
     names = ["hard", "runs/a/seed-0/agent.zip", "runs/b/seed-0/agent.zip", "runs/b/seed-1/agent.zip"]
-    assert list(label_policies(names).values()) == ["hard", *names[1:3], "seed-1"]
+    assert list(label_policies(names).values()) == ["hard", "a/seed-0", "b/seed-0", "seed-1"]
+
+
+def test_a_policy_is_found_in_its_folder(run, tmp_path):
+    assert policy_file(str(run)) == str(run / "agent.zip")
+    check_policies([str(run)], get_scenario("paper-1mhz"))
+    StudentPolicy("paper-1mhz", hidden=2, seed=0).save(tmp_path / "student.safetensors")
+    assert policy_file(str(tmp_path)) == str(tmp_path / "student.safetensors")
+    assert [policy_file(name) for name in ("hard", "tests")] == ["hard", "tests"]
+    with pytest.raises(ValueError, match=r"policy: unknown name 'tests'.* or the folder that has it"):
+        check_policies(["tests"], get_scenario("paper-1mhz"))
 
 
 def test_a_file_that_holds_no_agent_is_refused(tmp_path):
@@ -278,6 +289,13 @@ def test_bootstrap_interval_holds_the_truth_as_often_as_it_says():
         band = stratified_bootstrap([generator.normal(3.0, 1.0, 20)], np.mean, resamples=200, seed=1)
         held += bool(band.low <= 3.0 <= band.high)
     assert 0.87 <= held / 200 <= 0.99
+
+
+def test_of_one_run_there_is_no_interval():
+    alone = stratified_bootstrap([[3.25]])
+    assert alone.show(2) == "3.25"
+    assert np.isnan([alone.low, alone.high]).all()
+    assert stratified_bootstrap([[3.25, 3.25]]).show(2) == "3.25 [3.25, 3.25]"
 
 
 def test_bootstrap_draws_within_strata():

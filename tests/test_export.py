@@ -378,6 +378,6 @@ def test_a_plain_run_beside_one_with_a_twin(run_folder, tmp_path):
     source = find_source(str(folder / "plain" / "agent.zip"), None)
     assert source.scenario.name == "paper-1mhz"
     assert source.history is None
-    assert source == replace(source, made_from="DQN of plain/agent.zip")
+    assert source == replace(source, made_from="DQN of both/plain/agent.zip")
     assert isinstance(source.policy, DQN | stable_baselines3.DQN)
     assert not isinstance(source.policy, DDQN)

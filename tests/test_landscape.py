@@ -196,6 +196,7 @@ def test_differences_are_those_of_the_same_seed():
         ("rise_distance", (1.0, np.inf), "flatter"),
         ("rise_distance", (-2.0, -1.0), "sharper"),
         ("loss", (-2.0, -1.0), ""),
+        ("curvature", (np.nan, np.nan), ""),
     ],
 )
 def test_verdicts(name, ends, expected):

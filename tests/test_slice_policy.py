@@ -115,6 +115,7 @@ class Hostile:
         (9.0, r"shape \(\) given"),
         ("abc", "'abc' given, allowed are 3 numbers"),
         ([115, "many", 9], "allowed are 3 numbers"),
+        (["115", "1752", "9"], r"\['115', '1752', '9'\] given, allowed are 3 numbers"),
         ([115, None, 9], "arrivals.video: nan given"),
         ([115, 1752j, 9], "allowed are 3 numbers"),
         ({"volte": 115, "video": 1752, "urllc": 9}, "allowed are 3 numbers"),

@@ -81,6 +81,7 @@ def test_it_predicts_as_sb3_does(head, hidden, small):
     assert scores.shape == (40, 7)
     np.testing.assert_array_equal(actions, scores.detach().numpy().argmax(axis=1))
     np.testing.assert_array_equal(student.predict(seen, deterministic=True)[0], actions)
+    np.testing.assert_array_equal(student.predict(seen.astype(np.float64))[0], actions)
     single, _ = student.predict(seen[3])
     assert single.shape == ()
     assert single == actions[3]

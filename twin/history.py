@@ -222,6 +222,8 @@ class History:
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
+            if "header" not in arrays:
+                raise ValueError("it has no header")
             header = json.loads(str(arrays.pop("header")))
             version = header["format"]
         except OSError:  # it could not be read, which says nothing of what is in it
