@@ -1,1 +1,1 @@
-"""Hydra configuration as commented YAML; the types of its keys stand in `experiments/config.py`."""
+"""Hydra configuration as commented YAML; the types of its keys stand in `experiments/schemas.py`."""
