@@ -66,8 +66,8 @@ def _remove_unused_folder() -> None:
     if not HydraConfig.initialized():
         return
     folder = Path(HydraConfig.get().runtime.output_dir)
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    if all(path.parent.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in files):
+    entries = list(folder.iterdir())
+    if all(path.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in entries):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -174,8 +174,8 @@ def _interval(runs: Sequence[Run], name: str) -> Interval:
 
 def _rounds(goal: Interval, shortest: int) -> str:
     """Rounds to the goal; a run that never got there needs more than the shortest had."""
-    value, low, high = (f"{each:.1f}" if np.isfinite(each) else f">{shortest}" for each in goal)
-    return f"{value} [{low}, {high}]"
+    value, low, high = (f">{shortest}" if np.isinf(each) else f"{each:.1f}" for each in goal)
+    return value if np.isnan(goal.low) else f"{value} [{low}, {high}]"
 
 
 def write(path: Path, runs: Sequence[Run]) -> None:

@@ -177,7 +177,7 @@ def check_seeds(key: str, seeds: Sequence[int]) -> None:
 
 def policy_file(name: str) -> str:
     """The file of a policy: that in a folder, an agent's before a student's; what is no folder is as it was."""
-    if not Path(name).is_dir():
+    if name in BASELINES or not Path(name).is_dir():
         return name
     found = [Path(name) / file for file in (AGENT, STUDENT) if (Path(name) / file).is_file()]
     return str(found[0]) if found else name
@@ -190,7 +190,9 @@ def label_policies(names: Sequence[str]) -> dict[str, str]:
     for depth in range(2, 5):  # students of several teachers: by the teacher's folder, too
         twice = [name for name, label in labels.items() if list(labels.values()).count(label) > 1]
         labels |= {name: "/".join(files[name].parts[-depth - 1 : -1]) for name in twice}
-    return {name: labels.get(name, name) for name in names}
+    shown = {name: labels.get(name, name) for name in names}
+    given = list(shown.values())
+    return {name: label if given.count(label) == 1 else name for name, label in shown.items()}
 
 
 def load_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int) -> Predictor:

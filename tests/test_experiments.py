@@ -156,6 +156,8 @@ def test_the_reward_is_the_scenarios_unless_overridden():
 def test_agents_are_called_by_the_shortest_name_that_tells_them_apart():
     names = ["hard", "runs/a/seed-0/agent.zip", "runs/b/seed-0/agent.zip", "runs/b/seed-1/agent.zip"]
     assert list(label_policies(names).values()) == ["hard", "a/seed-0", "b/seed-0", "seed-1"]
+    alike = ["hard", "runs/hard/agent.zip", "x/agent.zip", "x/student.safetensors"]
+    assert list(label_policies(alike).values()) == alike
 
 
 def test_a_policy_is_found_in_its_folder(run, tmp_path):
