@@ -137,7 +137,8 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
     met = states_met(agent, cells, seeds, decisions * len(seeds))
     wanted, _ = agent.predict(met, deterministic=True)
     states: npt.NDArray[np.float32] | None = None
-    name = run.folder.resolve().relative_to(Path(config.teacher).resolve())
+    given = Path(config.teacher).resolve()
+    name = run.folder.resolve().relative_to(given.parent if given.name == AGENT else given)
     settings = {**_comparable(config), "agent": hashlib.sha256((run.folder / AGENT).read_bytes()).hexdigest()}
     for size in (0, *config.hidden):
         place = folder / name / (f"hidden-{size}" if size else "teacher")

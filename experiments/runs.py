@@ -123,7 +123,7 @@ def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "fol
     """Every finished run in a folder or below it.
 
     Args:
-        folder: a run, a folder of runs, or the agent.zip of a run.
+        folder: a run, a folder of runs, or the agent.zip of one run.
         key: what the folder is called where it was given.
         agents: only those of these names (ddqn, ddqn-dt, ...), if any are given.
 
@@ -131,10 +131,9 @@ def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "fol
         FileNotFoundError: there is none.
         ValueError: one is there twice, or there is none of these names.
     """
-    folder = folder.parent if folder.name == AGENT else folder
     runs: list[Run] = []
     seen: dict[tuple[object, ...], Path] = {}
-    for path in sorted(folder.rglob(SUMMARY)):
+    for path in [folder.parent / SUMMARY] if folder.name == AGENT else sorted(folder.rglob(SUMMARY)):
         run = read_run(path.parent)
         identity = (*run.group, run.arm, run.seed)
         if identity in seen:

@@ -126,6 +126,14 @@ def test_a_student_is_what_the_library_teaches(teachers, taught):
     assert (taught.parent / "expected.safetensors").read_bytes() in [path.read_bytes() for path in students_of(taught)]
 
 
+def test_a_teacher_may_be_the_file_of_an_agent(teachers, tmp_path):
+    by_file = pupils_of(tmp_path / "file", teachers / "plain" / "agent.zip", "hidden=[2]")
+    by_folder = pupils_of(tmp_path / "folder", teachers / "plain", "hidden=[2]")
+    assert by_file == by_folder
+    for name in ("file", "folder"):
+        assert (tmp_path / name / "hidden-2" / "student.safetensors").is_file()
+
+
 def pupils_of(folder, teachers_, *overrides):
     """What the command does before it compares."""
     config = configured(teachers_, *overrides)

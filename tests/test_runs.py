@@ -42,6 +42,8 @@ def test_runs_are_found_wherever_they_are(tmp_path):
     assert {(run.arm, run.seed) for run in found} == {("ddqn", 1), ("ddqn", 0), ("dqn", 0)}
     (alone,) = find_runs(tmp_path / "a")
     assert alone.folder == tmp_path / "a"
+    (by_file,) = find_runs(tmp_path / "a" / "agent.zip")
+    assert by_file.folder == alone.folder
 
 
 def test_runs_may_be_chosen_by_the_name_of_their_agent(tmp_path):
