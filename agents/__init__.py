@@ -22,9 +22,13 @@ from agents.baselines import (
 
 if TYPE_CHECKING:
     from agents.ddqn import DDQN
-    from agents.dqn import DQN, SlicingPolicy
+    from agents.dqn import DQN, HEADS, SlicingPolicy
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
+    from agents.hooks import action_values, td_loss, td_target
+    from agents.learner import OffPolicyLearner
     from agents.offline import FittedQEvaluation, NoEnv, learn_offline
+    from agents.protocols import Learner
+    from agents.replay import NStepReplayBuffer, ReplayBuffer, Transitions
     from agents.slice_policy import Decision, SlicePolicy
     from agents.student import StudentPolicy, distill
     from agents.vec_env import GymnasiumVecEnv
@@ -38,19 +42,29 @@ _LEARNING = {
     "FittedQEvaluation": "agents.offline",
     "GANPolicy": "agents.gan_ddqn",
     "GymnasiumVecEnv": "agents.vec_env",
+    "HEADS": "agents.dqn",
+    "Learner": "agents.protocols",
+    "NStepReplayBuffer": "agents.replay",
     "NoEnv": "agents.offline",
+    "OffPolicyLearner": "agents.learner",
+    "ReplayBuffer": "agents.replay",
     "SlicePolicy": "agents.slice_policy",
     "SlicingPolicy": "agents.dqn",
     "StudentPolicy": "agents.student",
+    "Transitions": "agents.replay",
+    "action_values": "agents.hooks",
     "distill": "agents.student",
     "learn_offline": "agents.offline",
     "sync": "agents.weight_sync",
+    "td_loss": "agents.hooks",
+    "td_target": "agents.hooks",
 }
 
 __all__ = [
     "BASELINES",
     "DDQN",
     "DQN",
+    "HEADS",
     "BestFixedPolicy",
     "ClairvoyantPolicy",
     "Decision",
@@ -60,17 +74,25 @@ __all__ = [
     "GANPolicy",
     "GymnasiumVecEnv",
     "HardPolicy",
+    "Learner",
+    "NStepReplayBuffer",
     "NoEnv",
+    "OffPolicyLearner",
     "Policy",
     "ProportionalPolicy",
     "RandomPolicy",
+    "ReplayBuffer",
     "SlicePolicy",
     "SlicingPolicy",
     "StudentPolicy",
+    "Transitions",
+    "action_values",
     "distill",
     "learn_offline",
     "make_baseline",
     "sync",
+    "td_loss",
+    "td_target",
 ]
 
 

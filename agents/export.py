@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy.typing as npt
-import stable_baselines3
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
 from agents.dqn import GeometryHead
+from agents.hooks import action_values, has_hook
 from agents.slice_policy import CHECKSUM_MARK, FORMAT_VERSION, KEY, SlicePolicy, checked_range, checksum
+from agents.state import PAGE
 from agents.student import StudentPolicy
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.allocation import allocation_table, checked_allocations, even_split
@@ -32,7 +34,7 @@ except ImportError as error:
 
 
 def export_policy(
-    policy: stable_baselines3.DQN | StudentPolicy,
+    policy: BaseAlgorithm | StudentPolicy,
     scenario: str | Scenario,
     path: str | os.PathLike[str],
     *,
@@ -49,7 +51,7 @@ def export_policy(
     worth the same to six digits the other one may be chosen.
 
     Args:
-        policy: an agent of `agents`, a DQN of Stable-Baselines3, or a student.
+        policy: an agent whose `agents.action_values` are known, or a student.
         scenario: that it was trained on.
         path: of the file.
         trained_on: the smallest and the largest arrivals per slice that it was trained on, two (n_slices,).
@@ -70,7 +72,7 @@ def export_policy(
 
 
 def to_onnx(
-    policy: stable_baselines3.DQN | StudentPolicy,
+    policy: BaseAlgorithm | StudentPolicy,
     scenario: Scenario,
     *,
     trained_on: tuple[npt.ArrayLike, npt.ArrayLike],
@@ -103,12 +105,18 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
     """Refuse a policy that has no network to export, or another scenario's.
 
     Raises:
-        TypeError: it is no DQN and no student.
+        TypeError: it is no agent and no student, or its values are not known.
         ValueError: it does not fit the scenario, sees scaled observations, or has values that are not finite.
     """
-    if not isinstance(policy, stable_baselines3.DQN | StudentPolicy):
-        kinds = "DQN, DDQN and DuelingGANDDQN of agents, DQN of stable_baselines3, and StudentPolicy"
-        raise TypeError(f"policy: a {type(policy).__name__} given, allowed are {kinds}")
+    if not isinstance(policy, BaseAlgorithm | StudentPolicy):
+        raise TypeError(
+            f"policy: a {type(policy).__name__} given, allowed are agents of Stable-Baselines3 and StudentPolicy"
+        )
+    if isinstance(policy, BaseAlgorithm) and not has_hook(action_values, type(policy)):
+        raise TypeError(
+            f"policy: {type(policy).__name__} has no action_values to export; register them ({PAGE}), or export a "
+            "student of it: python -m experiments.distill teacher=<its run>"
+        )
     if isinstance(policy, StudentPolicy) and policy.scenario != scenario:
         raise ValueError(
             f"scenario: {scenario.name!r} given, the student was taught on another, {policy.scenario.name!r}"
@@ -119,19 +127,19 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
             f"scenario: {scenario.name!r} has {scenario.num_allocations} allocations of {scenario.num_slices} slices, "
             f"the policy chooses among {actions} and sees observations of shape {shape}"
         )
-    if isinstance(policy, stable_baselines3.DQN) and getattr(policy.get_vec_normalize_env(), "norm_obs", False):
+    if isinstance(policy, BaseAlgorithm) and getattr(policy.get_vec_normalize_env(), "norm_obs", False):
         raise ValueError("policy: it sees observations that VecNormalize has scaled; allowed are those of the scenario")
     with torch.no_grad():
         if not torch.isfinite(value_network(policy)(torch.ones(1, scenario.num_slices))).all():
             raise ValueError("policy: its values are not finite")
 
 
-def value_network(policy: stable_baselines3.DQN | StudentPolicy) -> nn.Module:
+def value_network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:
     """A copy of what values allocations: (batch, num_actions) of observations (batch, n_slices), without its luck.
 
     A geometry head's embedding of the allocations is a constant in it.
     """
-    network = policy if isinstance(policy, StudentPolicy) else policy.q_net
+    network = policy if isinstance(policy, StudentPolicy) else action_values(policy)
     copied = copy.deepcopy(network).cpu().eval().requires_grad_(False)
     for module in list(copied.modules()):
         for child_name, child in list(module.named_children()):

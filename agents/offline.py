@@ -10,11 +10,12 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
-from stable_baselines3.common.utils import configure_logger, polyak_update
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
 from agents.dqn import DQN
-from agents.replay import ReplayBuffer
+from agents.learner import OffPolicyLearner
+from agents.replay import Transitions
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer
 from slicing_gym.interface import Interface
@@ -43,11 +44,13 @@ class NoEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
 
 
 def learn_offline(
-    agent: DQN,
+    agent: OffPolicyAlgorithm | OffPolicyLearner,
     observations: npt.ArrayLike,
     actions: npt.ArrayLike,
     rewards: npt.ArrayLike,
     next_observations: npt.ArrayLike,
+    last: npt.NDArray[np.bool_] | None = None,
+    terminal: npt.NDArray[np.bool_] | None = None,
     *,
     epochs: int = 200,
     first_epoch: int = 0,
@@ -55,44 +58,43 @@ def learn_offline(
 ) -> None:
     """Algorithm 2: minimise L(theta) + eta R(theta) (equation 13) on a fixed data set of n decisions.
 
-    L is the agent's own loss, R that of `agents.conservative`, and eta its `conservative_weight`. An epoch takes as
-    many updates as there are batches in the data; the target network is copied every `target_update_interval` updates,
-    and a learning rate that falls does so over all epochs. What was in the replay buffer is dropped.
+    L is the agent's own loss, R that of `agents.conservative`, and eta its `conservative_weight` (that of
+    `OffPolicyLearner` for agents of other packages). An epoch takes as many updates as there are batches in the data;
+    after each the agent does what it does after a decision, so that the target network is copied every
+    `target_update_interval` updates, and a learning rate that falls does so over all epochs. What was in the replay
+    buffer is dropped.
 
     Args:
-        agent: is changed; its environment is not touched.
+        agent: any off-policy agent of Stable-Baselines3; is changed; its environment is not touched.
         observations: (n, n_slices).
         actions: (n,).
         rewards: (n,).
         next_observations: (n, n_slices).
+        last: (n,), whether the next row does not continue this one; None: no row continues another.
+        terminal: (n,), whether nothing comes after this decision; None: something always does.
         epochs: in all; the paper's are 200.
         first_epoch: where to go on.
         on_epoch: is called with the number of epochs behind, after each.
 
     Raises:
-        ValueError: the data are not such, or do not fit in the agent's replay buffer, or that is Stable-Baselines3's.
+        ValueError: the data are not such, or do not fit in the agent's replay buffer.
     """
     check_integer("epochs", epochs, at_least=1)
-    if not hasattr(agent, "_logger"):
-        agent.set_logger(configure_logger(agent.verbose, agent.tensorboard_log, type(agent).__name__))
-    if not isinstance(agent.replay_buffer, ReplayBuffer):
-        raise ValueError(f"agent: it has a {type(agent.replay_buffer).__name__}, allowed is agents.replay.ReplayBuffer")
-    check_transitions(agent, observations, actions, rewards, next_observations)
-    agent.replay_buffer.reset()
-    agent.replay_buffer.add_all(observations, actions, rewards, next_observations)
-    updates = math.ceil(len(np.asarray(rewards)) / agent.batch_size)
+    learner = agent if isinstance(agent, OffPolicyLearner) else OffPolicyLearner(agent)
+    check_transitions(learner.model, observations, actions, rewards, next_observations)
+    learner.forget()
+    arrays = [np.asarray(part) for part in (observations, actions, rewards, next_observations)]
+    learner.remember(Transitions(arrays[0], arrays[1], arrays[2], arrays[3], last, terminal))
+    updates = math.ceil(len(arrays[2]) / learner.model.batch_size)
     for epoch in range(first_epoch, epochs):
         for number in range(epoch * updates, (epoch + 1) * updates):
-            agent._current_progress_remaining = 1.0 - number / (epochs * updates)
-            agent.train(1, agent.batch_size)
-            if (number + 1) % agent.target_update_interval == 0:
-                polyak_update(agent.q_net.parameters(), agent.q_net_target.parameters(), agent.tau)
+            learner.update(number / (epochs * updates))
         if on_epoch is not None:
             on_epoch(epoch + 1)
 
 
 def check_transitions(
-    agent: DQN,
+    agent: OffPolicyAlgorithm,
     observations: npt.ArrayLike,
     actions: npt.ArrayLike,
     rewards: npt.ArrayLike,

@@ -1,8 +1,8 @@
-"""The replay buffer: Stable-Baselines3's, with a random generator of its own."""
+"""Replay buffers for any off-policy agent of Stable-Baselines3: a random generator of their own, rewards centred."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,69 +11,151 @@ from stable_baselines3.common import buffers
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
+from slicing_gym.errors import check_integer, check_number
 
-class ReplayBuffer(buffers.ReplayBuffer):
-    """Transitions, sampled uniformly with replacement by `generator`, which the agent shares with it.
+_Floats = npt.NDArray[np.floating[Any]]
+
+
+class Transitions(NamedTuple):
+    """n decisions as an agent learns from them.
 
     Args:
-        arguments: of Stable-Baselines3's `ReplayBuffer`.
+        observations: (n, ...).
+        actions: (n,).
+        rewards: (n,).
+        next_observations: (n, ...).
+        last: bool (n,), whether the next row does not continue this one; None: no row continues another.
+        terminal: bool (n,), whether nothing comes after this decision; None: something always does, as in our episodes.
     """
 
-    generator: np.random.Generator
+    observations: _Floats
+    actions: npt.NDArray[np.int64]
+    rewards: _Floats
+    next_observations: _Floats
+    last: npt.NDArray[np.bool_] | None = None
+    terminal: npt.NDArray[np.bool_] | None = None
+
+
+class ReplayBuffer(buffers.ReplayBuffer):
+    """Transitions, sampled uniformly with replacement.
+
+    Any agent of Stable-Baselines3 that has a replay buffer takes it:
+    `DQN(..., replay_buffer_class=ReplayBuffer, replay_buffer_kwargs={"seed": 0, "centering": {}})`.
+
+    Args:
+        buffer_size, observation_space, action_space, device, n_envs: given by the agent.
+        seed: of `generator`, which draws the samples. Agents of this package share their own generator instead.
+        centering: None leaves rewards as they are. A dict centres them: from the first sample on, the mean of the
+            rewards stored by then is subtracted from every sampled reward. The dict keeps it under "mean"; the agent's
+            file holds it, since it is one of the agent's `replay_buffer_kwargs`. Centring changes no ordering of
+            policies where episodes do not terminate, as ours do not; values then begin near their mean (Naik et al.
+            2024).
+        arguments: of Stable-Baselines3's `ReplayBuffer`.
+
+    Attributes:
+        generator: draws the samples.
+    """
+
+    def __init__(
+        self, *args: Any, seed: int | None = None, centering: dict[str, float] | None = None, **arguments: Any
+    ) -> None:
+        super().__init__(*args, **arguments)
+        self.generator = np.random.default_rng(seed)
+        self.centering = centering
+
+    @property
+    def mean_reward(self) -> float | None:
+        """What is subtracted from rewards, once it is known."""
+        return None if self.centering is None else self.centering.get("mean")
+
+    @mean_reward.setter
+    def mean_reward(self, mean: float | None) -> None:
+        if self.centering is None:
+            if mean is not None:
+                raise ValueError(f"mean_reward: {mean!r} given, but this buffer does not centre rewards")
+        elif mean is None:
+            self.centering.pop("mean", None)
+        else:
+            self.centering["mean"] = float(mean)
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
-        """A batch of transitions; of truncated rounds the last is not a terminal one."""
-        size = self.buffer_size if self.full else self.pos
-        number = self.generator.integers(size * self.n_envs, size=batch_size)
-        return self._get_samples(number, env)
+        """A batch of transitions; the last one of a truncated episode is not a terminal one."""
+        if self.centering is not None and self.mean_reward is None:
+            self.mean_reward = float(self._normalize_reward(self.rewards[: self.size()], env).mean())
+        return self._get_samples(self._draw(batch_size), env)
+
+    def _draw(self, number: int) -> npt.NDArray[np.int64]:
+        """Numbers (number,) of stored transitions."""
+        return self.generator.integers(self.size() * self.n_envs, size=number)
 
     def _get_samples(self, batch_inds: npt.NDArray[Any], env: VecNormalize | None = None) -> ReplayBufferSamples:
         """The transitions of these numbers: of batch row `number // n_envs`, environment `number % n_envs`."""
         row, cell = np.divmod(batch_inds, self.n_envs)
-        dones = self.dones[row, cell] * (1.0 - self.timeouts[row, cell])
+        rewards = self._normalize_reward(self.rewards[row, cell][:, None], env)
+        return self._samples(row, cell, row, rewards, env)
+
+    def _samples(
+        self,
+        row: npt.NDArray[np.int64],
+        cell: npt.NDArray[np.int64],
+        last_row: npt.NDArray[np.int64],
+        rewards: npt.NDArray[Any],
+        env: VecNormalize | None,
+        weights: npt.NDArray[np.float32] | None = None,
+    ) -> ReplayBufferSamples:
+        """A batch that begins in the rows (n,) and ends in `last_row`.
+
+        Its rewards (n, 1) are centred; `weights` (n, 1) says how many each of them holds, discounted, if not one.
+        """
+        dones = self.dones[last_row, cell] * (1.0 - self.timeouts[last_row, cell])
         parts: tuple[npt.NDArray[Any], ...] = (
             self._normalize_obs(self.observations[row, cell], env),  # type: ignore[assignment]
             self.actions[row, cell],
-            self._normalize_obs(self.next_observations[row, cell], env),
+            self._normalize_obs(self.next_observations[last_row, cell], env),
             dones[:, None],
-            self._normalize_reward(self.rewards[row, cell][:, None], env),
+            rewards,
         )
-        return ReplayBufferSamples(*(torch.as_tensor(part, device=self.device) for part in parts))
+        batch = ReplayBufferSamples(*(torch.as_tensor(part, device=self.device) for part in parts))
+        mean: Any = self.mean_reward
+        if mean is None:
+            return batch
+        if weights is not None:
+            mean = torch.as_tensor(mean * weights, device=self.device)
+        return batch._replace(rewards=batch.rewards - mean)
 
-    def add_all(
-        self,
-        observations: npt.ArrayLike,
-        actions: npt.ArrayLike,
-        rewards: npt.ArrayLike,
-        next_observations: npt.ArrayLike,
-    ) -> None:
-        """Add n transitions at once, none of them terminal, to the buffer of a single environment.
+    def recall(self, number: int) -> Transitions:
+        """A sample of single decisions, as they were stored: not centred, and of one decision whatever `n_steps`."""
+        row, cell = np.divmod(self._draw(number), self.n_envs)
+        return Transitions(
+            self.observations[row, cell],
+            self.actions[row, cell, 0],
+            self.rewards[row, cell],
+            self.next_observations[row, cell],
+            terminal=(self.dones[row, cell] * (1.0 - self.timeouts[row, cell])).astype(np.bool_),
+        )
 
-        Args:
-            observations: (n, n_slices).
-            actions: (n,).
-            rewards: (n,).
-            next_observations: (n, n_slices).
+    def add_all(self, transitions: Transitions) -> None:
+        """Add decisions at once, to the buffer of a single environment.
 
         Raises:
             ValueError: it is a batch's buffer, or they do not fit in.
         """
-        number = len(np.asarray(rewards))
-        if self.n_envs != 1 or self.full or self.pos + number > self.buffer_size:
-            room = self.buffer_size - self.pos
+        number = len(transitions.rewards)
+        room = 0 if self.full else self.buffer_size - self.pos
+        if self.n_envs != 1 or number > room:
             raise ValueError(f"rewards: {number} given, there is room for {room} of one environment")
         rows = slice(self.pos, self.pos + number)
-        self.observations[rows, 0], self.next_observations[rows, 0] = observations, next_observations
-        self.actions[rows, 0, 0], self.rewards[rows, 0] = actions, rewards
-        self.dones[rows] = self.timeouts[rows] = 0.0
+        last, terminal = ends_of(transitions)
+        self.observations[rows, 0], self.next_observations[rows, 0] = transitions[0], transitions[3]
+        self.actions[rows, 0, 0], self.rewards[rows, 0] = transitions.actions, transitions.rewards
+        self.dones[rows, 0], self.timeouts[rows, 0] = last, last & ~terminal
         self.pos += number
         if self.pos == self.buffer_size:
             self.full, self.pos = True, 0
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of what is stored, by name; arrays (rows, n_envs, ...) up to the last that was written."""
-        size = self.buffer_size if self.full else self.pos
-        arrays = {name: getattr(self, name)[:size].copy() for name in _ARRAYS}
+        arrays = {name: getattr(self, name)[: self.size()].copy() for name in _ARRAYS}
         return {**arrays, "pos": np.array(self.pos), "full": np.array(self.full)}
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
@@ -82,6 +164,47 @@ class ReplayBuffer(buffers.ReplayBuffer):
         for name in _ARRAYS:
             getattr(self, name)[:size] = state[name]
         self.pos, self.full = int(state["pos"]), bool(state["full"])
+
+
+class NStepReplayBuffer(ReplayBuffer):
+    """Returns over several decisions: r_0 + gamma r_1 + ..., up to the end of the episode or what was stored last.
+
+    Args:
+        n_steps: decisions in a return.
+        gamma: the agent's discount.
+        arguments: of `ReplayBuffer`.
+    """
+
+    def __init__(self, *args: Any, n_steps: int = 3, gamma: float = 0.99, **arguments: Any) -> None:
+        super().__init__(*args, **arguments)
+        self.n_steps = check_integer("n_steps", n_steps, at_least=1)
+        self.gamma = check_number("gamma", gamma, at_least=0.0, at_most=1.0)
+
+    def _get_samples(self, batch_inds: npt.NDArray[Any], env: VecNormalize | None = None) -> ReplayBufferSamples:
+        row, cell = np.divmod(batch_inds, self.n_envs)
+        rows = (row[:, None] + np.arange(self.n_steps)) % self.buffer_size  # (batch, n_steps)
+        columns = cell[:, None]
+        over = (self.dones[rows, columns] > 0.0) | (self.timeouts[rows, columns] > 0.0)
+        over |= rows == (self.pos - 1) % self.buffer_size  # what was stored last: the row after it is older, or empty
+        over[:, -1] = True
+        length = over.argmax(axis=1) + 1  # (batch,) decisions in each return
+        weights = self.gamma ** np.arange(self.n_steps) * (np.arange(self.n_steps) < length[:, None])
+        rewards = self._normalize_reward(self.rewards[rows, columns], env)
+        returns = (rewards * weights).sum(axis=1, keepdims=True).astype(np.float32)
+        discounts = (self.gamma ** length[:, None]).astype(np.float32)
+        last_row = rows[np.arange(len(rows)), length - 1]
+        held = weights.sum(axis=1, keepdims=True).astype(np.float32)
+        batch = self._samples(row, cell, last_row, returns, env, held)
+        return batch._replace(discounts=torch.as_tensor(discounts, device=self.device))
+
+
+def ends_of(transitions: Transitions) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which rows are not continued by the next one, and after which nothing comes: bool (n,) each."""
+    number = len(transitions.rewards)
+    last = np.ones(number, np.bool_) if transitions.last is None else transitions.last.copy()
+    terminal = np.zeros(number, np.bool_) if transitions.terminal is None else transitions.terminal
+    last[-1:] = True
+    return last | terminal, terminal
 
 
 _ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")

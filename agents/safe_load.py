@@ -13,6 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.buffers import BaseBuffer
+from stable_baselines3.common.policies import BasePolicy
+from torch import nn
+
+from agents.registry import is_imported
+
 _MADE = {
     "builtins": {"set", "frozenset", "slice", "complex", "bytearray"},
     "collections": {"deque", "OrderedDict"},
@@ -30,15 +36,16 @@ _MADE = {
 }
 """By module, what agents' files make objects with: containers, arrays, spaces, generators, schedules."""
 
-_NAMED = (
-    *("agents.dqn.policies", "agents.gan_ddqn.policies", "agents.replay", "torch.nn.modules.activation"),
-    *("stable_baselines3.dqn.policies", "stable_baselines3.common.buffers", "stable_baselines3.common.torch_layers"),
-    *("sb3_contrib.qrdqn.policies",),
-)
-"""Modules of which any class may be named that is defined there (policies, buffers, layers), but not made."""
+_NAMED = ("torch.nn.modules.activation",)
+"""Modules of which any class may be named that is defined there, but not made."""
 
-_NAMED_BELOW = "torch.optim."
+_NAMED_BELOW = ("torch.optim.",)
 """As above, for the modules of this package."""
+
+_PARTS_BELOW = ("agents.", "stable_baselines3.", "sb3_contrib.")
+"""As above, of the modules of these packages only policies, buffers and networks."""
+
+_PARTS = (BasePolicy, BaseBuffer, nn.Module)
 
 
 class _Part:
@@ -84,11 +91,12 @@ class _Look(pickle.Unpickler):
 
 
 def _is_class_of(module: str, name: str) -> bool:
-    """Whether this is a class that is defined in one of the modules above."""
-    if module not in _NAMED and not module.startswith(_NAMED_BELOW):
+    """Whether this is a class that is defined in one of the modules above, or in one that the user has asked for."""
+    every = module in _NAMED or module.startswith(_NAMED_BELOW) or is_imported(module)
+    if not every and not module.startswith(_PARTS_BELOW):
         return False
     found = getattr(import_module(module), name, None)
-    return isinstance(found, type) and found.__module__ == module
+    return isinstance(found, type) and found.__module__ == module and (every or issubclass(found, _PARTS))
 
 
 def read_checked(path: str | os.PathLike[str] | io.BufferedIOBase, but_for: Collection[str] = ()) -> io.BytesIO:

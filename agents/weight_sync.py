@@ -11,13 +11,16 @@ from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 
+from agents.replay import ReplayBuffer
+
 
 def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = False) -> None:
     """θ_target ← θ_source (equation 8): the target takes over all that the source has learned.
 
-    Networks, target networks and (Dueling GAN-DDQN) the critic; the mean that `center_rewards` subtracts; the
-    statistics of a `VecNormalize`. Environments, replay buffers and random generators stay each agent's own. Works for
-    agents of this package and for any of Stable-Baselines3 and sb3-contrib with the same networks on both sides.
+    Networks, target networks and (Dueling GAN-DDQN) the critic; the mean that is subtracted where rewards are centred;
+    the statistics of a `VecNormalize`. Environments, replay buffers and random generators stay each agent's own, and so
+    do epsilon and the learning rate, which each agent's own schedule sets again. Works for agents of this package and
+    for any of Stable-Baselines3 and sb3-contrib with the same networks on both sides.
 
     Args:
         source: whose weights are taken.
@@ -30,11 +33,11 @@ def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = Fals
     _check_same("observation_space", source.observation_space, target.observation_space)
     _check_same("action_space", source.action_space, target.action_space)
     _check_same("head", _head(source), _head(target))
-    _check_same("center_rewards", _attribute(source, "center_rewards"), _attribute(target, "center_rewards"))
+    _check_same("center_rewards", _centers(source), _centers(target))
     _check_same("activation_fn", _activation(source), _activation(target))
     _check_same("VecNormalize", _normalizes(source), _normalizes(target))
-    names, _ = source._get_torch_save_params()
-    _check_same("learned parts", names, target._get_torch_save_params()[0])
+    names, variables = source._get_torch_save_params()
+    _check_same("learned parts", (names, variables), target._get_torch_save_params())
     parts = [(recursive_getattr(source, name), recursive_getattr(target, name)) for name in names]
     for own, other in parts:
         if isinstance(own, nn.Module):
@@ -44,8 +47,11 @@ def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = Fals
     for own, other in parts:
         if isinstance(own, nn.Module) or (optimizer and isinstance(own, torch.optim.Optimizer)):
             other.load_state_dict(deepcopy(own.state_dict()))
-    if hasattr(source, "mean_reward"):
-        target.mean_reward = source.mean_reward  # type: ignore[attr-defined]
+    with torch.no_grad():
+        for name in variables:
+            recursive_getattr(target, name).copy_(recursive_getattr(source, name))
+    if _centers(source):
+        _buffer(target).mean_reward = _buffer(source).mean_reward
     mine, theirs = source.get_vec_normalize_env(), target.get_vec_normalize_env()
     if mine is not None and theirs is not None:
         _copy_statistics(mine, theirs)
@@ -68,8 +74,14 @@ def _head(agent: BaseAlgorithm) -> str:
     return str(getattr(agent.policy, "head", "dense"))  # Stable-Baselines3 has no other
 
 
-def _attribute(agent: BaseAlgorithm, name: str) -> Any:
-    return getattr(agent, name, False)
+def _buffer(agent: BaseAlgorithm) -> Any:
+    return getattr(agent, "replay_buffer", None)
+
+
+def _centers(agent: BaseAlgorithm) -> bool:
+    """Whether its rewards are centred."""
+    buffer = _buffer(agent)
+    return isinstance(buffer, ReplayBuffer) and buffer.centering is not None
 
 
 def _activation(agent: BaseAlgorithm) -> str:

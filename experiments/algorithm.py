@@ -6,21 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from omegaconf import DictConfig
 from tqdm.auto import tqdm
 
-from agents import DQN, sync
-from agents.replay import ReplayBuffer
-from experiments import checkpoint
+from agents.learner import OffPolicyLearner
+from agents.packing import Arrays
 from experiments.config import twin_of
+from experiments.environments import Environments
 from experiments.monitor import RoundMonitor
-from experiments.transitions import transitions_of
 from experiments.twin_algorithm import TwinAlgorithm
-from slicing_gym import Scenario
-from twin import Recorder
 
 
 class Algorithm(TwinAlgorithm):
@@ -39,29 +35,28 @@ class Algorithm(TwinAlgorithm):
 
     Args:
         config: composed `conf/train.yaml`, checked.
-        scenario: its scenario.
+        environments: where the agents act.
         folder: of the run.
 
     Attributes:
-        monitor: counts real decisions, wherever they are spent.
-        recorder: keeps them.
+        monitor: counts real decisions, wherever they are spent, and keeps them.
         iterations: of the outer loop so far.
     """
 
-    def __init__(self, config: DictConfig, scenario: Scenario, folder: Path) -> None:
-        super().__init__(config, scenario, folder)
-        self.recorder = Recorder(scenario)
+    def __init__(self, config: DictConfig, environments: Environments, folder: Path) -> None:
+        super().__init__(config, environments, folder)
         self.iterations = 0
         self._fitted_to = 0  # decisions that the twin knows
         self._bar = tqdm(total=config.decisions, unit="decision", disable=not config.progress)
-        self.monitor = RoundMonitor(
-            scenario, folder / "rounds.csv", self.recorder, self._bar.update, self._checkpoint_between_decisions
-        )
         changes = {}
         if self.has_twin:  # until there is a twin, decisions are random
             changes = {**config.algorithm.agent_1, "learning_starts": config.algorithm.collect}
-        self._make_agent_1(gym.make("SliceRAN-v0", scenario=scenario), changes, "real")
-        self.monitor.init_callback(self.agent)  # it may have a round to end before the agent learns again
+        self.real = environments.real()
+        self.agent = self._make(self.real, changes, "real")
+        self.monitor = RoundMonitor(
+            self.scenario, folder / "rounds.csv", self.agent, self._bar.update, self._checkpoint_between_decisions
+        )
+        self.recorder = self.monitor.recorder
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
@@ -105,28 +100,19 @@ class Algorithm(TwinAlgorithm):
             self.iterations, settings.twin_decisions if first else settings.later_twin_decisions
         )
         if first:
-            sync(agent, self.agent, optimizer=True)
+            self.agent.copy_from(agent)
         else:
             self.keep_better()
         self._warm_replay(agent)
         self._next_step = 3
 
-    def _warm_replay(self, agent_2: DQN) -> None:
-        """Let Agent 1 remember what Agent 2 saw beside all that it saw itself, so that fine-tuning forgets nothing."""
-        own, dreams = self.agent.replay_buffer, agent_2.replay_buffer
-        assert isinstance(own, ReplayBuffer)
-        assert isinstance(dreams, ReplayBuffer)
-        own.reset()
+    def _warm_replay(self, agent_2: OffPolicyLearner) -> None:
+        """Let Agent 1 remember what Agent 2 saw, in addition to all that it saw itself, so that it forgets nothing."""
+        self.agent.forget()
         number = self.config.algorithm.warm_replay
         if number:
-            batch = dreams.sample(number)
-            own.add_all(
-                batch.observations.cpu(),
-                batch.actions[:, 0].cpu(),
-                batch.rewards[:, 0].cpu(),
-                batch.next_observations.cpu(),
-            )
-        own.add_all(*transitions_of(self.recorder.history()))
+            self.agent.remember(agent_2.recall(number))
+        self.agent.remember(self.monitor.seen.transitions())
 
     def fine_tune(self) -> None:
         """Step 5: Agent 1 acts in the real environment and learns there."""
@@ -138,7 +124,7 @@ class Algorithm(TwinAlgorithm):
     def _act(self, decisions: int) -> None:
         """Let Agent 1 act in the real environment, and learn as its settings say."""
         if decisions > 0:
-            self.agent.learn(decisions, self.monitor, reset_num_timesteps=False)
+            self.agent.learn(decisions, self.monitor)
 
     def _finished(self) -> bool:
         """Whether the budget is spent or Agent 1 has converged, Agent 2 having been in the twin at least once."""
@@ -156,12 +142,11 @@ class Algorithm(TwinAlgorithm):
         if not self.has_twin:
             self._save_now_and_then()
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        header = {"iterations": self.iterations, "fitted_to": self._fitted_to, "monitor": self.monitor.state()}
-        return header, checkpoint.with_prefix(self.recorder.state(), "recorder.")
+    def _state(self) -> tuple[dict[str, Any], Arrays]:
+        monitor, arrays = self.monitor.state()
+        return {"iterations": self.iterations, "fitted_to": self._fitted_to, "monitor": monitor}, arrays
 
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self.iterations, self._fitted_to = header["iterations"], header["fitted_to"]
-        self.monitor.restore(header["monitor"])
-        self.recorder.restore(checkpoint.part_of(arrays, "recorder."))
+        self.monitor.restore(header["monitor"], arrays)
         self._bar.update(self.monitor.decisions)

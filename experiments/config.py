@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
     Only plain `key=value` arguments are looked at, and none where a folder of the user's own may hold more choices; the
     rest of its grammar Hydra checks itself.
     """
-    if any(argument.startswith(("--config-dir", "-cd")) for argument in arguments):
+    if any(argument.startswith(_CONFIG_DIR) for argument in arguments):
         return
     plain = [argument for argument in arguments if re.match(r"(?!hydra)[A-Za-z_][\w./-]*=", argument)]
     given = {key: value for key, _, value in (argument.partition("=") for argument in plain)}
@@ -112,6 +113,28 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
         config = compose(name, [f"{key}={given[key].split(',')[0]}" for key in groups])
         for key in given.keys() - groups.keys():
             _check_key(config, key)
+
+
+def config_folders(arguments: Sequence[str]) -> list[str]:
+    """The override that stands for `--config-dir` where a configuration is composed without the command line."""
+    found = _config_folders(arguments)
+    return [f"hydra.searchpath=[{','.join(f'file://{Path(each).resolve()}' for each in found)}]"] if found else []
+
+
+def without_config_folders(arguments: Sequence[str]) -> list[str]:
+    """Arguments without `--config-dir` and its folder."""
+    found = _config_folders(arguments)
+    return [each for each in arguments if not each.startswith(_CONFIG_DIR) and each not in found]
+
+
+def _config_folders(arguments: Sequence[str]) -> list[str]:
+    """The folders of the user's own that `--config-dir` names."""
+    joined = [each.partition("=")[2] for each in arguments if each.startswith(_CONFIG_DIR) and "=" in each]
+    following = [after for each, after in pairwise(arguments) if each in _CONFIG_DIR]
+    return joined + following
+
+
+_CONFIG_DIR = ("--config-dir", "-cd")
 
 
 def _check_key(config: Any, key: str) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ import numpy.typing as npt
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from agents import DQN
-from agents.dqn.heads import HEADS
+from agents import HEADS
+from agents.hooks import action_values, has_hook, require_hook
+from agents.registry import import_modules
 from agents.student import TARGETS, StudentPolicy, distill
 from experiments import checkpoint
 from experiments.config import (
@@ -33,22 +36,22 @@ from experiments.config import (
     with_lists,
 )
 from experiments.distillation import Pupil, draw, report, write
+from experiments.environments import AnyVectorEnv
 from experiments.evaluation import (
+    Predictor,
     as_table,
-    check_policies,
     check_seeds,
     compare,
     evaluate_policy,
-    load_policies,
     make_cells,
     states_met,
 )
+from experiments.policies import check_policies, load_policies
 from experiments.runs import AGENT, HISTORY, STUDENT, TWIN, Run, find_runs
 from experiments.transitions import transitions_of
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
-from slicing_gym.round_vector_env import SlicingVectorEnv
 
 SUMMARY = "student.json"
 """The figures of a student; written after it, so that one that has them is finished."""
@@ -58,7 +61,7 @@ STATES = ("history", "twin", "both")
 register_configs()
 
 
-LISTS = ("hidden", "agents")
+LISTS = ("hidden", "agents", "imports")
 """Keys that may be typed as `hidden=4,16`."""
 
 
@@ -68,6 +71,7 @@ def check_config(config: DictConfig) -> None:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    import_modules(config.imports)
     if config.teacher is None:
         raise ValueError("teacher: not given, allowed are a run's folder, or one of runs")
     if len(set(config.hidden)) < len(config.hidden):
@@ -103,12 +107,28 @@ def check_teachers(config: DictConfig) -> list[Run]:
         for name in (AGENT, *needed):
             if not (run.folder / name).is_file():
                 raise ValueError(f"states: {config.states!r} given, but {str(run.folder)!r} has no {name}")
+        check_teacher(run, config)
         if run.seed in config.evaluation.seeds:
             raise ValueError(f"evaluation.seeds: {run.seed} is the cell of {str(run.folder)!r}")
     for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
         check_policies(list(config.evaluation.policies), scenario)
-        load_policies(config.evaluation.policies, scenario, make_cells(scenario, 1))
+        load_policies(config.evaluation.policies, scenario, make_cells(scenario, 1), trust=config.trust)
     return teachers
+
+
+def check_teacher(run: Run, config: DictConfig) -> None:
+    """Refuse a teacher that cannot teach what is wanted.
+
+    Raises:
+        ValueError, TypeError: it sees other observations than its students, or its values are wanted and not known.
+    """
+    if not run.keeps_observations:
+        raise ValueError(
+            f"teacher: {str(run.folder)!r} was trained under {run.wrappers}, so it sees other observations than "
+            "students do; allowed are runs whose wrappers change the reward alone"
+        )
+    if config.target == "soft":
+        require_hook("target=soft", action_values, type(run.agent(trust=config.trust)))
 
 
 def scenarios_of(teachers: Sequence[Run]) -> list[Scenario]:
@@ -116,21 +136,22 @@ def scenarios_of(teachers: Sequence[Run]) -> list[Scenario]:
     return list({run.scenario: None for run in teachers})
 
 
-def states_of(run: Run, agent: DQN, config: DictConfig) -> npt.NDArray[np.float32]:
+def states_of(run: Run, agent: Predictor, config: DictConfig) -> npt.NDArray[np.float32]:
     """What students of a run learn on: observations (n, n_slices)."""
     parts = []
     if config.states != "twin":
-        parts.append(transitions_of(run.history())[0])
+        parts.append(transitions_of(run.history()).observations)
     if config.states != "history":
-        envs = gym.make_vec("SliceTwin-v0", 64, twin=run.twin(), scenario=run.scenario, autoreset_mode="SameStep")
-        assert isinstance(envs, SlicingVectorEnv)
+        envs: AnyVectorEnv = gym.make_vec(
+            "SliceTwin-v0", 64, twin=run.twin(), scenario=run.scenario, autoreset_mode="SameStep"
+        )
         parts.append(states_met(agent, envs, list(range(64)), config.twin_states)[: config.twin_states])
     return np.concatenate(parts)
 
 
 def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
     """A teacher, and a student of each size; those that the folder has are not taught again."""
-    agent = run.agent()
+    agent = run.agent(trust=config.trust)
     seeds = list(config.evaluation.seeds)
     cells = make_cells(run.scenario, len(seeds))
     decisions = config.evaluation.decisions or run.scenario.decisions_per_round
@@ -146,8 +167,8 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
         if stored is not None:
             yield stored
             continue
-        policy: DQN | StudentPolicy = agent
-        parameters = sum(weights.numel() for weights in agent.q_net.parameters())
+        policy: BaseAlgorithm | StudentPolicy = agent
+        parameters = sum(weights.numel() for weights in _network(agent).parameters())
         if size:
             states = states_of(run, agent, config) if states is None else states
             policy = teach_one(f"{run.arm} seed {run.seed}", agent, states, run.scenario, size, config)
@@ -173,7 +194,7 @@ def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[Pupil]:
 
 
 def teach_one(
-    label: str, agent: DQN, states: npt.NDArray[np.float32], scenario: Scenario, size: int, config: DictConfig
+    label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, config: DictConfig
 ) -> StudentPolicy:
     """A student of one size, taught with a progress bar."""
     student = StudentPolicy(scenario, size, config.head, seed=config.seed)
@@ -181,7 +202,7 @@ def teach_one(
     with bar:
         distill(
             student,
-            agent.q_net,
+            _lesson(agent, states),
             states,
             np.random.default_rng(config.seed),
             target=config.target,
@@ -194,9 +215,23 @@ def teach_one(
     return student
 
 
+def _network(agent: BaseAlgorithm) -> nn.Module:
+    """What an agent chooses by: its values where they are known, else all of its policy."""
+    return action_values(agent) if has_hook(action_values, type(agent)) else agent.policy
+
+
+def _lesson(
+    agent: BaseAlgorithm, states: npt.NDArray[np.float32]
+) -> Callable[[Tensor], Tensor] | npt.NDArray[np.int64]:
+    """The agent's values where they are known, else what it chooses in these states."""
+    if has_hook(action_values, type(agent)):
+        return action_values(agent)
+    return np.asarray(agent.predict(states, deterministic=True)[0], np.int64)
+
+
 def _comparable(config: DictConfig) -> dict[str, Any]:
     """What has to be the same for a student not to be taught again."""
-    left_out = ("teacher", "agents", "hidden", "progress", "resume")
+    left_out = ("teacher", "agents", "hidden", "progress", "resume", "imports", "trust")
     return {key: value for key, value in plain_of(config).items() if key not in left_out}
 
 
@@ -232,7 +267,7 @@ def run(config: DictConfig, folder: Path) -> None:
     for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
         seeds = list(config.evaluation.seeds)
         cells = make_cells(scenario, len(seeds))
-        others = load_policies(config.evaluation.policies, scenario, cells)
+        others = load_policies(config.evaluation.policies, scenario, cells, trust=config.trust)
         print(f"\nscenario {scenario.name}, for comparison")
         print(as_table(scenario, compare(scenario, others, cells, seeds, config.evaluation.decisions)))
     print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from agents import FixedPolicy
+from agents.registry import import_modules
 from experiments.config import (
     CONFIG_FOLDER,
     check_overrides,
@@ -19,24 +20,15 @@ from experiments.config import (
     scenario_of,
     with_lists,
 )
-from experiments.evaluation import (
-    as_table,
-    check_policies,
-    check_seeds,
-    compare,
-    headroom,
-    label_policies,
-    load_policy,
-    make_cells,
-    write_csv,
-)
+from experiments.evaluation import as_table, check_seeds, compare, headroom, make_cells, write_csv
 from experiments.plots import plot_evaluation
+from experiments.policies import check_policies, label_policies, load_policies
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer
 
 register_configs()
 
-LISTS = ("policy",)
+LISTS = ("policy", "imports")
 """Keys of which `key=a,b` is a list."""
 
 
@@ -46,6 +38,7 @@ def check_config(config: DictConfig) -> Scenario:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    import_modules(config.imports)
     scenario = scenario_of(config.scenario)
     check_policies(list(config.policy), scenario)
     check_seeds("seeds", config.seeds)
@@ -61,7 +54,8 @@ def evaluate(config: DictConfig, folder: Path) -> None:
         scenario = check_config(config)
         envs = make_cells(scenario, len(config.seeds), config.threads)
         labels = label_policies(list(config.policy))
-        policies = {labels[name]: load_policy(name, scenario, envs, config.threads) for name in config.policy}
+        found = load_policies(config.policy, scenario, envs, num_threads=config.threads, trust=config.trust)
+        policies = {labels[name]: policy for name, policy in found.items()}
     evaluations = compare(scenario, policies, envs, config.seeds, config.decisions, config.progress)
     seeds = list(config.seeds)
     print(

@@ -12,17 +12,21 @@ from pathlib import Path
 import hydra
 import numpy as np
 import numpy.typing as npt
-import stable_baselines3
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
 
 from agents import BestFixedPolicy, FixedPolicy, HardPolicy, SlicePolicy
 from agents.export import check_exportable, to_onnx
+from agents.hooks import action_values
+from agents.registry import import_modules
 from agents.student import StudentPolicy
 from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
-from experiments.evaluation import load_agent, make_cells, policy_file, states_met
+from experiments.environments import Environments
+from experiments.evaluation import make_cells, states_met
+from experiments.policies import env_config, load_run_agent, policy_file
 from experiments.runs import AGENT, HISTORY, SUMMARY, read_run
 from slicing_gym import Scenario
 from slicing_gym.allocation import share_out
@@ -60,7 +64,7 @@ class Source:
         made_from: its class and file.
     """
 
-    policy: stable_baselines3.DQN | StudentPolicy
+    policy: BaseAlgorithm | StudentPolicy
     scenario: Scenario
     history: History | None
     name: str
@@ -90,6 +94,7 @@ def check_config(config: DictConfig) -> Source:
     Raises:
         ValueError, TypeError, FileNotFoundError: the message names the key, the value and what is allowed.
     """
+    import_modules(config.imports)
     check_integer("states", config.states, at_least=100)
     check_integer("seed", config.seed, at_least=0)
     check_integer("torch_threads", config.torch_threads, at_least=1)
@@ -97,19 +102,21 @@ def check_config(config: DictConfig) -> Source:
         raise ValueError(f"output: {config.output!r} given, allowed is a file's name that ends in .onnx")
     if config.policy is None:
         raise ValueError(f"policy: not given, {_POLICIES}")
-    source = find_source(config.policy, None if config.scenario is None else scenario_of(config.scenario))
+    scenario = None if config.scenario is None else scenario_of(config.scenario)
+    source = find_source(config.policy, scenario, trust=config.trust)
     check_exportable(source.policy, source.scenario)
     if config.fallback != "best_fixed":  # which takes a search
         fallback_units(config.fallback, source.scenario)
     return source
 
 
-def find_source(policy: str, scenario: Scenario | None) -> Source:
+def find_source(policy: str, scenario: Scenario | None, *, trust: bool = False) -> Source:
     """The policy in a file or a run's folder.
 
     Args:
         policy: a finished run's folder, an agent.zip, or a student's file.
         scenario: of an agent whose folder does not tell it.
+        trust: let an agent's file run code.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -127,9 +134,7 @@ def find_source(policy: str, scenario: Scenario | None) -> Source:
         student = StudentPolicy.load(path, device="cpu")
         name = f"student-2x{student.hidden}"
         return Source(student, student.scenario, None, name, f"{type(student).__name__} of {place}")
-    agent = load_agent(str(path))
-    if not isinstance(agent, stable_baselines3.DQN):
-        raise ValueError(f"policy: {policy!r} holds a {type(agent).__name__}, allowed are kinds of DQN")
+    agent = load_run_agent(str(path), trust=trust)
     name = type(agent).__name__.lower()
     folder = path.parent.parent if path.parent.name == "plain" else path.parent
     if (folder / SUMMARY).is_file():
@@ -142,6 +147,12 @@ def find_source(policy: str, scenario: Scenario | None) -> Source:
         scenario = history.scenario
     if scenario is None:
         raise ValueError(f"scenario: not given, and {policy!r} is not in the folder of a finished run that names it")
+    environments = Environments.of(scenario, env_config(str(path)))
+    if not environments.keep_observations:
+        raise ValueError(
+            f"policy: {policy!r} was trained under {environments.names}, and the file would see arrivals as they are; "
+            "allowed are runs whose wrappers change the reward alone"
+        )
     return Source(agent, scenario, history, name, f"{type(agent).__name__} of {place}")
 
 
@@ -164,7 +175,7 @@ def fallback_units(name: str, scenario: Scenario) -> npt.NDArray[np.int64]:
     return kinds[name](scenario).units
 
 
-def choose(policy: stable_baselines3.DQN | StudentPolicy, scenario: Scenario, arrivals: FloatArray) -> FloatArray:
+def choose(policy: BaseAlgorithm | StudentPolicy, scenario: Scenario, arrivals: FloatArray) -> FloatArray:
     """The policy's own actions (n,) for arrivals (n, n_slices)."""
     actions, _ = policy.predict(Interface(scenario).observe(arrivals), deterministic=True)
     return actions
@@ -212,7 +223,7 @@ def trained_range(source: Source, met: FloatArray) -> tuple[FloatArray, FloatArr
 def compare(source: Source, deployed: SlicePolicy, states: FloatArray, progress: bool = False) -> Agreement:
     """Let file and policy choose for arrivals (n, n_slices); where they differ, ask the policy what both are worth."""
     counts, example = np.zeros(3, np.int64), None
-    network = source.policy if isinstance(source.policy, StudentPolicy) else source.policy.q_net
+    network = source.policy if isinstance(source.policy, StudentPolicy) else action_values(source.policy)
     for part in tqdm(np.array_split(states, -(-len(states) // _CHUNK)), desc="comparing", disable=not progress):
         own, other = choose(source.policy, source.scenario, part), deployed.actions(part)
         rows = np.flatnonzero(own != other)

@@ -14,13 +14,16 @@ import numpy.typing as npt
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
 
-from agents import DQN
+from agents.hooks import action_values, require_hook, td_loss, td_target
+from agents.registry import import_modules
+from agents.replay import Transitions
 from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, with_lists
 from experiments.convergence import scenario_of
 from experiments.flatness import curve, measure, random_directions, surface
-from experiments.landscape_agents import LOSSES, STOCK, Transitions, agent_loss, fixed_targets, plain_runs, train_stock
+from experiments.landscape_agents import LOSSES, STOCK, agent_loss, batch_of, plain_runs, train_stock
 from experiments.landscape_plots import plot_curves, plot_surfaces
 from experiments.landscape_report import Measurement, as_text, write_csvs
 from experiments.networks import Network
@@ -31,6 +34,7 @@ from slicing_gym.errors import check_integer, check_number, unknown_name
 register_configs()
 
 FloatArray = npt.NDArray[np.float64]
+Measured = tuple[BaseAlgorithm, Transitions]
 
 DATA = {"own": "each agent's own real decisions", "random": "random decisions, the same for all agents"}
 """On what a loss is measured."""
@@ -39,7 +43,7 @@ DATA = {"own": "each agent's own real decisions", "random": "random decisions, t
 def with_runs(arguments: Sequence[str]) -> list[str]:
     """Command-line arguments in which `agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
     named = [f"runs={each.removeprefix('agent=')}" if each.startswith("agent=") else each for each in arguments]
-    return with_lists(named, ("agents",))
+    return with_lists(named, ("agents", "imports"))
 
 
 def check_config(config: DictConfig) -> None:
@@ -48,6 +52,7 @@ def check_config(config: DictConfig) -> None:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    import_modules(config.imports)
     if config.runs is None:
         raise ValueError("agent: missing; allowed is a run of experiments.train, or a folder of runs")
     if config.data not in DATA:
@@ -76,6 +81,13 @@ def runs_of(config: DictConfig) -> dict[tuple[str, str], list[Run]]:
         for name in (AGENT, HISTORY):
             if not (run.folder / name).is_file():
                 raise ValueError(f"agent: {str(run.folder)!r} has no {name}")
+        if run.wrappers:
+            raise ValueError(
+                f"agent: {str(run.folder)!r} was trained under {run.wrappers}, which its history does not show; "
+                "allowed are runs without env.wrappers"
+            )
+        for hook in (action_values, td_loss, td_target):
+            require_hook("agent", hook, type(run.agent(trust=config.trust)))
         if config.data == "random" and run.seed == config.data_seed:
             raise ValueError(f"data_seed: {run.seed} is the cell that {str(run.folder)!r} learned on")
     for runs in groups.values():
@@ -115,32 +127,34 @@ def landscape(config: DictConfig, folder: Path) -> None:
     print(f"\nwritten: {', '.join(map(str, written))}")
 
 
-def _jobs(config: DictConfig, runs: Sequence[Run]) -> Iterator[tuple[Run, str, Callable[[], tuple[DQN, Transitions]]]]:
+def _jobs(
+    config: DictConfig, runs: Sequence[Run]
+) -> Iterator[tuple[Run, str, Callable[[], tuple[BaseAlgorithm, Transitions]]]]:
     """Of one scenario and head each agent to be measured: its run, its arm, and what gives it and its data."""
     common = None
     if config.data == "random":
         history = Network(runs[0].scenario, config.data_seed).record(config.data_decisions)
-        common = Transitions(*transitions_of(history))
+        common = transitions_of(history)
     for run in sorted(runs, key=lambda run: (run.arm, run.seed)):
-        yield run, run.arm, partial(_of_run, run, common)
+        yield run, run.arm, partial(_of_run, run, common, config.trust)
     if config.stock:
         for run in plain_runs(runs):
             yield run, STOCK, partial(_of_stock, run, common)
 
 
-def _of_run(run: Run, common: Transitions | None) -> tuple[DQN, Transitions]:
+def _of_run(run: Run, common: Transitions | None, trust: bool) -> tuple[BaseAlgorithm, Transitions]:
     """The agent of a run, and what its loss is measured on."""
-    return run.agent(), common or Transitions(*transitions_of(run.history()))
+    return run.agent(trust=trust), common or transitions_of(run.history())
 
 
-def _of_stock(run: Run, common: Transitions | None) -> tuple[DQN, Transitions]:
-    """Stock Stable-Baselines3's DQN trained beside a run, and what its loss is measured on."""
-    agent, own = train_stock(run)
-    return agent, common or own
+def _of_stock(run: Run, common: Transitions | None) -> tuple[BaseAlgorithm, Transitions]:
+    """Stock Stable-Baselines3's DQN trained as the agent of a run was, and what its loss is measured on."""
+    agent, own, mean = train_stock(run)
+    return agent, own if common is None else common._replace(rewards=common.rewards - mean)
 
 
 def _measure(
-    config: DictConfig, steps: dict[str, FloatArray], run: Run, arm: str, agent: DQN, data: Transitions
+    config: DictConfig, steps: dict[str, FloatArray], run: Run, arm: str, agent: BaseAlgorithm, data: Transitions
 ) -> Measurement:
     """All that is measured of one agent."""
     loss = agent_loss(agent, data, config.loss)
@@ -162,12 +176,12 @@ def _measure(
     )
 
 
-def td_error(agent: DQN, data: Transitions) -> float:
+def td_error(agent: BaseAlgorithm, data: Transitions) -> float:
     """The mean of |y - Q(s, a)| over a data set [U]; Dueling GAN-DDQN's Q is that at the mean of its noise."""
-    batch = fixed_targets(agent, data)
+    batch = batch_of(agent, data)
     with torch.no_grad():
-        values = agent.q_net(batch.observations).gather(1, batch.actions)
-    return float((batch.rewards - values).abs().mean())
+        values = action_values(agent)(batch.observations).gather(1, batch.actions)[:, 0]
+        return float((td_target(agent, batch) - values).abs().mean())
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="landscape")

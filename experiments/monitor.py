@@ -1,15 +1,17 @@
-"""What a run on the real environment shows and keeps: rounds in TensorBoard and in a CSV, progress, the history."""
+"""What a run on the real environment shows and keeps: rounds in TensorBoard and in a CSV, the history, transitions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from stable_baselines3.common.callbacks import BaseCallback
 
+from agents.packing import Arrays, part_of, with_prefix
+from agents.protocols import Experience, Learner
+from agents.replay import Transitions
 from experiments.tables import write_rows
 from slicing_gym import Scenario
 from twin import Recorder
@@ -18,7 +20,7 @@ REWARD_GOAL = 0.8
 """The reward at c_max that the paper counts the rounds to (Fig. 5)."""
 
 
-class RoundMonitor(BaseCallback):
+class RoundMonitor:
     """Counts real decisions and logs the mean of every round of them, over all calls of `learn` it is given to.
 
     TensorBoard tags: `round/reward`, `round/reward_at_c_max` (share of decisions with U at or above the final
@@ -27,28 +29,33 @@ class RoundMonitor(BaseCallback):
 
     Args:
         scenario: length of a round and names of the slices.
-        path: CSV with a row a round, written anew after each; the last may have fewer decisions.
-        recorder: is told every decision, if given.
+        path: CSV with a row a round, written again after each; the last may have fewer decisions.
+        learner: whose logger is used.
         on_decision: called after every decision, for instance to show progress.
-        on_settled: called with the agent when a decision and what was learned from it are behind, before the next.
+        on_settled: called when a decision and what was learned from it are behind, before the next.
+
+    Attributes:
+        recorder: keeps what the network did, whatever wrappers made of it.
+        seen: the decisions as the learner saw them.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         path: Path,
-        recorder: Recorder | None = None,
+        learner: Learner,
         on_decision: Callable[[], object] | None = None,
         on_settled: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__()
         self._scenario = scenario
         self._path = path
-        self._recorder = recorder
+        self._learner = learner
         self._on_decision = on_decision
         self._on_settled = on_settled
         self._pending: list[dict[str, float]] = []
         self.rounds: list[dict[str, float]] = []
+        self.recorder = Recorder(scenario)
+        self.seen = Seen()
 
     @property
     def round_utility(self) -> npt.NDArray[np.float64]:
@@ -60,13 +67,16 @@ class RoundMonitor(BaseCallback):
         """Real decisions so far."""
         return int(sum(row["decisions"] for row in self.rounds)) + len(self._pending)
 
-    def state(self) -> dict[str, list[dict[str, float]]]:
-        """What `restore` goes back to, as plain data."""
-        return {"rounds": self.rounds, "pending": self._pending}
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """What `restore` goes back to: plain data, and arrays by name."""
+        arrays = with_prefix(self.recorder.state(), "recorder.") | with_prefix(self.seen.state(), "seen.")
+        return {"rounds": self.rounds, "pending": self._pending}, arrays
 
-    def restore(self, state: dict[str, list[dict[str, float]]]) -> None:
+    def restore(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to a state that `state` gave."""
-        self.rounds, self._pending = list(state["rounds"]), list(state["pending"])
+        self.rounds, self._pending = list(plain["rounds"]), list(plain["pending"])
+        self.recorder.restore(part_of(arrays, "recorder."))
+        self.seen.restore(part_of(arrays, "seen."))
 
     def finish(self) -> None:
         """End a last round that was cut short."""
@@ -74,32 +84,28 @@ class RoundMonitor(BaseCallback):
             self._end_round(self._pending)
             self._pending = []
 
-    def _on_training_start(self) -> None:
-        if self._recorder is not None and not self._recorder.knows(0):
-            self._recorder.begin(0, self._reset_info())
+    def on_start(self, reset_info: dict[str, Any]) -> None:
+        """See `agents.protocols.Observer`."""
+        if not self.recorder.knows(0):
+            self.recorder.begin(0, reset_info)
 
-    def _on_rollout_start(self) -> None:
+    def on_settled(self) -> None:
+        """See `agents.protocols.Observer`."""
         if self._on_settled is not None:
             self._on_settled()
 
-    def _on_step(self) -> bool:
-        for info, reward, done in zip(self.locals["infos"], self.locals["rewards"], self.locals["dones"], strict=True):
-            self._pending.append(self._row(info, float(reward)))
-            if self._recorder is not None:
-                self._recorder.add(0, info)
-                if done:
-                    self._recorder.begin(0, self._reset_info())
-            if self._on_decision is not None:
-                self._on_decision()
+    def on_decision(self, experience: Experience) -> None:
+        """See `agents.protocols.Observer`."""
+        self._pending.append(self._row(experience.info, experience.reward))
+        self.recorder.add(0, experience.info)
+        if experience.reset_info is not None:
+            self.recorder.begin(0, experience.reset_info)
+        self.seen.add(experience)
+        if self._on_decision is not None:
+            self._on_decision()
         if len(self._pending) >= self._scenario.decisions_per_round:
             self._end_round(self._pending)
             self._pending = []
-        return True
-
-    def _reset_info(self) -> dict[str, Any]:
-        """What the last reset told; only the innermost batch has it."""
-        infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
-        return infos[0]
 
     def _row(self, info: dict[str, Any], reward: float) -> dict[str, float]:
         """What is logged of a decision."""
@@ -118,10 +124,42 @@ class RoundMonitor(BaseCallback):
         means = {key: float(np.mean([row[key] for row in decisions])) for key in decisions[0]}
         self.rounds.append({"decisions": len(decisions), **means})
         for key, value in means.items():
-            self.logger.record(f"round/{key}", value)
-        self.logger.dump(self.num_timesteps)
+            self._learner.logger.record(f"round/{key}", value)
+        self._learner.logger.dump(self._learner.num_decisions)
         rows = [
             [number, row["decisions"], *(f"{row[key]:.6f}" for key in means)]
             for number, row in enumerate(self.rounds, start=1)
         ]
         write_rows(self._path, ["round", "decisions", *means], rows)
+
+
+class Seen:
+    """Decisions as a learner saw them, through the wrappers of its environment."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[Any]] = []
+
+    def add(self, new: Experience) -> None:
+        """One more."""
+        over = new.terminated or new.truncated
+        self._rows.append([new.observation, new.action, new.reward, new.next_observation, over, new.terminated])
+
+    def transitions(self) -> Transitions:
+        """All of them, in order.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not self._rows:
+            raise ValueError("decisions: none was taken yet")
+        return Transitions(*(np.array(column) for column in zip(*self._rows, strict=True)))
+
+    def state(self) -> Arrays:
+        """What `restore` goes back to."""
+        return self.transitions()._asdict() if self._rows else {}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back to a state that `state` gave."""
+        self._rows = (
+            [list(row) for row in zip(*(state[name] for name in Transitions._fields), strict=True)] if state else []
+        )

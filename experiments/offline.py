@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -16,8 +17,13 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from agents import DQN, FixedPolicy
+from agents import FixedPolicy
 from agents.baselines import BASELINES
+from agents.learner import OffPolicyLearner
+from agents.loading import load_agent
+from agents.offline import NoEnv
+from agents.registry import import_modules
+from agents.safe_load import read_checked
 from agents.student import StudentPolicy, distill
 from experiments import checkpoint
 from experiments.config import (
@@ -31,18 +37,17 @@ from experiments.config import (
 from experiments.evaluation import (
     Predictor,
     as_table,
-    check_policies,
     check_seeds,
     compare,
     evaluate_policy,
-    load_policies,
     make_cells,
     write_csv,
 )
 from experiments.histories import RECORDED, check_history, make_history
-from experiments.learners import NOT_ARGUMENTS, check_agent
+from experiments.learners import SHARED, changeable, check_agent, check_conservative, check_numbers
 from experiments.offline_algorithm import CANDIDATES, OfflineAlgorithm
 from experiments.offline_figure import SUMMARY
+from experiments.policies import check_policies, load_policies
 from experiments.runs import AGENT, HISTORY, TWIN
 from experiments.train import name_of, twin_name
 from experiments.transitions import transitions_of, utilities_of
@@ -69,6 +74,7 @@ def check_config(config: DictConfig) -> None:
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    import_modules(config.imports)
     scenario = scenario_of(config.scenario)
     check_history(config.history)
     if config.history in RECORDED and config.evaluation.policies:
@@ -93,21 +99,39 @@ def check_config(config: DictConfig) -> None:
     check_integer("estimate.epochs", config.estimate.epochs, at_least=1)
     if config.agent.name in (*BASELINES, *FLOORS, *config.evaluation.policies):
         raise ValueError(f"agent.name: {config.agent.name!r} is the name of a policy it is compared with")
-    check_agent(config.agent)
-    for key, changes in (("algorithm.agent", config.algorithm.agent), ("estimate.agent", config.estimate.agent)):
-        changed = config.agent.copy()
-        for name, value in changes.items():
-            allowed = {str(each) for each in config.agent if each not in NOT_ARGUMENTS}
-            if key == "estimate.agent":
-                allowed.add("head")
-            elif config.twin.transition is not None:  # both agents have to be alike in it
-                allowed.discard("center_rewards")
-            if name not in allowed:
-                raise ValueError(unknown_name(key, name, allowed))
-            changed[name] = value
-        check_agent(changed)
+    spaces = NoEnv(scenario)
+    trial = check_agent(config.agent, spaces)
+    check_conservative(config.agent, config.algorithm.conservative_weight)
+    learning = dict(config.algorithm.agent)
+    allowed = changeable(config.agent)
+    for name in learning:
+        if name not in allowed:
+            raise ValueError(unknown_name("algorithm.agent", name, allowed))
+    check_agent(config.agent, spaces, learning)
+    for name in config.estimate.agent:
+        allowed = {*SHARED, "head", "net_arch", "center_rewards"}
+        if name not in allowed:
+            raise ValueError(unknown_name("estimate.agent", name, allowed))
+    check_numbers(config.estimate.agent)
     if config.twin.transition is not None:
-        check_twin_training(config, {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()})
+        check_loadable(trial, config.trust)
+        check_twin_training(config, spaces, {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()})
+
+
+def check_loadable(learner: OffPolicyLearner, trust: bool) -> None:
+    """Refuse an agent whose file would hold code of the user's own, if that is not trusted: it is loaded in the end.
+
+    Raises:
+        ValueError: the message says what to type.
+    """
+    if trust:
+        return
+    content = io.BytesIO()
+    learner.save(content)
+    try:
+        read_checked(io.BytesIO(content.getvalue()))
+    except ValueError as error:
+        raise ValueError(f"trust: false given, allowed is true for this agent ({error})") from None
 
 
 def history_of(config: DictConfig) -> History:
@@ -125,13 +149,13 @@ def history_of(config: DictConfig) -> History:
         check_integer("decisions (of the history, for a twin)", len(history), at_least=MIN_DECISIONS)
     if config.evaluation.policies:
         check_policies(list(config.evaluation.policies), history.scenario)
-        load_policies(config.evaluation.policies, history.scenario, make_cells(history.scenario, 1))
+        load_policies(config.evaluation.policies, history.scenario, make_cells(history.scenario, 1), trust=config.trust)
     return history
 
 
 def floors(history: History, seed: int) -> dict[str, Predictor]:
     """What can be had from the history without learning values: doing as it did, or the best allocation in it."""
-    observations, actions, _, _ = transitions_of(history)
+    observations, actions = transitions_of(history)[:2]
     clone = StudentPolicy(history.scenario, hidden=64, seed=seed)
     distill(clone, actions, observations, np.random.default_rng(seed), updates=2000)
     totals = np.bincount(actions, utilities_of(history), history.scenario.num_allocations)
@@ -143,7 +167,7 @@ def floors(history: History, seed: int) -> dict[str, Predictor]:
 
 def usual_choice(policy: Predictor, history: History) -> dict[str, Any]:
     """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
-    observations, actions, _, _ = transitions_of(history)
+    observations, actions = transitions_of(history)[:2]
     chosen, _ = policy.predict(observations, deterministic=True)
     times = np.bincount(chosen)
     usual = int(times.argmax())
@@ -213,21 +237,22 @@ def offline(config: DictConfig, folder: Path) -> None:
     print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
-def candidates_of(run: OfflineAlgorithm, folder: Path) -> dict[str, DQN]:
+def candidates_of(run: OfflineAlgorithm, folder: Path) -> dict[str, Predictor]:
     """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""
     if run.judged is None:
         return {CANDIDATES[0]: run.agent}
-    return {name: type(run.agent).load(folder / f"{name}.zip", device="cpu") for name in CANDIDATES}
+    target = str(run.config.agent._target_)
+    return {name: load_agent(folder / f"{name}.zip", target, trust=run.config.trust) for name in CANDIDATES}
 
 
 def truth(
-    config: DictConfig, name: str, run: OfflineAlgorithm, candidates: Mapping[str, DQN], folder: Path
+    config: DictConfig, name: str, run: OfflineAlgorithm, candidates: Mapping[str, Predictor], folder: Path
 ) -> dict[str, Any]:
     """What the agent and its floors really earn: on unseen cells, and on the history's own, which estimates are of."""
     scenario, chosen = run.scenario, config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
     policies: dict[str, Predictor] = {name: run.agent, **floors(run.history, config.seed)}
-    policies |= load_policies(chosen.policies, scenario, cells)
+    policies |= load_policies(chosen.policies, scenario, cells, trust=config.trust)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))

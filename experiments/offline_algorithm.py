@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy.typing as npt
 from omegaconf import DictConfig
-from stable_baselines3.common.logger import configure
 from tqdm.auto import tqdm
 
-from agents import sync
 from agents.offline import FittedQEvaluation, NoEnv, learn_offline
+from agents.packing import Arrays
 from experiments.config import twin_of
-from experiments.learners import make_agent
+from experiments.environments import Environments
+from experiments.learners import make_learner
 from experiments.transitions import transitions_of, utilities_of
 from experiments.twin_algorithm import TwinAlgorithm
 from slicing_gym.files import atomic_write, digest
@@ -48,21 +48,20 @@ class OfflineAlgorithm(TwinAlgorithm):
 
     def __init__(self, config: DictConfig, history: History, folder: Path) -> None:
         scenario = history.scenario
-        super().__init__(config, scenario, folder)
+        super().__init__(config, Environments(scenario), folder)
         self.history = history
         self.transitions = transitions_of(history)
         names = ("observations", "actions", "rewards", "next_observations")
-        self._digest = digest({}, dict(zip(names, self.transitions, strict=True)))
+        self._digest = digest({}, {name: getattr(self.transitions, name) for name in names})
         self.epochs = 0
         self.judged: tuple[float, float] | None = None
         settings = config.algorithm
         changes: dict[str, Any] = {
             **settings.agent,
             **(settings.agent_1 if self.has_twin else {}),
-            "conservative_weight": settings.conservative_weight,
             "buffer_size": len(history),
         }
-        self._make_agent_1(NoEnv(scenario), changes, "offline")
+        self.agent = self._make(NoEnv(scenario), changes, "offline", settings.conservative_weight)
         self._bar = tqdm(total=settings.epochs, unit="epoch", disable=not config.progress)
 
     def run(self) -> None:
@@ -83,7 +82,7 @@ class OfflineAlgorithm(TwinAlgorithm):
         """Let Agent 2 learn in the twin and hand over its weights."""
         self._bar.set_postfix_str("training in the twin")
         agent = self._learn_in_twin(0, self.config.algorithm.twin_decisions)
-        sync(agent, self.agent, optimizer=True)
+        self.agent.copy_from(agent)
         self._next_step = 2
 
     def learn(self) -> None:
@@ -114,23 +113,20 @@ class OfflineAlgorithm(TwinAlgorithm):
             seed: of the network that tells it.
         """
         settings = self.config.estimate
-        config = self.config.copy()
+        agent = self.config.agent.copy()
         for key, value in settings.agent.items():
-            config.agent[key] = value
-        config.agent._target_ = f"{FittedQEvaluation.__module__}.{FittedQEvaluation.__name__}"
-        config.agent.options = {}
-        config.seed = seed
-        judge = make_agent(config, NoEnv(self.scenario), {"buffer_size": len(self.history)})
+            agent[key] = value
+        agent._target_ = f"{FittedQEvaluation.__module__}.{FittedQEvaluation.__name__}"
+        agent.policy, agent.policy_kwargs, agent["kwargs"] = "MlpPolicy", {}, {}
+        learner = make_learner(agent, NoEnv(self.scenario), seed, {"buffer_size": len(self.history)})
+        judge = learner.model
         assert isinstance(judge, FittedQEvaluation)
-        judge.set_logger(configure(None, []))
-        observations, actions, _, following = self.transitions
+        observations, actions, _, following = self.transitions[:4]
         judge.judge(self.agent, observations, following)
-        learn_offline(
-            judge, observations, actions, utilities_of(self.history), following, epochs=self.config.estimate.epochs
-        )
+        learn_offline(learner, observations, actions, utilities_of(self.history), following, epochs=settings.epochs)
         return judge.value(observations)
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    def _state(self) -> tuple[dict[str, Any], Arrays]:
         return {"epochs": self.epochs, "judged": self.judged, "history": self._digest}, {}
 
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:

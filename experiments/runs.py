@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents import DQN
-from experiments.learners import stored_class
+from agents.loading import load_agent
+from experiments.environments import Environments
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
 from twin import DigitalTwin, History
@@ -24,6 +25,8 @@ SUMMARY = "summary.json"
 """The figures of a run; written last, so that a run that has it is finished."""
 STUDENT = "student.safetensors"
 TWIN = "twin.safetensors"
+WRAPPERS = "wrappers.npz"
+"""What wrappers of the environment learned while they ran."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,29 @@ class Run:
         kind = self.summary["config"]["reward"]
         return found if kind is None else found.replace(reward={"kind": kind})
 
-    def agent(self) -> DQN:
+    @property
+    def wrappers(self) -> str:
+        """Names of the wrappers it was trained under, or ''."""
+        wrappers = self.summary["config"].get("env", {}).get("wrappers", [])
+        return ", ".join(str(each["_target_"]) for each in wrappers)
+
+    @property
+    def keeps_observations(self) -> bool:
+        """Whether its agent sees what the scenario's environment shows.
+
+        Raises:
+            ValueError: a wrapper is of a module that was not asked for.
+        """
+        env = self.summary["config"].get("env", {})
+        return Environments(self.scenario, env.get("wrappers", ()), env.get("vector_wrappers", ())).keep_observations
+
+    def agent(self, *, trust: bool = False) -> BaseAlgorithm:
         """What it trained.
 
         Raises:
             ValueError: its file is missing or damaged, or would run code.
         """
-        kind = stored_class(str(self.summary["config"]["agent"]["_target_"]))
-        if not issubclass(kind, DQN):
-            raise ValueError(f"run: {str(self.folder)!r} trained a {kind.__name__}, allowed are kinds of agents.DQN")
-        return kind.load(self._file(AGENT), device="cpu")
+        return load_agent(self._file(AGENT), str(self.summary["config"]["agent"]["_target_"]), trust=trust, key="run")
 
     def history(self) -> History:
         """Its real decisions.

@@ -10,28 +10,38 @@ from omegaconf import MISSING
 
 @dataclass
 class AgentConfig:
-    """An agent: its class and the arguments of its constructor."""
+    """An agent: its class, the arguments of its constructor, and those of its policy."""
 
     name: str = MISSING
     _target_: str = MISSING
+    policy: str = MISSING
+    policy_kwargs: dict[str, Any] = MISSING
     head: str = MISSING
-    net_arch: list[int] = MISSING
-    learning_rate: float = MISSING
+    net_arch: list[int] | None = MISSING
+    learning_rate: float | None = MISSING
     learning_rate_end: float | None = MISSING
-    buffer_size: int = MISSING
-    learning_starts: int = MISSING
-    batch_size: int = MISSING
-    gamma: float = MISSING
-    train_freq: int = MISSING
-    gradient_steps: int = MISSING
-    target_update_interval: int = MISSING
-    exploration_fraction: float = MISSING
-    exploration_initial_eps: float = MISSING
-    exploration_final_eps: float = MISSING
+    buffer_size: int | None = MISSING
+    learning_starts: int | None = MISSING
+    batch_size: int | None = MISSING
+    gamma: float | None = MISSING
+    train_freq: int | None = MISSING
+    gradient_steps: int | None = MISSING
+    target_update_interval: int | None = MISSING
+    exploration_fraction: float | None = MISSING
+    exploration_initial_eps: float | None = MISSING
+    exploration_final_eps: float | None = MISSING
     center_rewards: bool = MISSING
     twin_gradient_steps: int = MISSING
-    device: str = MISSING
-    options: dict[str, Any] = MISSING
+    device: str | None = MISSING
+    kwargs: dict[str, Any] = MISSING
+
+
+@dataclass
+class EnvConfig:
+    """Wrappers of the environments that agents act in."""
+
+    wrappers: list[Any] = MISSING
+    vector_wrappers: list[Any] = MISSING
 
 
 @dataclass
@@ -91,10 +101,13 @@ class EvaluationConfig:
 class TrainConfig:
     """`conf/train.yaml`."""
 
+    imports: list[str] = MISSING
+    trust: bool = MISSING
     scenario: dict[str, Any] = MISSING
     agent: AgentConfig = field(default_factory=AgentConfig)
     twin: dict[str, Any] = MISSING
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
+    env: EnvConfig = field(default_factory=EnvConfig)
     seed: int = MISSING
     decisions: int = MISSING
     reward: str | None = MISSING
@@ -110,6 +123,8 @@ class TrainConfig:
 class OfflineConfig:
     """`conf/offline.yaml`."""
 
+    imports: list[str] = MISSING
+    trust: bool = MISSING
     scenario: dict[str, Any] = MISSING
     agent: AgentConfig = field(default_factory=AgentConfig)
     twin: dict[str, Any] = MISSING
@@ -130,6 +145,8 @@ class OfflineConfig:
 class DistillConfig:
     """`conf/distill.yaml`."""
 
+    imports: list[str] = MISSING
+    trust: bool = MISSING
     teacher: str | None = MISSING
     agents: list[str] | None = MISSING
     hidden: list[int] = MISSING
@@ -152,6 +169,8 @@ class DistillConfig:
 class EvaluateConfig:
     """`conf/evaluate.yaml`."""
 
+    imports: list[str] = MISSING
+    trust: bool = MISSING
     scenario: dict[str, Any] = MISSING
     policy: list[str] = MISSING
     seeds: list[int] = MISSING
@@ -203,6 +222,8 @@ class CalibrationConfig:
 class LandscapeConfig:
     """`conf/landscape.yaml`."""
 
+    imports: list[str] = MISSING
+    trust: bool = MISSING
     runs: str | None = MISSING
     agents: list[str] | None = MISSING
     data: str = MISSING
@@ -227,6 +248,8 @@ class LandscapeConfig:
 class ExportConfig:
     """`conf/export.yaml`."""
 
+    imports: list[str] = MISSING
+    trust: bool = MISSING
     policy: str | None = MISSING
     scenario: dict[str, Any] | None = None
     fallback: str = MISSING

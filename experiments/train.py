@@ -17,33 +17,34 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from agents.baselines import BASELINES
+from agents.registry import import_modules
 from experiments import checkpoint
 from experiments.algorithm import Algorithm
 from experiments.config import (
     CONFIG_FOLDER,
     check_overrides,
+    config_folders,
     readable_errors,
     register_configs,
     scenario_of,
+    without_config_folders,
 )
+from experiments.environments import Environments
 from experiments.evaluation import (
     Predictor,
     as_table,
-    check_policies,
     check_seeds,
     compare,
     evaluate_policy,
-    load_policies,
-    load_policy,
     make_cells,
     write_csv,
 )
-from experiments.learners import check_agent
+from experiments.learners import check_agent, left_out, setting
 from experiments.monitor import REWARD_GOAL
 from experiments.plots import plot_training
-from experiments.runs import AGENT, HISTORY, SUMMARY, TWIN
+from experiments.policies import WrappedAgent, check_policies, load_policies, load_policy
+from experiments.runs import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS
 from experiments.twin_algorithm import check_twin_training, comparable
-from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from slicing_gym.scenario import REWARD_KINDS
@@ -52,12 +53,13 @@ from twin.twin import MIN_DECISIONS
 register_configs()
 
 
-def check_config(config: DictConfig) -> Scenario:
-    """The scenario of a training run, after a look at everything that could fail later.
+def check_config(config: DictConfig) -> Environments:
+    """Where the agents of a training run act, after a look at everything that could fail later.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
+    import_modules(config.imports)
     scenario = scenario_of(config.scenario)
     if config.reward is not None:
         if config.reward not in REWARD_KINDS:
@@ -73,25 +75,35 @@ def check_config(config: DictConfig) -> Scenario:
         raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the agent learns on (seed)")
     if config.agent.name in (*BASELINES, *config.evaluation.policies):
         raise ValueError(f"agent.name: {config.agent.name!r} is the name of a policy it is compared with")
-    check_agent(config.agent)
+    environments = Environments.of(scenario, config.env)
+    has_twin = config.twin.transition is not None
+    environments.check(has_twin)
+    trial = check_agent(config.agent, environments.real())
     if config.evaluation.decisions is not None:
         check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
-    check_multiple("decisions", config.decisions, config.agent.train_freq)
-    if config.twin.transition is not None:
-        check_algorithm(config)
+    check_multiple("decisions", config.decisions, config.agent)
+    if has_twin:
+        check_algorithm(config, environments)
+        if config.algorithm.warm_replay and not trial.can_recall:
+            raise ValueError(
+                f"algorithm.warm_replay: {config.algorithm.warm_replay} given, allowed is 0 for "
+                f"{config.agent._target_}, whose replay buffer is not agents.replay.ReplayBuffer"
+            )
     elif config.plain:
         raise ValueError("plain: true given, allowed with a twin only; without one the agent is the plain one")
-    return scenario
+    return environments
 
 
-def check_algorithm(config: DictConfig) -> None:
+def check_algorithm(config: DictConfig, environments: Environments) -> None:
     """Refuse a twin, or an Algorithm 1, that makes no sense.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
     settings = config.algorithm
-    roles = check_twin_training(config, {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()})
+    roles = check_twin_training(
+        config, environments.real(), {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()}
+    )
     check_integer("algorithm.collect", settings.collect, at_least=MIN_DECISIONS, at_most=config.decisions)
     check_integer("algorithm.fine_tune", settings.fine_tune, at_least=1 if settings.refit else MIN_DECISIONS)
     last = (config.decisions - settings.collect) % settings.fine_tune
@@ -102,34 +114,37 @@ def check_algorithm(config: DictConfig) -> None:
         )
     check_integer("algorithm.warm_replay", settings.warm_replay, at_least=0)
     for key in ("collect", "fine_tune"):
-        check_multiple(f"algorithm.{key}", settings[key], config.agent.train_freq)
+        check_multiple(f"algorithm.{key}", settings[key], config.agent)
     check_number("algorithm.tolerance", settings.tolerance)
     if settings.patience is not None:
         check_integer("algorithm.patience", settings.patience, at_least=1)
     room = settings.warm_replay + config.decisions
-    check_integer("agent.buffer_size (of Agent 1)", roles["agent_1"].buffer_size, at_least=room)
-    at_least = roles["agent_2"].learning_starts + settings.num_envs
+    size = setting(config.agent, "buffer_size", roles["agent_1"])
+    if size is not None:
+        check_integer("agent.buffer_size (of Agent 1)", size, at_least=room)
+    at_least = (setting(config.agent, "learning_starts", roles["agent_2"]) or 0) + settings.num_envs
     check_integer("algorithm.later_twin_decisions", settings.later_twin_decisions, at_least=at_least)
 
 
-def check_multiple(key: str, value: int, of: int) -> None:
+def check_multiple(key: str, value: int, agent: DictConfig) -> None:
     """Refuse a number of decisions that an agent would overstep.
 
     Raises:
-        ValueError: it is not a multiple of `agent.train_freq`.
+        ValueError: it is not a multiple of the decisions between its updates.
     """
-    if value % of:
+    of = setting(agent, "train_freq")
+    if isinstance(of, int) and value % of:
         raise ValueError(f"{key}: {value} given, allowed are multiples of agent.train_freq = {of}")
 
 
-def learn(config: DictConfig, scenario: Scenario, folder: Path) -> Algorithm:
+def learn(config: DictConfig, environments: Environments, folder: Path) -> Algorithm:
     """Run the algorithm in `folder`, from the beginning or from where its checkpoint left it.
 
     Raises:
         ValueError: the checkpoint is damaged, or of another configuration.
     """
     with readable_errors():
-        algorithm = Algorithm(config, scenario, folder)
+        algorithm = Algorithm(config, environments, folder)
         if (folder / checkpoint.FILE).exists():  # only if it is to be resumed: otherwise `train` has removed it
             algorithm.resume()
         elif config.resume is not None:
@@ -152,7 +167,7 @@ def twin_name(config: DictConfig) -> str:
 def train(config: DictConfig, folder: Path) -> None:
     """Train; leave agent, history, curves (rounds.csv, tensorboard/), comparison and picture in `folder`."""
     with readable_errors():
-        scenario = check_config(config)
+        environments = check_config(config)
         finished = config.resume is not None and (folder / SUMMARY).exists()
         if finished:
             stored = json.loads((folder / SUMMARY).read_text())["config"]
@@ -165,22 +180,22 @@ def train(config: DictConfig, folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
             (folder / "plain" / name).unlink(missing_ok=True)
     torch.set_num_threads(config.torch_threads)
-    runs = {name_of(config): learn(config, scenario, folder)}
+    missing = left_out(config.agent)
+    if missing:
+        print(f"{config.agent._target_} has no {', '.join(missing)}: left out")
+    scenario = environments.scenario
+    runs = {name_of(config): learn(config, environments, folder)}
     if config.plain:
         plain = config.copy()
         plain.twin = {"transition": None}
         (folder / "plain").mkdir(exist_ok=True)
-        runs[str(config.agent.name)] = learn(plain, scenario, folder / "plain")
+        runs[str(config.agent.name)] = learn(plain, environments, folder / "plain")
     for run in runs.values():
-        with atomic_write(run.folder / AGENT) as file:
-            run.agent.save(file)
-        run.recorder.history().save(run.folder / HISTORY)
-        if run.twin is not None:
-            run.twin.save(run.folder / TWIN)
+        leave(run)
     chosen = config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
-    policies: dict[str, Predictor] = {name: run.agent for name, run in runs.items()}
-    policies |= load_policies(chosen.policies, scenario, cells)
+    policies = {name: policy_of(run) for name, run in runs.items()}
+    policies |= load_policies(chosen.policies, scenario, cells, trust=config.trust)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))
@@ -192,6 +207,25 @@ def train(config: DictConfig, folder: Path) -> None:
     for run in runs.values():
         (run.folder / checkpoint.FILE).unlink(missing_ok=True)
     print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+def leave(run: Algorithm) -> None:
+    """Write what a run has learned into its folder."""
+    with atomic_write(run.folder / AGENT) as file:
+        run.agent.save(file)
+    run.recorder.history().save(run.folder / HISTORY)
+    if run.twin is not None:
+        run.twin.save(run.folder / TWIN)
+    if run.environments.wrapped:
+        statistics, arrays = run.environments.statistics(run.real)
+        checkpoint.write(run.folder / WRAPPERS, {"statistics": statistics}, arrays)
+
+
+def policy_of(run: Algorithm) -> Predictor:
+    """What a run has learned, as it is compared with others."""
+    if run.environments.keep_observations:
+        return run.agent
+    return WrappedAgent(run.agent, run.environments, run.environments.statistics(run.real))
 
 
 def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> None:
@@ -219,6 +253,7 @@ def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> N
         "best_fixed_on_own_cell": reference,
         "regret": sum(row["decisions"] * (reference - row["utility"]) for row in rounds),
         "cpu_seconds": run.seconds,
+        "learned": run.agent.digest(),
         "config": comparable(config),
     }
     with atomic_write(run.folder / SUMMARY) as file:
@@ -241,16 +276,22 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     overrides, config = folder / ".hydra" / "overrides.yaml", folder / ".hydra" / "config.yaml"
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
-    own = [str(each) for each in OmegaConf.load(overrides)]
+    # What may be imported, or trusted, counts only when it is typed.
+    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+").startswith(_TYPED)]
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
+    folders = config_folders(new)
+    rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     check_overrides("train", new)
-    everything = [*own, *(argument for argument in new if not argument.startswith("hydra"))]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        now = compose("train", everything)
+        now = compose("train", [*own, *rest, *folders])
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
     checkpoint.check_same_config(folder, comparable(stored), comparable(now))
     return [*own, *new, "resume=auto", f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+
+
+_TYPED = ("imports=", "trust=")
+"""Keys that count only when they are typed, never when a run's files hold them."""
 
 
 @hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="train")

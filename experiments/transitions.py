@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from agents.replay import Transitions
 from slicing_gym import allocation_index
 from slicing_gym.interface import Interface
 from slicing_gym.reward import reward_of, threshold, utility
 from twin import History
 
 
-def transitions_of(
-    history: History,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float32]]:
-    """Observations, actions, rewards and next observations of n decisions, as the environment gave them.
+def transitions_of(history: History) -> Transitions:
+    """The n decisions of a history, as the environment gave them.
 
     Args:
         history: one cell's, from its first decision on: the shaped reward's threshold counts them.
 
     Returns:
-        Arrays (n, n_slices), (n,), (n,), (n, n_slices).
+        Observations, actions, rewards, next observations, and where a run or a gapless part of one ends.
 
     Raises:
         ValueError: SSR or SE was not measured.
@@ -30,7 +29,10 @@ def transitions_of(
     counted = threshold(scenario.reward, np.arange(len(history)))
     rewards = reward_of(scenario.reward, utilities_of(history), counted)
     actions = allocation_index(history.allocation, scenario.num_units)
-    return interface.observe(history.arrivals), actions, rewards, interface.observe(history.next_arrivals)
+    last = np.ones(len(history), np.bool_)
+    last[:-1] = (np.diff(history.run) != 0) | (np.diff(history.interval) != 1)
+    seen, following = interface.observe(history.arrivals), interface.observe(history.next_arrivals)
+    return Transitions(seen, actions, rewards, following, last)
 
 
 def utilities_of(history: History) -> npt.NDArray[np.float64]:

@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from omegaconf import DictConfig
-from stable_baselines3.common.logger import configure
 
-from agents import DQN, GymnasiumVecEnv, sync
+from agents.learner import OffPolicyLearner
+from agents.packing import Arrays, part_of, with_prefix
+from agents.protocols import AnyEnv
 from experiments import checkpoint
 from experiments.config import plain_of, twin_of
+from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluation import evaluate_policy
-from experiments.learners import NOT_ARGUMENTS, check_agent, make_agent
+from experiments.learners import changeable, check_agent, make_learner, setting
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
-from slicing_gym.round_vector_env import SlicingVectorEnv
 from twin import DigitalTwin
 from twin.env import UNCERTAINTIES
 
@@ -33,7 +33,7 @@ class TwinAlgorithm(ABC):
 
     Args:
         config: composed and checked.
-        scenario: its scenario.
+        environments: where the agents act.
         folder: of the run.
 
     Attributes:
@@ -42,14 +42,15 @@ class TwinAlgorithm(ABC):
         seconds: of processor time, over all parts of a run that was resumed.
     """
 
-    agent: DQN
+    agent: OffPolicyLearner
 
-    def __init__(self, config: DictConfig, scenario: Scenario, folder: Path) -> None:
-        self.config, self.scenario, self.folder = config, scenario, folder
+    def __init__(self, config: DictConfig, environments: Environments, folder: Path) -> None:
+        self.config, self.environments, self.folder = config, environments, folder
+        self.scenario: Scenario = environments.scenario
         self.has_twin = config.twin.transition is not None
         self.twin: DigitalTwin | None = None
         self.seconds = 0.0
-        self._agent_2: DQN | None = None
+        self._agent_2: OffPolicyLearner | None = None
         self._next_step = 0
         self._since = time.process_time()
         self._saved_at = time.perf_counter()
@@ -66,36 +67,36 @@ class TwinAlgorithm(ABC):
         """The steps; each sets `_next_step`, the last to -1."""
 
     @abstractmethod
-    def _state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    def _state(self) -> tuple[dict[str, Any], Arrays]:
         """What a checkpoint holds beside agents and twin: plain data, and arrays."""
 
     @abstractmethod
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `_state` gave."""
 
-    def _make_agent_1(self, env: gym.Env[Any, Any], changes: Mapping[str, Any], log: str) -> None:
-        self.agent = make_agent(self.config, env, changes)
-        self.agent.set_logger(configure(str(self.folder / "tensorboard" / log), ["tensorboard"]))
+    def _make(
+        self, env: AnyEnv, changes: Mapping[str, Any], log: str, conservative_weight: float = 0.0
+    ) -> OffPolicyLearner:
+        """A learner of this run, with a folder of its own for TensorBoard."""
+        folder = self.folder / "tensorboard" / log
+        config = self.config
+        return make_learner(
+            config.agent, env, config.seed, changes, conservative_weight=conservative_weight, log=folder
+        )
 
-    def _make_agent_2(self) -> DQN:
+    def _make_agent_2(self) -> OffPolicyLearner:
         settings = self.config.algorithm
-        agent = make_agent(self.config, self._twin_envs(settings.num_envs), dict(settings.agent_2))
-        agent.set_logger(configure(str(self.folder / "tensorboard" / "twin"), ["tensorboard"]))
-        self._agent_2 = agent
-        return agent
+        self._agent_2 = self._make(self._twin_envs(settings.num_envs), dict(settings.agent_2), "twin")
+        return self._agent_2
 
-    def _learn_in_twin(self, iteration: int, decisions: int) -> DQN:
+    def _learn_in_twin(self, iteration: int, decisions: int) -> OffPolicyLearner:
         """Step 3: Agent 2 learns in the latest twin."""
-        agent = self._agent_2
-        if agent is None:
-            agent = self._make_agent_2()
-        else:
-            agent.set_env(GymnasiumVecEnv(self._twin_envs(self.config.algorithm.num_envs)))
-            assert agent.replay_buffer is not None
-            agent.replay_buffer.reset()  # made up by a twin that was worse
-        assert agent.env is not None
-        agent.env.seed(self.config.seed + 1_000_003 * (1 + iteration))
-        return agent.learn(decisions)
+        agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
+        agent.forget()  # what a twin that was worse made up
+        seed = self.config.seed + 1_000_003 * (1 + iteration)
+        agent.act_in(self._twin_envs(self.config.algorithm.num_envs), seed)
+        agent.learn(decisions, restart=True)
+        return agent
 
     def keep_better(self) -> tuple[float, float]:
         """Let both agents live through the same rounds in the twin; both go on with the better one's weights.
@@ -108,33 +109,28 @@ class TwinAlgorithm(ABC):
         self.agent.logger.record("twin/utility_agent_1", utility[0])
         self.agent.logger.record("twin/utility_agent_2", utility[1])
         if utility[1] >= utility[0]:
-            sync(self._agent_2, self.agent, optimizer=True)
+            self.agent.copy_from(self._agent_2)
         else:
-            sync(self.agent, self._agent_2, optimizer=True)
+            self._agent_2.copy_from(self.agent)
         return utility
 
-    def utility_in_twin(self, agent: DQN, first_seed: int = 0) -> float:
+    def utility_in_twin(self, agent: OffPolicyLearner, first_seed: int = 0) -> float:
         """What an agent earns in the latest twin: mean U over `judged_cells` cells and `judged_decisions` of each."""
         settings = self.config.algorithm
         envs = self._twin_envs(settings.judged_cells)
         seeds = range(first_seed, first_seed + settings.judged_cells)
         return float(evaluate_policy("", agent, envs, seeds, settings.judged_decisions).utility.mean())
 
-    def _twin_envs(self, number: int) -> SlicingVectorEnv:
+    def _twin_envs(self, number: int) -> AnyVectorEnv:
         """Cells in the twin, with the scenario's reward; a round follows the last within a step."""
         settings = self.config.algorithm
-        envs = gym.make_vec(
-            "SliceTwin-v0",
+        return self.environments.twin(
             number,
             twin=self.twin,
-            scenario=self.scenario,
             uncertainty=settings.uncertainty,
             penalty=settings.penalty,
             decisions=self.scenario.reward.threshold_decisions,  # the shaped reward's threshold is c_max throughout
-            autoreset_mode="SameStep",
         )
-        assert isinstance(envs, SlicingVectorEnv)
-        return envs
 
     def _save(self) -> None:
         """Write a checkpoint."""
@@ -147,11 +143,11 @@ class TwinAlgorithm(ABC):
             "seconds": self.seconds,
             **own_header,
         }
-        header["agent_1"], own = checkpoint.agent_state(self.agent)
-        arrays |= checkpoint.with_prefix(own, "agent_1.")
+        header["agent_1"], own = self.agent.state()
+        arrays |= with_prefix(own, "agent_1.")
         if self._agent_2 is not None:
-            header["agent_2"], own = checkpoint.agent_state(self._agent_2, replay=False)
-            arrays |= checkpoint.with_prefix(own, "agent_2.")
+            header["agent_2"], own = self._agent_2.state(replay=False)
+            arrays |= with_prefix(own, "agent_2.")
         if self.twin is not None:
             arrays["twin"] = _twin_bytes(self.twin)
         checkpoint.write(self.folder / checkpoint.FILE, header, arrays)
@@ -171,23 +167,25 @@ class TwinAlgorithm(ABC):
         checkpoint.check_same_config(self.folder, header["config"], comparable(self.config))
         self._next_step, self.seconds = header["next_step"], header["seconds"]
         self._restore(header, arrays)
-        checkpoint.restore_agent(self.agent, header["agent_1"], checkpoint.part_of(arrays, "agent_1."))
+        self.agent.restore(header["agent_1"], part_of(arrays, "agent_1."))
         if "twin" in arrays:
             self.twin = _twin_from(arrays["twin"].tobytes())
         if "agent_2" in header:
-            agent = self._make_agent_2()
-            checkpoint.restore_agent(agent, header["agent_2"], checkpoint.part_of(arrays, "agent_2."))
+            self._make_agent_2().restore(header["agent_2"], part_of(arrays, "agent_2."))
 
 
-def check_twin_training(config: DictConfig, fixed: Mapping[str, tuple[str, ...]]) -> dict[str, DictConfig]:
+def check_twin_training(
+    config: DictConfig, env: AnyEnv, fixed: Mapping[str, tuple[str, ...]]
+) -> dict[str, dict[str, Any]]:
     """Refuse a twin, or a training in it, that makes no sense.
 
     Args:
         config: composed.
+        env: with the spaces of all environments.
         fixed: by role, the arguments of an agent that the algorithm itself sets.
 
     Returns:
-        By role (agent_1, agent_2), the agent with its changes.
+        By role (agent_1, agent_2), the changes of the agent's arguments.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
@@ -199,16 +197,14 @@ def check_twin_training(config: DictConfig, fixed: Mapping[str, tuple[str, ...]]
     if settings.uncertainty not in UNCERTAINTIES:
         raise ValueError(unknown_name("algorithm.uncertainty", settings.uncertainty, UNCERTAINTIES))
     check_number("algorithm.penalty", settings.penalty, at_least=0.0)
-    roles = {}
+    roles = {role: plain_of(settings[role]) for role in fixed}
     for role, own in fixed.items():
-        roles[role] = config.agent.copy()
-        for key, value in settings[role].items():
-            allowed = [str(name) for name in config.agent if name not in (*NOT_ARGUMENTS, "center_rewards", *own)]
+        allowed = changeable(config.agent, *own)
+        for key in roles[role]:
             if key not in allowed:
                 raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
-            roles[role][key] = value
-        check_agent(roles[role])
-    at_least = roles["agent_2"].learning_starts + settings.num_envs
+        check_agent(config.agent, env, roles[role])
+    at_least = (setting(config.agent, "learning_starts", roles["agent_2"]) or 0) + settings.num_envs
     check_integer("algorithm.twin_decisions", settings.twin_decisions, at_least=at_least)
     return roles
 
@@ -216,7 +212,11 @@ def check_twin_training(config: DictConfig, fixed: Mapping[str, tuple[str, ...]]
 def comparable(config: DictConfig) -> dict[str, Any]:
     """What has to be the same for a run to be resumed."""
     plain = plain_of(config)
-    return {key: value for key, value in plain.items() if key not in ("progress", "resume", "checkpoint_s")}
+    return {key: value for key, value in plain.items() if key not in _NOT_COMPARED}
+
+
+_NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust")
+"""Keys that may be others when a run is resumed."""
 
 
 def _twin_bytes(twin: DigitalTwin) -> Any:

@@ -228,7 +228,7 @@ def test_a_finished_run_is_not_run_again(tmp_path, capsys):
     [
         (["agent=dqn", "agent.head=densse"], "agent.head: unknown name 'densse'; did you mean 'dense'"),
         (["agent.device=cuda"], "device: 'cuda' is not there, allowed are auto, cpu"),
-        (["+agent.options.critic_stepps=3"], "agent.options: unknown name 'critic_stepps'"),
+        (["+agent.kwargs.critic_stepps=3"], "agent.kwargs: unknown name 'critic_stepps'"),
         (["agent.learning_rate_end=0"], "agent.learning_rate_end: 0.0 given"),
         (["plain=true"], "plain: true given, allowed with a twin only"),
         (["twin=lstm", "decisions=0"], "decisions: 0 given"),
@@ -245,8 +245,8 @@ def test_a_finished_run_is_not_run_again(tmp_path, capsys):
         (["twin=lstm", "agent.buffer_size=300"], "agent.buffer_size .* 300 given, allowed is 6000 or more"),
         (["twin=lstm", "+algorithm.agent_2.center_rewards=false"], "algorithm.agent_2: unknown name 'center_rewards'"),
         (["twin=lstm", "+algorithm.agent_1.learning_starts=0"], "algorithm.agent_1: unknown name 'learning_starts'"),
-        (["+agent.options.n_steps=3"], "agent.options: unknown name 'n_steps'"),
-        (["agent=gan_ddqn", "agent.options.critic_steps=0"], "critic_steps: 0 given"),
+        (["+agent.kwargs.n_steps=3"], "agent.kwargs: unknown name 'n_steps'"),
+        (["agent=gan_ddqn", "agent.kwargs.critic_steps=0"], "critic_steps: 0 given"),
         (
             ["agent.train_freq=7", "decisions=250"],
             "decisions: 250 given, allowed are multiples of agent.train_freq = 7",

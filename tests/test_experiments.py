@@ -19,7 +19,7 @@ from agents.student import StudentPolicy
 from experiments import evaluation, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of, with_lists
 from experiments.evaluate import LISTS, evaluate
-from experiments.evaluation import check_policies, label_policies, policy_file
+from experiments.policies import check_policies, label_policies, policy_file
 from experiments.statistics import estimate, interquartile_mean, stratified_bootstrap
 from experiments.train import check_config, train
 from slicing_gym import SCENARIOS, get_scenario

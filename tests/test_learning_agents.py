@@ -326,7 +326,6 @@ def test_other_numbers_of_actions_tell_of_no_units(slices):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"center_rewards": True, "n_steps": 3}, "n_steps: 3 given, with center_rewards allowed is 1"),
         ({"device": "nonsense"}, "device: 'nonsense' is not there, allowed are auto, cpu"),
         ({"device": "cuda:99"}, "device: 'cuda:99' is not there, allowed are auto, cpu"),
     ],

@@ -24,7 +24,7 @@ from agents import DQN, SlicePolicy
 from agents.safe_load import read_checked
 from agents.student import StudentPolicy
 from experiments import checkpoint
-from experiments.evaluation import load_agent
+from experiments.policies import load_run_agent as load_agent
 from slicing_gym import Simulator
 from tests.learners import Follow, each_kind, learner, same, weights
 from tests.learners import _one_thread as _one_thread
@@ -173,7 +173,7 @@ def test_a_configuration_may_not_name_any_class(saved, tmp_path, mark, monkeypat
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / ".hydra").mkdir()
     for target, message in (
-        ("planted2.Agent", "is of a package that files may not name"),
+        ("planted2.Agent", "is of a module that was not asked for; type imports="),
         ("stable_baselines3.common.policies.BasePolicy", "is no algorithm"),
         ("agents.HardPolicy", "is no algorithm"),
     ):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import gymnasium as gym
@@ -20,8 +22,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from agents.conservative import conservative_penalty
+from agents.devices import check_device
 from agents.dqn.policies import SlicingPolicy
-from agents.replay import ReplayBuffer
+from agents.hooks import squared_error, td_loss, td_target
+from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
 from slicing_gym.errors import check_number
@@ -42,8 +46,8 @@ class DQN(stable_baselines3.DQN):
     - Only the outputs of the taken actions are computed and differentiated, and Adam is fused: the same gradients,
       sooner (`python -m experiments.benchmark training`).
     - Each environment of a batch draws an epsilon of its own.
-    - All luck but the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the agent
-      (but for replay buffers of Stable-Baselines3's own, as with `n_steps` above 1).
+    - All randomness but the weights' (exploration, replay) comes from one generator, `agent.generator`, saved with the
+      agent (but for replay buffers that are not of `agents.replay`).
     - `env` may be a batch of Gymnasium (`gym.make_vec(...)`), too.
     - Defaults are the paper's: layers 256, 256, 128, 128, Adam at 1e-3; and gamma = 0.8 (the paper gives none; a
       decision hardly bears on later ones), one update a decision, the first after 200.
@@ -53,9 +57,8 @@ class DQN(stable_baselines3.DQN):
     Args:
         policy: "MlpPolicy", or a subclass of `SlicingPolicy`; its arguments go in `policy_kwargs`, `head` among them.
         env: an environment, its id, an SB3 `VecEnv` or a Gymnasium `VectorEnv`.
-        center_rewards: subtract from all rewards the mean of those in the replay buffer at the first update. It changes
-            no ordering of policies where episodes do not terminate, as ours do not; values then begin near their mean,
-            not at 0 (Naik et al. 2024).
+        center_rewards: subtract from all rewards the mean of those in the replay buffer at the first update, see
+            `agents.replay.ReplayBuffer`.
         conservative_weight: eta of equation 13: the loss is L + eta R, R that of `agents.conservative`. For learning
             from a fixed history (`agents.offline`); 0 leaves the loss as it is.
         arguments: the others, of Stable-Baselines3's DQN.
@@ -102,11 +105,10 @@ class DQN(stable_baselines3.DQN):
         check_device(device)
         if not isinstance(policy, str) and not issubclass(policy, SlicingPolicy):
             raise TypeError(f"policy: {policy!r} given, allowed are 'MlpPolicy' and subclasses of SlicingPolicy")
-        if center_rewards and n_steps > 1:
-            raise ValueError(f"n_steps: {n_steps} given, with center_rewards allowed is 1")
         self.center_rewards = center_rewards
+        if center_rewards:
+            replay_buffer_kwargs = {**(replay_buffer_kwargs or {}), "centering": {}}
         self.conservative_weight = check_number("conservative_weight", conservative_weight, at_least=0.0)
-        self.mean_reward: float | None = None  # what is subtracted, once it is known
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -145,12 +147,27 @@ class DQN(stable_baselines3.DQN):
             env = GymnasiumVecEnv(env)
         return stable_baselines3.DQN._wrap_env(env, verbose, monitor_wrapper)
 
+    @property
+    def mean_reward(self) -> float | None:
+        """What `center_rewards` subtracts, once it is known."""
+        return self.replay_buffer.mean_reward if isinstance(self.replay_buffer, ReplayBuffer) else None
+
+    @mean_reward.setter
+    def mean_reward(self, mean: float | None) -> None:
+        assert isinstance(self.replay_buffer, ReplayBuffer)
+        self.replay_buffer.mean_reward = mean
+
     def _setup_model(self) -> None:
-        if self.replay_buffer_class is None and self.n_steps == 1 and not self.optimize_memory_usage:
+        if self.replay_buffer_class is None and not self.optimize_memory_usage:
             self.replay_buffer_class = ReplayBuffer
+            if self.n_steps > 1:
+                self.replay_buffer_class = NStepReplayBuffer
+                self.replay_buffer_kwargs |= {"n_steps": self.n_steps, "gamma": self.gamma}
         kept = self.__dict__.get("generator")  # a loaded agent goes on with its own
         self.generator = np.random.default_rng()
+        steps, self.n_steps = self.n_steps, 1  # Stable-Baselines3 warns that a class of one's own has to see to them
         super()._setup_model()
+        self.n_steps = steps
         if kept is not None:
             self.generator = kept
         self._share_generator()
@@ -258,7 +275,7 @@ class DQN(stable_baselines3.DQN):
         parameters = list(self.q_net.parameters())
         losses = []
         for _ in range(gradient_steps):
-            batch = self._sample(batch_size)
+            batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)  # type: ignore[union-attr]
             self._before_update(batch)
             loss = self._compute_loss(batch)
             if self.conservative_weight:
@@ -274,17 +291,6 @@ class DQN(stable_baselines3.DQN):
         self._n_updates += gradient_steps
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/loss", np.mean(losses))
-
-    def _sample(self, batch_size: int) -> ReplayBufferSamples:
-        """A batch; its rewards centred, if they are to be."""
-        assert self.replay_buffer is not None
-        batch = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
-        if not self.center_rewards:
-            return batch
-        if self.mean_reward is None:
-            seen = self.replay_buffer.rewards[: self.replay_buffer.size()]
-            self.mean_reward = float(self.replay_buffer._normalize_reward(seen, self._vec_normalize_env).mean())
-        return batch._replace(rewards=batch.rewards - self.mean_reward)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """What follows the schedule of the learning rate."""
@@ -317,18 +323,30 @@ class DQN(stable_baselines3.DQN):
         return values.amax(dim=1)
 
 
-def check_device(device: torch.device | str) -> None:
-    """Refuse a device that is not there.
+@td_target.register
+def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
+    return model._td_target(batch)
 
-    Raises:
-        ValueError: the message names those that are.
-    """
-    there = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+
+@td_loss.register
+def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
+    with same_noise(model):
+        return model._compute_loss(batch)
+
+
+@squared_error.register
+def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
+    return 0.5 * functional.mse_loss(model._taken(batch), model._td_target(batch))
+
+
+@contextmanager
+def same_noise(model: DQN) -> Iterator[None]:
+    """Around what draws from a model's generator: its state is put back."""
+    state = model.generator.bit_generator.state
     try:
-        torch.empty(0, device=torch.device("cpu" if device == "auto" else device))
-    except Exception as error:  # of many kinds: no such name, no such number, built without it
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device: {str(device)!r} is not there, allowed are {', '.join(there)} ({reason})") from None
+        yield
+    finally:
+        model.generator.bit_generator.state = state
 
 
 def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:

@@ -9,8 +9,9 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 
-from agents.dqn import DQN
+from agents.dqn.dqn import DQN, same_noise
 from agents.gan_ddqn.policies import GANPolicy
+from agents.hooks import squared_error
 from slicing_gym.errors import check_integer, check_number
 
 
@@ -86,6 +87,10 @@ class DuelingGANDDQN(DQN):
         return loss
 
     def _compute_loss(self, batch: ReplayBufferSamples) -> Tensor:
+        return self._generator_loss(batch, self.critic_weight)
+
+    def _generator_loss(self, batch: ReplayBufferSamples, critic_weight: float) -> Tensor:
+        """L_G () of a batch."""
         policy, states = self.policy, batch.observations
         hidden = policy.q_net.embed(states, self._noise(len(states)))
         particles = policy.q_net.value(hidden)  # (batch, num_particles)
@@ -94,9 +99,16 @@ class DuelingGANDDQN(DQN):
         policy.critic.requires_grad_(False)  # its own steps are behind
         score = policy.critic(states, particles).mean()
         policy.critic.requires_grad_(True)
-        loss: Tensor = 0.5 * error.square().mean() - self.critic_weight * score
+        loss: Tensor = 0.5 * error.square().mean() - critic_weight * score
         return loss
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         state_dicts, variables = super()._get_torch_save_params()
         return [*state_dicts, "policy.critic_optimizer"], variables
+
+
+@squared_error.register
+def _(model: DuelingGANDDQN, batch: ReplayBufferSamples) -> Tensor:
+    """With noise, as it learns."""
+    with same_noise(model):
+        return model._generator_loss(batch, 0.0)

@@ -1,0 +1,19 @@
+"""Which devices there are for networks."""
+
+from __future__ import annotations
+
+import torch
+
+
+def check_device(device: torch.device | str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        ValueError: the message names those that are.
+    """
+    there = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    try:
+        torch.empty(0, device=torch.device("cpu" if device == "auto" else device))
+    except Exception as error:  # of many kinds: no such name, no such number, built without it
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device: {str(device)!r} is not there, allowed are {', '.join(there)} ({reason})") from None

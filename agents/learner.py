@@ -1,0 +1,281 @@
+"""Any off-policy agent of Stable-Baselines3 as a `Learner`: what the loops ask of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.utils import configure_logger
+
+from agents.hooks import action_values, has_hook, require_hook, td_loss
+from agents.packing import Arrays
+from agents.protocols import AnyEnv, Experience, Observer
+from agents.random_streams import RandomStreams
+from agents.replay import ReplayBuffer, Transitions, ends_of
+from agents.state import check_storable, put_state, take_state
+from agents.vec_env import GymnasiumVecEnv
+from agents.weight_sync import sync
+from slicing_gym.errors import check_number
+
+
+class OffPolicyLearner:
+    """Any `OffPolicyAlgorithm` of Stable-Baselines3 with discrete actions, as a `Learner`.
+
+    It touches nothing else in the process: the agent is made, learns and is stored within random streams of its own, so
+    that two agents in one process do not disturb each other and a run can be resumed bit for bit on a CPU.
+
+    Args:
+        make: makes the agent, for instance `lambda: DQN("MlpPolicy", env, seed=0)`; or the agent itself.
+        conservative_weight: eta of equation 13, for an agent that has no such argument of its own: `update` then takes
+            its steps itself, on `td_loss` plus eta times the conservative term of `action_values`.
+
+    Attributes:
+        model: the agent.
+
+    Raises:
+        TypeError: it is not off-policy, its actions are not discrete, or it lacks a hook.
+    """
+
+    def __init__(
+        self, make: Callable[[], OffPolicyAlgorithm] | OffPolicyAlgorithm, *, conservative_weight: float = 0.0
+    ) -> None:
+        self.streams = RandomStreams()
+        with self.streams:
+            model = make if isinstance(make, BaseAlgorithm) else make()
+        if not isinstance(model, OffPolicyAlgorithm):
+            raise TypeError(f"agent: a {type(model).__name__} given, allowed are off-policy algorithms")
+        if not isinstance(model.action_space, gym.spaces.Discrete):
+            raise TypeError(f"agent: its actions are {model.action_space}, allowed are discrete ones")
+        self.model: OffPolicyAlgorithm = model
+        model.action_space = deepcopy(model.action_space)  # environments may share theirs, and its random state
+        self.conservative_weight = check_number("conservative_weight", conservative_weight, at_least=0.0)
+        if conservative_weight:
+            for hook in (td_loss, action_values):
+                require_hook("conservative_weight above 0", hook, type(model))
+        if not hasattr(model, "_logger"):
+            model.set_logger(configure_logger(0, None))
+
+    @property
+    def logger(self) -> Logger:
+        """The agent's."""
+        return self.model.logger
+
+    @logger.setter
+    def logger(self, logger: Logger) -> None:
+        self.model.set_logger(logger)
+
+    @property
+    def num_decisions(self) -> int:
+        """Decisions in all environments, since the last `restart`."""
+        return self.model.num_timesteps
+
+    @property
+    def values(self) -> torch.nn.Module | None:
+        """What values its actions; None where no `action_values` is registered."""
+        return action_values(self.model) if has_hook(action_values, type(self.model)) else None
+
+    @property
+    def can_recall(self) -> bool:
+        """Whether its replay buffer has `recall`."""
+        return isinstance(self.model.replay_buffer, ReplayBuffer)
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Actions for observations, as in Stable-Baselines3."""
+        with self.streams:
+            return self.model.predict(observation, state, episode_start, deterministic)
+
+    def act_in(self, env: AnyEnv, seed: int) -> None:
+        """Act in another environment, or batch of as many, from now on.
+
+        Args:
+            env: of Gymnasium; it is reset before the next decision.
+            seed: of its first reset.
+        """
+        with self.streams:
+            self.model.set_env(for_sb3(env))
+            assert self.model.env is not None
+            self.model.env.seed(seed)
+
+    def learn(self, decisions: int, observer: Observer | None = None, *, restart: bool = False) -> None:
+        """Decide so often in all environments together, and learn from it as the agent's settings say.
+
+        Args:
+            decisions: a batch may take a few more.
+            observer: is told of each; of a scalar environment only.
+            restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
+        """
+        callback = None if observer is None else _Tell(observer)
+        with self.streams:
+            self.model.learn(decisions, callback, reset_num_timesteps=restart)
+
+    def update(self, progress: float) -> None:
+        """One gradient step on what is remembered, and what the agent does after a decision (target networks).
+
+        Args:
+            progress: share of all updates that are behind, 0 to 1; schedules follow it.
+        """
+        model = self.model
+        with self.streams:
+            model._current_progress_remaining = 1.0 - progress
+            if self.conservative_weight:
+                self._conservative_step()
+            else:
+                model.train(1, model.batch_size)
+            model._on_step()
+
+    def _conservative_step(self) -> None:
+        """A step on the loss of equation 13, for agents that do not know it."""
+        model: Any = self.model
+        model.policy.set_training_mode(True)
+        model._update_learning_rate(model.policy.optimizer)
+        batch = model.replay_buffer.sample(model.batch_size, env=model._vec_normalize_env)
+        values = action_values(model)(batch.observations)
+        penalty = (torch.logsumexp(values, dim=1) - values.gather(1, batch.actions.long())[:, 0]).mean()
+        loss = td_loss(model, batch) + self.conservative_weight * penalty
+        model.policy.optimizer.zero_grad()
+        loss.backward()
+        largest = getattr(model, "max_grad_norm", None)
+        torch.nn.utils.clip_grad_norm_(model.policy.parameters(), math.inf if largest is None else largest)
+        model.policy.optimizer.step()
+        model._n_updates += 1
+        model.logger.record("train/loss", loss.item())
+
+    def remember(self, transitions: Transitions) -> None:
+        """Put decisions into the replay buffer of an agent in a scalar environment, as if it had taken them.
+
+        Rows that do not follow each other are marked so: returns over several decisions end there.
+
+        Raises:
+            ValueError: they do not fit in.
+        """
+        buffer: Any = self.model.replay_buffer
+        if isinstance(buffer, ReplayBuffer):
+            buffer.add_all(transitions)
+            return
+        room = 0 if buffer.full else buffer.buffer_size - buffer.pos
+        if buffer.n_envs != 1 or len(transitions.rewards) > room:
+            raise ValueError(f"rewards: {len(transitions.rewards)} given, there is room for {room} of one environment")
+        last, terminal = ends_of(transitions)
+        for row, (observation, action, reward, following, *_) in enumerate(zip(*transitions[:4], strict=True)):
+            info = {"TimeLimit.truncated": bool(last[row] and not terminal[row])}
+            action, reward, done = np.array([action]), np.array([reward]), np.array([last[row]])
+            buffer.add(np.asarray(observation)[None], np.asarray(following)[None], action, reward, done, [info])
+
+    def recall(self, number: int) -> Transitions:
+        """A sample of single decisions out of the replay buffer.
+
+        Raises:
+            ValueError: the replay buffer has no `recall`.
+        """
+        buffer = self.model.replay_buffer
+        if not isinstance(buffer, ReplayBuffer):
+            raise ValueError(f"replay_buffer: a {type(buffer).__name__} given, allowed is agents.replay.ReplayBuffer")
+        return buffer.recall(number)
+
+    def forget(self) -> None:
+        """Empty the replay buffer."""
+        assert self.model.replay_buffer is not None
+        self.model.replay_buffer.reset()
+
+    def copy_from(self, other: OffPolicyLearner, *, optimizer: bool = True) -> None:
+        """Take over what another agent of the same class has learned (equation 8), see `agents.sync`."""
+        sync(other.model, self.model, optimizer=optimizer)
+
+    def check_storable(self) -> None:
+        """Refuse an agent of which `state` could not give everything.
+
+        Raises:
+            ValueError: the message names the attribute and the hook to write.
+        """
+        check_storable(self.model)
+
+    def state(self, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
+        """Everything that learning changes, see `agents.state.take_state`."""
+        return take_state(self.model, self.streams, replay)
+
+    def restore(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back to what `state` of an agent of the same configuration gave."""
+        put_state(self.model, self.streams, plain, arrays)
+
+    def save(self, file: io.BufferedIOBase) -> None:
+        """Write the agent's zip, as Stable-Baselines3 does."""
+        self.model.save(file)
+
+    def digest(self) -> str:
+        """SHA-256 of networks, optimizers and replay buffer: two agents that have the same learned the same."""
+        plain, arrays = self.state()
+        del plain
+        whole = hashlib.sha256()
+        for name in sorted(name for name in arrays if name.startswith(("learned.", "replay."))):
+            whole.update(name.encode() + arrays[name].tobytes())
+        return whole.hexdigest()
+
+
+def for_sb3(env: AnyEnv) -> Any:
+    """An environment as any class of Stable-Baselines3 takes it: batches of Gymnasium are wrapped."""
+    return GymnasiumVecEnv(env) if isinstance(env, gym.vector.VectorEnv) else env
+
+
+class _Tell(BaseCallback):
+    """Tells an observer of a learner's decisions.
+
+    Args:
+        observer: is told.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def _on_training_start(self) -> None:
+        self._observer.on_start(self._reset_info())
+
+    def _on_rollout_start(self) -> None:
+        self._observer.on_settled()
+
+    def _on_step(self) -> bool:
+        model: Any = self.model
+        normalize = model._vec_normalize_env
+        before, after, rewards = model._last_obs, self.locals["new_obs"], self.locals["rewards"]
+        if normalize is not None:  # replay buffers hold what VecNormalize was given
+            before, after = model._last_original_obs, normalize.get_original_obs()
+            rewards = normalize.get_original_reward()
+        (info,), (done,) = self.locals["infos"], self.locals["dones"]
+        following = after[0]
+        if done:
+            following = info["terminal_observation"]
+            if normalize is not None:
+                following = normalize.unnormalize_obs(following)
+        truncated = bool(done and info.get("TimeLimit.truncated", False))
+        self._observer.on_decision(
+            Experience(
+                observation=np.array(before[0]),
+                action=int(self.locals["buffer_actions"][0]),
+                reward=float(rewards[0]),
+                next_observation=np.array(following),
+                terminated=bool(done) and not truncated,
+                truncated=truncated,
+                info=info,
+                reset_info=self._reset_info() if done else None,
+            )
+        )
+        return True
+
+    def _reset_info(self) -> dict[str, Any]:
+        """What the last reset told; only the innermost batch has it."""
+        infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
+        return infos[0]

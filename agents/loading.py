@@ -1,0 +1,80 @@
+"""Agents of Stable-Baselines3 and of this package out of their files, whatever their class."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.registry import algorithm_class
+from agents.safe_load import read_checked
+
+_BY_POLICY = {
+    "agents.dqn.policies": "agents.DQN",
+    "agents.gan_ddqn.policies": "agents.DuelingGANDDQN",
+    "stable_baselines3.dqn.policies": "stable_baselines3.DQN",
+    "sb3_contrib.qrdqn.policies": "sb3_contrib.QRDQN",
+    "sb3_contrib.ars.policies": "sb3_contrib.ARS",
+    "sb3_contrib.common.maskable.policies": "sb3_contrib.MaskablePPO",
+    "sb3_contrib.common.recurrent.policies": "sb3_contrib.RecurrentPPO",
+}
+"""Classes by the module of the policy that an agent's file names; the file does not name the class itself."""
+
+_ACTOR_CRITICS = (("clip_range", "stable_baselines3.PPO"), ("cg_max_steps", "sb3_contrib.TRPO"))
+"""Those that share a policy, by an entry that only they have; A2C has none of these."""
+
+
+def load_agent(
+    path: str | os.PathLike[str], target: str | None = None, *, trust: bool = False, key: str = "policy"
+) -> BaseAlgorithm:
+    """The agent in a zip that an algorithm of Stable-Baselines3, sb3-contrib or this package saved.
+
+    Args:
+        path: of the file.
+        target: dotted name of its class; None: the file's policy tells it.
+        trust: let the file run code; otherwise one that would is refused.
+        key: what the file is called where it was given.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds no such agent, or would run code.
+    """
+    name = os.fspath(path)
+    if not Path(name).is_file():
+        raise FileNotFoundError(f"{key}: there is no file {name!r}")
+    wanted = guess_class(name) if target is None else target
+    kind: Any = algorithm_class(wanted, key)
+    try:
+        more = {"trust": True} if trust and "trust" in inspect.signature(kind.load).parameters else {}
+        loaded: BaseAlgorithm = kind.load(name if trust else read_checked(name), device="cpu", **more)
+    except Exception as error:  # a foreign or damaged file fails in many ways
+        hint = "" if trust or "trust=True" in str(error) else "; with trust=true it may hold code of your own"
+        raise ValueError(f"{key}: {name!r} does not hold a {wanted} ({error}){hint}") from error
+    return loaded
+
+
+def guess_class(path: str) -> str:
+    """Dotted name of the class of the agent in a file.
+
+    Raises:
+        ValueError: the file does not tell.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = dict(json.loads(archive.read("data")))
+        module = str(entries["policy_class"]["__module__"])
+    except Exception as error:
+        raise ValueError(f"policy: {path!r} is not an agent's file, or is damaged ({error})") from None
+    if module == "stable_baselines3.common.policies":
+        return next((name for entry, name in _ACTOR_CRITICS if entry in entries), "stable_baselines3.A2C")
+    if module not in _BY_POLICY:
+        raise ValueError(
+            f"policy: {path!r} has a policy of {module!r}, which does not tell its class; name it, as in "
+            f"policy=my_package.MyAgent@{path}"
+        )
+    return _BY_POLICY[module]

@@ -1,0 +1,99 @@
+"""What Algorithms 1 and 2 ask of whoever learns by deciding, and what they are told of its decisions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import gymnasium as gym
+import numpy.typing as npt
+from stable_baselines3.common.logger import Logger
+
+from agents.packing import Arrays
+from agents.replay import Transitions
+
+AnyEnv = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
+
+
+class Experience(NamedTuple):
+    """A decision that a learner took in a scalar environment, and what came of it.
+
+    Args:
+        observation, next_observation: (n_slices,), as the learner saw them; the latter is never that of a reset.
+        action: its number.
+        reward: as the learner got it.
+        terminated, truncated: whether the episode ended, and nothing or something would have come after it.
+        info: of the step.
+        reset_info: of the reset that followed; None within an episode.
+    """
+
+    observation: npt.NDArray[Any]
+    action: int
+    reward: float
+    next_observation: npt.NDArray[Any]
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+    reset_info: dict[str, Any] | None
+
+
+class Observer(Protocol):
+    """Is told of every decision that a learner takes in a scalar environment."""
+
+    def on_start(self, reset_info: dict[str, Any]) -> None:
+        """The learner begins to act; `reset_info` is what the last reset told."""
+
+    def on_settled(self) -> None:
+        """A decision and what was learned from it are behind, or the first one is to come: a moment for checkpoints."""
+
+    def on_decision(self, experience: Experience) -> None:
+        """A decision was taken; nothing was learned from it yet."""
+
+
+class Learner(Protocol):
+    """Whoever learns by deciding; Algorithms 1 and 2 ask no more of it.
+
+    Attributes:
+        logger: of Stable-Baselines3, for TensorBoard.
+        num_decisions: taken so far in all environments, since learning last began again.
+    """
+
+    logger: Logger
+
+    @property
+    def num_decisions(self) -> int:
+        """Decisions taken so far."""
+
+    def predict(self, observation: Any, *, deterministic: bool = ...) -> tuple[Any, Any]:
+        """Actions for observations, as in Stable-Baselines3."""
+
+    def act_in(self, env: AnyEnv, seed: int) -> None:
+        """Act in another environment, or batch of as many, from now on."""
+
+    def learn(self, decisions: int, observer: Observer | None = None, *, restart: bool = False) -> None:
+        """Decide so often, and learn from it; `restart` lets schedules begin again."""
+
+    def update(self, progress: float) -> None:
+        """Learn once from what is remembered, this share of all updates being behind."""
+
+    def remember(self, transitions: Transitions) -> None:
+        """Learn from these, too."""
+
+    def recall(self, number: int) -> Transitions:
+        """A sample of what is remembered."""
+
+    def forget(self) -> None:
+        """Learn no more from what was seen so far."""
+
+    def copy_from(self, other: Any, *, optimizer: bool = True) -> None:
+        """Take over what another learner of the same kind has learned (equation 8)."""
+
+    def state(self, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
+        """Everything that learning changes: plain data, and arrays by name."""
+
+    def restore(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back to what `state` gave."""
+
+    def save(self, file: io.BufferedIOBase) -> None:
+        """Write what it has learned."""

@@ -1,0 +1,159 @@
+"""Classes by their dotted names: which modules may be imported for them, and which arguments they take."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+
+from agents.state import PAGE
+from slicing_gym.errors import unknown_name
+
+_PACKAGES = ("agents", "gymnasium", "sb3_contrib", "slicing_gym", "stable_baselines3", "torch", "twin")
+"""Packages of which anything may be imported because a configuration or a file names it."""
+
+_imported: set[str] = set()
+"""Modules that the user has asked for; what is below them may be imported, too."""
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules of the user's own, so that configurations and files may name what is in them.
+
+    Args:
+        names: dotted; typed by the user, never read from a file of a run: files name no code to import.
+
+    Raises:
+        ValueError: there is no such module, or it cannot be imported.
+    """
+    for name in names:
+        try:
+            import_module(name)
+        except Exception as error:
+            raise ValueError(
+                f"imports: {name!r} cannot be imported ({type(error).__name__}: {error}); allowed are modules that "
+                "python finds from here"
+            ) from error
+        _imported.add(name)
+
+
+def is_imported(module: str) -> bool:
+    """Whether the user has asked for a module, or for one above it."""
+    return any(module == name or module.startswith(f"{name}.") for name in _imported)
+
+
+def named(key: str, target: str) -> Any:
+    """What a dotted name means.
+
+    Args:
+        key: where the name stands.
+        target: the name, as in "my_package.agents.MyDQN".
+
+    Raises:
+        ValueError: nothing is called so, or it is of a module that may not be imported unasked.
+    """
+    parts = target.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise ValueError(f"{key}: {target!r} given, allowed are dotted names, as in my_package.MyClass")
+    module = ".".join(parts[:-1])
+    if parts[0] not in _PACKAGES and not is_imported(module) and not _is_loaded(parts):
+        raise ValueError(f"{key}: {target!r} is of a module that was not asked for; type imports=[{parts[0]}] as well")
+    for length in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:length])
+        try:
+            found = import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+                continue
+            raise ValueError(f"{key}: {target!r} cannot be imported ({error})") from None
+        try:
+            for part in parts[length:]:
+                found = getattr(found, part)
+        except AttributeError:
+            known = [each for each in vars(import_module(name)) if not each.startswith("_")]
+            raise ValueError(unknown_name(f"{key} ({name})", parts[length], known)) from None
+        return found
+    raise ValueError(f"{key}: {target!r} cannot be imported: there is no module {parts[0]!r}")
+
+
+def _is_loaded(parts: Sequence[str]) -> bool:
+    """Whether a module above the last part of a name is loaded, so that nothing has to be imported for it."""
+    return any(".".join(parts[:length]) in sys.modules for length in range(len(parts) - 1, 0, -1))
+
+
+def algorithm_class(target: str, key: str = "agent._target_") -> type[BaseAlgorithm]:
+    """An algorithm of Stable-Baselines3, or made in its manner, by its dotted name.
+
+    Raises:
+        ValueError: there is no such class, or it is no algorithm.
+    """
+    kind = named(key, target)
+    if not isinstance(kind, type) or not issubclass(kind, BaseAlgorithm):
+        raise ValueError(f"{key}: {target!r} is no algorithm of Stable-Baselines3, nor a subclass of one")
+    return kind
+
+
+def off_policy_class(target: str, key: str = "agent._target_") -> type[OffPolicyAlgorithm]:
+    """The same, of an algorithm that learns from a replay buffer, as both loops need it.
+
+    Raises:
+        ValueError: there is no such class, or it does not learn so.
+    """
+    kind = algorithm_class(target, key)
+    if not issubclass(kind, OffPolicyAlgorithm):
+        raise ValueError(f"{key}: {target!r} is not off-policy; allowed are subclasses of OffPolicyAlgorithm ({PAGE})")
+    return kind
+
+
+def policy_class(kind: type[BaseAlgorithm], policy: str, key: str = "agent.policy") -> type[BasePolicy]:
+    """The policy that an algorithm knows by a name, or that of a dotted name.
+
+    Raises:
+        ValueError: there is no such policy.
+    """
+    if policy in kind.policy_aliases:
+        return kind.policy_aliases[policy]
+    if "." not in policy:
+        raise ValueError(unknown_name(key, policy, kind.policy_aliases) + ", or a dotted name of one of your own")
+    found = named(key, policy)
+    if not isinstance(found, type) or not issubclass(found, BasePolicy):
+        raise ValueError(f"{key}: {policy!r} is no policy of Stable-Baselines3, nor a subclass of one")
+    return found
+
+
+def arguments_of(kind: type) -> dict[str, Any]:
+    """Arguments of a class's constructor with their defaults, those that it hands on to the class above included."""
+    found: dict[str, Any] = {}
+    for each in kind.__mro__:
+        if "__init__" not in vars(each):
+            continue
+        parameters = list(inspect.signature(each.__init__).parameters.values())[1:]  # type: ignore[misc]
+        for parameter in parameters:
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                found.setdefault(parameter.name, parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return found
+
+
+def with_classes(key: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments in which dotted names stand for classes and functions, as YAML cannot hold them otherwise.
+
+    Those are meant that are called `func`, or something that ends in `_class` or `_fn`, at any depth.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    made = {}
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            value = with_classes(f"{key}.{name}", value)
+        elif isinstance(value, str) and (name == "func" or name.endswith(("_class", "_fn"))):
+            value = named(f"{key}.{name}", value)
+        made[name] = value
+    return made

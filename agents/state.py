@@ -1,0 +1,253 @@
+"""Everything that changes in an agent of Stable-Baselines3, as plain data and arrays: learning goes on bit for bit."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy.typing as npt
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.save_util import recursive_getattr
+from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
+
+from agents.packing import Arrays, UnstorableError, pack, part_of, unpack, with_prefix
+from agents.random_streams import RandomStreams
+from agents.replay import ReplayBuffer
+
+PAGE = "docs/bring-your-own.md"
+"""Which explains what an agent of one's own needs."""
+
+_APART = frozenset(
+    (
+        *("policy", "env", "_vec_normalize_env", "replay_buffer", "rollout_buffer", "_logger", "start_time"),
+        *("_last_obs", "_last_episode_starts", "_last_original_obs", "policy_kwargs"),
+    )
+)
+"""Attributes of an agent that are looked at apart, or begin again."""
+
+_UNCHANGING = (
+    *(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
+    *(FloatSchedule, ConstantSchedule, LinearSchedule, gym.Space, torch.device, torch.dtype, Logger),
+)
+"""Kinds of attributes that are no state."""
+
+_WRAPPER = frozenset(
+    (
+        *("env", "venv", "_action_space", "_observation_space", "_metadata", "_cached_spec", "_saved_kwargs"),
+        "class_attributes",
+    )
+)
+"""Attributes of every wrapper that are no state of its own."""
+
+
+def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
+    """Everything of an agent that learning changes: plain data, and arrays by name.
+
+    Networks, optimizers, counters and other attributes, random states; with `replay` the replay buffer and the scalar
+    environment it acts in, too.
+
+    Args:
+        agent: of Stable-Baselines3, or made in its manner.
+        streams: the agent's.
+        replay: leave out what an agent does not need whose buffer is emptied, and whose environment is new, before it
+            learns on.
+
+    Raises:
+        ValueError: it has a part that cannot be stored; the message names it and the hook to write.
+    """
+    arrays: Arrays = {}
+    plain: dict[str, Any] = {"attributes": _pack_attributes(agent, arrays)}
+    plain["learned"] = {
+        name: pack(part, f"learned.{name}", arrays)
+        for name, part in {**agent.get_parameters(), **_torch_variables(agent)}.items()
+    }
+    if isinstance(agent.replay_buffer, ReplayBuffer):
+        plain["generator"] = pack(agent.replay_buffer.generator, "generator", arrays)
+    if replay:
+        plain["replay"] = _pack_replay(agent, arrays)
+        plain["acting"] = _pack_acting(agent, arrays)
+    plain["streams"] = pack(streams.state(), "streams", arrays)
+    plain["action_space"] = pack(agent.action_space.np_random, "action_space", arrays)
+    return plain, arrays
+
+
+def put_state(
+    agent: OffPolicyAlgorithm, streams: RandomStreams, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    """Make an agent of the same configuration what `take_state` described.
+
+    Raises:
+        ValueError: the agent is not of the same configuration.
+    """
+    agent.set_parameters({name: unpack(plain["learned"][name], arrays) for name in agent.get_parameters()})
+    for name, variable in _torch_variables(agent).items():
+        unpack(plain["learned"][name], arrays, variable)
+    attributes = dict(plain["attributes"])
+    if "get_extra_state()" in attributes:
+        agent.set_extra_state(unpack(attributes.pop("get_extra_state()"), arrays))  # type: ignore[attr-defined]
+    for name, packed in attributes.items():
+        setattr(agent, name, unpack(packed, arrays, vars(agent).get(name)))
+    if isinstance(agent.replay_buffer, ReplayBuffer):
+        unpack(plain["generator"], arrays, agent.replay_buffer.generator)
+    if "replay" in plain:
+        _unpack_replay(agent, plain["replay"], arrays)
+        _unpack_acting(agent, plain["acting"], arrays)
+    unpack(plain["action_space"], arrays, agent.action_space.np_random)
+    streams.restore(unpack(plain["streams"], arrays))  # last: making an agent seeds the global generators
+
+
+def check_storable(agent: OffPolicyAlgorithm) -> None:
+    """Refuse an agent of which no checkpoint can hold everything.
+
+    Raises:
+        ValueError: the message names the attribute and the hook to write.
+    """
+    arrays: Arrays = {}
+    _pack_attributes(agent, arrays)
+    _pack_replay(agent, arrays)
+
+
+def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any]:
+    """Attributes that are plain data, arrays or the like; what an agent's own hook gives stands for all others."""
+    known = {id(part) for part in agent.policy.modules()}
+    saved = {name.split(".")[0] for names in agent._get_torch_save_params() for name in names}
+    given = _arguments(type(agent))
+    hook = hasattr(agent, "get_extra_state") and hasattr(agent, "set_extra_state")
+    packed = {"get_extra_state()": pack(agent.get_extra_state(), "attribute.extra", arrays)} if hook else {}  # type: ignore[attr-defined]
+    for name, part in vars(agent).items():
+        if name in _APART or name in saved or id(part) in known or isinstance(part, _UNCHANGING):
+            continue
+        own: Arrays = {}
+        try:
+            packed[name] = pack(part, f"attribute.{name}", own)
+        except UnstorableError as error:
+            if hook or name in given:  # the hook's, or an argument, which the configuration gives again
+                continue
+            path = error.path.removeprefix("attribute.")
+            raise ValueError(
+                f"agent: {type(agent).__name__}.{path} is a {error.kind}, neither number, text, array nor tensor, so "
+                f"no checkpoint can hold it; write get_extra_state() and set_extra_state(state) for it ({PAGE})"
+            ) from None
+        arrays |= own
+    return packed
+
+
+def _arguments(kind: type) -> set[str]:
+    """Names of the arguments of a class and of those it is made of."""
+    return {name for each in kind.__mro__ for name in inspect.signature(each.__init__).parameters}  # type: ignore[misc]
+
+
+def _torch_variables(agent: BaseAlgorithm) -> dict[str, torch.Tensor]:
+    """Learned tensors that stand alone, by name."""
+    return {name: recursive_getattr(agent, name) for name in agent._get_torch_save_params()[1]}
+
+
+def _pack_replay(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
+    buffer = agent.replay_buffer
+    assert buffer is not None
+    if isinstance(buffer, ReplayBuffer):
+        arrays |= with_prefix(buffer.state(), "replay.")
+        return None
+    changing = {name: part for name, part in vars(buffer).items() if not isinstance(part, _UNCHANGING)}
+    try:
+        return pack(changing, "replay", arrays)
+    except UnstorableError as error:
+        raise ValueError(f"agent.replay_buffer: its {error}; allowed is agents.replay.ReplayBuffer") from None
+
+
+def _unpack_replay(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    buffer = agent.replay_buffer
+    if isinstance(buffer, ReplayBuffer):
+        buffer.restore(part_of(arrays, "replay."))
+    else:
+        unpack(packed, arrays, vars(buffer))
+
+
+def _pack_acting(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
+    """The environment an agent acts in, and what it saw last; None if it has not acted."""
+    if agent._last_obs is None:
+        return None
+    seen = {name: getattr(agent, name) for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")}
+    packed = {"seen": pack(seen, "acting.seen", arrays)}
+    for number, wrapper in enumerate(_wrappers(agent)):
+        packed[f"wrapper_{number}"] = pack(_changing(wrapper), f"acting.wrapper_{number}", arrays)
+    env = scalar_env(agent)
+    arrays |= with_prefix(env.state(), "environment.")  # type: ignore[attr-defined]
+    packed["np_random"] = pack(env._np_random, "acting.np_random", arrays)
+    return packed
+
+
+def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    if packed is None:
+        return
+    assert agent.env is not None
+    agent.env.reset()  # uses up its seeds, as the first one did
+    seen = unpack(packed["seen"], arrays)
+    vars(agent).update(seen)
+    for number, wrapper in enumerate(_wrappers(agent)):
+        own = _changing(wrapper)
+        for name, each in unpack(packed[f"wrapper_{number}"], arrays, own).items():
+            setattr(wrapper, name, each)
+    env = scalar_env(agent)
+    env.restore(part_of(arrays, "environment."))  # type: ignore[attr-defined]
+    env._np_random = unpack(packed["np_random"], arrays, env._np_random)
+
+
+def _changing(wrapper: object) -> dict[str, Any]:
+    """Attributes of a wrapper that may change while it runs.
+
+    Raises:
+        UnstorableError: one of them cannot be stored.
+    """
+    found: dict[str, Any] = {}
+    given = _arguments(type(wrapper))
+    for name, part in vars(wrapper).items():
+        if name in _WRAPPER or isinstance(part, _UNCHANGING):
+            continue
+        try:
+            pack(part, name, {})
+        except UnstorableError as error:
+            if name in given:
+                continue
+            raise UnstorableError(f"env.wrappers: {type(wrapper).__name__}.{error.path}", part) from None
+        found[name] = part
+    return found
+
+
+def _wrappers(agent: OffPolicyAlgorithm) -> Iterator[object]:
+    """The wrappers around the scalar environment an agent acts in, outermost first."""
+    batch: Any = agent.env
+    while isinstance(batch, VecEnvWrapper):
+        yield batch
+        batch = batch.venv
+    env = _only_env(batch)
+    while isinstance(env, gym.Wrapper):
+        yield env
+        env = env.env
+
+
+def _only_env(batch: VecEnv | None) -> gym.Env[Any, Any]:
+    if not isinstance(batch, DummyVecEnv) or batch.num_envs != 1:
+        raise TypeError(f"env: a {type(batch).__name__} given, allowed for a checkpoint is one scalar environment")
+    return batch.envs[0]
+
+
+def scalar_env(agent: OffPolicyAlgorithm) -> gym.Env[Any, Any]:
+    """The environment that an agent acts in, without its wrappers; it has `state()` and `restore(state)`.
+
+    Raises:
+        TypeError: it acts in a batch, or in an environment without these.
+    """
+    assert agent.env is not None
+    batch: Any = agent.env.unwrapped
+    env = _only_env(batch).unwrapped
+    if not hasattr(env, "state") or not hasattr(env, "restore"):
+        raise TypeError(f"env: {env} has no state() and restore(state), which a checkpoint needs")
+    return env
