@@ -16,6 +16,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
+from torch import nn
 
 from agents.packing import Arrays, UnstorableError, pack, part_of, unpack, with_prefix
 from agents.random_streams import RandomStreams
@@ -66,7 +67,7 @@ def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool =
     plain: dict[str, Any] = {"attributes": _pack_attributes(agent, arrays)}
     plain["learned"] = {
         name: pack(part, f"learned.{name}", arrays)
-        for name, part in {**agent.get_parameters(), **_torch_variables(agent)}.items()
+        for name, part in {**learned_parts(agent), **torch_variables(agent)}.items()
     }
     if isinstance(agent.replay_buffer, ReplayBuffer):
         plain["generator"] = pack(agent.replay_buffer.generator, "generator", arrays)
@@ -86,9 +87,8 @@ def put_state(
     Raises:
         ValueError: the agent is not of the same configuration.
     """
-    agent.set_parameters({name: unpack(plain["learned"][name], arrays) for name in agent.get_parameters()})
-    for name, variable in _torch_variables(agent).items():
-        unpack(plain["learned"][name], arrays, variable)
+    for name, part in {**learned_parts(agent), **torch_variables(agent)}.items():
+        unpack(plain["learned"][name], arrays, part)
     attributes = dict(plain["attributes"])
     if "get_extra_state()" in attributes:
         agent.set_extra_state(unpack(attributes.pop("get_extra_state()"), arrays))  # type: ignore[attr-defined]
@@ -116,8 +116,9 @@ def check_storable(agent: OffPolicyAlgorithm) -> None:
 
 def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any]:
     """Attributes that are plain data, arrays or the like; what an agent's own hook gives stands for all others."""
-    known = {id(part) for part in agent.policy.modules()}
-    saved = {name.split(".")[0] for names in agent._get_torch_save_params() for name in names}
+    parts = learned_parts(agent)
+    known = {id(each) for part in parts.values() if isinstance(part, nn.Module) for each in part.modules()}
+    saved = {name.split(".")[0] for name in (*parts, *torch_variables(agent))}
     given = _arguments(type(agent))
     hook = hasattr(agent, "get_extra_state") and hasattr(agent, "set_extra_state")
     packed = {"get_extra_state()": pack(agent.get_extra_state(), "attribute.extra", arrays)} if hook else {}  # type: ignore[attr-defined]
@@ -144,7 +145,23 @@ def _arguments(kind: type) -> set[str]:
     return {name for each in kind.__mro__ for name in inspect.signature(each.__init__).parameters}  # type: ignore[misc]
 
 
-def _torch_variables(agent: BaseAlgorithm) -> dict[str, torch.Tensor]:
+def learned_parts(agent: BaseAlgorithm) -> dict[str, Any]:
+    """Networks and optimizers by name: those an agent saves, and others that it or its policy holds.
+
+    A class may forget to name its optimizer for its file, without which it would not go on as it was.
+    """
+    parts = {name: recursive_getattr(agent, name) for name in agent._get_torch_save_params()[0]}
+    parts = {name: getattr(part, "_orig_mod", part) for name, part in parts.items()}  # where it was compiled
+    known = {id(part) for part in parts.values()}
+    known |= {id(each) for part in parts.values() if isinstance(part, nn.Module) for each in part.modules()}
+    for prefix, owner in (("policy.", agent.policy), ("", agent)):
+        for name, part in vars(owner).items():
+            if isinstance(part, nn.Module | torch.optim.Optimizer) and id(part) not in known:
+                parts[f"{prefix}{name}"] = part
+    return parts
+
+
+def torch_variables(agent: BaseAlgorithm) -> dict[str, torch.Tensor]:
     """Learned tensors that stand alone, by name."""
     return {name: recursive_getattr(agent, name) for name in agent._get_torch_save_params()[1]}
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.save_util import recursive_getattr
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 
 from agents.replay import ReplayBuffer
+from agents.state import learned_parts, torch_variables
 
 
 def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = False) -> None:
@@ -36,9 +36,9 @@ def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = Fals
     _check_same("center_rewards", _centers(source), _centers(target))
     _check_same("activation_fn", _activation(source), _activation(target))
     _check_same("VecNormalize", _normalizes(source), _normalizes(target))
-    names, variables = source._get_torch_save_params()
-    _check_same("learned parts", (names, variables), target._get_torch_save_params())
-    parts = [(recursive_getattr(source, name), recursive_getattr(target, name)) for name in names]
+    mine, theirs = learned_parts(source), learned_parts(target)
+    _check_same("learned parts", sorted(mine), sorted(theirs))
+    parts = [(mine[name], theirs[name]) for name in mine]
     for own, other in parts:
         if isinstance(own, nn.Module):
             _check_sizes(own, other)
@@ -48,13 +48,13 @@ def sync(source: BaseAlgorithm, target: BaseAlgorithm, *, optimizer: bool = Fals
         if isinstance(own, nn.Module) or (optimizer and isinstance(own, torch.optim.Optimizer)):
             other.load_state_dict(deepcopy(own.state_dict()))
     with torch.no_grad():
-        for name in variables:
-            recursive_getattr(target, name).copy_(recursive_getattr(source, name))
+        for name, variable in torch_variables(target).items():
+            variable.copy_(torch_variables(source)[name])
     if _centers(source):
         _buffer(target).mean_reward = _buffer(source).mean_reward
-    mine, theirs = source.get_vec_normalize_env(), target.get_vec_normalize_env()
-    if mine is not None and theirs is not None:
-        _copy_statistics(mine, theirs)
+    statistics, own = source.get_vec_normalize_env(), target.get_vec_normalize_env()
+    if statistics is not None and own is not None:
+        _copy_statistics(statistics, own)
 
 
 def _check_same(key: str, own: Any, other: Any) -> None:

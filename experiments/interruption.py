@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import json
+import os
 import random
 import shutil
 import signal
@@ -27,18 +29,42 @@ COMMON = [
     "evaluation.seeds=[100]",
     "evaluation.decisions=5",
 ]
+_WITH_TWIN = [
+    "twin=lstm",
+    "decisions=600",
+    "twin.training.max_epochs=8",
+    "algorithm.twin_decisions=10240",
+    "algorithm.later_twin_decisions=5120",
+    "algorithm.judged_cells=8",
+]
 ARMS = {
-    "with a twin": [
-        "twin=lstm",
-        "decisions=600",
-        "twin.training.max_epochs=8",
-        "algorithm.twin_decisions=10240",
-        "algorithm.later_twin_decisions=5120",
-        "algorithm.judged_cells=8",
-    ],
-    "without": ["twin=none", "decisions=2500", "agent.learning_starts=100"],
+    "ddqn with a twin": _WITH_TWIN,
+    "ddqn without": ["twin=none", "decisions=2500", "agent.learning_starts=100"],
+    "sb3_dqn with a twin": [*_WITH_TWIN, "agent=sb3_dqn"],
+    "sb3_qrdqn with a twin": [*_WITH_TWIN, "agent=sb3_qrdqn"],
+    "a class of one's own with a twin": [*_WITH_TWIN, "--config-dir", "{place}", "agent=own", "imports=[own_agent]"],
+    "sb3_qrdqn without": ["twin=none", "decisions=800", "agent=sb3_qrdqn", "agent.learning_starts=100"],
 }
 """Short runs of each kind; what is compared does not depend on their length."""
+
+OWN_AGENT = '''
+from stable_baselines3 import DQN
+
+class Own(DQN):
+    """Counts its updates and moves its target network a little after each."""
+
+    def __init__(self, *args, share=0.01, **arguments):
+        super().__init__(*args, **arguments)
+        self.share, self.updates = share, 0
+
+    def train(self, gradient_steps, batch_size=100):
+        super().train(gradient_steps, batch_size)
+        self.updates += gradient_steps
+        for own, other in zip(self.q_net.parameters(), self.q_net_target.parameters(), strict=True):
+            other.data.lerp_(own.data, self.share)
+'''
+OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: [64, 64]\nkwargs: {share: 0.02}\n"
+"""A class of a user's own, and the file in a folder `agent` that names it."""
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -49,6 +75,8 @@ def digests(folder: Path) -> dict[str, str]:
             digest = hashlib.sha256()
             _digest(digest, torch.load(io.BytesIO(archive.read(name)), weights_only=True))
             found[name] = digest.hexdigest()
+    summary = json.loads((folder / "summary.json").read_text())
+    found["networks, optimizers, replay"] = summary["learned"]
     found["rounds.csv"] = hashlib.sha256((folder / "rounds.csv").read_bytes()).hexdigest()
     if (folder / "history.npz").exists():
         digest = hashlib.sha256()
@@ -75,9 +103,16 @@ def _digest(digest: hashlib._Hash, part: object) -> None:
 
 
 def start(arm: str, folder: Path) -> subprocess.Popen[bytes]:
-    """A run in a process of its own."""
-    command = [sys.executable, "-m", "experiments.train", *COMMON, *ARMS[arm], f"hydra.run.dir={folder}"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    """A run in a process of its own; the class of one's own is beside its folder."""
+    place = folder.parent
+    (place / "agent").mkdir(exist_ok=True)
+    (place / "agent" / "own.yaml").write_text(OWN_CONFIG)
+    (place / "own_agent.py").write_text(OWN_AGENT)
+    arguments = [each.format(place=place) for each in ARMS[arm]]
+    command = [sys.executable, "-m", "experiments.train", *COMMON, *arguments, f"hydra.run.dir={folder}"]
+    paths = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
@@ -112,6 +147,10 @@ def interrupt(arm: str, folder: Path, moments: list[float]) -> int:
     return killed
 
 
+def _folder_name(arm: str) -> str:
+    return arm.replace(" ", "-").replace("'", "")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.interruption", description=__doc__)
@@ -124,9 +163,9 @@ def main(arguments: list[str] | None = None) -> None:
         expected, duration = {}, {}
         for arm in list(ARMS)[: options.times]:
             begun = time.perf_counter()
-            finish(start(arm, Path(place, arm.replace(" ", "-"))))
+            finish(start(arm, Path(place, _folder_name(arm))))
             duration[arm] = time.perf_counter() - begun
-            expected[arm] = digests(Path(place, arm.replace(" ", "-")))
+            expected[arm] = digests(Path(place, _folder_name(arm)))
             print(f"{arm}: uninterrupted in {duration[arm]:.0f} s", flush=True)
         for number in range(options.times):
             arm = list(ARMS)[number % len(ARMS)]

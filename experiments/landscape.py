@@ -87,7 +87,7 @@ def runs_of(config: DictConfig) -> dict[tuple[str, str], list[Run]]:
                 "allowed are runs without env.wrappers"
             )
         for hook in (action_values, td_loss, td_target):
-            require_hook("agent", hook, type(run.agent(trust=config.trust)))
+            require_hook("the landscape of its loss", hook, type(run.agent(trust=config.trust)))
         if config.data == "random" and run.seed == config.data_seed:
             raise ValueError(f"data_seed: {run.seed} is the cell that {str(run.folder)!r} learned on")
     for runs in groups.values():

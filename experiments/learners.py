@@ -87,6 +87,10 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
         learner.check_storable()
     except Exception as error:  # a class of the user's own may refuse its arguments in any way
         message = str(error) or type(error).__name__
+        if message.startswith("The algorithm only supports"):  # an assertion of Stable-Baselines3
+            message = (
+                f"agent._target_: {agent._target_!r} does not take Discrete actions, which an allocation's number is"
+            )
         raise ValueError(
             message if message.startswith("agent") else f"agent: {agent._target_} cannot be made so: {message}"
         ) from error

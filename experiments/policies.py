@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +146,9 @@ def _seed(file: Path, label: str) -> str:
     return f"{label} seed {found['seed']}" if "seed" in found else label
 
 
-def _folder(depth: int) -> Any:
-    return lambda file, label: "/".join(file.resolve().parts[-depth - 1 : -1]) or label
+def _folder(depth: int) -> Callable[[Path, str], str]:
+    """What adds so many of its folders to a label."""
+    return lambda file, label: f"{label.partition(' (')[0]} ({'/'.join(file.resolve().parts[-depth - 1 : -1])})"
 
 
 def load_policies(

@@ -1,0 +1,188 @@
+"""One contract for all that may go through the loops: our agents, Stable-Baselines3's, sb3-contrib's, and a user's own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+
+from agents import SlicePolicy
+from agents.hooks import action_values, has_hook
+from agents.registry import import_modules
+from experiments import checkpoint
+from experiments.algorithm import Algorithm
+from experiments.config import CONFIG_FOLDER, register_configs
+from experiments.distill import run as distill
+from experiments.evaluation import evaluate_policy, make_cells
+from experiments.export import export
+from experiments.offline import offline
+from experiments.policies import load_policy
+from experiments.train import check_config, train
+from slicing_gym import get_scenario
+
+register_configs()
+
+OWN = "tests.own_agents"
+SOFT = ["agent=custom", "agent.name=soft", f"agent._target_={OWN}.SoftTargets"]
+SCRATCH = ["agent=custom", "agent.name=scratch", f"agent._target_={OWN}.FromScratch"]
+EXTRACTOR = (
+    f"+agent.policy_kwargs={{features_extractor_class: {OWN}.Logarithms, features_extractor_kwargs: {{width: 6}}}}"
+)
+KINDS = {
+    "dqn": ["agent=dqn"],
+    "ddqn": ["agent=ddqn"],
+    "gan_ddqn": ["agent=gan_ddqn", "agent.twin_gradient_steps=1"],
+    "sb3_dqn": ["agent=sb3_dqn"],
+    "sb3_dqn of 3 steps": ["agent=sb3_dqn", "+agent.kwargs.n_steps=3"],
+    "sb3_qrdqn": ["agent=sb3_qrdqn"],
+    "subclass": [*SOFT, "+agent.kwargs.temperature=0.2"],
+    "extractor": ["agent=sb3_dqn", EXTRACTOR],
+    "from scratch": [*SCRATCH, "+agent.kwargs.epsilon=0.1"],
+}
+TRUST = {"subclass": ["trust=true"]}
+"""Its file holds a tensor of its own, which only a pickle could."""
+TINY = [
+    *("+experiment=debug", "agent.net_arch=[16,16]", f"imports=[{OWN}]", "decisions=280", "algorithm.fine_tune=40"),
+    "algorithm.agent_1.learning_rate=0.01",  # so that fine-tuning makes a difference
+    *("algorithm.twin_decisions=512", "algorithm.later_twin_decisions=384", "evaluation.policies=[random]"),
+]
+TWIN = [
+    *("twin=lstm", "twin.training.max_epochs=2", "twin.transition.members=1", "twin.transition.hidden_size=8"),
+    *("twin.performance.members=1", "twin.performance.hidden_size=8"),
+]
+
+
+def composed(name, *overrides):
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        return compose(name, list(overrides))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _asked_for():
+    import_modules([OWN])
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=[name.replace(" ", "-") for name in KINDS])
+def finished(request, tmp_path_factory):
+    """A run with a twin that was not interrupted, and its configuration."""
+    folder = tmp_path_factory.mktemp("whole")
+    overrides = [*TINY, *TWIN, *KINDS[request.param]]
+    train(composed("train", *overrides), folder)
+    (folder / ".hydra").mkdir()
+    from omegaconf import OmegaConf
+
+    OmegaConf.save(composed("train", *overrides), folder / ".hydra" / "config.yaml")
+    return request.param, overrides, folder
+
+
+def learned(folder):
+    summary = json.loads((folder / "summary.json").read_text())
+    return summary["learned"], (folder / "rounds.csv").read_bytes()
+
+
+KILL = """
+import os, signal, sys
+from hydra import compose, initialize_config_dir
+from experiments.config import CONFIG_FOLDER, register_configs
+from experiments.monitor import RoundMonitor
+from experiments.train import train
+from pathlib import Path
+register_configs()
+told = RoundMonitor.on_decision
+def die(monitor, experience):
+    told(monitor, experience)
+    if monitor.decisions == 263:
+        os.kill(os.getpid(), signal.SIGKILL)
+RoundMonitor.on_decision = die
+with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+    config = compose("train", sys.argv[2:])
+train(config, Path(sys.argv[1]))
+"""
+
+
+def test_it_goes_through_both_loops_and_is_the_same_after_a_kill(finished, tmp_path):
+    """Killed while it is fine-tuned for the second time, its weights from the twin, its history and replay resumed."""
+    _, overrides, folder = finished
+    killed = subprocess.run([sys.executable, "-c", KILL, str(tmp_path), *overrides], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    header, _ = checkpoint.read(tmp_path / checkpoint.FILE)
+    assert (header["iterations"], header["next_step"]) == (1, 3)
+    train(composed("train", *overrides, "resume=auto"), tmp_path)
+    assert learned(tmp_path) == learned(folder)
+    for name in ("history.npz", "evaluation.csv"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_without_a_twin_it_goes_on_from_any_decision(finished, tmp_path):
+    kind, _, _ = finished
+    overrides = [*TINY, *KINDS[kind], "decisions=90", "checkpoint_s=1000", "agent.learning_starts=20"]
+    config = composed("train", *overrides)
+    whole, part, again = (
+        Algorithm(config, check_config(config), tmp_path / name) for name in ("whole", "part", "part")
+    )
+    whole.run()
+
+    class StoppedError(Exception):
+        pass
+
+    def stop():
+        if part.monitor.decisions == 53:
+            part._save()
+        if part.monitor.decisions == 61:
+            raise StoppedError
+
+    part.monitor._on_settled = stop
+    with pytest.raises(StoppedError):
+        part.run()
+    again.resume()
+    assert again.monitor.decisions == 53
+    again.run()
+    assert again.agent.digest() == whole.agent.digest() != part.agent.digest()
+    assert (again.folder / "rounds.csv").read_bytes() == (whole.folder / "rounds.csv").read_bytes()
+
+
+def test_its_file_chooses_as_it_did(finished):
+    kind, _, folder = finished
+    scenario = get_scenario("paper-1mhz")
+    cells = make_cells(scenario, 2)
+    policy = load_policy(str(folder), scenario, cells, 1, trust=kind in TRUST)
+    found = evaluate_policy("", policy, cells, [100, 101], 20)
+    row = next(row for row in (folder / "evaluation.csv").read_text().splitlines()[1:] if "random" not in row)
+    assert float(row.split(",")[3]) == pytest.approx(found.utility[0], abs=1e-6)
+
+
+def test_it_teaches_a_student_by_arg_max_and_ends_as_a_file(finished, tmp_path):
+    """What has no `action_values` is exported through its student."""
+    kind, _, folder = finished
+    trust = TRUST.get(kind, [])
+    short = ["updates=60", "hidden=[4]", "evaluation.seeds=[100]", "evaluation.decisions=10", "progress=false", *trust]
+    distill(composed("distill", f"teacher={folder}", f"imports=[{OWN}]", *short), tmp_path / "students")
+    (student,) = (tmp_path / "students").rglob("student.safetensors")
+    scenario = get_scenario("paper-1mhz")
+    agent = load_policy(str(folder), scenario, make_cells(scenario, 1), 1, trust=bool(trust))
+    source = folder if has_hook(action_values, type(agent)) else student
+    common = [f"imports=[{OWN}]", "states=150", "progress=false", *trust]
+    export(composed("export", f"policy='{source}'", *common), tmp_path)
+    deployed = SlicePolicy(tmp_path / "policy.onnx")
+    assert sum(deployed.decide([100.0, 1750.0, 9.0]).units) == 20
+    if source == student:
+        with pytest.raises(SystemExit, match=r"FromScratch has no action_values to export; .* export a student of it"):
+            export(composed("export", f"policy='{folder}'", *common), tmp_path)
+
+
+def test_it_learns_from_its_history_without_a_conservative_term(finished, tmp_path):
+    kind, _, folder = finished
+    short = ["algorithm.epochs=2", "estimate.epochs=1", "evaluation.seeds=[]", "evaluation.policies=[]"]
+    common = [f"history='{folder}'", f"imports=[{OWN}]", "progress=false", "agent.net_arch=[16,16]", *KINDS[kind]]
+    offline(composed("offline", *common, *short, "algorithm.conservative_weight=0"), tmp_path)
+    found = json.loads((tmp_path / "offline.json").read_text())
+    assert np.isfinite(found["estimates"]["fitted_q"])
+    known = kind not in ("subclass", "from scratch")
+    if not known:  # nothing says what their loss is
+        with pytest.raises(SystemExit, match=r"conservative_weight=0\.1: not possible with .* lacks the hook td_loss"):
+            offline(composed("offline", *common, *short), tmp_path)
