@@ -47,19 +47,22 @@ def load_agent(
     name = os.fspath(path)
     if not Path(name).is_file():
         raise FileNotFoundError(f"{key}: there is no file {name!r}")
-    wanted = guess_class(name) if target is None else target
+    wanted = guess_class(name, key) if target is None else target
     kind: Any = algorithm_class(wanted, key)
     try:
         more = {"trust": True} if trust and "trust" in inspect.signature(kind.load).parameters else {}
         loaded: BaseAlgorithm = kind.load(name if trust else read_checked(name), device="cpu", **more)
     except Exception as error:  # a foreign or damaged file fails in many ways
-        hint = "" if trust or "trust=True" in str(error) else "; with trust=true it may hold code of your own"
-        raise ValueError(f"{key}: {name!r} does not hold a {wanted} ({error}){hint}") from error
+        raise ValueError(f"{key}: {name!r} does not hold an agent of class {wanted} ({error})") from error
     return loaded
 
 
-def guess_class(path: str) -> str:
+def guess_class(path: str, key: str = "policy") -> str:
     """Dotted name of the class of the agent in a file.
+
+    Args:
+        path: of the file.
+        key: what the file is called where it was given.
 
     Raises:
         ValueError: the file does not tell.
@@ -69,12 +72,12 @@ def guess_class(path: str) -> str:
             entries = dict(json.loads(archive.read("data")))
         module = str(entries["policy_class"]["__module__"])
     except Exception as error:
-        raise ValueError(f"policy: {path!r} is not an agent's file, or is damaged ({error})") from None
+        raise ValueError(f"{key}: {path!r} is not an agent's file, or is damaged ({error})") from None
     if module == "stable_baselines3.common.policies":
         return next((name for entry, name in _ACTOR_CRITICS if entry in entries), "stable_baselines3.A2C")
     if module not in _BY_POLICY:
         raise ValueError(
-            f"policy: {path!r} has a policy of {module!r}, which does not tell its class; name it, as in "
+            f"{key}: {path!r} has a policy of {module!r}, which does not tell its class; name it, as in "
             f"policy=my_package.MyAgent@{path}"
         )
     return _BY_POLICY[module]

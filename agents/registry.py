@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -75,10 +76,20 @@ def named(key: str, target: str) -> Any:
             for part in parts[length:]:
                 found = getattr(found, part)
         except AttributeError:
-            known = [each for each in vars(import_module(name)) if not each.startswith("_")]
+            known = _public(import_module(name))
             raise ValueError(unknown_name(f"{key} ({name})", parts[length], known)) from None
         return found
     raise ValueError(f"{key}: {target!r} cannot be imported: there is no module {parts[0]!r}")
+
+
+def _public(module: ModuleType) -> list[str]:
+    """Classes and functions of a module that are of its own package."""
+    package = module.__name__.partition(".")[0]
+    return [
+        name
+        for name, part in vars(module).items()
+        if callable(part) and not name.startswith("_") and str(getattr(part, "__module__", "")).startswith(package)
+    ]
 
 
 def _is_loaded(parts: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
@@ -70,6 +70,8 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
+    if OmegaConf.is_missing(agent, "_target_"):
+        raise ValueError("agent._target_: not given, allowed is the dotted name of an off-policy algorithm")
     kind = off_policy_class(agent._target_)
     own = arguments_of(kind)
     for name in agent["kwargs"]:

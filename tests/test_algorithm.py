@@ -39,12 +39,13 @@ def made(folder, *overrides):
 
 
 def weights(algorithm):
-    return [parameter.detach().numpy().copy() for parameter in algorithm.agent.policy.parameters()]
+    return [parameter.detach().numpy().copy() for parameter in algorithm.agent.model.policy.parameters()]
 
 
 def same_end(one, other):
     for mine, theirs in zip(weights(one), weights(other), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+    assert one.agent.digest() == other.agent.digest()
     assert (one.folder / "rounds.csv").read_bytes() == (other.folder / "rounds.csv").read_bytes()
     mine, theirs = one.recorder.state(), other.recorder.state()
     for name, array in mine.items():
@@ -56,14 +57,14 @@ def finished(tmp_path_factory):
     """A run with a twin that was not interrupted."""
     algorithm = made(tmp_path_factory.mktemp("whole"), *TWIN)
     algorithm.run()
-    assert algorithm._agent_2._n_updates > 0
+    assert algorithm._agent_2.model._n_updates > 0
     return algorithm
 
 
 def test_every_real_decision_is_counted_and_in_the_history(finished):
     assert finished.monitor.decisions == finished.config.decisions == 400
     assert len(finished.recorder.history()) == 400
-    assert finished.agent.num_timesteps == 400
+    assert finished.agent.num_decisions == 400
     assert [row["decisions"] for row in finished.monitor.rounds] == [200, 200]
     measured = finished.recorder.history()
     utility = 0.01 * measured.spectral_efficiency + measured.ssr.sum(axis=1)
@@ -143,20 +144,20 @@ def test_a_dueling_gan_with_a_twin_goes_on_as_if_nothing_had_been(tmp_path):
     again.resume()
     again.run()
     same_end(again, whole)
-    assert again._agent_2._n_updates == whole._agent_2._n_updates > 0
+    assert again._agent_2.model._n_updates == whole._agent_2.model._n_updates > 0
 
 
 def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):
     """Shorter than `python -m experiments.interruption`: one run, killed once."""
-    interruption.finish(interruption.start("without", tmp_path / "whole"))
-    process = interruption.start("without", tmp_path / "killed")
+    interruption.finish(interruption.start("ddqn without", tmp_path / "whole"))
+    process = interruption.start("ddqn without", tmp_path / "killed")
     while not (tmp_path / "killed" / checkpoint.FILE).exists():
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
     process.communicate()
     assert not (tmp_path / "killed" / "summary.json").exists()
-    interruption.finish(interruption.start("without", tmp_path / "killed"))
+    interruption.finish(interruption.start("ddqn without", tmp_path / "killed"))
     assert interruption.digests(tmp_path / "killed") == interruption.digests(tmp_path / "whole")
 
 
@@ -164,8 +165,8 @@ def test_agent_2_is_trained_even_if_nothing_is_left_to_decide(tmp_path):
     algorithm = made(tmp_path, *TWIN, "decisions=200")
     algorithm.run()
     assert algorithm.monitor.decisions == 200
-    assert algorithm._agent_2._n_updates > 0
-    for mine, theirs in zip(weights(algorithm), algorithm._agent_2.policy.parameters(), strict=True):
+    assert algorithm._agent_2.model._n_updates > 0
+    for mine, theirs in zip(weights(algorithm), algorithm._agent_2.model.policy.parameters(), strict=True):
         np.testing.assert_array_equal(mine, theirs.detach().numpy())
 
 
@@ -245,7 +246,10 @@ def test_a_finished_run_is_not_run_again(tmp_path, capsys):
         (["twin=lstm", "agent.buffer_size=300"], "agent.buffer_size .* 300 given, allowed is 6000 or more"),
         (["twin=lstm", "+algorithm.agent_2.center_rewards=false"], "algorithm.agent_2: unknown name 'center_rewards'"),
         (["twin=lstm", "+algorithm.agent_1.learning_starts=0"], "algorithm.agent_1: unknown name 'learning_starts'"),
-        (["+agent.kwargs.n_steps=3"], "agent.kwargs: unknown name 'n_steps'"),
+        (["+agent.kwargs.n_step=3"], "agent.kwargs: unknown name 'n_step'; did you mean 'n_steps'"),
+        (["+agent.kwargs.n_steps=0"], "agent.n_steps: 0 given, allowed is 1 or more"),
+        (["+agent.kwargs.optimize_memory_usage=true"], "agent.kwargs: unknown name 'optimize_memory_usage'"),
+        (["twin=lstm", "+algorithm.agent_2.n_steps=3"], "algorithm.agent_2: unknown name 'n_steps'"),
         (["agent=gan_ddqn", "agent.kwargs.critic_steps=0"], "critic_steps: 0 given"),
         (
             ["agent.train_freq=7", "decisions=250"],
@@ -267,19 +271,24 @@ def test_transitions_are_what_the_environment_gave():
     agent = DQN("MlpPolicy", env, learning_starts=100, seed=0, device="cpu")
     agent.learn(40)
     expected = agent.replay_buffer
-    observations, actions, rewards, following = transitions_of(env.recorder.history())
+    given = transitions_of(env.recorder.history())
+    observations, actions, rewards, following = given[:4]
     np.testing.assert_array_equal(observations, expected.observations[:40, 0])
     np.testing.assert_array_equal(actions, expected.actions[:40, 0, 0])
     np.testing.assert_array_equal(rewards, expected.rewards[:40, 0])
     np.testing.assert_array_equal(following, expected.next_observations[:40, 0])
     assert 0 < rewards.mean() < 1
+    assert np.flatnonzero(given.last).tolist() == [14, 29, 39]  # truncated, and what is not continued yet
+    assert given.terminal is None
     other = DQN("MlpPolicy", env, buffer_size=50, seed=0, device="cpu").replay_buffer
-    other.add_all(observations, actions, rewards, following)
+    other.add_all(given)
     for name, array in other.state().items():
-        if name not in ("pos", "full", "dones", "timeouts"):
-            np.testing.assert_array_equal(array, expected.state()[name])
+        if name not in ("pos", "full"):
+            until = 39 if name in ("dones", "timeouts") else 40
+            np.testing.assert_array_equal(array[:until], expected.state()[name][:until])
+    assert (other.dones[39, 0], other.timeouts[39, 0]) == (1.0, 1.0)
     with pytest.raises(ValueError, match="rewards: 40 given, there is room for 10"):
-        other.add_all(observations, actions, rewards, following)
+        other.add_all(given)
 
 
 def test_an_environment_goes_back_to_its_state():
@@ -312,8 +321,8 @@ def test_the_better_of_two_is_kept(finished):
     for better, other in ((one, two), (two, one)):
         for agent, action in ((better, best), (other, worst)):
             with torch.no_grad():
-                agent.policy.q_net.q_net[-1].bias.zero_()
-                agent.policy.q_net.q_net[-1].bias[action] = 1e6
+                agent.model.policy.q_net.q_net[-1].bias.zero_()
+                agent.model.policy.q_net.q_net[-1].bias[action] = 1e6
         before = utility(better)
         assert before > utility(other)
         finished.keep_better()

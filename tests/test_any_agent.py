@@ -1,4 +1,4 @@
-"""One contract for all that may go through the loops: our agents, Stable-Baselines3's, sb3-contrib's, and a user's own."""
+"""One contract for all that go through the loops: our agents, Stable-Baselines3's, sb3-contrib's and a user's own."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from agents.student import StudentPolicy
 from experiments import evaluation, figures
 from experiments.config import CONFIG_FOLDER, register_configs, scenario_of, with_lists
 from experiments.evaluate import LISTS, evaluate
-from experiments.policies import check_policies, label_policies, policy_file
+from experiments.policies import check_policies, label_policies, load_policy, policy_file
 from experiments.statistics import estimate, interquartile_mean, stratified_bootstrap
 from experiments.train import check_config, train
 from slicing_gym import SCENARIOS, get_scenario
@@ -46,16 +46,21 @@ def choices(group):
 @pytest.mark.parametrize(("agent", "twin"), [*itertools.product(choices("agent"), choices("twin"))])
 @pytest.mark.parametrize("head", ["dense", "geometry"])
 def test_every_agent_composes_with_every_twin(agent, twin, head):
-    config = composed("train", f"agent={agent}", f"twin={twin}", f"agent.head={head}")
+    given = ["agent._target_=agents.DDQN"] if agent == "custom" else []
+    config = composed("train", f"agent={agent}", f"twin={twin}", f"agent.head={head}", *given)
     assert not OmegaConf.missing_keys(config)
-    check_config(config)
+    if head != "dense" and agent in ("sb3_dqn", "sb3_qrdqn"):
+        with pytest.raises(ValueError, match=f"agent.head: '{head}' given, allowed for .*QN is 'dense'"):
+            check_config(config)
+    else:
+        check_config(config)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_scenario_composes_and_passes_its_checks(scenario):
     config = composed("train", f"scenario={scenario}", "reward=null")
     assert not OmegaConf.missing_keys(config)
-    assert check_config(config) == get_scenario(scenario)
+    assert check_config(config).scenario == get_scenario(scenario)
     config = composed("evaluate", f"scenario={scenario}")
     assert not OmegaConf.missing_keys(config)
     assert scenario_of(config.scenario) == get_scenario(scenario)
@@ -68,7 +73,7 @@ def test_every_experiment_composes(experiment):
 
 def test_overrides_reach_into_a_scenario():
     config = composed("train", "scenario.slices.urllc.num_users=20", "scenario.radio.resolution_hz=400e3")
-    scenario = check_config(config)
+    scenario = check_config(config).scenario
     assert scenario.slices[2].num_users == 20
     assert scenario.num_units == 50
 
@@ -106,8 +111,14 @@ def test_misspelt_overrides_never_compose(overrides, message):
         (["agent.gamma=1.5"], "agent.gamma: 1.5 given"),
         (["agent.learning_rate=0"], "agent.learning_rate: 0.0 given"),
         (["agent.net_arch=[0]"], "agent.net_arch: 0 given"),
-        (["agent._target_=stable_baselines3.DQNN"], "agent._target_: 'stable_baselines3.DQNN' cannot be imported"),
-        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is not an agents.DQN"),
+        (
+            ["agent._target_=stable_baselines3.DQNN"],
+            r"agent._target_ \(stable_baselines3\): unknown name 'DQNN'; did you mean 'DQN'",
+        ),
+        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is no algorithm of Stable-Baselines3"),
+        (["agent._target_=sb3_contrib.nothing.DQN"], r"agent._target_.*sb3_contrib.* unknown name 'nothing'"),
+        (["agent._target_=nowhere.DQN"], "agent._target_: 'nowhere.DQN' is of a module that was not asked for"),
+        (["agent._target_=stable_baselines3.PPO"], "agent._target_: 'stable_baselines3.PPO' is not off-policy"),
         (["scenario.slices.urllc.traffic=3"], "slices.urllc.traffic: 3 given"),
         (["scenario.slices.urllc.num_users=0"], "slices.urllc.num_users: 0 given"),
         (["scenario.radio.resolution_hz=3e5"], "does not divide"),
@@ -149,15 +160,36 @@ def test_a_round_cut_short_is_logged_as_such(tmp_path):
 
 
 def test_the_reward_is_the_scenarios_unless_overridden():
-    assert check_config(composed("train", "scenario.reward.kind=clip", "reward=null")).reward.kind == "clip"
-    assert check_config(composed("train", "scenario.reward.kind=clip", "reward=utility")).reward.kind == "utility"
+    assert check_config(composed("train", "scenario.reward.kind=clip", "reward=null")).scenario.reward.kind == "clip"
+    assert (
+        check_config(composed("train", "scenario.reward.kind=clip", "reward=utility")).scenario.reward.kind == "utility"
+    )
 
 
 def test_agents_are_called_by_the_shortest_name_that_tells_them_apart():
     names = ["hard", "runs/a/seed-0/agent.zip", "runs/b/seed-0/agent.zip", "runs/b/seed-1/agent.zip"]
-    assert list(label_policies(names).values()) == ["hard", "a/seed-0", "b/seed-0", "seed-1"]
+    assert list(label_policies(names).values()) == ["hard", "seed-0 (a/seed-0)", "seed-0 (b/seed-0)", "seed-1"]
     alike = ["hard", "runs/hard/agent.zip", "x/agent.zip", "x/student.safetensors"]
-    assert list(label_policies(alike).values()) == alike
+    assert list(label_policies(alike).values()) == ["hard", "hard (hard)", *alike[2:]]
+
+
+def test_agents_are_called_as_their_runs_called_them(tmp_path):
+    names = []
+    for folder, *figures_of in (
+        ("a", "ddqn", 0),
+        ("b", "ddqn", 1),
+        ("c", "ddqn-dt", 1),
+        ("d", "dqn", 2),
+        ("e", "dqn", 2),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "agent.zip").touch()
+        summary = dict(zip(("agent", "seed"), figures_of, strict=True))
+        (tmp_path / folder / "summary.json").write_text(json.dumps(summary))
+        names.append(str(tmp_path / folder))
+    told = ["ddqn seed 0", "ddqn seed 1", "ddqn-dt", "dqn seed 2 (d)", "dqn seed 2 (e)"]
+    assert list(label_policies(names).values()) == told
+    assert list(label_policies(names[1:4]).values()) == ["ddqn", "ddqn-dt", "dqn"]
 
 
 def test_a_policy_is_found_in_its_folder(run, tmp_path):
@@ -173,7 +205,7 @@ def test_a_policy_is_found_in_its_folder(run, tmp_path):
 def test_a_file_that_holds_no_agent_is_refused(tmp_path):
     (tmp_path / "agent.zip").write_text("nothing")
     config = composed("evaluate", f"policy=['{tmp_path / 'agent.zip'}']", "scenario=paper-1mhz")
-    with pytest.raises(SystemExit, match=r"does not hold a stable_baselines3\.DQN"):
+    with pytest.raises(SystemExit, match=r"policy: '.*agent\.zip' is not an agent's file, or is damaged"):
         evaluate(config, tmp_path / "out")
 
 
@@ -221,7 +253,7 @@ def test_evaluate_compares_baselines_and_saved_agents(run, tmp_path, capsys):
         for name in {r["policy"] for r in rows}
     }
     assert utility["clairvoyant"] >= utility["best_fixed"] > utility["hard"] > 5.0
-    assert run.name in utility
+    assert "ddqn" in utility
     assert utility["1-18-1"] == utility["best_fixed"]
     assert (tmp_path / "evaluation.png").read_bytes().startswith(b"\x89PNG")
 
@@ -254,7 +286,7 @@ def test_an_agent_of_another_scenario_is_refused(run, tmp_path):
 def test_policies_meet_the_same_luck():
     scenario = get_scenario("paper-1mhz")
     envs = evaluation.make_cells(scenario, 3)
-    policies = {name: evaluation.load_policy("hard", scenario, envs, 1) for name in ("one", "other")}
+    policies = {name: load_policy("hard", scenario, envs, 1) for name in ("one", "other")}
     one, other = evaluation.compare(scenario, policies, envs, [4, 5, 6], decisions=5)
     np.testing.assert_array_equal(one.utility, other.utility)
     assert len(set(one.utility)) == 3
@@ -264,7 +296,7 @@ def test_rounds_follow_one_another_in_an_evaluation():
     """More decisions than a round: the figures of the last decision of a round are not lost to the reset."""
     scenario = get_scenario("paper-1mhz").replace(decisions_per_round=3)
     envs = evaluation.make_cells(scenario, 2)
-    hard = evaluation.load_policy("hard", scenario, envs, 1)
+    hard = load_policy("hard", scenario, envs, 1)
     result = evaluation.evaluate_policy("hard", hard, envs, [0, 1], decisions=7)
     assert (result.utility > 5.0).all()
     assert (result.ssr > 0.9).all()

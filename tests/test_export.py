@@ -175,7 +175,7 @@ def broken_agent():
 @pytest.mark.parametrize(
     ("policy", "changes", "error", "message"),
     [
-        (ppo_agent, {}, TypeError, "policy: a PPO given, allowed are DQN"),
+        (ppo_agent, {}, TypeError, "policy: PPO has no action_values to export; register them"),
         (dense_agent, {"scenario": "paper"}, ValueError, "'paper' has 4851 allocations of 3 slices, .* among 171"),
         (restless_student, {"scenario": OTHER}, ValueError, "'other' given, the student was taught on another"),
         (scaled_agent, {}, ValueError, "policy: it sees observations that VecNormalize has scaled"),
@@ -283,7 +283,7 @@ def test_an_agent_outside_its_run_needs_its_scenario(run_folder, tmp_path, capsy
         ([], "policy: not given, allowed are a finished run's folder"),
         (["policy=nowhere"], "policy: there is no file 'nowhere'; allowed are"),
         (["policy=conf"], "policy: there is no file 'conf/agent.zip'; allowed are"),
-        (["policy=README.md"], "policy: 'README.md' does not hold a stable_baselines3.DQN"),
+        (["policy=README.md"], "policy: 'README.md' is not an agent's file, or is damaged"),
         (["policy=RUN", "scenario=paper"], "scenario: 'paper' given, but the run of .* names its own"),
         (["policy=RUN", "fallback=hrd"], "fallback: unknown name 'hrd'; did you mean 'hard'.*, or units like 1-94-5"),
         (["policy=RUN", "fallback=1-2-3"], r"fallback: units: \[1, 2, 3\] given"),

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from agents import DDQN, DQN, DuelingGANDDQN
+from agents.hooks import with_fixed_targets
 from experiments import landscape
 from experiments.config import CONFIG_FOLDER, register_configs
 from experiments.flatness import (
@@ -24,7 +25,7 @@ from experiments.flatness import (
     measure,
     random_directions,
 )
-from experiments.landscape_agents import STOCK, agent_loss, fixed_targets, in_our_agent, stored, train_stock
+from experiments.landscape_agents import LOSSES, STOCK, agent_loss, batch_of, stored, train_stock
 from experiments.landscape_report import MEASURES, Measurement, differences, pairs, verdict
 from experiments.networks import Network
 from experiments.runs import find_runs, read_run
@@ -46,7 +47,9 @@ def test_the_loss_of_an_agent_is_its_own(kind, head):
     data = stored(agent)
     loss = agent_loss(agent, data)
     batch = agent.replay_buffer._get_samples(np.arange(len(data.rewards)))
-    batch = batch._replace(rewards=batch.rewards - 0.4, dones=torch.zeros_like(batch.dones))
+    rewards = torch.as_tensor(data.rewards - 0.4, dtype=torch.float32)[:, None]
+    torch.testing.assert_close(batch.rewards, rewards)
+    batch = batch._replace(rewards=rewards, dones=torch.zeros_like(batch.dones))
     before = agent.generator.bit_generator.state
     own = agent._compute_loss(batch)
     agent.generator.bit_generator.state = before
@@ -82,7 +85,7 @@ def test_targets_stay_while_the_weights_move(kind):
     agent = filled(kind)
     data = stored(agent)
     loss = agent_loss(agent, data)
-    tensors = [torch.as_tensor(part) for part in data]
+    tensors = [torch.as_tensor(part) for part in data[:4]]
     with torch.no_grad():
         following = agent.q_net_target(tensors[3])
         best = (agent.q_net if kind is DDQN else agent.q_net_target)(tensors[3]).argmax(dim=1, keepdim=True)
@@ -117,7 +120,7 @@ def test_an_agent_is_left_as_it_was(kind):
 def test_half_the_squared_error_of_dueling_gan_ddqn_is_its_loss_without_the_critics_term():
     agent = filled(DuelingGANDDQN)
     data, state = stored(agent), agent.generator.bit_generator.state
-    states, actions, rewards, following = (torch.as_tensor(part) for part in data)
+    states, actions, rewards, following = (torch.as_tensor(part) for part in data[:4])
     with torch.no_grad():
         hidden = agent.policy.q_net.embed(states, agent._noise(len(states)))
         particles = agent.policy.q_net.value(hidden)
@@ -136,7 +139,7 @@ def test_where_all_errors_are_large_the_own_loss_is_straight_and_the_squared_one
     agent.mean_reward = -50.0  # all targets far above all values
     data = stored(agent)
     own, squared = agent_loss(agent, data), agent_loss(agent, data, "squared")
-    batch = fixed_targets(agent, data)
+    batch = with_fixed_targets(agent, batch_of(agent, data))
     with torch.no_grad():
         errors = batch.rewards - agent.q_net(batch.observations).gather(1, batch.actions)
     assert float(errors.min()) > 1.0
@@ -156,8 +159,11 @@ def test_stock_sb3s_loss_is_the_one_it_logs():
         parameter.data += 0.1
     one, two = rng.random((2, 1, 2), dtype=np.float32)
     stock.replay_buffer.add(one, two, np.array([4]), np.array([2.5]), np.array([False]), [{}])
-    ours = in_our_agent(stock, {"net_arch": [64, 64]})
-    measured = agent_loss(ours, stored(stock)).here()
+    ours = DQN("MlpPolicy", Follow(), policy_kwargs={"net_arch": [64, 64]}, seed=0, device="cpu", gamma=0.7)
+    ours.policy.load_state_dict(stock.policy.state_dict())
+    measured = agent_loss(stock, stored(stock)).here()
+    for kind in LOSSES:
+        assert agent_loss(ours, stored(stock), kind).here() == agent_loss(stock, stored(stock), kind).here()
     stock.train(1, batch_size=8)  # eight times the one transition; the loss is that before the update
     assert measured == pytest.approx(logger.name_to_value["train/loss"], rel=1e-5)
 
@@ -278,7 +284,7 @@ def test_the_loss_of_a_run_is_that_of_the_data(runs, tmp_path, data):
     agent, history = run.agent(), run.history()
     if data == "random":
         history = Network(run.scenario, 1000).record(60)
-    states, actions, rewards, following = (torch.as_tensor(part) for part in transitions_of(history))
+    states, actions, rewards, following = (torch.as_tensor(part) for part in transitions_of(history)[:4])
     with torch.no_grad():
         targets = (rewards - agent.mean_reward).float() + 0.8 * agent.q_net_target(following).amax(dim=1)
         errors = targets - agent.q_net(states).gather(1, actions[:, None])[:, 0]
@@ -289,14 +295,15 @@ def test_the_loss_of_a_run_is_that_of_the_data(runs, tmp_path, data):
 
 def test_stock_sb3_learns_on_the_runs_cell_with_its_settings(runs):
     (run,) = (run for run in find_runs(runs, ["dqn"]) if run.seed == 1)
-    agent, data = train_stock(run)
+    agent, data, mean = train_stock(run)
+    assert type(agent) is stable_baselines3.DQN
     own = transitions_of(run.history())
     assert len(data.rewards) == len(own[2]) == 200
     np.testing.assert_array_equal(data.observations[0], own[0][0])  # the same cell, before the first decision
-    assert (agent.gamma, agent.mean_reward) == (run.agent().gamma, run.agent().mean_reward)
+    assert (agent.gamma, mean) == (run.agent().gamma, run.agent().mean_reward)
     earned = run.scenario.reward
     assert earned.kind == "utility"
-    assert 3.0 < data.rewards.mean() < 8.5  # U itself, its mean not taken off
+    assert 3.0 < data.rewards.mean() + mean < 8.5  # U, less the mean
 
 
 @pytest.mark.parametrize(

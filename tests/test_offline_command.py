@@ -66,7 +66,7 @@ def made(file, folder, *overrides):
 
 
 def same_end(one, other):
-    mine, theirs = checkpoint.agent_state(one.agent), checkpoint.agent_state(other.agent)
+    mine, theirs = one.agent.state(), other.agent.state()
     assert mine[0] == theirs[0]
     assert mine[1].keys() == theirs[1].keys()
     for name, array in mine[1].items():
@@ -78,7 +78,7 @@ def with_twin(file, tmp_path_factory):
     """A run that was not interrupted."""
     algorithm = made(file, tmp_path_factory.mktemp("whole"), *TWIN)
     algorithm.run()
-    assert algorithm._agent_2._n_updates > 0
+    assert algorithm._agent_2.model._n_updates > 0
     assert algorithm.epochs == 4
     return algorithm
 
@@ -86,19 +86,19 @@ def with_twin(file, tmp_path_factory):
 def test_settings_reach_the_agents_and_agent_2_hands_over_what_it_learned(file, tmp_path):
     options = ["algorithm.conservative_weight=0.7", "algorithm.agent.batch_size=20"]
     plain, algorithm = made(file, tmp_path, *options), made(file, tmp_path, *options, *TWIN)
-    for each in (plain.agent, algorithm.agent):
+    for each in (plain.agent.model, algorithm.agent.model):
         assert (each.conservative_weight, each.batch_size, each.buffer_size) == (0.7, 20, 80)
-    assert (plain.agent.lr_schedule(1.0), plain.agent.lr_schedule(0.0)) == pytest.approx((1e-3, 1e-5))
-    assert (algorithm.agent.lr_schedule(1.0), algorithm.agent.lr_schedule(0.0)) == pytest.approx((1e-5, 1e-5))
+    assert [plain.agent.model.lr_schedule(left) for left in (1.0, 0.0)] == pytest.approx([1e-3, 1e-5])
+    assert [algorithm.agent.model.lr_schedule(left) for left in (1.0, 0.0)] == pytest.approx([1e-5, 1e-5])
     algorithm.learn_twin()
     algorithm.train_in_twin()
-    assert algorithm._agent_2.conservative_weight == 0.0
-    assert algorithm._agent_2.num_timesteps >= 256
-    mine, theirs = algorithm.agent.policy.state_dict(), algorithm._agent_2.policy.state_dict()
+    assert algorithm._agent_2.model.conservative_weight == 0.0
+    assert algorithm._agent_2.num_decisions >= 256
+    mine, theirs = (each.model.policy.state_dict() for each in (algorithm.agent, algorithm._agent_2))
     for name, value in mine.items():
         np.testing.assert_array_equal(value, theirs[name])
     plain.run()
-    assert plain.agent._n_updates == 4 * 4
+    assert plain.agent.model._n_updates == 4 * 4
 
 
 @pytest.mark.parametrize("stopped_after", [1, 2, 3])
@@ -145,7 +145,7 @@ def test_a_run_goes_on_from_any_epoch(file, tmp_path, options):
 
 
 def test_after_learning_both_agents_have_the_weights_of_the_better_one(with_twin):
-    here, there = with_twin.agent.q_net.state_dict(), with_twin._agent_2.q_net.state_dict()
+    here, there = (each.model.q_net.state_dict() for each in (with_twin.agent, with_twin._agent_2))
     for name, value in here.items():
         np.testing.assert_array_equal(value, there[name])
 
