@@ -152,6 +152,7 @@ def _(model: stable_baselines3.DQN, batch: ReplayBufferSamples) -> Tensor:
 
 @td_loss.register
 def _(model: stable_baselines3.DQN, batch: ReplayBufferSamples) -> Tensor:
+    require_hook("its loss", td_loss, type(model))  # a subclass may learn in another way
     values = model.policy.q_net(batch.observations).gather(1, batch.actions.long())[:, 0]
     return functional.smooth_l1_loss(values, td_target(model, batch))
 

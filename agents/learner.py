@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gymnasium as gym
 import numpy as np
@@ -23,11 +24,14 @@ from agents.hooks import action_values, has_hook, require_hook, td_loss
 from agents.packing import Arrays
 from agents.protocols import AnyEnv, Experience, Observer
 from agents.random_streams import RandomStreams
-from agents.replay import ReplayBuffer, Transitions, ends_of
-from agents.state import check_storable, put_state, take_state
+from agents.replay import ReplayBuffer, Transitions, break_off, ends_of
+from agents.state import check_storable, learned_arrays, put_state, take_state
 from agents.vec_env import GymnasiumVecEnv
 from agents.weight_sync import sync
 from slicing_gym.errors import check_number
+
+_STREAMS: WeakKeyDictionary[OffPolicyAlgorithm, RandomStreams] = WeakKeyDictionary()
+"""Of the agents that are learners: one that is wrapped again goes on with its own."""
 
 
 class OffPolicyLearner:
@@ -51,17 +55,23 @@ class OffPolicyLearner:
     def __init__(
         self, make: Callable[[], OffPolicyAlgorithm] | OffPolicyAlgorithm, *, conservative_weight: float = 0.0
     ) -> None:
-        self.streams = RandomStreams()
+        known = _STREAMS.get(make) if isinstance(make, OffPolicyAlgorithm) else None
+        self.streams = RandomStreams() if known is None else known
         with self.streams:
             model = make if isinstance(make, BaseAlgorithm) else make()
+        if not isinstance(make, BaseAlgorithm) and getattr(model, "seed", None) is None:
+            self.streams.leave_global()  # else the next one without a seed would be the same
         if not isinstance(model, OffPolicyAlgorithm):
             raise TypeError(f"agent: a {type(model).__name__} given, allowed are off-policy algorithms")
         if not isinstance(model.action_space, gym.spaces.Discrete):
             raise TypeError(f"agent: its actions are {model.action_space}, allowed are discrete ones")
         self.model: OffPolicyAlgorithm = model
+        _STREAMS[model] = self.streams
         model.action_space = deepcopy(model.action_space)  # environments may share theirs, and its random state
         self.conservative_weight = check_number("conservative_weight", conservative_weight, at_least=0.0)
-        if conservative_weight:
+        if conservative_weight and hasattr(model, "conservative_weight"):  # it has a term of its own
+            model.conservative_weight, self.conservative_weight = self.conservative_weight, 0.0
+        if self.conservative_weight:
             for hook in (td_loss, action_values):
                 require_hook("conservative_weight above 0", hook, type(model))
         if not hasattr(model, "_logger"):
@@ -105,6 +115,7 @@ class OffPolicyLearner:
             env: of Gymnasium; it is reset before the next decision.
             seed: of its first reset.
         """
+        self._break_off()
         with self.streams:
             self.model.set_env(for_sb3(env))
             assert self.model.env is not None
@@ -118,6 +129,8 @@ class OffPolicyLearner:
             observer: is told of each; of a scalar environment only.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
         """
+        if restart:
+            self._break_off()
         callback = None if observer is None else _Tell(observer)
         with self.streams:
             self.model.learn(decisions, callback, reset_num_timesteps=restart)
@@ -169,11 +182,21 @@ class OffPolicyLearner:
         room = 0 if buffer.full else buffer.buffer_size - buffer.pos
         if buffer.n_envs != 1 or len(transitions.rewards) > room:
             raise ValueError(f"rewards: {len(transitions.rewards)} given, there is room for {room} of one environment")
+        if buffer.optimize_memory_usage:
+            raise ValueError(
+                "replay_buffer: optimize_memory_usage=True given, allowed is False to remember what others saw"
+            )
+        self._break_off()
         last, terminal = ends_of(transitions)
         for row, (observation, action, reward, following, *_) in enumerate(zip(*transitions[:4], strict=True)):
             info = {"TimeLimit.truncated": bool(last[row] and not terminal[row])}
             action, reward, done = np.array([action]), np.array([reward]), np.array([last[row]])
             buffer.add(np.asarray(observation)[None], np.asarray(following)[None], action, reward, done, [info])
+
+    def _break_off(self) -> None:
+        """What comes next in the replay buffer does not continue what is there."""
+        if self.model.replay_buffer is not None:
+            break_off(self.model.replay_buffer)
 
     def recall(self, number: int) -> Transitions:
         """A sample of single decisions out of the replay buffer.
@@ -217,10 +240,9 @@ class OffPolicyLearner:
 
     def digest(self) -> str:
         """SHA-256 of networks, optimizers and replay buffer: two agents that have the same learned the same."""
-        plain, arrays = self.state()
-        del plain
+        arrays = learned_arrays(self.model)
         whole = hashlib.sha256()
-        for name in sorted(name for name in arrays if name.startswith(("learned.", "replay."))):
+        for name in sorted(arrays):
             whole.update(name.encode() + arrays[name].tobytes())
         return whole.hexdigest()
 

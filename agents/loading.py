@@ -29,6 +29,10 @@ _ACTOR_CRITICS = (("clip_range", "stable_baselines3.PPO"), ("cg_max_steps", "sb3
 """Those that share a policy, by an entry that only they have; A2C has none of these."""
 
 
+_AGAIN = {"sb3_contrib.ARS": ("weights",)}
+"""Entries of a class's file that hold a tensor which its policy has, too; they are left out."""
+
+
 def load_agent(
     path: str | os.PathLike[str], target: str | None = None, *, trust: bool = False, key: str = "policy"
 ) -> BaseAlgorithm:
@@ -51,7 +55,9 @@ def load_agent(
     kind: Any = algorithm_class(wanted, key)
     try:
         more = {"trust": True} if trust and "trust" in inspect.signature(kind.load).parameters else {}
-        loaded: BaseAlgorithm = kind.load(name if trust else read_checked(name), device="cpu", **more)
+        given = dict.fromkeys(_AGAIN.get(wanted, ()))
+        content = name if trust else read_checked(name, given)
+        loaded: BaseAlgorithm = kind.load(content, device="cpu", custom_objects=given, **more)
     except Exception as error:  # a foreign or damaged file fails in many ways
         raise ValueError(f"{key}: {name!r} does not hold an agent of class {wanted} ({error})") from error
     return loaded

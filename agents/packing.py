@@ -25,8 +25,8 @@ class UnstorableError(ValueError):
     """
 
     def __init__(self, path: str, part: object) -> None:
-        self.path, self.kind = path, type(part).__name__
-        super().__init__(f"{path}: a {self.kind} is neither number, text, array nor tensor; no checkpoint can hold it")
+        self.path, self.part = path, part
+        super().__init__(f"{path}: a {type(part).__name__} is neither number, text, array nor tensor")
 
 
 def pack(part: Any, path: str, arrays: Arrays) -> Any:
@@ -35,16 +35,18 @@ def pack(part: Any, path: str, arrays: Arrays) -> Any:
     Raises:
         UnstorableError: some of it is of another kind.
     """
+    if isinstance(part, np.bool_ | np.number):  # before float, which np.float64 is too: arithmetic tells them apart
+        return {"scalar": _store(np.array(part), path, arrays)}
     if part is None or isinstance(part, bool | int | float | str):
         return {"value": part}
-    if isinstance(part, np.bool_ | np.integer | np.floating):
-        return {"value": part.item()}
-    if isinstance(part, np.ndarray) and part.dtype != np.object_:
-        arrays[path] = part.copy()
-        return {"array": path}
+    if isinstance(part, np.ndarray) and not part.dtype.hasobject:
+        return {"array": _store(part, path, arrays)}
     if isinstance(part, torch.Tensor):
-        arrays[path] = part.detach().cpu().numpy().copy()
-        return {"tensor": path}
+        try:
+            array = part.detach().cpu().numpy()
+        except (TypeError, RuntimeError):  # of a kind that NumPy has not
+            raise UnstorableError(path, part) from None
+        return {"tensor": _store(array, path, arrays)}
     if isinstance(part, Mapping):
         return {"items": [[_key(key, path), pack(each, f"{path}.{key}", arrays)] for key, each in part.items()]}
     if type(part) in _SEQUENCES:
@@ -61,6 +63,14 @@ def pack(part: Any, path: str, arrays: Arrays) -> Any:
     if hasattr(part, "state_dict") and hasattr(part, "load_state_dict"):
         return {"state_dict": pack(part.state_dict(), path, arrays)}
     raise UnstorableError(path, part)
+
+
+def _store(array: npt.NDArray[Any], path: str, arrays: Arrays) -> str:
+    """Keep a copy under its path, or one like it that is free; where it is."""
+    while path in arrays:
+        path += "+"
+    arrays[path] = array.copy()
+    return path
 
 
 _SEQUENCES: dict[type, str] = {list: "list", tuple: "tuple", deque: "deque", set: "set"}
@@ -80,8 +90,10 @@ def unpack(packed: Any, arrays: Mapping[str, npt.NDArray[Any]], old: Any = None)
     """
     if "value" in packed:
         return packed["value"]
-    if "array" in packed:
-        return _into_array(arrays[packed["array"]], old)
+    if "scalar" in packed:
+        return arrays[packed["scalar"]][()]
+    if "array" in packed:  # never in place: two arrays that are one now may have been two
+        return arrays[packed["array"]].copy()
     if "tensor" in packed:
         return _into_tensor(torch.from_numpy(arrays[packed["tensor"]].copy()), old)
     if "items" in packed:
@@ -113,13 +125,6 @@ def unpack(packed: Any, arrays: Mapping[str, npt.NDArray[Any]], old: Any = None)
     return old
 
 
-def _into_array(array: npt.NDArray[Any], old: Any) -> Any:
-    if isinstance(old, np.ndarray) and (old.shape, old.dtype) == (array.shape, array.dtype) and old.flags.writeable:
-        old[...] = array
-        return old
-    return array.copy()
-
-
 def _into_tensor(tensor: torch.Tensor, old: Any) -> Any:
     if isinstance(old, torch.Tensor) and (old.shape, old.dtype) == (tensor.shape, tensor.dtype):
         with torch.no_grad():
@@ -128,15 +133,25 @@ def _into_tensor(tensor: torch.Tensor, old: Any) -> Any:
 
 
 def _into_sequence(packed: Any, arrays: Mapping[str, npt.NDArray[Any]], old: Any) -> Any:
-    before = list(old) if type(old) in _SEQUENCES and len(old) == len(packed["rows"]) else [None] * len(packed["rows"])
+    before = [None] * len(packed["rows"])
+    if type(old) in (list, tuple, deque) and len(old) == len(before) == len({id(each) for each in old}):
+        before = list(old)
     rows = [unpack(each, arrays, former) for each, former in zip(packed["rows"], before, strict=True)]
-    if packed["sequence"] == "deque":
-        return deque(rows, packed["maxlen"])
-    if packed["sequence"] == "list" and isinstance(old, list):
+    kind = packed["sequence"]
+    if kind == "deque":
+        if not isinstance(old, deque) or old.maxlen != packed["maxlen"]:
+            return deque(rows, packed["maxlen"])
+        old.clear()
+        old.extend(rows)
+        return old
+    if kind == "list" and isinstance(old, list):
         old[:] = rows
         return old
-    made = {"list": list, "tuple": tuple, "set": set}[packed["sequence"]]
-    return made(rows)
+    if kind == "set" and isinstance(old, set):
+        old.clear()
+        old.update(rows)
+        return old
+    return {"list": list, "tuple": tuple, "set": set}[kind](rows)
 
 
 def _generator(name: str) -> np.random.Generator:

@@ -8,7 +8,7 @@ from sb3_contrib.common.utils import quantile_huber_loss
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor, nn
 
-from agents.hooks import action_values, td_loss, td_target
+from agents.hooks import action_values, require_hook, td_loss, td_target
 
 
 class MeanOfQuantiles(nn.Module):
@@ -51,6 +51,7 @@ def _(model: QRDQN, batch: ReplayBufferSamples) -> Tensor:
 
 @td_loss.register
 def _(model: QRDQN, batch: ReplayBufferSamples) -> Tensor:
+    require_hook("its loss", td_loss, type(model))
     quantiles = model.policy.quantile_net(batch.observations)
     taken = quantiles[torch.arange(len(quantiles)), :, batch.actions[:, 0].long()]  # (batch, n_quantiles)
     loss: Tensor = quantile_huber_loss(taken, _target_quantiles(model, batch), sum_over_quantiles=True)

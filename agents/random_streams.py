@@ -32,6 +32,10 @@ class RandomStreams:
             self._own = _global_state()
             _set_global_state(outside)
 
+    def leave_global(self) -> None:
+        """Let the global generators go on from where these are."""
+        _set_global_state(self._own)
+
     def state(self) -> dict[str, Any]:
         """What `restore` goes back to."""
         return _global_state() if self._outside else self._own

@@ -61,40 +61,63 @@ def named(key: str, target: str) -> Any:
     parts = target.split(".")
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise ValueError(f"{key}: {target!r} given, allowed are dotted names, as in my_package.MyClass")
-    module = ".".join(parts[:-1])
-    if parts[0] not in _PACKAGES and not is_imported(module) and not _is_loaded(parts):
-        raise ValueError(f"{key}: {target!r} is of a module that was not asked for; type imports=[{parts[0]}] as well")
+    found: Any = None
     for length in range(len(parts) - 1, 0, -1):
-        name = ".".join(parts[:length])
-        try:
-            found = import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-                continue
-            raise ValueError(f"{key}: {target!r} cannot be imported ({error})") from None
-        try:
-            for part in parts[length:]:
-                found = getattr(found, part)
-        except AttributeError:
-            known = _public(import_module(name))
-            raise ValueError(unknown_name(f"{key} ({name})", parts[length], known)) from None
+        found = _module(key, target, ".".join(parts[:length]))
+        if found is not None:
+            break
+    if found is None:
+        if _may_import(parts[0]):
+            raise ValueError(f"{key}: {target!r} cannot be imported: there is no module {parts[0]!r}")
+        raise ValueError(_not_asked_for(key, target, parts[0]))
+    for place in range(length, len(parts)):
+        if not hasattr(found, parts[place]):
+            if isinstance(found, ModuleType) and not _may_import(found.__name__):
+                break
+            raise ValueError(unknown_name(f"{key} ({'.'.join(parts[:place])})", parts[place], _public(found)))
+        found = getattr(found, parts[place])
+    else:
         return found
-    raise ValueError(f"{key}: {target!r} cannot be imported: there is no module {parts[0]!r}")
+    raise ValueError(_not_asked_for(key, target, parts[0]))
 
 
-def _public(module: ModuleType) -> list[str]:
-    """Classes and functions of a module that are of its own package."""
-    package = module.__name__.partition(".")[0]
-    return [
+def _not_asked_for(key: str, target: str, package: str) -> str:
+    return f"{key}: {target!r} is of a module that was not asked for; type imports=[{package}] as well"
+
+
+def _may_import(module: str) -> bool:
+    return module.partition(".")[0] in _PACKAGES or is_imported(module)
+
+
+def _module(key: str, target: str, name: str) -> ModuleType | None:
+    """The module of that name; None if there is none, or it is not loaded and may not be.
+
+    Raises:
+        ValueError: it cannot be imported.
+    """
+    if not _may_import(name):
+        return sys.modules.get(name)
+    try:
+        return import_module(name)
+    except Exception as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and (name == missing or name.startswith(f"{missing}.")):
+            return None
+        raise ValueError(f"{key}: {target!r} cannot be imported ({type(error).__name__}: {error})") from None
+
+
+def _public(owner: Any) -> list[str]:
+    """What a module or a class offers: of a module the classes and functions that are of its own package."""
+    names = [*getattr(owner, "__all__", dir(owner))]
+    package = getattr(owner, "__name__", "").partition(".")[0]
+    of_others = [
         name
-        for name, part in vars(module).items()
-        if callable(part) and not name.startswith("_") and str(getattr(part, "__module__", "")).startswith(package)
+        for name in vars(owner)
+        if isinstance(owner, ModuleType)
+        and not str(getattr(vars(owner)[name], "__module__", "")).startswith(package or "-")
     ]
-
-
-def _is_loaded(parts: Sequence[str]) -> bool:
-    """Whether a module above the last part of a name is loaded, so that nothing has to be imported for it."""
-    return any(".".join(parts[:length]) in sys.modules for length in range(len(parts) - 1, 0, -1))
+    hidden = set() if hasattr(owner, "__all__") else set(of_others)
+    return [name for name in names if not name.startswith("_") and name not in hidden]
 
 
 def algorithm_class(target: str, key: str = "agent._target_") -> type[BaseAlgorithm]:
@@ -164,7 +187,7 @@ def with_classes(key: str, arguments: dict[str, Any]) -> dict[str, Any]:
     for name, value in arguments.items():
         if isinstance(value, dict):
             value = with_classes(f"{key}.{name}", value)
-        elif isinstance(value, str) and (name == "func" or name.endswith(("_class", "_fn"))):
+        elif isinstance(value, str) and isinstance(name, str) and (name == "func" or name.endswith(("_class", "_fn"))):
             value = named(f"{key}.{name}", value)
         made[name] = value
     return made

@@ -60,6 +60,8 @@ class ReplayBuffer(buffers.ReplayBuffer):
         self, *args: Any, seed: int | None = None, centering: dict[str, float] | None = None, **arguments: Any
     ) -> None:
         super().__init__(*args, **arguments)
+        if self.optimize_memory_usage:
+            raise ValueError("optimize_memory_usage: True given, allowed is False; next observations are stored, too")
         self.generator = np.random.default_rng(seed)
         self.centering = centering
 
@@ -144,6 +146,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
         room = 0 if self.full else self.buffer_size - self.pos
         if self.n_envs != 1 or number > room:
             raise ValueError(f"rewards: {number} given, there is room for {room} of one environment")
+        self.break_off()
         rows = slice(self.pos, self.pos + number)
         last, terminal = ends_of(transitions)
         self.observations[rows, 0], self.next_observations[rows, 0] = transitions[0], transitions[3]
@@ -152,6 +155,10 @@ class ReplayBuffer(buffers.ReplayBuffer):
         self.pos += number
         if self.pos == self.buffer_size:
             self.full, self.pos = True, 0
+
+    def break_off(self) -> None:
+        """Mark what was stored last as the end of an episode that was broken off: what is stored next is of another."""
+        break_off(self)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of what is stored, by name; arrays (rows, n_envs, ...) up to the last that was written."""
@@ -196,6 +203,13 @@ class NStepReplayBuffer(ReplayBuffer):
         held = weights.sum(axis=1, keepdims=True).astype(np.float32)
         batch = self._samples(row, cell, last_row, returns, env, held)
         return batch._replace(discounts=torch.as_tensor(discounts, device=self.device))
+
+
+def break_off(buffer: buffers.ReplayBuffer) -> None:
+    """See `ReplayBuffer.break_off`; for any buffer that tells truncated episodes from others."""
+    if buffer.size() and buffer.handle_timeout_termination:
+        going_on = buffer.dones[buffer.pos - 1] == 0.0
+        buffer.dones[buffer.pos - 1, going_on] = buffer.timeouts[buffer.pos - 1, going_on] = 1.0
 
 
 def ends_of(transitions: Transitions) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

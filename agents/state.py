@@ -79,6 +79,15 @@ def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool =
     return plain, arrays
 
 
+def learned_arrays(agent: OffPolicyAlgorithm) -> Arrays:
+    """Networks, optimizers and replay buffer as arrays by name."""
+    arrays: Arrays = {}
+    for name, part in {**learned_parts(agent), **torch_variables(agent)}.items():
+        pack(part, f"learned.{name}", arrays)
+    _pack_replay(agent, arrays)
+    return arrays
+
+
 def put_state(
     agent: OffPolicyAlgorithm, streams: RandomStreams, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
@@ -121,7 +130,7 @@ def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any
     saved = {name.split(".")[0] for name in (*parts, *torch_variables(agent))}
     given = _arguments(type(agent))
     hook = hasattr(agent, "get_extra_state") and hasattr(agent, "set_extra_state")
-    packed = {"get_extra_state()": pack(agent.get_extra_state(), "attribute.extra", arrays)} if hook else {}  # type: ignore[attr-defined]
+    packed = {"get_extra_state()": pack(agent.get_extra_state(), "extra_state", arrays)} if hook else {}  # type: ignore[attr-defined]
     for name, part in vars(agent).items():
         if name in _APART or name in saved or id(part) in known or isinstance(part, _UNCHANGING):
             continue
@@ -133,8 +142,9 @@ def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any
                 continue
             path = error.path.removeprefix("attribute.")
             raise ValueError(
-                f"agent: {type(agent).__name__}.{path} is a {error.kind}, neither number, text, array nor tensor, so "
-                f"no checkpoint can hold it; write get_extra_state() and set_extra_state(state) for it ({PAGE})"
+                f"agent: {type(agent).__name__}.{path} is a {type(error.part).__name__}, neither number, text, array "
+                "nor tensor, so no checkpoint can hold it; write get_extra_state() and set_extra_state(state) for it "
+                f"({PAGE})"
             ) from None
         arrays |= own
     return packed
@@ -184,15 +194,18 @@ def _unpack_replay(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, 
     if isinstance(buffer, ReplayBuffer):
         buffer.restore(part_of(arrays, "replay."))
     else:
-        unpack(packed, arrays, vars(buffer))
+        own = vars(buffer)
+        own.update({name: unpack(each, arrays, own.get(name)) for name, each in packed["items"]})
 
 
 def _pack_acting(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
     """The environment an agent acts in, and what it saw last; None if it has not acted."""
     if agent._last_obs is None:
         return None
+    assert agent.env is not None
     seen = {name: getattr(agent, name) for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")}
     packed = {"seen": pack(seen, "acting.seen", arrays)}
+    packed["reset_infos"] = pack(agent.env.unwrapped.reset_infos, "acting.reset_infos", arrays)
     for number, wrapper in enumerate(_wrappers(agent)):
         packed[f"wrapper_{number}"] = pack(_changing(wrapper), f"acting.wrapper_{number}", arrays)
     env = scalar_env(agent)
@@ -208,6 +221,7 @@ def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, 
     agent.env.reset()  # uses up its seeds, as the first one did
     seen = unpack(packed["seen"], arrays)
     vars(agent).update(seen)
+    agent.env.unwrapped.reset_infos = unpack(packed["reset_infos"], arrays)
     for number, wrapper in enumerate(_wrappers(agent)):
         own = _changing(wrapper)
         for name, each in unpack(packed[f"wrapper_{number}"], arrays, own).items():
@@ -233,9 +247,18 @@ def _changing(wrapper: object) -> dict[str, Any]:
         except UnstorableError as error:
             if name in given:
                 continue
-            raise UnstorableError(f"env.wrappers: {type(wrapper).__name__}.{error.path}", part) from None
+            raise UnstorableError(f"env.wrappers: {type(wrapper).__name__}.{error.path}", error.part) from None
         found[name] = part
     return found
+
+
+def check_wrapper(wrapper: object) -> None:
+    """Refuse a wrapper of an environment of which no checkpoint could hold everything.
+
+    Raises:
+        UnstorableError: the message names the attribute.
+    """
+    _changing(wrapper)
 
 
 def _wrappers(agent: OffPolicyAlgorithm) -> Iterator[object]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from omegaconf import DictConfig
 
@@ -14,6 +15,7 @@ import slicing_gym  # noqa: F401  # registers SliceRAN-v0
 import twin  # noqa: F401  # registers SliceTwin-v0
 from agents.packing import Arrays, pack, unpack
 from agents.registry import arguments_of, named, with_classes
+from agents.state import check_wrapper
 from experiments.config import plain_of
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
@@ -61,6 +63,11 @@ class Environments:
         return bool(self._wrappers)
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether the cells of a batch are stepped one after the other."""
+        return self.wrapped and not self._vector_wrappers
+
+    @property
     def names(self) -> str:
         """Of the wrappers, as messages name them."""
         return ", ".join(kind.__name__ for kind, _ in self._wrappers)
@@ -88,10 +95,13 @@ class Environments:
         return self._batch("SliceRAN-v0", number, {"scenario": self.scenario}, num_threads)
 
     def _batch(self, name: str, number: int, arguments: Mapping[str, Any], num_threads: int = 1) -> AnyVectorEnv:
-        if self._wrappers and not self._vector_wrappers:
+        if self.one_by_one:
             one_by_one = [lambda: self._wrap(gym.make(name, **arguments))] * number
             return SyncVectorEnv(one_by_one, autoreset_mode=AutoresetMode.SAME_STEP)
-        envs: AnyVectorEnv = gym.make_vec(name, number, autoreset_mode="SameStep", num_threads=num_threads, **arguments)
+        mode = (
+            "Disabled" if self._vector_wrappers else "SameStep"
+        )  # Gymnasium's vector wrappers know no reset in a step
+        envs: AnyVectorEnv = gym.make_vec(name, number, autoreset_mode=mode, num_threads=num_threads, **arguments)
         for kind, own in self._vector_wrappers:
             envs = kind(envs, **own)
         return envs
@@ -182,6 +192,7 @@ def _statistics(env: Any) -> dict[str, Any]:
     """What wrappers have learned of observations or rewards, by wrapper and attribute."""
     found = {}
     for wrapper in _layers(env):
+        check_wrapper(wrapper)
         for name, part in vars(wrapper).items():
             if type(part).__name__ == "RunningMeanStd":
                 found[f"{type(wrapper).__name__}.{name}"] = part
@@ -203,6 +214,7 @@ def _check_steps(env: gym.Env[Any, Any], names: str) -> None:
         if env.unwrapped.decisions != number:  # type: ignore[attr-defined]
             raise ValueError(f"env.wrappers: {names} take several decisions a step, allowed is one")
     for wrapper in _layers(env):
+        check_wrapper(wrapper)
         for name, part in vars(wrapper).items():
             if type(part).__name__ == "RunningMeanStd" and not hasattr(wrapper, "update_running_mean"):
                 raise ValueError(
@@ -210,6 +222,32 @@ def _check_steps(env: gym.Env[Any, Any], names: str) -> None:
                     "that stops it for evaluation"
                 )
     env.close()
+
+
+def advance(
+    envs: AnyVectorEnv, actions: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]], npt.NDArray[np.bool_]]:
+    """Take a decision in every cell; where an episode ends the next one begins.
+
+    Args:
+        envs: of `Environments`.
+        actions: (num_envs,).
+
+    Returns:
+        Observations to decide on next, what each decision brought by name (that of the reset is left out), and in which
+        cells an episode has ended.
+    """
+    observations, _, terminations, truncations, info = envs.step(actions)
+    over = np.asarray(terminations | truncations)
+    if not over.any():
+        return observations, info, over
+    if "final_info" not in info:
+        observations, _ = envs.reset(options={"reset_mask": over})
+        return observations, info, over
+    brought = {key: info[key].copy() for key in _NEEDED}
+    for key in _NEEDED:
+        brought[key][over] = info["final_info"][key][over]
+    return observations, brought, over
 
 
 def scenario_of(envs: AnyVectorEnv) -> Scenario:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 import slicing_gym
-from experiments.environments import AnyVectorEnv, scenario_of
+from experiments.environments import AnyVectorEnv, advance, scenario_of
 from experiments.statistics import Estimate, estimate
 from experiments.tables import aligned, write_rows
 from slicing_gym import Scenario, SliceRANVectorEnv
@@ -84,14 +84,9 @@ def evaluate_policy(
     )
     choose = _Chooser(policy, len(seeds))
     for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
-        observations, _, terminations, truncations, info = envs.step(choose(observations))
-        choose.over = terminations | truncations
-        final = info.get("final_info", {})
-        mask = info.get("_final_info", np.zeros(len(seeds), np.bool_))
+        observations, brought, choose.over = advance(envs, choose(observations))
         for store, key in ((utility, "utility"), (efficiency, "spectral_efficiency"), (ssr, "ssr")):
-            store[step] = info[key]
-            if mask.any():
-                store[step][mask] = final[key][mask]
+            store[step] = brought[key]
     return Evaluation(
         policy=name,
         seeds=tuple(seeds),
@@ -130,7 +125,7 @@ def states_met(policy: Predictor, envs: AnyVectorEnv, seeds: list[int], number: 
     observations, _ = envs.reset(seed=seeds)  # type: ignore[arg-type]
     met = [observations.copy()]
     while len(met) * len(seeds) < number:
-        observations, *_ = envs.step(policy.predict(observations, deterministic=True)[0])
+        observations, *_ = advance(envs, policy.predict(observations, deterministic=True)[0])
         met.append(observations.copy())
     return np.concatenate(met)
 

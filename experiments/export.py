@@ -23,7 +23,14 @@ from agents.export import check_exportable, to_onnx
 from agents.hooks import action_values
 from agents.registry import import_modules
 from agents.student import StudentPolicy
-from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, scenario_of
+from experiments.config import (
+    CONFIG_FOLDER,
+    check_overrides,
+    readable_errors,
+    register_configs,
+    scenario_of,
+    with_lists,
+)
 from experiments.environments import Environments
 from experiments.evaluation import make_cells, states_met
 from experiments.policies import env_config, load_run_agent, policy_file
@@ -296,5 +303,6 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = with_lists(sys.argv[1:], ("imports",))
     check_overrides("export", sys.argv[1:])
     main()

@@ -42,7 +42,7 @@ ARMS = {
     "ddqn without": ["twin=none", "decisions=2500", "agent.learning_starts=100"],
     "sb3_dqn with a twin": [*_WITH_TWIN, "agent=sb3_dqn"],
     "sb3_qrdqn with a twin": [*_WITH_TWIN, "agent=sb3_qrdqn"],
-    "a class of one's own with a twin": [*_WITH_TWIN, "--config-dir", "{place}", "agent=own", "imports=[own_agent]"],
+    "a class of one's own with a twin": ["--config-dir", "{place}", *_WITH_TWIN, "agent=own", "imports=[own_agent]"],
     "sb3_qrdqn without": ["twin=none", "decisions=800", "agent=sb3_qrdqn", "agent.learning_starts=100"],
 }
 """Short runs of each kind; what is compared does not depend on their length."""
@@ -109,7 +109,7 @@ def start(arm: str, folder: Path) -> subprocess.Popen[bytes]:
     (place / "agent" / "own.yaml").write_text(OWN_CONFIG)
     (place / "own_agent.py").write_text(OWN_AGENT)
     arguments = [each.format(place=place) for each in ARMS[arm]]
-    command = [sys.executable, "-m", "experiments.train", *COMMON, *arguments, f"hydra.run.dir={folder}"]
+    command = [sys.executable, "-m", "experiments.train", *arguments, *COMMON, f"hydra.run.dir={folder}"]
     paths = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": paths}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)

@@ -33,6 +33,7 @@ from experiments.config import (
     register_configs,
     resumable,
     scenario_of,
+    with_lists,
 )
 from experiments.evaluation import (
     Predictor,
@@ -285,5 +286,6 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = with_lists(sys.argv[1:], ("imports",))
     check_overrides("offline", sys.argv[1:])
     main()

@@ -27,6 +27,7 @@ from experiments.config import (
     readable_errors,
     register_configs,
     scenario_of,
+    with_lists,
     without_config_folders,
 )
 from experiments.environments import Environments
@@ -183,6 +184,11 @@ def train(config: DictConfig, folder: Path) -> None:
     missing = left_out(config.agent)
     if missing:
         print(f"{config.agent._target_} has no {', '.join(missing)}: left out")
+    if environments.one_by_one and config.twin.transition is not None:
+        print(
+            f"env.wrappers without env.vector_wrappers: the twin's {config.algorithm.num_envs} cells are run one by one, "
+            "which is slower"
+        )
     scenario = environments.scenario
     runs = {name_of(config): learn(config, environments, folder)}
     if config.plain:
@@ -287,7 +293,15 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
     checkpoint.check_same_config(folder, comparable(stored), comparable(now))
-    return [*own, *new, "resume=auto", f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+    first = [each for each in new if each not in without_config_folders(new)]
+    return [
+        *first,
+        *own,
+        *without_config_folders(new),
+        "resume=auto",
+        f"hydra.run.dir='{folder}'",
+        "hydra.output_subdir=null",
+    ]
 
 
 _TYPED = ("imports=", "trust=")
@@ -312,6 +326,6 @@ def main(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     with readable_errors():
-        sys.argv[1:] = with_resumed_run(sys.argv[1:])
+        sys.argv[1:] = with_resumed_run(with_lists(sys.argv[1:], ("imports",)))
     check_overrides("train", sys.argv[1:])
     main()

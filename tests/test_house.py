@@ -44,6 +44,22 @@ def test_arrows_go_down_only(room):
             assert not imported(path) & {"torch", "stable_baselines3", "hydra", "omegaconf", "matplotlib"}, path
 
 
+def test_experiments_leave_the_inside_of_agents_alone():
+    """But for the benchmark, no module there names a private attribute of another object, or a class of agents.dqn."""
+    named_tuple = {"_fields", "_asdict", "_replace", "_target_", "_Hash"}
+    of_dqn = {"DQN", "DDQN", "DuelingGANDDQN", "SlicingPolicy", "GANPolicy", "DenseHead", "GeometryHead"}
+    for path in (ROOT / "experiments").rglob("*.py"):
+        if path.name.startswith("benchmark"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                assert own or node.attr in named_tuple, f"{path}:{node.lineno}: {ast.unparse(node)}"
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("agents"):
+                assert not node.module.startswith(("agents.dqn", "agents.gan_ddqn", "agents.ddqn")), path
+                assert not of_dqn & {alias.name for alias in node.names}, path
+
+
 def test_numba_is_made_to_compile_anew():
     """Numba's cache looks at kernel.py alone. When this fails, what it calls has changed: renew COMPILED_WITH there."""
     parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]

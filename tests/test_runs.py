@@ -138,7 +138,7 @@ def test_a_run_hands_out_agent_history_and_twin(small, tmp_path):
     for target, message in (
         ("nowhere.Agent", "run: 'nowhere.Agent' is of a module that was not asked for; type imports=.nowhere. as well"),
         ("agents.HardPolicy", "run: 'agents.HardPolicy' is no algorithm of Stable-Baselines3"),
-        ("stable_baselines3.PPO", r"run: '.*agent\.zip' does not hold a stable_baselines3\.PPO"),
+        ("stable_baselines3.PPO", r"run: '.*agent\.zip' does not hold an agent of class stable_baselines3\.PPO"),
     ):
         config["agent"]["_target_"] = target
         wrong = read_run(leave(tmp_path / target, config=config))

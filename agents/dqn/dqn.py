@@ -24,7 +24,7 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.policies import SlicingPolicy
-from agents.hooks import squared_error, td_loss, td_target
+from agents.hooks import require_hook, squared_error, td_loss, td_target
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
@@ -162,7 +162,8 @@ class DQN(stable_baselines3.DQN):
             self.replay_buffer_class = ReplayBuffer
             if self.n_steps > 1:
                 self.replay_buffer_class = NStepReplayBuffer
-                self.replay_buffer_kwargs |= {"n_steps": self.n_steps, "gamma": self.gamma}
+                steps_of = {"n_steps": self.n_steps, "gamma": self.gamma}
+                self.replay_buffer_kwargs = {**self.replay_buffer_kwargs, **steps_of}
         kept = self.__dict__.get("generator")  # a loaded agent goes on with its own
         self.generator = np.random.default_rng()
         steps, self.n_steps = self.n_steps, 1  # Stable-Baselines3 warns that a class of one's own has to see to them
@@ -182,6 +183,8 @@ class DQN(stable_baselines3.DQN):
     def load_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True) -> None:
         """As in Stable-Baselines3; the buffer goes on with this agent's generator."""
         super().load_replay_buffer(path, truncate_last_traj)
+        if isinstance(self.replay_buffer, ReplayBuffer) and self.replay_buffer.centering is not None:
+            self.replay_buffer_kwargs["centering"] = self.replay_buffer.centering  # this agent's file holds its mean
         self._share_generator()
 
     @classmethod
@@ -330,6 +333,7 @@ def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
 
 @td_loss.register
 def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
+    require_hook("its loss", td_loss, type(model))
     with same_noise(model):
         return model._compute_loss(batch)
 
