@@ -14,6 +14,7 @@ import hydra
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.baselines import BASELINES
@@ -186,8 +187,8 @@ def train(config: DictConfig, folder: Path) -> None:
         print(f"{config.agent._target_} has no {', '.join(missing)}: left out")
     if environments.one_by_one and config.twin.transition is not None:
         print(
-            f"env.wrappers without env.vector_wrappers: the twin's {config.algorithm.num_envs} cells are run one by one, "
-            "which is slower"
+            f"env.wrappers without env.vector_wrappers: the twin's {config.algorithm.num_envs} cells are run one by "
+            "one, which is slower"
         )
     scenario = environments.scenario
     runs = {name_of(config): learn(config, environments, folder)}
@@ -270,7 +271,8 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     """Command-line arguments in which `resume=<run folder>` stands for that run's own, in that folder.
 
     Raises:
-        ValueError, FileNotFoundError: the folder is no run's, or was made with another configuration.
+        ValueError, FileNotFoundError: the folder is no run's, or was made with another configuration, or with a
+            `--config-dir` that is not given.
     """
     given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
     name = given.get("resume", "null").strip("'\"")
@@ -288,8 +290,12 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     folders = config_folders(new)
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     check_overrides("train", new)
-    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        now = compose("train", [*own, *rest, *folders])
+    try:
+        with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+            now = compose("train", [*own, *rest, *folders])
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"resume: {name!r} was begun with {own}, which do not compose ({reason})") from None
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
     checkpoint.check_same_config(folder, comparable(stored), comparable(now))

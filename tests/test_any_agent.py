@@ -24,6 +24,7 @@ from experiments.offline import offline
 from experiments.policies import load_policy
 from experiments.train import check_config, train
 from slicing_gym import get_scenario
+from tests.own_agents import SoftTargets
 
 register_configs()
 
@@ -186,3 +187,66 @@ def test_it_learns_from_its_history_without_a_conservative_term(finished, tmp_pa
     if not known:  # nothing says what their loss is
         with pytest.raises(SystemExit, match=r"conservative_weight=0\.1: not possible with .* lacks the hook td_loss"):
             offline(composed("offline", *common, *short), tmp_path)
+
+
+class Keeps(SoftTargets):
+    """Holds something that no checkpoint can."""
+
+    def __init__(self, *args, **arguments):
+        super().__init__(*args, **arguments)
+        self.kept = {"a": [object()]}
+
+
+BUFFER = ["+agent.kwargs.replay_buffer_class=stable_baselines3.common.buffers.ReplayBuffer"]
+HERE = [f"agent._target_={__name__}.Keeps", "agent=custom"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["agent=custom"], r"agent\._target_: not given, allowed is the dotted name of an off-policy algorithm"),
+        (["agent=custom", "agent._target_=stable_baselines3.PPO"], r"'stable_baselines3\.PPO' is not off-policy"),
+        (["agent=custom", "agent._target_=stable_baselines3.SAC"], r"'stable_baselines3\.SAC' does not take Discrete"),
+        (["agent=custom", "agent._target_=stable_baselines3.DQM"], "unknown name 'DQM'; did you mean 'DQN'"),
+        (["agent=custom", "agent._target_=my_own.Agent"], r"not asked for; type imports=\[my_own\] as well"),
+        (["imports=[my_own_agents]"], "imports: 'my_own_agents' cannot be imported .* allowed are modules"),
+        (
+            ["agent=sb3_qrdqn", "+agent.policy_kwargs.n_quantile=3"],
+            "agent.policy_kwargs: .*; did you mean 'n_quantiles'",
+        ),
+        (["agent=sb3_qrdqn", "agent.policy_kwargs.n_quantiles=0"], "agent: sb3_contrib.QRDQN cannot be made so"),
+        (["agent=sb3_dqn", "+agent.policy_kwargs.optimizer_class=torch.optim.Adan"], "did you mean 'Adam'"),
+        (
+            ["agent=sb3_dqn", "agent.policy=MlpPolice"],
+            "agent.policy: unknown name 'MlpPolice'; did you mean 'MlpPolicy'",
+        ),
+        (["agent=sb3_dqn", "agent.policy=agents.HardPolicy"], r"agent.policy: 'agents\.HardPolicy' is no policy"),
+        (["agent=sb3_dqn", "+agent.kwargs.taw=0.5"], "agent.kwargs: unknown name 'taw'; did you mean 'tau'"),
+        (["agent=sb3_dqn", "+agent.kwargs.seed=0"], "agent.kwargs: unknown name 'seed'"),
+        (["agent=sb3_dqn", "agent.head=geometry"], "agent.head: 'geometry' given, allowed for .* is 'dense'"),
+        ([*HERE], r"agent: Keeps\.kept\.a\.0 is a object, neither number, .* write get_extra_state\(\)"),
+        (
+            ["agent=sb3_dqn", *BUFFER],
+            r"agent.center_rewards: true given, but stable_baselines3\.DQN does not take agents\.replay\.ReplayBuffer",
+        ),
+        (
+            ["agent=sb3_dqn", *BUFFER, "agent.center_rewards=false", "twin=lstm"],
+            "algorithm.warm_replay: 5000 given, allowed is 0 for stable_baselines3.DQN",
+        ),
+    ],
+)
+def test_what_cannot_go_through_the_loops_is_refused_before_any_work(overrides, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        train(composed("train", *overrides), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_not_resumed_with_another_class(tmp_path):
+    overrides = [*TINY, "decisions=20", "agent=sb3_dqn"]
+    config = composed("train", *overrides)
+    run = Algorithm(config, check_config(config), tmp_path)
+    run._save()
+    with pytest.raises(
+        SystemExit, match=r"agent\._target_: 'stable_baselines3\.DQN' there, 'sb3_contrib\.QRDQN' given"
+    ):
+        train(composed("train", *overrides[:-1], "agent=sb3_qrdqn", "resume=auto"), tmp_path)
