@@ -88,7 +88,8 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
     try:
         learner = make_learner(agent, env, 0, {**(changes or {}), "buffer_size": 2})
         learner.check_storable()
-        learner.predict(np.zeros((1, *learner.model.observation_space.shape or ()), np.float32), deterministic=True)
+        seen = learner.model.observation_space
+        learner.predict(np.zeros((1, *(seen.shape or ())), seen.dtype), deterministic=True)
     except Exception as error:  # a class of the user's own may refuse its arguments in any way
         message = str(error) or type(error).__name__
         if message.startswith("The algorithm only supports"):  # an assertion of Stable-Baselines3

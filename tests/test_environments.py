@@ -19,7 +19,7 @@ from experiments.runs import read_run
 from experiments.train import check_config, train
 from slicing_gym import get_scenario
 from tests.own_agents import LogObservation
-from tests.test_any_agent import OWN, TWIN, composed, learned
+from tests.test_any_agent import OWN, TWIN, composed, interrupted, learned
 
 register_configs()
 
@@ -91,26 +91,8 @@ def test_the_history_is_what_the_network_did_and_the_replay_what_the_agent_saw(t
 @pytest.mark.parametrize("wrapper", [LOGS, STACK, NORMALIZE], ids=["logarithms", "stack", "statistics"])
 def test_a_run_under_wrappers_goes_on_from_any_decision(wrapper, tmp_path):
     config = configured(wrapper, overrides=["decisions=240", "agent.learning_starts=20", "checkpoint_s=1000"])
-    whole, part, again = (
-        Algorithm(config, check_config(config), tmp_path / name) for name in ("whole", "part", "part")
-    )
-    whole.run()
-
-    class StoppedError(Exception):
-        pass
-
-    def stop():
-        if part.monitor.decisions == 203:
-            part._save()
-        if part.monitor.decisions == 210:
-            raise StoppedError
-
-    part.monitor._on_settled = stop
-    with pytest.raises(StoppedError):
-        part.run()
-    again.resume()
-    again.run()
-    assert again.agent.digest() == whole.agent.digest()
+    whole, part, again = interrupted(config, tmp_path, 203)
+    assert again.agent.digest() == whole.agent.digest() != part.agent.digest()
     (statistics, arrays), (own, own_arrays) = (run.environments.statistics(run.real) for run in (whole, again))
     assert statistics == own
     assert all(np.array_equal(array, own_arrays[name]) for name, array in arrays.items())
