@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from agents import RandomPolicy
 from experiments.evaluation import make_cells
 from experiments.monitor import REWARD_GOAL
-from experiments.plots import AGENT_COLOURS, plain_name, save_figure
+from experiments.plots import agent_colour, plain_name, save_figure
 from experiments.runs import Run, find_runs
 from experiments.statistics import Interval, interquartile_mean, stratified_bootstrap
 from experiments.tables import aligned, write_rows
@@ -122,8 +122,8 @@ def _line(axes: Axes, arm: str, values: FloatArray) -> None:
     """A curve (seeds, rounds) with its interval."""
     band = stratified_bootstrap([values], resamples=500)
     rounds = np.arange(1, values.shape[1] + 1)
-    name, twin, kind = arm.partition("-dt")
-    colour = AGENT_COLOURS.get(name, "#CC79A7")
+    _, twin, kind = arm.partition("-dt")
+    colour = agent_colour(arm)
     style = "-." if kind else "-" if twin else ":" if arm == "random" else "--"
     marker = "o" if twin else ""
     axes.plot(rounds, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=arm)

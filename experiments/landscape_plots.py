@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.landscape_agents import STOCK
 from experiments.landscape_report import Measurement, by_arm, mean_surface, pairs
-from experiments.plots import AGENT_COLOURS, plain_name, save_figure
+from experiments.plots import agent_colour, plain_name, save_figure
 from experiments.statistics import interquartile_mean, stratified_bootstrap
 
 FloatArray = npt.NDArray[np.float64]
@@ -61,7 +61,7 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
 def _line(axes: Axes, arm: str, steps: FloatArray, losses: FloatArray) -> None:
     """The curve of an arm (seeds, points) with its interval."""
     band = stratified_bootstrap([losses], resamples=500)
-    colour = _STOCK_COLOUR if arm == STOCK else AGENT_COLOURS.get(plain_name(arm), "#000000")
+    colour = _STOCK_COLOUR if arm == STOCK else agent_colour(arm)
     style = ":" if arm == STOCK else "-" if "-dt" in arm else "--"
     axes.plot(steps, band.value, style, color=colour, lw=2.0 if style == "-" else 1.5, label=arm)
     axes.fill_between(steps, band.low, band.high, color=colour, alpha=0.16, lw=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,15 @@ _BASELINE_COLOURS = {
 }
 _OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#000000")  # Okabe and Ito's, as are those above
 
-AGENT_COLOURS = {"dqn": "#0072B2", "ddqn": "#D55E00", "gan_ddqn": "#009E73", "random": "#999999"}
-"""Of agents, with a twin or without."""
+_AGENT_COLOURS = {
+    "dqn": "#0072B2",
+    "ddqn": "#D55E00",
+    "gan_ddqn": "#009E73",
+    "sb3_dqn": "#CC79A7",
+    "sb3_qrdqn": "#E69F00",
+    "random": "#999999",
+}
+_SPARE_COLOURS = ("#56B4E9", "#000000", "#882255", "#44AA99", "#999933")
 
 
 def plain_name(arm: str) -> str:
@@ -39,12 +47,18 @@ def plain_name(arm: str) -> str:
     return arm.partition("-dt")[0]
 
 
+def agent_colour(arm: str) -> str:
+    """Of an agent, with a twin or without; the same in every picture, whatever else is in it."""
+    name = plain_name(arm)
+    return _AGENT_COLOURS.get(name, _SPARE_COLOURS[zlib.crc32(name.encode()) % len(_SPARE_COLOURS)])
+
+
 def interval_bar(axes: Axes, place: float, value: Interval, arm: str, **style: Any) -> None:
     """A bar with its interval in the colour of an agent, hatched where it has no twin."""
     axes.bar(
         place,
         float(value.value),
-        color=AGENT_COLOURS.get(plain_name(arm), "#CC79A7"),
+        color=agent_colour(arm),
         hatch="//" if arm == plain_name(arm) else "",
         edgecolor="white",
         yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
