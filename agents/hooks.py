@@ -85,9 +85,10 @@ def squared_error(model: Any, batch: ReplayBufferSamples) -> Tensor:
 
 @singledispatch
 def with_fixed_targets(model: Any, batch: ReplayBufferSamples) -> ReplayBufferSamples:
-    """A batch on which `td_loss` does not follow the targets when the Q-network's weights are moved.
+    """A batch on which `td_loss` does not follow the targets when the weights of the network of values are moved.
 
-    As it is, where only a target network gives the targets.
+    As it is, where only a target network gives the targets. A class of your own whose targets come from the network
+    that learns, too, registers one.
     """
     del model
     return batch
@@ -105,7 +106,8 @@ def has_hook(hook: Callable[..., Any], kind: type) -> bool:
     known = next(each for each in kind.__mro__ if each in registry)
     if known is object:
         return False
-    return hook is action_values or getattr(kind, "train", None) is getattr(known, "train", None)
+    does = "predict" if hook is action_values else "train"
+    return getattr(kind, does, None) is getattr(known, does, None)
 
 
 def require_hook(what: str, hook: Callable[..., Any], kind: type) -> None:
@@ -134,6 +136,8 @@ def _register_contrib(kind: type) -> bool:
 
 
 _contrib_is_known = False
+_READS_REWARDS = ("agents.hooks", "agents.dqn.dqn")
+"""Modules whose losses take r + gamma V(s') from the batch and no more."""
 
 
 @action_values.register
@@ -160,6 +164,8 @@ def _(model: stable_baselines3.DQN, batch: ReplayBufferSamples) -> Tensor:
 @with_fixed_targets.register
 def _(model: stable_baselines3.DQN, batch: ReplayBufferSamples) -> ReplayBufferSamples:
     """The targets stand for the rewards, and nothing comes after: one next state for all saves time."""
+    if td_loss.dispatch(type(model)).__module__ not in _READS_REWARDS:
+        return batch  # a loss of the user's own may read more of the batch
     targets = td_target(model, batch)
     return batch._replace(
         rewards=targets[:, None], dones=torch.ones_like(batch.dones), next_observations=batch.next_observations[:1]

@@ -20,7 +20,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import configure_logger
 
-from agents.hooks import action_values, has_hook, require_hook, td_loss
+from agents.hooks import action_values, require_hook, td_loss
 from agents.packing import Arrays
 from agents.protocols import AnyEnv, Experience, Observer
 from agents.random_streams import RandomStreams
@@ -90,11 +90,6 @@ class OffPolicyLearner:
     def num_decisions(self) -> int:
         """Decisions in all environments, since the last `restart`."""
         return self.model.num_timesteps
-
-    @property
-    def values(self) -> torch.nn.Module | None:
-        """What values its actions; None where no `action_values` is registered."""
-        return action_values(self.model) if has_hook(action_values, type(self.model)) else None
 
     @property
     def can_recall(self) -> bool:

@@ -59,7 +59,8 @@ def load_agent(
         content = name if trust else read_checked(name, given)
         loaded: BaseAlgorithm = kind.load(content, device="cpu", custom_objects=given, **more)
     except Exception as error:  # a foreign or damaged file fails in many ways
-        raise ValueError(f"{key}: {name!r} does not hold an agent of class {wanted} ({error})") from error
+        reason = str(error).replace("load with trust=True", "load with trust=True (on a command line trust=true)")
+        raise ValueError(f"{key}: {name!r} does not hold an agent of class {wanted} ({reason})") from error
     return loaded
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ def pack(part: Any, path: str, arrays: Arrays) -> Any:
     """
     if isinstance(part, np.bool_ | np.number):  # before float, which np.float64 is too: arithmetic tells them apart
         return {"scalar": _store(np.array(part), path, arrays)}
+    if isinstance(part, Enum):
+        raise UnstorableError(path, part)
     if part is None or isinstance(part, bool | int | float | str):
         return {"value": part}
     if isinstance(part, np.ndarray) and not part.dtype.hasobject:
@@ -155,6 +158,8 @@ def _into_sequence(packed: Any, arrays: Mapping[str, npt.NDArray[Any]], old: Any
 
 
 def _generator(name: str) -> np.random.Generator:
+    if name not in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"):
+        raise ValueError(f"resume: the checkpoint names {name!r}, which is no bit generator of NumPy")
     return np.random.Generator(getattr(np.random, name)())
 
 

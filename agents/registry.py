@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
@@ -48,12 +47,13 @@ def is_imported(module: str) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in _imported)
 
 
-def named(key: str, target: str) -> Any:
+def named(key: str, target: str, packages: Sequence[str] = _PACKAGES) -> Any:
     """What a dotted name means.
 
     Args:
         key: where the name stands.
         target: the name, as in "my_package.agents.MyDQN".
+        packages: that may be imported in addition to what the user has asked for.
 
     Raises:
         ValueError: nothing is called so, or it is of a module that may not be imported unasked.
@@ -63,40 +63,36 @@ def named(key: str, target: str) -> Any:
         raise ValueError(f"{key}: {target!r} given, allowed are dotted names, as in my_package.MyClass")
     found: Any = None
     for length in range(len(parts) - 1, 0, -1):
-        found = _module(key, target, ".".join(parts[:length]))
+        found = _module(key, target, ".".join(parts[:length]), packages)
         if found is not None:
             break
     if found is None:
-        if _may_import(parts[0]):
+        if _may_import(parts[0], packages):
             raise ValueError(f"{key}: {target!r} cannot be imported: there is no module {parts[0]!r}")
         raise ValueError(_not_asked_for(key, target, parts[0]))
     for place in range(length, len(parts)):
         if not hasattr(found, parts[place]):
-            if isinstance(found, ModuleType) and not _may_import(found.__name__):
-                break
             raise ValueError(unknown_name(f"{key} ({'.'.join(parts[:place])})", parts[place], _public(found)))
         found = getattr(found, parts[place])
-    else:
-        return found
-    raise ValueError(_not_asked_for(key, target, parts[0]))
+    return found
 
 
 def _not_asked_for(key: str, target: str, package: str) -> str:
     return f"{key}: {target!r} is of a module that was not asked for; type imports=[{package}] as well"
 
 
-def _may_import(module: str) -> bool:
-    return module.partition(".")[0] in _PACKAGES or is_imported(module)
+def _may_import(module: str, packages: Sequence[str]) -> bool:
+    return is_imported(module) or any(module == each or module.startswith(f"{each}.") for each in packages)
 
 
-def _module(key: str, target: str, name: str) -> ModuleType | None:
-    """The module of that name; None if there is none, or it is not loaded and may not be.
+def _module(key: str, target: str, name: str, packages: Sequence[str]) -> ModuleType | None:
+    """The module of that name; None if there is none, or it may not be imported.
 
     Raises:
         ValueError: it cannot be imported.
     """
-    if not _may_import(name):
-        return sys.modules.get(name)
+    if not _may_import(name, packages):
+        return None
     try:
         return import_module(name)
     except Exception as error:
@@ -175,7 +171,7 @@ def arguments_of(kind: type) -> dict[str, Any]:
     return found
 
 
-def with_classes(key: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def with_classes(key: str, arguments: dict[str, Any], packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
     """Arguments in which dotted names stand for classes and functions, as YAML cannot hold them otherwise.
 
     Those are meant that are called `func`, or something that ends in `_class` or `_fn`, at any depth.
@@ -186,8 +182,8 @@ def with_classes(key: str, arguments: dict[str, Any]) -> dict[str, Any]:
     made = {}
     for name, value in arguments.items():
         if isinstance(value, dict):
-            value = with_classes(f"{key}.{name}", value)
+            value = with_classes(f"{key}.{name}", value, packages)
         elif isinstance(value, str) and isinstance(name, str) and (name == "func" or name.endswith(("_class", "_fn"))):
-            value = named(f"{key}.{name}", value)
+            value = named(f"{key}.{name}", value, packages)
         made[name] = value
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,10 +27,12 @@ PAGE = "docs/bring-your-own.md"
 _APART = frozenset(
     (
         *("policy", "env", "_vec_normalize_env", "replay_buffer", "rollout_buffer", "_logger", "start_time"),
-        *("_last_obs", "_last_episode_starts", "_last_original_obs", "policy_kwargs"),
+        *("_last_obs", "_last_episode_starts", "_last_original_obs"),
+        *("policy_kwargs", "learning_rate", "train_freq", "action_noise", "lr_schedule", "clip_range"),
+        *("activation_fn", "net_args", "features_extractor_kwargs", "optimizer_kwargs"),
     )
 )
-"""Attributes of an agent that are looked at apart, or begin again."""
+"""Attributes of an agent or its policy that are looked at apart, begin again, or are given again by what makes it."""
 
 _UNCHANGING = (
     *(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
@@ -101,8 +102,12 @@ def put_state(
     attributes = dict(plain["attributes"])
     if "get_extra_state()" in attributes:
         agent.set_extra_state(unpack(attributes.pop("get_extra_state()"), arrays))  # type: ignore[attr-defined]
-    for name, packed in attributes.items():
-        setattr(agent, name, unpack(packed, arrays, vars(agent).get(name)))
+    for path, owner in _owners(agent):
+        own = {
+            name.removeprefix(path): each for name, each in attributes.items() if name.rpartition(".")[0] == path[:-1]
+        }
+        for name, packed in own.items():
+            setattr(owner, name, unpack(packed, arrays, vars(owner).get(name)))
     if isinstance(agent.replay_buffer, ReplayBuffer):
         unpack(plain["generator"], arrays, agent.replay_buffer.generator)
     if "replay" in plain:
@@ -124,35 +129,45 @@ def check_storable(agent: OffPolicyAlgorithm) -> None:
 
 
 def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any]:
-    """Attributes that are plain data, arrays or the like; what an agent's own hook gives stands for all others."""
+    """Attributes that are plain data, arrays or the like; what an agent's own hook gives stands for all others.
+
+    Those of the policy, and of networks in it that are not PyTorch's or Stable-Baselines3's, have its name before them.
+    """
     parts = learned_parts(agent)
     known = {id(each) for part in parts.values() if isinstance(part, nn.Module) for each in part.modules()}
+    known |= {id(part) for part in parts.values()}
     saved = {name.split(".")[0] for name in (*parts, *torch_variables(agent))}
-    given = _arguments(type(agent))
     hook = hasattr(agent, "get_extra_state") and hasattr(agent, "set_extra_state")
     packed = {"get_extra_state()": pack(agent.get_extra_state(), "extra_state", arrays)} if hook else {}  # type: ignore[attr-defined]
-    for name, part in vars(agent).items():
-        if name in _APART or name in saved or id(part) in known or isinstance(part, _UNCHANGING):
-            continue
-        own: Arrays = {}
-        try:
-            packed[name] = pack(part, f"attribute.{name}", own)
-        except UnstorableError as error:
-            if hook or name in given:  # the hook's, or an argument, which the configuration gives again
+    for path, owner in _owners(agent):
+        for name, part in vars(owner).items():
+            skipped = name in _APART or (owner is agent and name in saved) or id(part) in known
+            if skipped or isinstance(part, _UNCHANGING) or (owner is not agent and name.startswith("_")):
                 continue
-            path = error.path.removeprefix("attribute.")
-            raise ValueError(
-                f"agent: {type(agent).__name__}.{path} is a {type(error.part).__name__}, neither number, text, array "
-                "nor tensor, so no checkpoint can hold it; write get_extra_state() and set_extra_state(state) for it "
-                f"({PAGE})"
-            ) from None
-        arrays |= own
+            own: Arrays = {}
+            try:
+                packed[f"{path}{name}"] = pack(part, f"attribute.{path}{name}", own)
+            except UnstorableError as error:
+                if hook:
+                    continue
+                where = error.path.removeprefix("attribute.")
+                raise ValueError(
+                    f"agent: {type(agent).__name__}.{where} is a {type(error.part).__name__}, neither number, text, "
+                    "array nor tensor, so no checkpoint can hold it; write get_extra_state() and "
+                    f"set_extra_state(state) for it ({PAGE})"
+                ) from None
+            arrays |= own
     return packed
 
 
-def _arguments(kind: type) -> set[str]:
-    """Names of the arguments of a class and of those it is made of."""
-    return {name for each in kind.__mro__ for name in inspect.signature(each.__init__).parameters}  # type: ignore[misc]
+def _owners(agent: OffPolicyAlgorithm) -> list[tuple[str, Any]]:
+    """An agent, its policy and networks of others in it, with the path to their attributes."""
+    networks = [
+        (f"policy.{name}.", network)
+        for name, network in agent.policy.named_modules()
+        if name and not type(network).__module__.startswith(("torch.", "stable_baselines3.", "sb3_contrib."))
+    ]
+    return [("", agent), ("policy.", agent.policy), *networks]
 
 
 def learned_parts(agent: BaseAlgorithm) -> dict[str, Any]:
@@ -207,7 +222,7 @@ def _pack_acting(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
     packed = {"seen": pack(seen, "acting.seen", arrays)}
     packed["reset_infos"] = pack(agent.env.unwrapped.reset_infos, "acting.reset_infos", arrays)
     for number, wrapper in enumerate(_wrappers(agent)):
-        packed[f"wrapper_{number}"] = pack(_changing(wrapper), f"acting.wrapper_{number}", arrays)
+        packed[f"wrapper_{number}"] = pack(changing(wrapper), f"acting.wrapper_{number}", arrays)
     env = scalar_env(agent)
     arrays |= with_prefix(env.state(), "environment.")  # type: ignore[attr-defined]
     packed["np_random"] = pack(env._np_random, "acting.np_random", arrays)
@@ -223,7 +238,7 @@ def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, 
     vars(agent).update(seen)
     agent.env.unwrapped.reset_infos = unpack(packed["reset_infos"], arrays)
     for number, wrapper in enumerate(_wrappers(agent)):
-        own = _changing(wrapper)
+        own = changing(wrapper)
         for name, each in unpack(packed[f"wrapper_{number}"], arrays, own).items():
             setattr(wrapper, name, each)
     env = scalar_env(agent)
@@ -231,34 +246,22 @@ def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, 
     env._np_random = unpack(packed["np_random"], arrays, env._np_random)
 
 
-def _changing(wrapper: object) -> dict[str, Any]:
+def changing(wrapper: object) -> dict[str, Any]:
     """Attributes of a wrapper that may change while it runs.
 
     Raises:
         UnstorableError: one of them cannot be stored.
     """
     found: dict[str, Any] = {}
-    given = _arguments(type(wrapper))
     for name, part in vars(wrapper).items():
         if name in _WRAPPER or isinstance(part, _UNCHANGING):
             continue
         try:
             pack(part, name, {})
         except UnstorableError as error:
-            if name in given:
-                continue
             raise UnstorableError(f"env.wrappers: {type(wrapper).__name__}.{error.path}", error.part) from None
         found[name] = part
     return found
-
-
-def check_wrapper(wrapper: object) -> None:
-    """Refuse a wrapper of an environment of which no checkpoint could hold everything.
-
-    Raises:
-        UnstorableError: the message names the attribute.
-    """
-    _changing(wrapper)
 
 
 def _wrappers(agent: OffPolicyAlgorithm) -> Iterator[object]:

@@ -46,7 +46,7 @@ from experiments.evaluation import (
     make_cells,
     states_met,
 )
-from experiments.policies import check_policies, load_policies
+from experiments.policies import check_policies, labelled, load_policies
 from experiments.runs import AGENT, HISTORY, STUDENT, TWIN, Run, find_runs
 from experiments.transitions import transitions_of
 from slicing_gym import Scenario
@@ -267,7 +267,7 @@ def run(config: DictConfig, folder: Path) -> None:
     for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
         seeds = list(config.evaluation.seeds)
         cells = make_cells(scenario, len(seeds))
-        others = load_policies(config.evaluation.policies, scenario, cells, trust=config.trust)
+        others = labelled(load_policies(config.evaluation.policies, scenario, cells, trust=config.trust), ())
         print(f"\nscenario {scenario.name}, for comparison")
         print(as_table(scenario, compare(scenario, others, cells, seeds, config.evaluation.decisions)))
     print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")

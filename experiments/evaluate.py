@@ -22,7 +22,7 @@ from experiments.config import (
 )
 from experiments.evaluation import as_table, check_seeds, compare, headroom, make_cells, write_csv
 from experiments.plots import plot_evaluation
-from experiments.policies import check_policies, label_policies, load_policies
+from experiments.policies import check_policies, labelled, load_policies
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer
 
@@ -53,9 +53,8 @@ def evaluate(config: DictConfig, folder: Path) -> None:
     with readable_errors():
         scenario = check_config(config)
         envs = make_cells(scenario, len(config.seeds), config.threads)
-        labels = label_policies(list(config.policy))
         found = load_policies(config.policy, scenario, envs, num_threads=config.threads, trust=config.trust)
-        policies = {labels[name]: policy for name, policy in found.items()}
+        policies = labelled(found, ())
     evaluations = compare(scenario, policies, envs, config.seeds, config.decisions, config.progress)
     seeds = list(config.seeds)
     print(

@@ -66,15 +66,15 @@ def evaluate_policy(
 
     Args:
         name: what it is called.
-        policy: chooses the actions, deterministically. One that has `cells` acts in cells that these make, as many as
-            there are seeds: an agent that learned under wrappers.
+        policy: chooses the actions, deterministically. An agent that learned under wrappers makes its own cells
+            (`make_wrapped_cells`), as many as there are seeds.
         envs: as many cells as seeds.
         seeds: of the cells.
         decisions: a cell.
         progress: show a bar.
     """
-    if hasattr(policy, "cells"):
-        envs = policy.cells(len(seeds))
+    if hasattr(policy, "make_wrapped_cells"):
+        envs = policy.make_wrapped_cells(len(seeds))
     scenario = scenario_of(envs)
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
     utility, efficiency, ssr = (

@@ -154,7 +154,7 @@ def find_source(policy: str, scenario: Scenario | None, *, trust: bool = False) 
         scenario = history.scenario
     if scenario is None:
         raise ValueError(f"scenario: not given, and {policy!r} is not in the folder of a finished run that names it")
-    environments = Environments.of(scenario, env_config(str(path)))
+    environments = Environments.of(scenario, env_config(str(path)), typed=False)
     if not environments.keep_observations:
         raise ValueError(
             f"policy: {policy!r} was trained under {environments.names}, and the file would see arrivals as they are; "

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hydra
 import numpy as np
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 
 from agents.hooks import action_values, require_hook, td_loss, td_target
 from agents.registry import import_modules
-from agents.replay import Transitions
+from agents.replay import NStepReplayBuffer, Transitions
 from experiments.config import CONFIG_FOLDER, check_overrides, readable_errors, register_configs, with_lists
 from experiments.convergence import scenario_of
 from experiments.flatness import curve, measure, random_directions, surface
@@ -86,8 +87,14 @@ def runs_of(config: DictConfig) -> dict[tuple[str, str], list[Run]]:
                 f"agent: {str(run.folder)!r} was trained under {run.wrappers}, which its history does not show; "
                 "allowed are runs without env.wrappers"
             )
+        agent: Any = run.agent(trust=config.trust)
         for hook in (action_values, td_loss, td_target):
-            require_hook("the landscape of its loss", hook, type(run.agent(trust=config.trust)))
+            require_hook("the landscape of its loss", hook, type(agent))
+        if isinstance(agent.replay_buffer, NStepReplayBuffer):
+            raise ValueError(
+                f"agent: {str(run.folder)!r} learned from returns of {agent.replay_buffer.n_steps} decisions; allowed "
+                "is 1, for the loss is measured on single ones"
+            )
         if config.data == "random" and run.seed == config.data_seed:
             raise ValueError(f"data_seed: {run.seed} is the cell that {str(run.folder)!r} learned on")
     for runs in groups.values():

@@ -78,7 +78,8 @@ def plain_runs(runs: Sequence[Run]) -> list[Run]:
     chosen: dict[int, Run] = {}
     for name in ("dqn", "ddqn"):
         for run in runs:
-            if run.arm == name and run.group[1] == "dense":
+            ours = run.summary["config"]["agent"]["_target_"].startswith("agents.")
+            if ours and run.arm == name and run.group[1] == "dense":
                 chosen.setdefault(run.seed, run)
     return [chosen[seed] for seed in sorted(chosen)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from agents.devices import check_device
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
+from agents.random_streams import RandomStreams
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
 from experiments.config import plain_of
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -41,8 +44,7 @@ _FIRST = ("observation_space", "action_space", "lr_schedule")
 def settings_of(agent: DictConfig, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The constructor's arguments that a config names, by the names of `SHARED` and of the class itself."""
     given = plain_of(agent)
-    shared = {name: given[name] for name in SHARED}
-    return {**shared, **given["kwargs"], **(changes or {})}
+    return {**{name: given[name] for name in SHARED}, **given["kwargs"], **(changes or {})}
 
 
 def setting(agent: DictConfig, name: str, changes: Mapping[str, Any] | None = None) -> Any:
@@ -86,10 +88,13 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
     check_device("auto" if settings["device"] is None else settings["device"])
     _policy_kwargs(agent)
     try:
-        learner = make_learner(agent, env, 0, {**(changes or {}), "buffer_size": 2})
+        least = max(2, setting(agent, "batch_size", changes) or 0)
+        learner = make_learner(agent, env, 0, {**(changes or {}), "buffer_size": least})
         learner.check_storable()
         seen = learner.model.observation_space
         learner.predict(np.zeros((1, *(seen.shape or ())), seen.dtype), deterministic=True)
+        if changes is None:
+            _check_reload(learner)
     except Exception as error:  # a class of the user's own may refuse its arguments in any way
         message = str(error) or type(error).__name__
         if message.startswith("The algorithm only supports"):  # an assertion of Stable-Baselines3
@@ -100,6 +105,27 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
             message if message.startswith("agent") else f"agent: {agent._target_} cannot be made so: {message}"
         ) from error
     return learner
+
+
+def _check_reload(learner: OffPolicyLearner) -> None:
+    """Refuse an agent whose class could not load it out of its own file.
+
+    Raises:
+        ValueError: the message says what its constructor needs.
+    """
+    content = io.BytesIO()
+    learner.save(content)
+    content.seek(0)
+    kind: Any = type(learner.model)
+    trust = {"trust": True} if "trust" in inspect.signature(kind.load).parameters else {}
+    with RandomStreams():
+        try:
+            kind.load(content, device="cpu", **trust)
+        except Exception as error:
+            raise ValueError(
+                f"agent: {kind.__module__}.{kind.__qualname__} cannot be loaded out of its own file ({error}); its "
+                "constructor has to take policy, env, device and _init_setup_model, and to have a default for all else"
+            ) from error
 
 
 def check_numbers(settings: Mapping[str, Any]) -> None:
@@ -192,13 +218,17 @@ def _arguments(
     """The constructor's arguments, its replay buffer among them."""
     settings = with_classes("agent.kwargs", settings_of(agent, changes))
     last = settings.pop("learning_rate_end")
-    if last is not None and settings["learning_rate"] is not None:
-        settings["learning_rate"] = LinearSchedule(settings["learning_rate"], last, end_fraction=1.0)
-    arguments = {name: value for name, value in settings.items() if value is not None and name in known}
+    first = known.get("learning_rate") if settings["learning_rate"] is None else settings["learning_rate"]
+    if last is not None and isinstance(first, float):
+        settings["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
+    meant = {name for name, value in plain_of(agent)["kwargs"].items() if value is None}  # a None that is asked for
+    arguments = {
+        name: value for name, value in settings.items() if name in known and (value is not None or name in meant)
+    }
     if "center_rewards" in known:  # it makes its own replay buffer
         return {**arguments, "center_rewards": agent.center_rewards}
     buffer = arguments.get("replay_buffer_class")
-    if "replay_buffer_class" not in known or (buffer is not None and not issubclass(buffer, ReplayBuffer)):
+    if "replay_buffer_class" not in known or not _is_ours(buffer):
         if agent.center_rewards:
             raise ValueError(
                 f"agent.center_rewards: true given, but {agent._target_} does not take agents.replay.ReplayBuffer"
@@ -210,6 +240,17 @@ def _arguments(
         options |= {"n_steps": steps, "gamma": arguments.get("gamma", known.get("gamma"))}
     given = buffer or (NStepReplayBuffer if steps > 1 else ReplayBuffer)
     return {**arguments, "replay_buffer_class": given, "replay_buffer_kwargs": options}
+
+
+def _is_ours(buffer: Any) -> bool:
+    """Whether a class of replay buffers, if there is one, is of `agents.replay`.
+
+    Raises:
+        TypeError: it is no class.
+    """
+    if buffer is not None and not isinstance(buffer, type):
+        raise TypeError(f"agent.kwargs.replay_buffer_class: {buffer!r} given, allowed are classes")
+    return buffer is None or issubclass(buffer, ReplayBuffer)
 
 
 def check_conservative(agent: DictConfig, weight: float) -> None:

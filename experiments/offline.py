@@ -48,7 +48,7 @@ from experiments.histories import RECORDED, check_history, make_history
 from experiments.learners import SHARED, changeable, check_agent, check_conservative, check_numbers
 from experiments.offline_algorithm import CANDIDATES, OfflineAlgorithm
 from experiments.offline_figure import SUMMARY
-from experiments.policies import check_policies, load_policies
+from experiments.policies import check_policies, labelled, load_policies
 from experiments.runs import AGENT, HISTORY, TWIN
 from experiments.train import name_of, twin_name
 from experiments.transitions import transitions_of, utilities_of
@@ -253,7 +253,7 @@ def truth(
     scenario, chosen = run.scenario, config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
     policies: dict[str, Predictor] = {name: run.agent, **floors(run.history, config.seed)}
-    policies |= load_policies(chosen.policies, scenario, cells, trust=config.trust)
+    policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=config.trust), policies)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))

@@ -6,12 +6,12 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import FixedPolicy, make_baseline
@@ -47,14 +47,14 @@ class WrappedAgent:
     """
 
     def __init__(self, agent: Any, environments: Environments, statistics: tuple[Any, Arrays]) -> None:
-        self._agent, self._environments, self._statistics = agent, environments, statistics
+        self.agent, self._environments, self._statistics = agent, environments, statistics
 
     def predict(self, observation: Any, **arguments: Any) -> tuple[Any, Any]:
         """As the agent's."""
-        found: tuple[Any, Any] = self._agent.predict(observation, **arguments)
+        found: tuple[Any, Any] = self.agent.predict(observation, **arguments)
         return found
 
-    def cells(self, number: int) -> AnyVectorEnv:
+    def make_wrapped_cells(self, number: int) -> AnyVectorEnv:
         """Cells for it."""
         return self._environments.with_statistics(self._environments.cells(number), *self._statistics)
 
@@ -127,7 +127,7 @@ def label_policies(names: Sequence[str]) -> dict[str, str]:
 
 def _summary(file: Path) -> dict[str, Any]:
     """The figures of the run or the student that a file is of; {} if there are none."""
-    for path in (file.parent / SUMMARY, file.parent / "student.json"):
+    for path in (file.parent / name for name in (SUMMARY, "offline.json", "student.json")):
         if path.is_file():
             return dict(json.loads(path.read_text()))
     return {}
@@ -149,6 +149,12 @@ def _seed(file: Path, label: str) -> str:
 def _folder(depth: int) -> Callable[[Path, str], str]:
     """What adds so many of its folders to a label."""
     return lambda file, label: f"{label.partition(' (')[0]} ({'/'.join(file.resolve().parts[-depth - 1 : -1])})"
+
+
+def labelled(found: Mapping[str, Predictor], taken: Collection[str]) -> dict[str, Predictor]:
+    """Policies by what they are called, those by their names that would be called what is taken."""
+    labels = label_policies(list(found))
+    return {name if labels[name] in taken else labels[name]: policy for name, policy in found.items()}
 
 
 def load_policies(
@@ -187,9 +193,21 @@ def load_policy(
         agent: Any = StudentPolicy.load(file, device="cpu")
     else:
         agent = load_run_agent(file, _parted(name)[0], trust=trust)
-        environments = Environments.of(scenario, env_config(file))
+        environments = Environments.of(scenario, env_config(file), typed=False)
         if not environments.keep_observations:
+            _check_spaces(name, agent, environments.cells(1), scenario)
             return WrappedAgent(agent, environments, _statistics_of(file))
+    _check_spaces(name, agent, envs, scenario)
+    found: Predictor = agent
+    return found
+
+
+def _check_spaces(name: str, agent: Any, envs: AnyVectorEnv, scenario: Scenario) -> None:
+    """Refuse an agent that was trained on other spaces than those of the cells it is to act in.
+
+    Raises:
+        ValueError: the message says how they differ.
+    """
     if (
         agent.action_space != envs.single_action_space
         or agent.observation_space.shape != envs.single_observation_space.shape
@@ -198,8 +216,6 @@ def load_policy(
             f"policy: {name!r} chooses among {getattr(agent.action_space, 'n', '?')} actions, "
             f"scenario {scenario.name!r} has {scenario.num_allocations}"
         )
-    found: Predictor = agent
-    return found
 
 
 def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predictor:
@@ -233,25 +249,29 @@ def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predi
     return policy
 
 
-def run_config(file: str) -> DictConfig | None:
-    """The configuration of the run that an agent's file is of, if it is of one."""
-    folder = Path(file).parent
-    config = (folder.parent if folder.name == "plain" else folder) / ".hydra" / "config.yaml"
-    if not config.is_file():
-        return None
-    found = OmegaConf.load(config)
-    return found if isinstance(found, DictConfig) else None
+def run_config(file: str) -> dict[str, Any]:
+    """The configuration of the run that left an agent's file; {} if none did."""
+    path = Path(file)
+    if path.name not in (AGENT, "after_algorithm_2.zip", "agent_2.zip"):
+        return {}
+    config = _summary(path).get("config")
+    folder = path.parent.parent if path.parent.name == "plain" else path.parent
+    if config is None and (folder / ".hydra" / "config.yaml").is_file():
+        config = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "config.yaml"))
+    return dict(config) if isinstance(config, dict) else {}
 
 
-def env_config(file: str) -> DictConfig | None:
+def env_config(file: str) -> dict[str, Any]:
     """What the run of an agent's file says of its environments."""
-    config = run_config(file)
-    return None if config is None else config.get("env")
+    return dict(run_config(file).get("env") or {})
 
 
 def _statistics_of(file: str) -> tuple[Any, Arrays]:
     """What the wrappers of a run learned."""
-    header, arrays = checkpoint.read(Path(file).parent / WRAPPERS)
+    path = Path(file).parent / WRAPPERS
+    if not path.is_file():
+        raise ValueError(f"policy: {file!r} learned under wrappers, but there is no {WRAPPERS} beside it")
+    header, arrays = checkpoint.read(path)
     return header["statistics"], arrays
 
 
@@ -261,7 +281,6 @@ def load_run_agent(file: str, target: str | None = None, *, trust: bool = False)
     Raises:
         ValueError: the file does not hold such an agent, or would run code.
     """
-    config = run_config(file)
-    if target is None and config is not None:
-        target = str(config.agent._target_)
+    if target is None:
+        target = run_config(file).get("agent", {}).get("_target_")
     return load_agent(file, target, trust=trust)

@@ -84,8 +84,7 @@ class Run:
         Raises:
             ValueError: a wrapper is of a module that was not asked for.
         """
-        env = self.summary["config"].get("env", {})
-        return Environments(self.scenario, env.get("wrappers", ()), env.get("vector_wrappers", ())).keep_observations
+        return Environments.of(self.scenario, self.summary["config"].get("env"), typed=False).keep_observations
 
     def agent(self, *, trust: bool = False) -> BaseAlgorithm:
         """What it trained.

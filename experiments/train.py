@@ -25,6 +25,7 @@ from experiments.config import (
     CONFIG_FOLDER,
     check_overrides,
     config_folders,
+    plain_of,
     readable_errors,
     register_configs,
     scenario_of,
@@ -44,7 +45,7 @@ from experiments.evaluation import (
 from experiments.learners import check_agent, left_out, setting
 from experiments.monitor import REWARD_GOAL
 from experiments.plots import plot_training
-from experiments.policies import WrappedAgent, check_policies, load_policies, load_policy
+from experiments.policies import WrappedAgent, check_policies, labelled, load_policies, load_policy
 from experiments.runs import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS
 from experiments.twin_algorithm import check_twin_training, comparable
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -77,7 +78,9 @@ def check_config(config: DictConfig) -> Environments:
         raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the agent learns on (seed)")
     if config.agent.name in (*BASELINES, *config.evaluation.policies):
         raise ValueError(f"agent.name: {config.agent.name!r} is the name of a policy it is compared with")
-    environments = Environments.of(scenario, config.env)
+    others = [name for name in config.evaluation.policies if name not in BASELINES]
+    load_policies(others, scenario, make_cells(scenario, 1), trust=config.trust)
+    environments = Environments.of(scenario, plain_of(config.env))
     has_twin = config.twin.transition is not None
     environments.check(has_twin)
     trial = check_agent(config.agent, environments.real())
@@ -202,7 +205,7 @@ def train(config: DictConfig, folder: Path) -> None:
     chosen = config.evaluation
     cells = make_cells(scenario, len(chosen.seeds))
     policies = {name: policy_of(run) for name, run in runs.items()}
-    policies |= load_policies(chosen.policies, scenario, cells, trust=config.trust)
+    policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=config.trust), policies)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
     print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
     print(as_table(scenario, evaluations))
@@ -284,9 +287,11 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     overrides, config = folder / ".hydra" / "overrides.yaml", folder / ".hydra" / "config.yaml"
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
-    # What may be imported, or trusted, counts only when it is typed.
-    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+").startswith(_TYPED)]
+    # What may be imported, trusted or searched counts only when it is typed: a folder's files could name anything.
+    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+~").startswith(_TYPED)]
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
+    typed = {each.partition("=")[0] for each in new}
+    new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
     folders = config_folders(new)
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     check_overrides("train", new)
@@ -310,7 +315,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     ]
 
 
-_TYPED = ("imports=", "trust=")
+_TYPED = ("imports", "trust", "hydra")
 """Keys that count only when they are typed, never when a run's files hold them."""
 
 
@@ -324,6 +329,7 @@ def main(config: DictConfig) -> None:
         there = (folder / checkpoint.FILE).exists()
         how = (
             f"go on with: python -m experiments.train resume={os.path.relpath(folder)}"
+            + (" (and imports, trust, --config-dir as before)" if config.imports or config.trust else "")
             if there
             else "no checkpoint yet"
         )

@@ -32,7 +32,8 @@ class SoftTargets(DQN):
                 following = self.q_net_target(batch.next_observations)
                 value = (torch.softmax(following / self.temperature, dim=1) * following).sum(dim=1, keepdim=True)
                 noise = 1e-3 * torch.as_tensor(self.draws.standard_normal((batch_size, 1), dtype=np.float32))
-                target = batch.rewards + (1.0 - batch.dones) * self.gamma * value + noise
+                discounts = self.gamma if batch.discounts is None else batch.discounts
+                target = batch.rewards + (1.0 - batch.dones) * discounts * value + noise
             values = self.q_net(batch.observations).gather(1, batch.actions.long())
             loss = functional.mse_loss(values, target)
             self.policy.optimizer.zero_grad()

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
+from stable_baselines3.dqn.policies import DQNPolicy
 
 from agents import SlicePolicy
 from agents.hooks import action_values, has_hook
@@ -65,7 +66,7 @@ def composed(name, *overrides):
 
 @pytest.fixture(autouse=True, scope="module")
 def _asked_for():
-    import_modules([OWN])
+    import_modules([OWN, __name__])
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=[name.replace(" ", "-") for name in KINDS])
@@ -244,6 +245,42 @@ def test_what_cannot_go_through_the_loops_is_refused_before_any_work(overrides, 
     with pytest.raises(SystemExit, match=message):
         train(composed("train", *overrides), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+class CannotReturn(SoftTargets):
+    """Asks for an argument without which it cannot be loaded again."""
+
+    def __init__(self, *args, weight, **arguments):
+        super().__init__(*args, **arguments)
+        self.weight = weight
+
+
+class Explores(DQNPolicy):
+    """A policy with a state of its own."""
+
+    def __init__(self, *args, **arguments):
+        super().__init__(*args, **arguments)
+        self.asked, self.draws = 0, np.random.default_rng(0)
+
+    def _predict(self, observation, deterministic=True):
+        self.asked += 1
+        return (super()._predict(observation, deterministic) + int(self.draws.random() < 0.2)) % self.action_space.n
+
+
+def test_what_could_not_be_loaded_again_is_refused_before_any_work(tmp_path):
+    own = ["agent=custom", f"agent._target_={__name__}.CannotReturn", "+agent.kwargs.weight=1.0"]
+    with pytest.raises(
+        SystemExit, match=r"CannotReturn cannot be loaded out of its own file .* a default for all else"
+    ):
+        train(composed("train", *own), tmp_path)
+
+
+def test_a_policy_s_own_state_goes_on_too(tmp_path):
+    own = ["agent=sb3_dqn", f"agent.policy={__name__}.Explores", "agent.exploration_initial_eps=0.1"]
+    config = composed("train", *TINY, *own, "decisions=60", "agent.learning_starts=10", "checkpoint_s=1000")
+    whole, _, again = interrupted(config, tmp_path, 33)
+    assert again.agent.digest() == whole.agent.digest()
+    assert again.agent.model.policy.asked == whole.agent.model.policy.asked > 30
 
 
 def test_a_run_is_not_resumed_with_another_class(tmp_path):

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from agents import registry
 from experiments.calibration import check_config as check_calibration
-from experiments.config import CONFIG_FOLDER, check_overrides, register_configs, with_lists
+from experiments.config import (
+    CONFIG_FOLDER,
+    check_overrides,
+    config_folders,
+    register_configs,
+    with_lists,
+    without_config_folders,
+)
 from experiments.distill import LISTS as DISTILL_LISTS
 from experiments.distill import check_config as check_distill
 from experiments.evaluate import LISTS as EVALUATE_LISTS
@@ -73,18 +81,37 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture
+def _own_package(tmp_path, monkeypatch):
+    """What docs/bring-your-own.md asks a user to write, in the folder where the command is typed."""
+    page = (ROOT / "docs" / "bring-your-own.md").read_text()
+    (tmp_path / "my_package.py").write_text(
+        "from tests.own_agents import Logarithms as Logs, Middle, SoftTargets as MyDQN, tenth\n"
+    )
+    (tmp_path / "mine" / "agent").mkdir(parents=True)
+    (tmp_path / "mine" / "agent" / "my_agent.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("my_package", None)
+    registry._imported.discard("my_package")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_of_the_docs_pass_their_checks(command):
+def test_commands_of_the_docs_pass_their_checks(command, request):
+    if "my_package" in command:
+        request.getfixturevalue("_own_package")
     _, _, module, *arguments = shlex.split(command, comments=True)
     name = module.removeprefix("experiments.")
     if name == "landscape":
         arguments = with_runs(arguments)
-    arguments = with_lists(arguments, {"distill": DISTILL_LISTS, "evaluate": EVALUATE_LISTS}.get(name, ()))
+    arguments = with_lists(arguments, {"distill": DISTILL_LISTS, "evaluate": EVALUATE_LISTS}.get(name, ("imports",)))
     check_overrides(name, arguments)
+    folders, arguments = config_folders(arguments), without_config_folders(arguments)
     swept = [argument for argument in arguments if argument != "-m" and not argument.startswith("hydra")]
     single = [a if "[" in a else a.split(",")[0] for a in swept]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        config = compose(name, single)
+        config = compose(name, [*single, *folders])
     CHECKS[name](config)
 
 

@@ -37,7 +37,7 @@ SHORT = [
 
 @pytest.fixture(autouse=True, scope="module")
 def _asked_for():
-    import_modules([OWN])
+    import_modules([OWN, __name__])
 
 
 def configured(*wrappers, vector_wrappers=(), overrides=()):
@@ -114,7 +114,7 @@ def test_an_agent_is_evaluated_under_the_wrappers_it_learned_under(tmp_path):
     cells = make_cells(SCENARIO, 2)
     policy = load_policy(str(tmp_path), SCENARIO, cells, 1)
     assert isinstance(policy, WrappedAgent)
-    envs = policy.cells(2)
+    envs = policy.make_wrapped_cells(2)
     layer = envs.unwrapped.envs[0]
     while not isinstance(layer, gym.wrappers.NormalizeObservation):
         layer = layer.env
@@ -184,7 +184,7 @@ def _of(name):
 @pytest.mark.parametrize(
     ("wrappers", "vector_wrappers", "twin", "message"),
     [
-        ([NORMALIZE], [], TWIN, r"NormalizeObservation\.obs_rms learn statistics .* with a twin are wrappers without"),
+        ([NORMALIZE], [], TWIN, "NormalizeObservation learns statistics .* with a twin are wrappers without"),
         ([_of("MaxAndSkipObservation")], [], [], "take several decisions a step, allowed is one"),
         ([{**STACK, "stack_sise": 2}], [], [], r"unknown name 'stack_sise'; did you mean 'stack_size'"),
         ([_of("NormaliseReward")], [], [], "unknown name 'NormaliseReward'; did you mean 'NormalizeReward'"),
@@ -207,3 +207,59 @@ def test_every_wrapper_key_composes():
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         config = compose("train", [f"env.wrappers=[{{_target_: {OWN}.LogObservation}}]", f"imports=[{OWN}]"])
     assert check_config(config).names == "LogObservation"
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "message"),
+    [
+        ({"_target_": "gymnasium.wrappers.TransformObservation", "func": "os._exit"}, "type imports=\\[os\\] as well"),
+        ({"_target_": "gymnasium.wrappers.TransformReward", "func": "torch.load"}, "type imports=\\[torch\\] as well"),
+        ({"_target_": "gymnasium.wrappers.RecordVideo", "video_folder": "x"}, "writes files"),
+        ({"_target_": "stable_baselines3.common.monitor.Monitor"}, "type imports=\\[stable_baselines3\\] as well"),
+    ],
+)
+def test_the_files_of_a_run_name_no_code(wrapper, message):
+    """Typed, the first is refused, too: nobody asked for that module."""
+    with pytest.raises(ValueError, match=message):
+        Environments.of(SCENARIO, {"wrappers": [wrapper]}, typed=False)
+    assert Environments.of(SCENARIO, {"wrappers": [STACK, LOGS]}, typed=False).wrapped
+
+
+class Drifts(gym.ObservationWrapper):
+    """Subtracts a mean that it learns as it goes, and never says so."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        self.mean = np.zeros(3, np.float32)
+
+    def observation(self, observation):
+        self.mean = self.mean + 0.05 * (observation - self.mean)
+        return observation - self.mean
+
+
+class Doubled(gym.vector.VectorObservationWrapper):
+    """Is not what a scalar wrapper does that halves."""
+
+    def observations(self, observations):
+        return 2.0 * observations
+
+
+class Halved(gym.ObservationWrapper):
+    def observation(self, observation):
+        return 0.5 * observation
+
+
+def test_wrappers_that_only_seem_right_are_refused():
+    here = [{"_target_": f"{__name__}.{name}"} for name in ("Drifts", "Halved", "Doubled")]
+    with pytest.raises(ValueError, match=r"Drifts\.mean goes on from episode to episode"):
+        Environments(SCENARIO, here[:1]).check(with_twin=True)
+    with pytest.raises(ValueError, match=r"env.vector_wrappers: they show .* where env.wrappers show"):
+        Environments(SCENARIO, here[1:2], here[2:]).check(with_twin=True)
+    Environments(SCENARIO, [LOGS], [MANY_LOGS]).check(with_twin=True)
+
+
+def test_a_wrapped_agent_is_not_evaluated_on_another_number_of_actions(tmp_path):
+    finished(tmp_path, STACK, overrides=["decisions=60"])
+    other = get_scenario("paper")
+    with pytest.raises(ValueError, match="chooses among 171 actions, scenario 'paper' has 4851"):
+        load_policy(str(tmp_path), other, make_cells(other, 1), 1)

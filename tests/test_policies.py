@@ -28,7 +28,7 @@ SCENARIO = get_scenario("paper-1mhz")
 
 @pytest.fixture(autouse=True, scope="module")
 def _asked_for():
-    import_modules([OWN])
+    import_modules([OWN, __name__])
 
 
 @pytest.fixture
@@ -159,15 +159,18 @@ def test_a_resumed_run_imports_only_what_is_typed(tmp_path):
         f"defaults: [custom]\nname: own\n_target_: {OWN}.SoftTargets\n"
     )
     (tmp_path / "run" / ".hydra").mkdir(parents=True)
-    own = ["agent=own", "imports=[planted]", "+trust=true", "seed=3"]
+    planted = ["imports=[planted]", "+trust=true", "++hydra.searchpath=[file:///planted]", "~imports"]
+    own = ["agent=own", "seed=3", *planted]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         search = f"hydra.searchpath=[file://{tmp_path / 'mine'}]"
-        OmegaConf.save(compose("train", [own[0], own[1], own[3], search]), tmp_path / "run" / ".hydra" / "config.yaml")
+        OmegaConf.save(compose("train", [*own[:2], search]), tmp_path / "run" / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(own), tmp_path / "run" / ".hydra" / "overrides.yaml")
     typed = [f"--config-dir={tmp_path / 'mine'}", f"resume={tmp_path / 'run'}", "imports=[mine]"]
     arguments = with_resumed_run(typed)
     assert arguments[:3] == [typed[0], "agent=own", "seed=3"]
-    assert [each for each in arguments if each.startswith(("imports", "+trust", "trust"))] == ["imports=[mine]"]
+    assert [each for each in arguments if each.startswith(("imports", "+trust", "trust"))] == [
+        *("imports=[mine]", "trust=false")
+    ]
     with pytest.raises(ValueError, match=r"resume: .* was begun with \['agent=own', 'seed=3'\], which do not compose"):
         with_resumed_run(typed[1:])
 

@@ -173,7 +173,7 @@ def test_dotted_names_stand_for_classes():
     given = {
         "optimizer_class": "torch.optim.AdamW",
         "optimizer_kwargs": {"eps": 1e-5, "inner": {"activation_fn": "torch.nn.Tanh", "name": "torch.nn.Tanh"}},
-        "func": "math.sqrt",
+        "func": "torch.abs",
         "activation_fn": torch.nn.ReLU,
         "net_arch": [16],
         "some_class": None,
@@ -183,7 +183,7 @@ def test_dotted_names_stand_for_classes():
     assert made["optimizer_class"] is torch.optim.AdamW
     assert made["optimizer_kwargs"]["inner"] == {"activation_fn": torch.nn.Tanh, "name": "torch.nn.Tanh"}
     assert made["activation_fn"] is torch.nn.ReLU
-    assert (made["net_arch"], made["some_class"], made["func"](4.0)) == ([16], None, 2.0)
+    assert (made["net_arch"], made["some_class"], made["func"]) == ([16], None, torch.abs)
     assert repr(given) == held
     with pytest.raises(ValueError, match=r"^agent\.inner\.a_class.*'Tahn'"):
         with_classes("agent", {"inner": {"a_class": "torch.nn.Tahn"}})

@@ -24,7 +24,7 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.policies import SlicingPolicy
-from agents.hooks import require_hook, squared_error, td_loss, td_target
+from agents.hooks import action_values, require_hook, squared_error, td_loss, td_target
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
@@ -324,6 +324,11 @@ class DQN(stable_baselines3.DQN):
         """The value (batch,) of the next states (batch, n_slices)."""
         values: Tensor = self.policy.q_net_target(next_observations)  # (batch, num_actions)
         return values.amax(dim=1)
+
+
+@action_values.register
+def _(model: DQN) -> torch.nn.Module:
+    return model.policy.q_net
 
 
 @td_target.register
