@@ -65,7 +65,13 @@ class Learner(Protocol):
     def num_decisions(self) -> int:
         """Decisions taken so far."""
 
-    def predict(self, observation: Any, *, deterministic: bool = ...) -> tuple[Any, Any]:
+    @property
+    def can_recall(self) -> bool:
+        """Whether it has `recall`."""
+
+    def predict(
+        self, observation: Any, state: Any = ..., episode_start: Any = ..., deterministic: bool = ...
+    ) -> tuple[Any, Any]:
         """Actions for observations, as in Stable-Baselines3."""
 
     def act_in(self, env: AnyEnv, seed: int) -> None:
@@ -97,3 +103,6 @@ class Learner(Protocol):
 
     def save(self, file: io.BufferedIOBase) -> None:
         """Write what it has learned."""
+
+    def digest(self) -> str:
+        """A checksum of what it has learned and remembers."""

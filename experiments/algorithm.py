@@ -11,8 +11,8 @@ import numpy.typing as npt
 from omegaconf import DictConfig
 from tqdm.auto import tqdm
 
-from agents.learner import OffPolicyLearner
 from agents.packing import Arrays
+from agents.protocols import Learner
 from experiments.config import twin_of
 from experiments.environments import Environments
 from experiments.monitor import RoundMonitor
@@ -106,7 +106,7 @@ class Algorithm(TwinAlgorithm):
         self._warm_replay(agent)
         self._next_step = 3
 
-    def _warm_replay(self, agent_2: OffPolicyLearner) -> None:
+    def _warm_replay(self, agent_2: Learner) -> None:
         """Let Agent 1 remember what Agent 2 saw, in addition to all that it saw itself, so that it forgets nothing."""
         self.agent.forget()
         number = self.config.algorithm.warm_replay

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from omegaconf import DictConfig
 from tqdm.auto import tqdm
 
+from agents.learner import OffPolicyLearner
 from agents.offline import FittedQEvaluation, NoEnv, learn_offline
 from agents.packing import Arrays
 from experiments.config import twin_of
@@ -61,7 +62,9 @@ class OfflineAlgorithm(TwinAlgorithm):
             **(settings.agent_1 if self.has_twin else {}),
             "buffer_size": len(history),
         }
-        self.agent = self._make(NoEnv(scenario), changes, "offline", settings.conservative_weight)
+        learner = self._make(NoEnv(scenario), changes, "offline", settings.conservative_weight)
+        assert isinstance(learner, OffPolicyLearner)  # only this kind learns from what others did
+        self.learner = self.agent = learner
         self._bar = tqdm(total=settings.epochs, unit="epoch", disable=not config.progress)
 
     def run(self) -> None:
@@ -90,7 +93,7 @@ class OfflineAlgorithm(TwinAlgorithm):
         self._bar.set_postfix_str("learning from the history")
         settings = self.config.algorithm
         learn_offline(
-            self.agent, *self.transitions, epochs=settings.epochs, first_epoch=self.epochs, on_epoch=self._on_epoch
+            self.learner, *self.transitions, epochs=settings.epochs, first_epoch=self.epochs, on_epoch=self._on_epoch
         )
         if self._agent_2 is not None:
             for name, agent in zip(CANDIDATES, (self.agent, self._agent_2), strict=True):
@@ -119,12 +122,12 @@ class OfflineAlgorithm(TwinAlgorithm):
         agent._target_ = f"{FittedQEvaluation.__module__}.{FittedQEvaluation.__name__}"
         agent.policy, agent.policy_kwargs, agent["kwargs"] = "MlpPolicy", {}, {}
         learner = make_learner(agent, NoEnv(self.scenario), seed, {"buffer_size": len(self.history)})
-        judge = learner.model
-        assert isinstance(judge, FittedQEvaluation)
+        evaluator = learner.model
+        assert isinstance(evaluator, FittedQEvaluation)
         observations, actions, _, following = self.transitions[:4]
-        judge.judge(self.agent, observations, following)
+        evaluator.judge(self.agent, observations, following)
         learn_offline(learner, observations, actions, utilities_of(self.history), following, epochs=settings.epochs)
-        return judge.value(observations)
+        return evaluator.value(observations)
 
     def _state(self) -> tuple[dict[str, Any], Arrays]:
         return {"epochs": self.epochs, "judged": self.judged, "history": self._digest}, {}

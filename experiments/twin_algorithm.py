@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from omegaconf import DictConfig
 
-from agents.learner import OffPolicyLearner
 from agents.packing import Arrays, part_of, with_prefix
-from agents.protocols import AnyEnv
+from agents.protocols import AnyEnv, Learner
 from experiments import checkpoint
 from experiments.config import plain_of, twin_of
 from experiments.environments import AnyVectorEnv, Environments
@@ -42,7 +41,7 @@ class TwinAlgorithm(ABC):
         seconds: of processor time, over all parts of a run that was resumed.
     """
 
-    agent: OffPolicyLearner
+    agent: Learner
 
     def __init__(self, config: DictConfig, environments: Environments, folder: Path) -> None:
         self.config, self.environments, self.folder = config, environments, folder
@@ -50,7 +49,7 @@ class TwinAlgorithm(ABC):
         self.has_twin = config.twin.transition is not None
         self.twin: DigitalTwin | None = None
         self.seconds = 0.0
-        self._agent_2: OffPolicyLearner | None = None
+        self._agent_2: Learner | None = None
         self._next_step = 0
         self._since = time.process_time()
         self._saved_at = time.perf_counter()
@@ -74,9 +73,7 @@ class TwinAlgorithm(ABC):
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `_state` gave."""
 
-    def _make(
-        self, env: AnyEnv, changes: Mapping[str, Any], log: str, conservative_weight: float = 0.0
-    ) -> OffPolicyLearner:
+    def _make(self, env: AnyEnv, changes: Mapping[str, Any], log: str, conservative_weight: float = 0.0) -> Learner:
         """A learner of this run, with a folder of its own for TensorBoard."""
         folder = self.folder / "tensorboard" / log
         config = self.config
@@ -84,12 +81,12 @@ class TwinAlgorithm(ABC):
             config.agent, env, config.seed, changes, conservative_weight=conservative_weight, log=folder
         )
 
-    def _make_agent_2(self) -> OffPolicyLearner:
+    def _make_agent_2(self) -> Learner:
         settings = self.config.algorithm
         self._agent_2 = self._make(self._twin_envs(settings.num_envs), dict(settings.agent_2), "twin")
         return self._agent_2
 
-    def _learn_in_twin(self, iteration: int, decisions: int) -> OffPolicyLearner:
+    def _learn_in_twin(self, iteration: int, decisions: int) -> Learner:
         """Step 3: Agent 2 learns in the latest twin."""
         agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
         agent.forget()  # what a twin that was worse made up
@@ -114,7 +111,7 @@ class TwinAlgorithm(ABC):
             self._agent_2.copy_from(self.agent)
         return utility
 
-    def utility_in_twin(self, agent: OffPolicyLearner, first_seed: int = 0) -> float:
+    def utility_in_twin(self, agent: Learner, first_seed: int = 0) -> float:
         """What an agent earns in the latest twin: mean U over `judged_cells` cells and `judged_decisions` of each."""
         settings = self.config.algorithm
         envs = self._twin_envs(settings.judged_cells)

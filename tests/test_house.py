@@ -55,6 +55,12 @@ def test_experiments_leave_the_inside_of_agents_alone():
             if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
                 own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
                 assert own or node.attr in named_tuple, f"{path}:{node.lineno}: {ast.unparse(node)}"
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("agents.") for alias in node.names), path
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "agents":
+                assert node.attr not in of_dqn, f"{path}:{node.lineno}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr", "vars"):
+                assert "'_" not in ast.unparse(node), f"{path}:{node.lineno}: {ast.unparse(node)}"
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("agents"):
                 assert not node.module.startswith(("agents.dqn", "agents.gan_ddqn", "agents.ddqn")), path
                 assert not of_dqn & {alias.name for alias in node.names}, path
