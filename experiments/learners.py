@@ -231,7 +231,8 @@ def _arguments(
     if "replay_buffer_class" not in known or not _is_ours(buffer):
         if agent.center_rewards:
             raise ValueError(
-                f"agent.center_rewards: true given, but {agent._target_} does not take agents.replay.ReplayBuffer"
+                f"agent.center_rewards: true given, but {agent._target_} does not take agents.replay.ReplayBuffer "
+                "(replay_buffer_class, replay_buffer_kwargs); allowed is false"
             )
         return arguments
     options: dict[str, Any] = {"seed": seed, "centering": {} if agent.center_rewards else None}

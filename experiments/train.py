@@ -300,7 +300,10 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
             now = compose("train", [*own, *rest, *folders])
     except HydraException as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"resume: {name!r} was begun with {own}, which do not compose ({reason})") from None
+        raise ValueError(
+            f"resume: {name!r} was begun with {own}, which do not compose ({reason}); type "
+            "--config-dir again, if it was typed then"
+        ) from None
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
     checkpoint.check_same_config(folder, comparable(stored), comparable(now))

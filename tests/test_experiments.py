@@ -115,7 +115,7 @@ def test_misspelt_overrides_never_compose(overrides, message):
             ["agent._target_=stable_baselines3.DQNN"],
             r"agent._target_ \(stable_baselines3\): unknown name 'DQNN'; did you mean 'DQN'",
         ),
-        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is no algorithm of Stable-Baselines3"),
+        (["agent._target_=builtins.dict"], "agent._target_: 'builtins.dict' is of a module that was not asked for"),
         (["agent._target_=sb3_contrib.nothing.DQN"], r"agent._target_.*sb3_contrib.* unknown name 'nothing'"),
         (["agent._target_=nowhere.DQN"], "agent._target_: 'nowhere.DQN' is of a module that was not asked for"),
         (["agent._target_=stable_baselines3.PPO"], "agent._target_: 'stable_baselines3.PPO' is not off-policy"),
