@@ -136,7 +136,7 @@ def _register_contrib(kind: type) -> bool:
 
 
 _contrib_is_known = False
-_READS_REWARDS = ("agents.hooks", "agents.dqn.dqn")
+_READS_REWARDS = ("agents.hooks", "agents.dqn.hooks")
 """Modules whose losses take r + gamma V(s') from the batch and no more."""
 
 

@@ -1,5 +1,6 @@
 """DQN over allocations: the algorithm, its policy, and the heads of its network."""
 
+from agents.dqn import hooks  # noqa: F401  # registers what is known of these classes
 from agents.dqn.dqn import DQN
 from agents.dqn.heads import HEADS, DenseHead, GeometryHead
 from agents.dqn.policies import SlicingPolicy

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import pathlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 import gymnasium as gym
@@ -24,7 +22,6 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.policies import SlicingPolicy
-from agents.hooks import action_values, require_hook, squared_error, td_loss, td_target
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
@@ -324,38 +321,6 @@ class DQN(stable_baselines3.DQN):
         """The value (batch,) of the next states (batch, n_slices)."""
         values: Tensor = self.policy.q_net_target(next_observations)  # (batch, num_actions)
         return values.amax(dim=1)
-
-
-@action_values.register
-def _(model: DQN) -> torch.nn.Module:
-    return model.policy.q_net
-
-
-@td_target.register
-def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
-    return model._td_target(batch)
-
-
-@td_loss.register
-def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
-    require_hook("its loss", td_loss, type(model))
-    with same_noise(model):
-        return model._compute_loss(batch)
-
-
-@squared_error.register
-def _(model: DQN, batch: ReplayBufferSamples) -> Tensor:
-    return 0.5 * functional.mse_loss(model._taken(batch), model._td_target(batch))
-
-
-@contextmanager
-def same_noise(model: DQN) -> Iterator[None]:
-    """Around what draws from a model's generator: its state is put back."""
-    state = model.generator.bit_generator.state
-    try:
-        yield
-    finally:
-        model.generator.bit_generator.state = state
 
 
 def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:

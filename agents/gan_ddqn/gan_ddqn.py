@@ -9,7 +9,8 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 
-from agents.dqn.dqn import DQN, same_noise
+from agents.dqn import DQN
+from agents.dqn.hooks import same_noise
 from agents.gan_ddqn.policies import GANPolicy
 from agents.hooks import squared_error
 from slicing_gym.errors import check_integer, check_number
