@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from agents.baselines import (
     BASELINES,
     BestFixedPolicy,
-    ClairvoyantPolicy,
     FixedPolicy,
     HardPolicy,
+    OneStepOraclePolicy,
     Policy,
     ProportionalPolicy,
     RandomPolicy,
@@ -22,22 +22,23 @@ from agents.baselines import (
 
 if TYPE_CHECKING:
     from agents.ddqn import DDQN
+    from agents.deploy.slice_policy import Decision, SlicePolicy
     from agents.dqn import DQN, HEADS, SlicingPolicy
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
     from agents.hooks import action_values, td_loss, td_target
     from agents.learner import OffPolicyLearner
     from agents.offline import FittedQEvaluation, NoEnv, learn_offline
     from agents.protocols import Learner
-    from agents.replay import NStepReplayBuffer, ReplayBuffer, Transitions
-    from agents.slice_policy import Decision, SlicePolicy
+    from agents.replay import NStepReplayBuffer, ReplayBuffer
     from agents.student import StudentPolicy, distill
     from agents.vec_env import GymnasiumVecEnv
     from agents.weight_sync import sync
+    from slicing_gym.transitions import Transitions
 
 _LEARNING = {
     "DDQN": "agents.ddqn",
     "DQN": "agents.dqn",
-    "Decision": "agents.slice_policy",
+    "Decision": "agents.deploy.slice_policy",
     "DuelingGANDDQN": "agents.gan_ddqn",
     "FittedQEvaluation": "agents.offline",
     "GANPolicy": "agents.gan_ddqn",
@@ -48,10 +49,10 @@ _LEARNING = {
     "NoEnv": "agents.offline",
     "OffPolicyLearner": "agents.learner",
     "ReplayBuffer": "agents.replay",
-    "SlicePolicy": "agents.slice_policy",
+    "SlicePolicy": "agents.deploy.slice_policy",
     "SlicingPolicy": "agents.dqn",
     "StudentPolicy": "agents.student",
-    "Transitions": "agents.replay",
+    "Transitions": "slicing_gym.transitions",
     "action_values": "agents.hooks",
     "distill": "agents.student",
     "learn_offline": "agents.offline",
@@ -66,7 +67,6 @@ __all__ = [
     "DQN",
     "HEADS",
     "BestFixedPolicy",
-    "ClairvoyantPolicy",
     "Decision",
     "DuelingGANDDQN",
     "FittedQEvaluation",
@@ -78,6 +78,7 @@ __all__ = [
     "NStepReplayBuffer",
     "NoEnv",
     "OffPolicyLearner",
+    "OneStepOraclePolicy",
     "Policy",
     "ProportionalPolicy",
     "RandomPolicy",

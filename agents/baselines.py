@@ -136,7 +136,7 @@ class ProportionalPolicy(Policy):
         return allocation_index(share_out(arrivals, self.scenario.num_units))
 
 
-class ClairvoyantPolicy(Policy):
+class OneStepOraclePolicy(Policy):
     """For the coming interval the best of all allocations under the luck that is to come, by trying each on a clone.
 
     No policy that only knows the past can beat it over one interval; what it leaves in the queues is not weighed.
@@ -184,7 +184,7 @@ def _make_best_fixed(scenario: Scenario, env: HasSimulator, seed: int, num_threa
 
 def _make_clairvoyant(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
     del seed, num_threads
-    return ClairvoyantPolicy(scenario, env)
+    return OneStepOraclePolicy(scenario, env)
 
 
 BASELINES: dict[str, Callable[[Scenario, HasSimulator, int, int], Policy]] = {
@@ -192,7 +192,7 @@ BASELINES: dict[str, Callable[[Scenario, HasSimulator, int, int], Policy]] = {
     "hard": _make_hard,
     "proportional": _make_proportional,
     "best_fixed": _make_best_fixed,
-    "clairvoyant": _make_clairvoyant,
+    "one_step_oracle": _make_clairvoyant,
 }
 """Baselines by name; each takes the scenario, the environment, a seed and a number of threads."""
 
@@ -203,7 +203,7 @@ def make_baseline(name: str, scenario: Scenario, env: HasSimulator, seed: int = 
     Args:
         name: one of `BASELINES`.
         scenario: the scenario.
-        env: where the clairvoyant looks ahead.
+        env: where the one_step_oracle looks ahead.
         seed: of the random policy.
         num_threads: for searches.
 

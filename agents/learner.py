@@ -24,11 +24,12 @@ from agents.hooks import action_values, require_hook, td_loss
 from agents.packing import Arrays
 from agents.protocols import AnyEnv, Experience, Observer
 from agents.random_streams import RandomStreams
-from agents.replay import ReplayBuffer, Transitions, break_off, ends_of
+from agents.replay import ReplayBuffer, break_off, ends_of
 from agents.state import check_storable, learned_arrays, put_state, take_state
 from agents.vec_env import GymnasiumVecEnv
 from agents.weight_sync import sync
 from slicing_gym.errors import check_number
+from slicing_gym.transitions import Transitions
 
 _STREAMS: WeakKeyDictionary[OffPolicyAlgorithm, RandomStreams] = WeakKeyDictionary()
 """Of the agents that are learners: one that is wrapped again goes on with its own."""

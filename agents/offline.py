@@ -15,10 +15,10 @@ from torch import Tensor
 
 from agents.dqn import DQN
 from agents.learner import OffPolicyLearner
-from agents.replay import Transitions
 from slicing_gym import Scenario
 from slicing_gym.errors import check_integer
-from slicing_gym.interface import Interface
+from slicing_gym.space_spec import SpaceSpec
+from slicing_gym.transitions import Transitions
 
 
 class NoEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
@@ -29,7 +29,7 @@ class NoEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
     """
 
     def __init__(self, scenario: str | Scenario) -> None:
-        interface = Interface(scenario)
+        interface = SpaceSpec(scenario)
         self.observation_space = interface.observation_space
         self.action_space = interface.action_space
 

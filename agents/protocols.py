@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stable_baselines3.common.logger import Logger
 
 from agents.packing import Arrays
-from agents.replay import Transitions
+from slicing_gym.transitions import Transitions
 
 AnyEnv = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 

@@ -71,7 +71,7 @@ def search(scenario: Scenario, num_threads: int = 1) -> IntArray:
     total = np.zeros(len(table))
     for number in range(_CELLS):
         cell = Simulator(scenario, [_FIRST_SEED + number], num_threads)
-        for _ in range(1 + number * scenario.decisions_per_round // _CELLS):
+        for _ in range(1 + number * scenario.decisions_per_episode // _CELLS):
             cell.advance(hard)
         total += sum(interval.utility for interval in cell.what_if(table, intervals=_INTERVALS))
     best: IntArray = table[total.argmax()]

@@ -21,7 +21,7 @@ from agents.dqn.heads import make_head
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write, digest
-from slicing_gym.interface import Interface
+from slicing_gym.space_spec import SpaceSpec
 
 FORMAT_VERSION = 1
 """Of the files `StudentPolicy.save` writes."""
@@ -61,7 +61,7 @@ class StudentPolicy(BasePolicy):
         seed: int | None = None,
     ) -> None:
         self.scenario = get_scenario(scenario)
-        interface = Interface(self.scenario)
+        interface = SpaceSpec(self.scenario)
         super().__init__(interface.observation_space, interface.action_space)
         self.hidden = check_integer("hidden", hidden, at_least=1)
         self.head_name, self.head_kwargs = head, dict(head_kwargs or {})

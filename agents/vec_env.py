@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-from slicing_gym.round_vector_env import SlicingVectorEnv
+from slicing_gym.episode_vector_env import SlicingVectorEnv
 
 _TAKE_A_MASK = (SlicingVectorEnv, SyncVectorEnv, AsyncVectorEnv)
 """Batches whose `reset` takes a `reset_mask`; others would begin anew everywhere when one round ends."""

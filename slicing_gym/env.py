@@ -9,11 +9,11 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.interface import refuse_unknown
-from slicing_gym.network import Network
-from slicing_gym.round_env import SlicingEnv
+from slicing_gym.backend import Backend
+from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
+from slicing_gym.space_spec import refuse_unknown
 
 
 class SliceRANEnv(SlicingEnv):
@@ -55,7 +55,7 @@ class SliceRANEnv(SlicingEnv):
     decision.
 
     ## Episode End
-    A round is truncated after `scenario.decisions_per_round` (200) decisions; it never terminates.
+    A round is truncated after `scenario.decisions_per_episode` (200) decisions; it never terminates.
 
     ## Info
     | key | shape | unit |
@@ -100,7 +100,7 @@ class SliceRANEnv(SlicingEnv):
         Raises:
             gymnasium.error.ResetNeeded: there is none before the first reset.
         """
-        return cells_of(self._network)
+        return cells_of(self._backend)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of everything that changes, random state included, by name; `restore` goes back to it.
@@ -108,7 +108,7 @@ class SliceRANEnv(SlicingEnv):
         Raises:
             gymnasium.error.ResetNeeded: there is nothing before the first reset.
         """
-        over = -1 if self._step_in_round is None else self._step_in_round
+        over = -1 if self._step_in_episode is None else self._step_in_episode
         counts = np.array([self._decisions, self._first_decision, over])
         return {**self.simulator.state(), "counts": counts}
 
@@ -124,15 +124,15 @@ class SliceRANEnv(SlicingEnv):
             raise ValueError(f"counts: shape {counts.shape} given, allowed is (3,)")
         simulator = Simulator(self.scenario, [0])
         simulator.restore(cell)
-        self._network = simulator
+        self._backend = simulator
         self._decisions, self._first_decision, step = counts.tolist()
-        self._step_in_round = None if step < 0 else step
+        self._step_in_episode = None if step < 0 else step
 
-    def _make_network(self, seeds: Sequence[int]) -> Network:
+    def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return Simulator(self.scenario, seeds)
 
 
-def cells_of(network: Network | None) -> Simulator:
+def cells_of(network: Backend | None) -> Simulator:
     """The simulator of an environment that was reset."""
     if not isinstance(network, Simulator):
         raise gym.error.ResetNeeded("SliceRAN-v0: call reset() first; there are no cells yet")

@@ -32,7 +32,7 @@ def colour(index: int) -> tuple[int, int, int]:
     return SLICE_COLOURS[index % len(SLICE_COLOURS)]
 
 
-class RoundView:
+class EpisodeView:
     """Four panels over the decisions of a round.
 
     Args:
@@ -84,7 +84,7 @@ class RoundView:
         ssr = np.array([row["ssr"] for row in rows]).reshape(len(rows), slices)
         utility = np.array([[row["utility"], row["threshold"]] for row in rows]).reshape(len(rows), 2)
         highest = 1.1 * (5.5 + self._scenario.ssr_weights.sum())
-        self._label(f"{self._scenario.name}: decision {len(rows)} of {self._scenario.decisions_per_round}", _LEFT, 8)
+        self._label(f"{self._scenario.name}: decision {len(rows)} of {self._scenario.decisions_per_episode}", _LEFT, 8)
         self._panel(0, "bandwidth", 1.0, "share")
         self._stack(0, split)
         self._panel(1, "arrivals", max(2.0, float(arrivals.max(initial=0.0))), "over nominal")
@@ -135,7 +135,7 @@ class RoundView:
     def _stack(self, panel: int, split: npt.NDArray[np.float64]) -> None:
         """A column a decision, the slices' shares stacked from below."""
         left, top, width, height = self._box(panel)
-        step = width / self._scenario.decisions_per_round
+        step = width / self._scenario.decisions_per_episode
         for number, shares in enumerate(split):
             edges = np.round(height * np.concatenate([[0.0], np.cumsum(shares)])).astype(int)
             x, right = round(left + number * step), round(left + (number + 1) * step)
@@ -146,7 +146,7 @@ class RoundView:
     def _line(self, panel: int, values: npt.ArrayLike, highest: float, shade: tuple[int, int, int]) -> None:
         """A line over the decisions."""
         left, top, width, height = self._box(panel)
-        step = width / self._scenario.decisions_per_round
+        step = width / self._scenario.decisions_per_episode
         heights = np.clip(np.asarray(values, np.float64) / highest, 0.0, 1.0)
         points = [(left + (i + 0.5) * step, top + height * (1.0 - h)) for i, h in enumerate(heights)]
         if len(points) > 1:

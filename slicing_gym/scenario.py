@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import traffic
+from slicing_gym.builtin_types import build, merge, named
 from slicing_gym.counter_rng import USER_BITS
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
-from slicing_gym.plain_data import build, merge, named
 from slicing_gym.traffic import Traffic
 
 MAX_ALLOCATIONS = 2_000_000
@@ -183,14 +183,14 @@ class Scenario:
         slices: two or more, of different names.
         radio: the cell.
         reward: how a decision is rewarded.
-        decisions_per_round: length of an episode.
+        decisions_per_episode: length of an episode.
     """
 
     name: str
     slices: tuple[Slice, ...]
     radio: Radio = field(default_factory=Radio)
     reward: Reward = field(default_factory=Reward)
-    decisions_per_round: int = 200
+    decisions_per_episode: int = 200
 
     def __post_init__(self) -> None:
         check_instance("slices", self.slices, (tuple, list))
@@ -226,7 +226,7 @@ class Scenario:
                 )
             if part.num_users * part.traffic.mean_arrivals_per_s * self.radio.interval_s < 1e-9:
                 raise ValueError(f"slices.{part.name}.traffic: below 1e-9 packets in an interval; take the slice out")
-        check_integer("decisions_per_round", self.decisions_per_round, at_least=1)
+        check_integer("decisions_per_episode", self.decisions_per_episode, at_least=1)
 
     @property
     def num_slices(self) -> int:
@@ -276,7 +276,7 @@ class Scenario:
             slices[part.name] = plain
         return {
             "name": self.name,
-            "decisions_per_round": self.decisions_per_round,
+            "decisions_per_episode": self.decisions_per_episode,
             "radio": asdict(self.radio),
             "slices": slices,
             "reward": asdict(self.reward),
@@ -292,6 +292,8 @@ class Scenario:
         if not isinstance(data, Mapping):
             raise TypeError(f"scenario: {data!r} is not a mapping")
         parts = dict(data)
+        if "decisions_per_round" in parts:  # as files of before call it
+            parts["decisions_per_episode"] = parts.pop("decisions_per_round")
         if not isinstance(parts.get("slices"), Mapping):
             raise TypeError(f"scenario.slices: {parts.get('slices')!r} is not a mapping of name to slice")
         parts["slices"] = tuple(_slice_from_dict(name, value) for name, value in parts["slices"].items())

@@ -164,7 +164,7 @@ class Simulator:
         """Run one interval under the even split, so that there is a last interval to observe; it is no decision."""
         return self._advance(even_split(self.scenario.num_units, self.scenario.num_slices), cells, decisions=0)
 
-    def begin_round(self, cells: npt.ArrayLike | None = None) -> Interval:
+    def begin_episode(self, cells: npt.ArrayLike | None = None) -> Interval:
         """`clear`, then `warm_up`."""
         self.clear(cells)
         return self.warm_up(cells)
@@ -182,7 +182,7 @@ class Simulator:
         dropped = np.add.reduceat(self._cells.queued[which], starts, axis=1)
         self._cells.queued[which] = 0
         self._cells.head_bits[which] = 0.0
-        length = self.scenario.decisions_per_round
+        length = self.scenario.decisions_per_episode
         self._cells.decision[which] = -(-self._cells.decision[which] // length) * length
         return dropped
 
@@ -206,7 +206,7 @@ class Simulator:
         twin._cells = map_cells(lambda array: array[which], self._cells)
         return twin
 
-    def reroll(self, cell: int, seeds: Sequence[int]) -> Simulator:
+    def fork(self, cell: int, seeds: Sequence[int]) -> Simulator:
         """Copies of a cell as it now is, users, queues and load included, whose luck from now on is that of `seeds`.
 
         The spread of what they go on to do is what no prediction from the cell's present state can foresee.

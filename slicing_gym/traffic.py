@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
+from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
-from slicing_gym.plain_data import build, named
 
 # What the kernel calls the kinds.
 CONSTANT, UNIFORM, EXPONENTIAL, LOMAX, CHOICE = range(5)

@@ -7,12 +7,12 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from slicing_gym.backend import Backend
 from slicing_gym.env import cells_of
-from slicing_gym.interface import refuse_unknown
-from slicing_gym.network import Network
-from slicing_gym.round_vector_env import SlicingVectorEnv
+from slicing_gym.episode_vector_env import SlicingVectorEnv
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
+from slicing_gym.space_spec import refuse_unknown
 
 
 class SliceRANVectorEnv(SlicingVectorEnv):
@@ -54,7 +54,7 @@ class SliceRANVectorEnv(SlicingVectorEnv):
         Raises:
             gymnasium.error.ResetNeeded: there are none before the first reset.
         """
-        return cells_of(self._network)
+        return cells_of(self._backend)
 
-    def _make_network(self, seeds: Sequence[int]) -> Network:
+    def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return Simulator(self.scenario, seeds, self.num_threads)

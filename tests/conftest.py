@@ -29,5 +29,5 @@ def small() -> Scenario:
             Slice("data", 3, Traffic(Exponential(0.002), Constant(30e3)), rate_sla_bps=1e6, latency_sla_s=5e-3),
         ),
         radio=Radio(bandwidth_hz=1.6e6, slots_per_interval=40),
-        decisions_per_round=10,
+        decisions_per_episode=10,
     )

@@ -3,15 +3,15 @@
 Importing registers `SliceTwin-v0`. Fitting needs PyTorch; loading and stepping a twin do without.
 """
 
-from twin.cells import TwinCells, TwinInterval
-from twin.columns import ARRIVALS, PERFORMANCE, SPECTRAL_EFFICIENCY, SSR, Column, Control
+from twin.data.columns import ARRIVALS, PERFORMANCE, SPECTRAL_EFFICIENCY, SSR, Column, Control
+from twin.data.history import History, concatenate
+from twin.data.layout import Layout
+from twin.data.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
 from twin.env import SliceTwinEnv, SliceTwinVectorEnv
-from twin.history import History, concatenate
-from twin.layout import Layout
-from twin.model import Prediction
-from twin.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
+from twin.models.settings import LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
 from twin.registration import register_twin
-from twin.settings import LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
+from twin.runtime.cells import TwinCells, TwinInterval
+from twin.runtime.model import Prediction
 from twin.twin import DigitalTwin
 
 __all__ = [

@@ -12,17 +12,17 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
+from slicing_gym.backend import Backend, Measured
+from slicing_gym.builtin_types import differences
+from slicing_gym.episode_env import SlicingEnv
+from slicing_gym.episode_vector_env import SlicingVectorEnv
 from slicing_gym.errors import check_number, unknown_name
-from slicing_gym.interface import Rules, refuse_unknown
-from slicing_gym.network import Measured, Network
-from slicing_gym.plain_data import differences
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import reward_of
-from slicing_gym.round_env import SlicingEnv
-from slicing_gym.round_vector_env import SlicingVectorEnv
 from slicing_gym.scenario import Reward, Scenario
-from twin.cells import TwinCells, TwinInterval
-from twin.model import TwinModel
+from slicing_gym.space_spec import EpisodeMixin, refuse_unknown
+from twin.runtime.cells import TwinCells, TwinInterval
+from twin.runtime.model import TwinModel
 from twin.twin import DigitalTwin
 
 UNCERTAINTIES = ("none", "penalty", "truncate")
@@ -32,7 +32,7 @@ SHIPPED_TWINS = ("paper",)
 """Twins that come with the package; `python -m experiments.ship` made them."""
 
 
-class TwinRules(Rules):
+class TwinEpisodeMixin(EpisodeMixin):
     """What an environment on a twin has of its own: which twin, and what its uncertainty does."""
 
     name = "SliceTwin-v0"
@@ -74,7 +74,7 @@ class TwinRules(Rules):
         return interval.epistemic_std > self.largest_std
 
 
-class SliceTwinEnv(TwinRules, SlicingEnv):
+class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     """A cell that a digital twin makes up: `SliceRAN-v0` learned from its history.
 
     ## Description
@@ -132,11 +132,11 @@ class SliceTwinEnv(TwinRules, SlicingEnv):
         super().__init__(found, reward, decisions, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
-    def _make_network(self, seeds: Sequence[int]) -> Network:
+    def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return TwinCells(self.model, seeds)
 
 
-class SliceTwinVectorEnv(TwinRules, SlicingVectorEnv):
+class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
     """`num_envs` cells of `SliceTwin-v0`, advanced together; cell i is what the scalar environment of its seed is.
 
     Args:
@@ -165,7 +165,7 @@ class SliceTwinVectorEnv(TwinRules, SlicingVectorEnv):
         super().__init__(num_envs, found, reward, decisions, autoreset_mode, num_threads, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
-    def _make_network(self, seeds: Sequence[int]) -> Network:
+    def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return TwinCells(self.model, seeds, self.num_threads)
 
 
@@ -193,7 +193,7 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
     if wanted is None:
         return model
     for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):
-        if key.partition(".")[0] not in ("name", "reward", "decisions_per_round"):
+        if key.partition(".")[0] not in ("name", "reward", "decisions_per_episode"):
             raise ValueError(
                 f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}: "
                 f"{key} is {own!r} there, not {other!r}"

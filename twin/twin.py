@@ -13,15 +13,15 @@ import numpy.typing as npt
 from slicing_gym import Scenario
 from slicing_gym.allocation import checked_allocations
 from slicing_gym.errors import check_instance, check_integer
-from twin import storage
-from twin.cells import TwinCells, TwinInterval
-from twin.encoding import encode
-from twin.history import History
-from twin.model import Prediction, TwinModel
-from twin.settings import PerformanceSettings, TrainingSettings, TransitionSettings, transition_settings
+from twin.data.history import History
+from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings, transition_settings
+from twin.runtime import storage
+from twin.runtime.cells import TwinCells, TwinInterval
+from twin.runtime.encoding import encode
+from twin.runtime.model import Prediction, TwinModel
 
 if TYPE_CHECKING:
-    from twin.fitting import Report
+    from twin.fitting.fit import Report
 
 MIN_DECISIONS = 64
 """Fewest decisions that a twin is fitted to, or calibrated on."""
@@ -128,7 +128,7 @@ class DigitalTwin:
         check_instance(key, history, (History,))
         if len(history) < MIN_DECISIONS:
             raise ValueError(f"{key}: {len(history)} decisions given, allowed are {MIN_DECISIONS} or more")
-        from twin.fitting import fit  # brings in PyTorch, which stepping a twin does without
+        from twin.fitting.fit import fit  # brings in PyTorch, which stepping a twin does without
 
         folder = None if log_folder is None else Path(log_folder)
         self._model, self.report = fit(
@@ -176,7 +176,7 @@ class DigitalTwin:
         for now in plan:  # all, before the first interval is lived through
             checked_allocations(now, len(seeds), self.scenario.num_units, slices)
         cells = self.cells(seeds, num_threads)
-        cells.begin_round()
+        cells.begin_episode()
         return [cells.advance(now) for now in plan]
 
     def save(self, path: str | os.PathLike[str]) -> None:

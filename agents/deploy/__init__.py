@@ -1,0 +1,1 @@
+"""Policies for a controller: ONNX files and what runs them."""

@@ -1,0 +1,325 @@
+"""`SlicePolicy`: an exported policy at work, by ONNX Runtime and without PyTorch; when in doubt a safe allocation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import reprlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import Scenario
+from slicing_gym.allocation import checked_allocations
+from slicing_gym.builtin_types import named
+from slicing_gym.errors import check_number
+
+try:
+    import onnxruntime
+except ImportError as error:
+    raise ImportError(
+        f"SlicePolicy needs the extra `deploy` (pip install 'slicing-gym[deploy]'): {error}", name=error.name
+    ) from None
+
+FORMAT_VERSION = 1
+"""Of the files `agents.export` writes."""
+
+KEY = "slicing_gym."
+"""Beginning of the names of what a file says of itself (ONNX metadata), all of it JSON."""
+
+CHECKSUM_MARK = f"{KEY}sha256".encode() + b"\x12\x40"
+"""What stands before the checksum in a file: its name, and that 64 characters follow."""
+
+_DEVIATIONS = 4.0
+"""A count varies by about its square root: so many of them beyond the trained range are ordinary luck."""
+
+_WANTED = "wanted is a file that `python -m experiments.export` wrote"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An allocation, and why it is the safe one, if it is.
+
+    Args:
+        action: its row in the table of allocations.
+        units: what each slice gets (n_slices,).
+        slices: names of the slices.
+        percents: of the resource blocks, for each slice (n_slices,); whole numbers of 1 or more that sum to 100.
+        reason: why the policy was not asked, or None.
+    """
+
+    action: int
+    units: tuple[int, ...]
+    slices: tuple[str, ...]
+    percents: tuple[int, ...]
+    reason: str | None = None
+
+    @property
+    def fallback(self) -> bool:
+        """Whether this is the safe allocation because the policy was not asked."""
+        return self.reason is not None
+
+    @property
+    def ratios(self) -> dict[str, dict[str, int]]:
+        """The ratios of each slice's RRM policy [%].
+
+        `min`, `max` and `dedicated` are rRMPolicyMinRatio, rRMPolicyMaxRatio and rRMPolicyDedicatedRatio of 3GPP TS
+        28.541 (RRMPolicyRatio), in O-RAN's E2SM-RC the PRB policy ratios of the slice-level PRB quota. All three are
+        equal, because in the simulator what a slice does not use serves nobody else.
+        """
+        pairs = zip(self.slices, self.percents, strict=True)
+        return {name: {"min": percent, "max": percent, "dedicated": percent} for name, percent in pairs}
+
+
+class SlicePolicy:
+    """Chooses an allocation for measured arrivals; where they cannot be trusted, a safe one.
+
+    `decide` never raises, so that a controller's loop goes on, and keeps nothing between decisions.
+
+    Args:
+        file: path of what `python -m experiments.export` wrote, or its contents (bytes).
+        max_age_s: how old a measurement may be [s]; by default two of the scenario's decision intervals.
+        margin: how many times the largest arrivals of training are still believed, and what part of the smallest.
+        fallback: the safe allocation in units (n_slices,); by default the file's.
+
+    Attributes:
+        name: of the policy.
+        made_from: what it was exported from.
+        scenario: that it was trained on.
+        allocations: read-only int array (num_actions, n_slices) [units].
+        trained_on: smallest and largest arrivals per slice that it was trained on, two (n_slices,).
+        allowed: arrivals per slice beyond which it is not asked, two (n_slices,).
+        fallback: the safe allocation in units (n_slices,).
+        max_age_s: see above.
+
+    Raises:
+        ImportError: ONNX Runtime is missing (`pip install "slicing-gym[deploy]"`).
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a policy's file, is damaged or of another version; or an argument is not allowed.
+        TypeError: an argument is not a number.
+    """
+
+    def __init__(
+        self,
+        file: str | os.PathLike[str] | bytes,
+        max_age_s: float | None = None,
+        margin: float = 2.0,
+        fallback: npt.ArrayLike | None = None,
+    ) -> None:
+        self._session, said = _read(file)
+        self.name, self.made_from, self.scenario = said.name, said.made_from, said.scenario
+        self.allocations, self.trained_on = said.allocations, said.trained_on
+        interval_s = self.scenario.radio.interval_s
+        self.max_age_s = 2.0 * interval_s if max_age_s is None else check_number("max_age_s", max_age_s, at_least=0.0)
+        self.allowed = _allowed(*self.trained_on, check_number("margin", margin, at_least=1.0))
+        with named("fallback"):
+            self.fallback = said.fallback if fallback is None else _allocation(fallback, self.scenario)
+        self._decisions = [
+            Decision(action, tuple(units), self.scenario.slice_names, whole_percents(units))
+            for action, units in enumerate(self.allocations.tolist())
+        ]
+        self._safe = next(each for each in self._decisions if each.units == self.fallback)
+        self._bounds = list(zip(*(bound.tolist() for bound in self.allowed), strict=True))
+
+    def decide(self, arrivals: Sequence[float] | npt.NDArray[Any], age_s: float = 0.0) -> Decision:
+        """The allocation for the next interval.
+
+        Args:
+            arrivals: packets that arrived in the last interval, per slice (n_slices,).
+            age_s: how long ago that interval ended [s].
+        """
+        failure: Exception | None = None
+        try:
+            if 0.0 <= age_s <= self.max_age_s and len(arrivals) == len(self._bounds):
+                for value, (low, high) in zip(arrivals, self._bounds, strict=True):
+                    if not low <= value <= high:
+                        break
+                else:
+                    seen = np.array((arrivals,), np.float64)
+                    action: int = self._session.run(_OUTPUTS, {"arrivals": seen})[0][0]
+                    return self._decisions[action]
+        except Exception as error:  # whatever a measurement may be, the controller's loop has to go on
+            failure = error
+        return replace(self._safe, reason=self._doubt(arrivals, age_s) or f"policy: it failed ({failure})")
+
+    def actions(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """What the policy chooses, without any of the checks of `decide`.
+
+        Args:
+            arrivals: packets in the last interval (n, n_slices).
+
+        Returns:
+            Rows of `allocations` (n,).
+        """
+        chosen: npt.NDArray[np.int64] = self._session.run(_OUTPUTS, {"arrivals": np.asarray(arrivals, np.float64)})[0]
+        return chosen
+
+    def _doubt(self, arrivals: Any, age_s: Any) -> str | None:
+        """What is wrong with a measurement (the slice, the value, what is allowed), or None."""
+        names = self.scenario.slice_names
+        try:
+            age = float(age_s)
+        except Exception:  # it calls methods of what it is given
+            age = math.nan
+        if not 0.0 <= age <= self.max_age_s:
+            return f"age_s: {_short(age_s)} given, allowed is 0 to {self.max_age_s:g} s"
+        try:
+            seen = np.asarray(arrivals, np.float64)
+            given = "" if seen.shape == (len(names),) else f"shape {seen.shape}"
+            if np.asarray(arrivals).dtype.kind in "SU":  # numbers as text; NumPy would read them
+                given = _short(arrivals)
+        except Exception:  # NumPy calls methods of what it is given
+            given = _short(arrivals)
+        if given:
+            return f"arrivals: {given} given, allowed are {len(names)} numbers ({', '.join(names)})"
+        for name, value, (low, high) in zip(names, seen.tolist(), self._bounds, strict=True):
+            if not low <= value <= high:
+                far = "" if not math.isfinite(value) or value < 0.0 else ", far from what it was trained on"
+                return f"arrivals.{name}: {value:g} given{far}; allowed is {low:g} to {high:g}"
+        return None
+
+
+_OUTPUTS = ["action"]
+
+
+class _Header(NamedTuple):
+    """What a file says of its policy; see the attributes of `SlicePolicy`."""
+
+    name: str
+    made_from: str
+    scenario: Scenario
+    allocations: npt.NDArray[np.int64]
+    trained_on: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    fallback: tuple[int, ...]
+
+
+def _short(value: object) -> str:
+    """A value as text, even if it is long or cannot be shown."""
+    try:
+        return reprlib.repr(value)
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
+def whole_percents(units: Sequence[int]) -> tuple[int, ...]:
+    """Units as whole percents of all of them: 1 or more each, 100 in all, by largest remainder.
+
+    Args:
+        units: of each slice (n_slices,), 1 or more; at most 100 slices.
+
+    Returns:
+        Percents (n_slices,). Where the units are 100 they are the units.
+    """
+    total = sum(units)
+    percents = [max(100 * each // total, 1) for each in units]
+    missing = [100 * each - total * percent for each, percent in zip(units, percents, strict=True)]
+    while (left := 100 - sum(percents)) != 0:
+        # One more to whom most is missing, or one less to who has most too much and keeps at least one.
+        step = 1 if left > 0 else -1
+        places = [place for place, percent in enumerate(percents) if percent + step >= 1]
+        place = max(places, key=lambda place: step * missing[place])
+        percents[place] += step
+        missing[place] -= step * total
+    return tuple(percents)
+
+
+def _allowed(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], margin: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Bounds of what a policy is asked about: the trained range with room for the luck of counts, and the margin."""
+    least = np.maximum(low - _DEVIATIONS * np.sqrt(low + 1.0), 0.0) / margin
+    most = (high + _DEVIATIONS * np.sqrt(high + 1.0)) * margin
+    return least, most
+
+
+def _read(file: str | os.PathLike[str] | bytes) -> tuple[onnxruntime.InferenceSession, _Header]:
+    """Session and header of a policy's file; a damaged one does not reach ONNX Runtime.
+
+    Raises:
+        FileNotFoundError, ValueError: see `SlicePolicy`.
+    """
+    if isinstance(file, bytes):
+        name, content = "the given bytes", file
+    else:
+        name = os.fspath(file)
+        if not Path(name).is_file():
+            raise FileNotFoundError(f"policy: there is no file {name!r}")
+        content = Path(name).read_bytes()
+    if content.count(CHECKSUM_MARK) != 1:
+        raise ValueError(f"policy: {name!r} is not a policy's file, or is damaged; {_WANTED}")
+    start = content.index(CHECKSUM_MARK) + len(CHECKSUM_MARK)
+    if content[start : start + 64] != checksum(content):
+        raise ValueError(f"policy: {name!r} is damaged: its contents do not have the checksum that it names")
+    try:
+        session = _session(content)
+        said = session.get_modelmeta().custom_metadata_map
+        header = {key.removeprefix(KEY): json.loads(value) for key, value in said.items() if key != f"{KEY}sha256"}
+        version = header["format"]
+    except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
+        raise ValueError(f"policy: {name!r} cannot be loaded ({error}); {_WANTED}") from None
+    if version != FORMAT_VERSION:
+        raise ValueError(f"policy: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+    try:
+        return session, _checked(session, header)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"policy: {name!r} does not hold a policy ({error})") from None
+
+
+def checksum(content: bytes) -> bytes:
+    """The SHA-256 of a file, 64 zeros in the place of the checksum itself, as 64 hexadecimal digits."""
+    start = content.index(CHECKSUM_MARK) + len(CHECKSUM_MARK)
+    return hashlib.sha256(content[:start] + b"0" * 64 + content[start + 64 :]).hexdigest().encode()
+
+
+def _session(content: bytes) -> onnxruntime.InferenceSession:
+    """A session of one thread, on the processor."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what fails is raised
+    # A file of ours is whole; one that names other files to read finds none there.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _checked(session: onnxruntime.InferenceSession, header: dict[str, Any]) -> _Header:
+    """The header, after a look at whether it fits together and to the graph."""
+    scenario = Scenario.from_dict(header["scenario"])
+    slices = scenario.num_slices
+    if slices > 100:
+        raise ValueError(f"scenario.slices: {slices} given, allowed are 100, of a whole percent each")
+    given = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
+    made = [(each.name, each.type, each.shape[1:]) for each in session.get_outputs()]
+    if (given, made) != ([("arrivals", "tensor(double)", [slices])], [("action", "tensor(int64)", [])]):
+        raise ValueError(f"its input is {given} and its output {made}")
+    allocations = np.array(header["allocations"])
+    allocations = checked_allocations(allocations, len(allocations), scenario.num_units, slices)
+    allocations.flags.writeable = False
+    low, high = checked_range(header["trained_on"], slices)
+    fallback = _allocation(header["fallback"], scenario)
+    return _Header(str(header["name"]), str(header["made_from"]), scenario, allocations, (low, high), fallback)
+
+
+def checked_range(trained_on: Any, slices: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The smallest and the largest arrivals per slice of training, two (n_slices,).
+
+    Raises:
+        ValueError, TypeError: they are not.
+    """
+    low, high = (np.array(bound, np.float64) for bound in trained_on)
+    if {low.shape, high.shape} != {(slices,)} or not (np.isfinite(high) & (low >= 0.0) & (low <= high)).all():
+        raise ValueError(
+            f"trained_on: {trained_on} given, wanted are the smallest and the largest arrivals of each slice"
+        )
+    return low, high
+
+
+def _allocation(units: npt.ArrayLike, scenario: Scenario) -> tuple[int, ...]:
+    """Units (n_slices,), if they are an allocation of the scenario."""
+    (row,) = checked_allocations(units, 1, scenario.num_units, scenario.num_slices)
+    return tuple(row.tolist())

@@ -1,0 +1,1 @@
+"""How fast simulator, twin, training and decisions are, as ratios of one run."""

@@ -1,0 +1,132 @@
+"""What one decision costs: the agents' own `predict`, Stable-Baselines3's, and exported files, in one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import stable_baselines3
+import torch
+
+from agents import DQN, DuelingGANDDQN, SlicePolicy
+from agents.deploy.export import to_onnx
+from agents.student import StudentPolicy
+from experiments.benchmark.training import LAYERS
+from experiments.reporting.tables import aligned
+from slicing_gym import Scenario, get_scenario
+from slicing_gym.space_spec import SpaceSpec
+
+STOCK = "Stable-Baselines3 DQN: predict"
+
+_DEPLOYED = ": SlicePolicy.decide"
+
+HIDDEN = (16, 4)
+"""Neurons in each of the two hidden layers of the students; the paper's."""
+
+_BLOCK_S = 0.02
+_PAUSE_S = 0.02
+
+
+def decision(scenario_name: str, seconds: float) -> None:
+    """Print p50, p99 and p99.9 of one decision by each policy, and how many times as fast as Stable-Baselines3's it is.
+
+    Args:
+        scenario_name: a preset.
+        seconds: of measuring for each row.
+    """
+    scenario = get_scenario(scenario_name)
+    torch.manual_seed(0)
+    rows = _rows(scenario)
+    taken = measure(rows, seconds)
+    stock = np.median(taken[STOCK])
+    cells = []
+    for name, times in taken.items():
+        middle, late, latest = np.percentile(times, [50.0, 99.0, 99.9]) / 1e3
+        ratio = f"{stock / 1e3 / middle:.1f}x"
+        cells.append([name, f"{middle:.1f}", f"{late:.1f}", f"{latest:.1f}", ratio, f"{len(times):,}"])
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; "
+        f"scenario {scenario.name}: {scenario.num_allocations} allocations; "
+        f"agents with layers {LAYERS}, untrained (seed 0); {torch.get_num_threads()} thread"
+    )
+    header = ["one decision", "p50 [us]", "p99 [us]", "p99.9 [us]", "p50: times as fast as SB3", "calls"]
+    print(aligned(header, cells))
+    print(f"\nafter a pause of {_PAUSE_S * 1e3:.0f} ms, as a controller decides:")
+    for name in (STOCK, *(name for name in rows if name.endswith(_DEPLOYED))):
+        rested = np.array(paced(rows[name], seconds)) / 1e3
+        print(f"  {name}: p50 {np.median(rested):.0f} us, slowest of {len(rested)} {rested.max():.0f} us")
+
+
+def measure(rows: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, list[int]]:
+    """Times [ns] of single calls by row, in blocks of 20 ms made in turn, so that a busy moment meets all alike.
+
+    Args:
+        rows: what is called, by name.
+        seconds: for each row; it has two blocks at least. The first of all does not count: it is warm-up.
+    """
+    taken: dict[str, list[int]] = {name: [] for name in rows}
+    for number in range(1 + max(2, round(seconds / _BLOCK_S))):
+        for name, step in rows.items():
+            times = _block(step)
+            taken[name] += times if number else []
+    return taken
+
+
+def _block(step: Callable[[], object]) -> list[int]:
+    """Times [ns] of single calls."""
+    clock, times = time.perf_counter_ns, []
+    until = clock() + int(_BLOCK_S * 1e9)
+    while (start := clock()) < until:
+        step()
+        times.append(clock() - start)
+    return times
+
+
+def paced(step: Callable[[], object], seconds: float) -> list[int]:
+    """Times [ns] of single calls with a pause before each, as a controller makes them: caches have cooled down."""
+    times = []
+    for _ in range(max(10, round(seconds / _PAUSE_S))):
+        time.sleep(_PAUSE_S)
+        start = time.perf_counter_ns()
+        step()
+        times.append(time.perf_counter_ns() - start)
+    return times
+
+
+def _rows(scenario: Scenario) -> dict[str, Callable[[], object]]:
+    """One decision for nominal arrivals, by every policy; what a network has learned does not change what it costs."""
+    arrivals = scenario.nominal_arrivals.tolist()
+    observation = SpaceSpec(scenario).observe(arrivals)
+    env = gym.make("SliceRAN-v0", scenario=scenario)
+    settings: dict[str, Any] = {"seed": 0, "device": "cpu", "buffer_size": 1}
+    policies: dict[str, stable_baselines3.DQN | StudentPolicy] = {
+        "Stable-Baselines3 DQN": stable_baselines3.DQN(
+            "MlpPolicy", env, policy_kwargs={"net_arch": LAYERS}, **settings
+        ),
+        "DQN, dense": DQN("MlpPolicy", env, policy_kwargs={"net_arch": LAYERS}, **settings),
+        "DQN, geometry": DQN("MlpPolicy", env, policy_kwargs={"net_arch": LAYERS, "head": "geometry"}, **settings),
+        "Dueling GAN-DDQN, dense": DuelingGANDDQN("MlpPolicy", env, policy_kwargs={"net_arch": LAYERS}, **settings),
+        **{f"student 2x{hidden}": StudentPolicy(scenario, hidden) for hidden in HIDDEN},
+    }
+    rows = {f"{name}: predict": _predict(policy, observation) for name, policy in policies.items()}
+    for name, policy in list(policies.items())[1:]:
+        content = to_onnx(
+            policy, scenario, trained_on=(arrivals, arrivals), fallback=None, name=name, made_from="untrained"
+        )
+        deployed = SlicePolicy(content)
+        assert not deployed.decide(arrivals).fallback
+        rows[name + _DEPLOYED] = _decide(deployed, arrivals)
+    return rows
+
+
+def _predict(policy: stable_baselines3.DQN | StudentPolicy, observation: object) -> Callable[[], object]:
+    return lambda: policy.predict(observation, deterministic=True)  # type: ignore[arg-type]
+
+
+def _decide(policy: SlicePolicy, arrivals: list[float]) -> Callable[[], object]:
+    return lambda: policy.decide(arrivals)

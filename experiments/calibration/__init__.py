@@ -1,0 +1,1 @@
+"""A twin after the traffic has changed."""

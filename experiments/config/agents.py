@@ -1,0 +1,273 @@
+"""Learners from their configuration."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.utils import LinearSchedule
+
+from agents import HEADS, NStepReplayBuffer, OffPolicyLearner, ReplayBuffer
+from agents.devices import check_device
+from agents.hooks import action_values, require_hook, td_loss
+from agents.learner import for_sb3
+from agents.protocols import AnyEnv
+from agents.random_streams import RandomStreams
+from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
+from experiments.config.parts import builtin_of
+from slicing_gym.errors import check_integer, check_number, unknown_name
+
+SHARED = (
+    *("learning_rate", "learning_rate_end", "buffer_size", "learning_starts", "batch_size", "gamma", "train_freq"),
+    *("gradient_steps", "target_update_interval", "exploration_fraction", "exploration_initial_eps"),
+    *("exploration_final_eps", "device"),
+)
+"""Settings of every agent: each is given to a class that has such an argument; null leaves the class its default."""
+
+_RESERVED = (
+    *("policy", "env", "policy_kwargs", "seed", "tensorboard_log", "verbose", "_init_setup_model"),
+    *("replay_buffer_kwargs", "optimize_memory_usage", "center_rewards", "conservative_weight"),
+)
+"""Arguments of an agent that its `kwargs` cannot give: other keys do, or the loops themselves."""
+
+_FIRST = ("observation_space", "action_space", "lr_schedule")
+"""Arguments of a policy that its algorithm gives."""
+
+
+def settings_of(agent: DictConfig, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The constructor's arguments that a config names, by the names of `SHARED` and of the class itself."""
+    given = builtin_of(agent)
+    return {**{name: given[name] for name in SHARED}, **given["kwargs"], **(changes or {})}
+
+
+def setting(agent: DictConfig, name: str, changes: Mapping[str, Any] | None = None) -> Any:
+    """One of them, or where the config leaves it to the class, its default."""
+    value = settings_of(agent, changes).get(name)
+    return arguments_of(off_policy_class(agent._target_)).get(name) if value is None else value
+
+
+def changeable(agent: DictConfig, *but: str) -> set[str]:
+    """Arguments that a role (Agent 1, Agent 2, learning offline) may change, but for some that its algorithm sets."""
+    own = arguments_of(off_policy_class(agent._target_)).keys() - {*_RESERVED, "replay_buffer_class", "n_steps"}
+    return ({*SHARED} | own) - {*but}
+
+
+def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | None = None) -> OffPolicyLearner:
+    """Refuse an agent that makes no sense, or of which no checkpoint could hold everything; it is made once to see.
+
+    Args:
+        agent: composed.
+        env: with the spaces that it is to act in.
+        changes: of its arguments.
+
+    Returns:
+        The one that was made, with next to no replay buffer.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    if OmegaConf.is_missing(agent, "_target_"):
+        raise ValueError("agent._target_: not given, allowed is the dotted name of an off-policy algorithm")
+    kind = off_policy_class(agent._target_)
+    own = arguments_of(kind)
+    for name in agent["kwargs"]:
+        if name in _RESERVED or name not in own:
+            raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
+    settings = settings_of(agent, changes)
+    check_numbers({name: value for name, value in settings.items() if value is not None})
+    check_integer("agent.twin_gradient_steps", agent.twin_gradient_steps, at_least=1)
+    if agent.head not in HEADS:
+        raise ValueError(unknown_name("agent.head", agent.head, HEADS))
+    check_device("auto" if settings["device"] is None else settings["device"])
+    _policy_kwargs(agent)
+    try:
+        least = max(2, setting(agent, "batch_size", changes) or 0)
+        learner = make_learner(agent, env, 0, {**(changes or {}), "buffer_size": least})
+        learner.check_storable()
+        seen = learner.model.observation_space
+        learner.predict(np.zeros((1, *(seen.shape or ())), seen.dtype), deterministic=True)
+        if changes is None:
+            _check_reload(learner)
+    except Exception as error:  # a class of the user's own may refuse its arguments in any way
+        message = str(error) or type(error).__name__
+        if message.startswith("The algorithm only supports"):  # an assertion of Stable-Baselines3
+            message = (
+                f"agent._target_: {agent._target_!r} does not take Discrete actions, which an allocation's number is"
+            )
+        raise ValueError(
+            message if message.startswith("agent") else f"agent: {agent._target_} cannot be made so: {message}"
+        ) from error
+    return learner
+
+
+def _check_reload(learner: OffPolicyLearner) -> None:
+    """Refuse an agent whose class could not load it out of its own file.
+
+    Raises:
+        ValueError: the message says what its constructor needs.
+    """
+    content = io.BytesIO()
+    learner.save(content)
+    content.seek(0)
+    kind: Any = type(learner.model)
+    trust = {"trust": True} if "trust" in inspect.signature(kind.load).parameters else {}
+    with RandomStreams():
+        try:
+            kind.load(content, device="cpu", **trust)
+        except Exception as error:
+            raise ValueError(
+                f"agent: {kind.__module__}.{kind.__qualname__} cannot be loaded out of its own file ({error}); its "
+                "constructor has to take policy, env, device and _init_setup_model, and to have a default for all else"
+            ) from error
+
+
+def check_numbers(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that no agent could have."""
+    for name, least in (
+        *(("buffer_size", 1), ("batch_size", 1), ("train_freq", 1), ("target_update_interval", 1)),
+        *(("learning_starts", 0), ("gradient_steps", -1), ("n_steps", 1)),
+    ):
+        if name in settings:
+            check_integer(f"agent.{name}", settings[name], at_least=least)
+    for name in ("learning_rate", "learning_rate_end"):
+        if name in settings:
+            check_number(f"agent.{name}", settings[name], above=0.0)
+    for name in ("gamma", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
+        if name in settings:
+            check_number(f"agent.{name}", settings[name], at_least=0.0, at_most=1.0)
+
+
+def _policy_kwargs(agent: DictConfig) -> dict[str, Any]:
+    """The policy's arguments: the config's own, and layers and head where the policy knows them.
+
+    Raises:
+        ValueError: the policy does not know one; the message suggests the nearest.
+    """
+    given = builtin_of(agent)
+    own = arguments_of(policy_class(off_policy_class(agent._target_), agent.policy)).keys() - {*_FIRST}
+    for name in given["policy_kwargs"]:
+        if name not in own:
+            raise ValueError(unknown_name("agent.policy_kwargs", name, own))
+    shape: dict[str, Any] = {}
+    if given["net_arch"] is not None:
+        if not given["net_arch"]:
+            raise ValueError("agent.net_arch: none given, allowed are one or more widths")
+        for width in given["net_arch"]:
+            check_integer("agent.net_arch", width, at_least=1)
+        if "net_arch" not in own:
+            raise ValueError(
+                f"agent.net_arch: {given['net_arch']} given, but {agent.policy} of {agent._target_} has none"
+            )
+        shape["net_arch"] = given["net_arch"]
+    if "head" in own:
+        shape["head"] = given["head"]
+    elif given["head"] != "dense":
+        raise ValueError(f"agent.head: {given['head']!r} given, allowed for {agent._target_} is 'dense'")
+    return {**shape, **with_classes("agent.policy_kwargs", given["policy_kwargs"])}
+
+
+def make_learner(
+    agent: DictConfig,
+    env: AnyEnv,
+    seed: int,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    conservative_weight: float = 0.0,
+    log: Path | None = None,
+) -> OffPolicyLearner:
+    """The learner that a config describes.
+
+    Args:
+        agent: composed.
+        env: that it acts in.
+        seed: of its weights and of all it draws.
+        changes: of its arguments.
+        conservative_weight: eta of equation 13.
+        log: folder for TensorBoard.
+
+    Raises:
+        TypeError: eta is not 0 and the class knows neither it nor the hooks that it takes.
+    """
+    kind = off_policy_class(agent._target_)
+    known = arguments_of(kind)
+    arguments = _arguments(agent, seed, changes, known)
+    own_weight = "conservative_weight" in known
+    if own_weight:
+        arguments["conservative_weight"] = conservative_weight
+    policy: Any = agent.policy if agent.policy in kind.policy_aliases else policy_class(kind, agent.policy)
+    shape = _policy_kwargs(agent)
+
+    def make() -> OffPolicyAlgorithm:
+        return kind(policy, for_sb3(env), seed=seed, policy_kwargs=shape, **arguments)
+
+    learner = OffPolicyLearner(make, conservative_weight=0.0 if own_weight else conservative_weight)
+    learner.logger = configure(None if log is None else str(log), [] if log is None else ["tensorboard"])
+    return learner
+
+
+def _arguments(
+    agent: DictConfig, seed: int, changes: Mapping[str, Any] | None, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The constructor's arguments, its replay buffer among them."""
+    settings = with_classes("agent.kwargs", settings_of(agent, changes))
+    last = settings.pop("learning_rate_end")
+    first = known.get("learning_rate") if settings["learning_rate"] is None else settings["learning_rate"]
+    if last is not None and isinstance(first, float):
+        settings["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
+    meant = {name for name, value in builtin_of(agent)["kwargs"].items() if value is None}  # a None that is asked for
+    arguments = {
+        name: value for name, value in settings.items() if name in known and (value is not None or name in meant)
+    }
+    if "center_rewards" in known:  # it makes its own replay buffer
+        return {**arguments, "center_rewards": agent.center_rewards}
+    buffer = arguments.get("replay_buffer_class")
+    if "replay_buffer_class" not in known or not _is_ours(buffer):
+        if agent.center_rewards:
+            raise ValueError(
+                f"agent.center_rewards: true given, but {agent._target_} does not take agents.replay.ReplayBuffer "
+                "(replay_buffer_class, replay_buffer_kwargs); allowed is false"
+            )
+        return arguments
+    options: dict[str, Any] = {"seed": seed, "centering": {} if agent.center_rewards else None}
+    steps = arguments.pop("n_steps", 1)
+    if steps > 1:  # Stable-Baselines3 leaves them to a buffer that is given
+        options |= {"n_steps": steps, "gamma": arguments.get("gamma", known.get("gamma"))}
+    given = buffer or (NStepReplayBuffer if steps > 1 else ReplayBuffer)
+    return {**arguments, "replay_buffer_class": given, "replay_buffer_kwargs": options}
+
+
+def _is_ours(buffer: Any) -> bool:
+    """Whether a class of replay buffers, if there is one, is of `agents.replay`.
+
+    Raises:
+        TypeError: it is no class.
+    """
+    if buffer is not None and not isinstance(buffer, type):
+        raise TypeError(f"agent.kwargs.replay_buffer_class: {buffer!r} given, allowed are classes")
+    return buffer is None or issubclass(buffer, ReplayBuffer)
+
+
+def check_conservative(agent: DictConfig, weight: float) -> None:
+    """Refuse a conservative term for a class that lacks what it takes.
+
+    Raises:
+        TypeError: the message names class, hook and page.
+    """
+    kind = off_policy_class(agent._target_)
+    if weight and "conservative_weight" not in arguments_of(kind):
+        for hook in (td_loss, action_values):
+            require_hook(f"algorithm.conservative_weight={weight:g}", hook, kind)
+
+
+def left_out(agent: DictConfig) -> list[str]:
+    """Settings of every agent that the class of this one has no argument for."""
+    known = arguments_of(off_policy_class(agent._target_))
+    given = settings_of(agent)
+    return [name for name in SHARED if given[name] is not None and name not in known and name != "learning_rate_end"]

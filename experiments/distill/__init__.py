@@ -1,0 +1,1 @@
+"""Students of trained agents (the paper's Fig. 8)."""

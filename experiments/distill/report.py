@@ -1,0 +1,179 @@
+"""The paper's Fig. 8: what small students keep of their teachers, as a table, a picture and a CSV."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.reporting.statistics import Interval, estimate, mean_over, stratified_bootstrap
+from experiments.reporting.style import base_name, interval_bar, over_seeds, save_figure
+from experiments.reporting.tables import aligned, write_rows
+
+
+class StudentResult(NamedTuple):
+    """A student, or (hidden = 0) a teacher.
+
+    Args:
+        scenario, head: of the teacher.
+        teacher: its name: dqn, dqn-dt, ...
+        seed: of the teacher's run.
+        hidden: neurons in each hidden layer of the student.
+        utility, reward_at_c_max: means on unseen cells.
+        agreement: share of the states its teacher meets there in which it chooses as the teacher does.
+        allocations: different ones that it chooses in these states.
+        parameters: learned numbers of its network, 4 byte each.
+    """
+
+    scenario: str
+    head: str
+    teacher: str
+    seed: int
+    hidden: int
+    utility: float
+    reward_at_c_max: float
+    agreement: float
+    allocations: int
+    parameters: int
+
+    @property
+    def network(self) -> str:
+        """As tables and pictures call it."""
+        return f"2x{self.hidden}" if self.hidden else "teacher"
+
+
+def _order(result: StudentResult) -> tuple[str, str, str, str, float]:
+    """By scenario and head, then each algorithm without and with its twin, then from large to small."""
+    return result.scenario, result.head, base_name(result.teacher), result.teacher, -(result.hidden or np.inf)
+
+
+def _methods(results: Sequence[StudentResult]) -> list[list[StudentResult]]:
+    """Pupils of the same method and size, over seeds."""
+    ordered = sorted(results, key=lambda result: (*_order(result), result.seed))
+    return [list(group) for _, group in groupby(ordered, key=_order)]
+
+
+def _interval(results: Sequence[StudentResult], name: str) -> Interval:
+    return stratified_bootstrap([[float(getattr(result, name)) for result in results]])
+
+
+def _kept(results: Sequence[StudentResult], teachers: Sequence[StudentResult]) -> Interval:
+    """Share of its teacher's utility that each student keeps."""
+    own = {teacher.seed: teacher.utility for teacher in teachers}
+    return stratified_bootstrap([[result.utility / own[result.seed] for result in results]])
+
+
+def report(results: Sequence[StudentResult]) -> str:
+    """Tables of all scenarios and heads, and what the twin is worth to students."""
+    texts = []
+    by_group: dict[tuple[str, str], list[StudentResult]] = defaultdict(list)
+    for result in results:
+        by_group[result.scenario, result.head].append(result)
+    for (scenario, head), own in by_group.items():
+        title = f"scenario {scenario}, teachers with the {head} head; interquartile mean over seeds [95 % interval]"
+        texts += [f"\n{title}", _table(own), *_worth_of_twins(own)]
+    return "\n".join(texts)
+
+
+def _table(results: Sequence[StudentResult]) -> str:
+    rows = []
+    teachers: list[StudentResult] = []
+    for method in _methods(results):
+        first = method[0]
+        teachers = method if not first.hidden else teachers
+        rows.append(
+            [
+                first.teacher,
+                first.network,
+                str(len(method)),
+                _interval(method, "utility").show(3),
+                _kept(method, teachers).show(3) if first.hidden else "-",
+                _interval(method, "reward_at_c_max").show(2),
+                _interval(method, "agreement").show(3) if first.hidden else "-",
+                _interval(method, "allocations").show(1),
+                f"{first.parameters:,}".replace(",", " "),
+                f"{4 * first.parameters / 1000:.0f} kB",
+            ]
+        )
+    header = ["teacher", "network", "seeds", "utility", "kept of its teacher's", "reward at c_max"]
+    return aligned([*header, "agreement", "allocations used", "parameters", "weights"], rows)
+
+
+def _worth_of_twins(results: Sequence[StudentResult]) -> list[str]:
+    """Of each algorithm and size: utility of students of DT teachers minus that of plain ones, seed by seed."""
+    lines = []
+    utility = {(result.teacher, result.hidden, result.seed): result.utility for result in results}
+    for teacher, hidden in dict.fromkeys((result.teacher, result.hidden) for result in sorted(results, key=_order)):
+        plain = base_name(teacher)
+        seeds = [seed for name, size, seed in utility if (name, size) == (teacher, hidden)]
+        if plain == teacher or any((plain, hidden, seed) not in utility for seed in seeds):
+            continue
+        gained = estimate([utility[teacher, hidden, seed] - utility[plain, hidden, seed] for seed in seeds])
+        what = f"students 2x{hidden}" if hidden else "teachers"
+        lines.append(f"{teacher} minus {plain}, {what}: {gained.show(3)} ({mean_over(len(seeds))})")
+    return lines
+
+
+def write(path: Path, results: Sequence[StudentResult]) -> None:
+    """A row a teacher or student."""
+    rows = [
+        [f"{value:.6g}" if isinstance(value, float) else value for value in result]
+        for result in sorted(results, key=lambda result: (*_order(result), result.seed))
+    ]
+    write_rows(path, StudentResult._fields, rows)
+
+
+def draw(path: Path, results: Sequence[StudentResult]) -> None:
+    """Utility and reward of teachers and students, side by side, a row a scenario and head."""
+    groups = sorted({(result.scenario, result.head) for result in results})
+    figure = Figure(figsize=(12, 4.6 * len(groups)), layout="constrained")
+    panels = figure.subplots(len(groups), 2, squeeze=False)
+    for (left, right), group in zip(panels, groups, strict=True):
+        own = [result for result in results if (result.scenario, result.head) == group]
+        _bars(left, own, "utility", "mean utility U on unseen cells")
+        _bars(right, own, "reward_at_c_max", "share of decisions with U at or above the final threshold")
+        left.set_ylabel(f"scenario {group[0]}")
+    seeds = len({result.seed for result in results})
+    figure.suptitle(
+        "Students with two hidden layers beside their teachers, without a twin (hatched) and with one (-dt)\n"
+        f"interquartile mean over {over_seeds(seeds)}",
+        fontsize=11,
+    )
+    save_figure(figure, path)
+
+
+def _bars(axes: Axes, results: Sequence[StudentResult], name: str, title: str) -> None:
+    place, ticks, labels = 0.0, [], []
+    low, high = np.inf, -np.inf
+    for teacher, methods in groupby(_methods(results), key=lambda method: method[0].teacher):
+        begun = place
+        for method in methods:
+            value = _interval(method, name)
+            shade = 1.0 if not method[0].hidden else 0.7 if method[0].hidden >= 16 else 0.45
+            interval_bar(axes, place, value, teacher, width=0.85, alpha=shade)
+            axes.annotate(
+                f"{method[0].network}\n{float(value.value):.2f}",
+                (place, float(np.nanmax(value))),
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7.5,
+            )
+            low, high = min(low, float(np.nanmin(value))), max(high, float(np.nanmax(value)))
+            place += 1.0
+        ticks.append((begun + place - 1.0) / 2.0)
+        labels.append(teacher)
+        place += 0.6
+    axes.set_xticks(ticks, labels)
+    if name == "utility":
+        room = max(high - low, 0.05)
+        axes.set_ylim(low - room, high + 0.7 * room)
+    else:
+        axes.set_ylim(0.0, 1.15)
+    axes.set_title(title, fontsize=10)

@@ -1,0 +1,1 @@
+"""Where agents act, under the wrappers that a configuration names."""

@@ -1,0 +1,286 @@
+"""Policies by their names: baselines, allocations, files of agents and students, classes of the user's own."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents import FixedPolicy, make_baseline
+from agents.baselines import BASELINES
+from agents.loading import load_agent
+from agents.packing import Arrays
+from agents.registry import arguments_of, named
+from agents.search import cache_path
+from agents.student import StudentPolicy
+from experiments.environments.environments import AnyVectorEnv, Environments
+from experiments.evaluate.rollout import Predictor
+from experiments.runs import checkpoint
+from experiments.runs.folder import AGENT, STUDENT, SUMMARY, WRAPPERS
+from slicing_gym import Scenario, SliceRANVectorEnv
+from slicing_gym.errors import unknown_name
+
+_FILES = (".zip", ".safetensors")
+"""Endings of files that hold agents and students."""
+
+_ALLOWED = (
+    "units like 33-33-34, an agent.zip or a student.safetensors, or the folder that has it, "
+    "my_package.MyAgent@agent.zip to name its class, or my_package.MyPolicy"
+)
+
+
+class WrappedAgent:
+    """An agent that learned under wrappers which change what it sees; it acts in cells that are wrapped so.
+
+    Args:
+        agent: sees what the wrappers make of observations.
+        environments: with these wrappers.
+        statistics: what they learned while they ran: packed, and arrays.
+    """
+
+    def __init__(self, agent: Any, environments: Environments, statistics: tuple[Any, Arrays]) -> None:
+        self.agent, self._environments, self._statistics = agent, environments, statistics
+
+    def predict(self, observation: Any, **arguments: Any) -> tuple[Any, Any]:
+        """As the agent's."""
+        found: tuple[Any, Any] = self.agent.predict(observation, **arguments)
+        return found
+
+    def make_wrapped_cells(self, number: int) -> AnyVectorEnv:
+        """Cells for it."""
+        return self._environments.with_statistics(self._environments.cells(number), *self._statistics)
+
+
+def check_policies(names: Sequence[str], scenario: Scenario) -> None:
+    """Refuse names that are neither a baseline, nor an allocation like 33-33-34, nor a file, nor a dotted name.
+
+    Raises:
+        ValueError: such a name, none at all, or one twice.
+    """
+    if not names:
+        raise ValueError(f"policy: none given, allowed are {', '.join(BASELINES)}, {_ALLOWED}")
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"policy: {name!r} is given more than once")
+        if name in BASELINES or _fixed_policy(name, scenario):
+            continue
+        file = policy_file(name)
+        if file.endswith(_FILES):
+            if not Path(file).is_file():
+                raise ValueError(f"policy: the file {file!r} does not exist")
+        elif _is_dotted(name):
+            named("policy", name)
+        else:
+            raise ValueError(unknown_name("policy", name, BASELINES) + f", {_ALLOWED}")
+
+
+def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:
+    """The policy that a name like 33-33-34 means, or None if the name is of another form."""
+    if not re.fullmatch(r"\d+(-\d+)+", name):
+        return None
+    return FixedPolicy(scenario, [int(units) for units in name.split("-")])
+
+
+def _is_dotted(name: str) -> bool:
+    parts = name.split(".")
+    return len(parts) > 1 and all(part.isidentifier() for part in parts)
+
+
+def _parted(name: str) -> tuple[str | None, str]:
+    """The class that a name gives before its @, if it does, and the rest."""
+    target, at, path = name.partition("@")
+    return (target, path) if at and _is_dotted(target) else (None, name)
+
+
+def policy_file(name: str) -> str:
+    """The file of a policy: that in a folder, an agent's before a student's; what is no folder is as it was."""
+    _, path = _parted(name)
+    if path in BASELINES or not Path(path).is_dir():
+        return path
+    found = [Path(path) / file for file in (AGENT, STUDENT) if (Path(path) / file).is_file()]
+    return str(found[0]) if found else path
+
+
+def label_policies(names: Sequence[str]) -> dict[str, str]:
+    """What policies are called in tables: an agent as its run called it, with its seed or folder where needed."""
+    labels = {}
+    for name in names:
+        file = policy_file(name)
+        labels[name] = _agent_name(Path(file)) if file.endswith(_FILES) else name.rpartition(".")[2]
+    for more in (_seed, *(_folder(depth) for depth in range(1, 4))):
+        shown = list(labels.values())
+        twice = [
+            name for name, label in labels.items() if shown.count(label) > 1 and policy_file(name).endswith(_FILES)
+        ]
+        labels |= {name: more(Path(policy_file(name)), labels[name]) for name in twice}
+    shown = list(labels.values())
+    return {name: label if shown.count(label) == 1 else name for name, label in labels.items()}
+
+
+def _summary(file: Path) -> dict[str, Any]:
+    """The figures of the run or the student that a file is of; {} if there are none."""
+    for path in (file.parent / name for name in (SUMMARY, "offline.json", "student.json")):
+        if path.is_file():
+            return dict(json.loads(path.read_text()))
+    return {}
+
+
+def _agent_name(file: Path) -> str:
+    """What a run called its agent, or the folder of a file without a run."""
+    found = _summary(file)
+    if "teacher" in found:
+        return f"{found['teacher']}-2x{found['hidden']}"
+    return str(found.get("agent", file.resolve().parent.name if file.name in (AGENT, STUDENT) else file.stem))
+
+
+def _seed(file: Path, label: str) -> str:
+    found = _summary(file)
+    return f"{label} seed {found['seed']}" if "seed" in found else label
+
+
+def _folder(depth: int) -> Callable[[Path, str], str]:
+    """What adds so many of its folders to a label."""
+    return lambda file, label: f"{label.partition(' (')[0]} ({'/'.join(file.resolve().parts[-depth - 1 : -1])})"
+
+
+def labelled(found: Mapping[str, Predictor], taken: Collection[str]) -> dict[str, Predictor]:
+    """Policies by what they are called, those by their names that would be called what is taken."""
+    labels = label_policies(list(found))
+    return {name if labels[name] in taken else labels[name]: policy for name, policy in found.items()}
+
+
+def load_policies(
+    names: Sequence[str], scenario: Scenario, envs: SliceRANVectorEnv, *, num_threads: int = 1, trust: bool = False
+) -> dict[str, Predictor]:
+    """`load_policy` of each name."""
+    return {name: load_policy(name, scenario, envs, num_threads, trust=trust) for name in names}
+
+
+def load_policy(
+    name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int, *, trust: bool = False
+) -> Predictor:
+    """What a name means that has passed `check_policies`.
+
+    Args:
+        name: of a baseline, an allocation, a file, or a class with `predict`, which may take `scenario`.
+        scenario: to choose for.
+        envs: where the one-step oracle looks ahead.
+        num_threads: for the search of the best fixed allocation.
+        trust: let files of agents run code.
+
+    Raises:
+        ValueError: the agent was trained on other spaces than the scenario's; the class does not fit.
+    """
+    fixed = _fixed_policy(name, scenario)
+    if fixed:
+        return fixed
+    if name in BASELINES:
+        if name == "best_fixed" and not cache_path(scenario).exists():
+            print("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...", flush=True)
+        return make_baseline(name, scenario, envs, num_threads=num_threads)
+    file = policy_file(name)
+    if not file.endswith(_FILES):
+        return _own_policy(name, scenario, envs)
+    if file.endswith(".safetensors"):
+        agent: Any = StudentPolicy.load(file, device="cpu")
+    else:
+        agent = load_run_agent(file, _parted(name)[0], trust=trust)
+        environments = Environments.of(scenario, env_config(file), typed=False)
+        if not environments.keep_observations:
+            _check_spaces(name, agent, environments.cells(1), scenario)
+            return WrappedAgent(agent, environments, _statistics_of(file))
+    _check_spaces(name, agent, envs, scenario)
+    found: Predictor = agent
+    return found
+
+
+def _check_spaces(name: str, agent: Any, envs: AnyVectorEnv, scenario: Scenario) -> None:
+    """Refuse an agent that was trained on other spaces than those of the cells it is to act in.
+
+    Raises:
+        ValueError: the message says how they differ.
+    """
+    if (
+        agent.action_space != envs.single_action_space
+        or agent.observation_space.shape != envs.single_observation_space.shape
+    ):
+        raise ValueError(
+            f"policy: {name!r} chooses among {getattr(agent.action_space, 'n', '?')} actions, "
+            f"scenario {scenario.name!r} has {scenario.num_allocations}"
+        )
+
+
+def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predictor:
+    """The policy of a class, or what a function makes; it is asked once to see whether it chooses allocations.
+
+    Raises:
+        ValueError, TypeError: it cannot be made, has no `predict`, or chooses none.
+    """
+    found: Any = named("policy", name)
+    if isinstance(found, type) or not hasattr(found, "predict"):
+        if not callable(found):
+            raise TypeError(f"policy: {name!r} is a {type(found).__name__}, allowed is what has predict, or makes it")
+        known = arguments_of(found) if isinstance(found, type) else dict(inspect.signature(found).parameters)
+        try:
+            found = found(scenario=scenario) if "scenario" in known else found()
+        except Exception as error:
+            raise ValueError(f"policy: {name!r} cannot be made ({type(error).__name__}: {error})") from error
+    if not callable(getattr(found, "predict", None)):
+        raise TypeError(f"policy: {name!r} has no predict(observation), as policies of Stable-Baselines3 have it")
+    observations = np.ones((envs.num_envs, scenario.num_slices), np.float32)
+    try:
+        actions = np.asarray(copy.deepcopy(found).predict(observations)[0])
+    except Exception as error:
+        raise ValueError(f"policy: {name!r} cannot choose ({type(error).__name__}: {error})") from error
+    if actions.shape != (envs.num_envs,) or not np.issubdtype(actions.dtype, np.integer):
+        raise ValueError(
+            f"policy: {name!r} chose {actions.dtype} of shape {actions.shape} for observations {observations.shape}, "
+            f"allowed are whole numbers of shape ({envs.num_envs},)"
+        )
+    policy: Predictor = found
+    return policy
+
+
+def run_config(file: str) -> dict[str, Any]:
+    """The configuration of the run that left an agent's file; {} if none did."""
+    path = Path(file)
+    if path.name not in (AGENT, "after_algorithm_2.zip", "agent_2.zip"):
+        return {}
+    config = _summary(path).get("config")
+    folder = path.parent.parent if path.parent.name == "plain" else path.parent
+    if config is None and (folder / ".hydra" / "config.yaml").is_file():
+        config = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "config.yaml"))
+    return dict(config) if isinstance(config, dict) else {}
+
+
+def env_config(file: str) -> dict[str, Any]:
+    """What the run of an agent's file says of its environments."""
+    return dict(run_config(file).get("env") or {})
+
+
+def _statistics_of(file: str) -> tuple[Any, Arrays]:
+    """What the wrappers of a run learned."""
+    path = Path(file).parent / WRAPPERS
+    if not path.is_file():
+        raise ValueError(f"policy: {file!r} learned under wrappers, but there is no {WRAPPERS} beside it")
+    header, arrays = checkpoint.read(path)
+    return header["statistics"], arrays
+
+
+def load_run_agent(file: str, target: str | None = None, *, trust: bool = False) -> BaseAlgorithm:
+    """The agent in a file, of the class that was named, else that of its run's configuration, else by its policy.
+
+    Raises:
+        ValueError: the file does not hold such an agent, or would run code.
+    """
+    if target is None:
+        target = run_config(file).get("agent", {}).get("_target_")
+    return load_agent(file, target, trust=trust)

@@ -1,0 +1,42 @@
+"""A comparison of policies as a table, a CSV and one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.evaluate.rollout import Evaluation
+from experiments.reporting.statistics import Estimate, estimate
+from experiments.reporting.tables import aligned, write_rows
+from slicing_gym import Scenario
+
+
+def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:
+    """The comparison as text; ± is half of a 95 % interval over the cells."""
+    ssr_names = [f"SSR {name}" for name in scenario.slice_names]
+    rows = []
+    for evaluation in evaluations:
+        values = evaluation.estimates(scenario.slice_names)
+        rows.append([evaluation.policy, *(str(value) for value in values.values())])
+        rows[-1][-1] = values["spectral_efficiency"].show(1)
+    return aligned(["policy", "utility", "reward at c_max", *ssr_names, "SE [bit/s/Hz]"], rows)
+
+
+def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:
+    """Utility of the one-step oracle minus that of the best fixed allocation, cell by cell; None if one is missing."""
+    found = {evaluation.policy: evaluation for evaluation in evaluations}
+    if "one_step_oracle" not in found or "best_fixed" not in found:
+        return None
+    return estimate(found["one_step_oracle"].utility - found["best_fixed"].utility)
+
+
+def write_csv(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
+    """One row a policy and cell, atomically."""
+    ssr_names = [f"ssr_{name}" for name in scenario.slice_names]
+    rows = []
+    for e in evaluations:
+        for i, seed in enumerate(e.seeds):
+            values = [e.utility[i], e.reward[i], *e.ssr[i], e.spectral_efficiency[i]]
+            rows.append([scenario.name, e.policy, seed, *(f"{value:.6f}" for value in values)])
+    header = ["scenario", "policy", "seed", "utility", "reward", *ssr_names, "spectral_efficiency"]
+    write_rows(path, header, rows)

@@ -1,0 +1,164 @@
+"""Policies compared on the same cells with common random numbers: rollouts, table and CSV."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from tqdm.auto import tqdm
+
+import slicing_gym
+from experiments.environments.environments import AnyVectorEnv, advance, scenario_of
+from experiments.reporting.statistics import Estimate, estimate
+from slicing_gym import Scenario, SliceRANVectorEnv
+from slicing_gym.errors import check_integer
+
+
+class Predictor(Protocol):
+    """Anything with SB3's `predict`."""
+
+    def predict(self, observation: Any, *, deterministic: bool = ...) -> tuple[Any, Any]:
+        """Actions for observations."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One policy on some cells; arrays have a value a cell.
+
+    Args:
+        policy: its name.
+        seeds: of the cells (n,).
+        utility, reward, spectral_efficiency: means over the decisions (n,); the reward is the share of decisions whose
+            U reaches the final threshold c_max.
+        ssr: (n, n_slices).
+    """
+
+    policy: str
+    seeds: tuple[int, ...]
+    utility: npt.NDArray[np.float64]
+    reward: npt.NDArray[np.float64]
+    spectral_efficiency: npt.NDArray[np.float64]
+    ssr: npt.NDArray[np.float64]
+
+    def estimates(self, slice_names: Sequence[str]) -> dict[str, Estimate]:
+        """Every column of the table."""
+        columns = {"utility": estimate(self.utility), "reward": estimate(self.reward)}
+        columns |= {f"ssr_{name}": estimate(self.ssr[:, n]) for n, name in enumerate(slice_names)}
+        return columns | {"spectral_efficiency": estimate(self.spectral_efficiency)}
+
+
+def evaluate_policy(
+    name: str,
+    policy: Predictor,
+    envs: AnyVectorEnv,
+    seeds: Sequence[int],
+    decisions: int,
+    progress: bool = False,
+) -> Evaluation:
+    """Run a policy on one cell a seed.
+
+    Args:
+        name: what it is called.
+        policy: chooses the actions, deterministically. An agent that learned under wrappers makes its own cells
+            (`make_wrapped_cells`), as many as there are seeds.
+        envs: as many cells as seeds.
+        seeds: of the cells.
+        decisions: a cell.
+        progress: show a bar.
+    """
+    if hasattr(policy, "make_wrapped_cells"):
+        envs = policy.make_wrapped_cells(len(seeds))
+    scenario = scenario_of(envs)
+    observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
+    utility, efficiency, ssr = (
+        np.zeros((decisions, len(seeds))),
+        np.zeros((decisions, len(seeds))),
+        np.zeros((decisions, len(seeds), scenario.num_slices)),
+    )
+    choose = _Chooser(policy, len(seeds))
+    for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
+        observations, brought, choose.over = advance(envs, choose(observations))
+        for store, key in ((utility, "utility"), (efficiency, "spectral_efficiency"), (ssr, "ssr")):
+            store[step] = brought[key]
+    return Evaluation(
+        policy=name,
+        seeds=tuple(seeds),
+        utility=utility.mean(axis=0),
+        reward=(utility >= scenario.reward.threshold_end).mean(axis=0),
+        spectral_efficiency=efficiency.mean(axis=0),
+        ssr=ssr.mean(axis=0),
+    )
+
+
+class _Chooser:
+    """Actions of a policy in a batch, its memory kept from step to step if it has one.
+
+    Args:
+        policy: with Stable-Baselines3's `predict`, or one that takes the observation alone.
+        number: of cells.
+    """
+
+    def __init__(self, policy: Predictor, number: int) -> None:
+        self._policy: Any = policy
+        known = inspect.signature(policy.predict).parameters
+        every = any(each.kind is each.VAR_KEYWORD for each in known.values())
+        self._takes = [name for name in ("state", "episode_start", "deterministic") if every or name in known]
+        self._memory: Any = None
+        self.over: npt.NDArray[np.bool_] = np.ones(number, np.bool_)
+
+    def __call__(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Actions (n,) for observations (n, n_slices)."""
+        given = {"state": self._memory, "episode_start": self.over, "deterministic": True}
+        actions, self._memory = self._policy.predict(observations, **{name: given[name] for name in self._takes})
+        return np.asarray(actions)
+
+
+def states_met(policy: Predictor, envs: AnyVectorEnv, seeds: list[int], number: int) -> npt.NDArray[np.float32]:
+    """Observations (number or a few more, n_slices) that a policy decides on in cells of these seeds."""
+    observations, _ = envs.reset(seed=seeds)  # type: ignore[arg-type]
+    met = [observations.copy()]
+    while len(met) * len(seeds) < number:
+        observations, *_ = advance(envs, policy.predict(observations, deterministic=True)[0])
+        met.append(observations.copy())
+    return np.concatenate(met)
+
+
+def check_seeds(key: str, seeds: Sequence[int]) -> None:
+    """Refuse seeds that are none, negative, or given twice (an interval over cells needs different ones).
+
+    Raises:
+        ValueError, TypeError: such seeds; `key` says in the message where they stand.
+    """
+    if not seeds:
+        raise ValueError(f"{key}: none given, allowed are one or more")
+    for seed in seeds:
+        check_integer(key, seed, at_least=0)
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"{key}: {list(seeds)} given, allowed are different ones")
+
+
+def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> SliceRANVectorEnv:
+    """The cells on which policies are compared; a round follows the last within a step: every step is a decision."""
+    envs = gym.make_vec(
+        "SliceRAN-v0", num_envs=num_cells, scenario=scenario, autoreset_mode="SameStep", num_threads=num_threads
+    )
+    assert isinstance(envs, slicing_gym.SliceRANVectorEnv)
+    return envs
+
+
+def compare(
+    scenario: Scenario,
+    policies: Mapping[str, Predictor],
+    envs: AnyVectorEnv,
+    seeds: Sequence[int],
+    decisions: int | None = None,
+    progress: bool = False,
+) -> list[Evaluation]:
+    """Evaluate policies by name on the same cells; `decisions` a cell, by default a round."""
+    number = scenario.decisions_per_episode if decisions is None else decisions
+    return [evaluate_policy(name, policy, envs, seeds, number, progress) for name, policy in policies.items()]

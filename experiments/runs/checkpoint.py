@@ -1,0 +1,61 @@
+"""Checkpoints of a run: everything that changes, in one file that is either whole or not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.packing import Arrays
+from slicing_gym.files import atomic_write
+from slicing_gym.builtin_types import differences
+
+FORMAT_VERSION = 3
+FILE = "checkpoint.npz"
+
+
+def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write a checkpoint, atomically.
+
+    Args:
+        path: of the file.
+        header: plain data.
+        arrays: by name.
+    """
+    text = json.dumps({"format": FORMAT_VERSION, **header})
+    with atomic_write(path) as file:
+        np.savez(file, allow_pickle=False, header=np.array(text), **arrays)
+
+
+def read(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Header and arrays of a checkpoint; reading runs no code.
+
+    Raises:
+        ValueError: the file is damaged, or is of another version.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(str(arrays.pop("header")))
+        version = header.pop("format")
+    except Exception as error:  # a damaged archive fails in many ways
+        raise ValueError(f"resume: {str(path)!r} is not a checkpoint, or is damaged ({error})") from error
+    if version != FORMAT_VERSION:
+        raise ValueError(f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+    return header, arrays
+
+
+def check_same_config(folder: Path, stored: Any, given: Any) -> None:
+    """Refuse to go on with another configuration.
+
+    Raises:
+        ValueError: the message shows every key that differs.
+    """
+    found = differences(stored, given)
+    if found:
+        lines = "".join(f"\n  {key}: {own!r} there, {other!r} given" for key, own, other in found)
+        raise ValueError(f"resume: the run in {str(folder)!r} has another configuration:{lines}")

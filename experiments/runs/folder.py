@@ -1,0 +1,170 @@
+"""Finished training runs as other experiments start from them: summary, rounds, agent, history."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.loading import load_agent
+from experiments.environments.environments import Environments
+from slicing_gym import Scenario
+from slicing_gym.errors import unknown_name
+from twin import DigitalTwin, History
+
+AGENT = "agent.zip"
+HISTORY = "history.npz"
+SUMMARY = "summary.json"
+"""The figures of a run; written last, so that a run that has it is finished."""
+STUDENT = "student.safetensors"
+TWIN = "twin.safetensors"
+WRAPPERS = "wrappers.npz"
+"""What wrappers of the environment learned while they ran."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of `experiments.train`.
+
+    Args:
+        folder: where it is.
+        summary: its `summary.json`.
+        rounds: its `episodes.csv`: (rounds,) by column.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    rounds: dict[str, npt.NDArray[np.float64]]
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Which picture it is in: scenario and head."""
+        return str(self.summary["scenario"]), str(self.summary["head"])
+
+    @property
+    def method(self) -> str:
+        """Which of its curves it belongs to: ddqn, or with a twin ddqn-dt."""
+        return str(self.summary["agent"])
+
+    @property
+    def seed(self) -> int:
+        """Of its cell."""
+        return int(self.summary["seed"])
+
+    @property
+    def episodes_to_goal(self) -> float:
+        """The first round with the reward at the goal; infinite if there was none."""
+        reached = self.summary["episodes_to_goal"]
+        return float("inf") if reached is None else float(reached)
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of its cell, with the reward it was trained on."""
+        found = Scenario.from_dict(self.summary["config"]["scenario"])
+        kind = self.summary["config"]["reward"]
+        return found if kind is None else found.replace(reward={"kind": kind})
+
+    @property
+    def wrappers(self) -> str:
+        """Names of the wrappers it was trained under, or ''."""
+        wrappers = self.summary["config"].get("env", {}).get("wrappers", [])
+        return ", ".join(str(each["_target_"]) for each in wrappers)
+
+    @property
+    def keeps_observations(self) -> bool:
+        """Whether its agent sees what the scenario's environment shows.
+
+        Raises:
+            ValueError: a wrapper is of a module that was not asked for.
+        """
+        return Environments.of(self.scenario, self.summary["config"].get("env"), typed=False).keep_observations
+
+    def agent(self, *, trust: bool = False) -> BaseAlgorithm:
+        """What it trained.
+
+        Raises:
+            ValueError: its file is missing or damaged, or would run code.
+        """
+        return load_agent(self._file(AGENT), str(self.summary["config"]["agent"]["_target_"]), trust=trust, key="run")
+
+    def history(self) -> History:
+        """Its real decisions.
+
+        Raises:
+            ValueError: they are missing or damaged.
+        """
+        return History.load(self._file(HISTORY))
+
+    def twin(self) -> DigitalTwin:
+        """Its last twin.
+
+        Raises:
+            ValueError: it had none, or the file is damaged.
+        """
+        return DigitalTwin.load(self._file(TWIN))
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise ValueError(f"run: {str(self.folder)!r} has no {name}")
+        return path
+
+
+def read_run(folder: Path) -> Run:
+    """The finished run in a folder.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        summary = json.loads((folder / SUMMARY).read_text())
+        if "config" not in summary:
+            raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
+        with (folder / "episodes.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        return Run(folder, summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
+    except (OSError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
+
+
+def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:
+    """Every finished run in a folder or below it.
+
+    Args:
+        folder: a run, a folder of runs, or the agent.zip of one run.
+        key: what the folder is called where it was given.
+        agents: only those of these names (ddqn, ddqn-dt, ...), if any are given.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: one is there twice, or there is none of these names.
+    """
+    runs: list[Run] = []
+    seen: dict[tuple[object, ...], Path] = {}
+    for path in [folder.parent / SUMMARY] if folder.name == AGENT else sorted(folder.rglob(SUMMARY)):
+        run = read_run(path.parent)
+        identity = (*run.group, run.method, run.seed)
+        if identity in seen:
+            raise ValueError(
+                f"{key}: {'/'.join(map(str, identity))} is there twice, in {str(seen[identity])!r} and "
+                f"{str(path.parent)!r}; name a folder that holds one of them"
+            )
+        seen[identity] = path.parent
+        runs.append(run)
+    if not runs:
+        missing = "" if folder.exists() else ", which does not exist"
+        raise FileNotFoundError(f"{key}: no finished run ({SUMMARY}) below {str(folder)!r}{missing}")
+    if not agents:
+        return runs
+    methods = {run.method for run in runs}
+    for name in agents:
+        if name not in methods:
+            raise ValueError(unknown_name("agents", name, methods))
+    return [run for run in runs if run.method in agents]

@@ -1,0 +1,185 @@
+"""`python -m experiments.interruption`: runs killed at random and resumed end with the bytes of one that was not."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+COMMON = [
+    "scenario=paper-1mhz",
+    "progress=false",
+    "resume=auto",
+    "checkpoint_s=0.2",
+    "evaluation.policies=[random]",
+    "evaluation.seeds=[100]",
+    "evaluation.decisions=5",
+]
+_WITH_TWIN = [
+    "twin=lstm",
+    "decisions=600",
+    "twin.training.max_epochs=8",
+    "algorithm.twin_decisions=10240",
+    "algorithm.later_twin_decisions=5120",
+    "algorithm.selection_cells=8",
+]
+METHODS = {
+    "ddqn with a twin": _WITH_TWIN,
+    "ddqn without": ["twin=none", "decisions=2500", "agent.learning_starts=100"],
+    "sb3_dqn with a twin": [*_WITH_TWIN, "agent=sb3_dqn"],
+    "sb3_qrdqn with a twin": [*_WITH_TWIN, "agent=sb3_qrdqn"],
+    "a class of one's own with a twin": ["--config-dir", "{place}", *_WITH_TWIN, "agent=own", "imports=[own_agent]"],
+    "sb3_qrdqn without": ["twin=none", "decisions=800", "agent=sb3_qrdqn", "agent.learning_starts=100"],
+}
+"""Short runs of each kind; what is compared does not depend on their length."""
+
+OWN_AGENT = '''
+from stable_baselines3 import DQN
+
+class Own(DQN):
+    """Counts its updates and moves its target network a little after each."""
+
+    def __init__(self, *args, share=0.01, **arguments):
+        super().__init__(*args, **arguments)
+        self.share, self.updates = share, 0
+
+    def train(self, gradient_steps, batch_size=100):
+        super().train(gradient_steps, batch_size)
+        self.updates += gradient_steps
+        for own, other in zip(self.q_net.parameters(), self.q_net_target.parameters(), strict=True):
+            other.data.lerp_(own.data, self.share)
+'''
+OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: [64, 64]\nkwargs: {share: 0.02}\n"
+"""A class of a user's own, and the file in a folder `agent` that names it."""
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Checksums of what a finished run has to have in common with one that was not interrupted."""
+    with zipfile.ZipFile(folder / "agent.zip") as archive:
+        found = {}
+        for name in ("policy.pth", "policy.optimizer.pth"):
+            digest = hashlib.sha256()
+            _digest(digest, torch.load(io.BytesIO(archive.read(name)), weights_only=True))
+            found[name] = digest.hexdigest()
+    summary = json.loads((folder / "summary.json").read_text())
+    found["networks, optimizers, replay"] = summary["learned"]
+    found["episodes.csv"] = hashlib.sha256((folder / "episodes.csv").read_bytes()).hexdigest()
+    if (folder / "history.npz").exists():
+        digest = hashlib.sha256()
+        with np.load(folder / "history.npz", allow_pickle=False) as archive:
+            for name in sorted(archive.files):
+                digest.update(name.encode() + archive[name].tobytes())
+        found["history.npz"] = digest.hexdigest()
+    return found
+
+
+def _digest(digest: hashlib._Hash, part: object) -> None:
+    """Feed nested tensors and numbers to a checksum."""
+    if isinstance(part, torch.Tensor):
+        digest.update(part.numpy().tobytes())
+    elif isinstance(part, dict):
+        for key, each in part.items():
+            digest.update(str(key).encode())
+            _digest(digest, each)
+    elif isinstance(part, list | tuple):
+        for each in part:
+            _digest(digest, each)
+    else:
+        digest.update(repr(part).encode())
+
+
+def start(method: str, folder: Path) -> subprocess.Popen[bytes]:
+    """A run in a process of its own; the class of one's own is beside its folder."""
+    place = folder.parent
+    (place / "agent").mkdir(exist_ok=True)
+    (place / "agent" / "own.yaml").write_text(OWN_CONFIG)
+    (place / "own_agent.py").write_text(OWN_AGENT)
+    arguments = [each.format(place=place) for each in METHODS[method]]
+    command = [sys.executable, "-m", "experiments.train", *arguments, *COMMON, f"hydra.run.dir={folder}"]
+    paths = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a run.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    _, said = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the run failed:\n{said.decode()[-2000:]}")
+
+
+def interrupt(method: str, folder: Path, moments: list[float]) -> int:
+    """A run that is killed after each of these times [s] since its last start, and then finished; how often it was.
+
+    One that was finished before it could be killed begins anew, and is killed in half the time.
+    """
+    killed = 0
+    for moment in moments:
+        process = start(method, folder)
+        try:
+            process.wait(timeout=moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate()
+    if killed == 0:
+        shutil.rmtree(folder)
+        return interrupt(method, folder, [moment / 2.0 for moment in moments])
+    finish(start(method, folder))
+    return killed
+
+
+def _folder_name(method: str) -> str:
+    return method.replace(" ", "-").replace("'", "")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.interruption", description=__doc__)
+    parser.add_argument("--times", type=int, default=10, help="runs that are killed, of each kind in turn")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    options = parser.parse_args(arguments)
+    moments = random.Random(options.seed)
+    different = 0
+    with tempfile.TemporaryDirectory() as place:
+        expected, duration = {}, {}
+        for method in list(METHODS)[: options.times]:
+            begun = time.perf_counter()
+            finish(start(method, Path(place, _folder_name(method))))
+            duration[method] = time.perf_counter() - begun
+            expected[method] = digests(Path(place, _folder_name(method)))
+            print(f"{method}: uninterrupted in {duration[method]:.0f} s", flush=True)
+        for number in range(options.times):
+            method = list(METHODS)[number % len(METHODS)]
+            folder = Path(place, str(number))
+            killed = interrupt(method, folder, [moments.uniform(0.2, 0.9) * duration[method] for _ in range(2)])
+            found = digests(folder)
+            wrong = [name for name, digest in expected[method].items() if found.get(name) != digest]
+            different += bool(wrong)
+            verdict = f"DIFFERENT: {', '.join(wrong)}" if wrong else f"the same {', '.join(expected[method])}"
+            print(f"{number + 1:>2}. {method}, killed {killed} times and resumed: {verdict}", flush=True)
+    if different:
+        raise SystemExit(f"{different} of {options.times} runs differ")
+    print(f"all {options.times} runs end with the same bytes")
+
+
+if __name__ == "__main__":
+    main()

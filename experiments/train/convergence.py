@@ -1,0 +1,192 @@
+"""The paper's Figs. 5 and 6: reward and utility over real decisions, with and without a twin, and a table of both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from agents import RandomPolicy
+from experiments.evaluate.rollout import make_cells
+from experiments.reporting.statistics import Interval, interquartile_mean, stratified_bootstrap
+from experiments.reporting.style import agent_colour, base_name, save_figure
+from experiments.reporting.tables import aligned, write_rows
+from experiments.runs.folder import Run, find_runs
+from experiments.train.callbacks import REWARD_GOAL
+from slicing_gym import Scenario
+
+FloatArray = npt.NDArray[np.float64]
+
+MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
+
+
+def convergence(folder: Path, output: Path) -> None:
+    """Draw the curves of all runs below `folder`, a picture for each scenario and head; print a table, write CSVs.
+
+    Args:
+        folder: of runs of `experiments.train`.
+        output: PNG; scenario and head are added to its name.
+    """
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in find_runs(folder):
+        groups[run.group].append(run)
+    for (scenario, head), runs in groups.items():
+        methods: dict[str, list[Run]] = defaultdict(list)
+        for run in sorted(runs, key=lambda run: (base_name(run.method), run.method)):
+            methods[run.method].append(run)
+        path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
+        random = random_episodes(scenario_of(runs), sorted({run.seed for run in runs}))
+        draw(path, scenario, head, methods, random)
+        print(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
+        print(table(methods, random))
+        write(path.with_suffix(".csv"), runs)
+        print(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
+
+
+def scenario_of(runs: Sequence[Run]) -> Scenario:
+    """The scenario of runs, as their configurations have it.
+
+    Raises:
+        ValueError: they have different ones of one name.
+    """
+    scenario, *others = (Scenario.from_dict(run.summary["config"]["scenario"]) for run in runs)
+    if any(other != scenario for other in others):
+        raise ValueError(
+            f"folder: different scenarios are called {scenario.name!r}; give each a scenario.name of its own"
+        )
+    return scenario
+
+
+def random_episodes(scenario: Scenario, seeds: Sequence[int], rounds: int = 20) -> dict[str, FloatArray]:
+    """What random allocations earn on the same cells: measures (seeds, rounds)."""
+    envs, policy = make_cells(scenario, len(seeds)), RandomPolicy(scenario, seed=0)
+    observations, _ = envs.reset(seed=list(seeds))
+    shape = (rounds, scenario.decisions_per_episode, len(seeds))
+    utility = np.zeros(shape)
+    for number in np.ndindex(shape[:2]):
+        observations, _, _, ended, info = envs.step(policy.predict(observations)[0])
+        utility[number] = (
+            np.where(ended, info["final_info"]["utility"], info["utility"]) if ended.any() else info["utility"]
+        )
+    reward = utility >= scenario.reward.threshold_end
+    return {"utility": utility.mean(axis=1).T, "reward_at_c_max": reward.mean(axis=1).T}
+
+
+def draw(
+    path: Path, scenario: str, head: str, methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
+) -> None:
+    """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against rounds of real decisions."""
+    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    seeds = " to ".join(map(str, sorted({len(runs) for runs in methods.values()})))
+    for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
+        longest = 1
+        for method, runs in methods.items():
+            curve = curves(runs, measure)
+            longest = max(longest, curve.shape[1])
+            _line(axes, method, curve)
+        _line(axes, "random", np.tile(random[measure].mean(axis=1, keepdims=True), (1, longest)))
+        if measure == "utility":
+            everyone = [run for runs in methods.values() for run in runs]
+            best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"]) for run in everyone])
+            axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed allocation")
+        else:
+            axes.axhline(REWARD_GOAL, color="black", ls="-.", lw=0.8)
+            axes.annotate(
+                f"goal: {REWARD_GOAL}", (1.05, REWARD_GOAL), xytext=(0, 3), textcoords="offset points", fontsize=8.5
+            )
+            axes.set_ylim(-0.02, 1.03)
+        if longest > 30:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(1, longest)
+        axes.set_xlabel("round of real decisions" if longest <= 30 else "round of real decisions (logarithmic)")
+        axes.set_title(label, fontsize=10)
+        axes.grid(alpha=0.25)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    title = (
+        f"Scenario {scenario}, {head} head: what agents earn while they learn, with a twin (solid) and without (dashed)"
+    )
+    figure.suptitle(f"{title}\ninterquartile mean over {seeds} seeds, shaded 95 % intervals", fontsize=11)
+    save_figure(figure, path)
+
+
+def _line(axes: Axes, method: str, values: FloatArray) -> None:
+    """A curve (seeds, rounds) with its interval."""
+    band = stratified_bootstrap([values], resamples=500)
+    rounds = np.arange(1, values.shape[1] + 1)
+    _, twin, kind = method.partition("-dt")
+    colour = agent_colour(method)
+    style = "-." if kind else "-" if twin else ":" if method == "random" else "--"
+    marker = "o" if twin else ""
+    axes.plot(rounds, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=method)
+    axes.fill_between(rounds, band.low, band.high, color=colour, alpha=0.18, lw=0)
+
+
+def curves(runs: Sequence[Run], measure: str) -> FloatArray:
+    """Curves (seeds, rounds) up to where the shortest run ends."""
+    return np.array(list(zip(*(run.rounds[measure] for run in runs), strict=False))).T
+
+
+def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
+    """Rounds to the goal, utility at as many decisions and in the end, regret and time of each method, as text."""
+    rows = []
+    shared = min(len(run.rounds["utility"]) for runs in methods.values() for run in runs)
+    for method, runs in methods.items():
+        goal = stratified_bootstrap([[run.episodes_to_goal for run in runs]])
+        lengths = [len(run.rounds["utility"]) for run in runs]
+        alike = stratified_bootstrap([[run.rounds["utility"][shared - 1] for run in runs]])
+        columns = [alike, *(_interval(runs, name) for name in ("utility", "regret", "cpu_seconds"))]
+        rows.append(
+            [
+                method,
+                str(len(runs)),
+                "-".join(map(str, sorted({min(lengths), max(lengths)}))),
+                _rounds(goal, min(lengths)),
+                *(each.show(digits) for each, digits in zip(columns, (3, 3, 0, 0), strict=True)),
+            ]
+        )
+    chance = stratified_bootstrap([random["utility"].mean(axis=1)])
+    rows.append(["random", str(len(random["utility"])), "-", "-", chance.show(3), "-", "-", "-"])
+    header = [
+        "method",
+        "seeds",
+        "rounds",
+        f"rounds to reward {REWARD_GOAL}",
+        f"U in round {shared}",
+        "final U, unseen cells",
+        "regret [U]",
+        "CPU seconds",
+    ]
+    return aligned(header, rows)
+
+
+def _interval(runs: Sequence[Run], name: str) -> Interval:
+    return stratified_bootstrap([[float(run.summary[name]) for run in runs]])
+
+
+def _rounds(goal: Interval, shortest: int) -> str:
+    """Rounds to the goal; a run that never got there needs more than the shortest had."""
+    value, low, high = (f">{shortest}" if np.isinf(each) else f"{each:.1f}" for each in goal)
+    return value if np.isnan(goal.low) else f"{value} [{low}, {high}]"
+
+
+def write(path: Path, runs: Sequence[Run]) -> None:
+    """Write every round of every run, and one row a run."""
+    names = ["decisions", *MEASURES]
+    ordered = sorted(runs, key=lambda run: (run.method, run.seed))
+    rounds = [
+        [*run.group, run.method, run.seed, number, *(f"{run.rounds[name][number - 1]:.6g}" for name in names)]
+        for run in ordered
+        for number in range(1, len(run.rounds["utility"]) + 1)
+    ]
+    write_rows(path, ["scenario", "head", "agent", "seed", "round", *names], rounds)
+    keys = [key for key in ordered[0].summary if key != "config"]
+    write_rows(path.with_name(path.stem + "_runs.csv"), keys, [[run.summary[key] for key in keys] for run in ordered])

@@ -1,0 +1,113 @@
+"""One cell as a Gymnasium `Env`: rounds, actions, info and pictures, whatever the network behind them is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym.backend import Backend, Measured
+from slicing_gym.render import EpisodeView
+from slicing_gym.reward import threshold
+from slicing_gym.scenario import Reward, Scenario
+from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
+
+Observation = npt.NDArray[np.float32]
+
+
+class SlicingEnv(EpisodeMixin, gym.Env[Observation, np.int64]):
+    """A round of decisions on one cell of a `Backend`; subclasses say which network.
+
+    Args:
+        scenario, reward, decisions, render_mode: see `SliceRANEnv`.
+    """
+
+    metadata = {  # noqa: RUF012  # declared so by Gymnasium
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 5,
+    }
+
+    def __init__(
+        self, scenario: str | Scenario, reward: str | Reward | None, decisions: int, render_mode: str | None
+    ) -> None:
+        self.space_spec = SpaceSpec(scenario, reward)
+        self.scenario = self.space_spec.scenario
+        self.allocations = self.space_spec.allocations
+        self.observation_space = self.space_spec.observation_space
+        self.action_space = self.space_spec.action_space
+        self.render_mode = check_render_mode(render_mode)
+        self.decisions = decisions
+        self._backend: Backend | None = None
+        self._step_in_episode: int | None = None  # None: a reset is due
+        self._view: EpisodeView | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin a round; see "Starting State". `options` is not used."""
+        super().reset(seed=seed, options=options)
+        if seed is not None:
+            self._decisions = self._first_decision
+        if seed is not None or self._backend is None:
+            self._backend = self._make_backend([int(self.np_random.integers(2**63)) if seed is None else seed])
+        interval = self._backend.begin_episode()
+        self._step_in_episode = 0
+        info = self._info(interval, threshold(self.scenario.reward, [self._decisions]))
+        if self.render_mode is not None:
+            if self._view is None:
+                self._view = EpisodeView(self.scenario, self.render_mode, self.metadata["render_fps"])
+            self._view.begin()
+            if self.render_mode == "human":
+                self.render()
+        return self.space_spec.observe(interval.arrivals[0]), info
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Hold an allocation for one decision interval.
+
+        Raises:
+            gymnasium.error.InvalidAction: the action is not one of the allocations.
+            gymnasium.error.ResetNeeded: before the first reset, or after the end of a round.
+        """
+        if self._backend is None or self._step_in_episode is None:
+            raise gym.error.ResetNeeded(f"{self.name}: call reset() before step(); no round is under way")
+        units = self.allocations[self.space_spec.check_action(action)]
+        interval = self._backend.advance(units)
+        thresholds = threshold(self.scenario.reward, [self._decisions])
+        info = self._info(interval, thresholds)
+        reward = float(self._rewards(interval, thresholds)[0])
+        self._decisions += 1
+        self._step_in_episode += 1
+        truncated = self._step_in_episode >= self.scenario.decisions_per_episode or bool(self._broken_off(interval)[0])
+        if truncated:
+            self._step_in_episode = None
+        if self._view is not None:
+            self._view.add(info)
+            if self.render_mode == "human":
+                self.render()
+        return self.space_spec.observe(interval.arrivals[0]), reward, False, truncated, info
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """The round so far: a picture uint8 (height, width, 3), or None when it is shown in a window."""
+        if self.render_mode is None:
+            gym.logger.warn("render() does nothing without a render_mode; gym.make(..., render_mode='rgb_array')")
+            return None
+        if self._view is None:
+            raise gym.error.ResetNeeded(f"{self.name}: call reset() before render()")
+        return self._view.draw()
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the window, which cannot be copied; a copy opens its own at its next reset."""
+        return {**self.__dict__, "_view": None}
+
+    def _info(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> dict[str, Any]:
+        """The info of the one cell; numbers as floats."""
+        arrays = {**interval.info(), "threshold": thresholds}
+        return {key: array[0] if array.ndim > 1 else float(array[0]) for key, array in arrays.items()}

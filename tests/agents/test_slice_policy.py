@@ -1,0 +1,265 @@
+"""The runtime: what it decides and when it falls back."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents import SlicePolicy
+from agents.deploy.slice_policy import whole_percents
+from slicing_gym import Simulator, allocation_table, get_scenario
+from slicing_gym.space_spec import SpaceSpec
+from tests.helpers.exported import HIGH, LOW, SCENARIO, USUAL, exported, remade, setting
+from tests.helpers.exported import content as content
+from tests.helpers.exported import student as student
+from tests.helpers.learners import _one_thread as _one_thread
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return SlicePolicy(exported())
+
+
+# Deciding
+
+
+def test_it_decides_as_the_policy_does(policy, student):
+    states = np.floor(np.random.default_rng(0).uniform(LOW, HIGH, (300, 3)))
+    wanted, _ = student.predict(SpaceSpec(SCENARIO).observe(states), deterministic=True)
+    assert len(np.unique(wanted)) > 5
+    table = allocation_table(20, 3)
+    for state, action in zip(states.tolist(), wanted, strict=True):
+        decision = policy.decide(state)
+        assert (decision.action, decision.fallback, decision.reason) == (action, False, None)
+        assert decision.units == tuple(table[action])
+    np.testing.assert_array_equal(policy.actions(states), wanted)
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [tuple(USUAL), np.array(USUAL), np.array(USUAL, np.float32), np.array(USUAL, np.int16), [Fraction(115), 1752, 9]],
+)
+def test_any_kind_of_numbers_is_taken(arrivals, policy):
+    assert policy.decide(arrivals) == policy.decide(USUAL)
+    assert not policy.decide(arrivals).fallback
+
+
+def test_what_it_says_of_itself(policy):
+    assert (policy.name, policy.made_from, policy.scenario) == ("small", "a test", SCENARIO)
+    assert policy.fallback == (4, 12, 4)
+    assert policy.max_age_s == 0.4
+    np.testing.assert_array_equal(policy.trained_on, (LOW, HIGH))
+    np.testing.assert_array_equal(policy.allocations, allocation_table(20, 3))
+    with pytest.raises(ValueError, match="read-only"):
+        policy.allocations[0] = 1
+
+
+def test_it_needs_no_torch(content, tmp_path):
+    (tmp_path / "policy.onnx").write_bytes(content)
+    script = """
+import sys
+from agents import SlicePolicy
+decision = SlicePolicy(sys.argv[1]).decide([115, 1752, 9])
+loaded = {"torch", "stable_baselines3", "onnx", "onnxscript"} & set(sys.modules)
+assert not loaded, loaded
+print(decision.fallback, decision.units)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "policy.onnx")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == f"False {SlicePolicy(content).decide(USUAL).units}"
+    script = "import sys; sys.modules['onnxruntime'] = None\nfrom agents import SlicePolicy"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "needs the extra `deploy` (pip install 'slicing-gym[deploy]')" in run.stderr
+
+
+# Falling back
+
+
+class Hostile:
+    """Answers nothing."""
+
+    def __len__(self):
+        raise RuntimeError("no length")
+
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "reason"),
+    [
+        ([115.0, np.nan, 9.0], "arrivals.video: nan given; allowed is 719.975 to 4148.8"),
+        ([np.inf, 1752, 9], "arrivals.volte: inf given; allowed is"),
+        ([115, 1752, -np.inf], "arrivals.urllc: -inf given; allowed is"),
+        ([115, 1752, -1], "arrivals.urllc: -1 given; allowed is 0 to"),
+        ([11500, 175200, 900], "arrivals.volte: 11500 given, far from what it was trained on; allowed is"),
+        ([115, 0, 9], "arrivals.video: 0 given, far from what it was trained on; allowed is"),
+        ([10**400, 1752, 9], "arrivals: .* given, allowed are 3 numbers"),
+        ([115, 1752], r"arrivals: shape \(2,\) given, allowed are 3 numbers \(volte, video, urllc\)"),
+        ([115, 1752, 9, 1], r"arrivals: shape \(4,\) given, allowed are 3 numbers"),
+        ([], r"arrivals: shape \(0,\) given"),
+        ([USUAL], r"arrivals: shape \(1, 3\) given"),
+        (np.array(USUAL)[:, None], r"arrivals: shape \(3, 1\) given"),
+        ([[115.0], [1752.0], [9.0]], r"arrivals: shape \(3, 1\) given"),
+        ([115, [1752], 9], r"arrivals: \[115, \[1752\], 9\] given, allowed are 3 numbers"),
+        (None, "allowed are 3 numbers"),
+        (9.0, r"shape \(\) given"),
+        ("abc", "'abc' given, allowed are 3 numbers"),
+        ([115, "many", 9], "allowed are 3 numbers"),
+        (["115", "1752", "9"], r"\['115', '1752', '9'\] given, allowed are 3 numbers"),
+        ([115, None, 9], "arrivals.video: nan given"),
+        ([115, 1752j, 9], "allowed are 3 numbers"),
+        ({"volte": 115, "video": 1752, "urllc": 9}, "allowed are 3 numbers"),
+        ({115, 1752, 9}, "allowed are 3 numbers"),
+        ((each for each in USUAL), "allowed are 3 numbers"),
+        (Hostile(), ".* given, allowed are 3 numbers"),
+    ],
+)
+def test_measurements_that_cannot_be_trusted_get_the_safe_allocation(arrivals, reason, policy):
+    decision = policy.decide(arrivals)
+    assert decision.fallback
+    assert decision.units == (4, 12, 4)
+    assert decision.units == tuple(policy.allocations[decision.action])
+    assert decision.ratios["video"] == {"min": 60, "max": 60, "dedicated": 60}
+    assert re.search(reason, decision.reason)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "reason"),
+    [
+        (0.41, "age_s: 0.41 given, allowed is 0 to 0.4 s"),
+        (-0.01, "age_s: -0.01 given"),
+        (np.nan, "age_s: nan given"),
+        (np.inf, "age_s: inf given"),
+        (None, "age_s: None given"),
+        ("now", "age_s: 'now' given"),
+        ([0.0], r"age_s: \[0.0\] given"),
+    ],
+)
+def test_stale_measurements_get_the_safe_allocation(age_s, reason, policy):
+    decision = policy.decide(USUAL, age_s=age_s)
+    assert decision.units == policy.fallback
+    assert decision.fallback
+    assert re.match(reason, decision.reason)
+
+
+def test_the_greatest_age_is_asked_for(content, policy):
+    assert not policy.decide(USUAL, age_s=0.4).fallback
+    strict = SlicePolicy(content, max_age_s=0.05)
+    assert not strict.decide(USUAL, age_s=0.05).fallback
+    assert strict.decide(USUAL, age_s=0.051).fallback
+
+
+@given(st.lists(st.floats() | st.floats(0.0, 4000.0), min_size=1, max_size=5), st.floats() | st.floats(0.0, 0.5))
+def test_it_falls_back_exactly_where_it_says(policy, arrivals, age_s):
+    low, high = policy.allowed
+    right = len(arrivals) == 3 and all(a <= x <= b for a, x, b in zip(low, arrivals, high, strict=False))
+    decision = policy.decide(arrivals, age_s)
+    assert decision.fallback == (not (right and 0.0 <= age_s <= 0.4))
+    if not decision.fallback:
+        assert decision.action == policy.actions([arrivals])[0]
+
+
+def test_it_goes_on_after_a_fallback(policy):
+    before = policy.decide(USUAL)
+    assert policy.decide([np.nan] * 3).fallback
+    assert policy.decide(USUAL) == before
+
+
+def test_bounds_follow_the_margin(content):
+    """The trained range is always allowed, more margin allows more, and 100 times the load never is."""
+    bounds = [SlicePolicy(content, margin=margin).allowed for margin in (1.0, 2.0, 5.0)]
+    assert (bounds[0][0] <= LOW).all()
+    assert (bounds[0][1] >= HIGH).all()
+    for (low, high), (lower, higher) in pairwise(bounds):
+        assert (lower <= low).all()
+        assert (higher > high).all()
+    assert (bounds[2][1] < 100.0 * HIGH).all()
+    assert (bounds[1][0][:2] > 0.0).all()
+    assert bounds[1][0][2] == 0.0  # of nine URLLC packets an interval, none at all is ordinary luck
+
+
+def test_ordinary_luck_is_believed(content):
+    """Of what other cells bring in 2500 intervals nothing is doubted, after training on 200 of one."""
+    scenario = get_scenario("paper")
+    table = allocation_table(100, 3)
+    generator = np.random.default_rng(0)
+
+    def arrivals(seeds, number):
+        cells = Simulator(scenario, seeds)
+        cells.warm_up()
+        return np.concatenate(
+            [cells.advance(table[generator.integers(4851, size=len(seeds))]).arrivals for _ in range(number)]
+        )
+
+    seen = arrivals([0], 200)
+    trained_on = [seen.min(axis=0).tolist(), seen.max(axis=0).tolist()]
+    met = arrivals(range(100, 125), 100)
+    policy = SlicePolicy(remade(content, setting("trained_on", trained_on)), margin=1.25)
+    assert not any(policy.decide(row).fallback for row in met)
+    assert met.min(axis=0)[2] < seen.min(axis=0)[2]  # it had to be generous
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_age_s": -1.0}, "max_age_s: -1.0 given, allowed is at least 0.0"),
+        ({"max_age_s": np.nan}, "max_age_s"),
+        ({"margin": 0.5}, "margin: 0.5 given, allowed is at least 1.0"),
+        ({"fallback": [1, 1, 1]}, r"fallback.units: \[1, 1, 1\] given, allowed is at least 1 a slice and 20 in all"),
+        ({"fallback": [0, 10, 10]}, "fallback.units"),
+        ({"fallback": [10, 10]}, "fallback.units: shape"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message, content):
+    with pytest.raises(ValueError, match=message):
+        SlicePolicy(content, **arguments)
+
+
+def test_another_safe_allocation_can_be_given(content):
+    policy = SlicePolicy(content, fallback=[1, 18, 1])
+    assert policy.decide([0, 0, 0]).units == (1, 18, 1)
+
+
+# Ratios
+
+
+@given(st.lists(st.integers(1, 400), min_size=2, max_size=12))
+def test_percents_are_whole_and_whole(units):
+    percents, exact = whole_percents(units), [Fraction(100 * each, sum(units)) for each in units]
+    assert sum(percents) == 100
+    assert min(percents) >= 1
+    assert all(type(each) is int for each in percents)
+    if min(exact) >= 1:
+        assert all(abs(percent - share) < 1 for percent, share in zip(percents, exact, strict=True))
+    for more, less in zip(*np.nonzero(np.greater.outer(units, units)), strict=True):
+        assert percents[more] >= percents[less]
+
+
+def test_where_units_are_percents_nothing_is_rounded():
+    for row in allocation_table(100, 3)[::97].tolist():
+        assert whole_percents(row) == tuple(row)
+    assert whole_percents([1, 1, 1]) == (34, 33, 33)
+    assert whole_percents([1, 1, 398]) == (1, 1, 98)
+
+
+def test_ratios_have_the_form_of_an_rrm_policy(policy):
+    generator = np.random.default_rng(0)
+    for state in generator.uniform(LOW, HIGH, (50, 3)):
+        ratios = policy.decide(state).ratios
+        assert list(ratios) == ["volte", "video", "urllc"]
+        for each in ratios.values():
+            assert set(each) == {"min", "max", "dedicated"}
+            assert 0 <= each["dedicated"] <= each["min"] <= each["max"] <= 100
+        assert sum(each["dedicated"] for each in ratios.values()) == 100
+    decision = policy.decide(USUAL)
+    assert [5 * units for units in decision.units] == [each["max"] for each in decision.ratios.values()]

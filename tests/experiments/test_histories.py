@@ -1,0 +1,86 @@
+"""Histories to learn from offline: recorded, from a file, and what they are worth without learning."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from agents import HardPolicy, ProportionalPolicy, RandomPolicy
+from experiments.offline.histories import check_history, make_history, record_history
+from experiments.offline.run import floors
+from slicing_gym import allocation_index, get_scenario
+from tests.helpers.learners import _one_thread as _one_thread
+
+
+def recorded(env_scenario, policy, decisions, seed):
+    """What a policy does and earns in a cell, by hand."""
+    env = gym.make("SliceRAN-v0", scenario=env_scenario, reward="utility")
+    seen, _ = env.reset(seed=seed)
+    states, actions, utility = [], [], []
+    for _ in range(decisions):
+        states.append(seen)
+        actions.append(int(policy.predict(seen, deterministic=True)[0]))
+        seen, _, _, over, info = env.step(actions[-1])
+        utility.append(info["utility"])
+        if over:
+            seen, _ = env.reset()
+    return np.array(states), np.array(actions), np.array(utility)
+
+
+def test_a_random_history_is_what_the_random_policy_did(small):
+    history = record_history("random", small, seed=3, decisions=25)
+    assert len(history) == 25
+    _, actions, utility = recorded(small, RandomPolicy(small, seed=3), 25, 3)
+    np.testing.assert_array_equal(allocation_index(history.allocation), actions)
+    np.testing.assert_allclose(0.01 * history.spectral_efficiency + history.ssr.sum(axis=1), utility)
+    assert history.run.tolist() == [0] * 10 + [1] * 10 + [2] * 5
+    same, other = (record_history("random", small, seed=seed, decisions=25) for seed in (3, 4))
+    np.testing.assert_array_equal(same.next_arrivals, history.next_arrivals)
+    assert not np.array_equal(other.next_arrivals, history.next_arrivals)
+
+
+def test_in_a_mixed_history_policies_take_turns_by_the_round(small):
+    history = record_history("mixed", small, seed=3, decisions=45)
+    actions = allocation_index(history.allocation)
+    seen = history.arrivals / small.nominal_arrivals
+    by_chance = RandomPolicy(small, seed=3).predict(np.ones((20, 2)))[0]
+    np.testing.assert_array_equal(actions[[*range(10), *range(30, 40)]], by_chance)
+    assert (actions[10:20] == HardPolicy(small).predict(np.ones(2))[0]).all()
+    expected = ProportionalPolicy(small).predict(seen[20:30])[0]
+    np.testing.assert_array_equal(actions[20:30], expected)
+    assert len(set(expected)) > 1
+    assert (actions[40:] == actions[10]).all()
+
+
+def test_a_history_in_a_file_is_taken_from_its_beginning(small, tmp_path):
+    whole = record_history("random", small, 0, 30)
+    name = str(tmp_path / "history.npz")
+    whole.save(name)
+    for decisions, number in ((None, 30), (12, 12), (30, 30)):
+        history = make_history(name, get_scenario("paper"), 5, decisions)
+        assert history.scenario == small
+        np.testing.assert_array_equal(history.allocation, whole.allocation[:number])
+        np.testing.assert_array_equal(history.next_arrivals, whole.next_arrivals[:number])
+    with pytest.raises(ValueError, match=r"decisions: 31 given, the history '.*' has 30"):
+        make_history(name, small, 0, 31)
+    with pytest.raises(ValueError, match=r"history: unknown name 'randm'; did you mean 'random'.* file of a History"):
+        check_history("randm")
+    (tmp_path / "foreign.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"foreign\.npz"):
+        make_history(str(tmp_path / "foreign.npz"), small, 0, None)
+
+
+def test_floors_are_doing_as_was_done_and_the_best_that_was(small):
+    """Of rounds of proportional slicing, where the state tells what is done, and of random ones."""
+    mixed = record_history("mixed", small, seed=1, decisions=60)
+    history = mixed.take(np.flatnonzero(mixed.run % 3 != 1))
+    found = floors(history, seed=0)
+    utility = 0.01 * history.spectral_efficiency + history.ssr.sum(axis=1)
+    units = [tuple(row) for row in history.allocation]
+    means = {each: np.mean([u for u, row in zip(utility, units, strict=True) if row == each]) for each in set(units)}
+    assert tuple(found["best_in_data"].units) == max(means, key=means.get) != max(units, key=units.count)
+    proportional = history.run % 3 == 2
+    seen = (history.arrivals / small.nominal_arrivals).astype(np.float32)[proportional]
+    done = allocation_index(history.allocation)[proportional]
+    assert np.mean(found["behaviour_cloning"].predict(seen)[0] == done) > 0.8

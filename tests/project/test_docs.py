@@ -1,0 +1,29 @@
+"""The Python shown in README and docs runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = [
+    pytest.param(block, id=f"{path.relative_to(ROOT)}-{number}")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_block_runs(block):
+    names = {"gym": __import__("gymnasium")}  # a later block may go on from an earlier one's import
+    exec(block.replace("20_000", "300").replace("verbose=1", "verbose=0"), names)
+    assert len(names) > 2
+
+
+@pytest.mark.parametrize("path", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_links_and_pictures_are_there(path):
+    page = ROOT / path
+    for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target

@@ -1,0 +1,111 @@
+"""What holds the house together: which room may import which, and what an installed wheel contains."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slicing_gym import kernel, traffic
+from twin.runtime import draws
+from twin.runtime import kernel as twin_kernel
+
+ROOT = Path(__file__).resolve().parents[2]
+ALLOWED = {
+    "slicing_gym": {"slicing_gym"},
+    "agents": {"agents", "slicing_gym"},
+    "twin": {"twin", "slicing_gym"},
+    "experiments": {"experiments", "agents", "twin", "slicing_gym", "conf", "tests"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_arrows_go_down_only(room):
+    rooms = {"slicing_gym", "agents", "twin", "experiments", "conf", "tests"}
+    for path in (ROOT / room).rglob("*.py"):
+        assert imported(path) & rooms <= ALLOWED[room], path
+        if room == "slicing_gym":
+            assert not imported(path) & {"torch", "stable_baselines3", "hydra", "omegaconf", "matplotlib"}, path
+
+
+def test_experiments_leave_the_inside_of_agents_alone():
+    """But for the benchmark, no module there names a private attribute of another object, or a class of agents.dqn."""
+    named_tuple = {"_fields", "_asdict", "_replace", "_target_", "_Hash"}
+    of_dqn = {"DQN", "DDQN", "DuelingGANDDQN", "SlicingPolicy", "GANPolicy", "DenseHead", "GeometryHead"}
+    for path in (ROOT / "experiments").rglob("*.py"):
+        if path.parent.name == "benchmark":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                assert own or node.attr in named_tuple, f"{path}:{node.lineno}: {ast.unparse(node)}"
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.startswith("agents.") for alias in node.names), path
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "agents":
+                assert node.attr not in of_dqn, f"{path}:{node.lineno}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr", "vars"):
+                assert "'_" not in ast.unparse(node), f"{path}:{node.lineno}: {ast.unparse(node)}"
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("agents"):
+                assert not node.module.startswith(("agents.dqn", "agents.gan_ddqn", "agents.ddqn")), path
+                assert not of_dqn & {alias.name for alias in node.names}, path
+
+
+def test_numba_is_made_to_compile_anew():
+    """Numba's cache looks at kernel.py alone. When this fails, what it calls has changed: renew COMPILED_WITH there."""
+    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]
+    codes = {name: part.code for name, part in (*traffic.DISTRIBUTIONS.items(), *traffic.PROFILES.items())}
+    digest = hashlib.sha256("".join([*parts, repr(codes)]).encode()).hexdigest()[:12]
+    assert digest == kernel.COMPILED_WITH
+
+
+def test_numba_is_made_to_compile_the_twin_anew():
+    """As above, for the twin: its kernel calls two modules, its draws the kernel too."""
+    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]
+    assert hashlib.sha256("".join(parts).encode()).hexdigest()[:12] == twin_kernel.COMPILED_WITH
+    parts.append((ROOT / "twin" / "runtime" / "kernel.py").read_text())
+    assert hashlib.sha256("".join(parts).encode()).hexdigest()[:12] == draws.COMPILED_WITH
+
+
+def test_an_installed_wheel_has_its_configuration(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("slicing_gym", "agents", "twin", "conf", "experiments"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    command = [sys.executable, "-m", "experiments.evaluate", "policy=hard", "scenario=paper-1mhz", "seeds=[0]"]
+    ran = subprocess.run(
+        [*command, "decisions=2", "progress=false"],
+        cwd=folder,
+        env={"PYTHONPATH": str(site), "PATH": "", "SLICING_GYM_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "hard" in ran.stdout
+    assert (site / "slicing_gym" / "py.typed").exists()
+    assert list((folder / "runs").glob("*/evaluation.csv"))

@@ -1,0 +1,151 @@
+"""`Layout`: which variables a network shows, and where each stands in the arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slicing_gym import Scenario
+from twin.data.columns import Column, Control
+
+RESERVED = ("run", "interval", "allocation", "next_arrivals", "utility", "threshold", "epistemic_std")
+"""What a history calls its own fields, and an environment its own figures."""
+
+REWARDED = {"ssr": True, "spectral_efficiency": False}
+"""The columns that the reward is made of, and whether each slice has a value of its own."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which variables there are, in order: the arrivals of each slice, then the performance.
+
+    Args:
+        scenario: of the network.
+        arrivals_column, columns, control_columns: those of the history.
+
+    Raises:
+        ValueError: two of them have the same name, a name has a meaning of its own in a history, or a column that the
+            reward is made of is not what the reward needs.
+    """
+
+    scenario: Scenario
+    arrivals_column: Column
+    columns: tuple[Column, ...]
+    control_columns: tuple[Control, ...] = ()
+
+    def __post_init__(self) -> None:
+        measured = [column.name for column in (self.arrivals_column, *self.columns)]
+        names = [*measured, *(control.name for control in self.control_columns)]
+        for group in ([*names, *RESERVED], [name for name, _ in self.variables]):
+            for name in group:
+                if group.count(name) > 1:
+                    raise ValueError(
+                        f"columns: the name {name!r} occurs twice, allowed are names that differ from each other and "
+                        f"from {', '.join(RESERVED)}"
+                    )
+        for name in names:
+            if name.startswith("_"):
+                raise ValueError(f"columns: the name {name!r} given, allowed are names that begin with a letter")
+        if not self.arrivals_column.per_slice:
+            raise ValueError("arrivals_column.per_slice: False given, allowed is True")
+        for column in self.columns:
+            if column.per_slice != REWARDED.get(column.name, column.per_slice):
+                raise ValueError(
+                    f"{column.name}.per_slice: {column.per_slice} given, allowed is {not column.per_slice}; "
+                    "the reward is made of it"
+                )
+            if column.name in REWARDED and column.transform != "identity":
+                raise ValueError(
+                    f"{column.name}.transform: {column.transform!r} given, allowed is 'identity'; "
+                    "the reward takes its mean"
+                )
+
+    @property
+    def variables(self) -> list[tuple[str, Column]]:
+        """Name and column of every variable, V in all."""
+        parts = []
+        for column in (self.arrivals_column, *self.columns):
+            if column.per_slice:
+                parts += [(f"{column.name}_{name}", column) for name in self.scenario.slice_names]
+            else:
+                parts.append((column.name, column))
+        return parts
+
+    @property
+    def num_variables(self) -> int:
+        """V."""
+        return len(self.variables)
+
+    @property
+    def num_controls(self) -> int:
+        """C: one-hot places of the controls."""
+        return sum(len(control.values) for control in self.control_columns) * self.scenario.num_slices
+
+    @property
+    def num_features(self) -> int:
+        """F."""
+        knots = 2 * self.scenario.num_units.bit_length()  # 1, 2, 3, 4, 6, 8, ... up to all units and beyond
+        return self.num_variables + (4 + knots) * self.scenario.num_slices + self.num_controls
+
+    def place(self, name: str) -> slice:
+        """Where the variables of a performance column are.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        first = self.scenario.num_slices
+        for column in self.columns:
+            width = self.scenario.num_slices if column.per_slice else 1
+            if column.name == name:
+                return slice(first, first + width)
+            first += width
+        raise KeyError(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a performance column of that name."""
+        return any(column.name == name for column in self.columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data (JSON)."""
+        return {
+            "scenario": self.scenario.to_dict(),
+            "arrivals_column": self.arrivals_column.to_dict(),
+            "columns": [column.to_dict() for column in self.columns],
+            "control_columns": [{"name": each.name, "values": list(each.values)} for each in self.control_columns],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Layout:
+        """The layout that `to_dict` wrote."""
+        return cls(
+            Scenario.from_dict(data["scenario"]),
+            Column.from_dict(data["arrivals_column"]),
+            tuple(Column.from_dict(each) for each in data["columns"]),
+            tuple(Control(each["name"], tuple(each["values"])) for each in data["control_columns"]),
+        )
+
+    def check_same(self, key: str, other: Layout) -> None:
+        """Refuse a layout with other slices, units or columns.
+
+        Traffic, radio conditions, reward and names may differ: a network changes, its slices and what is measured of
+        them do not.
+
+        Args:
+            key: what `other` is, for the message.
+            other: the layout to look at.
+
+        Raises:
+            ValueError: the message names what differs.
+        """
+        mine, theirs = self.to_dict(), other.to_dict()
+        for what, wanted, given in (
+            ("slices", self.scenario.slice_names, other.scenario.slice_names),
+            ("units", self.scenario.num_units, other.scenario.num_units),
+            *((part, mine[part], theirs[part]) for part in ("arrivals_column", "columns", "control_columns")),
+        ):
+            if wanted != given:
+                raise ValueError(
+                    f"{key}: is of another network ({other.scenario.name!r}, not {self.scenario.name!r}): "
+                    f"its {what} are {given}, wanted are {wanted}"
+                )

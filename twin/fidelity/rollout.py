@@ -1,0 +1,54 @@
+"""A twin left alone beside its network: how its errors grow, and whether it still lives in the same world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.fidelity.scores import FloatArray, crps, wasserstein
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Free-running cells and what really happened under the same decisions (T intervals, N places, L copies).
+
+    Args:
+        twin: what the cells did (T, N, L, V).
+        truth: what the network did (T, N, V).
+        last: what was measured last before the cells were left alone (N, V).
+        floor: what copies of the network with other luck did (T, N, L', V), or None.
+        past: the history (m, V), for climatology.
+    """
+
+    twin: FloatArray
+    truth: FloatArray
+    last: FloatArray
+    floor: FloatArray | None
+    past: FloatArray
+
+    def crps(self, v: int) -> dict[str, FloatArray]:
+        """CRPS of variable v against the horizon (T,), by predictor; persistence says one value: its error."""
+        generator = np.random.default_rng(v)
+        picked = self.past[generator.integers(len(self.past), size=(self.truth.shape[1], 100)), v]
+        scores = {
+            "twin": [crps(self.twin[t, :, :, v], self.truth[t, :, v]).mean() for t in range(len(self.truth))],
+            "persistence": np.abs(self.truth[:, :, v] - self.last[:, v]).mean(axis=1),
+            "climatology": [crps(picked, now[:, v]).mean() for now in self.truth],
+        }
+        if self.floor is not None:
+            scores["floor"] = [crps(self.floor[t, :, :, v], self.truth[t, :, v]).mean() for t in range(len(self.truth))]
+        return {who: np.asarray(values) for who, values in scores.items()}
+
+    def marginal_distance(self, v: int, last: int) -> dict[str, float]:
+        """Wasserstein distance of variable v over the `last` intervals from what really happened, by predictor.
+
+        In standard deviations of the history. Climatology is the history itself: how far two samples of the same
+        network are apart.
+        """
+        deviation = self.past[:, v].std() or 1.0
+        truth = self.truth[-last:, :, v].ravel()
+        sets = {"twin": self.twin[-last:, :, :, v], "climatology": self.past[:, v]}
+        if self.floor is not None:
+            sets["floor"] = self.floor[-last:, :, :, v]
+        return {who: wasserstein(values.ravel(), truth) / deviation for who, values in sets.items()}

@@ -1,0 +1,106 @@
+"""Networks to make twins of: histories recorded in the simulator, with what only a simulator can tell beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import Interval, Scenario, Simulator, allocation_table
+from twin import History, Recorder
+from twin.fidelity.evaluator import Floor
+
+FIRST_COPY = 2_000_000
+"""Seed of the first copy of a cell; far from the seeds of cells."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out runs of a simulated network.
+
+    Args:
+        history: the runs.
+        floor: what copies of the cell with other luck did under the same decisions.
+        moments: the cell as it was after some decisions: rows of the history, and copies of the cell.
+    """
+
+    history: History
+    floor: Floor
+    moments: list[tuple[int, Simulator]]
+
+
+class SimulatedCell:
+    """One cell under random decisions.
+
+    Args:
+        scenario: of the cell.
+        seed: of the cell and of the decisions.
+        threads: that share copies of the cell.
+        luck: 0 for the cell's own; any other number gives other luck, and other decisions, to the same users.
+        reserved: so many allocations, though at most a quarter, are never decided on (see `reserved`).
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, threads: int = 1, luck: int = 0, reserved: int = 0) -> None:
+        self.scenario = scenario
+        self._cell = Simulator(scenario, [seed], threads)
+        if luck:
+            self._cell = self._cell.fork(0, [FIRST_COPY + 10_000 * luck + seed])
+        self._seed = seed
+        table = allocation_table(scenario.num_units, scenario.num_slices)
+        shuffled = table[np.random.default_rng([seed, 2]).permutation(len(table))]
+        number = min(reserved, len(table) // 4)
+        self.reserved: npt.NDArray[np.int64] = shuffled[:number]
+        self._table = shuffled[number:]
+        self._random = np.random.default_rng([seed, 1, luck])
+
+    def record(self, decisions: int) -> History:
+        """The next `decisions` random decisions, in rounds of the scenario."""
+        recorder, length = Recorder(self.scenario), self.scenario.decisions_per_episode
+        for number in range(decisions):
+            if number % length == 0:
+                recorder.begin(0, _info(self._cell.begin_episode()))
+            recorder.add(0, _info(self._cell.advance(self._draw())))
+        return recorder.history()
+
+    def hold_out(self, runs: int, length: int, copies: int, every: int) -> HeldOut:
+        """Further runs, with copies of the cell beside it.
+
+        The copies have the cell's users and its load, live through the same decisions, and differ from it in the luck
+        of arrivals, packet sizes and fading.
+
+        Args:
+            runs: how many.
+            length: decisions of each.
+            copies: of the cell.
+            every: decisions between the moments that are kept.
+        """
+        recorder = Recorder(self.scenario)
+        others = self._cell.fork(0, range(FIRST_COPY + copies * self._seed, FIRST_COPY + copies * (self._seed + 1)))
+        measured, moments = [], []
+        for run in range(runs):
+            recorder.begin(0, _info(self._cell.begin_episode()))
+            others.begin_episode()
+            for number in range(length):
+                units = self._draw()
+                others.levels = np.repeat(self._cell.levels, copies, axis=0)
+                recorder.add(0, _info(self._cell.advance(units)))
+                measured.append(_measured(others.advance(units)))
+                if number % every == every - 1:
+                    moments.append((run * length + number, self._cell.clone()))
+        return HeldOut(recorder.history(), Floor(np.array(measured)), moments)
+
+    def _draw(self) -> npt.NDArray[np.int64]:
+        units: npt.NDArray[np.int64] = self._table[self._random.integers(len(self._table))]
+        return units
+
+
+def _info(interval: Interval) -> dict[str, npt.NDArray[np.float64]]:
+    """What one cell told."""
+    return {key: values[0] for key, values in interval.info().items()}
+
+
+def _measured(interval: Interval) -> npt.NDArray[np.float64]:
+    """The variables (k, V) of a twin of a simulator."""
+    parts = [interval.arrivals, interval.ssr, interval.spectral_efficiency[:, None]]
+    return np.concatenate(parts, axis=1)

@@ -1,0 +1,1 @@
+"""Fitting a twin to a history (PyTorch)."""

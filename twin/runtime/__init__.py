@@ -1,0 +1,1 @@
+"""A fitted twin as arrays and compiled code; no PyTorch."""

@@ -1,0 +1,187 @@
+"""`TwinCells`: cells that live in a twin, advanced by its kernel; the environments are thin adapters over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym.allocation import checked_allocations
+from slicing_gym.counter_rng import cell_key, counter, uniform
+from slicing_gym.errors import check_integer
+from slicing_gym.reward import utility
+from slicing_gym.threads import Threads
+from twin.runtime import arrays, kernel
+from twin.runtime.model import Starts, TwinModel
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TwinInterval:
+    """What one decision interval brought to k cells of a twin with n slices.
+
+    Args:
+        allocation: units per slice (k, n).
+        arrivals: packets (k, n).
+        performance: every column that the history measured, (k, n) or (k,).
+        utility: equations (4) and (5) (k,), nan if the twin's history measured no SSR or no SE.
+        epistemic_std: standard deviation over the ensemble of the utility that each member expects (k,).
+    """
+
+    allocation: IntArray
+    arrivals: IntArray
+    performance: dict[str, FloatArray]
+    utility: FloatArray
+    epistemic_std: FloatArray
+
+    def info(self) -> dict[str, npt.NDArray[Any]]:
+        """What an agent is told; see `SliceTwinEnv` for the keys."""
+        return {
+            "arrivals": self.arrivals,
+            "allocation": self.allocation,
+            **self.performance,
+            "utility": self.utility,
+            "epistemic_std": self.epistemic_std,
+        }
+
+
+class TwinCells:
+    """n cells of a twin; all luck of a cell follows from its seed, and none from what is decided.
+
+    Args:
+        model: the twin's, `DigitalTwin.model`.
+        seeds: one non-negative integer a cell.
+        num_threads: threads that share the cells; the numbers do not depend on it.
+    """
+
+    def __init__(self, model: TwinModel, seeds: Sequence[int], num_threads: int = 1) -> None:
+        self.model = model
+        self._threads = Threads(check_integer("num_threads", num_threads, at_least=1))
+        layout, number = model.layout, len(seeds)
+        self._key = np.zeros(number, np.uint64)
+        self._interval = np.zeros(number, np.int64)  # intervals lived through: names the luck of the next
+        self._round = np.zeros(number, np.int64)
+        self._begun = np.zeros(number, np.bool_)
+        self._member = np.zeros(number, np.int64)  # of the transition, with which each cell lives this round
+        self._memory = np.zeros((number, 1, model.stepper.memory_size), np.float32)
+        self._age = np.zeros(number, np.int64)
+        self._measured = np.zeros((number, layout.num_variables))
+        self._held = np.zeros((number, layout.scenario.num_slices), np.int64)
+        self._controls = np.repeat(model.usual_controls[None], number, axis=0)
+        self._buffers = model.buffers(number)
+        self._scratch = [model.scratch() for _ in range(self._threads.number)]
+        self.redraw(np.arange(number), seeds)
+
+    @property
+    def measured(self) -> FloatArray:
+        """What the last interval brought, all variables (n, V)."""
+        return self._measured.copy()
+
+    def redraw(self, cells: IntArray, seeds: Sequence[int]) -> None:
+        """Put fresh cells of the given seeds in the places `cells` (k,)."""
+        for cell, seed in zip(cells, seeds, strict=True):
+            self._key[cell] = cell_key(check_integer("seeds", seed, at_least=0))
+        self._interval[cells] = self._round[cells] = 0
+        self._begun[cells] = False
+
+    def begin_episode(self, cells: IntArray | None = None) -> TwinInterval:
+        """Take each cell to the end of a window of the history, drawn anew for every round."""
+        which = np.arange(len(self._key)) if cells is None else cells
+        starts, memory = self.model.starts, self.model.start_memory
+        for cell in which:
+            luck = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 0, int(self._round[cell])))
+            window = min(int(luck * len(starts.units)), len(starts.units) - 1)
+            self._member[cell] = self._draw_member(cell)
+            self._memory[cell, 0], self._age[cell] = memory[window, self._member[cell]], starts.features.shape[1]
+            self._measured[cell], self._held[cell] = starts.measured[window], starts.units[window]
+            self._buffers.features[cell] = starts.features[window, -1]
+        self._round[which] += 1
+        self._begun[which] = True
+        self._controls[which] = self.model.usual_controls
+        self._threads.run(self._judge, which, self._scratch)
+        return self._result(which)
+
+    def begin_at(self, starts: Starts) -> None:
+        """Take cell i to the end of window i."""
+        number, window, _ = starts.features.shape
+        memory = self.model.stepper.memory(number)
+        self._age[:] = 0
+        self.model.feed(starts.features, np.full(number, window), memory, self._age)
+        self._member[:] = [self._draw_member(cell) for cell in range(number)]
+        self._memory[:, 0] = memory[np.arange(number), self._member]
+        self._measured[:], self._held[:] = starts.measured, starts.units
+        self._begun[:] = True
+
+    def _draw_member(self, cell: int) -> int:
+        """The member of the transition that a cell lives with in its present round."""
+        members = self.model.transition.members
+        luck = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 1, int(self._round[cell])))
+        return min(int(luck * members), members - 1)
+
+    def advance(
+        self, units: npt.ArrayLike, cells: IntArray | None = None, controls: arrays.Floats | None = None
+    ) -> TwinInterval:
+        """Hold allocations (k, n_slices), or one (n_slices,) for all, for a decision interval of cells (k,).
+
+        Args:
+            units: the allocations.
+            cells: numbers of the cells, by default all.
+            controls: one-hot (k, C), from now on; by default those that the history held most often.
+
+        Returns:
+            What the interval brought to those cells.
+
+        Raises:
+            TypeError, ValueError: the allocations are not of that form, or no round has begun.
+        """
+        which = np.arange(len(self._key)) if cells is None else cells
+        if controls is not None:
+            self._controls[which] = controls
+        if not self._begun[which].all():
+            raise ValueError(
+                f"cells: no round has begun in {which[~self._begun[which]].tolist()}; call begin_episode first"
+            )
+        scenario = self.model.scenario
+        self._buffers.units[which] = checked_allocations(units, len(which), scenario.num_units, scenario.num_slices)
+        self._threads.run(self._step, which, self._scratch)
+        self._held[which] = self._buffers.units[which]
+        self._interval[which] += 1
+        return self._result(which)
+
+    def _step(self, rows: IntArray, scratch: arrays.Floats) -> None:
+        """One interval of some cells: features, transition, performance, draws."""
+        model, own = self.model, self._buffers
+        kernel.encode(model.table, rows, self._measured, self._held, own.units, self._controls, own.features)
+        model.stepper.step_one(self._member, rows, own.features, self._memory, self._age, own.transition, scratch)
+        self._judge(rows, scratch)
+        model.draw_into(self._measured, rows, own.transition, own.performance, self._key, self._interval)
+
+    def _judge(self, rows: IntArray, scratch: arrays.Floats) -> None:
+        """What the members say of the features, and what each expects."""
+        own = self._buffers
+        kernel.ensemble_step(self.model.ensemble, rows, own.features, own.performance, scratch)
+        self.model.expect(rows, own)
+
+    def _result(self, which: IntArray) -> TwinInterval:
+        """The present values of some cells."""
+        slices = self.model.scenario.num_slices
+        performance = self.model.split(self._measured[which])
+        values = np.full(len(which), np.nan)
+        if self.model.has_reward:
+            values = utility(self.model.scenario, performance["spectral_efficiency"], performance["ssr"])
+        return TwinInterval(
+            allocation=self._held[which],
+            arrivals=self._measured[which, :slices].astype(np.int64),
+            performance=performance,
+            utility=values,
+            epistemic_std=self.model.disagreement(self._buffers.expected[which]),
+        )
+
+    def __len__(self) -> int:
+        """Number of cells."""
+        return len(self._key)

@@ -1,0 +1,163 @@
+"""From a history to what the networks read and are asked for: scales, features and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.data.columns import TRANSFORMS
+from twin.data.history import History
+from twin.data.layout import Layout
+from twin.runtime import arrays, draws, kernel
+
+MARGIN = 0.5
+"""A twin draws no value farther beyond those of its history than this share of their range."""
+
+OPEN = 1000.0
+"""In standard deviations: stands for infinity, whose gradients are not numbers."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A history as the networks read it (n decisions, V variables, F features).
+
+    Args:
+        features: (n, F) float32.
+        measured: what the interval brought (n, V).
+        before: what was known when the decision was taken (n, V): arrivals, and the performance of the interval before,
+            NaN after a gap.
+        held: units in the interval before (n, S), 0 after a gap.
+        controls: one-hot (n, C).
+        sequences: blocks of rows without a gap.
+    """
+
+    features: npt.NDArray[np.float32]
+    measured: npt.NDArray[np.float64]
+    before: npt.NDArray[np.float64]
+    held: npt.NDArray[np.int64]
+    controls: npt.NDArray[np.float32]
+    sequences: list[slice]
+
+
+def measured_by(history: History) -> npt.NDArray[np.float64]:
+    """What each interval brought (n, V)."""
+    parts = [history.next_arrivals.astype(np.float64)]
+    for column in history.columns:
+        parts.append(history.performance[column.name].reshape(len(history), -1))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def one_hot(layout: Layout, controls: Mapping[str, npt.NDArray[np.int64]], rows: int) -> npt.NDArray[np.float32]:
+    """Controls (n, S) as one-hot features (n, C)."""
+    parts = [np.zeros((rows, 0), np.float32)]
+    for control in layout.control_columns:
+        hot = controls[control.name][..., None] == np.array(control.values)  # (n, S, values)
+        parts.append(hot.reshape(rows, -1).astype(np.float32))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Table:
+    """Scales and bounds of the variables, from what a history measured (n, V).
+
+    The spread of a variable is at least its resolution.
+    """
+    columns = [column for _, column in layout.variables]
+    transform = np.array([TRANSFORMS.index(column.transform) for column in columns])
+    lower, upper = np.array([c.lower for c in columns]), np.array([c.upper for c in columns])
+    slices = layout.scenario.num_slices
+    upper[:slices] = np.fmin(upper[:slices], layout.scenario.largest_arrivals)  # observations end there
+    number = len(columns)
+    raw = arrays.Table(
+        transform=transform,
+        seen_center=np.zeros(number),
+        seen_spread=np.ones(number),
+        center=np.zeros(number),
+        spread=np.ones(number),
+        lower=lower,
+        upper=upper,
+        low=np.zeros(number),
+        high=np.zeros(number),
+        resolution=np.array([c.resolution for c in columns]),
+        whole=np.array([int(c.whole) for c in columns]),
+    )
+    scaled = to_scale(raw, measured)
+    center, spread = scaled.mean(axis=0), scaled.std(axis=0)
+    for (name, _), deviation in zip(layout.variables, spread, strict=True):
+        if not np.isfinite(deviation):
+            raise ValueError(f"{name}: its values are too large to compute with, {np.abs(measured).max():g} at most")
+    middle = measured.mean(axis=0)
+    steps = [to_scale(raw, (middle + sign * 0.5 * raw.resolution)[None])[0] for sign in (-1.0, 1.0)]
+    # A column that hardly varies is not blown up: what cannot be told apart is not many standard deviations off.
+    spread = np.maximum(spread, steps[1] - steps[0])
+    least, most = measured.min(axis=0), measured.max(axis=0)
+    margin = MARGIN * (most - least)  # in the variable's unit: on a logarithmic scale it would be orders of magnitude
+    low, high = (
+        to_scale(raw, edge[None])[0] for edge in (np.fmax(least - margin, lower), np.fmin(most + margin, upper))
+    )
+    low, high = (low - center) / spread, (high - center) / spread
+    return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
+
+
+def widen(table: arrays.Table, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Table:
+    """The same scales, with bounds that leave room for what a further history measured (n, V) too."""
+    other = make_table(layout, measured)
+    edges = (edge * other.spread + other.center for edge in (other.low, other.high))
+    low, high = ((edge - table.center) / table.spread for edge in edges)
+    return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high), upper=other.upper)
+
+
+def move(table: arrays.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> arrays.Table:
+    """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay put."""
+    number = len(shift)
+    center, spread = table.center.copy(), table.spread.copy()
+    center[:number] = shift + stretch * center[:number]
+    spread[:number] = stretch * spread[:number]
+    low, high = ((edge * table.spread + table.center - center) / spread for edge in (table.low, table.high))
+    return table._replace(center=center, spread=spread, low=low, high=high)
+
+
+def to_scale(table: arrays.Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Values (..., V) on the scales they are modelled on."""
+    flat = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
+    scaled = np.empty_like(flat)
+    draws.rescale(table, np.arange(len(flat)), flat, scaled)
+    return scaled.reshape(values.shape)
+
+
+def from_scale(table: arrays.Table, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The inverse of `to_scale`, (..., V)."""
+    flat = np.ascontiguousarray(scaled.reshape(-1, scaled.shape[-1]))
+    values = np.empty_like(flat)
+    draws.unscale(table, np.arange(len(flat)), flat, values)
+    return values.reshape(scaled.shape)
+
+
+def encode(layout: Layout, table: arrays.Table, history: History) -> Encoded:
+    """Features and targets of a history."""
+    n, slices = len(history), layout.scenario.num_slices
+    measured = measured_by(history)
+    sequences = history.sequences()
+    first = np.array([block.start for block in sequences])
+    before, held = np.roll(measured, 1, axis=0), np.roll(history.allocation, 1, axis=0)
+    before[first], held[first] = np.nan, 0
+    before[:, :slices] = history.arrivals
+    controls = one_hot(layout, history.controls, n)
+    features = np.zeros((n, layout.num_features), np.float32)
+    held = np.ascontiguousarray(held)
+    kernel.encode(table, np.arange(n), before, held, np.ascontiguousarray(history.allocation), controls, features)
+    return Encoded(features, measured, before, held, controls, sequences)
+
+
+def target_bounds(
+    table: arrays.Table, measured: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Between which standardised values (n, V each) the same value is drawn; `OPEN` at a column's own bounds."""
+    half = 0.5 * table.resolution
+    at_lower, at_upper = measured < table.lower + half, measured > table.upper - half
+    # at a bound all that lies beyond counts; inside, a bin of one resolution
+    below = np.where(at_lower, -OPEN, (to_scale(table, measured - half) - table.center) / table.spread)
+    above = np.where(at_upper, OPEN, (to_scale(table, measured + half) - table.center) / table.spread)
+    return below, above

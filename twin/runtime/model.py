@@ -1,0 +1,240 @@
+"""`TwinModel`: what a fit leaves behind, as arrays, with everything that stepping and predicting need; no PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import Scenario
+from slicing_gym.reward import utility
+from twin.data.layout import Layout
+from twin.models.settings import PerformanceSettings, TransitionSettings
+from twin.runtime import arrays, draws, kernel
+from twin.runtime.draws import num_outputs
+from twin.runtime.encoding import Encoded
+from twin.runtime.weights import Parameters, Stepper, ensemble_weights, make_stepper
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Windows of the history from which rounds begin (N of them, W decisions each).
+
+    Args:
+        features: (N, W, F).
+        measured: what the last interval of each brought (N, V).
+        units: what was held in it (N, S).
+    """
+
+    features: arrays.Floats
+    measured: FloatArray
+    units: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What the kernel writes on, for n cells."""
+
+    features: arrays.Floats  # (n, F)
+    units: npt.NDArray[np.int64]  # (n, S)
+    transition: arrays.Floats  # (n, 1, P) of the member that the cell lives with
+    performance: arrays.Floats  # (n, M', P')
+    expected: FloatArray  # (n, M', V - S)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One-step predictions for n decisions of a history, each made from all that went before it in its sequence.
+
+    Args:
+        transition: mixture outputs (n, M, P) of every member for the arrivals.
+        performance: mixture outputs (n, M, P') of every member for the performance.
+        expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on.
+    """
+
+    transition: arrays.Floats
+    performance: arrays.Floats
+    expected: FloatArray
+
+
+@dataclass(frozen=True)
+class TwinModel:
+    """A fitted twin.
+
+    Args:
+        layout: which variables there are.
+        table: how they are scaled.
+        transition, performance: settings of the two networks.
+        transition_parameters, performance_parameters: their parameters by name.
+        starts: where rounds begin.
+        rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
+        usual_controls: the controls (C,) that the history held most often, one-hot; rounds hold them.
+    """
+
+    layout: Layout
+    table: arrays.Table
+    transition: TransitionSettings
+    performance: PerformanceSettings
+    transition_parameters: Parameters
+    performance_parameters: Parameters
+    starts: Starts
+    rehearsal: arrays.Floats
+    usual_controls: arrays.Floats
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of the network."""
+        return self.layout.scenario
+
+    @cached_property
+    def stepper(self) -> Stepper:
+        """The transition as the kernel runs it."""
+        return make_stepper(self.transition, self.transition_parameters)
+
+    @cached_property
+    def ensemble(self) -> arrays.Ensemble:
+        """The performance as the kernel runs it."""
+        return ensemble_weights(self.performance_parameters)
+
+    @property
+    def has_reward(self) -> bool:
+        """Whether SSR and SE are among the columns, so that there is a utility."""
+        return self.layout.has("ssr") and self.layout.has("spectral_efficiency")
+
+    def scratch(self) -> arrays.Floats:
+        """Working memory of a thread."""
+        return np.zeros(max(self.stepper.scratch_size, 2 * self.performance.hidden_size), np.float32)
+
+    def buffers(self, number: int) -> Buffers:
+        """Room for `number` cells."""
+        slices, variables = self.scenario.num_slices, self.layout.num_variables
+        members, rest = self.performance.members, variables - slices
+        return Buffers(
+            features=np.zeros((number, self.layout.num_features), np.float32),
+            units=np.ones((number, slices), np.int64),
+            transition=self._room_for_transition(number, 1),
+            performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
+            expected=np.zeros((number, members, rest)),
+        )
+
+    @cached_property
+    def usual_spread(self) -> float:
+        """What the epistemic standard deviation stays below in 99 % of the decisions that rounds begin from."""
+        features = self.starts.features
+        blocks = [slice(i * features.shape[1], (i + 1) * features.shape[1]) for i in range(len(features))]
+        prediction = self.foresee(np.ascontiguousarray(features.reshape(-1, features.shape[2])), blocks)
+        return float(np.quantile(self.disagreement(prediction.expected), 0.99))
+
+    def _room_for_transition(self, number: int, members: int) -> arrays.Floats:
+        return np.zeros(
+            (number, members, num_outputs(self.transition.components, self.scenario.num_slices)), np.float32
+        )
+
+    @cached_property
+    def start_memory(self) -> arrays.Floats:
+        """What the transition remembers at the end of each window (N, M, size)."""
+        number, window, _ = self.starts.features.shape
+        memory = self.stepper.memory(number)
+        self.feed(self.starts.features, np.full(number, window), memory, np.zeros(number, np.int64))
+        return memory
+
+    def feed(
+        self,
+        features: arrays.Floats,
+        lengths: npt.NDArray[np.int64],
+        memory: arrays.Floats,
+        age: npt.NDArray[np.int64],
+    ) -> arrays.Floats:
+        """Let the transition see sequences (B, T, F) of these lengths (B,); memory (B, ...) and age (B,) move on.
+
+        Returns:
+            The outputs (B, T, M, P).
+        """
+        number, longest, _ = features.shape
+        raw = self._room_for_transition(number, self.transition.members)
+        outputs = np.zeros((number, longest, *raw.shape[1:]), np.float32)
+        scratch = self.scratch()
+        for t in range(longest):
+            rows = np.flatnonzero(lengths > t)
+            now = np.ascontiguousarray(features[:, t])
+            self.stepper(rows, now, memory, age, raw, scratch)
+            outputs[rows, t] = raw[rows]
+        return outputs
+
+    def predict(self, encoded: Encoded) -> Prediction:
+        """See `DigitalTwin.predict`."""
+        return self.foresee(encoded.features, encoded.sequences)
+
+    def foresee(self, features: arrays.Floats, sequences: Sequence[slice]) -> Prediction:
+        """Predictions for n decisions with features (n, F), in blocks of rows without a gap."""
+        lengths = np.array([block.stop - block.start for block in sequences])
+        padded = np.zeros((len(lengths), lengths.max(), features.shape[1]), np.float32)
+        for i, block in enumerate(sequences):
+            padded[i, : lengths[i]] = features[block]
+        memory = self.stepper.memory(len(lengths))
+        outputs = self.feed(padded, lengths, memory, np.zeros(len(lengths), np.int64))
+        transition = np.concatenate([outputs[i, :length] for i, length in enumerate(lengths)])
+        room, rows = self.buffers(len(transition)), np.arange(len(transition))
+        kernel.ensemble_step(self.ensemble, rows, features, room.performance, self.scratch())
+        self.expect(rows, room)
+        return Prediction(transition, room.performance, room.expected)
+
+    def draw(self, prediction: Prediction, generator: np.random.Generator) -> FloatArray:
+        """Values (n, V) drawn from one-step predictions."""
+        n = len(prediction.transition)
+        rows, values = np.arange(n), np.zeros((n, self.layout.num_variables))
+        keys = generator.integers(1, 2**63, size=n, dtype=np.uint64) | np.uint64(1)
+        self.draw_into(values, rows, prediction.transition, prediction.performance, keys, rows)
+        return values
+
+    def draw_into(
+        self,
+        values: FloatArray,
+        rows: npt.NDArray[np.int64],
+        transition: arrays.Floats,
+        performance: arrays.Floats,
+        keys: npt.NDArray[np.uint64],
+        intervals: npt.NDArray[np.int64],
+    ) -> None:
+        """Write draws into the rows of `values` (B, V), from outputs (B, M, P) and (B, M', P')."""
+        slices = self.scenario.num_slices
+        for first, number, raw, settings, stream in (
+            (0, slices, transition, self.transition, kernel.STREAM_TRANSITION),
+            (slices, values.shape[1] - slices, performance, self.performance, kernel.STREAM_PERFORMANCE),
+        ):
+            draws.draw_values(
+                self.table, first, number, rows, raw, settings.components, keys, stream, intervals, values
+            )
+
+    def expect(self, rows: npt.NDArray[np.int64], room: Buffers) -> None:
+        """Write what each member expects, from what it says."""
+        first, number = self.scenario.num_slices, room.expected.shape[2]
+        components = self.performance.components
+        draws.expect(self.table, rows, first, number, room.performance, components, room.expected)
+
+    def split(self, measured: FloatArray) -> dict[str, FloatArray]:
+        """The performance columns by name, (n, S) or (n,), of measured variables (n, V)."""
+        parts = {}
+        for column in self.layout.columns:
+            values = measured[:, self.layout.place(column.name)]
+            parts[column.name] = values if column.per_slice else values[:, 0]
+        return parts
+
+    def expected_utility(self, expected: FloatArray) -> FloatArray:
+        """The utility that each member expects (n, M) of its expected performance (n, M, V - S)."""
+        slices = self.scenario.num_slices
+        ssr, efficiency = self.layout.place("ssr"), self.layout.place("spectral_efficiency")
+        shifted = expected[..., efficiency.start - slices]
+        return utility(self.scenario, shifted, expected[..., ssr.start - slices : ssr.stop - slices])
+
+    def disagreement(self, expected: FloatArray) -> FloatArray:
+        """Standard deviation over the members of the utility they expect (n,); 0 where there is no utility."""
+        if not self.has_reward:
+            return np.zeros(len(expected))
+        deviation: FloatArray = self.expected_utility(expected).std(axis=1)
+        return deviation
