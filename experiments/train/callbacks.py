@@ -85,17 +85,17 @@ class RoundMonitor:
             self._pending = []
 
     def on_start(self, reset_info: dict[str, Any]) -> None:
-        """See `agents.protocols.Observer`."""
+        """See `agents.protocols.DecisionListener`."""
         if not self.recorder.knows(0):
             self.recorder.begin(0, reset_info)
 
     def on_settled(self) -> None:
-        """See `agents.protocols.Observer`."""
+        """See `agents.protocols.DecisionListener`."""
         if self._on_settled is not None:
             self._on_settled()
 
     def on_decision(self, experience: Experience) -> None:
-        """See `agents.protocols.Observer`."""
+        """See `agents.protocols.DecisionListener`."""
         self._pending.append(self._row(experience.info, experience.reward))
         self.recorder.add(0, experience.info)
         if experience.reset_info is not None:
