@@ -111,7 +111,7 @@ def test_the_global_generators_are_left_alone():
 def test_seeds_are_checked():
     with pytest.raises(ValueError, match="seed: -1 given, allowed is 0 to"):
         learner("DQN", -1)
-    with pytest.raises(TypeError, match="seed: 1.5 is not a whole number"):
+    with pytest.raises(TypeError, match=r"seed: 1\.5 is not a whole number"):
         learner("DQN", 1.5)
     with pytest.raises(ValueError, match="seed: 3 given, allowed is None for an agent that is made already"):
         OffPolicyLearner(learner("DQN", 3).model, seed=3)
