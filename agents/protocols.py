@@ -38,7 +38,7 @@ class Experience(NamedTuple):
     reset_info: dict[str, Any] | None
 
 
-class Observer(Protocol):
+class DecisionListener(Protocol):
     """Is told of every decision that a learner takes in a scalar environment."""
 
     def on_start(self, reset_info: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ class Learner(Protocol):
     def act_in(self, env: AnyEnv, seed: int) -> None:
         """Act in another environment, or batch of as many, from now on."""
 
-    def learn(self, decisions: int, observer: Observer | None = None, *, restart: bool = False) -> None:
+    def learn(self, decisions: int, listener: DecisionListener | None = None, *, restart: bool = False) -> None:
         """Decide so often, and learn from it; `restart` lets schedules begin again."""
 
     def update(self, progress: float) -> None:
