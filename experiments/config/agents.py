@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
@@ -16,7 +13,6 @@ from agents.devices import check_device
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
-from agents.random_streams import RandomStreams
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
 from experiments.config.bounds import check_bounds
 from experiments.config.schemas import TARGET_MISSING, AgentSettings
@@ -61,7 +57,7 @@ def changeable(agent: AgentSettings, *but: str) -> set[str]:
 
 
 def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | None = None) -> OffPolicyLearner:
-    """Refuse an agent that makes no sense, or of which no checkpoint could hold everything; it is made once to see.
+    """Refuse an agent that makes no sense; it is made once to see.
 
     Args:
         agent: its settings.
@@ -91,11 +87,6 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
     try:
         least = max(2, setting(agent, "batch_size", changes) or 0)
         learner = OffPolicyLearner(lambda: make_agent(agent, env, 0, {**(changes or {}), "buffer_size": least}))
-        learner.check_storable()
-        seen = learner.model.observation_space
-        learner.predict(np.zeros((1, *(seen.shape or ())), seen.dtype), deterministic=True)
-        if changes is None:
-            _check_reload(learner)
     except Exception as error:  # a class of the user's own may refuse its arguments in any way
         message = str(error) or type(error).__name__
         if message.startswith("The algorithm only supports"):  # an assertion of Stable-Baselines3
@@ -106,27 +97,6 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
             message if message.startswith("agent") else f"agent: {agent._target_} cannot be made so: {message}"
         ) from error
     return learner
-
-
-def _check_reload(learner: OffPolicyLearner) -> None:
-    """Refuse an agent whose class could not load it out of its own file.
-
-    Raises:
-        ValueError: the message says what its constructor needs.
-    """
-    content = io.BytesIO()
-    learner.save(content)
-    content.seek(0)
-    kind: Any = type(learner.model)
-    trust = {"trust": True} if "trust" in inspect.signature(kind.load).parameters else {}
-    with RandomStreams():
-        try:
-            kind.load(content, device="cpu", **trust)
-        except Exception as error:
-            raise ValueError(
-                f"agent: {kind.__module__}.{kind.__qualname__} cannot be loaded out of its own file ({error}); its "
-                "constructor has to take policy, env, device and _init_setup_model, and to have a default for all else"
-            ) from error
 
 
 def check_numbers(settings: Mapping[str, Any]) -> None:
@@ -182,6 +152,28 @@ def make_agent(
     policy: Any = agent.policy if agent.policy in kind.policy_aliases else policy_class(kind, agent.policy)
     arguments = _arguments(agent, seed, changes, arguments_of(kind))
     return kind(policy, for_sb3(env), seed=seed, policy_kwargs=_policy_kwargs(agent), **arguments)
+
+
+def check_roles(
+    agent: AgentSettings, env: AnyEnv, roles: Mapping[str, Mapping[str, Any]], fixed: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse changes of an agent's arguments that a role cannot have.
+
+    Args:
+        agent: its settings.
+        env: with the spaces that it is to act in.
+        roles: by role (the key in `algorithm`), the changes.
+        fixed: by role, arguments that the algorithm itself sets.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    for role, changes in roles.items():
+        allowed = changeable(agent, *fixed.get(role, ()))
+        for key in changes:
+            if key not in allowed:
+                raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
+        check_agent(agent, env, changes)
 
 
 def maker(agent: AgentSettings, seed: int, roles: Mapping[str, Mapping[str, Any]]) -> MakeAgent:

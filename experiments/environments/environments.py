@@ -28,6 +28,9 @@ class Environments:
         typed: whether the user typed them; False: they are out of a run's files, which may name nothing but wrappers of
             Gymnasium that write no files, and what the user has asked for.
 
+    Attributes:
+        given: the wrappers as they were given, by argument.
+
     Raises:
         ValueError, TypeError: a wrapper is none, or does not take an argument; the message names it.
     """
@@ -41,6 +44,7 @@ class Environments:
         typed: bool = True,
     ) -> None:
         self.scenario = scenario
+        self.given = {"wrappers": list(wrappers), "vector_wrappers": list(vector_wrappers)}
         self._wrappers = [find_wrapper("env.wrappers", gym.Wrapper, each, typed) for each in wrappers]
         self._vector_wrappers = [
             find_wrapper("env.vector_wrappers", VectorWrapper, each, typed) for each in vector_wrappers

@@ -21,7 +21,7 @@ from agents.packing import Arrays
 from agents.registry import arguments_of, named
 from agents.search import cache_path
 from agents.student import StudentPolicy
-from experiments.environments.environments import AnyVectorEnv, Environments
+from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, STUDENT, SUMMARY, WRAPPERS

@@ -44,5 +44,7 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
     except Exception as error:  # a damaged archive fails in many ways
         raise ValueError(f"resume: {str(path)!r} is not a checkpoint, or is damaged ({error})") from error
     if version != FORMAT_VERSION:
-        raise ValueError(f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}; begin the run again")
+        raise ValueError(
+            f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}; begin the run again"
+        )
     return header, arrays

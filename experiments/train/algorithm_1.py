@@ -1,4 +1,4 @@
-"""The paper's Algorithm 1: a twin, Agent 2 learning in it, its weights transferred to Agent 1, fine-tuning; or no twin."""
+"""The paper's Algorithm 1: a twin, Agent 2 learning in it, weights transferred to Agent 1, fine-tuning; or no twin."""
 
 from __future__ import annotations
 

@@ -50,10 +50,10 @@ def convergence(folder: Path, output: Path) -> None:
 
 
 def random_episodes(scenario: Scenario, seeds: Sequence[int], episodes: int = 20) -> dict[str, FloatArray]:
-    """What random allocations earn on the same cells: measures (seeds, rounds)."""
+    """What random allocations earn on the same cells: measures (seeds, episodes)."""
     envs, policy = make_cells(scenario, len(seeds)), RandomPolicy(scenario, seed=0)
     observations, _ = envs.reset(seed=list(seeds))
-    shape = (rounds, scenario.decisions_per_episode, len(seeds))
+    shape = (episodes, scenario.decisions_per_episode, len(seeds))
     utility = np.zeros(shape)
     for number in np.ndindex(shape[:2]):
         observations, _, _, ended, info = envs.step(policy.predict(observations)[0])
