@@ -10,7 +10,7 @@ import torch
 
 from experiments.calibration.report import Summary, as_table, plot, summarize, write_csv
 from experiments.calibration.settings import Settings
-from experiments.calibration.trials import Trial, trials
+from experiments.calibration.trials import Trial, run_trials
 from experiments.config.bounds import check_bounds
 from slicing_gym import Scenario, get_scenario
 from twin import DigitalTwin
@@ -108,7 +108,7 @@ class Calibration:
         torch.set_num_threads(self.settings.torch_threads)
         found: list[Trial] = []
         for seed in self.settings.seeds:
-            found += trials(self.twin, self.before, self.after, seed, self.settings)
+            found += run_trials(self.twin, self.before, self.after, seed, self.settings)
             if self.folder is not None:
                 write_csv(Path(self.folder) / TABLE, found)
         return CalibrationResult(self.before, self.settings.seeds, found)

@@ -51,7 +51,7 @@ class Trial:
     seconds: float
 
 
-def trials(twin: DigitalTwin, before: Scenario, after: Scenario, seed: int, settings: Settings) -> list[Trial]:
+def run_trials(twin: DigitalTwin, before: Scenario, after: Scenario, seed: int, settings: Settings) -> list[Trial]:
     """All twins of one cell.
 
     Args:
