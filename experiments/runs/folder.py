@@ -25,10 +25,18 @@ HISTORY = "history.npz"
 EPISODES = "episodes.csv"
 SUMMARY = "summary.json"
 """The figures of a run; written last, so that a run that has it is finished."""
+OFFLINE_SUMMARY = "offline.json"
+"""The same of a run that learned from a history."""
 STUDENT = "student.safetensors"
+STUDENT_SUMMARY = "student.json"
 TWIN = "twin.safetensors"
 WRAPPERS = "wrappers.npz"
 """What wrappers of the environment learned while they ran."""
+
+
+def run_folder(path: Path) -> Path:
+    """The folder of the run that a file is of: the agent trained without the twin is in a folder below."""
+    return path.parent.parent if path.parent.name in ("without_twin", "plain") else path.parent
 
 
 @dataclass(frozen=True)
