@@ -280,9 +280,9 @@ def test_there_is_nothing_behind_no_env(small):
     assert env.observation_space == own.observation_space
     assert env.action_space == own.action_space
     for attempt in (env.reset, lambda: env.step(0), lambda: env.reset(seed=0)):
-        with pytest.raises(RuntimeError, match=r"env: NoEnv has no network behind it; learn with .*learn_offline"):
+        with pytest.raises(RuntimeError, match=r"env: NoEnv has no cell behind it; learn with .*learn_offline"):
             attempt()
-    with pytest.raises(RuntimeError, match="NoEnv has no network behind it"):
+    with pytest.raises(RuntimeError, match="NoEnv has no cell behind it"):
         learner(DQN, env=NoEnv(small)).learn(10)
 
 
@@ -340,7 +340,7 @@ class Always:
 
 def foretold(policy, states, actions, rewards, following, **arguments):
     judge = learner(FittedQEvaluation, learning_rate=5e-3, target_update_interval=10, batch_size=64, **arguments)
-    judge.judge(policy, states, following)
+    judge.set_policy(policy, states, following)
     learn_offline(judge, states, actions, rewards, following, epochs=80)
     return judge.value(states)
 
@@ -372,5 +372,5 @@ def test_a_chain_is_foretold_under_the_policy_that_is_judged():
 
 
 def test_a_judge_needs_somebody_to_judge():
-    with pytest.raises(RuntimeError, match="judge: no policy was given"):
+    with pytest.raises(RuntimeError, match="set_policy: no policy was given"):
         learn_offline(learner(FittedQEvaluation), *data(), epochs=1)
