@@ -58,7 +58,7 @@ def check_config(config: DictConfig) -> Environments:
         if config.algorithm.warm_replay and not trial.can_recall:
             raise ValueError(
                 f"algorithm.warm_replay: {config.algorithm.warm_replay} given, allowed is 0 for "
-                f"{config.agent._target_}, whose replay buffer is not agents.replay.ReplayBuffer"
+                f"{config.agent._target_}, whose replay buffer no single decisions can be drawn from"
             )
     elif config.plain:
         raise ValueError("plain: true given, allowed with a twin only; without one the agent is the plain one")
