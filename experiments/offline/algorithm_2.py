@@ -138,7 +138,7 @@ class Algorithm2(TwinAlgorithm):
         evaluator = learner.model
         assert isinstance(evaluator, FittedQEvaluation)
         observations, actions, _, following = self.transitions[:4]
-        evaluator.judge(self.agent, observations, following)
+        evaluator.set_policy(self.agent, observations, following)
         learn_offline(learner, observations, actions, utilities_of(self.history), following, epochs=settings.epochs)
         return evaluator.value(observations)
 
