@@ -10,7 +10,7 @@ from slicing_gym import Scenario
 from slicing_gym.builtin_types import build
 from slicing_gym.errors import unknown_name
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
-from twin.models.settings import TRANSITIONS
+from twin.models.registry import transition_kind
 
 
 def builtin_of(config: DictConfig) -> dict[str, Any]:
@@ -36,11 +36,9 @@ def twin_of(config: DictConfig) -> DigitalTwin:
         if key not in parts:
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
     transition = dict(parts["transition"])
-    name = transition.pop("name")
-    if name not in TRANSITIONS:
-        raise ValueError(unknown_name("twin.transition.name", name, TRANSITIONS))
+    kind = transition_kind("twin.transition.name", transition.pop("name"))
     return DigitalTwin(
-        build(TRANSITIONS[name], "twin.transition", transition),
+        build(kind, "twin.transition", transition),
         build(PerformanceSettings, "twin.performance", parts["performance"]),
         build(TrainingSettings, "twin.training", parts["training"]),
         parts["seed"],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -144,7 +142,7 @@ class TwinAlgorithm(ABC):
             header["agent_2"], own = self._agent_2.state(replay=False)
             arrays |= with_prefix(own, "agent_2.")
         if self.twin is not None:
-            arrays["twin"] = _twin_bytes(self.twin)
+            arrays["twin"] = np.frombuffer(self.twin.to_bytes(), np.uint8)
         checkpoint.write(self.folder / checkpoint.FILE, header, arrays)
         self._since, self._saved_at = now, time.perf_counter()
 
@@ -164,21 +162,6 @@ class TwinAlgorithm(ABC):
         self._restore(header, arrays)
         self.agent.restore(header["agent_1"], part_of(arrays, "agent_1."))
         if "twin" in arrays:
-            self.twin = _twin_from(arrays["twin"].tobytes())
+            self.twin = DigitalTwin.from_bytes(arrays["twin"].tobytes())
         if "agent_2" in header:
             self._make_agent_2().restore(header["agent_2"], part_of(arrays, "agent_2."))
-
-
-def _twin_bytes(twin: DigitalTwin) -> Any:
-    """A twin's file as bytes (n,)."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "twin.safetensors"
-        twin.save(path)
-        return np.frombuffer(path.read_bytes(), np.uint8)
-
-
-def _twin_from(content: bytes) -> DigitalTwin:
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "twin.safetensors")
-        Path(path).write_bytes(content)
-        return DigitalTwin.load(path)
