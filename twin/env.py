@@ -29,7 +29,7 @@ UNCERTAINTIES = ("none", "penalty", "truncate")
 
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
 SHIPPED_TWINS = ("paper",)
-"""Twins that come with the package; `python -m experiments.ship` made them."""
+"""Twins that come with the package; `python -m experiments.tools.ship` made them."""
 
 
 class TwinEpisodeMixin(EpisodeMixin):
