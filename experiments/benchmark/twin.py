@@ -10,9 +10,8 @@ import numpy as np
 from experiments.benchmark.simulator import advance
 from experiments.benchmark.timing import alternate, machine
 from slicing_gym import Scenario, Simulator
-from twin import DigitalTwin, TrainingSettings
+from twin import DigitalTwin, TrainingSettings, transition_kinds
 from twin.fidelity.simulated import SimulatedCell
-from twin.models.settings import TRANSITIONS
 
 REAL_DECISIONS_PER_S = 5.0
 """A real cell has a decision every 0.2 s."""
@@ -28,7 +27,7 @@ def time_twin(scenario: Scenario, seconds: float) -> None:
     history = SimulatedCell(scenario, 0).record(2 * scenario.decisions_per_episode)
     print(f"{machine()}; scenario {scenario.name}")
     print(f"\n{'':>12} {'batch':>6} {'threads':>8} {'steps/s':>9} {'/ simulator':>12} {'/ real cell':>12}")
-    for name in TRANSITIONS:
+    for name in transition_kinds():
         settings = TrainingSettings(max_epochs=1)  # a step costs the same whatever was learned
         made = DigitalTwin(name, training=settings).fit(history)
         for size in (1, 64, 1024, 4096):

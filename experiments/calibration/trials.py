@@ -63,7 +63,7 @@ def run_trials(twin: DigitalTwin, before: Scenario, after: Scenario, seed: int, 
     """
     past = SimulatedCell(before, seed).record(settings.decisions)
     stale = deepcopy(twin).fit(past)
-    cell = SimulatedCell(after, seed, settings.threads, luck=1)  # the same users, new random numbers
+    cell = SimulatedCell(after, seed, settings.threads, fork_seed=1)  # the same users with resampled noise
     fresh = cell.record(max(settings.fresh))
     held_out = cell.hold_out(settings.held_out_runs, after.decisions_per_episode, settings.copies, every=10**9)
     found = [_trial(seed, STALE, stale, past, held_out)]
@@ -84,7 +84,7 @@ def _trial(seed: int, name: str, twin: DigitalTwin, past: History, held_out: Hel
         past: what it was last fitted to or calibrated on.
         held_out: the runs, with their noise floor.
     """
-    evaluator = Evaluator(twin.model, past, held_out.history, held_out.floor, seed)
+    evaluator = Evaluator(twin.model, past, held_out.history, held_out.noise_floor, seed)
     one_step = evaluator.one_step()
     assert one_step.utility is not None
     assert twin.report is not None

@@ -73,7 +73,7 @@ def evaluate_twin(
         extra: the held-out runs with what only a simulator can tell of them.
     """
     model, slices = twin.model, twin.scenario.num_slices
-    evaluator = Evaluator(model, history, held_out, extra.floor if extra else None, seed=twin.seed)
+    evaluator = Evaluator(model, history, held_out, extra.noise_floor if extra else None, seed=twin.seed)
     one_step = evaluator.one_step()
     errors = tree_errors(model, history, held_out) if settings.tree else None
     if errors:
@@ -82,7 +82,7 @@ def evaluate_twin(
             for score, error in zip(one_step.scores, errors, strict=True)
         ]
         one_step = replace(one_step, scores=scores)
-    truth = to_scale(model.table, encode(model.layout, model.table, held_out).measured)
+    truth = to_scale(model.scaler, encode(model.layout, model.scaler, held_out).measured)
     measures = one_step_measures(one_step, slices) + performance_measures(one_step, truth)
     names = [name for name, _ in model.layout.variables]
     longest = max(block.stop - block.start for block in held_out.sequences()) - WINDOW - 1

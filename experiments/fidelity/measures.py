@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float64]
 Figures = Mapping[tuple[str, str, str], Estimate]
 """Every figure by metric, variable and predictor."""
 
-NOISE_FLOOR = "floor"
+NOISE_FLOOR = "noise_floor"
 """The predictor that is the cell itself with resampled noise."""
 
 PREDICTORS = ("twin", "tree", "persistence", "climatology", NOISE_FLOOR)

@@ -17,8 +17,8 @@ def tree_errors(model: TwinModel, history: History, held_out: History) -> list[F
         from sklearn.ensemble import HistGradientBoostingRegressor
     except ImportError:
         return None
-    past, present = (encode(model.layout, model.table, each) for each in (history, held_out))
-    targets, truth = (to_scale(model.table, each.measured) for each in (past, present))
+    past, present = (encode(model.layout, model.scaler, each) for each in (history, held_out))
+    targets, truth = (to_scale(model.scaler, each.measured) for each in (past, present))
     errors = []
     for v in range(targets.shape[1]):
         tree = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, random_state=0)
