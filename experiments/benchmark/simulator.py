@@ -61,7 +61,7 @@ def time_simulator(scenario: Scenario, seconds: float, reference: Path) -> None:
 
     (taken,) = alternate([play], seconds)
     print(f"gym.make, env.step one by one: {length / np.median(taken):,.0f} decisions/s")
-    _compare_with_reference(scenario, one_core, reference)
+    compare_with_reference(scenario, one_core, reference)
     _anatomy(scenario, one_core)
 
 
@@ -100,7 +100,7 @@ def random_allocations(scenario: Scenario, seed: int = 0) -> Callable[[int], npt
     return lambda size: table[random.integers(len(table), size=size)]
 
 
-def _compare_with_reference(scenario: Scenario, fast: float, reference: Path) -> None:
+def compare_with_reference(scenario: Scenario, fast: float, reference: Path) -> None:
     """Print how many times as fast as the reference implementation the simulator is."""
     if not reference.is_file():
         print(f"no reference implementation at {reference}: run this from a checkout to compare with it")

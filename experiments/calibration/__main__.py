@@ -11,6 +11,7 @@ from experiments.calibration.run import Calibration
 from experiments.calibration.settings import CalibrationConfig
 from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
+from twin import transition_kinds
 
 
 def prepare(config: CalibrationConfig, folder: Path) -> Callable[[], None]:
@@ -22,7 +23,7 @@ def prepare(config: CalibrationConfig, folder: Path) -> Callable[[], None]:
     import_modules(config.imports)
     twin, before, place = make_twin(config.twin), make_scenario(config.scenario), os.path.relpath(folder)
     if twin is None:
-        raise ValueError("twin: none given, allowed are lstm, transformer")
+        raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     comparison = Calibration(twin, before, before.replace(**config.change), config, place)
 
     def run() -> None:

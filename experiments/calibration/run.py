@@ -13,8 +13,7 @@ from experiments.calibration.settings import Settings
 from experiments.calibration.trials import Trial, run_trials
 from experiments.config.bounds import check_bounds
 from slicing_gym import Scenario, get_scenario
-from twin import DigitalTwin
-from twin.models.settings import TransitionSettings
+from twin import DigitalTwin, TransitionSettings
 
 TABLE = "calibration.csv"
 PICTURE = "calibration.png"

@@ -11,7 +11,7 @@ from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
 from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig
-from twin import History
+from twin import History, transition_kinds
 from twin.data.log import LogMapping, read_log
 
 
@@ -24,7 +24,7 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     import_modules(config.imports)
     twin = make_twin(config.twin)
     if twin is None:
-        raise ValueError("twin: none given, allowed are lstm, transformer")
+        raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     history, place = read_history(config), os.path.relpath(folder)
     evaluation = Fidelity(twin, make_scenario(config.scenario), config, place, history=history)
 

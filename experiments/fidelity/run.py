@@ -16,8 +16,7 @@ from experiments.fidelity.report import as_table, plot, write_csv
 from experiments.fidelity.settings import WINDOW, Settings
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance
-from twin import DigitalTwin, History
-from twin.models.settings import TransitionSettings
+from twin import DigitalTwin, History, TransitionSettings
 from twin.twin import MIN_DECISIONS
 
 
