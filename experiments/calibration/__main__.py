@@ -21,15 +21,14 @@ def prepare(config: CalibrationConfig, folder: Path) -> Callable[[], None]:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
     import_modules(config.imports)
-    twin, before, place = make_twin(config.twin), make_scenario(config.scenario), os.path.relpath(folder)
+    twin, before, shown = make_twin(config.twin), make_scenario(config.scenario), os.path.relpath(folder)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
-    comparison = Calibration(twin, before, before.replace(**config.change), config, place)
+    comparison = Calibration(twin, before, before.replace(**config.change), config, shown)
 
     def run() -> None:
-        result = comparison.run()
-        print(result.report())
-        print(f"written: {', '.join(map(str, result.write(place)))}")
+        print(comparison.run().report())
+        print(f"written to {shown}: calibration.csv, calibration.png")
 
     return run
 

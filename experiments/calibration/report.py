@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,25 +18,17 @@ from experiments.reporting.tables import aligned, write_rows
 _COLOURS = {CALIBRATED: "#0072B2", FROM_SCRATCH: "#E69F00"}
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A kind of twin after so many fresh decisions: means over cells with their 95 % intervals.
+class Summary(NamedTuple):
+    """A kind of twin after so many fresh decisions.
 
     Args:
-        twin, fresh, state_crps, utility_crps, utility_r_squared, seconds: see `Trial`.
+        twin, fresh: see `Trial`.
+        estimates: of each of `METRICS`: mean over cells with its 95 % interval.
     """
 
     twin: str
     fresh: int
-    state_crps: Estimate
-    utility_crps: Estimate
-    utility_r_squared: Estimate
-    seconds: Estimate
-
-    def estimate(self, metric: str) -> Estimate:
-        """One of `METRICS`."""
-        value: Estimate = getattr(self, metric)
-        return value
+    estimates: dict[str, Estimate]
 
 
 def summarize(trials: Sequence[Trial]) -> list[Summary]:
@@ -43,13 +36,15 @@ def summarize(trials: Sequence[Trial]) -> list[Summary]:
     found = []
     for twin, fresh in dict.fromkeys((trial.twin, trial.fresh) for trial in trials):
         cells = [trial for trial in trials if (trial.twin, trial.fresh) == (twin, fresh)]
-        found.append(Summary(twin, fresh, *(estimate([getattr(each, metric) for each in cells]) for metric in METRICS)))
+        found.append(
+            Summary(twin, fresh, {name: estimate([getattr(each, name) for each in cells]) for name in METRICS})
+        )
     return found
 
 
 def as_table(summaries: Sequence[Summary]) -> str:
     """A row a twin, a column a metric."""
-    rows = [[each.twin, str(each.fresh), *(str(each.estimate(metric)) for metric in METRICS)] for each in summaries]
+    rows = [[twin, str(fresh), *map(str, estimates.values())] for twin, fresh, estimates in summaries]
     return aligned(["twin", "fresh decisions", *METRICS.values()], rows)
 
 
@@ -74,10 +69,10 @@ def _panel(axes: Axes, summaries: Sequence[Summary], metric: str) -> None:
     """One metric of calibrated twins and of twins fitted from scratch."""
     for twin, colour in _COLOURS.items():
         line = sorted((each for each in summaries if each.twin == twin), key=lambda each: each.fresh)
-        numbers, values = [each.fresh for each in line], [each.estimate(metric) for each in line]
+        numbers, values = [each.fresh for each in line], [each.estimates[metric] for each in line]
         means, widths = zip(*values, strict=True)
         axes.errorbar(numbers, means, widths, color=colour, marker="o", ms=4, capsize=2, label=twin)
-    (stale,) = (each.estimate(metric) for each in summaries if each.twin == STALE)
+    (stale,) = (each.estimates[metric] for each in summaries if each.twin == STALE)
     axes.set_xscale("log")
     axes.set_xticks(numbers, [str(number) for number in numbers])
     axes.minorticks_off()

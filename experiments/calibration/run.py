@@ -72,42 +72,43 @@ def calibration(
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
-    result = Calibration(twin, scenario, changed, settings, folder).run()
-    if folder is not None:
-        result.write(folder)
-    return result
+    made = twin if isinstance(twin, DigitalTwin) else DigitalTwin(twin)
+    return Calibration(made, get_scenario(scenario), get_scenario(changed), settings or Settings(), folder).run()
 
 
+@dataclass(frozen=True)
 class Calibration:
     """A comparison that has passed its checks.
 
     Args:
-        twin, scenario, changed, settings, folder: see `calibration`.
+        twin: with the settings of every fit.
+        before: the scenario before the change.
+        after: the scenario after it.
+        settings, folder: see `calibration`.
     """
 
-    def __init__(
-        self,
-        twin: str | TransitionSettings | DigitalTwin,
-        scenario: str | Scenario,
-        changed: str | Scenario,
-        settings: Settings | None = None,
-        folder: str | Path | None = None,
-    ) -> None:
-        self.settings = Settings() if settings is None else settings
+    twin: DigitalTwin
+    before: Scenario
+    after: Scenario
+    settings: Settings
+    folder: str | Path | None = None
+
+    def __post_init__(self) -> None:
         check_bounds(self.settings)
-        self.twin = twin if isinstance(twin, DigitalTwin) else DigitalTwin(twin)
-        self.before, self.after, self.folder = get_scenario(scenario), get_scenario(changed), folder
         for what in ("slice_names", "num_units"):
             given, allowed = getattr(self.after, what), getattr(self.before, what)
             if given != allowed:
                 raise ValueError(f"changed: {what} {given} given, allowed is what it was before the change: {allowed}")
 
     def run(self) -> CalibrationResult:
-        """Fit, calibrate and evaluate the twins, cell by cell."""
+        """Fit, calibrate and evaluate the twins; if there is a folder, its table grows cell by cell."""
         torch.set_num_threads(self.settings.torch_threads)
         found: list[Trial] = []
         for seed in self.settings.seeds:
             found += run_trials(self.twin, self.before, self.after, seed, self.settings)
             if self.folder is not None:
                 write_csv(Path(self.folder) / TABLE, found)
-        return CalibrationResult(self.before, self.settings.seeds, found)
+        result = CalibrationResult(self.before, self.settings.seeds, found)
+        if self.folder is not None:
+            result.write(self.folder)
+        return result

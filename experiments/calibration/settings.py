@@ -5,35 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import bounded
+from experiments.fidelity.settings import CellSettings
 from twin.twin import MIN_DECISIONS
 
 
 @dataclass
-class Settings:
-    """A comparison of twins after the traffic has changed.
+class Settings(CellSettings):
+    """A comparison of twins after the traffic has changed; see also `CellSettings`.
+
+    The decisions are those before the change; the held-out runs are episodes after it.
 
     Args:
-        seeds: of the cells, one each.
-        decisions: random decisions before the change, that the twin is fitted to.
-        fresh: numbers of random decisions after it, that it is calibrated on.
-        held_out_runs: after the change, episodes of the scenario.
-        copies: of the cell with resampled noise: the noise floor.
-        threads: that share the cells.
-        torch_threads: threads that PyTorch computes in.
-        progress: show progress bars.
+        fresh: numbers of random decisions after the change, that the twin is calibrated on.
     """
 
-    seeds: list[int] = bounded(factory=lambda: list(range(5)), at_least=0, at_most=MAX_SEED, distinct=True, filled=True)
-    decisions: int = bounded(2_000, at_least=MIN_DECISIONS)
     fresh: list[int] = bounded(
         factory=lambda: [100, 200, 400, 1_000, 2_000, 4_000], at_least=MIN_DECISIONS, distinct=True, filled=True
     )
-    held_out_runs: int = bounded(5, at_least=1)
-    copies: int = bounded(64, at_least=2)
-    threads: int = bounded(2, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
-    progress: bool = True
 
 
 @dataclass

@@ -25,13 +25,13 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     twin = make_twin(config.twin)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
-    history, place = read_history(config), os.path.relpath(folder)
-    evaluation = Fidelity(twin, make_scenario(config.scenario), config, place, history=history)
+    history, shown = read_history(config), os.path.relpath(folder)
+    scenario = make_scenario(config.scenario) if history is None else history.scenario
+    evaluation = Fidelity(twin, scenario, config, shown, history)
 
     def run() -> None:
-        result = evaluation.run()
-        print(result.report())
-        print(f"written: {', '.join(map(str, result.write(place)))}")
+        print(evaluation.run().report())
+        print(f"written to {shown}: fidelity.csv, fidelity.png, the twins")
 
     return run
 

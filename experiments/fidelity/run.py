@@ -74,38 +74,33 @@ def fidelity(
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
-    result = Fidelity(twin, scenario, settings, folder, history=history).run()
-    if folder is not None:
-        result.write(folder)
-    return result
+    if history is not None:
+        check_instance("history", history, (History,))
+        scenario = history.scenario
+    made = twin if isinstance(twin, DigitalTwin) else DigitalTwin(twin)
+    return Fidelity(made, get_scenario(scenario), settings or Settings(), folder, history).run()
 
 
+@dataclass(frozen=True)
 class Fidelity:
     """An evaluation of twins that has passed its checks.
 
     Args:
-        twin, scenario, settings, folder, history: see `fidelity`.
+        twin: with the settings of every fit.
+        scenario: of the cells, or of the history.
+        settings, folder, history: see `fidelity`.
     """
 
-    def __init__(
-        self,
-        twin: str | TransitionSettings | DigitalTwin = "lstm",
-        scenario: str | Scenario = "paper",
-        settings: Settings | None = None,
-        folder: str | Path | None = None,
-        *,
-        history: History | None = None,
-    ) -> None:
-        self.settings = Settings() if settings is None else settings
+    twin: DigitalTwin
+    scenario: Scenario
+    settings: Settings
+    folder: str | Path | None = None
+    history: History | None = None
+
+    def __post_init__(self) -> None:
         check_bounds(self.settings)
-        self.twin = twin if isinstance(twin, DigitalTwin) else DigitalTwin(twin)
-        self.folder, self.history = folder, history
-        if history is None:
-            self.scenario = get_scenario(scenario)
-        else:
-            check_instance("history", history, (History,))
-            self.scenario = history.scenario
-            self._check_runs(history)
+        if self.history is not None:
+            self._check_runs(self.history)
 
     def _check_runs(self, history: History) -> None:
         """Refuse a history that leaves too little to fit to, or to evaluate on."""
@@ -121,9 +116,12 @@ class Fidelity:
             )
 
     def run(self) -> FidelityResult:
-        """Fit and evaluate the twins."""
+        """Fit and evaluate the twins, and write what they brought if there is a folder."""
         torch.set_num_threads(self.settings.torch_threads)
-        return self._on_cells() if self.history is None else self._on_history(self.history)
+        result = self._on_cells() if self.history is None else self._on_history(self.history)
+        if self.folder is not None:
+            result.write(self.folder)
+        return result
 
     def _on_cells(self) -> FidelityResult:
         settings, outcomes = self.settings, []

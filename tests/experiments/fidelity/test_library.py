@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 from experiments.fidelity import Settings, fidelity
-from experiments.fidelity.run import Fidelity
-from slicing_gym import get_scenario
 from tests.helpers.twins import ENSEMBLE, SMALL, history_of
-from twin import DigitalTwin, LstmSettings, TrainingSettings
+from twin import DigitalTwin, TrainingSettings
 
 QUICK = Settings(
     seeds=[3, 4],
@@ -113,11 +111,6 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
         twin.model  # noqa: B018  # the twin that was given has settings, and is left as it was
 
 
-def test_a_twin_is_a_name_settings_or_a_twin_with_settings():
-    for twin in ("lstm", LstmSettings(), DigitalTwin("lstm")):
-        assert Fidelity(twin, settings=QUICK).twin.transition == LstmSettings()
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -160,6 +153,7 @@ def test_what_cannot_be_evaluated_is_refused(given, message):
 def test_neither_import_nor_run_needs_hydra():
     script = """
 import sys
+import experiments.calibration
 from experiments.fidelity import Settings, fidelity
 from twin import DigitalTwin, TrainingSettings
 
@@ -171,8 +165,3 @@ assert not {"hydra", "omegaconf"} & set(sys.modules)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert "CRPS / noise floor's" in ran.stdout
-
-
-def test_scenarios_of_a_users_own_are_taken():
-    scenario = get_scenario("paper-1mhz").replace(name="mine", decisions_per_episode=40)
-    assert Fidelity(scenario=scenario, settings=QUICK).scenario == scenario

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from experiments.config.hydra import check_overrides, register
 from experiments.tools import interruption, ship
+from experiments.train.settings import TrainConfig
 from twin.data.log import LogMapping, read_log
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,14 +36,8 @@ def test_an_old_command_says_the_new_one(name):
         runpy.run_module(f"experiments.{name}", run_name="__main__")
 
 
-def test_interruption_takes_the_methods_it_has_time_for(monkeypatch, tmp_path):
-    """Which runs it starts, and with what; how they go on is tested with the loops themselves."""
-    started = []
-    monkeypatch.setattr(interruption.subprocess, "Popen", lambda command, **_: started.append(command))
-    for method in interruption.METHODS:
-        interruption.start(method, tmp_path / "run")
-    for command in started:
-        assert command[1:3] == ["-m", "experiments.train"]
-        assert f"hydra.run.dir={tmp_path / 'run'}" in command
-        assert not any("{" in argument for argument in command)
-    assert (tmp_path / "agent" / "own.yaml").is_file()
+@pytest.mark.parametrize("method", interruption.METHODS)
+def test_runs_to_interrupt_are_command_lines_of_training(method):
+    """How they go on is tested with the loops; here, that their keys are those of today."""
+    register("train", TrainConfig)
+    check_overrides("train", [*interruption.METHODS[method], *interruption.COMMON])
