@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -253,11 +254,13 @@ class Scenario:
         """Beta (n_slices,)."""
         return np.array([part.ssr_weight for part in self.slices])
 
-    @property
+    @cached_property
     def nominal_arrivals(self) -> npt.NDArray[np.float64]:
         """Mean packets per interval and slice (n_slices,), were no queue ever full; observations are divided by it."""
         interval_s = self.radio.interval_s
-        return np.array([part.num_users * interval_s * part.traffic.mean_arrivals_per_s for part in self.slices])
+        means = np.array([part.num_users * interval_s * part.traffic.mean_arrivals_per_s for part in self.slices])
+        means.flags.writeable = False  # every observation is made of it
+        return means
 
     @property
     def largest_arrivals(self) -> npt.NDArray[np.float64]:
