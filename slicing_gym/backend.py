@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 class Measured(Protocol):
-    """What one decision interval brought to k cells of n slices."""
+    """What was measured of k cells with n slices in one decision interval."""
 
     def info(self) -> dict[str, npt.NDArray[Any]]:
         """What was measured, as arrays (k, ...), `utility` among them; see `SliceRANEnv` for the keys."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from slicing_gym import traffic
 from slicing_gym.builtin_types import build, merge, named
 from slicing_gym.counter_rng import USER_BITS
+from slicing_gym.distributions import DISTRIBUTIONS
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 from slicing_gym.traffic import Traffic
 
@@ -33,7 +34,7 @@ class Radio:
     Args:
         bandwidth_hz: W, shared by all slices [Hz].
         resolution_hz: one unit of allocation [Hz]; it divides the bandwidth.
-        resource_block_hz: what the scheduler deals out [Hz]; a slice of w Hz has floor(w / resource_block_hz) blocks.
+        resource_block_hz: the block that is scheduled [Hz]; a slice of w Hz has floor(w / resource_block_hz) of them.
         slot_s: a scheduling slot [s].
         slots_per_interval: slots between two decisions.
         cell_radius_m, min_distance_m: users are uniform in the ring between the two [m].
@@ -76,10 +77,10 @@ class Radio:
         check_number("radio.cell_radius_m", self.cell_radius_m, above=self.min_distance_m, at_most=1e6)
         check_integer("radio.slots_per_interval", self.slots_per_interval, at_least=1, at_most=1_000_000)
         check_integer("radio.queue_capacity", self.queue_capacity, at_least=1, at_most=10_000)
-        for place in (self.min_distance_m, self.cell_radius_m):
-            if not -400.0 <= self.mean_snr_db_hz(place) <= 400.0:
+        for distance_m in (self.min_distance_m, self.cell_radius_m):
+            if not -400.0 <= self.mean_snr_db_hz(distance_m) <= 400.0:
                 raise ValueError(
-                    f"radio: SNR x bandwidth at {place} m would be {self.mean_snr_db_hz(place):g} dB-Hz, "
+                    f"radio: SNR x bandwidth at {distance_m} m would be {self.mean_snr_db_hz(distance_m):g} dB-Hz, "
                     "allowed are -400 to 400"
                 )
         blocks = self.bandwidth_hz / self.resource_block_hz
@@ -295,7 +296,7 @@ class Scenario:
         if not isinstance(data, Mapping):
             raise TypeError(f"scenario: {data!r} is not a mapping")
         parts = dict(data)
-        if "decisions_per_round" in parts:  # as files of before call it
+        if "decisions_per_round" in parts and "decisions_per_episode" not in parts:  # as earlier files call it
             parts["decisions_per_episode"] = parts.pop("decisions_per_round")
         if not isinstance(parts.get("slices"), Mapping):
             raise TypeError(f"scenario.slices: {parts.get('slices')!r} is not a mapping of name to slice")
@@ -333,8 +334,8 @@ def _slice_from_dict(name: str, data: object) -> Slice:
     sent = parts.get("traffic", {})
     if isinstance(sent, Mapping):
         kinds: dict[str, Mapping[str, type[Any]]] = {
-            "interarrival_s": traffic.DISTRIBUTIONS,
-            "packet_size_byte": traffic.DISTRIBUTIONS,
+            "interarrival_s": DISTRIBUTIONS,
+            "packet_size_byte": DISTRIBUTIONS,
             "active_users": traffic.PROFILES,
             "intensity": traffic.PROFILES,
         }

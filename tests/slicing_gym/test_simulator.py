@@ -128,11 +128,11 @@ def test_what_if_is_advancing_clones_bit_for_bit(data):
         assert_equal(interval, clones.advance(tried))
     for name, array in simulator.state().items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
-    # ... and is what then happens.
+    # ... and the next interval is the same.
     assert_equal(simulator.advance([tried[0]], cells=[1]), supposed[0], [0])
 
 
-def test_copies_live_on_alike_and_apart():
+def test_copies_go_on_alike_and_apart():
     simulator = Simulator("flash-crowd", [1, 2], num_threads=2)
     simulator.warm_up()
     copies = [copy.deepcopy(simulator), pickle.loads(pickle.dumps(simulator)), simulator.clone()]
@@ -186,8 +186,8 @@ def test_bad_files_and_states_are_refused_by_name(tmp_path, small):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("turn", 10**9),
-        ("turn", -1),
+        ("round_robin", 10**9),
+        ("round_robin", -1),
         ("snr_hz", np.nan),
         ("next_arrival", np.nan),
         ("queued", 99),

@@ -14,7 +14,7 @@ import numpy as np
 from slicing_gym._jit import njit
 from twin.runtime.arrays import Doubles, Ensemble, Floats, IntArray, Lstm, Table, Transformer
 
-COMPILED_WITH = "a24519a4de6a"
+COMPILED_WITH = "fdc9814fa9ac"
 """Renewed when what these functions call changes: numba's cache looks at this file alone (a test tells the value)."""
 
 IDENTITY, SQRT, LOG1P = range(3)  # codes of `twin.columns.TRANSFORMS`, in order
