@@ -22,13 +22,13 @@ from stable_baselines3.common.utils import configure_logger
 
 from agents.hooks import action_values, require_hook, td_loss
 from agents.packing import Arrays
-from agents.protocols import AnyEnv, Experience, Observer
+from agents.protocols import AnyEnv, DecisionListener, Experience
 from agents.random_streams import RandomStreams
-from agents.replay import ReplayBuffer, break_off, ends_of
+from agents.replay import ReplayBuffer, break_off, can_recall, recall, remember
 from agents.state import check_storable, learned_arrays, put_state, take_state
 from agents.vec_env import GymnasiumVecEnv
 from agents.weight_sync import sync
-from slicing_gym.errors import check_number
+from slicing_gym.errors import check_integer, check_number
 from slicing_gym.transitions import Transitions
 
 _STREAMS: WeakKeyDictionary[OffPolicyAlgorithm, RandomStreams] = WeakKeyDictionary()
@@ -42,7 +42,10 @@ class OffPolicyLearner:
     that two agents in one process do not disturb each other and a run can be resumed bit for bit on a CPU.
 
     Args:
-        make: makes the agent, for instance `lambda: DQN("MlpPolicy", env, seed=0)`; or the agent itself.
+        make: makes the agent, for instance `lambda: DQN("MlpPolicy", env)`; or the agent itself.
+        seed: of the random streams, before the agent is made; an agent that `make` gives no seed is seeded by it, too,
+            as its own argument would: it and the first reset of its environment are the same every time. None: the
+            streams begin where the global generators are.
         conservative_weight: eta of equation 13, for an agent that has no such argument of its own: `update` then takes
             its steps itself, on `td_loss` plus eta times the conservative term of `action_values`.
 
@@ -51,16 +54,26 @@ class OffPolicyLearner:
 
     Raises:
         TypeError: it is not off-policy, its actions are not discrete, or it lacks a hook.
+        ValueError: a seed is given for an agent that is made already.
     """
 
     def __init__(
-        self, make: Callable[[], OffPolicyAlgorithm] | OffPolicyAlgorithm, *, conservative_weight: float = 0.0
+        self,
+        make: Callable[[], OffPolicyAlgorithm] | OffPolicyAlgorithm,
+        *,
+        seed: int | None = None,
+        conservative_weight: float = 0.0,
     ) -> None:
+        if seed is not None:
+            check_integer("seed", seed, at_least=0, at_most=2**32 - 1)
+            if isinstance(make, BaseAlgorithm):
+                raise ValueError(f"seed: {seed} given, allowed is None for an agent that is made already")
         known = _STREAMS.get(make) if isinstance(make, OffPolicyAlgorithm) else None
-        self.streams = RandomStreams() if known is None else known
+        self.streams = RandomStreams(seed) if known is None else known
         with self.streams:
             model = make if isinstance(make, BaseAlgorithm) else make()
-        if not isinstance(make, BaseAlgorithm) and getattr(model, "seed", None) is None:
+        has_seed = isinstance(make, BaseAlgorithm) or getattr(model, "seed", None) is not None
+        if not has_seed and seed is None:
             self.streams.leave_global()  # else the next one without a seed would be the same
         if not isinstance(model, OffPolicyAlgorithm):
             raise TypeError(f"agent: a {type(model).__name__} given, allowed are off-policy algorithms")
@@ -69,6 +82,8 @@ class OffPolicyLearner:
         self.model: OffPolicyAlgorithm = model
         _STREAMS[model] = self.streams
         model.action_space = deepcopy(model.action_space)  # environments may share theirs, and its random state
+        if not has_seed and seed is not None:
+            self._seed(seed)
         self.conservative_weight = check_number("conservative_weight", conservative_weight, at_least=0.0)
         if conservative_weight and hasattr(model, "conservative_weight"):  # it has a term of its own
             model.conservative_weight, self.conservative_weight = self.conservative_weight, 0.0
@@ -77,6 +92,14 @@ class OffPolicyLearner:
                 require_hook("conservative_weight above 0", hook, type(model))
         if not hasattr(model, "_logger"):
             model.set_logger(configure_logger(0, None))
+
+    def _seed(self, seed: int) -> None:
+        """Seed what the agent would have seeded itself, had it been given a seed."""
+        model = self.model
+        if isinstance(model.replay_buffer, ReplayBuffer) and model.replay_buffer_kwargs.get("seed") is None:
+            model.replay_buffer.generator = np.random.default_rng(seed)
+        with self.streams:
+            model.set_random_seed(seed)  # agents of this package let the replay buffer share their generator again
 
     @property
     def logger(self) -> Logger:
@@ -94,8 +117,8 @@ class OffPolicyLearner:
 
     @property
     def can_recall(self) -> bool:
-        """Whether its replay buffer has `recall`."""
-        return isinstance(self.model.replay_buffer, ReplayBuffer)
+        """Whether single decisions can be drawn from its replay buffer."""
+        return can_recall(self.model.replay_buffer)
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
@@ -117,17 +140,17 @@ class OffPolicyLearner:
             assert self.model.env is not None
             self.model.env.seed(seed)
 
-    def learn(self, decisions: int, observer: Observer | None = None, *, restart: bool = False) -> None:
+    def learn(self, decisions: int, listener: DecisionListener | None = None, *, restart: bool = False) -> None:
         """Decide so often in all environments together, and learn from it as the agent's settings say.
 
         Args:
             decisions: a batch may take a few more.
-            observer: is told of each; of a scalar environment only.
+            listener: is called for each; in a scalar environment only.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
         """
         if restart:
             self._break_off()
-        callback = None if observer is None else _Tell(observer)
+        callback = None if listener is None else _Listening(listener)
         with self.streams:
             self.model.learn(decisions, callback, reset_num_timesteps=restart)
 
@@ -166,28 +189,12 @@ class OffPolicyLearner:
     def remember(self, transitions: Transitions) -> None:
         """Put decisions into the replay buffer of an agent in a scalar environment, as if it had taken them.
 
-        Rows that do not follow each other are marked so: returns over several decisions end there.
+        See `agents.replay.remember`.
 
         Raises:
-            ValueError: they do not fit in.
+            ValueError: they do not fit in, or the buffer could not tell that they do not follow each other.
         """
-        buffer: Any = self.model.replay_buffer
-        if isinstance(buffer, ReplayBuffer):
-            buffer.add_all(transitions)
-            return
-        room = 0 if buffer.full else buffer.buffer_size - buffer.pos
-        if buffer.n_envs != 1 or len(transitions.rewards) > room:
-            raise ValueError(f"rewards: {len(transitions.rewards)} given, there is room for {room} of one environment")
-        if buffer.optimize_memory_usage:
-            raise ValueError(
-                "replay_buffer: optimize_memory_usage=True given, allowed is False to remember what others saw"
-            )
-        self._break_off()
-        last, terminal = ends_of(transitions)
-        for row, (observation, action, reward, following, *_) in enumerate(zip(*transitions[:4], strict=True)):
-            info = {"TimeLimit.truncated": bool(last[row] and not terminal[row])}
-            action, reward, done = np.array([action]), np.array([reward]), np.array([last[row]])
-            buffer.add(np.asarray(observation)[None], np.asarray(following)[None], action, reward, done, [info])
+        remember(self.model.replay_buffer, transitions)
 
     def _break_off(self) -> None:
         """What comes next in the replay buffer does not continue what is there."""
@@ -195,15 +202,13 @@ class OffPolicyLearner:
             break_off(self.model.replay_buffer)
 
     def recall(self, number: int) -> Transitions:
-        """A sample of single decisions out of the replay buffer.
+        """A sample of single decisions out of the replay buffer, see `agents.replay.recall`.
 
         Raises:
-            ValueError: the replay buffer has no `recall`.
+            ValueError: the replay buffer is of dicts, of another kind than Stable-Baselines3's, or empty.
         """
-        buffer = self.model.replay_buffer
-        if not isinstance(buffer, ReplayBuffer):
-            raise ValueError(f"replay_buffer: a {type(buffer).__name__} given, allowed is agents.replay.ReplayBuffer")
-        return buffer.recall(number)
+        with self.streams:
+            return recall(self.model.replay_buffer, number)
 
     def forget(self) -> None:
         """Empty the replay buffer."""
@@ -226,9 +231,9 @@ class OffPolicyLearner:
         """Everything that learning changes, see `agents.state.take_state`."""
         return take_state(self.model, self.streams, replay)
 
-    def restore(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, data: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `state` of an agent of the same configuration gave."""
-        put_state(self.model, self.streams, plain, arrays)
+        put_state(self.model, self.streams, data, arrays)
 
     def save(self, file: io.BufferedIOBase) -> None:
         """Write the agent's zip, as Stable-Baselines3 does."""
@@ -248,22 +253,22 @@ def for_sb3(env: AnyEnv) -> Any:
     return GymnasiumVecEnv(env) if isinstance(env, gym.vector.VectorEnv) else env
 
 
-class _Tell(BaseCallback):
-    """Tells an observer of a learner's decisions.
+class _Listening(BaseCallback):
+    """Calls a listener for each of a learner's decisions.
 
     Args:
-        observer: is told.
+        listener: is called.
     """
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, listener: DecisionListener) -> None:
         super().__init__()
-        self._observer = observer
+        self._listener = listener
 
     def _on_training_start(self) -> None:
-        self._observer.on_start(self._reset_info())
+        self._listener.on_start(self._reset_info())
 
     def _on_rollout_start(self) -> None:
-        self._observer.on_settled()
+        self._listener.on_settled()
 
     def _on_step(self) -> bool:
         model: Any = self.model
@@ -279,7 +284,7 @@ class _Tell(BaseCallback):
             if normalize is not None:
                 following = normalize.unnormalize_obs(following)
         truncated = bool(done and info.get("TimeLimit.truncated", False))
-        self._observer.on_decision(
+        self._listener.on_decision(
             Experience(
                 observation=np.array(before[0]),
                 action=int(self.locals["buffer_actions"][0]),
@@ -294,6 +299,6 @@ class _Tell(BaseCallback):
         return True
 
     def _reset_info(self) -> dict[str, Any]:
-        """What the last reset told; only the innermost batch has it."""
+        """The info of the last reset; only the innermost batch has it."""
         infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
         return infos[0]

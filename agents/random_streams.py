@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.utils import set_random_seed
 
 
 class RandomStreams:
@@ -14,11 +15,17 @@ class RandomStreams:
 
     Within `with streams:` the global generators go on from these states; after it they are where they were before. Two
     agents in one process thus do not disturb each other, nor anything else that draws from the global generators.
+
+    Args:
+        seed: of the streams; None: they begin where the global generators are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self._own = _global_state()
         self._outside: list[dict[str, Any]] = []
+        if seed is not None:
+            with self:
+                set_random_seed(seed)
 
     def __enter__(self) -> RandomStreams:
         self._outside.append(_global_state())

@@ -108,14 +108,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
 
     def recall(self, number: int) -> Transitions:
         """A sample of single decisions, as they were stored: not centred, and of one decision whatever `n_steps`."""
-        row, cell = np.divmod(self._draw(number), self.n_envs)
-        return Transitions(
-            self.observations[row, cell],
-            self.actions[row, cell, 0],
-            self.rewards[row, cell],
-            self.next_observations[row, cell],
-            terminal=(self.dones[row, cell] * (1.0 - self.timeouts[row, cell])).astype(np.bool_),
-        )
+        return _single_decisions(self, *np.divmod(self._draw(number), self.n_envs))
 
     def add_all(self, transitions: Transitions) -> None:
         """Add decisions at once, to the buffer of a single environment.
@@ -184,6 +177,87 @@ class NStepReplayBuffer(ReplayBuffer):
         held = weights.sum(axis=1, keepdims=True).astype(np.float32)
         batch = self._samples(row, cell, last_row, returns, env, held)
         return batch._replace(discounts=torch.as_tensor(discounts, device=self.device))
+
+
+def can_recall(buffer: object) -> bool:
+    """Whether `recall` knows a replay buffer: one of Stable-Baselines3 or a subclass, but for those of dicts."""
+    return isinstance(buffer, buffers.ReplayBuffer) and not isinstance(buffer, buffers.DictReplayBuffer)
+
+
+def recall(buffer: object, number: int) -> Transitions:
+    """See `ReplayBuffer.recall`; from buffers of Stable-Baselines3 they are drawn by NumPy's global generator.
+
+    With `optimize_memory_usage` the row that will be overwritten next is left out, as in Stable-Baselines3: its
+    observation is already that of another decision. What the buffer does not tell from a terminal decision
+    (`handle_timeout_termination=False`) is recalled as one.
+
+    Raises:
+        ValueError: it is a buffer of dicts or of another kind, or empty.
+    """
+    if not isinstance(buffer, buffers.ReplayBuffer) or not can_recall(buffer):
+        raise ValueError(
+            f"replay_buffer: a {type(buffer).__name__} given, allowed to recall from are the ReplayBuffer of "
+            "Stable-Baselines3 and its subclasses, but for those of dicts"
+        )
+    if not buffer.size():
+        raise ValueError(f"number: {number} given, allowed is 0, since the replay buffer is empty")
+    if isinstance(buffer, ReplayBuffer):
+        return buffer.recall(number)
+    first, rows = 0, buffer.size()
+    if buffer.optimize_memory_usage and buffer.full:
+        first, rows = buffer.pos + 1, rows - 1
+    row, cell = np.divmod(np.random.randint(rows * buffer.n_envs, size=number), buffer.n_envs)  # noqa: NPY002
+    return _single_decisions(buffer, (first + row) % buffer.buffer_size, cell)
+
+
+def _single_decisions(
+    buffer: buffers.ReplayBuffer, row: npt.NDArray[np.int64], cell: npt.NDArray[np.int64]
+) -> Transitions:
+    """What is stored in these rows (n,) of these environments (n,)."""
+    if buffer.optimize_memory_usage:
+        following = buffer.observations[(row + 1) % buffer.buffer_size, cell]
+    else:
+        following = buffer.next_observations[row, cell]
+    return Transitions(
+        buffer.observations[row, cell],
+        buffer.actions[row, cell, 0],
+        buffer.rewards[row, cell],
+        following,
+        terminal=(buffer.dones[row, cell] * (1.0 - buffer.timeouts[row, cell])).astype(np.bool_),
+    )
+
+
+def remember(buffer: Any, transitions: Transitions) -> None:
+    """Put decisions into the replay buffer of a single environment; the inverse of `recall`.
+
+    Rows that do not follow each other are marked so: returns over several decisions end there.
+
+    Raises:
+        ValueError: they do not fit in, or the buffer could not tell that they do not follow each other.
+    """
+    if isinstance(buffer, ReplayBuffer):
+        buffer.add_all(transitions)
+        return
+    room = 0 if buffer.full else buffer.buffer_size - buffer.pos
+    if buffer.n_envs != 1 or len(transitions.rewards) > room:
+        raise ValueError(f"rewards: {len(transitions.rewards)} given, there is room for {room} of one environment")
+    if buffer.optimize_memory_usage:
+        raise ValueError(
+            "replay_buffer: optimize_memory_usage=True given, allowed is False to remember what others saw"
+        )
+    last, terminal = ends_of(transitions)
+    if transitions.last is None and not buffer.handle_timeout_termination:
+        if getattr(buffer, "n_steps", 1) > 1:
+            raise ValueError(
+                "replay_buffer: handle_timeout_termination=False given, allowed is True to remember single decisions "
+                "for returns over several"
+            )
+        last = terminal  # a row that only ends here would count as terminal
+    break_off(buffer)
+    for row, (observation, action, reward, following, *_) in enumerate(zip(*transitions[:4], strict=True)):
+        info = {"TimeLimit.truncated": bool(last[row] and not terminal[row])}
+        action, reward, done = np.array([action]), np.array([reward]), np.array([last[row]])
+        buffer.add(np.asarray(observation)[None], np.asarray(following)[None], action, reward, done, [info])
 
 
 def break_off(buffer: buffers.ReplayBuffer) -> None:

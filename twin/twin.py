@@ -183,6 +183,23 @@ class DigitalTwin:
         """Write one file (safetensors, with JSON in its header), atomically; its name should end in `.safetensors`."""
         storage.save(path, self.model, self.training, self.seed)
 
+    def to_bytes(self) -> bytes:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "twin.safetensors"
+            self.save(path)
+            return path.read_bytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> DigitalTwin:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "twin.safetensors"
+            path.write_bytes(content)
+            return cls.load(path)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DigitalTwin:
         """The twin that `save` wrote; loading runs no code.

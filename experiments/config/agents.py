@@ -1,16 +1,10 @@
-"""Learners from their configuration."""
+"""Agents from their settings: which arguments a class is given, checked before anything is run."""
 
 from __future__ import annotations
 
-import inspect
-import io
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from omegaconf import DictConfig, OmegaConf
-from stable_baselines3.common.logger import configure
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
@@ -19,9 +13,9 @@ from agents.devices import check_device
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
-from agents.random_streams import RandomStreams
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
-from experiments.config.parts import builtin_of
+from experiments.config.bounds import check_bounds
+from experiments.config.schemas import TARGET_MISSING, AgentSettings
 from slicing_gym.errors import check_integer, check_number, unknown_name
 
 SHARED = (
@@ -41,29 +35,32 @@ _FIRST = ("observation_space", "action_space", "lr_schedule")
 """Arguments of a policy that its algorithm gives."""
 
 
-def settings_of(agent: DictConfig, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The constructor's arguments that a config names, by the names of `SHARED` and of the class itself."""
-    given = builtin_of(agent)
-    return {**{name: given[name] for name in SHARED}, **given["kwargs"], **(changes or {})}
+MakeAgent = Callable[[AnyEnv, str], OffPolicyAlgorithm]
+"""Makes the agent of a role that acts in an environment: `make(env, role)`."""
 
 
-def setting(agent: DictConfig, name: str, changes: Mapping[str, Any] | None = None) -> Any:
+def given_arguments(agent: AgentSettings, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The constructor's arguments that settings name, by the names of `SHARED` and of the class itself."""
+    return {**{name: getattr(agent, name) for name in SHARED}, **agent.kwargs, **(changes or {})}
+
+
+def setting(agent: AgentSettings, name: str, changes: Mapping[str, Any] | None = None) -> Any:
     """One of them, or where the config leaves it to the class, its default."""
-    value = settings_of(agent, changes).get(name)
+    value = given_arguments(agent, changes).get(name)
     return arguments_of(off_policy_class(agent._target_)).get(name) if value is None else value
 
 
-def changeable(agent: DictConfig, *but: str) -> set[str]:
+def changeable(agent: AgentSettings, *but: str) -> set[str]:
     """Arguments that a role (Agent 1, Agent 2, learning offline) may change, but for some that its algorithm sets."""
     own = arguments_of(off_policy_class(agent._target_)).keys() - {*_RESERVED, "replay_buffer_class", "n_steps"}
     return ({*SHARED} | own) - {*but}
 
 
-def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | None = None) -> OffPolicyLearner:
-    """Refuse an agent that makes no sense, or of which no checkpoint could hold everything; it is made once to see.
+def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | None = None) -> OffPolicyLearner:
+    """Refuse an agent that makes no sense; it is made once to see.
 
     Args:
-        agent: composed.
+        agent: its settings.
         env: with the spaces that it is to act in.
         changes: of its arguments.
 
@@ -73,28 +70,23 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    if OmegaConf.is_missing(agent, "_target_"):
+    check_bounds(agent, "agent.")
+    if agent._target_ == TARGET_MISSING:
         raise ValueError("agent._target_: not given, allowed is the dotted name of an off-policy algorithm")
     kind = off_policy_class(agent._target_)
     own = arguments_of(kind)
-    for name in agent["kwargs"]:
+    for name in agent.kwargs:
         if name in _RESERVED or name not in own:
             raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
-    settings = settings_of(agent, changes)
-    check_numbers({name: value for name, value in settings.items() if value is not None})
-    check_integer("agent.twin_gradient_steps", agent.twin_gradient_steps, at_least=1)
+    arguments = given_arguments(agent, changes)
+    check_numbers({name: value for name, value in arguments.items() if value is not None})
     if agent.head not in HEADS:
         raise ValueError(unknown_name("agent.head", agent.head, HEADS))
-    check_device("auto" if settings["device"] is None else settings["device"])
+    check_device("auto" if arguments["device"] is None else arguments["device"])
     _policy_kwargs(agent)
     try:
         least = max(2, setting(agent, "batch_size", changes) or 0)
-        learner = make_learner(agent, env, 0, {**(changes or {}), "buffer_size": least})
-        learner.check_storable()
-        seen = learner.model.observation_space
-        learner.predict(np.zeros((1, *(seen.shape or ())), seen.dtype), deterministic=True)
-        if changes is None:
-            _check_reload(learner)
+        learner = OffPolicyLearner(lambda: make_agent(agent, env, 0, {**(changes or {}), "buffer_size": least}))
     except Exception as error:  # a class of the user's own may refuse its arguments in any way
         message = str(error) or type(error).__name__
         if message.startswith("The algorithm only supports"):  # an assertion of Stable-Baselines3
@@ -105,27 +97,6 @@ def check_agent(agent: DictConfig, env: AnyEnv, changes: Mapping[str, Any] | Non
             message if message.startswith("agent") else f"agent: {agent._target_} cannot be made so: {message}"
         ) from error
     return learner
-
-
-def _check_reload(learner: OffPolicyLearner) -> None:
-    """Refuse an agent whose class could not load it out of its own file.
-
-    Raises:
-        ValueError: the message says what its constructor needs.
-    """
-    content = io.BytesIO()
-    learner.save(content)
-    content.seek(0)
-    kind: Any = type(learner.model)
-    trust = {"trust": True} if "trust" in inspect.signature(kind.load).parameters else {}
-    with RandomStreams():
-        try:
-            kind.load(content, device="cpu", **trust)
-        except Exception as error:
-            raise ValueError(
-                f"agent: {kind.__module__}.{kind.__qualname__} cannot be loaded out of its own file ({error}); its "
-                "constructor has to take policy, env, device and _init_setup_model, and to have a default for all else"
-            ) from error
 
 
 def check_numbers(settings: Mapping[str, Any]) -> None:
@@ -144,84 +115,88 @@ def check_numbers(settings: Mapping[str, Any]) -> None:
             check_number(f"agent.{name}", settings[name], at_least=0.0, at_most=1.0)
 
 
-def _policy_kwargs(agent: DictConfig) -> dict[str, Any]:
+def _policy_kwargs(agent: AgentSettings) -> dict[str, Any]:
     """The policy's arguments: the config's own, and layers and head where the policy knows them.
 
     Raises:
         ValueError: the policy does not know one; the message suggests the nearest.
     """
-    given = builtin_of(agent)
     own = arguments_of(policy_class(off_policy_class(agent._target_), agent.policy)).keys() - {*_FIRST}
-    for name in given["policy_kwargs"]:
+    for name in agent.policy_kwargs:
         if name not in own:
             raise ValueError(unknown_name("agent.policy_kwargs", name, own))
     shape: dict[str, Any] = {}
-    if given["net_arch"] is not None:
-        if not given["net_arch"]:
-            raise ValueError("agent.net_arch: none given, allowed are one or more widths")
-        for width in given["net_arch"]:
-            check_integer("agent.net_arch", width, at_least=1)
+    if agent.net_arch is not None:
         if "net_arch" not in own:
-            raise ValueError(
-                f"agent.net_arch: {given['net_arch']} given, but {agent.policy} of {agent._target_} has none"
-            )
-        shape["net_arch"] = given["net_arch"]
+            raise ValueError(f"agent.net_arch: {agent.net_arch} given, but {agent.policy} of {agent._target_} has none")
+        shape["net_arch"] = list(agent.net_arch)
     if "head" in own:
-        shape["head"] = given["head"]
-    elif given["head"] != "dense":
-        raise ValueError(f"agent.head: {given['head']!r} given, allowed for {agent._target_} is 'dense'")
-    return {**shape, **with_classes("agent.policy_kwargs", given["policy_kwargs"])}
+        shape["head"] = agent.head
+    elif agent.head != "dense":
+        raise ValueError(f"agent.head: {agent.head!r} given, allowed for {agent._target_} is 'dense'")
+    return {**shape, **with_classes("agent.policy_kwargs", agent.policy_kwargs)}
 
 
-def make_learner(
-    agent: DictConfig,
-    env: AnyEnv,
-    seed: int,
-    changes: Mapping[str, Any] | None = None,
-    *,
-    conservative_weight: float = 0.0,
-    log: Path | None = None,
-) -> OffPolicyLearner:
-    """The learner that a config describes.
+def make_agent(
+    agent: AgentSettings, env: AnyEnv, seed: int, changes: Mapping[str, Any] | None = None
+) -> OffPolicyAlgorithm:
+    """The agent that settings describe.
 
     Args:
-        agent: composed.
+        agent: its settings.
         env: that it acts in.
         seed: of its weights and of all it draws.
         changes: of its arguments.
-        conservative_weight: eta of equation 13.
-        log: folder for TensorBoard.
-
-    Raises:
-        TypeError: eta is not 0 and the class knows neither it nor the hooks that it takes.
     """
     kind = off_policy_class(agent._target_)
-    known = arguments_of(kind)
-    arguments = _arguments(agent, seed, changes, known)
-    own_weight = "conservative_weight" in known
-    if own_weight:
-        arguments["conservative_weight"] = conservative_weight
     policy: Any = agent.policy if agent.policy in kind.policy_aliases else policy_class(kind, agent.policy)
-    shape = _policy_kwargs(agent)
+    arguments = _arguments(agent, seed, changes, arguments_of(kind))
+    return kind(policy, for_sb3(env), seed=seed, policy_kwargs=_policy_kwargs(agent), **arguments)
 
-    def make() -> OffPolicyAlgorithm:
-        return kind(policy, for_sb3(env), seed=seed, policy_kwargs=shape, **arguments)
 
-    learner = OffPolicyLearner(make, conservative_weight=0.0 if own_weight else conservative_weight)
-    learner.logger = configure(None if log is None else str(log), [] if log is None else ["tensorboard"])
-    return learner
+def check_roles(
+    agent: AgentSettings, env: AnyEnv, roles: Mapping[str, Mapping[str, Any]], fixed: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse changes of an agent's arguments that a role cannot have.
+
+    Args:
+        agent: its settings.
+        env: with the spaces that it is to act in.
+        roles: by role (the key in `algorithm`), the changes.
+        fixed: by role, arguments that the algorithm itself sets.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    for role, changes in roles.items():
+        allowed = changeable(agent, *fixed.get(role, ()))
+        for key in changes:
+            if key not in allowed:
+                raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
+        check_agent(agent, env, changes)
+
+
+def maker(agent: AgentSettings, seed: int, roles: Mapping[str, Mapping[str, Any]]) -> MakeAgent:
+    """What makes the agents of a run.
+
+    Args:
+        agent: settings of all of them.
+        seed: of each.
+        roles: by role, changes of its arguments.
+    """
+    return lambda env, role: make_agent(agent, env, seed, roles[role])
 
 
 def _arguments(
-    agent: DictConfig, seed: int, changes: Mapping[str, Any] | None, known: Mapping[str, Any]
+    agent: AgentSettings, seed: int, changes: Mapping[str, Any] | None, known: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The constructor's arguments, its replay buffer among them."""
-    settings = with_classes("agent.kwargs", settings_of(agent, changes))
+    settings = with_classes("agent.kwargs", given_arguments(agent, changes))
     last = settings.pop("learning_rate_end")
     first = known.get("learning_rate") if settings["learning_rate"] is None else settings["learning_rate"]
     if last is not None and isinstance(first, float):
         settings["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
-    meant = {name for name, value in builtin_of(agent)["kwargs"].items() if value is None}  # a None that is asked for
+    meant = {name for name, value in agent.kwargs.items() if value is None}  # a None that is asked for
     arguments = {
         name: value for name, value in settings.items() if name in known and (value is not None or name in meant)
     }
@@ -254,7 +229,7 @@ def _is_ours(buffer: Any) -> bool:
     return buffer is None or issubclass(buffer, ReplayBuffer)
 
 
-def check_conservative(agent: DictConfig, weight: float) -> None:
+def check_conservative(agent: AgentSettings, weight: float) -> None:
     """Refuse a conservative term for a class that lacks what it takes.
 
     Raises:
@@ -266,8 +241,8 @@ def check_conservative(agent: DictConfig, weight: float) -> None:
             require_hook(f"algorithm.conservative_weight={weight:g}", hook, kind)
 
 
-def left_out(agent: DictConfig) -> list[str]:
+def left_out(agent: AgentSettings) -> list[str]:
     """Settings of every agent that the class of this one has no argument for."""
     known = arguments_of(off_policy_class(agent._target_))
-    given = settings_of(agent)
+    given = given_arguments(agent)
     return [name for name in SHARED if given[name] is not None and name not in known and name != "learning_rate_end"]

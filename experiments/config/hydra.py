@@ -1,15 +1,17 @@
-"""Configurations as commands take them: types registered, arguments looked at, parts made of them."""
+"""What a command is: compose with Hydra, check, call; its errors name the nearest key, and leave no folder behind."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -17,36 +19,79 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 import conf
-from experiments.config.schemas import (
-    CalibrationConfig,
-    DistillConfig,
-    EvaluateConfig,
-    ExportConfig,
-    FidelityConfig,
-    LandscapeConfig,
-    OfflineConfig,
-    TrainConfig,
-)
+from experiments.config.bounds import check_bounds
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.errors import unknown_name
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
 
+_Settings = TypeVar("_Settings")
 
-def register_configs() -> None:
-    """Give Hydra the schemas, and the presets as the group `scenario`: their one source is `slicing_gym.presets`."""
+
+def command(
+    name: str,
+    schema: type[_Settings],
+    prepare: Callable[[_Settings, Path], Callable[[], object]],
+    *,
+    lists: Sequence[str] = (),
+    renamed: Mapping[str, str] | None = None,
+    rewrite: Callable[[list[str]], list[str]] = list,
+    how_to_go_on: Callable[[_Settings, Path], str] | None = None,
+) -> None:
+    """Run the command line of a topic.
+
+    Args:
+        name: of its file in `conf/`.
+        schema: types of its settings.
+        prepare: checks the settings and what else is needed, and returns the work, which may take long. What it
+            refuses ends the command with the message alone, no stack trace, and without a folder.
+        lists: keys that may be typed as `key=a,b`; Hydra takes that for a sweep.
+        renamed: keys that may be typed by another name, since Hydra means something else by it.
+        rewrite: other changes of the arguments.
+        how_to_go_on: what Ctrl-C says, if the work can be resumed.
+    """
+    register(name, schema)
+    given = [_renamed(argument, renamed or {}) for argument in sys.argv[1:]]
+    with readable_errors():
+        sys.argv[1:] = rewrite(with_lists(given, lists))
+    check_overrides(name, sys.argv[1:])
+
+    def task(config: DictConfig) -> None:
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        with readable_errors():
+            settings = settings_of(config, schema)
+            work = prepare(settings, folder)
+        try:
+            work()
+        except KeyboardInterrupt:
+            if how_to_go_on is None:
+                raise
+            raise SystemExit(f"stopped; {how_to_go_on(settings, folder)}") from None
+
+    hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
+
+
+def register(name: str, schema: type) -> None:
+    """Give Hydra the types of a command, and the presets as the group `scenario`: their one source is the package."""
     store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
-    store.store(name="offline_schema", node=OfflineConfig)
-    store.store(name="distill_schema", node=DistillConfig)
-    store.store(name="fidelity_schema", node=FidelityConfig)
-    store.store(name="calibration_schema", node=CalibrationConfig)
-    store.store(name="landscape_schema", node=LandscapeConfig)
-    store.store(name="export_schema", node=ExportConfig)
-    for name in SCENARIOS:
-        store.store(group="scenario", name=name, node=OmegaConf.create(get_scenario(name).to_dict()))
+    store.store(name=f"{name}_schema", node=schema)
+    for scenario in SCENARIOS:
+        store.store(group="scenario", name=scenario, node=OmegaConf.create(get_scenario(scenario).to_dict()))
+
+
+def settings_of(config: DictConfig, schema: type[_Settings]) -> _Settings:
+    """A composed configuration as an instance of its schema, within its bounds.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise ValueError(f"{key}: not given" + (", allowed is the dotted name of a class" if "_target_" in key else ""))
+    settings = OmegaConf.to_object(config)
+    assert isinstance(settings, schema)
+    check_bounds(settings)
+    return settings
 
 
 @contextmanager
@@ -69,15 +114,6 @@ def _remove_unused_folder() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def resumable(folder: Path) -> Iterator[None]:
-    """Around work that goes on with `resume=auto` where it was stopped: Ctrl-C says so."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise SystemExit(f"stopped; type the command again with resume=auto hydra.run.dir={folder}") from None
-
-
 def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
     """Arguments in which `key=a,b` of some keys is a list, also with -m; Hydra would take it for a sweep."""
     listed = []
@@ -87,6 +123,11 @@ def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         quoted = ",".join(f"'{name}'" for name in value.split(","))
         listed.append(f"{key}=[{quoted}]" if alone else argument)
     return listed
+
+
+def _renamed(argument: str, names: Mapping[str, str]) -> str:
+    key, _, value = argument.partition("=")
+    return f"{names[key]}={value}" if key in names else argument
 
 
 def check_overrides(name: str, arguments: Sequence[str]) -> None:
@@ -112,6 +153,17 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
             _check_key(config, key)
 
 
+def _check_key(config: Any, key: str) -> None:
+    """Refuse a dotted key that is not in a composed config."""
+    node = config
+    for part in key.split("."):
+        if not isinstance(node, DictConfig):
+            return
+        if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
+            raise ValueError(unknown_name(key, part, [str(name) for name in node]))
+        node = None if OmegaConf.is_missing(node, part) else node[part]
+
+
 def config_folders(arguments: Sequence[str]) -> list[str]:
     """The override that stands for `--config-dir` where a configuration is composed without the command line."""
     found = _config_folders(arguments)
@@ -132,14 +184,3 @@ def _config_folders(arguments: Sequence[str]) -> list[str]:
 
 
 _CONFIG_DIR = ("--config-dir", "-cd")
-
-
-def _check_key(config: Any, key: str) -> None:
-    """Refuse a dotted key that is not in a composed config."""
-    node = config
-    for part in key.split("."):
-        if not isinstance(node, DictConfig):
-            return
-        if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
-            raise ValueError(unknown_name(key, part, [str(name) for name in node]))
-        node = None if OmegaConf.is_missing(node, part) else node[part]

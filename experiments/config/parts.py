@@ -1,47 +1,52 @@
-"""Parts made of a composed configuration: plain data, scenario, twin."""
+"""Parts made of settings: scenario, twin."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
 
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import build
 from slicing_gym.errors import unknown_name
+from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
 from twin.models.settings import TRANSITIONS
 
 
-def builtin_of(config: DictConfig) -> dict[str, Any]:
-    """A composed part as plain data."""
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenario:
+    """The scenario of builtin types, perhaps with another reward.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    if reward is not None and reward not in REWARD_KINDS:
+        raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
+    scenario = Scenario.from_dict(given)
+    return scenario if reward is None else scenario.replace(reward={"kind": reward})
 
 
-def scenario_of(config: DictConfig) -> Scenario:
-    """The composed scenario, checked."""
-    return Scenario.from_dict(builtin_of(config))
+def make_twin(given: Mapping[str, Any]) -> DigitalTwin | None:
+    """A twin with these settings, checked; not fitted. None for `twin=none`.
 
-
-def twin_of(config: DictConfig) -> DigitalTwin:
-    """A twin with the composed settings, checked; not fitted."""
-    parts = builtin_of(config)
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    if given.get("transition") is None:
+        return None
     wanted = ("transition", "performance", "training", "seed")
-    for key in parts:
+    for key in given:
         if key not in wanted:
             raise ValueError(unknown_name("twin", key, wanted))
     for key in wanted:
-        if key not in parts:
+        if key not in given:
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
-    transition = dict(parts["transition"])
+    transition = dict(given["transition"])
     name = transition.pop("name")
     if name not in TRANSITIONS:
         raise ValueError(unknown_name("twin.transition.name", name, TRANSITIONS))
     return DigitalTwin(
         build(TRANSITIONS[name], "twin.transition", transition),
-        build(PerformanceSettings, "twin.performance", parts["performance"]),
-        build(TrainingSettings, "twin.training", parts["training"]),
-        parts["seed"],
+        build(PerformanceSettings, "twin.performance", given["performance"]),
+        build(TrainingSettings, "twin.training", given["training"]),
+        given["seed"],
     )

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-
-from experiments.config.hydra import CONFIG_FOLDER, check_overrides, with_lists
-from experiments.evaluate.run import evaluate
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.config.parts import make_scenario
+from experiments.evaluate.run import Comparison
+from experiments.evaluate.settings import EvaluateConfig
 
 LISTS = ("policy", "imports")
 """Keys of which `key=a,b` is a list."""
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="evaluate")
-def main(config: DictConfig) -> None:
-    """The command."""
-    evaluate(config, Path(HydraConfig.get().runtime.output_dir))
+def prepare(config: EvaluateConfig, folder: Path) -> Callable[[], None]:
+    """The comparison of a configuration, checked.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    comparison = Comparison(config.policy, make_scenario(config.scenario), config, trust=config.trust)
+
+    def run() -> None:
+        result = comparison.run()
+        print(result.report())
+        print(f"written: {', '.join(map(str, result.write(os.path.relpath(folder))))}")
+
+    return run
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_lists(sys.argv[1:], LISTS)
-    check_overrides("evaluate", sys.argv[1:])
-    main()
+    command("evaluate", EvaluateConfig, prepare, lists=LISTS)

@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
+import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import FixedPolicy, make_baseline
-from agents.baselines import BASELINES
+from agents.baselines import BASELINES, unknown_policy
 from agents.loading import load_agent
 from agents.packing import Arrays
 from agents.registry import arguments_of, named
 from agents.search import cache_path
 from agents.student import StudentPolicy
-from experiments.environments.environments import AnyVectorEnv, Environments
+from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
-from experiments.runs.folder import AGENT, STUDENT, SUMMARY, WRAPPERS
+from experiments.runs.folder import AGENT, OFFLINE_SUMMARY, STUDENT, STUDENT_SUMMARY, SUMMARY, WRAPPERS, run_folder
 from slicing_gym import Scenario, SliceRANVectorEnv
-from slicing_gym.errors import unknown_name
 
 _FILES = (".zip", ".safetensors")
 """Endings of files that hold agents and students."""
@@ -79,7 +78,7 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
         elif _is_dotted(name):
             named("policy", name)
         else:
-            raise ValueError(unknown_name("policy", name, BASELINES) + f", {_ALLOWED}")
+            raise ValueError(unknown_policy("policy", name, BASELINES) + f", {_ALLOWED}")
 
 
 def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:
@@ -127,7 +126,7 @@ def label_policies(names: Sequence[str]) -> dict[str, str]:
 
 def _summary(file: Path) -> dict[str, Any]:
     """The figures of the run or the student that a file is of; {} if there are none."""
-    for path in (file.parent / name for name in (SUMMARY, "offline.json", "student.json")):
+    for path in (file.parent / name for name in (SUMMARY, OFFLINE_SUMMARY, STUDENT_SUMMARY)):
         if path.is_file():
             return dict(json.loads(path.read_text()))
     return {}
@@ -255,9 +254,9 @@ def run_config(file: str) -> dict[str, Any]:
     if path.name not in (AGENT, "after_algorithm_2.zip", "agent_2.zip"):
         return {}
     config = _summary(path).get("config")
-    folder = path.parent.parent if path.parent.name == "plain" else path.parent
+    folder = run_folder(path)
     if config is None and (folder / ".hydra" / "config.yaml").is_file():
-        config = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "config.yaml"))
+        config = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
     return dict(config) if isinstance(config, dict) else {}
 
 

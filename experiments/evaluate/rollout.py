@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 import slicing_gym
-from experiments.environments.environments import AnyVectorEnv, advance, scenario_of
+from experiments.environments import AnyVectorEnv, advance, scenario_of
 from experiments.reporting.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer

@@ -1,62 +1,111 @@
-"""`python -m experiments.evaluate policy=random,hard,best_fixed scenario=paper`: policies side by side."""
+"""`evaluate`: policies compared on the same cells, with common random numbers."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from agents import FixedPolicy
-from agents.registry import import_modules
-from experiments.config.hydra import readable_errors, register_configs
-from experiments.config.parts import scenario_of
+from experiments.config.bounds import check_bounds
 from experiments.evaluate.figure import plot_evaluation
 from experiments.evaluate.policies import check_policies, labelled, load_policies
 from experiments.evaluate.report import as_table, headroom, write_csv
-from experiments.evaluate.rollout import check_seeds, compare, make_cells
-from slicing_gym import Scenario
-from slicing_gym.errors import check_integer
-
-register_configs()
+from experiments.evaluate.rollout import Evaluation, Predictor, compare, make_cells
+from experiments.evaluate.settings import Settings
+from slicing_gym import Scenario, get_scenario
 
 
-def check_config(config: DictConfig) -> Scenario:
-    """The scenario of an evaluation, after a look at everything that could fail later.
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Policies on the same cells.
+
+    Args:
+        scenario: of the cells.
+        policies: by what they are called.
+        evaluations: of each.
+    """
+
+    scenario: Scenario
+    policies: Mapping[str, Predictor]
+    evaluations: Sequence[Evaluation]
+
+    def report(self) -> str:
+        """The comparison as text."""
+        seeds = list(self.evaluations[0].seeds)
+        lines = [
+            f"scenario {self.scenario.name}: {self.scenario.num_allocations} allocations; seeds {seeds}, ± 95 % "
+            "interval over cells",
+            as_table(self.scenario, self.evaluations),
+        ]
+        for name, policy in self.policies.items():
+            if isinstance(policy, FixedPolicy):
+                units = "-".join(map(str, policy.units))
+                lines.append(f"{name} holds {units} units ({', '.join(self.scenario.slice_names)})")
+        room = headroom(self.evaluations)
+        return "\n".join(lines if room is None else [*lines, f"headroom (one-step oracle - best fixed): {room}"])
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write `evaluation.csv` and `evaluation.png` into a folder."""
+        paths = [Path(folder) / "evaluation.csv", Path(folder) / "evaluation.png"]
+        write_csv(paths[0], self.scenario, self.evaluations)
+        plot_evaluation(paths[1], self.scenario, self.evaluations)
+        return paths
+
+
+def evaluate(
+    policies: Sequence[str] | Mapping[str, Predictor],
+    scenario: str | Scenario = "paper",
+    settings: Settings | None = None,
+    *,
+    trust: bool = False,
+) -> EvaluationResult:
+    """Compare policies on the same cells.
+
+    Args:
+        policies: names of baselines, allocations, files, classes (see `experiments.evaluate.policies`); or policies,
+            anything with Stable-Baselines3's `predict`, by what they are called.
+        scenario: a preset's name or a `Scenario`.
+        settings: of the evaluation.
+        trust: let files of agents run code.
 
     Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+        ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
-    import_modules(config.imports)
-    scenario = scenario_of(config.scenario)
-    check_policies(list(config.policy), scenario)
-    check_seeds("seeds", config.seeds)
-    if config.decisions is not None:
-        check_integer("decisions", config.decisions, at_least=1)
-    check_integer("threads", config.threads, at_least=1)
-    return scenario
+    return Comparison(policies, scenario, settings, trust=trust).run()
 
 
-def evaluate(config: DictConfig, folder: Path) -> None:
-    """Compare the policies of a config; print the table, write `evaluation.csv` and `evaluation.png` into `folder`."""
-    with readable_errors():
-        scenario = check_config(config)
-        envs = make_cells(scenario, len(config.seeds), config.threads)
-        found = load_policies(config.policy, scenario, envs, num_threads=config.threads, trust=config.trust)
-        policies = labelled(found, ())
-    evaluations = compare(scenario, policies, envs, config.seeds, config.decisions, config.progress)
-    seeds = list(config.seeds)
-    print(
-        f"scenario {scenario.name}: {scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval over cells"
-    )
-    print(as_table(scenario, evaluations))
-    for name, policy in policies.items():
-        if isinstance(policy, FixedPolicy):
-            print(f"{name} holds {'-'.join(map(str, policy.units))} units ({', '.join(scenario.slice_names)})")
-    room = headroom(evaluations)
-    if room is not None:
-        print(f"headroom (one_step_oracle - best fixed): {room}")
-    folder = Path(os.path.relpath(folder))
-    write_csv(folder / "evaluation.csv", scenario, evaluations)
-    plot_evaluation(folder / "evaluation.png", scenario, evaluations)
-    print(f"written: {folder / 'evaluation.csv'}, {folder / 'evaluation.png'}")
+class Comparison:
+    """A comparison that has passed its checks.
+
+    Args:
+        policies, scenario, settings, trust: see `evaluate`.
+    """
+
+    def __init__(
+        self,
+        policies: Sequence[str] | Mapping[str, Predictor],
+        scenario: str | Scenario = "paper",
+        settings: Settings | None = None,
+        *,
+        trust: bool = False,
+    ) -> None:
+        self.settings = Settings() if settings is None else settings
+        check_bounds(self.settings)
+        self.scenario = get_scenario(scenario)
+        threads = self.settings.threads
+        if not isinstance(policies, Mapping):
+            check_policies(list(policies), self.scenario)
+        self.envs = make_cells(self.scenario, len(self.settings.seeds), threads)
+        if isinstance(policies, Mapping):
+            self.policies = dict(policies)
+        else:
+            self.policies = labelled(
+                load_policies(policies, self.scenario, self.envs, num_threads=threads, trust=trust), ()
+            )
+
+    def run(self) -> EvaluationResult:
+        """Evaluate each policy."""
+        settings = self.settings
+        found = compare(self.scenario, self.policies, self.envs, settings.seeds, settings.decisions, settings.progress)
+        return EvaluationResult(self.scenario, self.policies, found)

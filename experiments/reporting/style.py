@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.reporting.statistics import Interval
 from slicing_gym.files import atomic_write
-
-matplotlib.use("Agg")
 
 _BASELINE_COLOURS = {
     "random": "#999999",

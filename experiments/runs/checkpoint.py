@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from agents.packing import Arrays
 from slicing_gym.files import atomic_write
-from slicing_gym.builtin_types import differences
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 FILE = "checkpoint.npz"
 
 
@@ -45,17 +44,7 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
     except Exception as error:  # a damaged archive fails in many ways
         raise ValueError(f"resume: {str(path)!r} is not a checkpoint, or is damaged ({error})") from error
     if version != FORMAT_VERSION:
-        raise ValueError(f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+        raise ValueError(
+            f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}; begin the run again"
+        )
     return header, arrays
-
-
-def check_same_config(folder: Path, stored: Any, given: Any) -> None:
-    """Refuse to go on with another configuration.
-
-    Raises:
-        ValueError: the message shows every key that differs.
-    """
-    found = differences(stored, given)
-    if found:
-        lines = "".join(f"\n  {key}: {own!r} there, {other!r} given" for key, own, other in found)
-        raise ValueError(f"resume: the run in {str(folder)!r} has another configuration:{lines}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.loading import load_agent
+from experiments.config.parts import make_scenario
 from experiments.environments.environments import Environments
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
@@ -21,12 +22,21 @@ from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
 HISTORY = "history.npz"
+EPISODES = "episodes.csv"
 SUMMARY = "summary.json"
 """The figures of a run; written last, so that a run that has it is finished."""
+OFFLINE_SUMMARY = "offline.json"
+"""The same of a run that learned from a history."""
 STUDENT = "student.safetensors"
+STUDENT_SUMMARY = "student.json"
 TWIN = "twin.safetensors"
 WRAPPERS = "wrappers.npz"
 """What wrappers of the environment learned while they ran."""
+
+
+def run_folder(path: Path) -> Path:
+    """The folder of the run that a file is of: the agent trained without the twin is in a folder below."""
+    return path.parent.parent if path.parent.name in ("without_twin", "plain") else path.parent
 
 
 @dataclass(frozen=True)
@@ -36,12 +46,12 @@ class Run:
     Args:
         folder: where it is.
         summary: its `summary.json`.
-        rounds: its `episodes.csv`: (rounds,) by column.
+        episodes: its `episodes.csv`: (episodes,) by column.
     """
 
     folder: Path
     summary: dict[str, Any]
-    rounds: dict[str, npt.NDArray[np.float64]]
+    episodes: dict[str, npt.NDArray[np.float64]]
 
     @property
     def group(self) -> tuple[str, str]:
@@ -60,16 +70,14 @@ class Run:
 
     @property
     def episodes_to_goal(self) -> float:
-        """The first round with the reward at the goal; infinite if there was none."""
+        """The first episode with the reward at the goal; infinite if there was none."""
         reached = self.summary["episodes_to_goal"]
         return float("inf") if reached is None else float(reached)
 
     @property
     def scenario(self) -> Scenario:
         """Of its cell, with the reward it was trained on."""
-        found = Scenario.from_dict(self.summary["config"]["scenario"])
-        kind = self.summary["config"]["reward"]
-        return found if kind is None else found.replace(reward={"kind": kind})
+        return make_scenario(self.summary["config"]["scenario"], self.summary["config"]["reward"])
 
     @property
     def wrappers(self) -> str:
@@ -127,10 +135,12 @@ def read_run(folder: Path) -> Run:
         summary = json.loads((folder / SUMMARY).read_text())
         if "config" not in summary:
             raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
-        with (folder / "episodes.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        return Run(folder, summary, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]})
-    except (OSError, ValueError, TypeError, IndexError) as error:
+        path = folder / EPISODES
+        if not path.is_file():  # as versions before called it
+            path, summary["episodes_to_goal"] = folder / "rounds.csv", summary["rounds_to_goal"]
+        episodes = pd.read_csv(path).rename(columns={"round": "episode"})
+        return Run(folder, summary, {name: episodes[name].to_numpy(np.float64) for name in episodes})
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
 
 
@@ -168,3 +178,17 @@ def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "fol
         if name not in methods:
             raise ValueError(unknown_name("agents", name, methods))
     return [run for run in runs if run.method in agents]
+
+
+def common_scenario(runs: Sequence[Run]) -> Scenario:
+    """The scenario of runs, as their configurations have it.
+
+    Raises:
+        ValueError: they have different ones of one name.
+    """
+    scenario, *others = (Scenario.from_dict(run.summary["config"]["scenario"]) for run in runs)
+    if any(other != scenario for other in others):
+        raise ValueError(
+            f"folder: different scenarios are called {scenario.name!r}; give each a scenario.name of its own"
+        )
+    return scenario

@@ -1,1 +1,7 @@
-"""Training with a twin or without (Algorithm 1, the paper's Figs. 5 and 6)."""
+"""Training with a twin or without (Algorithm 1, Figs. 5 and 6): `train(make, ...)`, and the command over it."""
+
+from experiments.train.callbacks import Listener
+from experiments.train.run import Training, TrainResult, read_result, train
+from experiments.train.settings import Algorithm1Settings, Settings
+
+__all__ = ["Algorithm1Settings", "Listener", "Settings", "TrainResult", "Training", "read_result", "train"]

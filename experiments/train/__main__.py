@@ -3,27 +3,91 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import hydra
 from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from agents.registry import import_modules
+from experiments.config.agents import check_agent, check_roles, left_out, maker
 from experiments.config.hydra import (
     CONFIG_FOLDER,
     check_overrides,
+    command,
     config_folders,
-    readable_errors,
-    with_lists,
     without_config_folders,
 )
+from experiments.config.parts import make_scenario, make_twin
+from experiments.environments import Environments
+from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
-from experiments.runs.compare import comparable
-from experiments.train.run import train
+from experiments.runs.compare import check_same_configuration
+from experiments.train.run import Training, finish
+from experiments.train.settings import TrainConfig
+
+
+def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
+    """The run of a configuration, checked; with `without_twin` a second one, without the twin, in a folder below.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
+    environments = Environments(make_scenario(config.scenario, config.reward), **asdict(config.env))
+    environments.check(twin is not None)
+    check_agent(config.agent, environments.real())
+    roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)
+    if config.without_twin and twin is None:
+        raise ValueError("without_twin: true given, allowed with a twin only")
+    more: dict[str, Any] = {
+        "settings": config,
+        "seed": config.seed,
+        "environments": environments,
+        "name": config.agent.name,
+        "resume": config.resume is not None,
+        "trust": config.trust,
+    }
+    trainings = [Training(maker(config.agent, config.seed, roles), scenario, twin, folder=folder, **more)]
+    if config.without_twin:
+        make = maker(config.agent, config.seed, {"real": {}})
+        trainings.append(Training(make, scenario, None, folder=folder / "without_twin", **more))
+    if trainings[0].finished:
+        return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
+    return lambda: _run(config, trainings)
+
+
+def _roles(config: TrainConfig, environments: Environments) -> dict[str, dict[str, Any]]:
+    """Changes of the agent's arguments, by role."""
+    algorithm = config.algorithm
+    given = {"agent_1": algorithm.agent_1, "agent_2": algorithm.agent_2}
+    check_roles(config.agent, environments.real(), given, {"agent_1": ("learning_starts", "train_freq")})
+    return {"real": algorithm.agent_1, "twin": algorithm.agent_2}
+
+
+def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
+    """Train, and print the comparison."""
+    first = trainings[0]
+    missing = left_out(config.agent)
+    if missing:
+        print(f"{config.agent._target_} has no {', '.join(missing)}: left out")
+    if first.environments.one_by_one and first.twin is not None:
+        print(
+            f"env.wrappers without env.vector_wrappers: the twin's {config.algorithm.num_envs} cells are run one by "
+            "one, which is slower"
+        )
+    if config.resume is not None and not first.has_checkpoint:
+        print(f"{os.path.relpath(first.folder)}: no checkpoint; the run begins")
+    results = finish(trainings)
+    evaluations = [result.evaluation[0] for result in results] + results[0].evaluation[1:]
+    print(f"on unseen cells, seeds {config.evaluation.seeds}, ± 95 % interval over cells:")
+    print(as_table(first.scenario, evaluations))
+    written = ", ".join(sorted(path.name for path in first.folder.iterdir()))
+    print(f"written to {os.path.relpath(first.folder)}: {written}")
 
 
 def with_resumed_run(arguments: Sequence[str]) -> list[str]:
@@ -62,7 +126,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
         ) from None
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
-    checkpoint.check_same_config(folder, comparable(stored), comparable(now))
+    check_same_configuration(folder, _builtin(stored), _builtin(now))
     first = [each for each in new if each not in without_config_folders(new)]
     return [
         *first,
@@ -78,25 +142,19 @@ _TYPED = ("imports", "trust", "hydra")
 """Keys that count only when they are typed, never when a run's files hold them."""
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="train")
-def main(config: DictConfig) -> None:
-    """The command."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        train(config, folder)
-    except KeyboardInterrupt:
-        there = (folder / checkpoint.FILE).exists()
-        how = (
-            f"go on with: python -m experiments.train resume={os.path.relpath(folder)}"
-            + (" (and imports, trust, --config-dir as before)" if config.imports or config.trust else "")
-            if there
-            else "no checkpoint yet"
-        )
-        raise SystemExit(f"stopped; {how}") from None
+def _builtin(config: DictConfig) -> dict[str, Any]:
+    found = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+def how_to_go_on(config: TrainConfig, folder: Path) -> str:
+    """What to type after Ctrl-C."""
+    if not (folder / checkpoint.FILE).exists():
+        return "no checkpoint yet"
+    more = " (and imports, trust, --config-dir as before)" if config.imports or config.trust else ""
+    return f"go on with: python -m experiments.train resume={os.path.relpath(folder)}{more}"
 
 
 if __name__ == "__main__":
-    with readable_errors():
-        sys.argv[1:] = with_resumed_run(with_lists(sys.argv[1:], ("imports",)))
-    check_overrides("train", sys.argv[1:])
-    main()
+    command("train", TrainConfig, prepare, lists=("imports",), rewrite=with_resumed_run, how_to_go_on=how_to_go_on)

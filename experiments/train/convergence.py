@@ -17,7 +17,7 @@ from experiments.evaluate.rollout import make_cells
 from experiments.reporting.statistics import Interval, interquartile_mean, stratified_bootstrap
 from experiments.reporting.style import agent_colour, base_name, save_figure
 from experiments.reporting.tables import aligned, write_rows
-from experiments.runs.folder import Run, find_runs
+from experiments.runs.folder import Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
 from slicing_gym import Scenario
 
@@ -41,7 +41,7 @@ def convergence(folder: Path, output: Path) -> None:
         for run in sorted(runs, key=lambda run: (base_name(run.method), run.method)):
             methods[run.method].append(run)
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
-        random = random_episodes(scenario_of(runs), sorted({run.seed for run in runs}))
+        random = random_episodes(common_scenario(runs), sorted({run.seed for run in runs}))
         draw(path, scenario, head, methods, random)
         print(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
         print(table(methods, random))
@@ -49,25 +49,11 @@ def convergence(folder: Path, output: Path) -> None:
         print(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
 
 
-def scenario_of(runs: Sequence[Run]) -> Scenario:
-    """The scenario of runs, as their configurations have it.
-
-    Raises:
-        ValueError: they have different ones of one name.
-    """
-    scenario, *others = (Scenario.from_dict(run.summary["config"]["scenario"]) for run in runs)
-    if any(other != scenario for other in others):
-        raise ValueError(
-            f"folder: different scenarios are called {scenario.name!r}; give each a scenario.name of its own"
-        )
-    return scenario
-
-
-def random_episodes(scenario: Scenario, seeds: Sequence[int], rounds: int = 20) -> dict[str, FloatArray]:
-    """What random allocations earn on the same cells: measures (seeds, rounds)."""
+def random_episodes(scenario: Scenario, seeds: Sequence[int], episodes: int = 20) -> dict[str, FloatArray]:
+    """What random allocations earn on the same cells: measures (seeds, episodes)."""
     envs, policy = make_cells(scenario, len(seeds)), RandomPolicy(scenario, seed=0)
     observations, _ = envs.reset(seed=list(seeds))
-    shape = (rounds, scenario.decisions_per_episode, len(seeds))
+    shape = (episodes, scenario.decisions_per_episode, len(seeds))
     utility = np.zeros(shape)
     for number in np.ndindex(shape[:2]):
         observations, _, _, ended, info = envs.step(policy.predict(observations)[0])
@@ -132,17 +118,17 @@ def _line(axes: Axes, method: str, values: FloatArray) -> None:
 
 def curves(runs: Sequence[Run], measure: str) -> FloatArray:
     """Curves (seeds, rounds) up to where the shortest run ends."""
-    return np.array(list(zip(*(run.rounds[measure] for run in runs), strict=False))).T
+    return np.array(list(zip(*(run.episodes[measure] for run in runs), strict=False))).T
 
 
 def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
     """Rounds to the goal, utility at as many decisions and in the end, regret and time of each method, as text."""
     rows = []
-    shared = min(len(run.rounds["utility"]) for runs in methods.values() for run in runs)
+    shared = min(len(run.episodes["utility"]) for runs in methods.values() for run in runs)
     for method, runs in methods.items():
         goal = stratified_bootstrap([[run.episodes_to_goal for run in runs]])
-        lengths = [len(run.rounds["utility"]) for run in runs]
-        alike = stratified_bootstrap([[run.rounds["utility"][shared - 1] for run in runs]])
+        lengths = [len(run.episodes["utility"]) for run in runs]
+        alike = stratified_bootstrap([[run.episodes["utility"][shared - 1] for run in runs]])
         columns = [alike, *(_interval(runs, name) for name in ("utility", "regret", "cpu_seconds"))]
         rows.append(
             [
@@ -183,9 +169,9 @@ def write(path: Path, runs: Sequence[Run]) -> None:
     names = ["decisions", *MEASURES]
     ordered = sorted(runs, key=lambda run: (run.method, run.seed))
     rounds = [
-        [*run.group, run.method, run.seed, number, *(f"{run.rounds[name][number - 1]:.6g}" for name in names)]
+        [*run.group, run.method, run.seed, number, *(f"{run.episodes[name][number - 1]:.6g}" for name in names)]
         for run in ordered
-        for number in range(1, len(run.rounds["utility"]) + 1)
+        for number in range(1, len(run.episodes["utility"]) + 1)
     ]
     write_rows(path, ["scenario", "head", "agent", "seed", "round", *names], rounds)
     keys = [key for key in ordered[0].summary if key != "config"]

@@ -1,149 +1,306 @@
-"""`python -m experiments.train agent=ddqn twin=lstm scenario=paper`: train an agent and compare it."""
+"""`train`: Algorithm 1, or the same agent without a twin, from settings to a folder of files and a result."""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
 import torch
-from omegaconf import DictConfig
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from experiments.config.agents import left_out
-from experiments.config.hydra import (
-    readable_errors,
-    register_configs,
-)
-from experiments.environments.environments import Environments
+from agents.protocols import DecisionListener
+from experiments.config.bounds import MAX_SEED, check_bounds
+from experiments.environments import Environments
 from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
-from experiments.evaluate.report import as_table, write_csv
-from experiments.evaluate.rollout import Predictor, compare, evaluate_policy, make_cells
+from experiments.evaluate.report import write_csv
+from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
-from experiments.runs.compare import comparable
-from experiments.runs.folder import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS
-from experiments.runs.naming import name_of, twin_name
-from experiments.train.algorithm_1 import Algorithm
+from experiments.runs.compare import check_same_configuration, comparable
+from experiments.runs.folder import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS, read_run
+from experiments.runs.naming import describe_agent, describe_twin, method_name, twin_name
+from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
-from experiments.train.check import check_config
+from experiments.train.check import check_agent_of, check_algorithm_1, check_evaluation, check_multiple
 from experiments.train.figure import plot_training
+from experiments.train.settings import Settings
+from experiments.train.twin_phase import MakeAgent
+from slicing_gym import Scenario, get_scenario
+from slicing_gym.errors import check_integer
 from slicing_gym.files import atomic_write
+from twin import DigitalTwin, History
+from twin.models.settings import TransitionSettings
 
-register_configs()
+EVALUATION = "evaluation.csv"
+PICTURE = "training.png"
 
 
-def learn(config: DictConfig, environments: Environments, folder: Path) -> Algorithm:
-    """Run the algorithm in `folder`, from the beginning or from where its checkpoint left it.
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run brought.
+
+    Args:
+        name: of the agent: ddqn, with a twin ddqn-dt.
+        folder: with its files; None if it was not to be kept.
+        agent: Agent 1, of Stable-Baselines3.
+        episodes: a row an episode on the real environment: decisions, mean reward, utility, SSR, ...
+        history: every real decision.
+        twin: the last one; None without.
+        evaluation: of the agent, then of those it is compared with, on unseen cells.
+        summary: the figures by which runs are compared.
+    """
+
+    name: str
+    folder: Path | None
+    agent: OffPolicyAlgorithm
+    episodes: pd.DataFrame
+    history: History
+    twin: DigitalTwin | None
+    evaluation: list[Evaluation]
+    summary: dict[str, Any]
+
+
+def train(
+    make: MakeAgent,
+    scenario: str | Scenario = "paper",
+    twin: str | TransitionSettings | DigitalTwin | None = None,
+    settings: Settings | None = None,
+    folder: str | Path | None = None,
+    seed: int = 0,
+    *,
+    environments: Environments | None = None,
+    name: str | None = None,
+    resume: bool = False,
+    listeners: Sequence[DecisionListener] = (),
+) -> TrainResult:
+    """Train an agent in the real environment, with a twin by the paper's Algorithm 1, and compare it with baselines.
+
+    Args:
+        make: `make(env, role)` makes an off-policy agent of Stable-Baselines3 that acts in `env`; the role is "real",
+            with a twin also "twin". Random streams are seeded from `seed` before it is called.
+        scenario: a preset's name or a `Scenario`.
+        twin: "lstm", "transformer", settings of a transition, or a `DigitalTwin` that was not fitted; None: without.
+        settings: of the run.
+        folder: where files go: agent, history, twin, episodes, TensorBoard, checkpoint, picture; None: nowhere.
+        seed: of the cell, of the agents and of their exploration.
+        environments: where the agents act, if they are wrapped.
+        name: of the agent; by default that of its class, in small letters.
+        resume: go on from the folder's checkpoint, if there is one.
+        listeners: told of every real decision.
 
     Raises:
-        ValueError: the checkpoint is damaged, or of another configuration.
+        ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
-    with readable_errors():
-        algorithm = Algorithm(config, environments, folder)
-        if (folder / checkpoint.FILE).exists():  # only if it is to be resumed: otherwise `train` has removed it
-            algorithm.resume()
-        elif config.resume is not None:
-            print(f"{os.path.relpath(folder)}: no checkpoint; the run begins")
-    algorithm.run()
-    return algorithm
-
-
-def train(config: DictConfig, folder: Path) -> None:
-    """Train; leave agent, history, curves (episodes.csv, tensorboard/), comparison and picture in `folder`."""
-    with readable_errors():
-        environments = check_config(config)
-        finished = config.resume is not None and (folder / SUMMARY).exists()
-        if finished:
-            stored = json.loads((folder / SUMMARY).read_text())["config"]
-            checkpoint.check_same_config(folder, stored, comparable(config))
-    if finished:
-        print(f"{os.path.relpath(folder)}: this run is finished")
-        return
-    if config.resume is None:  # what an earlier run left here is not this one's
-        for name in (SUMMARY, checkpoint.FILE):
-            (folder / name).unlink(missing_ok=True)
-            (folder / "plain" / name).unlink(missing_ok=True)
-    torch.set_num_threads(config.torch_threads)
-    missing = left_out(config.agent)
-    if missing:
-        print(f"{config.agent._target_} has no {', '.join(missing)}: left out")
-    if environments.one_by_one and config.twin.transition is not None:
-        print(
-            f"env.wrappers without env.vector_wrappers: the twin's {config.algorithm.num_envs} cells are run one by "
-            "one, which is slower"
+    with TemporaryDirectory() as nowhere:
+        made = Training(
+            make,
+            scenario,
+            twin,
+            settings,
+            nowhere if folder is None else folder,
+            seed,
+            environments=environments,
+            name=name,
+            resume=resume,
+            listeners=listeners,
         )
-    scenario = environments.scenario
-    runs = {name_of(config): learn(config, environments, folder)}
-    if config.plain:
-        plain = config.copy()
-        plain.twin = {"transition": None}
-        (folder / "plain").mkdir(exist_ok=True)
-        runs[str(config.agent.name)] = learn(plain, environments, folder / "plain")
-    for run in runs.values():
-        leave(run)
-    chosen = config.evaluation
-    cells = make_cells(scenario, len(chosen.seeds))
-    policies = {name: policy_of(run) for name, run in runs.items()}
-    policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=config.trust), policies)
-    evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
-    print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
-    print(as_table(scenario, evaluations))
-    write_csv(folder / "evaluation.csv", scenario, evaluations)
-    rounds = {name: run.monitor.episode_utility for name, run in runs.items()}
-    plot_training(folder / "training.png", scenario, rounds, evaluations)
-    for (name, run), evaluation in reversed(list(zip(runs.items(), evaluations, strict=False))):
-        write_summary(run, name, float(evaluation.utility.mean()), float(evaluation.reward.mean()))
-    for run in runs.values():
-        (run.folder / checkpoint.FILE).unlink(missing_ok=True)
-    print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+        if made.finished:
+            return read_result(made.folder)
+        (result,) = finish([made])
+        return replace(result, folder=None) if folder is None else result
 
 
-def leave(run: Algorithm) -> None:
-    """Write what a run has learned into its folder."""
-    with atomic_write(run.folder / AGENT) as file:
-        run.agent.save(file)
-    run.recorder.history().save(run.folder / HISTORY)
-    if run.twin is not None:
-        run.twin.save(run.folder / TWIN)
-    if run.environments.wrapped:
-        statistics, arrays = run.environments.statistics(run.real)
-        checkpoint.write(run.folder / WRAPPERS, {"statistics": statistics}, arrays)
+class Training:
+    """A training run that has passed its checks.
 
+    Args:
+        make, scenario, twin, settings, folder, seed, environments, name, resume, listeners: see `train`.
+        trust: let files of agents to compare with run code.
 
-def policy_of(run: Algorithm) -> Predictor:
-    """What a run has learned, as it is compared with others."""
-    if run.environments.keep_observations:
-        return run.agent
-    return WrappedAgent(run.agent, run.environments, run.environments.statistics(run.real))
-
-
-def write_summary(run: Algorithm, name: str, utility: float, reward: float) -> None:
-    """Write the figures by which runs are compared, last of all: a run that has them is finished.
-
-    The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cell in as many
-    rounds [U].
+    Attributes:
+        name: of the agent: ddqn, with a twin ddqn-dt.
+        finished: whether the folder has the run already, and it is to be resumed.
     """
-    config, scenario = run.config, run.scenario
-    envs = make_cells(scenario, 1)
-    best = load_policy("best_fixed", scenario, envs, num_threads=1)
-    reference = float(evaluate_policy("", best, envs, [config.seed], run.monitor.decisions).utility.mean())
-    rounds = run.monitor.rounds
-    reached = [number for number, row in enumerate(rounds, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
-    summary: dict[str, Any] = {
-        "scenario": scenario.name,
-        "agent": name,
-        "twin": twin_name(config),
-        "head": config.agent.head,
-        "seed": config.seed,
-        "decisions": run.monitor.decisions,
-        "episodes_to_goal": reached[0] if reached else None,
-        "utility": utility,
-        "reward_at_c_max": reward,
-        "best_fixed_on_own_cell": reference,
-        "regret": sum(row["decisions"] * (reference - row["utility"]) for row in rounds),
-        "cpu_seconds": run.seconds,
-        "learned": run.agent.digest(),
-        "config": comparable(config),
-    }
-    with atomic_write(run.folder / SUMMARY) as file:
-        file.write(json.dumps(summary, indent=2).encode())
+
+    def __init__(
+        self,
+        make: MakeAgent,
+        scenario: str | Scenario = "paper",
+        twin: str | TransitionSettings | DigitalTwin | None = None,
+        settings: Settings | None = None,
+        folder: str | Path = ".",
+        seed: int = 0,
+        *,
+        environments: Environments | None = None,
+        name: str | None = None,
+        resume: bool = False,
+        listeners: Sequence[DecisionListener] = (),
+        trust: bool = False,
+    ) -> None:
+        self.settings = Settings() if settings is None else settings
+        check_bounds(self.settings)
+        self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
+        self.folder, self.resume, self.trust = Path(folder), resume, trust
+        self.twin = twin if twin is None or isinstance(twin, DigitalTwin) else DigitalTwin(twin)
+        found = get_scenario(scenario)
+        kind = self.settings.reward
+        self.scenario = found if kind is None else found.replace(reward={"kind": kind})
+        self.environments = environments or Environments(self.scenario)
+        if self.environments.scenario != self.scenario:
+            raise ValueError("environments: they are of another scenario or reward than the run")
+        self.environments.check(self.twin is not None)
+        agent_1 = check_agent_of("real", make, self.environments.real(), self.seed)
+        check_multiple("decisions", self.settings.decisions, agent_1)
+        if self.twin is not None:
+            agent_2 = check_agent_of("twin", make, self.environments.cells(1), self.seed)
+            check_algorithm_1(self.settings, agent_1, agent_2)
+        own = type(agent_1.model).__name__.lower() if name is None else name
+        check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
+        self.name = method_name(own, self.twin)
+        self.configuration = self._configuration(found, agent_1.model)
+        self.finished = resume and (self.folder / SUMMARY).exists()
+        if self.finished:
+            stored = json.loads((self.folder / SUMMARY).read_text())["config"]
+            check_same_configuration(self.folder, stored, self.configuration)
+        else:
+            self._prepare(make, listeners)
+
+    def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
+        """The loop, at its beginning or where a checkpoint left it."""
+        self.has_checkpoint = self.resume and (self.folder / checkpoint.FILE).exists()
+        if not self.resume:  # what an earlier run left here is not this one's
+            for file in (SUMMARY, checkpoint.FILE):
+                (self.folder / file).unlink(missing_ok=True)
+        self.algorithm = Algorithm1(
+            make,
+            self.environments,
+            self.settings,
+            twin=self.twin,
+            folder=self.folder,
+            seed=self.seed,
+            configuration=self.configuration,
+            listeners=listeners,
+        )
+        if self.has_checkpoint:
+            self.algorithm.resume()
+
+    def _configuration(self, scenario: Scenario, agent: OffPolicyAlgorithm) -> dict[str, Any]:
+        """All that makes the run what it is, as builtin types; a command's settings name more of it themselves."""
+        found = {
+            "scenario": scenario.to_dict(),
+            "agent": describe_agent(agent),
+            "twin": describe_twin(self.twin),
+            "env": self.environments.given,
+            "seed": self.seed,
+            **asdict(self.settings),
+        }
+        builtin: dict[str, Any] = json.loads(json.dumps(found))
+        return builtin
+
+    def learn(self) -> None:
+        """Run the loop to its end, and write what was learned into the folder."""
+        torch.set_num_threads(self.settings.torch_threads)
+        run = self.algorithm
+        run.run()
+        with atomic_write(self.folder / AGENT) as file:
+            run.agent.save(file)
+        run.history.recorder.history().save(self.folder / HISTORY)
+        if run.twin is not None:
+            run.twin.save(self.folder / TWIN)
+        if self.environments.wrapped:
+            statistics, arrays = self.environments.statistics(run.real)
+            checkpoint.write(self.folder / WRAPPERS, {"statistics": statistics}, arrays)
+
+    @property
+    def policy(self) -> Predictor:
+        """What was learned, as it is compared with others."""
+        run = self.algorithm
+        if self.environments.keep_observations:
+            return run.agent
+        return WrappedAgent(run.agent, self.environments, self.environments.statistics(run.real))
+
+    def write_summary(self, own: Evaluation) -> dict[str, Any]:
+        """Write the figures by which runs are compared, last of all: a run that has them is finished.
+
+        The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cell in as
+        many episodes [U].
+        """
+        run, envs = self.algorithm, make_cells(self.scenario, 1)
+        best = load_policy("best_fixed", self.scenario, envs, num_threads=1)
+        decisions, episodes = run.log.decisions, run.log.episodes
+        reference = float(evaluate_policy("", best, envs, [self.seed], decisions).utility.mean())
+        reached = [number for number, row in enumerate(episodes, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
+        summary: dict[str, Any] = {
+            "scenario": self.scenario.name,
+            "agent": self.name,
+            "twin": twin_name(self.twin),
+            "head": self.configuration["agent"]["head"],
+            "seed": self.seed,
+            "decisions": decisions,
+            "episodes_to_goal": reached[0] if reached else None,
+            "utility": float(own.utility.mean()),
+            "reward_at_c_max": float(own.reward.mean()),
+            "best_fixed_on_own_cell": reference,
+            "regret": sum(row["decisions"] * (reference - row["utility"]) for row in episodes),
+            "cpu_seconds": run.seconds,
+            "learned": run.agent.digest(),
+            "config": comparable(self.configuration),
+        }
+        with atomic_write(self.folder / SUMMARY) as file:
+            file.write(json.dumps(summary, indent=2).encode())
+        return summary
+
+    def result(self, evaluation: list[Evaluation], summary: Mapping[str, Any]) -> TrainResult:
+        """What it brought."""
+        run = self.algorithm
+        return TrainResult(
+            name=self.name,
+            folder=self.folder,
+            agent=run.agent.model,
+            episodes=run.log.table(),
+            history=run.history.recorder.history(),
+            twin=run.twin,
+            evaluation=evaluation,
+            summary=dict(summary),
+        )
+
+
+def finish(trainings: Sequence[Training]) -> list[TrainResult]:
+    """Let runs of one scenario learn, and compare them on the same unseen cells.
+
+    The comparison (`evaluation.csv`, `training.png`) goes to the folder of the first.
+    """
+    for each in trainings:
+        each.learn()
+    first = trainings[0]
+    scenario, chosen = first.scenario, first.settings.evaluation
+    cells = make_cells(scenario, len(chosen.seeds))
+    policies = {each.name: each.policy for each in trainings}
+    policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=first.trust), policies)
+    evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, first.settings.progress)
+    write_csv(first.folder / EVALUATION, scenario, evaluations)
+    curves = {each.name: each.algorithm.log.utility for each in trainings}
+    plot_training(first.folder / PICTURE, scenario, curves, evaluations)
+    summaries = [each.write_summary(own) for each, own in reversed(list(zip(trainings, evaluations, strict=False)))]
+    for each in trainings:
+        (each.folder / checkpoint.FILE).unlink(missing_ok=True)
+    return [
+        each.result([own, *evaluations[len(trainings) :]], summary)
+        for each, own, summary in zip(trainings, evaluations, reversed(summaries), strict=False)
+    ]
+
+
+def read_result(folder: str | Path, *, trust: bool = False) -> TrainResult:
+    """The result of a finished run, from its folder; its evaluation is not read.
+
+    Raises:
+        ValueError: there is none.
+    """
+    run = read_run(Path(folder))
+    twin = run.twin() if (run.folder / TWIN).is_file() else None
+    agent: Any = run.agent(trust=trust)
+    return TrainResult(run.method, run.folder, agent, pd.DataFrame(run.episodes), run.history(), twin, [], run.summary)

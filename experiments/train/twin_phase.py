@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from omegaconf import DictConfig
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from agents.learner import OffPolicyLearner, for_sb3
 from agents.packing import Arrays, part_of, with_prefix
-from agents.protocols import AnyEnv, Learner
-from experiments.config.agents import make_learner
-from experiments.environments.environments import AnyVectorEnv, Environments
+from agents.protocols import AnyEnv
+from experiments.config.schemas import TwinTrainingSettings
+from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import evaluate_policy
 from experiments.runs import checkpoint
-from experiments.runs.compare import comparable
-from slicing_gym import Scenario
+from experiments.runs.compare import check_same_configuration, comparable
 from twin import DigitalTwin
+
+MakeAgent = Callable[[Any, str], OffPolicyAlgorithm]
+"""Makes the agent of a role ("real", "twin" or "history") that acts in an environment: `make(env, role)`.
+
+Random streams are seeded before it is called: an agent that is given no seed is the same every time.
+"""
 
 
 class TwinAlgorithm(ABC):
     """Steps that are run one after the other, with a checkpoint after each; subclasses say which.
 
     Args:
-        config: composed and checked.
-        environments: where the agents act.
+        make: makes the agents.
+        environments: where they act.
+        twin: settings of the twin, not fitted; None: there is none.
+        settings: how Agent 2 learns in the twin.
         folder: of the run.
+        seed: of the agents.
+        configuration: all that a checkpoint has to have in common with a run that goes on from it, as builtin types.
 
     Attributes:
         agent: Agent 1.
-        twin: the digital twin, if there is one yet.
+        twin: the fitted twin, if there is one yet.
         seconds: of processor time, over all parts of a run that was resumed.
     """
 
-    agent: Learner
+    agent: OffPolicyLearner
 
-    def __init__(self, config: DictConfig, environments: Environments, folder: Path) -> None:
-        self.config, self.environments, self.folder = config, environments, folder
-        self.scenario: Scenario = environments.scenario
-        self.has_twin = config.twin.transition is not None
+    def __init__(
+        self,
+        make: MakeAgent,
+        environments: Environments,
+        twin: DigitalTwin | None,
+        settings: TwinTrainingSettings,
+        *,
+        folder: Path,
+        seed: int,
+        configuration: Mapping[str, Any],
+    ) -> None:
+        self.make, self.environments, self.folder, self.seed = make, environments, folder, seed
+        self.twin_settings, self.training, self.configuration = twin, settings, configuration
+        self.scenario = environments.scenario
         self.twin: DigitalTwin | None = None
         self.seconds = 0.0
-        self._agent_2: Learner | None = None
+        self._agent_2: OffPolicyLearner | None = None
         self._next_step = 0
         self._since = time.process_time()
-        self._saved_at = time.perf_counter()
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether there is a twin, or will be."""
+        return self.twin_settings is not None
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
         steps = self._steps()
         while self._next_step >= 0:
             steps[self._next_step]()
-            self._save()
+            self.save()
 
     @abstractmethod
     def _steps(self) -> list[Callable[[], None]]:
@@ -65,36 +89,40 @@ class TwinAlgorithm(ABC):
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], Arrays]:
-        """What a checkpoint holds beside agents and twin: plain data, and arrays."""
+        """What a checkpoint holds in addition to agents and twin: builtin types, and arrays."""
 
     @abstractmethod
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `_state` gave."""
 
-    def _make(self, env: AnyEnv, changes: Mapping[str, Any], log: str, conservative_weight: float = 0.0) -> Learner:
+    def make_learner(self, env: AnyEnv, role: str, conservative_weight: float = 0.0) -> OffPolicyLearner:
         """A learner of this run, with a folder of its own for TensorBoard."""
-        folder = self.folder / "tensorboard" / log
-        config = self.config
-        return make_learner(
-            config.agent, env, config.seed, changes, conservative_weight=conservative_weight, log=folder
+        learner = OffPolicyLearner(
+            lambda: self.make(for_sb3(env), role), seed=self.seed, conservative_weight=conservative_weight
         )
+        learner.logger = configure(str(self.folder / "tensorboard" / role), ["tensorboard"])
+        return learner
 
-    def _make_agent_2(self) -> Learner:
-        settings = self.config.algorithm
-        self._agent_2 = self._make(self._twin_envs(settings.num_envs), dict(settings.agent_2), "twin")
+    def fit_twin(self, history: Any) -> None:
+        """Fit a twin from scratch (equation 7)."""
+        self.twin = deepcopy(self.twin_settings)
+        assert self.twin is not None
+        self.twin.fit(history)
+
+    def _make_agent_2(self) -> OffPolicyLearner:
+        self._agent_2 = self.make_learner(self._twin_envs(self.training.num_envs), "twin")
         return self._agent_2
 
-    def _learn_in_twin(self, iteration: int, decisions: int) -> Learner:
+    def _learn_in_twin(self, iteration: int, decisions: int) -> OffPolicyLearner:
         """Step 3: Agent 2 learns in the latest twin."""
         agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
         agent.forget()  # what a twin that was worse made up
-        seed = self.config.seed + 1_000_003 * (1 + iteration)
-        agent.act_in(self._twin_envs(self.config.algorithm.num_envs), seed)
+        agent.act_in(self._twin_envs(self.training.num_envs), self.seed + 1_000_003 * (1 + iteration))
         agent.learn(decisions, restart=True)
         return agent
 
     def keep_better(self) -> tuple[float, float]:
-        """Let both agents live through the same rounds in the twin; both go on with the better one's weights.
+        """Evaluate both agents on the same episodes in the twin; both go on with the better one's weights.
 
         Returns:
             What Agent 1 and Agent 2 earned in the twin.
@@ -109,31 +137,30 @@ class TwinAlgorithm(ABC):
             self._agent_2.copy_from(self.agent)
         return utility
 
-    def utility_in_twin(self, agent: Learner, first_seed: int = 0) -> float:
-        """What an agent earns in the latest twin: mean U over `selection_cells` cells, `selection_decisions` each."""
-        settings = self.config.algorithm
-        envs = self._twin_envs(settings.selection_cells)
-        seeds = range(first_seed, first_seed + settings.selection_cells)
-        return float(evaluate_policy("", agent, envs, seeds, settings.selection_decisions).utility.mean())
+    def utility_in_twin(self, agent: OffPolicyLearner, first_seed: int = 0) -> float:
+        """Mean U of an agent in the latest twin, over `selection_cells` cells and `selection_decisions` in each."""
+        number = self.training.selection_cells
+        seeds = range(first_seed, first_seed + number)
+        found = evaluate_policy("", agent, self._twin_envs(number), seeds, self.training.selection_decisions)
+        return float(found.utility.mean())
 
     def _twin_envs(self, number: int) -> AnyVectorEnv:
-        """Cells in the twin, with the scenario's reward; a round follows the last within a step."""
-        settings = self.config.algorithm
+        """Cells in the twin, with the scenario's reward; an episode follows the last within a step."""
         return self.environments.twin(
             number,
             twin=self.twin,
-            uncertainty=settings.uncertainty,
-            penalty=settings.penalty,
+            uncertainty=self.training.uncertainty,
+            penalty=self.training.penalty,
             decisions=self.scenario.reward.threshold_decisions,  # the shaped reward's threshold is c_max throughout
         )
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Write a checkpoint."""
         now = time.process_time()
         self.seconds += now - self._since
         own_header, arrays = self._state()
         header: dict[str, Any] = {
-            "config": comparable(self.config),
+            "config": comparable(self.configuration),
             "next_step": self._next_step,
             "seconds": self.seconds,
             **own_header,
@@ -144,13 +171,9 @@ class TwinAlgorithm(ABC):
             header["agent_2"], own = self._agent_2.state(replay=False)
             arrays |= with_prefix(own, "agent_2.")
         if self.twin is not None:
-            arrays["twin"] = _twin_bytes(self.twin)
+            arrays["twin"] = np.frombuffer(self.twin.to_bytes(), np.uint8)
         checkpoint.write(self.folder / checkpoint.FILE, header, arrays)
-        self._since, self._saved_at = now, time.perf_counter()
-
-    def _save_now_and_then(self) -> None:
-        if time.perf_counter() - self._saved_at > self.config.checkpoint_s:
-            self._save()
+        self._since = now
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint.
@@ -159,26 +182,11 @@ class TwinAlgorithm(ABC):
             ValueError: the checkpoint is damaged, or of another configuration.
         """
         header, arrays = checkpoint.read(self.folder / checkpoint.FILE)
-        checkpoint.check_same_config(self.folder, header["config"], comparable(self.config))
+        check_same_configuration(self.folder, header["config"], self.configuration)
         self._next_step, self.seconds = header["next_step"], header["seconds"]
         self._restore(header, arrays)
         self.agent.restore(header["agent_1"], part_of(arrays, "agent_1."))
         if "twin" in arrays:
-            self.twin = _twin_from(arrays["twin"].tobytes())
+            self.twin = DigitalTwin.from_bytes(arrays["twin"].tobytes())
         if "agent_2" in header:
             self._make_agent_2().restore(header["agent_2"], part_of(arrays, "agent_2."))
-
-
-def _twin_bytes(twin: DigitalTwin) -> Any:
-    """A twin's file as bytes (n,)."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "twin.safetensors"
-        twin.save(path)
-        return np.frombuffer(path.read_bytes(), np.uint8)
-
-
-def _twin_from(content: bytes) -> DigitalTwin:
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "twin.safetensors")
-        Path(path).write_bytes(content)
-        return DigitalTwin.load(path)

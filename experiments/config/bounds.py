@@ -1,0 +1,96 @@
+"""Bounds of settings, stated once where the setting is declared: `bounded` says them, `check_bounds` holds them."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, field, fields, is_dataclass
+from typing import Any
+
+from slicing_gym.errors import check_integer, check_number, unknown_name
+
+MAX_SEED = 2**32 - 1
+"""Largest seed."""
+
+
+def bounded(
+    default: Any = MISSING,
+    *,
+    factory: Callable[[], Any] | None = None,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    choices: Iterable[str] | None = None,
+    distinct: bool = False,
+    filled: bool = False,
+) -> Any:
+    """A field of a dataclass of settings, with what is allowed; of a list, for each of its values.
+
+    Args:
+        default: of the field.
+        factory: makes the default, in place of it.
+        above: bound of numbers, itself excluded.
+        at_least: lower bound of numbers.
+        at_most: upper bound of numbers.
+        choices: names that are allowed.
+        distinct: no value of a list may occur twice.
+        filled: a list may not be empty.
+    """
+    bounds = {"above": above, "at_least": at_least, "at_most": at_most}
+    metadata = {"bounds": bounds, "choices": choices, "distinct": distinct, "filled": filled}
+    if factory is not None:
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def check_bounds(settings: Any, prefix: str = "") -> None:
+    """Refuse settings that are of another type than declared, or out of their bounds; nested ones too.
+
+    Args:
+        settings: an instance of a dataclass.
+        prefix: where it stands, for the messages.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    hints = typing.get_type_hints(type(settings))
+    for each in fields(settings):
+        key, value, hint = f"{prefix}{each.name}", getattr(settings, each.name), hints[each.name]
+        if isinstance(hint, types.UnionType):
+            if value is None:
+                continue
+            hint = next(kind for kind in typing.get_args(hint) if kind is not types.NoneType)
+        if is_dataclass(hint):
+            if not isinstance(value, typing.cast(type, hint)):
+                raise TypeError(f"{key}: {value!r} given, allowed is {typing.cast(type, hint).__name__}")
+            check_bounds(value, f"{key}.")
+        elif typing.get_origin(hint) is list:
+            _check_list(key, value, typing.get_args(hint)[0], each.metadata)
+        else:
+            _check_value(key, value, hint, each.metadata)
+
+
+def _check_list(key: str, values: Any, hint: Any, metadata: Any) -> None:
+    if not isinstance(values, list | tuple | range):
+        raise TypeError(f"{key}: {values!r} given, allowed is a list")
+    if metadata.get("filled") and not values:
+        raise ValueError(f"{key}: none given, allowed are one or more")
+    for value in values:
+        _check_value(key, value, hint, metadata)
+    if metadata.get("distinct") and len(set(values)) < len(values):
+        raise ValueError(f"{key}: {list(values)} given, allowed are different ones")
+
+
+def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
+    bounds = dict(metadata.get("bounds", {}))
+    if hint is int:
+        least = bounds.get("at_least")
+        most = bounds.get("at_most")
+        check_integer(key, value, at_least=-(2**63) if least is None else int(least), at_most=most and int(most))
+    elif hint is float:
+        check_number(key, value, **bounds)
+    elif hint in (str, bool) and not isinstance(value, hint):
+        raise TypeError(f"{key}: {value!r} given, allowed is {'true or false' if hint is bool else 'a text'}")
+    if metadata.get("choices") is not None and value not in metadata["choices"]:
+        raise ValueError(unknown_name(key, value, metadata["choices"]))

@@ -1,0 +1,72 @@
+"""Wrappers as configurations name them: classes found, made, and what they learn while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorWrapper
+from gymnasium.wrappers.utils import RunningMeanStd
+
+import slicing_gym  # noqa: F401  # registers SliceRAN-v0
+import twin  # noqa: F401  # registers SliceTwin-v0
+from agents.registry import arguments_of, named, with_classes
+from slicing_gym.errors import unknown_name
+
+
+def find_wrapper(key: str, base: type, given: Mapping[str, Any], typed: bool) -> tuple[Any, dict[str, Any]]:
+    """The class of a wrapper and its arguments.
+
+    Raises:
+        ValueError, TypeError: it is none, or does not take one of them.
+    """
+    if not isinstance(given, Mapping) or "_target_" not in given:
+        raise TypeError(f"{key}: {given!r} given, allowed are mappings with _target_ and arguments")
+    arguments = {str(name): value for name, value in given.items() if name != "_target_"}
+    target = str(given["_target_"])
+    kind = named(f"{key}._target_", target) if typed else named(f"{key}._target_", target, ("gymnasium.wrappers",))
+    if not isinstance(kind, type) or not issubclass(kind, base):
+        raise TypeError(f"{key}: {target!r} is no {base.__module__}.{base.__name__}")
+    if not typed and kind.__name__ in _WRITE:
+        raise ValueError(f"{key}: {target!r} writes files, allowed in a run's files are wrappers that do not")
+    known = arguments_of(kind).keys() - {"env"}
+    for name in arguments:
+        if name not in known:
+            raise ValueError(unknown_name(f"{key} ({kind.__name__})", name, known))
+    return kind, with_classes(key, arguments) if typed else with_classes(key, arguments, ())
+
+
+_WRITE = ("RecordVideo", "HumanRendering")
+"""Wrappers of Gymnasium that write files or open windows."""
+
+
+def wrap(key: str, kind: Any, env: Any, arguments: Mapping[str, Any]) -> Any:
+    """An environment in a wrapper.
+
+    Raises:
+        ValueError: it does not take it so.
+    """
+    try:
+        return kind(env, **arguments)
+    except Exception as error:  # a wrapper of the user's own may refuse in any way
+        raise ValueError(f"{key}: {kind.__name__} cannot be made so ({type(error).__name__}: {error})") from error
+
+
+def layers(env: Any) -> list[Any]:
+    """The wrappers around an environment or a batch, outermost first."""
+    found = []
+    while isinstance(env, gym.Wrapper | VectorWrapper):
+        found.append(env)
+        env = env.env
+    return found
+
+
+def learned_statistics(env: Any) -> list[tuple[Any, str]]:
+    """What wrappers learn of observations or rewards, outermost first: the wrapper, and the attribute that has it."""
+    return [
+        (wrapper, name)
+        for wrapper in layers(env)
+        for name, part in vars(wrapper).items()
+        if isinstance(part, RunningMeanStd)
+    ]

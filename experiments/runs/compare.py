@@ -1,0 +1,34 @@
+"""Whether a run that is to be resumed has the same configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slicing_gym.builtin_types import differences
+
+_NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust")
+"""Keys that may be others when a run is resumed."""
+
+
+def comparable(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration, as builtin types, has to be the same for a run to be resumed."""
+    return {key: value for key, value in configuration.items() if key not in _NOT_COMPARED}
+
+
+def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse to go on with another configuration.
+
+    Raises:
+        ValueError: the message shows every key that differs.
+    """
+    if "plain" in stored:
+        raise ValueError(
+            f"resume: the run in {str(folder)!r} was begun by an earlier version; end it with that one, or begin "
+            "it again in another folder"
+        )
+    found = differences(comparable(stored), comparable(given))
+    if found:
+        lines = "".join(f"\n  {key}: {own!r} there, {other!r} given" for key, own, other in found)
+        raise ValueError(f"resume: the run in {str(folder)!r} has another configuration:{lines}")

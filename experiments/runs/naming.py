@@ -1,0 +1,42 @@
+"""What runs are called: their agent, and in figures and tables their method."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+from twin import DigitalTwin
+
+
+def twin_name(twin: DigitalTwin | None) -> str:
+    """Which twin a run has: none, lstm, transformer, ..."""
+    return "none" if twin is None else twin.transition.name
+
+
+def method_name(agent: str, twin: DigitalTwin | None) -> str:
+    """What an agent is called in tables: ddqn, with an LSTM twin ddqn-dt, with another ddqn-dt-transformer."""
+    suffix = {"none": "", "lstm": "-dt"}
+    return agent + suffix.get(twin_name(twin), f"-dt-{twin_name(twin)}")
+
+
+def describe_agent(agent: OffPolicyAlgorithm) -> dict[str, Any]:
+    """What a run's configuration says of an agent that was made in Python: class and head."""
+    kind = type(agent)
+    return {
+        "_target_": f"{kind.__module__}.{kind.__qualname__}",
+        "head": (agent.policy_kwargs or {}).get("head", "dense"),
+    }
+
+
+def describe_twin(twin: DigitalTwin | None) -> dict[str, Any]:
+    """What a run's configuration says of a twin, as `conf/twin` has it."""
+    if twin is None:
+        return {"transition": None}
+    return {
+        "transition": {"name": twin.transition.name, **asdict(twin.transition)},
+        "performance": asdict(twin.performance),
+        "training": asdict(twin.training),
+        "seed": twin.seed,
+    }
