@@ -255,13 +255,15 @@ class Scenario:
         """Beta (n_slices,)."""
         return np.array([part.ssr_weight for part in self.slices])
 
-    @cached_property
+    @property
     def nominal_arrivals(self) -> npt.NDArray[np.float64]:
         """Mean packets per interval and slice (n_slices,), were no queue ever full; observations are divided by it."""
+        return self._nominal_arrivals.copy()
+
+    @cached_property
+    def _nominal_arrivals(self) -> npt.NDArray[np.float64]:
         interval_s = self.radio.interval_s
-        means = np.array([part.num_users * interval_s * part.traffic.mean_arrivals_per_s for part in self.slices])
-        means.flags.writeable = False  # every observation is made of it
-        return means
+        return np.array([part.num_users * interval_s * part.traffic.mean_arrivals_per_s for part in self.slices])
 
     @property
     def largest_arrivals(self) -> npt.NDArray[np.float64]:
@@ -333,12 +335,8 @@ def _slice_from_dict(name: str, data: object) -> Slice:
     parts = {**data, "name": name}
     sent = parts.get("traffic", {})
     if isinstance(sent, Mapping):
-        kinds: dict[str, Mapping[str, type[Any]]] = {
-            "interarrival_s": DISTRIBUTIONS,
-            "packet_size_byte": DISTRIBUTIONS,
-            "active_users": traffic.PROFILES,
-            "intensity": traffic.PROFILES,
-        }
+        kinds: dict[str, Mapping[str, type[Any]]] = dict.fromkeys(("interarrival_s", "packet_size_byte"), DISTRIBUTIONS)
+        kinds |= dict.fromkeys(("active_users", "intensity"), traffic.PROFILES)
         built = {
             entry: traffic.from_dict(f"{key}.traffic.{entry}", value, kinds[entry]) if entry in kinds else value
             for entry, value in sent.items()
