@@ -16,7 +16,7 @@ from slicing_gym._jit import njit
 from slicing_gym.errors import check_instance, check_number
 
 OWN = -1
-"""What the kernel calls every kind that does not come with the package."""
+"""The code of every kind that does not come with the package; the kernel calls those by address."""
 
 MAX_PARAMETERS = 33
 """Numbers a distribution may need in the kernel: a count and up to 32 choices."""
@@ -33,7 +33,7 @@ class Distribution(ABC):
 
     Attributes:
         kind: what plain data (YAML, JSON) calls it.
-        code: what the kernel calls it.
+        code: what the kernel calls it if it comes with the package.
     """
 
     kind: ClassVar[str]
@@ -90,20 +90,19 @@ def register_distribution(kind: _Kind) -> _Kind:
     known = DISTRIBUTIONS.get(name, kind)
     if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
         raise ValueError(f"{kind.__name__}.kind: {name!r} is taken by {known.__module__}.{known.__qualname__}")
-    if kind.code == OWN:
-        address_of(kind)
+    code_of(kind)  # compiles it
     DISTRIBUTIONS[name] = kind
     return kind
 
 
-def address_of(kind: type[Distribution]) -> int:
-    """Where this process has the compiled `quantile` of a kind, 0 for those that come with the package.
+def code_of(kind: type[Distribution]) -> int:
+    """What the kernel calls a kind: its code, or the address of its compiled `quantile` in this process.
 
     Raises:
         TypeError: numba cannot compile it.
     """
     if kind.code != OWN:
-        return 0
+        return kind.code
     if kind not in _compiled:
         try:
             compiler = numba.cfunc("float64(float64, CPointer(float64))", error_model="numpy")
@@ -167,7 +166,7 @@ def _midpoint_draws(name: str, distribution: Distribution, factor: float) -> npt
     """Quantiles of the midpoints of 10 000 equal shares, between those of the least and the greatest u there is."""
     shares = np.concatenate([[2.0**-53], (np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS, [1.0 - 2.0**-53]])
     draws = np.empty(len(shares))
-    _call_for_each(address_of(type(distribution)), shares, parameter_row(name, distribution, factor), draws)
+    _call_for_each(code_of(type(distribution)), shares, parameter_row(name, distribution, factor), draws)
     return draws
 
 

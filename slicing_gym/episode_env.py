@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.backend import Backend
+from slicing_gym.observation import MeasuredInfo
 from slicing_gym.render import EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
@@ -50,7 +51,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
             self._decisions = self._first_decision
         if seed is not None or self._backend is None:
             self._backend = self._make_backend([int(self.np_random.integers(2**63)) if seed is None else seed])
-        measured = self._backend.begin_episode().info()
+        measured = MeasuredInfo(self._backend.begin_episode().info())
         observation = self.space_spec.observations(measured)[0].copy()
         self._step_in_episode = 0
         info = _info_of_one({**measured, "threshold": threshold(self.scenario.reward, [self._decisions])})
@@ -72,7 +73,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         if self._backend is None or self._step_in_episode is None:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before step(); no episode is under way")
         units = self.space_spec.units(self.space_spec.check_action(action)[None])
-        measured = self._backend.advance(units).info()
+        measured = MeasuredInfo(self._backend.advance(units).info())
         observation = self.space_spec.observations(measured)[0].copy()
         thresholds = threshold(self.scenario.reward, [self._decisions])
         info = _info_of_one({**measured, "threshold": thresholds})

@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from slicing_gym.backend import Backend
 from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.observation import MeasuredInfo
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
 
@@ -99,7 +100,7 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         rewards = np.zeros(self.num_envs)
         truncations = np.zeros(self.num_envs, np.bool_)
         if len(acting):
-            measured = self._backend.advance(self.space_spec.units(chosen[acting]), acting).info()
+            measured = MeasuredInfo(self._backend.advance(self.space_spec.units(chosen[acting]), acting).info())
             thresholds = threshold(self.scenario.reward, self._decisions + np.arange(len(acting)))
             rewards[acting] = self._rewards(measured, thresholds)
             self._decisions += len(acting)
@@ -140,7 +141,7 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         """Begin an episode in the cells of `mask`; return their info."""
         assert self._backend is not None
         cells = np.flatnonzero(mask)
-        measured = self._backend.begin_episode(cells).info()
+        measured = MeasuredInfo(self._backend.begin_episode(cells).info())
         self._step_in_episode[cells] = 0
         self._over[cells] = False
         self._last_observations[cells] = self.space_spec.observations(measured)

@@ -23,11 +23,10 @@ from slicing_gym.counter_rng import (
     exponential,
     uniform,
 )
-from slicing_gym.distributions import OWN
 from slicing_gym.physics import Cells, FloatArray, IntArray, Outcome, Physics, Scratch
 from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
 
-COMPILED_WITH = "1f92fbdba4fe"
+COMPILED_WITH = "2483ff16cee6"
 """Digest of what the kernel calls in other files, which numba's cache does not look at: a change of this line makes
 numba recompile it. `tests/project/test_house.py` says when to renew it."""
 
@@ -61,8 +60,8 @@ def at(index: Any) -> Any:
 
 
 @njit
-def draw(kind: int, parameters: FloatArray, address: int, key: np.uint64, count: np.uint64) -> float:
-    """One number of a traffic distribution, see `Distribution` for the parameters; `address`: of a quantile, or 0."""
+def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) -> float:
+    """One number of a traffic distribution; see `code_of` for the kind, `slicing_gym.traffic` for the parameters."""
     if kind == EXPONENTIAL:
         return min(parameters[0] * exponential(key, count), parameters[1])
     if kind == UNIFORM:
@@ -71,8 +70,8 @@ def draw(kind: int, parameters: FloatArray, address: int, key: np.uint64, count:
         return min(parameters[1] * (math.exp(exponential(key, count) / parameters[0]) - 1.0), parameters[2])
     if kind == CHOICE:
         return parameters[1 + int(uniform(key, count) * parameters[0])]
-    if kind == OWN:
-        return call_quantile(address, uniform(key, count), parameters)
+    if kind > CHOICE:  # no code but the address of a compiled quantile
+        return call_quantile(kind, uniform(key, count), parameters)
     return parameters[0]
 
 
@@ -100,8 +99,7 @@ def profile_level(kind: int, parameters: FloatArray, key: np.uint64, which: int,
 def _interarrival(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n: int, packet: int) -> float:
     """Gap before a packet of a user of slice n [slots]."""
     count = counter(STREAM_INTERARRIVAL, user, packet)
-    kind, address = physics.interarrival_kind[at(n)], physics.interarrival_address[at(n)]
-    return draw(kind, physics.interarrival[at(n)], address, cell.key, count) * scratch.stretch[at(n)]
+    return draw(physics.interarrival_kind[at(n)], physics.interarrival[at(n)], cell.key, count) * scratch.stretch[at(n)]
 
 
 @njit
@@ -197,8 +195,7 @@ def _transmit(physics: Physics, cell: _Cell, user: int, n: int, blocks: int, sin
         left = cell.head_bits[at(user)]
         if left == 0.0:
             count = counter(STREAM_PACKET_SIZE, user, packet)
-            kind, address = physics.packet_kind[at(n)], physics.packet_address[at(n)]
-            left = draw(kind, physics.packet[at(n)], address, cell.key, count)
+            left = draw(physics.packet_kind[at(n)], physics.packet[at(n)], cell.key, count)
         if budget < left:
             cell.head_bits[at(user)] = left - budget
             break

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.counter_rng import cell_key
-from slicing_gym.distributions import Distribution, address_of, parameter_row
+from slicing_gym.distributions import Distribution, code_of, parameter_row
 from slicing_gym.scenario import Scenario
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,12 +34,10 @@ class Physics(NamedTuple):
     rate_sla_bps: FloatArray  # (S,)
     latency_sla_slots: IntArray  # (S,)
     certain_sinr: FloatArray  # (S, R + 1) 1 + SNR from which a full queue surely drains at the SLA's rate
-    interarrival_kind: IntArray  # (S,)
+    interarrival_kind: IntArray  # (S,) see `code_of`: holds in this process only
     interarrival: FloatArray  # (S, parameters), in slots
-    interarrival_address: IntArray  # (S,) of the compiled quantile in this process, 0 for kinds of the package
     packet_kind: IntArray  # (S,)
     packet: FloatArray  # (S, parameters), in bits
-    packet_address: IntArray  # (S,) as above
     profile_kind: IntArray  # (S, 2): share of users that are active; intensity of an active user
     profile: FloatArray  # (S, 2, 4)
 
@@ -115,12 +113,10 @@ def compile_physics(scenario: Scenario) -> Physics:
         rate_sla_bps=rate_sla,
         latency_sla_slots=np.array([int(part.latency_sla_s / radio.slot_s * (1.0 + 1e-9)) for part in slices]),
         certain_sinr=certain_sinr,
-        interarrival_kind=np.array([part.code for part in gaps]),
+        interarrival_kind=np.array([code_of(type(part)) for part in gaps]),
         interarrival=_parameters(gaps, 1.0 / radio.slot_s),
-        interarrival_address=np.array([address_of(type(part)) for part in gaps]),
-        packet_kind=np.array([part.code for part in sizes]),
+        packet_kind=np.array([code_of(type(part)) for part in sizes]),
         packet=_parameters(sizes, 8.0),
-        packet_address=np.array([address_of(type(part)) for part in sizes]),
         profile_kind=np.array([[profile.code for profile in pair] for pair in profiles]),
         profile=np.array([[profile.parameters() for profile in pair] for pair in profiles], np.float64),
     )

@@ -110,7 +110,7 @@ class Simulator:
         self._prepare(compile_physics(self.scenario))
 
     def _prepare(self, physics: Physics) -> None:
-        """Keep what the kernel needs in addition to the cells; it holds addresses of this process, and threads."""
+        """Keep what the kernel needs in addition to the cells; it holds addresses and threads of this process."""
         self._physics = physics
         self._scratch: list[Scratch] = [empty_scratch(self._physics) for _ in range(self.num_threads)]
         self._threads = Threads(self.num_threads)

@@ -16,7 +16,7 @@ from slicing_gym.action import ActionCodec, AllocationIndexCodec
 from slicing_gym.allocation import allocation_table
 from slicing_gym.backend import Backend
 from slicing_gym.errors import check_instance, check_integer, unknown_name
-from slicing_gym.observation import ArrivalsObserver, Info, MeasuredInfo, Observer
+from slicing_gym.observation import ArrivalsObserver, MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import REWARD_KINDS, Reward, Scenario
@@ -86,25 +86,25 @@ class SpaceSpec:
         """Observations (..., n_slices) of raw arrivals per slice, where nothing else was measured."""
         return self.observer.observe(self.scenario, MeasuredInfo(arrivals=np.asarray(arrivals)))
 
-    def observations(self, info: Info) -> npt.NDArray[np.float32]:
+    def observations(self, info: MeasuredInfo) -> npt.NDArray[np.float32]:
         """Observations (k, *shape) of what was measured of k cells.
 
         Raises:
             ValueError: the observer asks for what was not measured, or makes another shape than its space has.
         """
-        seen = np.asarray(self.observer.observe(self.scenario, MeasuredInfo(info)), np.float32)
+        seen = np.asarray(self.observer.observe(self.scenario, info), np.float32)
         wanted = (len(info["utility"]), *self.observation_space.shape)
         if seen.shape != wanted:
             raise ValueError(f"observer: made observations of shape {seen.shape}, allowed is {wanted}")
         return seen
 
-    def rewards(self, info: Info, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Rewards (k,) of what k cells brought, at thresholds (k,).
 
         Raises:
             ValueError: the function asks for what was not measured, or makes another shape.
         """
-        rewards = np.asarray(self.reward_function(self.scenario, MeasuredInfo(info), thresholds), np.float64)
+        rewards = np.asarray(self.reward_function(self.scenario, info, thresholds), np.float64)
         if rewards.shape != thresholds.shape:
             raise ValueError(f"reward_function: made rewards of shape {rewards.shape}, allowed is {thresholds.shape}")
         return rewards
@@ -147,11 +147,11 @@ class EpisodeMixin:
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
         """The cells of these seeds."""
 
-    def _rewards(self, info: Info, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The rewards (k,) of what k cells brought, at thresholds (k,)."""
         return self.space_spec.rewards(info, thresholds)
 
-    def _broken_off(self, info: Info) -> npt.NDArray[np.bool_]:
+    def _broken_off(self, info: MeasuredInfo) -> npt.NDArray[np.bool_]:
         """In which of k cells the episode ends early (k,)."""
         return np.zeros(len(info["utility"]), np.bool_)
 

@@ -18,7 +18,7 @@ from slicing_gym.builtin_types import differences
 from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.episode_vector_env import SlicingVectorEnv
 from slicing_gym.errors import check_number, unknown_name
-from slicing_gym.observation import Info, Observer
+from slicing_gym.observation import MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
@@ -62,12 +62,13 @@ class TwinEpisodeMixin(EpisodeMixin):
         """The epistemic standard deviation above which `truncate` ends a round."""
         return self.model.usual_spread if self._largest_std is None else self._largest_std
 
-    def _rewards(self, info: Info, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.uncertainty == "penalty":
-            info = {**info, "utility": info["utility"] - self.penalty * info["epistemic_std"]}
+            lowered = info["utility"] - self.penalty * info["epistemic_std"]
+            info = MeasuredInfo({**info, "utility": lowered})
         return super()._rewards(info, thresholds)
 
-    def _broken_off(self, info: Info) -> npt.NDArray[np.bool_]:
+    def _broken_off(self, info: MeasuredInfo) -> npt.NDArray[np.bool_]:
         if self.uncertainty != "truncate":
             return super()._broken_off(info)
         beyond: npt.NDArray[np.bool_] = info["epistemic_std"] > self.largest_std

@@ -15,7 +15,7 @@ import pytest
 
 from slicing_gym import Scenario, Simulator, Traffic, Uniform, kernel, register_distribution
 from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter, uniform
-from slicing_gym.distributions import DISTRIBUTIONS, OWN, address_of, parameter_row
+from slicing_gym.distributions import DISTRIBUTIONS, code_of, parameter_row
 from tests.helpers.own_traffic import Ramp
 from tests.slicing_gym.test_oracle import assert_same
 
@@ -34,8 +34,8 @@ def ramps(small) -> Scenario:
 def test_drawn_bit_for_bit_by_its_quantile():
     own, key = Ramp(3.0), cell_key(9)
     counts = [counter(STREAM_PACKET_SIZE, 2, i) for i in range(1000)]
-    row, address = parameter_row("ramp", own, 8.0), address_of(Ramp)
-    drawn = [kernel.draw(OWN, row, address, key, count) for count in counts]
+    row = parameter_row("ramp", own, 8.0)
+    drawn = [kernel.draw(code_of(Ramp), row, key, count) for count in counts]
     assert drawn == [Ramp.quantile(uniform(key, count), own.parameters(8.0)) for count in counts]
     assert np.mean(drawn) == pytest.approx(8.0 * own.mean, rel=0.03)
 
@@ -79,9 +79,9 @@ def test_another_process_compiles_its_own(ramps, tmp_path):
 
 
 def test_registering_again():
-    before = address_of(Ramp)
+    before = code_of(Ramp)
     assert register_distribution(Ramp) is Ramp
-    assert address_of(Ramp) == before
+    assert code_of(Ramp) == before
     assert DISTRIBUTIONS["ramp"] is Ramp
 
     @dataclass(frozen=True)

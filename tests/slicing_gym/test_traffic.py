@@ -42,7 +42,7 @@ def sample(distribution, factor=1.0, n=50_000):
     parameters[: len(values)] = values
     key = cell_key(9)
     return np.array(
-        [kernel.draw(distribution.code, parameters, 0, key, counter(STREAM_PACKET_SIZE, 0, i)) for i in range(n)]
+        [kernel.draw(distribution.code, parameters, key, counter(STREAM_PACKET_SIZE, 0, i)) for i in range(n)]
     )
 
 
