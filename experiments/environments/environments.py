@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -14,14 +16,14 @@ from agents.packing import Arrays, pack, unpack
 from experiments.environments.checks import check_alike, check_measured, check_steps
 from experiments.environments.stepping import AnyVectorEnv
 from experiments.environments.wrappers import find_part, find_wrapper, layers, learned_statistics, wrap
-from slicing_gym import Observer, RewardFunction, Scenario
+from slicing_gym import Observer, RewardFunction, Scenario, get_scenario
 
 
 class Environments:
     """Environments of a scenario, wrapped as a config says.
 
     Args:
-        scenario: of all of them.
+        scenario: of all of them; a preset's name or a `Scenario`.
         wrappers: of `gym.Wrapper`, innermost first: `_target_` and arguments.
         vector_wrappers: of `VectorWrapper`, that do the same to a native batch as `wrappers` to a cell. Without them
             the cells of a wrapped batch are run one by one, which is slower.
@@ -40,7 +42,7 @@ class Environments:
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: str | Scenario,
         wrappers: Sequence[Mapping[str, Any]] = (),
         vector_wrappers: Sequence[Mapping[str, Any]] = (),
         observer: Observer | Mapping[str, Any] | None = None,
@@ -48,10 +50,10 @@ class Environments:
         *,
         typed: bool = True,
     ) -> None:
-        self.scenario = scenario
+        self.scenario = get_scenario(scenario)
         seen, named_observer = find_part("env.observer", observer, typed)
         rewarded, named_reward = find_part("env.reward_function", reward_function, typed)
-        self._arguments = {"scenario": scenario, "observer": seen, "reward_function": rewarded}
+        self._arguments = {"scenario": self.scenario, "observer": seen, "reward_function": rewarded}
         self.given = {
             "wrappers": list(wrappers),
             "vector_wrappers": list(vector_wrappers),
@@ -71,6 +73,19 @@ class Environments:
         given = config or {}
         known = ("wrappers", "vector_wrappers", "observer", "reward_function")
         return cls(scenario, **{key: given[key] for key in known if key in given}, typed=typed)
+
+    def on(self, scenario: Scenario) -> Environments:
+        """The same environments with another reward of the scenario.
+
+        Raises:
+            ValueError: it is another scenario.
+        """
+        if replace(scenario, reward=self.scenario.reward) != self.scenario:
+            raise ValueError(f"environments: they are of {self.scenario.name!r}, allowed is {scenario.name!r}")
+        other = copy(self)
+        other.scenario = scenario
+        other._arguments = {**self._arguments, "scenario": scenario}
+        return other
 
     @property
     def wrapped(self) -> bool:

@@ -1,4 +1,4 @@
-"""Finished training runs as other experiments start from them: summary, rounds, agent, history."""
+"""Finished training runs as other experiments start from them: summary, episodes, agent, history."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def train(
         environments: where the agents act, if they are wrapped.
         name: of the agent; by default that of its class, in small letters.
         resume: go on from the folder's checkpoint, if there is one.
-        listeners: told of every real decision.
+        listeners: called at every real decision.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
@@ -148,9 +148,7 @@ class Training:
         found = get_scenario(scenario)
         kind = self.settings.reward
         self.scenario = found if kind is None else found.replace(reward={"kind": kind})
-        self.environments = environments or Environments(self.scenario)
-        if self.environments.scenario != self.scenario:
-            raise ValueError("environments: they are of another scenario or reward than the run")
+        self.environments = (environments or Environments(found)).on(self.scenario)
         self.environments.check(self.twin is not None)
         agent_1 = check_agent_of("real", make, self.environments.real(), self.seed)
         check_multiple("decisions", self.settings.decisions, agent_1)
