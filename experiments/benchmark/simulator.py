@@ -71,7 +71,10 @@ def _by_batch(scenario: Scenario, seconds: float) -> float:
     one_core = 0.0
     for size in (1, 64, 1024):
         threads = (1,) if size == 1 else (1, 2)
-        times = alternate([advance(Simulator(scenario, range(size), n), scenario, size) for n in threads], seconds)
+        batches = [advance_batch(Simulator(scenario, range(size), number), scenario, size) for number in threads]
+        times = alternate(batches, seconds)
+            [advance_batch(Simulator(scenario, range(size), n), scenario, size) for n in threads], seconds
+        )
         decisions = max(size, 256)
         for number, taken in zip(threads, times, strict=True):
             ratio = "" if number == 1 else f"{np.median(np.divide(times[0], taken)):.2f}x"
@@ -82,7 +85,7 @@ def _by_batch(scenario: Scenario, seconds: float) -> float:
     return one_core
 
 
-def advance(cells: Simulator | TwinCells, scenario: Scenario, size: int) -> Callable[[], None]:
+def advance_batch(cells: Simulator | TwinCells, scenario: Scenario, size: int) -> Callable[[], None]:
     """Advances `size` cells, 256 decisions or a step at a time."""
     draw = random_allocations(scenario)
     cells.begin_episode()

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from experiments.benchmark.simulator import advance
+from experiments.benchmark.simulator import advance_batch
 from experiments.benchmark.timing import alternate, machine
 from slicing_gym import Scenario, Simulator
 from twin import DigitalTwin, TrainingSettings, transition_kinds
@@ -33,8 +33,8 @@ def time_twin(scenario: Scenario, seconds: float) -> None:
         for size in (1, 64, 1024, 4096):
             for threads in (1,) if size == 1 else (1, 2):
                 both = [
-                    advance(made.cells(range(size), threads), scenario, size),
-                    advance(Simulator(scenario, range(size), threads), scenario, size),
+                    advance_batch(made.cells(range(size), threads), scenario, size),
+                    advance_batch(Simulator(scenario, range(size), threads), scenario, size),
                 ]
                 in_twin, in_simulator = (float(np.median(taken)) for taken in alternate(both, seconds))
                 rate = max(size, 256) / in_twin

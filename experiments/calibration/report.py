@@ -48,13 +48,13 @@ def as_table(summaries: Sequence[Summary]) -> str:
     return aligned(["twin", "fresh decisions", *METRICS.values()], rows)
 
 
-def write_csv(path: Path, trials: Sequence[Trial]) -> None:
+def write_trials(path: Path, trials: Sequence[Trial]) -> None:
     """One row a twin and cell, atomically."""
     rows = [[seed, twin, fresh, *(f"{v:.6g}" for v in values)] for seed, twin, fresh, *values in map(astuple, trials)]
     write_rows(path, ["seed", "twin", "fresh", *METRICS], rows)
 
 
-def plot(path: Path, summaries: Sequence[Summary]) -> None:
+def plot_calibration(path: Path, summaries: Sequence[Summary]) -> None:
     """Each metric but R² against the number of fresh decisions."""
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     for axes, metric in zip(figure.subplots(1, 3), ("state_crps", "utility_crps", "seconds"), strict=True):

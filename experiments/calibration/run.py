@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from experiments.calibration.report import Summary, as_table, plot, summarize, write_csv
+from experiments.calibration.report import Summary, as_table, plot_calibration, summarize, write_trials
 from experiments.calibration.settings import Settings
 from experiments.calibration.trials import Trial, run_trials
 from experiments.config.bounds import check_bounds
@@ -48,8 +48,8 @@ class CalibrationResult:
     def write(self, folder: str | Path) -> list[Path]:
         """Write `calibration.csv` and `calibration.png` into a folder."""
         paths = [Path(folder) / TABLE, Path(folder) / PICTURE]
-        write_csv(paths[0], self.trials)
-        plot(paths[1], self.summary)
+        write_trials(paths[0], self.trials)
+        plot_calibration(paths[1], self.summary)
         return paths
 
 
@@ -107,7 +107,7 @@ class Calibration:
         for seed in self.settings.seeds:
             found += run_trials(self.twin, self.before, self.after, seed, self.settings)
             if self.folder is not None:
-                write_csv(Path(self.folder) / TABLE, found)
+                write_trials(Path(self.folder) / TABLE, found)
         result = CalibrationResult(self.before, self.settings.seeds, found)
         if self.folder is not None:
             result.write(self.folder)

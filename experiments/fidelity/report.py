@@ -54,13 +54,13 @@ def _rank(metric: str) -> int:
     return _ORDER.index(max((start for start in _ORDER if metric.startswith(start)), key=len))
 
 
-def write_csv(path: Path, name: str, figures: Figures) -> None:
+def write_figures(path: Path, name: str, figures: Figures) -> None:
     """One row a figure, atomically."""
     header = ["scenario", "metric", "variable", "predictor", "mean", "half_width"]
     write_rows(path, header, ([name, *key, f"{v.mean:.6g}", f"{v.half_width:.3g}"] for key, v in figures.items()))
 
 
-def plot(path: Path, figures: Figures, outcome: Outcome) -> None:
+def plot_fidelity(path: Path, figures: Figures, outcome: Outcome) -> None:
     """Above how errors grow in a free run of the twin; below predictions, ranked allocations, policies."""
     scenario = outcome.twin.scenario
     figure = Figure(figsize=(12, 7.6), layout="constrained")

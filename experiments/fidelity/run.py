@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from experiments.config.bounds import check_bounds
 from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
-from experiments.fidelity.report import as_table, plot, write_csv
+from experiments.fidelity.report import as_table, plot_fidelity, write_figures
 from experiments.fidelity.settings import WINDOW, Settings
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance
@@ -47,8 +47,8 @@ class FidelityResult:
     def write(self, folder: str | Path) -> list[Path]:
         """Write `fidelity.csv`, `fidelity.png` and the twins into a folder."""
         paths = [Path(folder) / name for name in ("fidelity.csv", "fidelity.png", *self.names)]
-        write_csv(paths[0], self.scenario.name, self.figures)
-        plot(paths[1], self.figures, self.outcomes[0])
+        write_figures(paths[0], self.scenario.name, self.figures)
+        plot_fidelity(paths[1], self.figures, self.outcomes[0])
         for path, outcome in zip(paths[2:], self.outcomes, strict=True):
             outcome.twin.save(path)
         return paths

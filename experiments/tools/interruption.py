@@ -115,7 +115,7 @@ def start(method: str, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
+def wait_for(process: subprocess.Popen[bytes]) -> None:
     """Wait for a run.
 
     Raises:
@@ -143,7 +143,7 @@ def interrupt(method: str, folder: Path, moments: list[float]) -> int:
     if killed == 0:
         shutil.rmtree(folder)
         return interrupt(method, folder, [moment / 2.0 for moment in moments])
-    finish(start(method, folder))
+    wait_for(start(method, folder))
     return killed
 
 
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
         expected, duration = {}, {}
         for method in list(METHODS)[: options.times]:
             begun = time.perf_counter()
-            finish(start(method, Path(parent, _folder_name(method))))
+            wait_for(start(method, Path(parent, _folder_name(method))))
             duration[method] = time.perf_counter() - begun
             expected[method] = digests(Path(parent, _folder_name(method)))
             print(f"{method}: uninterrupted in {duration[method]:.0f} s", flush=True)

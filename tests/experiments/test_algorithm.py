@@ -152,7 +152,7 @@ def test_a_dueling_gan_with_a_twin_goes_on_as_if_nothing_had_been(tmp_path):
 
 def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):
     """Shorter than `python -m experiments.interruption`: one run, killed once."""
-    interruption.finish(interruption.start("ddqn without", tmp_path / "whole"))
+    interruption.wait_for(interruption.start("ddqn without", tmp_path / "whole"))
     process = interruption.start("ddqn without", tmp_path / "killed")
     while not (tmp_path / "killed" / checkpoint.FILE).exists():
         assert process.poll() is None
@@ -160,7 +160,7 @@ def test_a_killed_process_resumes_to_the_same_bytes(tmp_path):
     process.kill()
     process.communicate()
     assert not (tmp_path / "killed" / "summary.json").exists()
-    interruption.finish(interruption.start("ddqn without", tmp_path / "killed"))
+    interruption.wait_for(interruption.start("ddqn without", tmp_path / "killed"))
     assert interruption.digests(tmp_path / "killed") == interruption.digests(tmp_path / "whole")
 
 

@@ -23,10 +23,10 @@ ALLOWED = {
     "landscape": {*LOW, "runs"},
     "export": {"config", "environments", "runs", "evaluate"},
     "fidelity": {*LOW, "evaluate"},
-    "calibration": {*LOW, "evaluate"},
+    "calibration": {*LOW, "fidelity"},
     "figures": {*LOW, "train", "offline"},
     "benchmark": {"reporting", "evaluate"},
-    "tools": {"config"},
+    "tools": {"reporting"},
     "ship": set(),  # the old names of two tools, which say the new ones
     "interruption": set(),
 }
