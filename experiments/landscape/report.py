@@ -46,24 +46,24 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Measure:
+class Quantity:
     """How a number is shown, and whether a smaller or a larger one is flatter; None: it tells nothing of that."""
 
     label: str
     flatter: str | None
 
 
-MEASURES = {
-    "loss": Measure("loss at theta [U^2]", None),
-    "td_error": Measure("mean |TD error| [U]", None),
-    "gradient_norm": Measure("slope |g|", "smaller"),
-    "curvature": Measure("curvature along g", "smaller"),
-    "top_eigenvalue": Measure("largest curvature", "smaller"),
-    "doubling_epsilon": Measure("epsilon: loss doubles", "larger"),
-    "rise_epsilon": Measure("epsilon: loss + {rise:g}", "larger"),
-    "doubling_distance": Measure("distance: loss doubles", "larger"),
-    "rise_distance": Measure("distance: loss + {rise:g}", "larger"),
-    "random_rise": Measure("rise at random, size {size:g}", "smaller"),
+QUANTITIES = {
+    "loss": Quantity("loss at theta [U^2]", None),
+    "td_error": Quantity("mean |TD error| [U]", None),
+    "gradient_norm": Quantity("slope |g|", "smaller"),
+    "curvature": Quantity("curvature along g", "smaller"),
+    "top_eigenvalue": Quantity("largest curvature", "smaller"),
+    "doubling_epsilon": Quantity("epsilon: loss doubles", "larger"),
+    "rise_epsilon": Quantity("epsilon: loss + {rise:g}", "larger"),
+    "doubling_distance": Quantity("distance: loss doubles", "larger"),
+    "rise_distance": Quantity("distance: loss + {rise:g}", "larger"),
+    "random_rise": Quantity("rise at random, size {size:g}", "smaller"),
 }
 """Rows of the tables."""
 
@@ -78,7 +78,7 @@ def by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Which methods are compared: an agent without and with a twin; stock Stable-Baselines3's with our plain one."""
+    """Which methods are compared: an agent without and with a twin; ours without one and stock Stable-Baselines3's DQN."""
     found = [
         (base_name(method), method)
         for method in methods
@@ -89,36 +89,36 @@ def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def values_of(method: Sequence[Measurement]) -> FloatArray:
-    """All measures of an method (seeds, measures)."""
-    return np.array([[each.value(name) for name in MEASURES] for each in method])
+    """All quantities of a method (seeds, quantities)."""
+    return np.array([[each.value(name) for name in QUANTITIES] for each in method])
 
 
 def differences(first: Sequence[Measurement], second: Sequence[Measurement]) -> FloatArray:
-    """Second less first, of the seeds that both have (n, measures); 0 where both are infinite."""
+    """Second less first, of the seeds that both have (n, quantities); 0 where both are infinite."""
     own = {each.seed: values for each, values in zip(first, values_of(first), strict=True)}
     both = [(own[e.seed], values) for e, values in zip(second, values_of(second), strict=True) if e.seed in own]
     if not both:
-        return np.empty((0, len(MEASURES)))
+        return np.empty((0, len(QUANTITIES)))
     one, other = np.array(both).swapaxes(0, 1)
     return np.array(np.subtract(other, one, out=np.zeros_like(one), where=one != other))
 
 
-def verdict(measure: Measure, low: float, high: float) -> str:
+def verdict(quantity: Quantity, low: float, high: float) -> str:
     """What the interval of a difference of two methods says of the second: flatter, sharper, or neither if it has 0.
 
     Nothing where there is no interval: of one seed.
     """
-    if measure.flatter is None or np.isnan(low):
+    if quantity.flatter is None or np.isnan(low):
         return ""
     if low <= 0.0 <= high:
         return "not told apart"
-    return "flatter" if (low > 0.0) == (measure.flatter == "larger") else "sharper"
+    return "flatter" if (low > 0.0) == (quantity.flatter == "larger") else "sharper"
 
 
 def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], settings: Mapping[str, float]) -> str:
-    """Two methods side by side: a row a measure, the difference paired by seed, and what it says of the second.
+    """Two methods side by side: a row a quantity, the difference paired by seed, and what it says of the second.
 
-    Below, in how many measures it is flatter.
+    Below, in how many quantities it is flatter.
     """
     name, other = first[0].method, second[0].method
     change = differences(first, second)
@@ -126,11 +126,11 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
     if len(change):
         columns.append(stratified_bootstrap([change]))
     rows, verdicts = [], []
-    for number, measure in enumerate(MEASURES.values()):
-        row = [measure.label.format(**settings), *(show(column, number) for column in columns)]
+    for number, quantity in enumerate(QUANTITIES.values()):
+        row = [quantity.label.format(**settings), *(show(column, number) for column in columns)]
         if len(change):
-            row.append(_agreeing(measure, change[:, number]))
-            row.append(verdict(measure, float(columns[2].low[number]), float(columns[2].high[number])))
+            row.append(_agreeing(quantity, change[:, number]))
+            row.append(verdict(quantity, float(columns[2].low[number]), float(columns[2].high[number])))
             verdicts.append(row[-1])
         rows.append(row)
     header = ["", name, other]
@@ -144,17 +144,17 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
 
 
 def single_table(method: Sequence[Measurement], settings: Mapping[str, float]) -> str:
-    """An method that is compared to none."""
+    """A method that is compared with none."""
     column = stratified_bootstrap([values_of(method)])
-    labels = [measure.label.format(**settings) for measure in MEASURES.values()]
+    labels = [quantity.label.format(**settings) for quantity in QUANTITIES.values()]
     return aligned(["", method[0].method], [[label, show(column, number)] for number, label in enumerate(labels)])
 
 
-def _agreeing(measure: Measure, change: FloatArray) -> str:
+def _agreeing(quantity: Quantity, change: FloatArray) -> str:
     """In how many seeds the second is flatter, of how many."""
-    if measure.flatter is None:
+    if quantity.flatter is None:
         return ""
-    flatter = change > 0.0 if measure.flatter == "larger" else change < 0.0
+    flatter = change > 0.0 if quantity.flatter == "larger" else change < 0.0
     return f"{int(flatter.sum())} of {len(change)}"
 
 
@@ -167,10 +167,10 @@ def show(interval: Interval, number: int) -> str:
 def as_text(measured: Sequence[Measurement], settings: Mapping[str, float]) -> str:
     """The tables of one scenario and head."""
     methods = by_method(measured)
-    beside = pairs(list(methods))
-    texts = [pair_table(methods[name], methods[other], settings) for name, other in beside]
-    compared = {method for pair in beside for method in pair}
-    texts += [single_table(method, settings) for name, method in methods.items() if name not in compared]
+    compared = pairs(list(methods))
+    texts = [pair_table(methods[name], methods[other], settings) for name, other in compared]
+    in_pairs = {method for pair in compared for method in pair}
+    texts += [single_table(method, settings) for name, method in methods.items() if name not in in_pairs]
     return "\n\n".join(texts)
 
 
@@ -218,5 +218,5 @@ def write_csvs(folder: Path, measured: Sequence[Measurement], steps: Mapping[str
 
 
 def mean_surface(method: Sequence[Measurement]) -> FloatArray:
-    """The interquartile mean over seeds (n, n) of an method's surfaces."""
+    """The interquartile mean over seeds (n, n) of a method's surfaces."""
     return interquartile_mean(np.array([each.surface for each in method]))
