@@ -29,13 +29,10 @@ from experiments.evaluate.policies import check_policies, labelled, load_policie
 from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.runs.compare import check_same_configuration
-from experiments.runs.folder import AGENT, HISTORY, STUDENT, TWIN, Run, find_runs
+from experiments.runs.folder import AGENT, HISTORY, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
 from slicing_gym.files import atomic_write
 from twin.data.transitions import transitions_of
-
-SUMMARY = "student.json"
-"""The figures of a student; written after it, so that one that has them is finished."""
 
 _NOT_COMPARED = ("agents", "hidden", "progress")
 """Settings that may be others when students are not to be taught again."""
@@ -168,9 +165,9 @@ class Distillation:
         """
         for size in (0, *self.settings.hidden):
             folder = self._student_folder(run, size)
-            needed = (SUMMARY, STUDENT) if size else (SUMMARY,)
+            needed = (STUDENT_SUMMARY, STUDENT) if size else (STUDENT_SUMMARY,)
             if folder is not None and all((folder / name).is_file() for name in needed):
-                stored = json.loads((folder / SUMMARY).read_text())
+                stored = json.loads((folder / STUDENT_SUMMARY).read_text())
                 check_same_configuration(folder, stored.pop("config"), self._configuration(run))
                 self._stored[folder] = StudentResult(**stored)
 
@@ -227,7 +224,7 @@ class Distillation:
             if folder is not None:
                 if student is not None:
                     student.save(folder / STUDENT)
-                with atomic_write(folder / SUMMARY) as file:
+                with atomic_write(folder / STUDENT_SUMMARY) as file:  # last: one that has it is finished
                     stored = {"config": self._configuration(run), **result._asdict()}
                     file.write(json.dumps(stored, indent=2).encode())
             yield result, student

@@ -78,7 +78,7 @@ def by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
 
 
 def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Which methods are compared: an agent without and with a twin; ours without one and stock Stable-Baselines3's DQN."""
+    """Which methods are compared: an agent without and with a twin; ours without one and stock DQN of SB3."""
     found = [
         (base_name(method), method)
         for method in methods
