@@ -1,9 +1,9 @@
-"""Policies that do not learn: the floors and ceilings beside which an agent is judged."""
+"""Policies that do not learn: the baselines that an agent is compared with."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,7 +46,7 @@ class Policy(ABC):
 
         Args:
             observation: float array (n_slices,) or (n, n_slices).
-            state: handed back as it comes.
+            state: returned as it comes.
             episode_start: not used.
             deterministic: not used.
 
@@ -137,7 +137,7 @@ class ProportionalPolicy(Policy):
 
 
 class OneStepOraclePolicy(Policy):
-    """For the coming interval the best of all allocations under the luck that is to come, by trying each on a clone.
+    """The best of all allocations for the coming interval, whose random numbers it knows: it tries each on a clone.
 
     No policy that only knows the past can beat it over one interval; what it leaves in the queues is not weighed.
 
@@ -182,7 +182,7 @@ def _make_best_fixed(scenario: Scenario, env: HasSimulator, seed: int, num_threa
     return BestFixedPolicy(scenario, num_threads)
 
 
-def _make_clairvoyant(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
+def _make_one_step_oracle(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:
     del seed, num_threads
     return OneStepOraclePolicy(scenario, env)
 
@@ -192,9 +192,19 @@ BASELINES: dict[str, Callable[[Scenario, HasSimulator, int, int], Policy]] = {
     "hard": _make_hard,
     "proportional": _make_proportional,
     "best_fixed": _make_best_fixed,
-    "one_step_oracle": _make_clairvoyant,
+    "one_step_oracle": _make_one_step_oracle,
 }
 """Baselines by name; each takes the scenario, the environment, a seed and a number of threads."""
+
+RENAMED = {"clairvoyant": "one_step_oracle"}
+"""Names that baselines had in earlier versions, and those they have now."""
+
+
+def unknown_policy(key: str, name: str, allowed: Iterable[str]) -> str:
+    """The message for a policy's name that does not exist: its new name, or those that do exist, the nearest first."""
+    if name in RENAMED:
+        return f"{key}: {name!r} was renamed; write {RENAMED[name]!r}"
+    return unknown_name(key, name, allowed)
 
 
 def make_baseline(name: str, scenario: Scenario, env: HasSimulator, seed: int = 0, num_threads: int = 1) -> Policy:
@@ -203,7 +213,7 @@ def make_baseline(name: str, scenario: Scenario, env: HasSimulator, seed: int = 
     Args:
         name: one of `BASELINES`.
         scenario: the scenario.
-        env: where the one_step_oracle looks ahead.
+        env: whose cells the one-step oracle clones.
         seed: of the random policy.
         num_threads: for searches.
 
@@ -211,5 +221,5 @@ def make_baseline(name: str, scenario: Scenario, env: HasSimulator, seed: int = 
         ValueError: there is no such baseline.
     """
     if name not in BASELINES:
-        raise ValueError(unknown_name("policy", name, BASELINES))
+        raise ValueError(unknown_policy("policy", name, BASELINES))
     return BASELINES[name](scenario, env, seed, num_threads)

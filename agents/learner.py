@@ -145,12 +145,12 @@ class OffPolicyLearner:
 
         Args:
             decisions: a batch may take a few more.
-            listener: is told of each; of a scalar environment only.
+            listener: is called for each; in a scalar environment only.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
         """
         if restart:
             self._break_off()
-        callback = None if listener is None else _Tell(listener)
+        callback = None if listener is None else _Listening(listener)
         with self.streams:
             self.model.learn(decisions, callback, reset_num_timesteps=restart)
 
@@ -231,9 +231,9 @@ class OffPolicyLearner:
         """Everything that learning changes, see `agents.state.take_state`."""
         return take_state(self.model, self.streams, replay)
 
-    def restore(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, data: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `state` of an agent of the same configuration gave."""
-        put_state(self.model, self.streams, plain, arrays)
+        put_state(self.model, self.streams, data, arrays)
 
     def save(self, file: io.BufferedIOBase) -> None:
         """Write the agent's zip, as Stable-Baselines3 does."""
@@ -253,11 +253,11 @@ def for_sb3(env: AnyEnv) -> Any:
     return GymnasiumVecEnv(env) if isinstance(env, gym.vector.VectorEnv) else env
 
 
-class _Tell(BaseCallback):
-    """Tells a listener of a learner's decisions.
+class _Listening(BaseCallback):
+    """Calls a listener for each of a learner's decisions.
 
     Args:
-        listener: is told.
+        listener: is called.
     """
 
     def __init__(self, listener: DecisionListener) -> None:
@@ -299,6 +299,6 @@ class _Tell(BaseCallback):
         return True
 
     def _reset_info(self) -> dict[str, Any]:
-        """What the last reset told; only the innermost batch has it."""
+        """The info of the last reset; only the innermost batch has it."""
         infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
         return infos[0]

@@ -40,7 +40,7 @@ def load_agent(
 
     Args:
         path: of the file.
-        target: dotted name of its class; None: the file's policy tells it.
+        target: dotted name of its class; None: taken from the file's policy.
         trust: let the file run code; otherwise one that would is refused.
         key: what the file is called where it was given.
 

@@ -22,21 +22,21 @@ from slicing_gym.transitions import Transitions
 
 
 class NoEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
-    """Spaces of a scenario and nothing behind them: who learns offline can be given it, but cannot act in it.
+    """The spaces of a scenario without a cell: an agent that learns offline can be given it, but cannot act in it.
 
     Args:
         scenario: a preset's name or a `Scenario`.
     """
 
     def __init__(self, scenario: str | Scenario) -> None:
-        interface = SpaceSpec(scenario)
-        self.observation_space = interface.observation_space
-        self.action_space = interface.action_space
+        spec = SpaceSpec(scenario)
+        self.observation_space = spec.observation_space
+        self.action_space = spec.action_space
 
     def reset(self, **arguments: Any) -> NoReturn:
         """Not possible."""
         del arguments
-        raise RuntimeError("env: NoEnv has no network behind it; learn with agents.offline.learn_offline")
+        raise RuntimeError("env: NoEnv has no cell behind it; learn with agents.offline.learn_offline")
 
     def step(self, action: Any) -> NoReturn:
         """Not possible."""
@@ -128,13 +128,13 @@ class FittedQEvaluation(DQN):
 
         L(theta) = mean over a batch of h(r + gamma Q(s', pi(s'); theta_target) - Q(s, a; theta))
 
-    Arguments but for the policy to be judged: those of `DQN`.
+    Arguments: those of `DQN`; `set_policy` says which policy is evaluated.
     """
 
-    _choices: dict[bytes, int] | None = None  # of the judged policy, by observation
+    _choices: dict[bytes, int] | None = None  # of the evaluated policy, by observation
 
-    def judge(self, policy: Any, *observations: npt.ArrayLike) -> None:
-        """Say whose value is to be learned; what it does in the states of the history is asked once.
+    def set_policy(self, policy: Any, *observations: npt.ArrayLike) -> None:
+        """Set the policy whose value is learned; its actions in the states of the history are computed once.
 
         Args:
             policy: anything with Stable-Baselines3's `predict`.
@@ -148,9 +148,9 @@ class FittedQEvaluation(DQN):
         return self.policy.q_net_target.taken(next_observations, self._choice(next_observations))
 
     def _choice(self, observations: Tensor) -> Tensor:
-        """What the judged policy would do (batch,)."""
+        """What the evaluated policy would do (batch,)."""
         if self._choices is None:
-            raise RuntimeError("judge: no policy was given to be judged")
+            raise RuntimeError("set_policy: no policy was given to evaluate")
         chosen = [self._choices[state.tobytes()] for state in observations.cpu().numpy()]
         return torch.tensor(chosen, device=self.device)
 

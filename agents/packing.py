@@ -1,4 +1,4 @@
-"""Objects as plain data and arrays, and back in place; no pickle, so that reading runs no code."""
+"""Objects as builtin types and arrays, and back in place; no pickle, so that reading runs no code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UnstorableError(ValueError):
 
 
 def pack(part: Any, path: str, arrays: Arrays) -> Any:
-    """A part as plain data that JSON holds; its arrays go to `arrays`, by their path.
+    """A part as builtin types that JSON holds; its arrays go to `arrays`, by their path.
 
     Raises:
         UnstorableError: some of it is of another kind.

@@ -20,6 +20,6 @@ def dense_product(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) ->
 
 def _has_fast_product(hidden: Tensor) -> bool:
     """Whether oneDNN can take the product of a dense head: on a CPU, without gradients, and not while it is traced."""
-    plain = hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
+    supported = hidden.device.type == "cpu" and hidden.dtype == torch.float32 and not torch.is_grad_enabled()
     traced = torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined,no-untyped-call]
-    return plain and not traced and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return supported and not traced and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What Algorithms 1 and 2 ask of whoever learns by deciding, and what they are told of its decisions."""
+"""What Algorithms 1 and 2 ask of a learner, and how a listener follows its decisions."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Experience(NamedTuple):
 
 
 class DecisionListener(Protocol):
-    """Is told of every decision that a learner takes in a scalar environment."""
+    """Is called for every decision that a learner takes in a scalar environment."""
 
     def on_start(self, reset_info: dict[str, Any]) -> None:
-        """The learner begins to act; `reset_info` is what the last reset told."""
+        """The learner begins to act; `reset_info` is the info of the last reset."""
 
     def on_settled(self) -> None:
         """A decision and what was learned from it are behind, or the first one is to come: a moment for checkpoints."""
@@ -96,9 +96,9 @@ class Learner(Protocol):
         """Take over what another learner of the same kind has learned (equation 8)."""
 
     def state(self, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
-        """Everything that learning changes: plain data, and arrays by name."""
+        """Everything that learning changes: builtin types, and arrays by name."""
 
-    def restore(self, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def restore(self, data: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `state` gave."""
 
     def save(self, file: io.BufferedIOBase) -> None:

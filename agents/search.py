@@ -38,18 +38,18 @@ def cache_path(scenario: Scenario) -> Path:
 
 def scenario_digest(scenario: Scenario) -> str:
     """A name for all that bears on the utility of an allocation: everything but the scenario's name and reward kind."""
-    plain = scenario.to_dict()
-    del plain["name"]
-    plain["reward"] = {"se_weight": plain["reward"]["se_weight"]}
-    text = json.dumps([SEARCH_VERSION, plain], sort_keys=True)
+    settings = scenario.to_dict()
+    del settings["name"]
+    settings["reward"] = {"se_weight": settings["reward"]["se_weight"]}
+    text = json.dumps([SEARCH_VERSION, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def best_fixed_allocation(scenario: Scenario, num_threads: int = 1) -> IntArray:
     """The allocation (n_slices,) of highest mean utility when held for ever, from the cache if it is there.
 
-    Each allocation is held for 20 intervals in 96 cells, in each from another moment of the round on, all on the same
-    luck. About 15 s for 4851 allocations on one core.
+    Each allocation is held for 20 intervals in 96 cells, in each from another moment of the episode on, all
+    with common random numbers. About 15 s for 4851 allocations on one core.
     """
     path = cache_path(scenario)
     try:

@@ -1,4 +1,4 @@
-"""Everything that changes in an agent of Stable-Baselines3, as plain data and arrays: learning goes on bit for bit."""
+"""All that changes in an agent of Stable-Baselines3, as builtin types and arrays: learning goes on bit for bit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agents.random_streams import RandomStreams
 from agents.replay import ReplayBuffer
 
 PAGE = "docs/bring-your-own.md"
-"""Which explains what an agent of one's own needs."""
+"""Which exdatas what an agent of one's own needs."""
 
 _APART = frozenset(
     (
@@ -50,7 +50,7 @@ _WRAPPER = frozenset(
 
 
 def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
-    """Everything of an agent that learning changes: plain data, and arrays by name.
+    """Everything of an agent that learning changes: builtin types, and arrays by name.
 
     Networks, optimizers, counters and other attributes, random states; with `replay` the replay buffer and the scalar
     environment it acts in, too.
@@ -65,19 +65,19 @@ def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool =
         ValueError: it has a part that cannot be stored; the message names it and the hook to write.
     """
     arrays: Arrays = {}
-    plain: dict[str, Any] = {"attributes": _pack_attributes(agent, arrays)}
-    plain["learned"] = {
+    data: dict[str, Any] = {"attributes": _pack_attributes(agent, arrays)}
+    data["learned"] = {
         name: pack(part, f"learned.{name}", arrays)
         for name, part in {**learned_parts(agent), **torch_variables(agent)}.items()
     }
     if isinstance(agent.replay_buffer, ReplayBuffer):
-        plain["generator"] = pack(agent.replay_buffer.generator, "generator", arrays)
+        data["generator"] = pack(agent.replay_buffer.generator, "generator", arrays)
     if replay:
-        plain["replay"] = _pack_replay(agent, arrays)
-        plain["acting"] = _pack_acting(agent, arrays)
-    plain["streams"] = pack(streams.state(), "streams", arrays)
-    plain["action_space"] = pack(agent.action_space.np_random, "action_space", arrays)
-    return plain, arrays
+        data["replay"] = _pack_replay(agent, arrays)
+        data["acting"] = _pack_acting(agent, arrays)
+    data["streams"] = pack(streams.state(), "streams", arrays)
+    data["action_space"] = pack(agent.action_space.np_random, "action_space", arrays)
+    return data, arrays
 
 
 def learned_arrays(agent: OffPolicyAlgorithm) -> Arrays:
@@ -90,7 +90,7 @@ def learned_arrays(agent: OffPolicyAlgorithm) -> Arrays:
 
 
 def put_state(
-    agent: OffPolicyAlgorithm, streams: RandomStreams, plain: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+    agent: OffPolicyAlgorithm, streams: RandomStreams, data: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> None:
     """Make an agent of the same configuration what `take_state` described.
 
@@ -98,8 +98,8 @@ def put_state(
         ValueError: the agent is not of the same configuration.
     """
     for name, part in {**learned_parts(agent), **torch_variables(agent)}.items():
-        unpack(plain["learned"][name], arrays, part)
-    attributes = dict(plain["attributes"])
+        unpack(data["learned"][name], arrays, part)
+    attributes = dict(data["attributes"])
     if "get_extra_state()" in attributes:
         agent.set_extra_state(unpack(attributes.pop("get_extra_state()"), arrays))  # type: ignore[attr-defined]
     for path, owner in _owners(agent):
@@ -109,12 +109,12 @@ def put_state(
         for name, packed in own.items():
             setattr(owner, name, unpack(packed, arrays, vars(owner).get(name)))
     if isinstance(agent.replay_buffer, ReplayBuffer):
-        unpack(plain["generator"], arrays, agent.replay_buffer.generator)
-    if "replay" in plain:
-        _unpack_replay(agent, plain["replay"], arrays)
-        _unpack_acting(agent, plain["acting"], arrays)
-    unpack(plain["action_space"], arrays, agent.action_space.np_random)
-    streams.restore(unpack(plain["streams"], arrays))  # last: making an agent seeds the global generators
+        unpack(data["generator"], arrays, agent.replay_buffer.generator)
+    if "replay" in data:
+        _unpack_replay(agent, data["replay"], arrays)
+        _unpack_acting(agent, data["acting"], arrays)
+    unpack(data["action_space"], arrays, agent.action_space.np_random)
+    streams.restore(unpack(data["streams"], arrays))  # last: making an agent seeds the global generators
 
 
 def check_storable(agent: OffPolicyAlgorithm) -> None:
@@ -129,7 +129,7 @@ def check_storable(agent: OffPolicyAlgorithm) -> None:
 
 
 def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any]:
-    """Attributes that are plain data, arrays or the like; what an agent's own hook gives stands for all others.
+    """Attributes that are builtin types, arrays or the like; what an agent's own hook gives stands for all others.
 
     Those of the policy, and of networks in it that are not PyTorch's or Stable-Baselines3's, have its name before them.
     """

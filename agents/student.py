@@ -27,7 +27,7 @@ FORMAT_VERSION = 1
 """Of the files `StudentPolicy.save` writes."""
 
 TARGETS = ("argmax", "soft")
-"""What a student can be taught: the teacher's choice, or how it values all of them."""
+"""What a student learns: the teacher's choice, or its values of all allocations."""
 
 
 class StudentPolicy(BasePolicy):
@@ -40,7 +40,7 @@ class StudentPolicy(BasePolicy):
         hidden: neurons in each of the two hidden layers; the paper's are 4 and 16.
         head: "dense" (one output an allocation) or "geometry", see `agents.dqn.heads`.
         head_kwargs: arguments of the head.
-        seed: of the first weights; None: torch's own luck.
+        seed: of the first weights; None: they are drawn from torch's global generator.
 
     Attributes:
         center, scale: (n_slices,) by which observations are made about standard normal; `distill` sets them.
@@ -61,8 +61,8 @@ class StudentPolicy(BasePolicy):
         seed: int | None = None,
     ) -> None:
         self.scenario = get_scenario(scenario)
-        interface = SpaceSpec(self.scenario)
-        super().__init__(interface.observation_space, interface.action_space)
+        spec = SpaceSpec(self.scenario)
+        super().__init__(spec.observation_space, spec.action_space)
         self.hidden = check_integer("hidden", hidden, at_least=1)
         self.head_name, self.head_kwargs = head, dict(head_kwargs or {})
         slices = self.scenario.num_slices
@@ -75,7 +75,7 @@ class StudentPolicy(BasePolicy):
             self.layers = nn.Sequential(
                 nn.Linear(slices, hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden), nn.LeakyReLU()
             )
-            self.head = make_head(head, hidden, self.observation_space, interface.action_space, head_kwargs)
+            self.head = make_head(head, hidden, self.observation_space, spec.action_space, head_kwargs)
 
     def forward(self, observations: Tensor) -> Tensor:
         """Scores (batch, num_actions) of observations (batch, n_slices)."""
@@ -88,7 +88,7 @@ class StudentPolicy(BasePolicy):
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers were learned."""
+        """Number of learned parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -117,10 +117,10 @@ class StudentPolicy(BasePolicy):
             raise FileNotFoundError(f"student: there is no file {name!r}")
         try:
             with safe_open(name, framework="numpy") as archive:
-                told = archive.metadata() or {}
-                if "student" not in told:
+                metadata = archive.metadata() or {}
+                if "student" not in metadata:
                     raise ValueError("it names no student")
-                header = json.loads(told["student"])
+                header = json.loads(metadata["student"])
                 tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118  # not a dict
             checksum, version = header.pop("sha256"), header["format"]
             if version != FORMAT_VERSION:

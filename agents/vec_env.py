@@ -13,14 +13,14 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices,
 from slicing_gym.episode_vector_env import SlicingVectorEnv
 
 _TAKE_A_MASK = (SlicingVectorEnv, SyncVectorEnv, AsyncVectorEnv)
-"""Batches whose `reset` takes a `reset_mask`; others would begin anew everywhere when one round ends."""
+"""Batches whose `reset` takes a `reset_mask`; others would start again everywhere when one episode ends."""
 
 
 class GymnasiumVecEnv(VecEnv):
     """What `gym.make_vec("SliceRAN-v0", ...)` and `gym.make_vec("SliceTwin-v0", ...)` make, for agents of SB3.
 
-    A finished round is followed by the next in the same step, as SB3 wants it, whatever the batch's own autoreset mode:
-    the last observation is in the info's `terminal_observation`.
+    A finished episode is followed by the next in the same step, as SB3 wants it, whatever the batch's own autoreset
+    mode: the last observation is in the info's `terminal_observation`.
 
     Args:
         envs: a batch that resets in the same step, or one of ours, or Gymnasium's Sync or Async.
@@ -42,7 +42,7 @@ class GymnasiumVecEnv(VecEnv):
         self._actions: npt.NDArray[Any] = np.zeros(self.num_envs, np.int64)
 
     def reset(self) -> VecEnvObs:
-        """Begin a round everywhere."""
+        """Begin an episode everywhere."""
         seeds = None if self._seeds[0] is None else [int(seed or 0) for seed in self._seeds]
         observations, info = self.envs.reset(seed=seeds)  # type: ignore[arg-type]  # a list is allowed, too
         self._reset_seeds()

@@ -1,4 +1,4 @@
-"""`SliceTwin-v0`: the environments on a digital twin, one cell or many; a round is that of `SliceRAN-v0`."""
+"""`SliceTwin-v0`: the environments on a digital twin, one cell or many; an episode is that of `SliceRAN-v0`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UNCERTAINTIES = ("none", "penalty", "truncate")
 
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
 SHIPPED_TWINS = ("paper",)
-"""Twins that come with the package; `python -m experiments.ship` made them."""
+"""Twins that come with the package; `python -m experiments.tools.ship` made them."""
 
 
 class TwinEpisodeMixin(EpisodeMixin):
@@ -57,15 +57,15 @@ class TwinEpisodeMixin(EpisodeMixin):
 
     @property
     def largest_std(self) -> float:
-        """The epistemic standard deviation above which `truncate` ends a round."""
-        return self.model.usual_spread if self._largest_std is None else self._largest_std
+        """The epistemic standard deviation above which `truncate` ends an episode."""
+        return self.model.spread_quantile_99 if self._largest_std is None else self._largest_std
 
     def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.uncertainty != "penalty":
             return super()._rewards(interval, thresholds)
         assert isinstance(interval, TwinInterval)
-        doubted = interval.utility - self.penalty * interval.epistemic_std
-        return reward_of(self.model.scenario.reward, doubted, thresholds)
+        penalised = interval.utility - self.penalty * interval.epistemic_std
+        return reward_of(self.model.scenario.reward, penalised, thresholds)
 
     def _broken_off(self, interval: Measured) -> npt.NDArray[np.bool_]:
         if self.uncertainty != "truncate":
@@ -79,16 +79,16 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
 
     ## Description
     The twin (`twin.DigitalTwin`, the paper's section III) draws what the next decision interval brings from what it
-    learned: the arrivals from a network that remembers the round, the SLA satisfaction ratios and the spectral
-    efficiency from one member, drawn anew each interval, of an ensemble. Utility and reward are computed from these by
+    learned: the arrivals from a network that remembers the episode, the SLA satisfaction ratios and the spectral
+    efficiency from one member, drawn again each interval, of an ensemble. Utility and reward are computed from these by
     the code that the simulator uses.
 
     ## Action Space, Observation Space, Rewards, Episode End
     Those of `SliceRANEnv`, for the twin's scenario.
 
     ## Starting State
-    `reset(seed=s)` draws a new cell from s: its luck. Every round begins at the end of a window of decisions of the
-    history that the twin was fitted to, drawn anew; the first observation and info are what was measured there.
+    `reset(seed=s)` draws a new cell from s: its randomness. Every episode begins at the end of a window of decisions
+    of the history that the twin was fitted to, drawn again; the first observation and info are what was measured there.
 
     ## Info
     The keys of `SliceRANEnv` but for `queued` and `blocked`, which a twin only has if its history measured them, and
@@ -103,10 +103,10 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
              largest_std=None, decisions=0, render_mode=None)
     ```
     `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package ("paper").
-    `scenario`: refuse a twin of any other; its reward and length of a round are used. `reward`, `decisions`,
+    `scenario`: refuse a twin of any other; its reward and length of an episode are used. `reward`, `decisions`,
     `render_mode`: as for `SliceRANEnv`. `uncertainty`: `"none"`; `"penalty"`: the reward is that of the utility less
-    `penalty` times `epistemic_std`; `"truncate"`: the round ends early where `epistemic_std` exceeds `largest_std` (by
-    default what 99 % of the history's decisions stay below).
+    `penalty` times `epistemic_std`; `"truncate"`: the episode ends early where `epistemic_std` exceeds `largest_std`
+    (by default what 99 % of the history's decisions stay below).
 
     ## Vectorized environment
     `gym.make_vec("SliceTwin-v0", num_envs=1024, num_threads=2)`; see `SliceTwinVectorEnv`.
@@ -170,7 +170,7 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
 
 
 def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario | None) -> TwinModel:
-    """The model that an environment's arguments mean, with the reward and the round of `scenario` if one is given.
+    """The model that an environment's arguments mean, with the reward and the episode of `scenario` if one is given.
 
     Raises:
         TypeError: `twin` is neither a name, a path, nor a twin.
@@ -202,5 +202,5 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
 
 
 def with_scenario(model: TwinModel, scenario: Scenario) -> TwinModel:
-    """The model with another reward and another length of a round."""
+    """The model with another reward and another length of an episode."""
     return model if scenario == model.scenario else replace(model, layout=replace(model.layout, scenario=scenario))

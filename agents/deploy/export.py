@@ -85,7 +85,7 @@ def to_onnx(
     low, high = checked_range(trained_on, scenario.num_slices)
     safe = even_split(scenario.num_units, scenario.num_slices) if fallback is None else fallback
     (units,) = checked_allocations(safe, 1, scenario.num_units, scenario.num_slices)
-    said = {
+    metadata = {
         "format": FORMAT_VERSION,
         "name": name,
         "made_from": made_from,
@@ -95,7 +95,7 @@ def to_onnx(
         "fallback": units.tolist(),
     }
     model = _traced(_Choice(scenario, value_network(policy)), scenario)
-    onnx.helper.set_model_props(model, {f"{KEY}{key}": json.dumps(value) for key, value in said.items()})
+    onnx.helper.set_model_props(model, {f"{KEY}{key}": json.dumps(value) for key, value in metadata.items()})
     model.metadata_props.add(key=f"{KEY}sha256", value="0" * 64)
     content: bytes = model.SerializeToString(deterministic=True)
     return content.replace(CHECKSUM_MARK + b"0" * 64, CHECKSUM_MARK + checksum(content))
@@ -119,7 +119,7 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
         )
     if isinstance(policy, StudentPolicy) and policy.scenario != scenario:
         raise ValueError(
-            f"scenario: {scenario.name!r} given, the student was taught on another, {policy.scenario.name!r}"
+            f"scenario: {scenario.name!r} given, the student was distilled on another, {policy.scenario.name!r}"
         )
     actions, shape = getattr(policy.action_space, "n", 0), policy.observation_space.shape
     if actions != scenario.num_allocations or shape != (scenario.num_slices,):
@@ -135,7 +135,7 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
 
 
 def value_network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:
-    """A copy of what values allocations: (batch, num_actions) of observations (batch, n_slices), without its luck.
+    """A copy of what values allocations: (batch, num_actions) of observations (batch, n_slices), in evaluation mode.
 
     A geometry head's embedding of the allocations is a constant in it.
     """
@@ -190,7 +190,7 @@ class _Choice(nn.Module):
 
 
 def _traced(network: nn.Module, scenario: Scenario) -> onnx.ModelProto:
-    """The graph of a network, without what PyTorch's exporter says of where it comes from."""
+    """The graph of a network, without the names of source files that PyTorch's exporter adds."""
     example = torch.ones(2, scenario.num_slices, dtype=torch.float64)
     with _quiet():
         program = torch.onnx.export(
@@ -218,7 +218,7 @@ def _traced(network: nn.Module, scenario: Scenario) -> onnx.ModelProto:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """PyTorch's exporter and what it calls tell of their own code, and of packages that nothing of ours needs."""
+    """Silence PyTorch's exporter, which warns of its own code and of packages that are not needed."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""`SlicePolicy`: an exported policy at work, by ONNX Runtime and without PyTorch; when in doubt a safe allocation."""
+"""`SlicePolicy`: runs an exported policy by ONNX Runtime, without PyTorch; else a safe allocation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import Scenario
 from slicing_gym.allocation import checked_allocations
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import check_number
+from slicing_gym.scenario import Scenario
 
 try:
     import onnxruntime
@@ -28,16 +28,16 @@ except ImportError as error:
     ) from None
 
 FORMAT_VERSION = 1
-"""Of the files `agents.export` writes."""
+"""Of the files `agents.deploy.export` writes."""
 
 KEY = "slicing_gym."
-"""Beginning of the names of what a file says of itself (ONNX metadata), all of it JSON."""
+"""Prefix of the names of a file's ONNX metadata, all of it JSON."""
 
 CHECKSUM_MARK = f"{KEY}sha256".encode() + b"\x12\x40"
 """What stands before the checksum in a file: its name, and that 64 characters follow."""
 
 _DEVIATIONS = 4.0
-"""A count varies by about its square root: so many of them beyond the trained range are ordinary luck."""
+"""A count varies by about its square root: so many of them beyond the trained range are ordinary variation."""
 
 _WANTED = "wanted is a file that `python -m experiments.export` wrote"
 
@@ -85,7 +85,7 @@ class SlicePolicy:
     Args:
         file: path of what `python -m experiments.export` wrote, or its contents (bytes).
         max_age_s: how old a measurement may be [s]; by default two of the scenario's decision intervals.
-        margin: how many times the largest arrivals of training are still believed, and what part of the smallest.
+        margin: how many times the largest arrivals of training are still allowed, and what part of the smallest.
         fallback: the safe allocation in units (n_slices,); by default the file's.
 
     Attributes:
@@ -112,14 +112,14 @@ class SlicePolicy:
         margin: float = 2.0,
         fallback: npt.ArrayLike | None = None,
     ) -> None:
-        self._session, said = _read(file)
-        self.name, self.made_from, self.scenario = said.name, said.made_from, said.scenario
-        self.allocations, self.trained_on = said.allocations, said.trained_on
+        self._session, metadata = _read(file)
+        self.name, self.made_from, self.scenario = metadata.name, metadata.made_from, metadata.scenario
+        self.allocations, self.trained_on = metadata.allocations, metadata.trained_on
         interval_s = self.scenario.radio.interval_s
         self.max_age_s = 2.0 * interval_s if max_age_s is None else check_number("max_age_s", max_age_s, at_least=0.0)
         self.allowed = _allowed(*self.trained_on, check_number("margin", margin, at_least=1.0))
         with named("fallback"):
-            self.fallback = said.fallback if fallback is None else _allocation(fallback, self.scenario)
+            self.fallback = metadata.fallback if fallback is None else _allocation(fallback, self.scenario)
         self._decisions = [
             Decision(action, tuple(units), self.scenario.slice_names, whole_percents(units))
             for action, units in enumerate(self.allocations.tolist())
@@ -146,7 +146,7 @@ class SlicePolicy:
                     return self._decisions[action]
         except Exception as error:  # whatever a measurement may be, the controller's loop has to go on
             failure = error
-        return replace(self._safe, reason=self._doubt(arrivals, age_s) or f"policy: it failed ({failure})")
+        return replace(self._safe, reason=self._refusal(arrivals, age_s) or f"policy: it failed ({failure})")
 
     def actions(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """What the policy chooses, without any of the checks of `decide`.
@@ -160,7 +160,7 @@ class SlicePolicy:
         chosen: npt.NDArray[np.int64] = self._session.run(_OUTPUTS, {"arrivals": np.asarray(arrivals, np.float64)})[0]
         return chosen
 
-    def _doubt(self, arrivals: Any, age_s: Any) -> str | None:
+    def _refusal(self, arrivals: Any, age_s: Any) -> str | None:
         """What is wrong with a measurement (the slice, the value, what is allowed), or None."""
         names = self.scenario.slice_names
         try:
@@ -189,7 +189,7 @@ _OUTPUTS = ["action"]
 
 
 class _Header(NamedTuple):
-    """What a file says of its policy; see the attributes of `SlicePolicy`."""
+    """The metadata of a policy's file; see the attributes of `SlicePolicy`."""
 
     name: str
     made_from: str
@@ -232,7 +232,7 @@ def whole_percents(units: Sequence[int]) -> tuple[int, ...]:
 def _allowed(
     low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], margin: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Bounds of what a policy is asked about: the trained range with room for the luck of counts, and the margin."""
+    """Bounds within which a policy is asked: the trained range, with room for varying counts and the margin."""
     least = np.maximum(low - _DEVIATIONS * np.sqrt(low + 1.0), 0.0) / margin
     most = (high + _DEVIATIONS * np.sqrt(high + 1.0)) * margin
     return least, most
@@ -258,8 +258,8 @@ def _read(file: str | os.PathLike[str] | bytes) -> tuple[onnxruntime.InferenceSe
         raise ValueError(f"policy: {name!r} is damaged: its contents do not have the checksum that it names")
     try:
         session = _session(content)
-        said = session.get_modelmeta().custom_metadata_map
-        header = {key.removeprefix(KEY): json.loads(value) for key, value in said.items() if key != f"{KEY}sha256"}
+        metadata = session.get_modelmeta().custom_metadata_map
+        header = {key.removeprefix(KEY): json.loads(value) for key, value in metadata.items() if key != f"{KEY}sha256"}
         version = header["format"]
     except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
         raise ValueError(f"policy: {name!r} cannot be loaded ({error}); {_WANTED}") from None

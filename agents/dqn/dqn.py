@@ -1,4 +1,4 @@
-"""`DQN`: deep Q-learning over allocations, and the base of the algorithms beside it."""
+"""`DQN`: deep Q-learning over allocations, and the base of the other algorithms here."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ class DQN(stable_baselines3.DQN):
 
         Args:
             observation: float array (n_slices,) or (n, n_slices).
-            state: handed back as it comes.
+            state: returned as it comes.
             episode_start: not used.
             deterministic: the best actions, without exploration.
 
@@ -297,7 +297,7 @@ class DQN(stable_baselines3.DQN):
         return [self.policy.optimizer]
 
     def _before_update(self, batch: ReplayBufferSamples) -> None:
-        """What is trained beside the Q-network, before it."""
+        """Train what there is in addition to the Q-network, before it."""
 
     def _compute_loss(self, batch: ReplayBufferSamples) -> Tensor:
         """The loss () of a batch."""

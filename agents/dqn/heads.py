@@ -58,7 +58,7 @@ class GeometryHead(nn.Module):
 
     Args:
         width: of the layer before.
-        observation_space: Box (n_slices,), tells the number of slices.
+        observation_space: Box (n_slices,), gives the number of slices.
         action_space: Discrete, as many actions as there are allocations of some number of units to the slices.
         embedding_size: of both factors of the product.
         hidden_size: of the two hidden layers of the embedding.
@@ -127,7 +127,7 @@ def make_head(
 
 
 def share_features(observation_space: spaces.Space[Any], action_space: spaces.Discrete) -> Tensor:
-    """What the geometry head is told of each allocation: float32 (num_actions, 3 n_slices).
+    """What the geometry head sees of each allocation: float32 (num_actions, 3 n_slices).
 
     Of every slice the share of the units, its square root and its logarithm, each scaled to about unit variance: where
     a slice has few units one more changes much, and the last two show it.

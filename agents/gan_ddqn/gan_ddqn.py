@@ -26,12 +26,12 @@ class DuelingGANDDQN(DQN):
         L_D = mean D(V(s)) - mean D(r + gamma V(s'; theta_target)) + lambda mean (‖grad D‖ - 1)²
         L_G = -mean D(V(s)) + 1/2 mean (r + gamma max_a' Q(s', a'; theta_target) - Q(s, a))²
 
-    Departures from GAN-DDQN: the critic sees the state beside the particles (without it only the distributions over all
-    states would be matched) and all its steps of an update use one batch, with fresh noise; the mean of the advantages
-    is not taken off them; actions are chosen at the mean of the noise.
+    Departures from GAN-DDQN: the critic sees the state as well as the particles (without it only the distributions
+    over all states would be matched) and all its steps of an update use one batch, with fresh noise; the mean of the
+    advantages is not taken off them; actions are chosen at the mean of the noise.
 
     Args:
-        policy, env, arguments: those of `DQN`; what `GANPolicy` has beside goes in `policy_kwargs`.
+        policy, env, arguments: those of `DQN`; further ones of `GANPolicy` go in `policy_kwargs`.
         critic_steps: of the critic for one of the generator.
         gradient_penalty: lambda.
         critic_weight: of the generator's first term.

@@ -65,7 +65,7 @@ class Generator(QNetwork):
 
     @property
     def head(self) -> ActionHead:
-        """That of the advantages: what tells actions apart."""
+        """That of the advantages: what distinguishes actions."""
         return self.advantage
 
     def forward(self, obs: PyTorchObs) -> Tensor:
@@ -77,10 +77,10 @@ class Generator(QNetwork):
 
 
 class Critic(nn.Module):
-    """Tells particles of r + gamma V(s') from those of V(s); two hidden layers of 256.
+    """Distinguishes particles of r + gamma V(s') from those of V(s); two hidden layers of 256.
 
     Args:
-        features_dim: numbers of the state that it is shown beside the particles.
+        features_dim: numbers of the state that it sees as well as the particles.
         num_particles: N.
         hidden_size: of its layers.
     """

@@ -20,9 +20,8 @@ from experiments.benchmark.training import training
 from slicing_gym import SCENARIOS, Simulator, allocation_table, get_scenario
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import STREAM_FADING, cell_key, counter, exponential
-from twin import DigitalTwin, TrainingSettings, TwinCells
+from twin import DigitalTwin, TrainingSettings, TwinCells, transition_kinds
 from twin.fidelity.simulated import SimulatedCell
-from twin.models.settings import TRANSITIONS
 
 _FIRST_STEP = """
 import time
@@ -173,7 +172,7 @@ def twin(scenario_name: str, seconds: float) -> None:
 
         return step
 
-    for name in TRANSITIONS:
+    for name in transition_kinds():
         settings = TrainingSettings(max_epochs=1)  # a step costs the same whatever was learned
         made = DigitalTwin(name, training=settings).fit(history)
         for size in (1, 64, 1024, 4096):

@@ -66,11 +66,11 @@ def judge(
     seed: int, name: str, fresh: int, twin: DigitalTwin, past: History, held_out: HeldOut, seconds: float
 ) -> Trial:
     """Score a twin on held-out runs of the changed network."""
-    judging = Evaluator(twin.model, past, held_out.history, held_out.floor, seed)
+    judging = Evaluator(twin.model, past, held_out.history, held_out.noise_floor, seed)
     judged = judging.one_step()
     assert judged.utility is not None
     arrivals = judged.scores[: twin.scenario.num_slices]
-    state = float(np.mean([each.crps["twin"].mean() / each.crps["floor"].mean() for each in arrivals]))
+    state = float(np.mean([each.crps["twin"].mean() / each.crps["noise_floor"].mean() for each in arrivals]))
     drawn = judging.samples(twin.predict(held_out.history))
     parts = twin.model.split(drawn.reshape(-1, drawn.shape[2]))
     utilities = utility(held_out.history.scenario, parts["spectral_efficiency"], parts["ssr"]).reshape(drawn.shape[:2])
@@ -83,7 +83,7 @@ def trials(config: DictConfig, before: Scenario, after: Scenario, seed: int) -> 
     past = SimulatedCell(before, seed).record(config.decisions)
     stale = twin_of(config.twin).fit(past)
     network = SimulatedCell(
-        after, seed, config.threads, luck=1
+        after, seed, config.threads, fork_seed=1
     )  # the same users, but nothing else that was seen before
     fresh = network.record(max(config.fresh))
     held_out = network.hold_out(config.held_out_runs, after.decisions_per_episode, config.copies, every=10**9)

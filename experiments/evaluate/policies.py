@@ -15,7 +15,7 @@ import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import FixedPolicy, make_baseline
-from agents.baselines import BASELINES
+from agents.baselines import BASELINES, unknown_policy
 from agents.loading import load_agent
 from agents.packing import Arrays
 from agents.registry import arguments_of, named
@@ -26,7 +26,6 @@ from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, OFFLINE_SUMMARY, STUDENT, STUDENT_SUMMARY, SUMMARY, WRAPPERS, run_folder
 from slicing_gym import Scenario, SliceRANVectorEnv
-from slicing_gym.errors import unknown_name
 
 _FILES = (".zip", ".safetensors")
 """Endings of files that hold agents and students."""
@@ -79,7 +78,7 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
         elif _is_dotted(name):
             named("policy", name)
         else:
-            raise ValueError(unknown_name("policy", name, BASELINES) + f", {_ALLOWED}")
+            raise ValueError(unknown_policy("policy", name, BASELINES) + f", {_ALLOWED}")
 
 
 def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:

@@ -34,8 +34,8 @@ class EvaluationResult:
         """The comparison as text."""
         seeds = list(self.evaluations[0].seeds)
         lines = [
-            f"scenario {self.scenario.name}: {self.scenario.num_allocations} allocations; seeds {seeds}, ± 95 % interval "
-            "over cells",
+            f"scenario {self.scenario.name}: {self.scenario.num_allocations} allocations; seeds {seeds}, ± 95 % "
+            "interval over cells",
             as_table(self.scenario, self.evaluations),
         ]
         for name, policy in self.policies.items():

@@ -15,7 +15,7 @@ from twin.fidelity.scores import r_squared
 
 Rows = npt.NDArray[np.int64]
 
-PREDICTORS = ("twin", "tree", "persistence", "climatology", "floor")
+PREDICTORS = ("twin", "tree", "persistence", "climatology", "noise_floor")
 """The columns of a fidelity table."""
 
 CONSTANT = 1e-8
@@ -108,7 +108,7 @@ def _skill(scores: Scores, who: str) -> Callable[[Rows], float]:
 
 def _of_state(arrivals: Sequence[Scores]) -> list[Measure]:
     """CRPS of all slices' arrivals in one number: each over the floor's, or else climatology's, then the mean."""
-    bar = "floor" if "floor" in arrivals[0].crps else "climatology"
+    bar = "noise_floor" if "noise_floor" in arrivals[0].crps else "climatology"
     rows = len(arrivals[0].error["twin"])
 
     def compare(who: str) -> Callable[[Rows], float]:
@@ -116,7 +116,7 @@ def _of_state(arrivals: Sequence[Scores]) -> list[Measure]:
             np.mean([s.crps[who][chosen].mean() / s.crps[bar][chosen].mean() for s in arrivals])
         )
 
-    return [Measure(f"CRPS / {bar}'s", "state", who, compare(who), rows) for who in arrivals[0].crps]
+    return [Measure(f"CRPS / {bar.replace('_', ' ')}'s", "state", who, compare(who), rows) for who in arrivals[0].crps]
 
 
 def _explained(name: str, who: str, predicted: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> Measure:

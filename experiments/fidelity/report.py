@@ -29,7 +29,7 @@ _COLOURS = {
     "tree": "#009E73",
     "persistence": "#E69F00",
     "climatology": "#999999",
-    "floor": "#000000",
+    "noise_floor": "#000000",
 }
 _ORDER = (
     "CRPS / ",
@@ -106,7 +106,9 @@ def _horizon(axes: Axes, outcome: Outcome, v: int, name: str) -> None:
     for who, values in outcome.rollout.crps(v).items():
         smooth = np.convolve(values, np.ones(5) / 5.0, mode="valid") if len(values) > 20 else values
         ahead = np.arange(len(smooth)) + 1 + (len(values) - len(smooth)) // 2
-        axes.plot(ahead, smooth, color=_COLOURS[who], lw=1.6, ls="--" if who == "floor" else "-", label=_label(who))
+        axes.plot(
+            ahead, smooth, color=_COLOURS[who], lw=1.6, ls="--" if who == "noise_floor" else "-", label=_label(who)
+        )
     axes.set_title(name, fontsize=10)
     axes.set_xlabel("intervals ahead")
     axes.set_ylim(bottom=0.0)
@@ -118,7 +120,7 @@ def _scores(axes: Axes, figures: Figures, names: list[str]) -> None:
     for place, who in enumerate(people):
         bars = []
         for name in names:
-            floor = figures["CRPS", f"arrivals_{name}", "floor"].mean
+            floor = figures["CRPS", f"arrivals_{name}", "noise_floor"].mean
             bars.append(figures["CRPS", f"arrivals_{name}", who].mean / floor)
         spots = np.arange(len(names)) + (place - 1) * 0.27
         axes.bar(spots, bars, 0.27, color=_COLOURS[who], label=_label(who))
@@ -126,7 +128,7 @@ def _scores(axes: Axes, figures: Figures, names: list[str]) -> None:
             axes.annotate(
                 f"{bar:.2f}", (spot, bar), xytext=(0, 1), textcoords="offset points", ha="center", fontsize=7.5
             )
-    axes.axhline(1.0, color=_COLOURS["floor"], ls="--", lw=1.2, label=_label("floor"))
+    axes.axhline(1.0, color=_COLOURS["noise_floor"], ls="--", lw=1.2, label=_label("noise_floor"))
     axes.set_xticks(range(len(names)), names)
     axes.set_title("arrivals one interval ahead: CRPS over the floor's\n(less is better)", fontsize=10)
     axes.margins(y=0.1)
@@ -142,7 +144,7 @@ def _allocations(axes: Axes, real: FloatArray, dreamt: FloatArray) -> None:
 
 def _policies(axes: Axes, figures: Figures) -> None:
     names = [key[1] for key in figures if key[0] == "U in the network"]
-    real = [figures["U in the network", name, "floor"].mean for name in names]
+    real = [figures["U in the network", name, "noise_floor"].mean for name in names]
     gaps = [figures["|U twin - U network|", name, "twin"] for name in names]
     axes.barh(range(len(names)), real, color="#BBBBBB")
     for place, (value, gap) in enumerate(zip(real, gaps, strict=True)):
@@ -181,4 +183,4 @@ def _skills(axes: Axes, figures: Figures) -> None:
 
 
 def _label(who: str) -> str:
-    return {"floor": "noise floor: the same cell, other luck"}.get(who, who)
+    return {"noise_floor": "noise floor: the same cell, resampled noise"}.get(who, who)

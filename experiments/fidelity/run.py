@@ -99,7 +99,7 @@ def check_config(config: DictConfig) -> Scenario | tuple[LogMapping, History]:
 def judge(config: DictConfig, twin: DigitalTwin, history: History, held_out: History, extra: HeldOut | None) -> Outcome:
     """All figures of a fitted twin."""
     model, slices = twin.model, twin.scenario.num_slices
-    judging = Evaluator(model, history, held_out, extra.floor if extra else None, seed=twin.seed)
+    judging = Evaluator(model, history, held_out, extra.noise_floor if extra else None, seed=twin.seed)
     judged = judging.one_step()
     errors = tree_errors(model, history, held_out) if config.tree else None
     if errors:
@@ -108,7 +108,7 @@ def judge(config: DictConfig, twin: DigitalTwin, history: History, held_out: His
             for score, error in zip(judged.scores, errors, strict=True)
         ]
         judged = replace(judged, scores=scores)
-    truth = to_scale(model.table, encode(model.layout, model.table, held_out).measured)
+    truth = to_scale(model.scaler, encode(model.layout, model.scaler, held_out).measured)
     measures = one_step_measures(judged, slices) + performance_measures(judged, truth)
     names = [name for name, _ in model.layout.variables]
     longest = max(block.stop - block.start for block in held_out.sequences()) - WINDOW - 1
@@ -181,7 +181,7 @@ def policy_gaps(
         found += [
             number("|U twin - U network|", name, "twin", float(abs(here - there))),
             number("|U twin - U network|", name, "climatology", float(abs(usual - there))),
-            number("U in the network", name, "floor", float(there)),
+            number("U in the network", name, "noise_floor", float(there)),
         ]
     return found
 

@@ -19,8 +19,8 @@ def tree_errors(model: TwinModel, history: History, held_out: History) -> list[n
         from sklearn.ensemble import HistGradientBoostingRegressor
     except ImportError:
         return None
-    past, present = (encode(model.layout, model.table, part) for part in (history, held_out))
-    targets, truth = (to_scale(model.table, part.measured) for part in (past, present))
+    past, present = (encode(model.layout, model.scaler, part) for part in (history, held_out))
+    targets, truth = (to_scale(model.scaler, part.measured) for part in (past, present))
     errors = []
     for v in range(targets.shape[1]):
         tree = HistGradientBoostingRegressor(max_iter=200, learning_rate=0.05, random_state=0)

@@ -2,31 +2,91 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-
-from experiments.config.hydra import (
-    CONFIG_FOLDER,
-    check_overrides,
-    resumable,
-    with_lists,
+from agents.offline import NoEnv
+from agents.registry import import_modules
+from experiments.config.agents import (
+    SHARED,
+    check_agent,
+    check_conservative,
+    check_numbers,
+    check_roles,
+    maker,
 )
-from experiments.offline.run import offline
+from experiments.config.hydra import command
+from experiments.config.parts import make_scenario, make_twin
+from experiments.offline.histories import RECORDED, check_history, make_history
+from experiments.offline.run import OfflineTraining
+from experiments.offline.settings import OfflineConfig
+from slicing_gym import Scenario
+from slicing_gym.errors import unknown_name
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="offline")
-def main(config: DictConfig) -> None:
-    """The command."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    with resumable(folder):
-        offline(config, folder)
+def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
+    """The run of a configuration, checked.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
+    check_history(config.history)
+    recorded = config.history in RECORDED
+    if recorded and config.seed in config.evaluation.seeds:
+        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
+    _check_agents(config, scenario, twin is not None)
+    history = make_history(config.history, scenario, config.seed, config.decisions)
+    changes: dict[str, Any] = {**config.algorithm.agent, **(config.algorithm.agent_1 if twin else {})}
+    roles = {"history": {**changes, "buffer_size": len(history)}, "twin": config.algorithm.agent_2}
+    training = OfflineTraining(
+        maker(config.agent, config.seed, roles),
+        history,
+        twin,
+        config,
+        folder,
+        config.seed,
+        name=config.agent.name,
+        own_seed=config.seed if recorded else None,
+        resume=config.resume is not None,
+        trust=config.trust,
+        estimator=config.agent,
+        source=config.history,
+    )
+    if training.finished:
+        return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
+
+    def run() -> None:
+        print(training.run().report())
+        print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+    return run
+
+
+def _check_agents(config: OfflineConfig, scenario: Scenario, with_twin: bool) -> None:
+    """Refuse settings of the agent, and changes of them, that make no sense."""
+    spaces, algorithm = NoEnv(scenario), config.algorithm
+    check_agent(config.agent, spaces)
+    check_conservative(config.agent, algorithm.conservative_weight)
+    check_roles(config.agent, spaces, {"agent": algorithm.agent}, {})
+    if with_twin:
+        roles = {"agent_1": algorithm.agent_1, "agent_2": algorithm.agent_2}
+        check_roles(config.agent, spaces, roles, {"agent_1": ("learning_starts", "train_freq")})
+    allowed = {*SHARED, "head", "net_arch", "center_rewards"}
+    for name in config.estimate.agent:
+        if name not in allowed:
+            raise ValueError(unknown_name("estimate.agent", name, allowed))
+    check_numbers(config.estimate.agent)
+
+
+def how_to_go_on(config: OfflineConfig, folder: Path) -> str:
+    """What to type after Ctrl-C."""
+    del config
+    return f"type the command again with resume=auto hydra.run.dir={folder}"
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_lists(sys.argv[1:], ("imports",))
-    check_overrides("offline", sys.argv[1:])
-    main()
+    command("offline", OfflineConfig, prepare, lists=("imports",), how_to_go_on=how_to_go_on)

@@ -1,112 +1,292 @@
-"""`python -m experiments.offline history=random agent=ddqn twin=lstm`: learn from a fixed history, and compare."""
+"""`offline`: Algorithm 2, with a twin or without, from a history to a folder of files and a result."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
-from omegaconf import DictConfig
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from agents import FixedPolicy
-from agents.baselines import BASELINES
 from agents.learner import OffPolicyLearner
 from agents.loading import load_agent
 from agents.offline import NoEnv
-from agents.registry import import_modules
 from agents.safe_load import read_checked
-from agents.student import StudentPolicy, distill
-from experiments.config.agents import SHARED, changeable, check_agent, check_conservative, check_numbers
-from experiments.config.hydra import (
-    readable_errors,
-    register_configs,
-)
-from experiments.config.parts import scenario_of
-from experiments.evaluate.policies import check_policies, labelled, load_policies
+from experiments.config.bounds import MAX_SEED, check_bounds
+from experiments.config.schemas import AgentSettings
+from experiments.environments import Environments
+from experiments.evaluate.policies import labelled, load_policies
 from experiments.evaluate.report import as_table, write_csv
-from experiments.evaluate.rollout import Predictor, check_seeds, compare, evaluate_policy, make_cells
-from experiments.offline.algorithm_2 import CANDIDATES, OfflineAlgorithm
-from experiments.offline.figure import SUMMARY
-from experiments.offline.histories import RECORDED, check_history, make_history
+from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
+from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2
+from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
+from experiments.offline.settings import Settings
 from experiments.runs import checkpoint
-from experiments.runs.compare import comparable
-from experiments.runs.folder import AGENT, HISTORY, TWIN
-from experiments.runs.naming import name_of, twin_name
-from experiments.train.check import check_twin_training
-from slicing_gym import allocation_table
-from slicing_gym.errors import check_integer, check_number, unknown_name
+from experiments.runs.compare import check_same_configuration, comparable
+from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
+from experiments.runs.naming import describe_agent, describe_twin, method_name, twin_name
+from experiments.train.check import check_agent_of, check_evaluation, check_twin_training
+from experiments.train.twin_phase import MakeAgent
+from slicing_gym.errors import check_integer
 from slicing_gym.files import atomic_write
-from slicing_gym.scenario import REWARD_KINDS
-from twin import History
-from twin.data.transitions import transitions_of, utilities_of
+from twin import DigitalTwin, History
+from twin.data.transitions import utilities_of
+from twin.models.settings import TransitionSettings
 from twin.twin import MIN_DECISIONS
 
-FLOORS = ("behaviour_cloning", "best_in_data")
-"""What can be had from a history without learning values."""
-
 FIRST_SEED = 1_000_000
-"""Of the cells in the twin that tell what the policy is worth: not those by which it was chosen."""
-
-register_configs()
+"""Of the cells in the twin that estimate what the policy is worth: not those by which it was chosen."""
 
 
-def check_config(config: DictConfig) -> None:
-    """Look at everything that could fail later.
+@dataclass(frozen=True)
+class OfflineResult:
+    """What learning from a history brought.
+
+    Args:
+        name: of the agent: ddqn, with a twin ddqn-dt.
+        folder: with its files; None if it was not to be kept.
+        agent: of Stable-Baselines3.
+        twin: fitted to the history; None without.
+        history: what was learned from.
+        estimates: what the policy is worth, estimated from the history alone [U]: "fitted_q", and with a twin "twin".
+        evaluation: of the agent, the lower baselines, and those it is compared with, on unseen cells; none without
+            seeds.
+        summary: all figures.
+    """
+
+    name: str
+    folder: Path | None
+    agent: OffPolicyAlgorithm
+    twin: DigitalTwin | None
+    history: History
+    estimates: dict[str, float | None]
+    evaluation: list[Evaluation]
+    summary: dict[str, Any]
+
+    def report(self) -> str:
+        """Estimates, choices and evaluation as text."""
+        lines = []
+        if self.evaluation:
+            seeds = list(self.evaluation[0].seeds)
+            lines += [f"on unseen cells, seeds {seeds}, ± 95 % interval over cells:"]
+            lines += [as_table(self.history.scenario, self.evaluation)]
+        shown = ", ".join(f"{key} {value:.3f}" for key, value in self.estimates.items() if value is not None)
+        lines.append(f"{self.name}, estimated from the history alone: {shown}")
+        for each, own in self.summary["modal"].items():
+            share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
+            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {times} times")
+        return "\n".join(lines)
+
+
+def offline(
+    make: MakeAgent,
+    history: History,
+    twin: str | TransitionSettings | DigitalTwin | None = None,
+    settings: Settings | None = None,
+    folder: str | Path | None = None,
+    seed: int = 0,
+    *,
+    name: str | None = None,
+    own_seed: int | None = None,
+    resume: bool = False,
+) -> OfflineResult:
+    """Learn from a history alone by the paper's Algorithm 2, and estimate what the policy is worth.
+
+    Args:
+        make: `make(env, role)` makes an off-policy agent of Stable-Baselines3; the role is "history" (it learns from
+            the history; `env` has spaces, but nothing behind them), with a twin also "twin". Random streams are seeded
+            from `seed` before it is called.
+        history: what is learned from.
+        twin: see `experiments.train.train`.
+        settings: of the run.
+        folder: where files go: agent, history, twin, TensorBoard, checkpoint; None: nowhere.
+        seed: of the agents.
+        name: of the agent; by default that of its class, in small letters.
+        own_seed: of the simulated cell that the history is of, if it is one: policies are evaluated on it, too.
+        resume: go on from the folder's checkpoint, if there is one.
 
     Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+        ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
-    import_modules(config.imports)
-    scenario = scenario_of(config.scenario)
-    check_history(config.history)
-    if config.history in RECORDED and config.evaluation.policies:
-        check_policies(list(config.evaluation.policies), scenario)
-    if config.decisions is not None:
-        check_integer("decisions", config.decisions, at_least=1)
-    if config.reward is not None and config.reward not in REWARD_KINDS:
-        raise ValueError(unknown_name("reward", config.reward, REWARD_KINDS))
-    if config.resume not in (None, "auto"):
-        raise ValueError(f"resume: {config.resume!r} given, allowed are auto and null")
-    check_integer("seed", config.seed, at_least=0, at_most=2**32 - 1)
-    check_number("checkpoint_s", config.checkpoint_s, at_least=0.0)
-    check_integer("torch_threads", config.torch_threads, at_least=1)
-    if config.evaluation.seeds:
-        check_seeds("evaluation.seeds", config.evaluation.seeds)
-    if config.seed in config.evaluation.seeds and config.history in RECORDED:
-        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
-    if config.evaluation.decisions is not None:
-        check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
-    check_integer("algorithm.epochs", config.algorithm.epochs, at_least=1)
-    check_number("algorithm.conservative_weight", config.algorithm.conservative_weight, at_least=0.0)
-    check_integer("estimate.epochs", config.estimate.epochs, at_least=1)
-    if config.agent.name in (*BASELINES, *FLOORS, *config.evaluation.policies):
-        raise ValueError(f"agent.name: {config.agent.name!r} is the name of a policy it is compared with")
-    spaces = NoEnv(scenario)
-    trial = check_agent(config.agent, spaces)
-    check_conservative(config.agent, config.algorithm.conservative_weight)
-    learning = dict(config.algorithm.agent)
-    allowed = changeable(config.agent)
-    for name in learning:
-        if name not in allowed:
-            raise ValueError(unknown_name("algorithm.agent", name, allowed))
-    check_agent(config.agent, spaces, learning)
-    for name in config.estimate.agent:
-        allowed = {*SHARED, "head", "net_arch", "center_rewards"}
-        if name not in allowed:
-            raise ValueError(unknown_name("estimate.agent", name, allowed))
-    check_numbers(config.estimate.agent)
-    if config.twin.transition is not None:
-        check_loadable(trial, config.trust)
-        check_twin_training(config, spaces, {"agent_1": ("learning_starts", "train_freq"), "agent_2": ()})
+    with TemporaryDirectory() as nowhere:
+        place = nowhere if folder is None else folder
+        made = OfflineTraining(make, history, twin, settings, place, seed, name=name, own_seed=own_seed, resume=resume)
+        result = made.run()
+        return replace(result, folder=None) if folder is None else result
 
 
-def check_loadable(learner: OffPolicyLearner, trust: bool) -> None:
+class OfflineTraining:
+    """Learning from a history that has passed its checks.
+
+    Args:
+        make, history, twin, settings, folder, seed, name, own_seed, resume: see `offline`.
+        trust: let files of agents run code.
+        estimator: settings of the network of fitted Q evaluation, before the changes of `settings.estimate`.
+        source: what the history is called.
+
+    Attributes:
+        finished: whether the folder has the run already, and it is to be resumed.
+    """
+
+    def __init__(
+        self,
+        make: MakeAgent,
+        history: History,
+        twin: str | TransitionSettings | DigitalTwin | None = None,
+        settings: Settings | None = None,
+        folder: str | Path = ".",
+        seed: int = 0,
+        *,
+        name: str | None = None,
+        own_seed: int | None = None,
+        resume: bool = False,
+        trust: bool = False,
+        estimator: AgentSettings | None = None,
+        source: str = "history",
+    ) -> None:
+        self.settings = Settings() if settings is None else settings
+        check_bounds(self.settings)
+        self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
+        self.folder, self.trust, self.source, self.own_seed = Path(folder), trust, source, own_seed
+        self.twin = twin if twin is None or isinstance(twin, DigitalTwin) else DigitalTwin(twin)
+        kind = self.settings.reward
+        scenario = history.scenario if kind is None else history.scenario.replace(reward={"kind": kind})
+        self.history = replace(history, scenario=scenario)
+        self.estimator = AgentSettings() if estimator is None else estimator
+        agent = self._check(make)
+        own = type(agent.model).__name__.lower() if name is None else name
+        if own in LOWER_BASELINES:
+            raise ValueError(f"agent.name: {own!r} is the name of a policy it is compared with")
+        check_evaluation(self.settings.evaluation, self.history.scenario, own_seed, own, trust=trust)
+        self.name = method_name(own, self.twin)
+        self.configuration = self._configuration(agent.model)
+        summary = self.folder / OFFLINE_SUMMARY
+        self.finished = resume and summary.exists()
+        if self.finished:
+            check_same_configuration(self.folder, json.loads(summary.read_text())["config"], self.configuration)
+            return
+        if not resume:  # what an earlier run left here is not this one's
+            for file in (OFFLINE_SUMMARY, checkpoint.FILE):
+                (self.folder / file).unlink(missing_ok=True)
+        self.algorithm = Algorithm2(
+            make,
+            self.history,
+            self.settings,
+            twin=self.twin,
+            folder=self.folder,
+            seed=self.seed,
+            configuration=self.configuration,
+        )
+        if (self.folder / checkpoint.FILE).exists():
+            self.algorithm.resume()
+
+    def _check(self, make: MakeAgent) -> OffPolicyLearner:
+        """Agent 1, after a look at what could fail later."""
+        scenario = self.history.scenario
+        utilities_of(self.history)  # it has to have measured what they are made of
+        agent = check_agent_of("history", make, NoEnv(scenario), self.seed)
+        check_integer("agent.buffer_size", agent.model.buffer_size, at_least=len(self.history))
+        weight = self.settings.algorithm.conservative_weight
+        OffPolicyLearner(agent.model, conservative_weight=weight)  # refuses one that lacks a hook
+        if self.twin is not None:
+            check_integer("decisions (of the history, for a twin)", len(self.history), at_least=MIN_DECISIONS)
+            _check_loadable(agent, self.trust)
+            agent_2 = check_agent_of("twin", make, Environments(scenario).cells(1), self.seed)
+            check_twin_training(agent_2, self.settings.algorithm)
+        return agent
+
+    def _configuration(self, agent: OffPolicyAlgorithm) -> dict[str, Any]:
+        """All that makes the run what it is, as builtin types; a command's settings name more of it themselves."""
+        found = {
+            "scenario": self.history.scenario.to_dict(),
+            "agent": describe_agent(agent),
+            "twin": describe_twin(self.twin),
+            "history": self.source,
+            "seed": self.seed,
+            **asdict(self.settings),
+        }
+        builtin: dict[str, Any] = json.loads(json.dumps(found))
+        return builtin
+
+    def run(self) -> OfflineResult:
+        """Learn, estimate, evaluate; files go to the folder, the summary last."""
+        torch.set_num_threads(self.settings.torch_threads)
+        run = self.algorithm
+        run.run()
+        with atomic_write(self.folder / AGENT) as file:
+            run.agent.save(file)
+        self.history.save(self.folder / HISTORY)
+        if run.twin is not None:
+            run.twin.save(self.folder / TWIN)
+        estimates = {
+            "fitted_q": run.estimate(self.estimator, self.seed),
+            "twin": run.utility_in_twin(run.agent, FIRST_SEED) if run.twin else None,
+        }
+        candidates = self._candidates()
+        evaluation, truth = self._evaluate(candidates) if self.settings.evaluation.seeds else ([], {})
+        summary = {
+            "scenario": self.history.scenario.name,
+            "head": self.configuration["agent"]["head"],
+            "agent": self.name,
+            "twin": twin_name(self.twin),
+            "history": self.source,
+            "decisions": len(self.history),
+            "seed": self.seed,
+            "conservative_weight": self.settings.algorithm.conservative_weight,
+            "utility_in_data": float(utilities_of(self.history).mean()),
+            "estimates": estimates,
+            "modal": {each: modal_choice(policy, self.history) for each, policy in candidates.items()},
+            **truth,
+            "cpu_seconds": run.seconds,
+            "config": comparable(self.configuration),
+        }
+        with atomic_write(self.folder / OFFLINE_SUMMARY) as file:
+            file.write(json.dumps(summary, indent=2).encode())
+        (self.folder / checkpoint.FILE).unlink(missing_ok=True)
+        model = run.agent.model
+        return OfflineResult(self.name, self.folder, model, run.twin, self.history, estimates, evaluation, summary)
+
+    def _candidates(self) -> dict[str, Predictor]:
+        """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""
+        run = self.algorithm
+        if run.in_twin is None:
+            return {CANDIDATES[0]: run.agent}
+        target = self.configuration["agent"]["_target_"]
+        return {name: load_agent(self.folder / f"{name}.zip", target, trust=self.trust) for name in CANDIDATES}
+
+    def _evaluate(self, candidates: Mapping[str, Predictor]) -> tuple[list[Evaluation], dict[str, Any]]:
+        """What agent and lower baselines really earn: on unseen cells, and on the history's own, if it is known."""
+        run, scenario, chosen = self.algorithm, self.history.scenario, self.settings.evaluation
+        cells = make_cells(scenario, len(chosen.seeds))
+        policies: dict[str, Predictor] = {self.name: run.agent, **lower_baselines(self.history, self.seed)}
+        policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=self.trust), policies)
+        evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, self.settings.progress)
+        write_csv(self.folder / "evaluation.csv", scenario, evaluations)
+        means = {evaluation.policy: float(evaluation.utility.mean()) for evaluation in evaluations}
+        found: dict[str, Any] = {
+            "utility": means.pop(self.name),
+            "reward_at_c_max": float(evaluations[0].reward.mean()),
+            "utility_on_own_cell": None,  # of a file nobody knows which it was
+            "lower_baselines": means,
+        }
+        if self.own_seed is not None:
+            decisions = 5 * scenario.decisions_per_episode
+            own = evaluate_policy(self.name, run.agent, make_cells(scenario, 1), [self.own_seed], decisions)
+            found["utility_on_own_cell"] = float(own.utility.mean())
+        true = compare(scenario, candidates, cells, chosen.seeds, chosen.decisions)
+        found["candidates"] = {
+            evaluation.policy: {"in_twin": estimated, "utility": float(evaluation.utility.mean())}
+            for evaluation, estimated in zip(true, run.in_twin or (None,), strict=True)
+        }
+        return evaluations, found
+
+
+def _check_loadable(learner: OffPolicyLearner, trust: bool) -> None:
     """Refuse an agent whose file would hold code of the user's own, if that is not trusted: it is loaded in the end.
 
     Raises:
@@ -120,147 +300,3 @@ def check_loadable(learner: OffPolicyLearner, trust: bool) -> None:
         read_checked(io.BytesIO(content.getvalue()))
     except ValueError as error:
         raise ValueError(f"trust: false given, allowed is true for this agent ({error})") from None
-
-
-def history_of(config: DictConfig) -> History:
-    """What is learned from, with the reward that the config wants.
-
-    Raises:
-        ValueError: there is no such history; it did not measure what U is made of; the policies to compare with do not
-            fit it.
-    """
-    history = make_history(config.history, scenario_of(config.scenario), config.seed, config.decisions)
-    if config.reward is not None:
-        history = replace(history, scenario=history.scenario.replace(reward={"kind": config.reward}))
-    utilities_of(history)
-    if config.twin.transition is not None:
-        check_integer("decisions (of the history, for a twin)", len(history), at_least=MIN_DECISIONS)
-    if config.evaluation.policies:
-        check_policies(list(config.evaluation.policies), history.scenario)
-        load_policies(config.evaluation.policies, history.scenario, make_cells(history.scenario, 1), trust=config.trust)
-    return history
-
-
-def floors(history: History, seed: int) -> dict[str, Predictor]:
-    """What can be had from the history without learning values: doing as it did, or the best allocation in it."""
-    observations, actions = transitions_of(history)[:2]
-    clone = StudentPolicy(history.scenario, hidden=64, seed=seed)
-    distill(clone, actions, observations, np.random.default_rng(seed), updates=2000)
-    totals = np.bincount(actions, utilities_of(history), history.scenario.num_allocations)
-    times = np.bincount(actions, minlength=history.scenario.num_allocations)
-    means = np.where(times > 0, totals / np.maximum(times, 1), -np.inf)
-    best = history.allocation[np.flatnonzero(actions == means.argmax())[0]]
-    return dict(zip(FLOORS, (clone, FixedPolicy(history.scenario, best)), strict=True))
-
-
-def usual_choice(policy: Predictor, history: History) -> dict[str, Any]:
-    """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
-    observations, actions = transitions_of(history)[:2]
-    chosen, _ = policy.predict(observations, deterministic=True)
-    times = np.bincount(chosen)
-    usual = int(times.argmax())
-    units = allocation_table(history.scenario.num_units, history.scenario.num_slices)[usual]
-    return {
-        "units": "-".join(map(str, units)),
-        "share": float(times[usual] / len(chosen)),
-        "in_data": int((actions == usual).sum()),
-    }
-
-
-def offline(config: DictConfig, folder: Path) -> None:
-    """Learn from a history; leave agent, history, twin, estimates and comparison in `folder`."""
-    with readable_errors():
-        check_config(config)
-        if config.resume is not None and (folder / SUMMARY).exists():
-            checkpoint.check_same_config(
-                folder, json.loads((folder / SUMMARY).read_text())["config"], comparable(config)
-            )
-            print(f"{os.path.relpath(folder)}: this run is finished")
-            return
-        torch.set_num_threads(config.torch_threads)
-        history = history_of(config)
-        run = OfflineAlgorithm(config, history, folder)
-        if config.resume is None:  # what an earlier run left here is not this one's
-            for name in (SUMMARY, checkpoint.FILE):
-                (folder / name).unlink(missing_ok=True)
-        elif (folder / checkpoint.FILE).exists():
-            run.resume()
-    run.run()
-    with atomic_write(folder / AGENT) as file:
-        run.agent.save(file)
-    history.save(folder / HISTORY)
-    if run.twin is not None:
-        run.twin.save(folder / TWIN)
-    estimates = {
-        "fitted_q": run.estimate(config.seed),
-        "twin": run.utility_in_twin(run.agent, FIRST_SEED) if run.twin else None,
-    }
-    name = name_of(config)
-    candidates = candidates_of(run, folder)
-    usual = {each: usual_choice(policy, history) for each, policy in candidates.items()}
-    summary: dict[str, Any] = {
-        "scenario": history.scenario.name,
-        "head": config.agent.head,
-        "agent": name,
-        "twin": twin_name(config),
-        "history": config.history,
-        "decisions": len(history),
-        "seed": config.seed,
-        "conservative_weight": config.algorithm.conservative_weight,
-        "utility_in_data": float(utilities_of(history).mean()),
-        "estimates": estimates,
-        "usual": usual,
-    }
-    if config.evaluation.seeds:
-        summary |= truth(config, name, run, candidates, folder)
-    summary |= {"cpu_seconds": run.seconds, "config": comparable(config)}
-    with atomic_write(folder / SUMMARY) as file:
-        file.write(json.dumps(summary, indent=2).encode())
-    (folder / checkpoint.FILE).unlink(missing_ok=True)
-    shown = ", ".join(f"{key} {value:.3f}" for key, value in estimates.items() if value is not None)
-    print(f"{name}, told from the history alone: {shown}")
-    for each, own in usual.items():
-        share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
-        print(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {times} times")
-    print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-
-
-def candidates_of(run: OfflineAlgorithm, folder: Path) -> dict[str, Predictor]:
-    """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""
-    if run.judged is None:
-        return {CANDIDATES[0]: run.agent}
-    target = str(run.config.agent._target_)
-    return {name: load_agent(folder / f"{name}.zip", target, trust=run.config.trust) for name in CANDIDATES}
-
-
-def truth(
-    config: DictConfig, name: str, run: OfflineAlgorithm, candidates: Mapping[str, Predictor], folder: Path
-) -> dict[str, Any]:
-    """What the agent and its floors really earn: on unseen cells, and on the history's own, which estimates are of."""
-    scenario, chosen = run.scenario, config.evaluation
-    cells = make_cells(scenario, len(chosen.seeds))
-    policies: dict[str, Predictor] = {name: run.agent, **floors(run.history, config.seed)}
-    policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=config.trust), policies)
-    evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, config.progress)
-    print(f"on unseen cells, seeds {list(chosen.seeds)}, ± 95 % interval over cells:")
-    print(as_table(scenario, evaluations))
-    write_csv(folder / "evaluation.csv", scenario, evaluations)
-    means = {evaluation.policy: float(evaluation.utility.mean()) for evaluation in evaluations}
-    found: dict[str, Any] = {
-        "utility": means.pop(name),
-        "reward_at_c_max": float(evaluations[0].reward.mean()),
-        "utility_on_own_cell": None,  # of a file nobody knows which it was
-        "floors": means,
-    }
-    if config.history in RECORDED:
-        own = evaluate_policy(
-            name, run.agent, make_cells(scenario, 1), [config.seed], 5 * scenario.decisions_per_episode
-        )
-        found["utility_on_own_cell"] = float(own.utility.mean())
-    judged = run.judged or (None,)
-    true = compare(scenario, candidates, cells, chosen.seeds, chosen.decisions)
-    found["candidates"] = {
-        evaluation.policy: {"in_twin": told, "utility": float(evaluation.utility.mean())}
-        for evaluation, told in zip(true, judged, strict=True)
-    }
-    return found

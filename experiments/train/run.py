@@ -22,7 +22,7 @@ from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluat
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
 from experiments.runs.folder import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS, read_run
-from experiments.runs.naming import method_name, twin_name
+from experiments.runs.naming import describe_agent, describe_twin, method_name, twin_name
 from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
 from experiments.train.check import check_agent_of, check_algorithm_1, check_evaluation, check_multiple
@@ -190,21 +190,10 @@ class Training:
 
     def _configuration(self, scenario: Scenario, agent: OffPolicyAlgorithm) -> dict[str, Any]:
         """All that makes the run what it is, as builtin types; a command's settings name more of it themselves."""
-        kind, twin = type(agent), self.twin
         found = {
             "scenario": scenario.to_dict(),
-            "agent": {
-                "_target_": f"{kind.__module__}.{kind.__qualname__}",
-                "head": (agent.policy_kwargs or {}).get("head", "dense"),
-            },
-            "twin": {"transition": None}
-            if twin is None
-            else {
-                "transition": {"name": twin.transition.name, **asdict(twin.transition)},
-                "performance": asdict(twin.performance),
-                "training": asdict(twin.training),
-                "seed": twin.seed,
-            },
+            "agent": describe_agent(agent),
+            "twin": describe_twin(self.twin),
             "env": self.environments.given,
             "seed": self.seed,
             **asdict(self.settings),

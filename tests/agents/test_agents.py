@@ -17,6 +17,7 @@ from agents import (
     make_baseline,
     search,
 )
+from agents.baselines import RENAMED
 from slicing_gym import Simulator, allocation_table, get_scenario
 
 
@@ -43,6 +44,14 @@ def test_every_baseline_predicts_as_sb3_does(coarse, name):
 def test_unknown_baseline_is_refused(coarse):
     with pytest.raises(ValueError, match=r"unknown name 'best'; did you mean 'best_fixed'.*one_step_oracle"):
         make_baseline("best", coarse, None)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_a_baselines_old_name_is_answered_with_the_new_one(coarse, old, new):
+    assert old not in BASELINES
+    assert new in BASELINES
+    with pytest.raises(ValueError, match=f"policy: '{old}' was renamed; write '{new}'"):
+        make_baseline(old, coarse, None)
 
 
 def test_hard_and_fixed_hold_what_they_say():
@@ -73,7 +82,7 @@ def test_random_is_uniform_and_repeatable():
     assert ((counts - 50_000 / 171) ** 2 / (50_000 / 171)).sum() == pytest.approx(170, abs=4.5 * np.sqrt(340))
 
 
-def test_clairvoyant_is_the_best_of_all_allocations(coarse):
+def test_the_one_step_oracle_is_the_best_of_all_allocations(coarse):
     envs = gym.make_vec("SliceRAN-v0", num_envs=2, scenario=coarse)
     observations, _ = envs.reset(seed=0)
     table = allocation_table(10, 3)

@@ -48,7 +48,7 @@ def stock(kind, n_steps=1, **arguments):
 
 
 def taught(kind, n_steps=1, **arguments):
-    """Its target network is another one than its Q-network, and some of its rounds end for good."""
+    """Its target network is another one than its Q-network, and some of its episodes end for good."""
     if kind in OWN:
         agent = learner(kind, env=Follow(terminates=True), n_steps=n_steps, **arguments)
         agent.learn(60)

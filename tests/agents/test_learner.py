@@ -1,9 +1,8 @@
-"""Any off-policy agent goes on bit for bit, disturbs nothing else, and tells what it does."""
+"""Any off-policy agent goes on bit for bit, disturbs nothing else, and calls its listener."""
 
 from __future__ import annotations
 
 import io
-import json
 import random
 
 import gymnasium as gym
@@ -17,7 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agents import DDQN, NStepReplayBuffer, OffPolicyLearner, ReplayBuffer, Transitions
 from agents.random_streams import RandomStreams
-from tests.helpers.learners import Follow, same, weights
+from tests.helpers.learners import Follow, same, weights, written
 from tests.helpers.learners import _one_thread as _one_thread
 
 OURS = {"replay_buffer_class": ReplayBuffer, "replay_buffer_kwargs": {"seed": 0}}
@@ -53,12 +52,7 @@ def make(what="DQN", env=None, seed=0, kind=None, **changes):
 
 def stored(state):
     """Written and read again, as checkpoints are."""
-    (plain, arrays), file = state, io.BytesIO()
-    text = json.dumps(plain)
-    np.savez(file, allow_pickle=False, **arrays)
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as archive:
-        return json.loads(text), {name: archive[name] for name in archive.files}
+    return written(*state)
 
 
 def assert_alike(one, other, digest=True):
@@ -73,7 +67,7 @@ def assert_alike(one, other, digest=True):
 
 
 @each_agent
-@pytest.mark.parametrize("env", [cell, normalized], ids=["plain", "normalized"])
+@pytest.mark.parametrize("env", [cell, normalized], ids=["scalar", "normalized"])
 def test_a_restored_agent_learns_on_bit_for_bit(what, env):
     one = make(what, env())
     one.learn(40)
@@ -93,7 +87,7 @@ def test_a_restored_agent_learns_on_bit_for_bit(what, env):
 
 
 @each_agent
-def test_rounds_end_and_buffers_run_over(what, small):
+def test_episodes_end_and_buffers_run_over(what, small):
     def env():
         return NormalizeReward(gym.make("SliceRAN-v0", scenario=small))
 
@@ -110,10 +104,10 @@ def test_rounds_end_and_buffers_run_over(what, small):
 def test_without_replay_the_rest_is_restored():
     one = make(env=cell())
     one.learn(40)
-    plain, arrays = stored(one.state(replay=False))
+    data, arrays = stored(one.state(replay=False))
     assert not [name for name in arrays if name.startswith(("replay.", "environment."))]
     other = make(env=cell())
-    other.restore(plain, arrays)
+    other.restore(data, arrays)
     for learner in (one, other):
         learner.forget()
         learner.act_in(cell(), 5)
@@ -122,7 +116,7 @@ def test_without_replay_the_rest_is_restored():
 
 
 class Seen:
-    """Keeps what it is told."""
+    """Keeps what it is called with."""
 
     def __init__(self, on_settled=lambda: None):
         self.started, self.decisions, self.settled, self.do = [], [], 0, on_settled
@@ -260,7 +254,7 @@ def test_returns_do_not_run_into_what_does_not_follow(what, then):
 
 
 @each_agent
-def test_weights_are_handed_on(what):
+def test_weights_are_transferred(what):
     one, other = make(what), make(what, seed=1)
     one.learn(30)
     one.copy_from(other, optimizer=False)
@@ -290,15 +284,15 @@ def test_others_are_refused():
         OffPolicyLearner(lambda: stable_baselines3.A2C("MlpPolicy", Follow(), device="cpu"))
 
 
-class Told(Follow):
-    """Says which step and which round it is."""
+class Counting(Follow):
+    """Says which step and which episode it is."""
 
     begun = 0
 
     def reset(self, **arguments):
         observation, _ = super().reset(**arguments)
         self.begun += 1
-        return observation, {"round": self.begun}
+        return observation, {"episode": self.begun}
 
     def step(self, action):
         *whole, _ = super().step(action)
@@ -308,31 +302,31 @@ class Told(Follow):
 @pytest.mark.parametrize("terminates", [False, True])
 @pytest.mark.parametrize("normalizes", [False, True])
 @pytest.mark.parametrize("what", ["DQN", "DDQN", "SB3's buffer"])
-def test_a_listener_is_told_what_is_stored(what, terminates, normalizes):
-    env = DummyVecEnv([lambda: Told(terminates=terminates)])
+def test_a_listener_is_called_with_what_is_stored(what, terminates, normalizes):
+    env = DummyVecEnv([lambda: Counting(terminates=terminates)])
     learner, seen = make(what, VecNormalize(env, gamma=0.8, clip_obs=50.0) if normalizes else env), Seen()
     learner.learn(25, seen)
-    assert seen.started == [{"round": 1}]
+    assert seen.started == [{"episode": 1}]
     assert seen.settled == len(seen.decisions) == 25
     buffer = learner.model.replay_buffer
-    for row, told in enumerate(seen.decisions):
+    for row, heard in enumerate(seen.decisions):
         over = row % 10 == 9
-        np.testing.assert_array_equal(told.observation.astype(np.float32), buffer.observations[row, 0])
-        np.testing.assert_array_equal(told.next_observation.astype(np.float32), buffer.next_observations[row, 0])
-        assert (told.action, np.float32(told.reward)) == (buffer.actions[row, 0, 0], buffer.rewards[row, 0])
-        assert (told.terminated, told.truncated) == (over and terminates, over and not terminates)
-        assert (told.terminated or told.truncated, told.truncated) == (buffer.dones[row], buffer.timeouts[row])
-        assert told.info["step"] == row % 10 + 1
-        assert told.reset_info == ({"round": row // 10 + 2} if over else None)
+        np.testing.assert_array_equal(heard.observation.astype(np.float32), buffer.observations[row, 0])
+        np.testing.assert_array_equal(heard.next_observation.astype(np.float32), buffer.next_observations[row, 0])
+        assert (heard.action, np.float32(heard.reward)) == (buffer.actions[row, 0, 0], buffer.rewards[row, 0])
+        assert (heard.terminated, heard.truncated) == (over and terminates, over and not terminates)
+        assert (heard.terminated or heard.truncated, heard.truncated) == (buffer.dones[row], buffer.timeouts[row])
+        assert heard.info["step"] == row % 10 + 1
+        assert heard.reset_info == ({"episode": row // 10 + 2} if over else None)
         if row and row % 10:
-            np.testing.assert_array_equal(told.observation, seen.decisions[row - 1].next_observation)
+            np.testing.assert_array_equal(heard.observation, seen.decisions[row - 1].next_observation)
     more = Seen()
     learner.learn(2, more)
-    assert more.started == [{"round": 3}]
+    assert more.started == [{"episode": 3}]
     np.testing.assert_array_equal(more.decisions[0].observation, seen.decisions[-1].next_observation)
 
 
-def test_a_restored_agent_tells_how_its_round_began(small):
+def test_a_restored_agent_knows_how_its_episode_began(small):
     one, other = (make(env=gym.make("SliceRAN-v0", scenario=small)) for _ in range(2))
     one.learn(13)
     other.restore(*stored(one.state()))

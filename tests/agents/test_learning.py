@@ -25,8 +25,8 @@ def test_centred_learning_does_not_see_a_constant(kind):
         with torch.no_grad():
             return agent.q_net(torch.as_tensor(agent.replay_buffer.observations[:60, 0]))
 
-    low, high, plain = values(0.0, True), values(50.0, True), values(50.0, False)
-    apart, without = (low - high).abs().max(), (plain - high).abs().max()
+    low, high, raw = values(0.0, True), values(50.0, True), values(50.0, False)
+    apart, without = (low - high).abs().max(), (raw - high).abs().max()
     assert apart < 0.1 * without
 
 
@@ -34,9 +34,9 @@ def test_centred_rewards_are_centred_when_normalized_too():
     env = VecNormalize(DummyVecEnv([lambda: Monitor(Follow(bonus=50.0))]), gamma=0.8)
     agent = learner(DQN, env=env, center_rewards=True, learning_starts=1000)
     agent.learn(300)
-    plain = env.normalize_reward(agent.replay_buffer.rewards[:300])
+    raw = env.normalize_reward(agent.replay_buffer.rewards[:300])
     centred = agent.replay_buffer.sample(3000, env).rewards.mean().item()
-    assert abs(centred) < 0.1 * abs(plain.mean()) + 3.0 * plain.std() / 50.0
+    assert abs(centred) < 0.1 * abs(raw.mean()) + 3.0 * raw.std() / 50.0
 
 
 # Learning
@@ -76,7 +76,7 @@ def test_it_learns_what_a_state_asks_for(kind, head):
 @each_kind
 @each_head
 def test_it_learns_to_share_out(kind, head, small):
-    """Random 5.04, the best allocation 5.66 and the one beside it 5.51 on either side."""
+    """Random 5.04, the best allocation 5.66 and the one next to it 5.51 on either side."""
     agent = learner(
         kind,
         head,

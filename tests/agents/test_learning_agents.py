@@ -100,8 +100,8 @@ def test_dqn_steps_as_sb3_does(optimizer, arguments, max_grad_norm):
         "max_grad_norm": max_grad_norm,
         "replay_buffer_class": WholeBuffer,
     }
-    plain = {"net_arch": [16, 16], "optimizer_class": optimizer, "optimizer_kwargs": {}}
-    stock = stable_baselines3.DQN("MlpPolicy", Follow(), policy_kwargs=plain, device="cpu", **common)
+    shape = {"net_arch": [16, 16], "optimizer_class": optimizer, "optimizer_kwargs": {}}
+    stock = stable_baselines3.DQN("MlpPolicy", Follow(), policy_kwargs=shape, device="cpu", **common)
     stock.set_logger(Logger(None, []))
     ours = learner(DQN, policy={"optimizer_class": optimizer, "optimizer_kwargs": arguments}, **common)
     before = weights(ours)
@@ -164,7 +164,7 @@ def test_loss_is_huber_of_the_error(kind, head):
 
 @each_kind
 @pytest.mark.parametrize("terminates", [True, False])
-def test_only_terminal_rounds_have_no_next_value(kind, terminates):
+def test_only_terminal_episodes_have_no_next_value(kind, terminates):
     agent = learner(kind, env=Follow(length=4, terminates=terminates), learning_starts=1000)
     agent.learn(40)
     buffer = agent.replay_buffer

@@ -103,7 +103,7 @@ def test_what_was_not_asked_for_is_not_imported(mine):
     assert not is_imported("mine_x.agents_too")
 
 
-def test_what_stands_beside_what_was_asked_for_is_not_imported(mine):
+def test_neighbours_of_what_was_asked_for_are_not_imported(mine):
     import_modules(["mine_x.agents"])  # its package is loaded with it
     with pytest.raises(ValueError, match="not asked for"):
         named("agent", "mine_x.marks.Mark")

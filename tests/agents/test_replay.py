@@ -80,7 +80,7 @@ def assert_as_oracle(buffer, log, rows, n_envs, n_steps, mean=0.0):
 @pytest.mark.parametrize("number", [1, 2, 9, 13, 20, 26, 27, 40])  # rows: 13
 @pytest.mark.parametrize("n_envs", [1, 3])
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 5, 13])
-def test_returns_are_those_of_a_plain_loop(number, n_envs, n_steps):
+def test_returns_are_those_of_a_simple_loop(number, n_envs, n_steps):
     buffer = empty(NStepReplayBuffer, 13, n_envs, n_steps=n_steps)
     log = live([buffer], number, seed=number, n_envs=n_envs)
     assert_as_oracle(buffer, log, 13, n_envs, n_steps)
@@ -96,11 +96,11 @@ def test_centred_returns_are_those_of_centred_rewards(number):
     assert_as_oracle(buffer, log, 13, 2, 4, mean=0.7)
 
 
-def test_one_step_is_a_plain_buffer():
-    plain, one = empty(seed=3, centering={}), empty(NStepReplayBuffer, n_steps=1, seed=3, centering={})
-    live([plain, one], 70)
+def test_one_step_is_the_single_step_buffer():
+    single, one = empty(seed=3, centering={}), empty(NStepReplayBuffer, n_steps=1, seed=3, centering={})
+    live([single, one], 70)
     for _ in range(3):
-        own, other = plain.sample(64), one.sample(64)
+        own, other = single.sample(64), one.sample(64)
         for name in ("observations", "actions", "next_observations", "dones"):
             assert torch.equal(getattr(own, name), getattr(other, name))
         torch.testing.assert_close(own.rewards, other.rewards)

@@ -242,7 +242,7 @@ class Halving:
 def test_what_is_ones_own_loads_with_trust_or_in_custom_objects(tmp_path):
     agent = learner(DQN, learning_rate=Halving())
     agent.save(tmp_path / "agent")
-    with pytest.raises(ValueError, match=r"for tests.test_safe_load.Halving, .* give it in custom_objects"):
+    with pytest.raises(ValueError, match=r"for tests\.agents\.test_safe_load.Halving, .* give it in custom_objects"):
         DQN.load(tmp_path / "agent", device="cpu")
     assert DQN.load(tmp_path / "agent", device="cpu", trust=True).lr_schedule(1.0) == 5e-4
     given = {"learning_rate": 2e-3, "lr_schedule": FloatSchedule(2e-3)}

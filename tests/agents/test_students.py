@@ -1,9 +1,6 @@
-"""Students: what they predict, what they are taught (equation 12), and their files."""
+"""Students: what they predict, what they learn from a teacher (equation 12)."""
 
 from __future__ import annotations
-
-import pickle
-from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -13,13 +10,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 
 from agents import DQN, StudentPolicy, distill
-from agents import student as student_module
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.learners import each_head, same
-from twin import DigitalTwin
-
-TWIN = Path(__file__).resolve().parents[2] / "twin" / "shipped" / "paper.safetensors"
-"""A file of the same kind that holds something else."""
 
 CHOICES = np.array([5, 60, 120])
 """What the teachers below choose: the first if the first of three numbers is the largest, and so on."""
@@ -41,7 +33,7 @@ def states(number, seed=0):
     return np.random.default_rng(seed).gamma(20.0, 0.05, (number, 3)).astype(np.float32)
 
 
-def luck(seed=0):
+def rng(seed=0):
     return np.random.default_rng(seed)
 
 
@@ -120,17 +112,17 @@ def test_sb3_evaluates_it(small):
     assert spread == pytest.approx(np.std(totals), abs=1e-4)
 
 
-# Luck
+# Random numbers
 
 
 @each_head
-def test_luck_comes_from_the_seeds_alone(head, small):
+def test_random_numbers_come_from_the_seeds_alone(head, small):
     def taught(seed, batches, disturbance):
         torch.manual_seed(disturbance)
         before = torch.get_rng_state()
         student = StudentPolicy(small, 4, head, seed=seed)
         seen = np.random.default_rng(0).random((50, 2), dtype=np.float32)
-        distill(student, seen[:, 0].round().astype(np.int64), seen, luck(batches), updates=20)
+        distill(student, seen[:, 0].round().astype(np.int64), seen, rng(batches), updates=20)
         assert torch.equal(torch.get_rng_state(), before)
         return {name: value.clone() for name, value in student.state_dict().items()}
 
@@ -145,7 +137,7 @@ def test_other_seeds_begin_with_other_weights(small):
     assert not same(one, other, tolerance=1e-3)
     torch.manual_seed(0)
     first = StudentPolicy(small, 4).state_dict()
-    assert not same(first, StudentPolicy(small, 4).state_dict(), tolerance=1e-3)  # torch's own luck goes on
+    assert not same(first, StudentPolicy(small, 4).state_dict(), tolerance=1e-3)  # torch's global generator goes on
 
 
 # What is taught
@@ -156,21 +148,21 @@ def test_other_seeds_begin_with_other_weights(small):
 def test_it_learns_what_its_teacher_chooses(hidden, seed, target):
     student = StudentPolicy("paper-1mhz", hidden, seed=seed)
     assert agreement(student) < 0.2
-    distill(student, values, states(3000), luck(seed), target=target, updates=1000)
+    distill(student, values, states(3000), rng(seed), target=target, updates=1000)
     assert agreement(student) > 0.95
 
 
 def test_it_learns_with_the_geometry_head():
     student = StudentPolicy("paper-1mhz", 16, "geometry", {"embedding_size": 8, "hidden_size": 16}, seed=0)
-    distill(student, values, states(3000), luck(), updates=500)
+    distill(student, values, states(3000), rng(), updates=500)
     assert agreement(student) > 0.9
 
 
 def test_behaviour_cloning_is_learning_from_the_choices():
     seen = states(1000)
     from_values, from_actions = (StudentPolicy("paper-1mhz", 4, seed=0) for _ in range(2))
-    distill(from_values, values, seen, luck(), updates=50)
-    distill(from_actions, choice(seen), seen, luck(), updates=50)
+    distill(from_values, values, seen, rng(), updates=50)
+    distill(from_actions, choice(seen), seen, rng(), updates=50)
     assert same(from_values.state_dict(), from_actions.state_dict())
 
 
@@ -184,7 +176,7 @@ def test_a_soft_target_shares_where_the_teacher_is_undecided(small):
     shares = {}
     for target in ("argmax", "soft"):
         student = StudentPolicy(small, 4, seed=0)
-        distill(student, undecided, seen, luck(), target=target, updates=300, learning_rate=3e-2)
+        distill(student, undecided, seen, rng(), target=target, updates=300, learning_rate=3e-2)
         with torch.no_grad():
             shares[target] = torch.softmax(student(torch.as_tensor(seen)), dim=1).mean(dim=0).numpy()
     np.testing.assert_allclose(shares["soft"][[2, 5]], 0.5, atol=0.03)
@@ -197,7 +189,7 @@ def test_the_loss_is_the_cross_entropy_of_equation_12(kind):
     student = StudentPolicy("paper-1mhz", 4, seed=2)
     student.center.copy_(torch.as_tensor(seen.mean(axis=0)))
     student.scale.copy_(torch.as_tensor(seen.std(axis=0)))
-    batch = seen[luck(7).integers(200, size=32)]
+    batch = seen[rng(7).integers(200, size=32)]
     wanted = np.eye(171)[choice(batch)]
     if kind == "soft":
         wanted = np.exp(log_softmax(values(torch.as_tensor(batch)).numpy() / temperature))
@@ -206,7 +198,7 @@ def test_the_loss_is_the_cross_entropy_of_equation_12(kind):
     teacher = choice(seen) if kind == "actions" else values
     target = "soft" if kind == "soft" else "argmax"
     options = {"updates": 3, "batch_size": 32, "temperature": temperature, "on_update": losses.__setitem__}
-    distill(student, teacher, seen, luck(7), target=target, **options)
+    distill(student, teacher, seen, rng(7), target=target, **options)
     assert list(losses) == [0, 1, 2]
     assert losses[0] == pytest.approx(expected, rel=1e-5)
 
@@ -214,7 +206,7 @@ def test_the_loss_is_the_cross_entropy_of_equation_12(kind):
 def test_observations_are_made_about_standard_normal():
     seen = states(500) * np.float32([1.0, 100.0, 0.0]) + np.float32([5.0, 0.0, 3.0])
     student = StudentPolicy("paper-1mhz", 4, seed=0)
-    distill(student, choice(seen), seen, luck(), updates=20)
+    distill(student, choice(seen), seen, rng(), updates=20)
     np.testing.assert_allclose(student.center, seen.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(student.scale[:2], seen[:, :2].std(axis=0), rtol=1e-4)
     assert student.scale[2] > 0.0  # what never changes divides by nothing
@@ -231,7 +223,7 @@ def test_the_learning_rate_falls_to_nothing():
         steps.append((now - before[0]).abs().max().item())
         before[0] = now
 
-    distill(student, values, states(100), luck(), updates=20, learning_rate=0.02, on_update=step)
+    distill(student, values, states(100), rng(), updates=20, learning_rate=0.02, on_update=step)
     assert len(steps) == 20
     assert steps[0] == pytest.approx(0.02, rel=1e-2)  # Adam's first step is as long as its rate
     assert steps[-1] < 0.05 * steps[0]
@@ -242,7 +234,7 @@ def test_a_teacher_is_not_taught(small):
     before = {name: value.clone() for name, value in agent.q_net.state_dict().items()}
     seen = np.random.default_rng(0).random((30, 2), dtype=np.float32)
     for target in ("argmax", "soft"):
-        distill(StudentPolicy(small, 4, seed=0), agent.q_net, seen, luck(), target=target, updates=5)
+        distill(StudentPolicy(small, 4, seed=0), agent.q_net, seen, rng(), target=target, updates=5)
     assert same(agent.q_net.state_dict(), before)
     assert all(parameter.grad is None for parameter in agent.q_net.parameters())
 
@@ -290,91 +282,8 @@ def with_nan():
     ],
 )
 def test_lessons_that_cannot_be_are_refused(arguments, error, message):
-    given = {"teacher": values, "observations": states(50), "generator": luck(), "updates": 2, **arguments}
+    given = {"teacher": values, "observations": states(50), "generator": rng(), "updates": 2, **arguments}
     student = StudentPolicy("paper-1mhz", 4, seed=0)
     with pytest.raises(error, match=message):
         distill(student, **given)
     assert all(torch.isfinite(parameter).all() for parameter in student.parameters())
-
-
-# Files
-
-
-@each_head
-def test_a_loaded_student_is_the_saved_one(head, small, tmp_path):
-    kwargs = {"embedding_size": 8} if head == "geometry" else None
-    student = StudentPolicy(small.replace(reward={"kind": "utility"}), 4, head, kwargs, seed=0)
-    seen = np.random.default_rng(0).random((60, 2), dtype=np.float32)
-    distill(student, seen[:, 0].round().astype(np.int64), seen, luck(), updates=10)
-    student.save(tmp_path / "one.safetensors")
-    student.save(str(tmp_path / "deep" / "other.safetensors"))
-    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "deep" / "other.safetensors").read_bytes()
-    before = torch.get_rng_state()
-    loaded = StudentPolicy.load(tmp_path / "one.safetensors")
-    assert torch.equal(torch.get_rng_state(), before)
-    assert same(loaded.state_dict(), student.state_dict())
-    assert loaded.scenario == student.scenario
-    assert (loaded.hidden, loaded.head_name, loaded.head_kwargs) == (4, head, kwargs or {})
-    np.testing.assert_array_equal(loaded.predict(seen)[0], student.predict(seen)[0])
-    loaded.save(tmp_path / "again.safetensors")
-    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "one.safetensors").read_bytes()
-
-
-def leave_mark(path):
-    Path(path).touch()
-
-
-class Attack:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return leave_mark, (str(self.path),)
-
-
-def test_files_that_hold_no_student_are_refused_by_name_and_run_nothing(tmp_path):
-    mark = tmp_path / "mark"
-    torch.save(Attack(mark), tmp_path / "torch")
-    contents = {
-        "empty": b"",
-        "text": b"a student, honestly",
-        "pickle": pickle.dumps(Attack(mark)),
-        "torch": (tmp_path / "torch").read_bytes(),
-        "twin": TWIN.read_bytes(),
-    }
-    for name, content in contents.items():
-        path = tmp_path / f"{name}.safetensors"
-        path.write_bytes(content)
-        with pytest.raises(
-            ValueError, match=rf"student: '.*{name}\.safetensors' is not a student's file, or is damaged"
-        ):
-            StudentPolicy.load(path)
-    assert not mark.exists()
-    pickle.loads(contents["pickle"])
-    assert mark.exists()  # the attack is one
-    for missing in (tmp_path / "none.safetensors", tmp_path):
-        with pytest.raises(FileNotFoundError, match="student: there is no file '"):
-            StudentPolicy.load(missing)
-    StudentPolicy("paper-1mhz", 4, seed=0).save(tmp_path / "student.safetensors")
-    with pytest.raises(ValueError, match=r"twin: .* is not a twin's file"):
-        DigitalTwin.load(tmp_path / "student.safetensors")
-
-
-def test_damage_is_noticed_wherever_it_is(small, tmp_path, monkeypatch):
-    path = tmp_path / "student.safetensors"
-    StudentPolicy(small, 2, seed=0).save(path)
-    whole = path.read_bytes()
-    for place in range(0, len(whole), 7):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x15]) + whole[place + 1 :])
-        with pytest.raises(
-            ValueError, match=r"student: '.*student\.safetensors' is not a student's file, or is damaged"
-        ):
-            StudentPolicy.load(path)
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="or is damaged"):
-        StudentPolicy.load(path)
-    with monkeypatch.context() as patch:
-        patch.setattr(student_module, "FORMAT_VERSION", 2)
-        StudentPolicy(small, 2, seed=0).save(path)
-    with pytest.raises(ValueError, match="it has format 2, allowed is 1"):
-        StudentPolicy.load(path)

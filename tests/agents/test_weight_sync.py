@@ -83,7 +83,7 @@ def test_afterwards_both_act_alike(kind, head):
     assert not same(weights(target), held, tolerance=1e-4)
 
 
-def test_the_critic_is_handed_on():
+def test_the_critic_is_transferred():
     source, target = taught(DuelingGANDDQN), taught(DuelingGANDDQN, seed=1)
     particles = torch.randn(300, 8)
     before = target.policy.critic(torch.as_tensor(SEEN), particles)
@@ -137,7 +137,7 @@ def test_luck_and_memory_stay_each_agent_s_own(kind):
 
 
 @each_kind
-def test_the_mean_of_the_rewards_is_handed_on(kind):
+def test_the_mean_of_the_rewards_is_transferred(kind):
     source = taught(kind, center_rewards=True, env=Follow(bonus=5.0))
     target = taught(kind, center_rewards=True, seed=1)
     assert abs(source.mean_reward - target.mean_reward) > 4.0
@@ -150,7 +150,7 @@ def test_the_mean_of_the_rewards_is_handed_on(kind):
 
 
 @each_kind
-def test_statistics_of_normalization_are_handed_on(kind):
+def test_statistics_of_normalization_are_transferred(kind):
     source = taught(kind, env=normalized(), steps=60)
     target = taught(kind, env=normalized(), seed=1, steps=20)
     mine, theirs = source.get_vec_normalize_env(), target.get_vec_normalize_env()
@@ -170,7 +170,7 @@ def test_statistics_of_normalization_are_handed_on(kind):
 
 
 @pytest.mark.parametrize("kind", [stable_baselines3.DQN, QRDQN])
-def test_stock_agents_are_handed_on_too(kind):
+def test_stock_agents_are_transferred_too(kind):
     source, target = stock(kind), stock(kind, seed=1)
     assert not same(weights(source), weights(target), tolerance=1e-2)
     own = moments(target.policy.optimizer)

@@ -236,10 +236,6 @@ HERE = [f"agent._target_={__name__}.Keeps", "agent=custom"]
             ["agent=sb3_dqn", *BUFFER],
             r"agent.center_rewards: true given, but stable_baselines3\.DQN does not take agents\.replay\.ReplayBuffer",
         ),
-        (
-            ["agent=sb3_dqn", *BUFFER, "agent.center_rewards=false", "twin=lstm"],
-            "algorithm.warm_replay: 5000 given, allowed is 0 for stable_baselines3.DQN",
-        ),
     ],
 )
 def test_what_cannot_go_through_the_loops_is_refused_before_any_work(overrides, message, tmp_path):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from functools import cache
 
+import gymnasium as gym
 import numpy as np
 import onnx
 import pytest
+import stable_baselines3
 import torch
 from onnx import helper
 
@@ -15,6 +17,7 @@ from agents.deploy.export import to_onnx
 from agents.deploy.slice_policy import CHECKSUM_MARK, KEY, checksum
 from agents.student import StudentPolicy
 from slicing_gym import get_scenario
+from tests.helpers.learners import KINDS, learner
 from tests.helpers.learners import _one_thread as _one_thread
 
 SCENARIO = get_scenario("paper-1mhz")
@@ -31,6 +34,34 @@ def restless_student(scenario=SCENARIO, seed=0):
             parameter.normal_(0.0, 2.0)
         student.scale.fill_(0.05)
     return student
+
+
+def make_env():
+    return gym.make("SliceRAN-v0", scenario=SCENARIO, reward="utility")
+
+
+def restless(network, seed=0):
+    """Weights of which the best action differs from state to state."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.5 * torch.randn(parameter.shape, generator=generator)
+
+
+def some_policy(kind, head):
+    """A policy of any kind that chooses many different actions."""
+    if kind == "StudentPolicy":
+        torch.manual_seed(0)
+        policy = StudentPolicy(SCENARIO, hidden=4, head=head)
+        policy.scale.fill_(0.1)
+        restless(policy)
+        return policy
+    if kind == "stock":
+        policy = stable_baselines3.DQN("MlpPolicy", make_env(), policy_kwargs={"net_arch": [16]}, device="cpu", seed=0)
+    else:
+        policy = learner(KINDS[kind], head, env=make_env())
+    restless(policy.policy.q_net)
+    return policy
 
 
 @pytest.fixture
@@ -51,18 +82,18 @@ def content():
 
 
 def remade(content, change):
-    """The file after `change(model, said)`, with the checksum that then belongs to it; `said` is its metadata."""
+    """The file after `change(model, metadata)`, with the checksum that then belongs to it; `metadata` by name."""
     model = onnx.ModelProto.FromString(content)
-    said = {entry.key: entry.value for entry in model.metadata_props}
-    change(model, said)
-    said[f"{KEY}sha256"] = "0" * 64
-    helper.set_model_props(model, said)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    change(model, metadata)
+    metadata[f"{KEY}sha256"] = "0" * 64
+    helper.set_model_props(model, metadata)
     written = model.SerializeToString()
     return written.replace(CHECKSUM_MARK + b"0" * 64, CHECKSUM_MARK + checksum(written))
 
 
 def setting(key, value):
-    def change(_, said):
-        said[KEY + key] = json.dumps(value)
+    def change(_, metadata):
+        metadata[KEY + key] = json.dumps(value)
 
     return change

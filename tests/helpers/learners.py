@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -77,8 +80,17 @@ def same(one, other, tolerance=0.0):
     )
 
 
+def written(data, arrays):
+    """A state after it was written and read again, as checkpoints are: JSON and npz without pickle."""
+    text, file = json.dumps(data), io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as archive:
+        return json.loads(text), {name: archive[name] for name in archive.files}
+
+
 def fill(buffer, number=60, seed=0, scale=3.0):
-    """Random transitions; a third ends a round, half of these are truncated."""
+    """Random transitions; a third ends an episode, half of these are truncated."""
     rng = np.random.default_rng(seed)
     for _ in range(number):
         kind = rng.integers(6)

@@ -1,57 +1,15 @@
-"""Histories: what is refused, files, splits and windows."""
+"""Histories: what is refused, splits and windows."""
 
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from slicing_gym import get_scenario
-from tests.helpers.twins import ALL_COLUMNS, assert_same
-from twin import PERFORMANCE, QUEUED, SSR, Column, Control, History, Layout
-from twin.data.history import FORMAT_VERSION, concatenate
-
-SHORT = get_scenario("paper-1mhz").replace(decisions_per_episode=5)
-
-# Two runs; in the first interval 2 is missing, so there are three sequences: of 2, 3 and 4 decisions.
-RUN = [0, 0, 0, 0, 0, 1, 1, 1, 1]
-INTERVAL = [0, 1, 3, 4, 5, 0, 1, 2, 3]
-
-
-def parts_of(scenario) -> dict:
-    """What a valid history of nine decisions is made of."""
-    seen = np.random.default_rng(0).integers(0, 30, size=(12, 2))  # an interval each, sequence by sequence
-    before, after = [0, 1, 3, 4, 5, 7, 8, 9, 10], [1, 2, 4, 5, 6, 8, 9, 10, 11]
-    first = np.arange(1, 10) % 7 + 1
-    return {
-        "scenario": scenario,
-        "run": np.array(RUN),
-        "interval": np.array(INTERVAL),
-        "allocation": np.stack([first, 8 - first], axis=1),
-        "arrivals": seen[before],
-        "next_arrivals": seen[after],
-        "performance": {
-            "ssr": np.linspace(0.0, 1.0, 18).reshape(9, 2),
-            "spectral_efficiency": np.linspace(300.0, 500.0, 9),
-        },
-    }
-
-
-@pytest.fixture
-def parts(small):
-    return parts_of(small)
-
-
-@pytest.fixture
-def history(parts):
-    return History(
-        **parts,
-        controls={"scheduler": np.arange(18).reshape(9, 2) % 2},
-        control_columns=(Control("scheduler", (0, 1)),),
-    )
+from twin import PERFORMANCE, QUEUED, SSR, Control, History
+from twin.data.history import concatenate
 
 
 def at(name, place, value):
@@ -126,61 +84,6 @@ def test_whole_columns_are_whole(parts):
         History(**parts, columns=columns)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"name": "a b"}, r"name: 'a b' given, allowed are letters"),
-        ({"name": "a", "transform": "sqr"}, r"transform: unknown name 'sqr'; did you mean 'sqrt'"),
-        ({"name": "a", "transform": "log1p", "lower": -1.0}, r"lower: -1\.0 given, allowed is at least 0\.0"),
-        ({"name": "a", "upper": 0.0}, r"upper: 0\.0 given, allowed is above 0\.0"),
-        ({"name": "a", "resolution": 0.0}, r"resolution: 0\.0 given"),
-        ({"name": "a", "per_slice": "no"}, r"per_slice: 'no' given, allowed is bool"),
-        ({"name": "a", "colour": 1}, r"unknown name 'colour'"),
-    ],
-)
-def test_bad_columns_are_refused(arguments, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        Column.from_dict(arguments)
-
-
-@pytest.mark.parametrize("values", [(), (1, 1), (0.5,)])
-def test_bad_controls_are_refused(values):
-    with pytest.raises((ValueError, TypeError), match="values: "):
-        Control("scheduler", values)
-
-
-def test_columns_outlive_plain_data():
-    for column in (*ALL_COLUMNS, Column("gain", lower=-math.inf, upper=3.0, unit="dB"), Column("loss", lower=-2.0)):
-        assert Column.from_dict(column.to_dict()) == column
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ((SSR, SSR), "the name 'ssr' occurs twice"),
-        ((Column("run"),), "the name 'run' occurs twice"),
-        ((Column("arrivals"),), "the name 'arrivals' occurs twice"),
-        ((Column("arrivals_data", per_slice=False),), "the name 'arrivals_data' occurs twice"),
-        ((Column("ssr", per_slice=False),), r"ssr\.per_slice: False given, allowed is True"),
-        ((Column("spectral_efficiency"),), r"spectral_efficiency\.per_slice: True given, allowed is False"),
-    ],
-)
-def test_a_layout_refuses_names_that_clash(small, columns, message):
-    with pytest.raises(ValueError, match=message):
-        Layout(small, Column("arrivals"), columns)
-
-
-def test_a_layout_says_where_things_are(history):
-    layout = history.layout
-    names = ["arrivals_calls", "arrivals_data", "ssr_calls", "ssr_data", "spectral_efficiency"]
-    assert [name for name, _ in layout.variables] == names
-    assert (layout.num_variables, layout.num_controls) == (5, 4)
-    assert [layout.place(name) for name in ("ssr", "spectral_efficiency")] == [slice(2, 4), slice(4, 5)]
-    assert layout.has("ssr")
-    assert not layout.has("delay")
-    assert Layout.from_dict(layout.to_dict()) == layout
-
-
 def test_arrays_are_copies_that_cannot_be_written(parts):
     history = History(**parts)
     before = history.arrivals.copy()
@@ -207,91 +110,11 @@ def test_gaps_and_runs_make_sequences(history):
     assert len(history) == 9
 
 
-def test_save_and_load(history, tmp_path):
-    path = tmp_path / "folder" / "history.npz"
-    history.save(path)
-    assert_same(History.load(path), history)
-
-
-def test_damaged_and_foreign_files_are_refused(history, tmp_path):
-    path = tmp_path / "history.npz"
-    history.save(path)
-    whole = path.read_bytes()
-    for length in (0, 10, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"history\.npz' is not a history's file, or is damaged"):
-            History.load(path)
-    path.write_bytes(b"text")
-    with pytest.raises(ValueError, match="is not a history's file"):
-        History.load(path)
-    np.savez(path, run=np.zeros(3))
-    with pytest.raises(ValueError, match="is not a history's file"):
-        History.load(path)
-    with pytest.raises(FileNotFoundError, match=r"'.*absent\.npz' does not exist"):
-        History.load(tmp_path / "absent.npz")
-
-
-def rewrite(path, change):
-    """The file with its arrays changed."""
-    with np.load(path) as archive:
-        arrays = dict(archive)
-    change(arrays)
-    np.savez(path, **arrays)
-
-
-def test_other_versions_and_contents_are_refused(history, tmp_path):
-    path = tmp_path / "history.npz"
-
-    def other_version(arrays):
-        text = str(arrays["header"])
-        assert f'"format": {FORMAT_VERSION}' in text
-        arrays["header"] = np.array(text.replace(f'"format": {FORMAT_VERSION}', '"format": 99'))
-
-    for change, message in (
-        (other_version, rf"history\.npz' has format 99, allowed is {FORMAT_VERSION}"),
-        (lambda arrays: arrays.pop("arrivals"), "does not hold a history .*'arrivals'"),
-        (lambda arrays: arrays.pop("performance.ssr"), "does not hold a history .*performance: ssr missing"),
-        (lambda arrays: arrays["allocation"].fill(9), r"does not hold a history .*allocation: \[9, 9\] in row 0"),
-    ):
-        history.save(path)
-        rewrite(path, change)
-        with pytest.raises(ValueError, match=message):
-            History.load(path)
-
-
-def test_loading_runs_no_code(history, tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "sprung"),)
-
-    path = tmp_path / "history.npz"
-    history.save(path)
-    rewrite(path, lambda arrays: arrays.update(run=np.array([Trap()], dtype=object)))
-    with pytest.raises(ValueError, match="is not a history's file"):
-        History.load(path)
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_saving_is_atomic(history, tmp_path, monkeypatch):
-    path = tmp_path / "history.npz"
-    history.save(path)
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="disk full"):
-        history.take(slice(0, 2)).save(path)
-    assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == ["history.npz"]
-
-
-def test_concatenate_numbers_runs_anew(history):
+def test_concatenate_numbers_runs_again(history):
     last = history.take(history.run == 1)  # its only run is number 1
     both = concatenate([history, last, history])
     assert both.runs.tolist() == [0, 1, 2, 3, 4]
-    assert both.run.tolist() == RUN + [2] * 4 + [run + 3 for run in RUN]
+    assert both.run.tolist() == [0] * 5 + [1] * 4 + [2] * 4 + [3] * 5 + [4] * 4
     for part, rows in ((history, slice(0, 9)), (last, slice(9, 13)), (history, slice(13, 22))):
         np.testing.assert_array_equal(both.arrivals[rows], part.arrivals)
         np.testing.assert_array_equal(both.ssr[rows], part.ssr)
@@ -300,7 +123,7 @@ def test_concatenate_numbers_runs_anew(history):
 
 
 def test_concatenate_refuses_another_network(small, parts, history):
-    plain = History(**parts)
+    bare = History(**parts)
     users = small.replace(name="other", radio={"bandwidth_hz": 1.4e6})
     fewer = {**parts, "scenario": users, "allocation": parts["allocation"] - [[1, 0]] * 9}
     fewer["allocation"][fewer["allocation"][:, 0] == 0] = (3, 4)
@@ -310,7 +133,7 @@ def test_concatenate_refuses_another_network(small, parts, history):
         (History(**parts, columns=(replace(SSR, resolution=0.1), PERFORMANCE[1])), r"histories\[1\]: .*its columns"),
     ):
         with pytest.raises(ValueError, match=message):
-            concatenate([plain, other])
+            concatenate([bare, other])
     with pytest.raises(ValueError, match="histories: none given, allowed are one or more"):
         concatenate([])
 

@@ -65,7 +65,7 @@ def test_the_scalar_wrapper_records_what_happened():
     for number in range(17):
         ended = env.step(number * 9)[3]
         assert notes.step(0, number * 9) == ended
-        if ended or number == 11:  # one round is cut short
+        if ended or number == 11:  # one episode is cut short
             env.reset()
             notes.reset(0)
     history = env.recorder.history()
@@ -89,7 +89,7 @@ def test_a_recorder_refuses_what_it_cannot_know():
     with pytest.raises(ValueError, match="no decision was recorded"):
         recorded.recorder.history()
     env.reset(seed=0)
-    with pytest.raises(ValueError, match="no round has begun in cell 0; reset the recorded environment first"):
+    with pytest.raises(ValueError, match="no episode has begun in cell 0; reset the recorded environment first"):
         recorded.step(0)
     with pytest.raises(ValueError, match="columns: unknown name 'delay'"):
         RecordHistory(env, (*PERFORMANCE, Column("delay"))).reset()
@@ -110,7 +110,7 @@ def test_the_vector_wrapper_records_what_happened(mode):
         notes.reset(cell, seed=7 + cell)
     random = np.random.default_rng(0)
     for number in range(14):
-        if number == 3:  # from here on the rounds of the cells end at different times
+        if number == 3:  # from here on the episodes of the cells end at different times
             envs.reset(options={"reset_mask": np.array([False, True, False])})
             notes.reset(1)
         if (mode is AutoresetMode.DISABLED or number == 5) and over.any():  # at 5, ahead of NextStep's own reset
@@ -130,7 +130,7 @@ def test_the_vector_wrapper_records_what_happened(mode):
         over = truncations.copy()
     history = envs.recorder.history()
     notes.check(history)
-    assert len(history) == (3 * 14 - 3 if mode is AutoresetMode.NEXT_STEP else 3 * 14)  # 3 steps began rounds
+    assert len(history) == (3 * 14 - 3 if mode is AutoresetMode.NEXT_STEP else 3 * 14)  # 3 steps began episodes
     assert len(set(np.unique(history.run, return_counts=True)[1].tolist())) > 1
 
 
@@ -191,17 +191,17 @@ def test_the_callback_records_what_happened(agent):
     model, callback = AGENTS[agent](spied_batch(log)), HistoryCallback(ALL_COLUMNS)
     with pytest.raises(ValueError, match="no decision was recorded"):
         callback.history()
-    model.learn(16, callback=callback)  # 8 of each cell: the second round is under way
+    model.learn(16, callback=callback)  # 8 of each cell: the second episode is under way
     model.learn(16, callback=callback, reset_num_timesteps=False)  # and goes on
     assert sum(what == "reset" for _, what, _ in log) == 2 * (1 + 3)
     replay(log).check(callback.history())
-    model.learn(16, callback=callback)  # begins anew
+    model.learn(16, callback=callback)  # begins again
     replay(log).check(callback.history())
     assert len(callback.history()) == 48
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_the_callback_leaves_out_rounds_whose_beginning_it_missed(agent):
+def test_the_callback_leaves_out_episodes_whose_beginning_it_missed(agent):
     log: list[tuple] = []
     model, callback = AGENTS[agent](spied_batch(log)), HistoryCallback()
     model.learn(12)  # 6 of each cell
@@ -209,7 +209,7 @@ def test_the_callback_leaves_out_rounds_whose_beginning_it_missed(agent):
     model.learn(4, callback=callback, reset_num_timesteps=False)
     with pytest.raises(ValueError, match="no decision was recorded"):
         callback.history()
-    model.learn(12, callback=callback, reset_num_timesteps=False)  # 2 of each cell end the round, 4 follow
+    model.learn(12, callback=callback, reset_num_timesteps=False)  # 2 of each cell end the episode, 4 follow
     replay(log).check(callback.history(), first_run=missed)
     recorded = len(callback.history())
     assert recorded == 8

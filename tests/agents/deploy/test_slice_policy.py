@@ -7,13 +7,14 @@ import subprocess
 import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import SlicePolicy
+from agents import SlicePolicy, deploy
 from agents.deploy.slice_policy import whole_percents
 from slicing_gym import Simulator, allocation_table, get_scenario
 from slicing_gym.space_spec import SpaceSpec
@@ -21,6 +22,8 @@ from tests.helpers.exported import HIGH, LOW, SCENARIO, USUAL, exported, remade,
 from tests.helpers.exported import content as content
 from tests.helpers.exported import student as student
 from tests.helpers.learners import _one_thread as _one_thread
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def test_any_kind_of_numbers_is_taken(arrivals, policy):
     assert not policy.decide(arrivals).fallback
 
 
-def test_what_it_says_of_itself(policy):
+def test_its_metadata(policy):
     assert (policy.name, policy.made_from, policy.scenario) == ("small", "a test", SCENARIO)
     assert policy.fallback == (4, 12, 4)
     assert policy.max_age_s == 0.4
@@ -66,7 +69,7 @@ def test_it_needs_no_torch(content, tmp_path):
     (tmp_path / "policy.onnx").write_bytes(content)
     script = """
 import sys
-from agents import SlicePolicy
+from agents import SlicePolicy, deploy
 decision = SlicePolicy(sys.argv[1]).decide([115, 1752, 9])
 loaded = {"torch", "stable_baselines3", "onnx", "onnxscript"} & set(sys.modules)
 assert not loaded, loaded
@@ -79,6 +82,31 @@ print(decision.fallback, decision.units)
     script = "import sys; sys.modules['onnxruntime'] = None\nfrom agents import SlicePolicy"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "needs the extra `deploy` (pip install 'slicing-gym[deploy]')" in run.stderr
+
+
+def test_it_needs_no_environment_and_no_simulator():
+    """Only the table of allocations, and the scenario that its file holds; the packages' own imports are left out."""
+    script = """
+import sys, types
+for name in ("slicing_gym", "agents", "agents.deploy"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [name.replace(".", "/")]
+import agents.deploy.slice_policy
+print(*sorted(name for name in sys.modules if name.startswith(("agents.", "slicing_gym.", "twin."))))
+assert not {"torch", "stable_baselines3", "gymnasium", "onnx"} & set(sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    scenario = "_jit allocation builtin_types counter_rng errors scenario traffic"
+    allowed = {"agents.deploy", "agents.deploy.slice_policy", *(f"slicing_gym.{name}" for name in scenario.split())}
+    assert set(run.stdout.split()) <= allowed
+
+
+def test_the_room_names_what_it_is_for():
+    for name in deploy.__all__:
+        assert getattr(deploy, name).__name__ == name
+    with pytest.raises(AttributeError, match=r"module 'agents\.deploy' has no attribute 'StudentPolicy'"):
+        deploy.StudentPolicy  # noqa: B018
 
 
 # Falling back
@@ -185,11 +213,11 @@ def test_bounds_follow_the_margin(content):
         assert (higher > high).all()
     assert (bounds[2][1] < 100.0 * HIGH).all()
     assert (bounds[1][0][:2] > 0.0).all()
-    assert bounds[1][0][2] == 0.0  # of nine URLLC packets an interval, none at all is ordinary luck
+    assert bounds[1][0][2] == 0.0  # of nine URLLC packets an interval, none at all is ordinary variation
 
 
-def test_ordinary_luck_is_believed(content):
-    """Of what other cells bring in 2500 intervals nothing is doubted, after training on 200 of one."""
+def test_ordinary_variation_is_allowed(content):
+    """Of what other cells bring in 2500 intervals nothing is refused, after training on 200 of one."""
     scenario = get_scenario("paper")
     table = allocation_table(100, 3)
     generator = np.random.default_rng(0)

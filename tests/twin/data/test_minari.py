@@ -26,7 +26,7 @@ def _own_folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def recorded():
-    """A history, what the environment told meanwhile, and the actions: three rounds, the last cut short."""
+    """A history, what the environment told meanwhile, and the actions: three episodes, the last cut short."""
     env = RecordHistory(gym.make("SliceRAN-v0", scenario=SHORT), ALL_COLUMNS)
     told = []
     for number in range(13):
@@ -119,7 +119,7 @@ def test_data_that_others_collected(recorded):
     dataset = collected(told, list(actions))
     assert_same(from_minari(dataset, SHORT, ALL_COLUMNS), history)
     assert from_minari(dataset, SHORT).columns == PERFORMANCE
-    with pytest.raises(ValueError, match="scenario: None given, but the data set 'collected-v0' does not say"):
+    with pytest.raises(ValueError, match="scenario: None given, but the data set 'collected-v0' does not name it"):
         from_minari(dataset)
 
 

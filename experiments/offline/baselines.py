@@ -1,0 +1,43 @@
+"""What can be had from a history without learning values, and which allocation a policy chooses most often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents import FixedPolicy
+from agents.student import StudentPolicy, distill
+from experiments.evaluate.rollout import Predictor
+from slicing_gym import allocation_table
+from twin import History
+from twin.data.transitions import transitions_of, utilities_of
+
+LOWER_BASELINES = ("behaviour_cloning", "best_in_data")
+"""Policies that learn no values."""
+
+
+def lower_baselines(history: History, seed: int) -> dict[str, Predictor]:
+    """Policies without values: choosing as the history did, and the allocation with the best mean utility in it."""
+    observations, actions = transitions_of(history)[:2]
+    clone = StudentPolicy(history.scenario, hidden=64, seed=seed)
+    distill(clone, actions, observations, np.random.default_rng(seed), updates=2000)
+    totals = np.bincount(actions, utilities_of(history), history.scenario.num_allocations)
+    times = np.bincount(actions, minlength=history.scenario.num_allocations)
+    means = np.where(times > 0, totals / np.maximum(times, 1), -np.inf)
+    best = history.allocation[np.flatnonzero(actions == means.argmax())[0]]
+    return dict(zip(LOWER_BASELINES, (clone, FixedPolicy(history.scenario, best)), strict=True))
+
+
+def modal_choice(policy: Predictor, history: History) -> dict[str, Any]:
+    """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
+    observations, actions = transitions_of(history)[:2]
+    chosen, _ = policy.predict(observations, deterministic=True)
+    times = np.bincount(chosen)
+    modal = int(times.argmax())
+    units = allocation_table(history.scenario.num_units, history.scenario.num_slices)[modal]
+    return {
+        "units": "-".join(map(str, units)),
+        "share": float(times[modal] / len(chosen)),
+        "in_data": int((actions == modal).sum()),
+    }
