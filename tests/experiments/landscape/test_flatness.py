@@ -17,9 +17,6 @@ from experiments.landscape.flatness import (
     surface,
     top_eigenvalue,
 )
-from tests.helpers.learners import (
-    Follow,  # noqa: F401
-)
 
 # A loss of which all is known: l(w) = 1/2 w'Aw + b'w + c
 
@@ -29,9 +26,9 @@ class Bowl:
 
     def __init__(self, seed=0, constant=3.0, lowest=0.5):
         rng = np.random.default_rng(seed)
-        turn, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+        rotation, _ = np.linalg.qr(rng.standard_normal((6, 6)))
         self.eigenvalues = np.array([lowest, 1.0, 2.0, 4.0, 8.0, 32.0])
-        self.a = turn @ np.diag(self.eigenvalues) @ turn.T
+        self.a = rotation @ np.diag(self.eigenvalues) @ rotation.T
         self.b, self.c = rng.standard_normal(6), constant
         self.start = rng.standard_normal(6)
         self.layer = nn.Linear(2, 2).double()
