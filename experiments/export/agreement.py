@@ -27,7 +27,7 @@ MET = "met in the simulator"
 """What the states there are called."""
 
 TIE = 1e-5
-"""Values that differ by less, relative to the best where that is above 1, are equal but for the rounding of sums."""
+"""Values that differ by less, relative to the first where that is above 1, are equal but for the rounding of sums."""
 
 _CHUNK = 500
 
@@ -58,8 +58,8 @@ def agreement_of(source: Source, deployed: SlicePolicy, states: FloatArray, prog
         rows = np.flatnonzero(chosen != other)
         with torch.no_grad():
             values = network(torch.as_tensor(SpaceSpec(source.scenario).observe(part[rows]))).double().numpy()
-        best = values.max(axis=1, initial=-np.inf)
-        tied = best - values[np.arange(len(rows)), other[rows]] <= TIE * np.maximum(1.0, np.abs(best))
+        wanted, found = (np.take_along_axis(values, each[rows, None], axis=1)[:, 0] for each in (chosen, other))
+        tied = np.abs(wanted - found) <= TIE * np.maximum(1.0, np.abs(wanted))
         counts += len(part) - len(rows), tied.sum(), (~tied).sum()
         if example is None and not tied.all():
             example = tuple(part[rows[~tied][0]].tolist())
@@ -67,10 +67,9 @@ def agreement_of(source: Source, deployed: SlicePolicy, states: FloatArray, prog
     return Agreement(equal, ties, wrong, example)
 
 
-def choose(policy: BaseAlgorithm | StudentPolicy, scenario: Scenario, arrivals: FloatArray) -> FloatArray:
+def choose(policy: BaseAlgorithm | StudentPolicy, scenario: Scenario, arrivals: FloatArray) -> npt.NDArray[np.int64]:
     """The policy's actions (n,) for arrivals (n, n_slices)."""
-    actions, _ = policy.predict(SpaceSpec(scenario).observe(arrivals), deterministic=True)
-    return actions
+    return np.asarray(policy.predict(SpaceSpec(scenario).observe(arrivals), deterministic=True)[0], np.int64)
 
 
 def states_by_origin(source: Source, number: int, seed: int) -> dict[str, FloatArray]:

@@ -144,9 +144,7 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
 
 
-def find_runs(
-    given: str | Path | Sequence[Run], agents: Sequence[str] | None = None, key: str = "folder"
-) -> list[Run]:
+def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:
     """Finished runs: every one in a folder or below it, or those that were given.
 
     Args:
