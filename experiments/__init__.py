@@ -1,5 +1,5 @@
 """Experiments: loops, studies and reports as a library, each topic with a thin command over it.
 
-`from experiments.train import Settings, train` in Python, `python -m experiments.train` in a shell. No topic needs Hydra
-but its command.
+`from experiments.train import Settings, train` in Python, `python -m experiments.train` in a shell. No topic needs
+Hydra but its command.
 """

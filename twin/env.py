@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
-from slicing_gym.backend import Backend, Measured
+from slicing_gym.action import ActionCodec
+from slicing_gym.backend import Backend
 from slicing_gym.builtin_types import differences
 from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.episode_vector_env import SlicingVectorEnv
 from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.observation import MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
-from slicing_gym.reward import reward_of
+from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
-from slicing_gym.space_spec import EpisodeMixin, refuse_unknown
-from twin.runtime.cells import TwinCells, TwinInterval
+from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, refuse_unknown
+from twin.runtime.cells import TwinCells
 from twin.runtime.model import TwinModel
 from twin.twin import DigitalTwin
 
@@ -60,18 +62,17 @@ class TwinEpisodeMixin(EpisodeMixin):
         """The epistemic standard deviation above which `truncate` ends an episode."""
         return self.model.spread_quantile_99 if self._largest_std is None else self._largest_std
 
-    def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        if self.uncertainty != "penalty":
-            return super()._rewards(interval, thresholds)
-        assert isinstance(interval, TwinInterval)
-        penalised = interval.utility - self.penalty * interval.epistemic_std
-        return reward_of(self.model.scenario.reward, penalised, thresholds)
+    def _rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.uncertainty == "penalty":
+            lowered = info["utility"] - self.penalty * info["epistemic_std"]
+            info = MeasuredInfo({**info, "utility": lowered})
+        return super()._rewards(info, thresholds)
 
-    def _broken_off(self, interval: Measured) -> npt.NDArray[np.bool_]:
+    def _broken_off(self, info: MeasuredInfo) -> npt.NDArray[np.bool_]:
         if self.uncertainty != "truncate":
-            return super()._broken_off(interval)
-        assert isinstance(interval, TwinInterval)
-        return interval.epistemic_std > self.largest_std
+            return super()._broken_off(info)
+        beyond: npt.NDArray[np.bool_] = info["epistemic_std"] > self.largest_std
+        return beyond
 
 
 class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
@@ -100,13 +101,13 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     ## Arguments
     ```python
     gym.make("SliceTwin-v0", twin="paper", scenario=None, reward=None, uncertainty="none", penalty=1.0,
-             largest_std=None, decisions=0, render_mode=None)
+             largest_std=None, decisions=0, render_mode=None, observer=None, reward_function=None, action_codec=None)
     ```
     `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package ("paper").
-    `scenario`: refuse a twin of any other; its reward and length of an episode are used. `reward`, `decisions`,
-    `render_mode`: as for `SliceRANEnv`. `uncertainty`: `"none"`; `"penalty"`: the reward is that of the utility less
-    `penalty` times `epistemic_std`; `"truncate"`: the episode ends early where `epistemic_std` exceeds `largest_std`
-    (by default what 99 % of the history's decisions stay below).
+    `scenario`: refuse a twin of any other; its reward and length of an episode are used. `uncertainty`: `"none"`;
+    `"penalty"`: the reward is that of the utility less `penalty` times `epistemic_std`; `"truncate"`: the episode ends
+    early where `epistemic_std` exceeds `largest_std` (by default what 99 % of the history's decisions stay below).
+    The others: as for `SliceRANEnv`; an observer or a reward has what the twin's history measured.
 
     ## Vectorized environment
     `gym.make_vec("SliceTwin-v0", num_envs=1024, num_threads=2)`; see `SliceTwinVectorEnv`.
@@ -125,11 +126,16 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
         largest_std: float | None = None,
         decisions: int = 0,
         render_mode: str | None = None,
+        *,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        super().__init__(found, reward, decisions, render_mode)
+        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        super().__init__(space_spec, decisions, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
@@ -142,7 +148,8 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
     Args:
         num_envs: cells.
         twin, scenario, reward, uncertainty, penalty, largest_std: as for `SliceTwinEnv`.
-        decisions, autoreset_mode, num_threads, render_mode: as for `SliceRANVectorEnv`.
+        decisions, autoreset_mode, num_threads, render_mode, observer, reward_function, action_codec: as for
+            `SliceRANVectorEnv`.
     """
 
     def __init__(
@@ -158,11 +165,16 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         num_threads: int = 1,
         render_mode: str | None = None,
+        *,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinVectorEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        super().__init__(num_envs, found, reward, decisions, autoreset_mode, num_threads, render_mode)
+        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:

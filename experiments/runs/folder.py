@@ -81,9 +81,10 @@ class Run:
 
     @property
     def wrappers(self) -> str:
-        """Names of the wrappers it was trained under, or ''."""
-        wrappers = self.summary["config"].get("env", {}).get("wrappers", [])
-        return ", ".join(str(each["_target_"]) for each in wrappers)
+        """Names of the wrappers, the observer and the reward function it was trained under, or ''."""
+        env = self.summary["config"].get("env", {})
+        parts = [*env.get("wrappers", []), env.get("observer"), env.get("reward_function")]
+        return ", ".join(str(each["_target_"]) for each in parts if each)
 
     @property
     def keeps_observations(self) -> bool:

@@ -211,7 +211,7 @@ class Training:
         run.history.recorder.history().save(self.folder / HISTORY)
         if run.twin is not None:
             run.twin.save(self.folder / TWIN)
-        if self.environments.wrapped:
+        if self.environments.wrapped or not self.environments.keep_observations:
             statistics, arrays = self.environments.statistics(run.real)
             checkpoint.write(self.folder / WRAPPERS, {"statistics": statistics}, arrays)
 
