@@ -69,7 +69,7 @@ def _kept(results: Sequence[StudentResult], teachers: Sequence[StudentResult]) -
     return stratified_bootstrap([[result.utility / utility[result.seed] for result in results]])
 
 
-def as_text(results: Sequence[StudentResult]) -> str:
+def student_tables(results: Sequence[StudentResult]) -> str:
     """Tables of all scenarios and heads, and what the twin is worth to students."""
     texts = []
     by_group: dict[tuple[str, str], list[StudentResult]] = defaultdict(list)
@@ -120,7 +120,7 @@ def _worth_of_twins(results: Sequence[StudentResult]) -> list[str]:
     return lines
 
 
-def write_csv(path: Path, results: Sequence[StudentResult]) -> None:
+def write_students(path: Path, results: Sequence[StudentResult]) -> None:
     """Write a row a teacher or student."""
     rows = [
         [f"{value:.6g}" if isinstance(value, float) else value for value in result]

@@ -22,7 +22,7 @@ from agents.hooks import action_values, has_hook, require_hook
 from agents.student import StudentPolicy
 from agents.student import distill as fit_student
 from experiments.config.bounds import check_bounds
-from experiments.distill.report import StudentResult, as_text, plot_students, write_csv
+from experiments.distill.report import StudentResult, plot_students, student_tables, write_students
 from experiments.distill.settings import Settings
 from experiments.environments import AnyVectorEnv
 from experiments.evaluate.policies import check_policies, labelled, load_policies
@@ -57,7 +57,7 @@ class DistillResult:
 
     def report(self) -> str:
         """Tables of what students keep, what the twin is worth to them, and of the other policies."""
-        texts = [as_text(self.results)]
+        texts = [student_tables(self.results)]
         for scenario, evaluations in self.others.items():
             texts.append(f"\nscenario {scenario.name}, for comparison\n{as_table(scenario, evaluations)}")
         return "\n".join(texts)
@@ -65,7 +65,7 @@ class DistillResult:
     def write(self, folder: str | Path) -> list[Path]:
         """Write `students.csv` and `students.png` into a folder."""
         paths = [Path(folder) / "students.csv", Path(folder) / "students.png"]
-        write_csv(paths[0], self.results)
+        write_students(paths[0], self.results)
         plot_students(paths[1], self.results)
         return paths
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.landscape.losses import STOCK
-from experiments.landscape.report import Measurement, by_method, mean_surface, pairs
+from experiments.landscape.report import Measurement, mean_surface, method_pairs, sorted_by_method
 from experiments.reporting.statistics import interquartile_mean, stratified_bootstrap
 from experiments.reporting.style import agent_colour, base_name, save_figure
 
@@ -34,8 +34,8 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
         measured: agents of one scenario and head.
         steps: along the curves (points,) by their names.
     """
-    methods = by_method(measured)
-    compared_with = {other: name for name, other in pairs(list(methods))}
+    methods = sorted_by_method(measured)
+    compared_with = {other: name for name, other in method_pairs(list(methods))}
     names = list(
         dict.fromkeys(base_name(method) for method in methods if method != STOCK or STOCK not in compared_with)
     )
@@ -80,9 +80,9 @@ def plot_surfaces(path: Path, title: str, measured: Sequence[Measurement], steps
         measured: agents of one scenario and head.
         steps: of both directions (n,).
     """
-    by_name = by_method(measured)
+    by_name = sorted_by_method(measured)
     surfaces = {method: mean_surface(those) for method, those in by_name.items()}
-    compared_with = {other: name for name, other in pairs(list(surfaces))}
+    compared_with = {other: name for name, other in method_pairs(list(surfaces))}
     rows: dict[str, list[str]] = {}
     for method in surfaces:
         rows.setdefault(compared_with.get(method, base_name(method)), []).append(method)

@@ -68,7 +68,7 @@ QUANTITIES = {
 """Rows of the tables."""
 
 
-def by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
+def sorted_by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     """Measurements by method, each by seed; an agent without a twin before the one with one, stock SB3's last."""
     ordered = sorted(measured, key=lambda each: (each.method == STOCK, base_name(each.method), each.method, each.seed))
     methods: dict[str, list[Measurement]] = {}
@@ -77,7 +77,7 @@ def by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     return methods
 
 
-def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+def method_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
     """Which methods are compared: an agent without and with a twin; ours without one and stock DQN of SB3."""
     found = [
         (base_name(method), method)
@@ -127,7 +127,7 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
         columns.append(stratified_bootstrap([change]))
     rows, verdicts = [], []
     for number, quantity in enumerate(QUANTITIES.values()):
-        row = [quantity.label.format(**settings), *(show(column, number) for column in columns)]
+        row = [quantity.label.format(**settings), *(show_one(column, number) for column in columns)]
         if len(change):
             row.append(_agreeing(quantity, change[:, number]))
             row.append(verdict(quantity, float(columns[2].low[number]), float(columns[2].high[number])))
@@ -147,7 +147,7 @@ def single_table(method: Sequence[Measurement], settings: Mapping[str, float]) -
     """A method that is compared with none."""
     column = stratified_bootstrap([values_of(method)])
     labels = [quantity.label.format(**settings) for quantity in QUANTITIES.values()]
-    return aligned(["", method[0].method], [[label, show(column, number)] for number, label in enumerate(labels)])
+    return aligned(["", method[0].method], [[label, show_one(column, number)] for number, label in enumerate(labels)])
 
 
 def _agreeing(quantity: Quantity, change: FloatArray) -> str:
@@ -158,16 +158,16 @@ def _agreeing(quantity: Quantity, change: FloatArray) -> str:
     return f"{int(flatter.sum())} of {len(change)}"
 
 
-def show(interval: Interval, number: int) -> str:
+def show_one(interval: Interval, number: int) -> str:
     """One of an interval's values with its ends, to three figures."""
     value, low, high = (f"{float(each[number]):.3g}" for each in interval)
     return value if low == "nan" else f"{value} [{low}, {high}]"
 
 
-def as_text(measured: Sequence[Measurement], settings: Mapping[str, float]) -> str:
+def landscape_tables(measured: Sequence[Measurement], settings: Mapping[str, float]) -> str:
     """The tables of one scenario and head."""
-    methods = by_method(measured)
-    compared = pairs(list(methods))
+    methods = sorted_by_method(measured)
+    compared = method_pairs(list(methods))
     texts = [pair_table(methods[name], methods[other], settings) for name, other in compared]
     in_pairs = {method for pair in compared for method in pair}
     texts += [single_table(method, settings) for name, method in methods.items() if name not in in_pairs]
@@ -204,7 +204,7 @@ def write_csvs(folder: Path, measured: Sequence[Measurement], steps: Mapping[str
     planes = [
         [*group, method, f"{grid[column]:.4g}", f"{grid[row]:.4g}", f"{value:.5g}"]
         for group in dict.fromkeys(each.group for each in measured)
-        for method, those in by_method([each for each in measured if each.group == group]).items()
+        for method, those in sorted_by_method([each for each in measured if each.group == group]).items()
         for (row, column), value in np.ndenumerate(mean_surface(those))
     ]
     tables: dict[str, tuple[list[str], Sequence[Sequence[object]]]] = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from agents.hooks import action_values, require_hook, td_loss, td_target
 from agents.replay import NStepReplayBuffer
 from experiments.config.bounds import check_bounds
 from experiments.landscape.figures import plot_curves, plot_surfaces
-from experiments.landscape.flatness import curve, measure, random_directions, surface
+from experiments.landscape.flatness import curve, flatness_of, random_directions, surface
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
-from experiments.landscape.report import Measurement, as_text, write_csvs
+from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
 from experiments.runs.folder import AGENT, HISTORY, Run, common_scenario, find_runs
 from slicing_gym.transitions import Transitions
@@ -28,8 +27,6 @@ from twin.data.transitions import transitions_of
 from twin.fidelity.simulated import SimulatedCell
 
 FloatArray = npt.NDArray[np.float64]
-Loader = Callable[[], tuple[BaseAlgorithm, Transitions]]
-"""Gives an agent, and what its loss is measured on."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class LandscapeResult:
         """Tables of every scenario and head, methods side by side."""
         texts = []
         for (scenario, head), measured in self.groups.items():
-            tables = as_text(measured, {"rise": self.settings.rise, "size": self.settings.size})
+            tables = landscape_tables(measured, {"rise": self.settings.rise, "size": self.settings.size})
             texts.append(
                 f"scenario {scenario}, {head} head: {self._what}\n"
                 "interquartile mean over seeds [95 % interval, bootstrap]; differences paired by seed; inf: nowhere\n\n"
@@ -131,6 +128,7 @@ class Landscape:
         check_bounds(self.settings)
         self._trust = trust
         self.groups: dict[tuple[str, str], list[Run]] = {}
+        self._random: dict[tuple[str, str], Transitions] = {}  # random decisions, the same for all agents of a group
         for run in find_runs(runs, self.settings.agents, key):
             self._check_run(run, key)
             self.groups.setdefault(run.group, []).append(run)
@@ -171,60 +169,48 @@ class Landscape:
             "distance": np.linspace(-settings.distance, settings.distance, settings.points),
             "surface": np.linspace(-settings.surface_size, settings.surface_size, settings.surface_points),
         }
-        jobs = [job for runs in self.groups.values() for job in self._jobs(runs)]
-        measured = []
-        for run, method, load in tqdm(jobs, unit="agent", disable=not settings.progress):
-            measured.append(_measure(settings, steps, run, method, *load()))
+        jobs: list[tuple[Run, str]] = []
+        for runs in self.groups.values():
+            jobs += [(run, run.method) for run in sorted(runs, key=lambda run: (run.method, run.seed))]
+            jobs += [(run, STOCK) for run in runs_without_twin(runs) if settings.stock]
+        measured = [
+            self._measure(run, method, steps) for run, method in tqdm(jobs, unit="agent", disable=not settings.progress)
+        ]
         return LandscapeResult(measured, steps, settings)
 
-    def _jobs(self, runs: Sequence[Run]) -> Iterator[tuple[Run, str, Loader]]:
-        """Of one scenario and head each agent to be measured: its run, its method, and what gives it and its data."""
-        settings, common = self.settings, None
-        if settings.data == "random":
-            common = transitions_of(SimulatedCell(runs[0].scenario, settings.data_seed).record(settings.data_decisions))
-        for run in sorted(runs, key=lambda run: (run.method, run.seed)):
-            yield run, run.method, partial(_of_run, run, common, self._trust)
-        for run in runs_without_twin(runs) if settings.stock else ():
-            yield run, STOCK, partial(_of_stock, run, common)
+    def _load(self, run: Run, method: str) -> tuple[BaseAlgorithm, Transitions]:
+        """The agent of a run, or stock Stable-Baselines3's trained as it was, and what its loss is measured on."""
+        if method == STOCK:
+            agent, data, mean = train_stock(run)
+        else:
+            agent, data, mean = run.agent(trust=self._trust), transitions_of(run.history()), 0.0
+        if self.settings.data == "own":
+            return agent, data
+        if run.group not in self._random:
+            cell = SimulatedCell(self.groups[run.group][0].scenario, self.settings.data_seed)
+            self._random[run.group] = transitions_of(cell.record(self.settings.data_decisions))
+        common = self._random[run.group]
+        return agent, common._replace(rewards=common.rewards - mean)
 
-
-def _of_run(run: Run, common: Transitions | None, trust: bool) -> tuple[BaseAlgorithm, Transitions]:
-    """The agent of a run, and what its loss is measured on."""
-    return run.agent(trust=trust), common or transitions_of(run.history())
-
-
-def _of_stock(run: Run, common: Transitions | None) -> tuple[BaseAlgorithm, Transitions]:
-    """Stock Stable-Baselines3's DQN trained as the agent of a run was, and what its loss is measured on."""
-    agent, learned_from, mean = train_stock(run)
-    return agent, learned_from if common is None else common._replace(rewards=common.rewards - mean)
-
-
-def _measure(
-    settings: Settings,
-    steps: Mapping[str, FloatArray],
-    run: Run,
-    method: str,
-    agent: BaseAlgorithm,
-    data: Transitions,
-) -> Measurement:
-    """All that is measured of one agent."""
-    loss = agent_loss(agent, data, settings.loss)
-    flatness = measure(loss, rise=settings.rise, size=settings.size, directions=settings.directions, seed=settings.seed)
-    gradient = loss.gradient()
-    unit = gradient / gradient.norm()
-    first, second = random_directions(loss, 2, settings.seed)
-    return Measurement(
-        group=run.group,
-        method=method,
-        seed=run.seed,
-        td_error=td_error(agent, data),
-        flatness=flatness,
-        curves={
-            "epsilon": curve(loss, gradient, steps["epsilon"]),
-            "distance": curve(loss, unit, steps["distance"]),
-        },
-        surface=surface(loss, first, second, steps["surface"]),
-    )
+    def _measure(self, run: Run, method: str, steps: Mapping[str, FloatArray]) -> Measurement:
+        """All that is measured of one agent."""
+        settings, (agent, data) = self.settings, self._load(run, method)
+        loss = agent_loss(agent, data, settings.loss)
+        numbers = flatness_of(
+            loss, rise=settings.rise, size=settings.size, directions=settings.directions, seed=settings.seed
+        )
+        gradient = loss.gradient()
+        first, second = random_directions(loss, 2, settings.seed)
+        directions = {"epsilon": gradient, "distance": gradient / gradient.norm()}
+        return Measurement(
+            group=run.group,
+            method=method,
+            seed=run.seed,
+            td_error=td_error(agent, data),
+            flatness=numbers,
+            curves={along: curve(loss, direction, steps[along]) for along, direction in directions.items()},
+            surface=surface(loss, first, second, steps["surface"]),
+        )
 
 
 def td_error(agent: BaseAlgorithm, data: Transitions) -> float:

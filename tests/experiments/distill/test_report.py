@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.distill.report import StudentResult, as_text
+from experiments.distill.report import StudentResult, student_tables
 
 
 def test_tables_tell_what_students_keep_and_what_twins_are_worth():
@@ -14,7 +14,7 @@ def test_tables_tell_what_students_keep_and_what_twins_are_worth():
     ]
     results += [result("ddqn", 0, 4, 7.2), result("ddqn", 1, 4, 7.22)]
     results += [result("ddqn-dt", 0, 4, 7.6), result("ddqn-dt", 1, 4, 8.0)]
-    lines = as_text(results[::-1]).splitlines()
+    lines = student_tables(results[::-1]).splitlines()
     rows = {tuple(line.split()[:2]): line for line in lines if line.startswith("ddqn") and "2x4" in line.split()[:2]}
     assert "7.210 [7.200, 7.220]" in rows["ddqn", "2x4"]
     assert "0.925 [0.900, 0.950]" in rows["ddqn", "2x4"]

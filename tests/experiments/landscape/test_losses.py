@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from agents import DDQN, DQN, DuelingGANDDQN
 from agents.hooks import with_fixed_targets
-from experiments.landscape.flatness import measure, random_directions
+from experiments.landscape.flatness import flatness_of, random_directions
 from experiments.landscape.losses import LOSSES, agent_loss, batch_of, stored
 from tests.helpers.learners import Follow, each_head, each_kind, filled, same, weights
 
@@ -55,7 +55,9 @@ def test_the_hessian_of_an_agent_is_the_change_of_its_gradient(kind, head):
     change = (gradients[0] - gradients[1]) / (2.0 * step)
     product = loss.hessian_times(direction)
     assert (product - change).norm() < 0.03 * product.norm()
-    assert measure(loss, rise=0.1, size=0.1, directions=1, seed=0).top_eigenvalue >= 0.999 * float(direction @ product)
+    assert flatness_of(loss, rise=0.1, size=0.1, directions=1, seed=0).top_eigenvalue >= 0.999 * float(
+        direction @ product
+    )
 
 
 @pytest.mark.parametrize("kind", [DQN, DDQN])
@@ -84,7 +86,7 @@ def test_an_agent_is_left_as_it_was(kind):
     agent = filled(kind)
     before, state = weights(agent), agent.generator.bit_generator.state
     loss = agent_loss(agent, stored(agent), "squared")
-    one, other = (measure(loss, rise=0.1, size=0.3, directions=2, seed=0) for _ in range(2))
+    one, other = (flatness_of(loss, rise=0.1, size=0.3, directions=2, seed=0) for _ in range(2))
     assert one == other
     assert same(weights(agent), before)
     assert agent.generator.bit_generator.state == state

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.landscape.flatness import Flatness
 from experiments.landscape.losses import STOCK
-from experiments.landscape.report import QUANTITIES, Measurement, differences, pairs, verdict
+from experiments.landscape.report import QUANTITIES, Measurement, differences, method_pairs, verdict
 
 
 def measurement(method, seed, **values):
@@ -17,9 +17,9 @@ def measurement(method, seed, **values):
 
 def test_methods_are_paired_with_what_they_are_compared_with():
     methods = ["ddqn", "ddqn-dt", "ddqn-dt-transformer", "dqn", "gan_ddqn-dt", STOCK]
-    assert pairs(methods) == [("ddqn", "ddqn-dt"), ("ddqn", "ddqn-dt-transformer"), ("dqn", STOCK)]
-    assert pairs(["ddqn", STOCK]) == [("ddqn", STOCK)]
-    assert pairs([STOCK]) == []
+    assert method_pairs(methods) == [("ddqn", "ddqn-dt"), ("ddqn", "ddqn-dt-transformer"), ("dqn", STOCK)]
+    assert method_pairs(["ddqn", STOCK]) == [("ddqn", STOCK)]
+    assert method_pairs([STOCK]) == []
 
 
 def test_differences_are_those_of_the_same_seed():
