@@ -12,13 +12,10 @@ from experiments.landscape.flatness import (
     LossFunction,
     curve,
     distance_to_rise,
-    measure,
+    flatness_of,
     random_directions,
     surface,
     top_eigenvalue,
-)
-from tests.helpers.learners import (
-    Follow,  # noqa: F401
 )
 
 # A loss of which all is known: l(w) = 1/2 w'Aw + b'w + c
@@ -29,9 +26,9 @@ class Bowl:
 
     def __init__(self, seed=0, constant=3.0, lowest=0.5):
         rng = np.random.default_rng(seed)
-        turn, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+        rotation, _ = np.linalg.qr(rng.standard_normal((6, 6)))
         self.eigenvalues = np.array([lowest, 1.0, 2.0, 4.0, 8.0, 32.0])
-        self.a = turn @ np.diag(self.eigenvalues) @ turn.T
+        self.a = rotation @ np.diag(self.eigenvalues) @ rotation.T
         self.b, self.c = rng.standard_normal(6), constant
         self.start = rng.standard_normal(6)
         self.layer = nn.Linear(2, 2).double()
@@ -63,7 +60,7 @@ class Bowl:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_numbers_of_a_quadratic_loss_are_those_of_its_closed_form(seed):
     bowl = Bowl(seed)
-    found = measure(bowl.loss, rise=0.7, size=0.5, directions=3, seed=seed)
+    found = flatness_of(bowl.loss, rise=0.7, size=0.5, directions=3, seed=seed)
     g, here = bowl.gradient, bowl.value(bowl.start)
     norm = np.linalg.norm(g)
     random = [each.numpy() for each in random_directions(bowl.loss, 3, seed)]
@@ -97,7 +94,7 @@ def test_curve_and_surface_of_a_quadratic_loss():
 def test_a_negative_loss_doubles_where_it_has_risen_by_its_size():
     bowl = Bowl(constant=-200.0)
     assert bowl.loss.here() < 0.0
-    found = measure(bowl.loss, rise=1.0, size=0.1, directions=1, seed=0)
+    found = flatness_of(bowl.loss, rise=1.0, size=0.1, directions=1, seed=0)
     assert found.doubling_distance == pytest.approx(bowl.distance(-bowl.value(bowl.start)), rel=2e-3)
 
 
@@ -109,7 +106,7 @@ def test_the_largest_eigenvalue_is_not_a_larger_negative_one():
 def test_a_loss_that_never_rises_enough_has_no_distance():
     weight = nn.Parameter(torch.tensor([[1.0, 2.0]]))
     loss = LossFunction([weight], lambda: torch.tanh(weight).sum())
-    found = measure(loss, rise=2.0, size=0.1, directions=1, seed=0)
+    found = flatness_of(loss, rise=2.0, size=0.1, directions=1, seed=0)
     assert found.rise_distance == found.rise_epsilon == np.inf
     assert distance_to_rise(loss, torch.tensor([1.0, 0.0]), 0.2) == pytest.approx(
         np.arctanh(np.tanh(1.0) + 0.2) - 1.0, rel=1e-3
@@ -151,7 +148,7 @@ def test_rescaling_a_neuron_changes_no_random_rise():
             second.weight /= factor
         layers = nn.Sequential(first, nn.ReLU(), second)
         loss = LossFunction(layers.parameters(), lambda: (layers(states) - targets).square().mean())
-        return measure(loss, rise=1.0, size=0.3, directions=4, seed=0)
+        return flatness_of(loss, rise=1.0, size=0.3, directions=4, seed=0)
 
     one, ten = rise(1.0), rise(10.0)
     assert one.random_rise == pytest.approx(ten.random_rise, rel=1e-4)
