@@ -73,8 +73,6 @@ def _by_batch(scenario: Scenario, seconds: float) -> float:
         threads = (1,) if size == 1 else (1, 2)
         batches = [advance_batch(Simulator(scenario, range(size), number), scenario, size) for number in threads]
         times = alternate(batches, seconds)
-            [advance_batch(Simulator(scenario, range(size), n), scenario, size) for n in threads], seconds
-        )
         decisions = max(size, 256)
         for number, taken in zip(threads, times, strict=True):
             ratio = "" if number == 1 else f"{np.median(np.divide(times[0], taken)):.2f}x"
