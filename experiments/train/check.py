@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,8 @@ def _check_reload(learner: OffPolicyLearner) -> None:
     content.seek(0)
     kind: Any = type(learner.model)
     trust = {"trust": True} if "trust" in inspect.signature(kind.load).parameters else {}
-    with RandomStreams():
+    with RandomStreams(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Stable-Baselines3 warns of `n_steps` in files that it has written itself
         try:
             kind.load(content, device="cpu", **trust)
         except Exception as error:
