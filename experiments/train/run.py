@@ -18,7 +18,7 @@ from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.environments import Environments
 from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
 from experiments.evaluate.report import write_csv
-from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
+from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
 from experiments.runs.folder import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS, read_run
@@ -159,6 +159,7 @@ class Training:
             agent_2 = check_agent_of("twin", make, self.environments.cells(1), self.seed)
             check_algorithm_1(self.settings, agent_1, agent_2)
         own = type(agent_1.model).__name__.lower() if name is None else name
+        check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
         check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(found, agent_1.model)
