@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import stable_baselines3
@@ -9,6 +11,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.dqn.policies import DQNPolicy
 
 from agents import DDQN
+from experiments.config.schemas import EvaluationSettings
 from experiments.environments import Environments
 from experiments.train import Training
 from tests.helpers.learners import _one_thread as _one_thread
@@ -65,6 +68,7 @@ WITH_TWIN = {"twin": "lstm"}
         ({"seed": 100}, "evaluation.seeds: 100 is the cell that the agent learns on"),
         ({"scenario": "papper"}, "scenario: unknown name 'papper'; did you mean 'paper'"),
         ({"twin": "lsmt"}, "transition: unknown name 'lsmt'; did you mean 'lstm'"),
+        ({"settings": replace(short_settings(), evaluation=EvaluationSettings(seeds=[]))}, "evaluation.seeds: none given"),
         ({"name": "hard"}, "agent.name: 'hard' is the name of a policy it is compared with"),
         ({"name": "random"}, "agent.name: 'random' is the name of a policy it is compared with"),
         ({"settings": short_settings(0)}, "decisions: 0 given, allowed is 1 or more"),
