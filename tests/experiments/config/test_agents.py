@@ -46,7 +46,7 @@ def settings(target, **changes):
         ("sb3_contrib.nothing.DQN", {}, r"agent\._target_.*sb3_contrib.* unknown name 'nothing'"),
         ("nowhere.DQN", {}, r"agent\._target_: 'nowhere\.DQN' is of a module that was not asked for"),
         (QRDQN, {"policy_kwargs": {"n_quantile": 3}}, "policy_kwargs: .*; did you mean 'n_quantiles'"),
-        (QRDQN, {"policy_kwargs": {"n_quantiles": -1}}, r"agent: sb3_contrib\.QRDQN cannot be made so"),
+        (QRDQN, {"policy_kwargs": {"n_quantiles": "many"}}, r"agent: sb3_contrib\.QRDQN cannot be made so"),
         (SB3, {"policy_kwargs": OPTIMIZER}, "did you mean 'Adam'"),
         (SB3, {"policy": "MlpPolice"}, "unknown name 'MlpPolice'; did you mean 'MlpPolicy'"),
         (SB3, {"policy": "agents.HardPolicy"}, r"agent\.policy: 'agents\.HardPolicy' is no policy"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sb3_contrib
 import stable_baselines3
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.dqn.policies import DQNPolicy
@@ -77,6 +78,7 @@ WITH_TWIN = {"twin": "lstm"}
         ({"settings": short_settings(reward="shapd")}, "reward: unknown name 'shapd'; did you mean 'shaped'"),
         ({"environments": Environments(SCENARIO.replace(decisions_per_episode=7))}, "they are of another scenario"),
         ({"make": maker(train_freq=9)}, "decisions: 280 given, allowed are multiples of agent.train_freq = 9"),
+        ({"make": maker(sb3_contrib.QRDQN, policy={"n_quantiles": 0})}, r"agent: sb3_contrib\.qrdqn\.qrdqn\.QRDQN: "),
         ({"make": ppo}, "agent: a PPO given, allowed are off-policy algorithms"),
         ({"make": maker(Keeps)}, r"agent: Keeps\.kept\.a\.0 is a object, neither number, .* get_extra_state\(\)"),
         (
