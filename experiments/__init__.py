@@ -1,1 +1,5 @@
-"""Experiments: thin Hydra mains over the library."""
+"""Experiments: loops, studies and reports as a library, each topic with a thin command over it.
+
+`from experiments.train import Settings, train` in Python, `python -m experiments.train` in a shell. No topic needs
+Hydra but its command.
+"""

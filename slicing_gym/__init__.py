@@ -3,10 +3,14 @@
 Importing registers `SliceRAN-v0`.
 """
 
+from slicing_gym.action import ActionCodec, AllocationIndexCodec
 from slicing_gym.allocation import allocation_index, allocation_table, even_split
+from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
+from slicing_gym.observation import ArrivalsObserver, Observer
 from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.registration import register_environments
+from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import Radio, Reward, Scenario, Slice
 from slicing_gym.simulator import Interval, Simulator
 from slicing_gym.traffic import (
@@ -26,17 +30,24 @@ from slicing_gym.version import __version__
 
 __all__ = [
     "SCENARIOS",
+    "ActionCodec",
+    "AllocationIndexCodec",
+    "ArrivalsObserver",
     "Choice",
     "Constant",
     "Daily",
+    "Distribution",
     "Drift",
     "Exponential",
     "Interval",
     "Jumps",
     "Lomax",
+    "Observer",
     "Radio",
     "Reward",
+    "RewardFunction",
     "Scenario",
+    "ScenarioReward",
     "Simulator",
     "Slice",
     "SliceRANEnv",
@@ -49,6 +60,7 @@ __all__ = [
     "allocation_table",
     "even_split",
     "get_scenario",
+    "register_distribution",
     "register_environments",
 ]
 

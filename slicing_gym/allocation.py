@@ -109,7 +109,8 @@ def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num
     wanted = (num_rows, num_slices)
     if given.shape not in (wanted, wanted[1:]):
         raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
-    allocation = np.array(np.broadcast_to(given, wanted), np.int64, order="C")
+    allocation = np.empty(wanted, np.int64)
+    allocation[:] = given
     wrong = are_not_allocations(allocation, num_units)
     if wrong.any():
         raise ValueError(

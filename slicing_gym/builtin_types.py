@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from slicing_gym.errors import unknown_name
 
-_Part = TypeVar("_Part")
+_Kind = TypeVar("_Kind")
 
 
 @contextmanager
 def named(key: str) -> Iterator[None]:
-    """Around building a part: errors that do not begin with the key where the part stands are given it."""
+    """Puts the key in front of the errors of what is built inside."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -40,7 +40,7 @@ def merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def build(kind: type[_Part], key: str, data: object) -> _Part:
+def build(kind: type[_Kind], key: str, data: object) -> _Kind:
     """An instance of a dataclass from its fields, with errors that name the key."""
     if isinstance(data, kind):
         return data

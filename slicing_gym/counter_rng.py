@@ -1,4 +1,4 @@
-"""Counter-based random numbers: a draw is a pure function of (key, counter), so luck never depends on decisions.
+"""Counter-based random numbers: a draw is a pure function of (key, counter), so it never depends on decisions.
 
 The generator is *squares* (B. Widynski, "Squares: A Fast Counter-Based RNG", arXiv:2004.06278), 64-bit output. A cell
 owns a key; the counter names what the number is for: which stream, which user, which packet or slot. Two allocations

@@ -9,20 +9,23 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.action import ActionCodec
 from slicing_gym.backend import Backend
 from slicing_gym.episode_env import SlicingEnv
+from slicing_gym.observation import Observer
+from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
-from slicing_gym.space_spec import refuse_unknown
+from slicing_gym.space_spec import SpaceSpec, refuse_unknown
 
 
 class SliceRANEnv(SlicingEnv):
-    """The bandwidth of one radio cell, shared out among slices anew every decision interval.
+    """The bandwidth of one radio cell, divided among slices every decision interval.
 
     ## Description
     A base station serves users that belong to slices: in the scenario `paper`, 46 VoLTE, 46 video and 8 URLLC users on
     20 MHz. Every 0.2 s (400 scheduling slots of 0.5 ms) an agent decides how many units of bandwidth each slice holds.
-    Inside a slice resource blocks are dealt out round robin to the users with packets queued; Rayleigh fading, path
+    Inside a slice resource blocks are scheduled round robin among the users with packets queued; Rayleigh fading, path
     loss after 3GPP TR 36.814 and bounded queues decide what gets through. The system is that of *Digital Twin-Enhanced
     Deep Reinforcement Learning for Resource Management in Networks Slicing*, section II; `docs/simulator.md` lists what
     had to be decided beyond the paper.
@@ -44,7 +47,7 @@ class SliceRANEnv(SlicingEnv):
     within the slice's SLA), `reward=` chooses:
 
     - `"shaped"` (default, equation 6): 1 if U reaches a threshold, else 0. The threshold grows from 5.0 to 7.5 over the
-      first 20 000 decisions of the environment; `env.unwrapped.decisions` counts them over all rounds, and can be set
+      first 20 000 decisions of the environment; `env.unwrapped.decisions` counts them over all episodes, and can be set
       (a seeded reset takes it back to what it was set to).
     - `"clip"` (GAN-DDQN, equation 24): 1 if U >= 6.5, -1 if U < 4.5, else 0.
     - `"utility"`: U.
@@ -55,7 +58,7 @@ class SliceRANEnv(SlicingEnv):
     decision.
 
     ## Episode End
-    A round is truncated after `scenario.decisions_per_episode` (200) decisions; it never terminates.
+    An episode is truncated after `scenario.decisions_per_episode` (200) decisions; it never terminates.
 
     ## Info
     | key | shape | unit |
@@ -70,10 +73,13 @@ class SliceRANEnv(SlicingEnv):
 
     ## Arguments
     ```python
-    gym.make("SliceRAN-v0", scenario="paper", reward=None, decisions=0, render_mode=None)
+    gym.make("SliceRAN-v0", scenario="paper", reward=None, decisions=0, render_mode=None,
+             observer=None, reward_function=None, action_codec=None)
     ```
     `scenario`: a preset's name (`slicing_gym.SCENARIOS`) or a `Scenario`. `reward`: a kind or a `Reward` in place of
     the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
+    `observer` (`Observer`), `reward_function` (`RewardFunction`, not together with `reward`), `action_codec`
+    (`ActionCodec`): objects of your own in place of what is described above, see `docs/extending.md`.
 
     ## Vectorized environment
     `gym.make_vec("SliceRAN-v0", num_envs=64)` advances all cells in one call; see `SliceRANVectorEnv`.
@@ -88,10 +94,15 @@ class SliceRANEnv(SlicingEnv):
         reward: str | Reward | None = None,
         decisions: int = 0,
         render_mode: str | None = None,
+        *,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceRANEnv)
-        super().__init__(scenario, reward, decisions, render_mode)
+        space_spec = SpaceSpec(scenario, reward, observer, reward_function, action_codec)
+        super().__init__(space_spec, decisions, render_mode)
 
     @property
     def simulator(self) -> Simulator:
@@ -132,8 +143,8 @@ class SliceRANEnv(SlicingEnv):
         return Simulator(self.scenario, seeds)
 
 
-def cells_of(network: Backend | None) -> Simulator:
+def cells_of(backend: Backend | None) -> Simulator:
     """The simulator of an environment that was reset."""
-    if not isinstance(network, Simulator):
+    if not isinstance(backend, Simulator):
         raise gym.error.ResetNeeded("SliceRAN-v0: call reset() first; there are no cells yet")
-    return network
+    return backend

@@ -1,4 +1,4 @@
-"""One cell as a Gymnasium `Env`: rounds, actions, info and pictures, whatever the network behind them is."""
+"""One cell as a Gymnasium `Env`: episodes, actions, info and pictures, whatever the backend is."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.backend import Backend, Measured
+from slicing_gym.backend import Backend
+from slicing_gym.observation import MeasuredInfo
 from slicing_gym.render import EpisodeView
 from slicing_gym.reward import threshold
-from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
 
 Observation = npt.NDArray[np.float32]
 
 
-class SlicingEnv(EpisodeMixin, gym.Env[Observation, np.int64]):
-    """A round of decisions on one cell of a `Backend`; subclasses say which network.
+class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
+    """An episode of decisions on one cell of a `Backend`; subclasses say which backend.
 
     Args:
-        scenario, reward, decisions, render_mode: see `SliceRANEnv`.
+        space_spec: scenario, observer, reward and action codec.
+        decisions, render_mode: see `SliceRANEnv`.
     """
 
     metadata = {  # noqa: RUF012  # declared so by Gymnasium
@@ -29,10 +30,8 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, np.int64]):
         "render_fps": 5,
     }
 
-    def __init__(
-        self, scenario: str | Scenario, reward: str | Reward | None, decisions: int, render_mode: str | None
-    ) -> None:
-        self.space_spec = SpaceSpec(scenario, reward)
+    def __init__(self, space_spec: SpaceSpec, decisions: int, render_mode: str | None) -> None:
+        self.space_spec = space_spec
         self.scenario = self.space_spec.scenario
         self.allocations = self.space_spec.allocations
         self.observation_space = self.space_spec.observation_space
@@ -46,50 +45,52 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin a round; see "Starting State". `options` is not used."""
+        """Begin an episode; see "Starting State". `options` is not used."""
         super().reset(seed=seed, options=options)
         if seed is not None:
             self._decisions = self._first_decision
         if seed is not None or self._backend is None:
             self._backend = self._make_backend([int(self.np_random.integers(2**63)) if seed is None else seed])
-        interval = self._backend.begin_episode()
+        measured = MeasuredInfo(self._backend.begin_episode().info())
+        observation = self.space_spec.observations(measured)[0].copy()
         self._step_in_episode = 0
-        info = self._info(interval, threshold(self.scenario.reward, [self._decisions]))
+        info = _info_of_one({**measured, "threshold": threshold(self.scenario.reward, [self._decisions])})
         if self.render_mode is not None:
             if self._view is None:
                 self._view = EpisodeView(self.scenario, self.render_mode, self.metadata["render_fps"])
             self._view.begin()
             if self.render_mode == "human":
                 self.render()
-        return self.space_spec.observe(interval.arrivals[0]), info
+        return observation, info
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Hold an allocation for one decision interval.
 
         Raises:
-            gymnasium.error.InvalidAction: the action is not one of the allocations.
-            gymnasium.error.ResetNeeded: before the first reset, or after the end of a round.
+            gymnasium.error.InvalidAction: the action is not in the action space.
+            gymnasium.error.ResetNeeded: before the first reset, or after the end of an episode.
         """
         if self._backend is None or self._step_in_episode is None:
-            raise gym.error.ResetNeeded(f"{self.name}: call reset() before step(); no round is under way")
-        units = self.allocations[self.space_spec.check_action(action)]
-        interval = self._backend.advance(units)
+            raise gym.error.ResetNeeded(f"{self.name}: call reset() before step(); no episode is under way")
+        units = self.space_spec.units(self.space_spec.check_action(action)[None])
+        measured = MeasuredInfo(self._backend.advance(units).info())
+        observation = self.space_spec.observations(measured)[0].copy()
         thresholds = threshold(self.scenario.reward, [self._decisions])
-        info = self._info(interval, thresholds)
-        reward = float(self._rewards(interval, thresholds)[0])
+        info = _info_of_one({**measured, "threshold": thresholds})
+        reward = float(self._rewards(measured, thresholds)[0])
         self._decisions += 1
         self._step_in_episode += 1
-        truncated = self._step_in_episode >= self.scenario.decisions_per_episode or bool(self._broken_off(interval)[0])
+        truncated = self._step_in_episode >= self.scenario.decisions_per_episode or bool(self._broken_off(measured)[0])
         if truncated:
             self._step_in_episode = None
         if self._view is not None:
             self._view.add(info)
             if self.render_mode == "human":
                 self.render()
-        return self.space_spec.observe(interval.arrivals[0]), reward, False, truncated, info
+        return observation, reward, False, truncated, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """The round so far: a picture uint8 (height, width, 3), or None when it is shown in a window."""
+        """The episode so far: a picture uint8 (height, width, 3), or None when it is shown in a window."""
         if self.render_mode is None:
             gym.logger.warn("render() does nothing without a render_mode; gym.make(..., render_mode='rgb_array')")
             return None
@@ -107,7 +108,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, np.int64]):
         """Without the window, which cannot be copied; a copy opens its own at its next reset."""
         return {**self.__dict__, "_view": None}
 
-    def _info(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> dict[str, Any]:
-        """The info of the one cell; numbers as floats."""
-        arrays = {**interval.info(), "threshold": thresholds}
-        return {key: array[0] if array.ndim > 1 else float(array[0]) for key, array in arrays.items()}
+
+def _info_of_one(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """The info of the one cell; numbers as floats."""
+    return {key: array[0] if array.ndim > 1 else float(array[0]) for key, array in arrays.items()}

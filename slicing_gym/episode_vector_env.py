@@ -1,4 +1,4 @@
-"""Many cells as a Gymnasium `VectorEnv`: rounds, autoreset, masks and seeds, whatever the network behind them is."""
+"""Many cells as a Gymnasium `VectorEnv`: episodes, autoreset, masks and seeds, whatever the backend is."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from gymnasium.vector.utils import batch_space
 
 from slicing_gym.backend import Backend
 from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.observation import MeasuredInfo
 from slicing_gym.reward import threshold
-from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
 
 BoolArray = npt.NDArray[np.bool_]
 Observations = npt.NDArray[np.float32]
 
 
-class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
-    """Rounds of decisions on `num_envs` cells of a `Backend`; subclasses say which network.
+class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
+    """Episodes of decisions on `num_envs` cells of a `Backend`; subclasses say which backend.
 
     Args:
-        num_envs, scenario, reward, decisions, autoreset_mode, num_threads, render_mode: see `SliceRANVectorEnv`.
+        space_spec: scenario, observer, reward and action codec.
+        num_envs, decisions, autoreset_mode, num_threads, render_mode: see `SliceRANVectorEnv`.
     """
 
     def __init__(
         self,
         num_envs: int,
-        scenario: str | Scenario,
-        reward: str | Reward | None,
+        space_spec: SpaceSpec,
         decisions: int,
         autoreset_mode: AutoresetMode | str,
         num_threads: int,
@@ -43,7 +43,7 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int6
         self.render_mode = check_render_mode(render_mode, allowed=())
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
-        self.space_spec = SpaceSpec(scenario, reward)
+        self.space_spec = space_spec
         self.scenario = self.space_spec.scenario
         self.allocations = self.space_spec.allocations
         self.single_observation_space = self.space_spec.observation_space
@@ -53,13 +53,13 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int6
         self.decisions = decisions
         self._backend: Backend | None = None
         self._step_in_episode = np.zeros(self.num_envs, np.int64)
-        self._over = np.zeros(self.num_envs, np.bool_)  # the round ended in the last step
-        self._last_observations = np.zeros((self.num_envs, self.scenario.num_slices), np.float32)
+        self._over = np.zeros(self.num_envs, np.bool_)  # the episode ended in the last step
+        self._last_observations = np.zeros((self.num_envs, *space_spec.observation_space.shape), np.float32)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Begin a round in every cell, or in those of `options["reset_mask"]` (bool (num_envs,)).
+        """Begin an episode in every cell, or in those of `options["reset_mask"]` (bool (num_envs,)).
 
         Args:
             seed: None keeps the cells; s draws cell i from s + i; a sequence gives each cell its own (or None).
@@ -87,7 +87,7 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int6
 
         Raises:
             gymnasium.error.InvalidAction: actions of a wrong shape or type, or out of range.
-            gymnasium.error.ResetNeeded: before the first reset; with autoreset disabled, after the end of a round.
+            gymnasium.error.ResetNeeded: before the first reset; with autoreset disabled, after the end of an episode.
         """
         if self._backend is None:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before step()")
@@ -100,15 +100,15 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int6
         rewards = np.zeros(self.num_envs)
         truncations = np.zeros(self.num_envs, np.bool_)
         if len(acting):
-            interval = self._backend.advance(self.allocations[chosen[acting]], acting)
+            measured = MeasuredInfo(self._backend.advance(self.space_spec.units(chosen[acting]), acting).info())
             thresholds = threshold(self.scenario.reward, self._decisions + np.arange(len(acting)))
-            rewards[acting] = self._rewards(interval, thresholds)
+            rewards[acting] = self._rewards(measured, thresholds)
             self._decisions += len(acting)
             self._step_in_episode[acting] += 1
-            self._last_observations[acting] = self.space_spec.observe(interval.arrivals)
-            self._write_info(info, acting, {**interval.info(), "threshold": thresholds})
+            self._last_observations[acting] = self.space_spec.observations(measured)
+            self._write_info(info, acting, {**measured, "threshold": thresholds})
             at_end = self._step_in_episode[acting] >= self.scenario.decisions_per_episode
-            truncations[acting] = at_end | self._broken_off(interval)
+            truncations[acting] = at_end | self._broken_off(measured)
         self._over = truncations.copy()
         if truncations.any() and self.autoreset_mode is AutoresetMode.SAME_STEP:
             info = self._same_step_reset(truncations, info)
@@ -119,7 +119,7 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int6
         gym.logger.warn(f"render() does nothing in the batched {self.name}; render a scalar one")
 
     def _same_step_reset(self, mask: BoolArray, info: dict[str, Any]) -> dict[str, Any]:
-        """Begin new rounds where `mask`; the info of the finished ones moves to `final_obs` and `final_info`."""
+        """Begin new episodes where `mask`; the info of the finished ones moves to `final_obs` and `final_info`."""
         final_observations = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(mask):
             final_observations[i] = self._last_observations[i].copy()
@@ -138,16 +138,16 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[np.int6
         }
 
     def _begin_episodes(self, mask: BoolArray) -> dict[str, Any]:
-        """Begin a round in the cells of `mask`; return their info."""
+        """Begin an episode in the cells of `mask`; return their info."""
         assert self._backend is not None
         cells = np.flatnonzero(mask)
-        interval = self._backend.begin_episode(cells)
+        measured = MeasuredInfo(self._backend.begin_episode(cells).info())
         self._step_in_episode[cells] = 0
         self._over[cells] = False
-        self._last_observations[cells] = self.space_spec.observe(interval.arrivals)
+        self._last_observations[cells] = self.space_spec.observations(measured)
         info: dict[str, Any] = {}
         thresholds = threshold(self.scenario.reward, np.full(len(cells), self._decisions))
-        self._write_info(info, cells, {**interval.info(), "threshold": thresholds})
+        self._write_info(info, cells, {**measured, "threshold": thresholds})
         return info
 
     def _write_info(

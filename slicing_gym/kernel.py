@@ -8,13 +8,11 @@ a user is scheduled, a packet's size when the slot might not drain the user's qu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
+from slicing_gym._intrinsics import call_quantile, lowest_bit
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import (
     STREAM_ACTIVITY,
@@ -28,9 +26,9 @@ from slicing_gym.counter_rng import (
 from slicing_gym.physics import Cells, FloatArray, IntArray, Outcome, Physics, Scratch
 from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
 
-COMPILED_WITH = "6889211fdfa1"
-"""Digest of what the kernel calls in other files, which numba's cache does not look at: a change of this line makes it
-compile anew. `tests/test_house.py` says when to renew it."""
+COMPILED_WITH = "2483ff16cee6"
+"""Digest of what the kernel calls in other files, which numba's cache does not look at: a change of this line makes
+numba recompile it. `tests/project/test_house.py` says when to renew it."""
 
 _LOG_PRODUCT_LIMIT = 1e200  # a running product of 1 + SNR is folded into the logarithm before it could overflow
 
@@ -47,24 +45,12 @@ class _Cell(NamedTuple):
     queued: IntArray
     joined_slot: IntArray
     head_bits: FloatArray
-    turn: IntArray
+    round_robin: IntArray
     level: FloatArray
     arrivals: IntArray
     successes: IntArray
     delivered: IntArray
     efficiency: FloatArray
-
-
-def _count_trailing_zeros(typing_context: Any, bits: Any) -> Any:  # noqa: ARG001  # numba passes them by name
-    """For numba: uint64 to int64 by the machine instruction of the name, undefined for zero."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], context.get_constant(types.boolean, 1))
-
-    return types.int64(types.uint64), generate
-
-
-_lowest_bit: Callable[[np.uint64], int] = intrinsic(_count_trailing_zeros)  # type: ignore[assignment]
 
 
 @njit
@@ -75,7 +61,7 @@ def at(index: Any) -> Any:
 
 @njit
 def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) -> float:
-    """One number of a traffic distribution (see `slicing_gym.traffic` for the parameters)."""
+    """One number of a traffic distribution; see `code_of` for the kind, `slicing_gym.traffic` for the parameters."""
     if kind == EXPONENTIAL:
         return min(parameters[0] * exponential(key, count), parameters[1])
     if kind == UNIFORM:
@@ -84,6 +70,8 @@ def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) ->
         return min(parameters[1] * (math.exp(exponential(key, count) / parameters[0]) - 1.0), parameters[2])
     if kind == CHOICE:
         return parameters[1 + int(uniform(key, count) * parameters[0])]
+    if kind > CHOICE:  # no code but the address of a compiled quantile
+        return call_quantile(kind, uniform(key, count), parameters)
     return parameters[0]
 
 
@@ -246,7 +234,7 @@ def _efficiency(physics: Physics, scratch: Scratch, n: int) -> float:
 
 @njit
 def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int, slot: int) -> None:
-    """Deal a slice's blocks to its users with packets, round robin, and transmit.
+    """Schedule a slice's blocks among its users with packets, round robin, and transmit.
 
     Everybody gets blocks // users; the remainder goes, one block each, to the users that follow the one who got the
     last remainder.
@@ -259,18 +247,18 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
     share = int(np.uint32(blocks) // np.uint32(waiting))  # a short division of unsigned numbers is a quick one
     remainder = blocks - share * waiting
     scheduled = waiting if share > 0 else remainder
-    position = cell.turn[at(n)]
+    position = cell.round_robin[at(n)]
     mine = share + 1
-    for turn in range(scheduled):
-        if turn == remainder:  # from here on everybody gets the plain share
-            cell.turn[at(n)] = position
+    for order in range(scheduled):
+        if order == remainder:  # from here on everybody gets the share alone
+            cell.round_robin[at(n)] = position
             mine = share
         word = position >> 6
         bits = scratch.words[at(word_start + word)] >> np.uint64(position & 63) << np.uint64(position & 63)
         while bits == 0:
             word = word + 1 if word + 1 < num_words else 0
             bits = scratch.words[at(word_start + word)]
-        position = (word << 6) + _lowest_bit(bits)
+        position = (word << 6) + lowest_bit(bits)
         user = first + position
         gain = exponential(cell.key, counter(STREAM_FADING, user, slot))
         sinr = 1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)]
@@ -286,7 +274,7 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
             scratch.bucket[at(following)] = user
         position = position + 1 if position + 1 < num_users else 0
     if scheduled == remainder:
-        cell.turn[at(n)] = position
+        cell.round_robin[at(n)] = position
 
 
 @njit
@@ -327,7 +315,7 @@ def advance(
             cells.queued[index],
             cells.joined_slot[index],
             cells.head_bits[index],
-            cells.turn[index],
+            cells.round_robin[index],
             cells.level[index],
             outcome.arrivals[index],
             outcome.successes[index],

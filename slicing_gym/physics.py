@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.counter_rng import cell_key
+from slicing_gym.distributions import Distribution, code_of, parameter_row
 from slicing_gym.scenario import Scenario
-from slicing_gym.traffic import MAX_PARAMETERS, Distribution
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class Physics(NamedTuple):
     rate_sla_bps: FloatArray  # (S,)
     latency_sla_slots: IntArray  # (S,)
     certain_sinr: FloatArray  # (S, R + 1) 1 + SNR from which a full queue surely drains at the SLA's rate
-    interarrival_kind: IntArray  # (S,)
+    interarrival_kind: IntArray  # (S,) see `code_of`: holds in this process only
     interarrival: FloatArray  # (S, parameters), in slots
     packet_kind: IntArray  # (S,)
     packet: FloatArray  # (S, parameters), in bits
@@ -43,9 +43,9 @@ class Physics(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """The state of n cells (U users, S slices, Q packets a queue); copying the arrays clones them, luck included."""
+    """The state of n cells (U users, S slices, Q packets a queue), randomness included; copied arrays are clones."""
 
-    key: npt.NDArray[np.uint64]  # (n,) names the cell's luck
+    key: npt.NDArray[np.uint64]  # (n,) names the cell's random streams
     slot: IntArray  # (n,) slots since the cell began
     decision: IntArray  # (n,) decisions taken: the clock of the load profiles
     snr_hz: FloatArray  # (n, U) mean received power over noise density: SNR x bandwidth [Hz]
@@ -54,7 +54,7 @@ class Cells(NamedTuple):
     queued: IntArray  # (n, U) packets in the queue
     joined_slot: IntArray  # (n, U, Q) ring, Q a power of two: the slot in which packet k joined, at k % Q
     head_bits: FloatArray  # (n, U) bits left of a head packet that transmission has begun, else 0
-    turn: IntArray  # (n, S) user from which the remainder of the blocks is dealt next
+    round_robin: IntArray  # (n, S) round-robin pointer: the user who gets the next block of a remainder
     level: FloatArray  # (n, S, 2) present values of the two profiles
 
 
@@ -70,7 +70,7 @@ class Outcome(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What the kernel writes on while it advances one cell; nothing in it outlives the interval."""
+    """What the kernel writes on while it advances one cell; nothing in it is kept after the interval."""
 
     bucket: IntArray  # (slots,) first user filed under the slot, or -1
     chain: IntArray  # (U,) the user filed before this one, or -1
@@ -113,9 +113,9 @@ def compile_physics(scenario: Scenario) -> Physics:
         rate_sla_bps=rate_sla,
         latency_sla_slots=np.array([int(part.latency_sla_s / radio.slot_s * (1.0 + 1e-9)) for part in slices]),
         certain_sinr=certain_sinr,
-        interarrival_kind=np.array([part.code for part in gaps]),
+        interarrival_kind=np.array([code_of(type(part)) for part in gaps]),
         interarrival=_parameters(gaps, 1.0 / radio.slot_s),
-        packet_kind=np.array([part.code for part in sizes]),
+        packet_kind=np.array([code_of(type(part)) for part in sizes]),
         packet=_parameters(sizes, 8.0),
         profile_kind=np.array([[profile.code for profile in pair] for pair in profiles]),
         profile=np.array([[profile.parameters() for profile in pair] for pair in profiles], np.float64),
@@ -138,7 +138,7 @@ def draw_cells(scenario: Scenario, seeds: Sequence[int]) -> Cells:
         queued=np.zeros(per_user, np.int64),
         joined_slot=np.zeros((*per_user, 1 << (scenario.radio.queue_capacity - 1).bit_length()), np.int64),
         head_bits=np.zeros(per_user),
-        turn=np.zeros((num_cells, num_slices), np.int64),
+        round_robin=np.zeros((num_cells, num_slices), np.int64),
         level=np.zeros((num_cells, num_slices, 2)),
     )
 
@@ -149,6 +149,8 @@ def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) ->
     Raises:
         ValueError: an array is missing, or has a form or values that no such cell has; the message names it.
     """
+    if "turn" in arrays:  # as earlier states call it
+        arrays = {"round_robin": arrays["turn"], **arrays}
     found = {}
     for name, model in draw_cells(scenario, [0])._asdict().items():
         if name not in arrays:
@@ -171,7 +173,7 @@ def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) ->
         "queued": (cells.queued >= 0) & (cells.queued <= capacity),
         "joined": cells.joined >= cells.queued if len(lengths) == 1 else True,
         "head_bits": cells.head_bits >= 0.0,
-        "turn": (cells.turn >= 0) & (cells.turn < users),
+        "round_robin": (cells.round_robin >= 0) & (cells.round_robin < users),
         "level": np.isfinite(cells.level) & (cells.level >= 0.0),
     }
     for name, holds in sound.items():
@@ -215,8 +217,8 @@ def map_cells(change: Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic
 def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[np.float64]:
     """Mean received power over noise density [Hz] of users (num_users,) dropped in the ring."""
     radio = scenario.radio
-    luck = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    area = luck.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
+    positions = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+    area = positions.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
     snr_db_hz = np.array([radio.mean_snr_db_hz(distance_m) for distance_m in np.sqrt(area)])
     return np.power(10.0, snr_db_hz / 10.0)
 
@@ -228,8 +230,4 @@ def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _parameters(parts: Sequence[Distribution], factor: float) -> npt.NDArray[np.float64]:
     """The kernel's parameters of some distributions, a row each."""
-    rows = np.zeros((len(parts), MAX_PARAMETERS))
-    for row, part in zip(rows, parts, strict=True):
-        values = part.parameters(factor)
-        row[: len(values)] = values
-    return rows
+    return np.stack([parameter_row(part.kind, part, factor) for part in parts])

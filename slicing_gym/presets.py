@@ -66,7 +66,7 @@ def _low_thresholds() -> dict[str, float]:
 
 
 def _diurnal() -> Scenario:
-    """Each slice has its own daily curve, a day being a round: video is busy when URLLC is quiet and the reverse."""
+    """Each slice has its own daily curve, a day being an episode: video is busy when URLLC is quiet and the reverse."""
     return (
         _paper()
         .replace(name="diurnal", slices={"urllc": _busy_control()}, reward={"threshold_end": 7.0})

@@ -10,7 +10,7 @@ ENVIRONMENT_IDS = ("SliceRAN-v0",)
 def register_environments() -> None:
     """Register the ids; calling it again changes nothing.
 
-    The length of a round is the scenario's, so no `max_episode_steps` is set here.
+    The length of an episode is the scenario's, so no `max_episode_steps` is set here.
     """
     if "SliceRAN-v0" not in gym.registry:
         gym.register(

@@ -1,4 +1,4 @@
-"""The picture of a round: bandwidth split, arrivals, SLA satisfaction and utility, drawn with pygame."""
+"""The picture of an episode: bandwidth split, arrivals, SLA satisfaction and utility, drawn with pygame."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def colour(index: int) -> tuple[int, int, int]:
 
 
 class EpisodeView:
-    """Four panels over the decisions of a round.
+    """Four panels over the decisions of an episode.
 
     Args:
-        scenario: names the slices and the length of a round.
+        scenario: names the slices and the length of an episode.
         render_mode: "human" opens a window, "rgb_array" returns the picture.
         frames_per_s: how fast the window may move on.
 
@@ -66,7 +66,7 @@ class EpisodeView:
             pygame.display.set_caption(f"SliceRAN: {scenario.name}")
 
     def begin(self) -> None:
-        """Wipe the last round."""
+        """Forget the last episode."""
         self._rows = []
 
     def add(self, info: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ class EpisodeView:
         self._rows.append(info)
 
     def draw(self) -> npt.NDArray[np.uint8] | None:
-        """Draw the round so far: a picture uint8 (height, width, 3), or None if it went to the window."""
+        """Draw the episode so far: a picture uint8 (height, width, 3), or None if it went to the window."""
         self._canvas.fill(_PAPER)
         rows, slices = self._rows, self._scenario.num_slices
         split = np.array([row["allocation"] for row in rows]).reshape(len(rows), slices) / self._scenario.num_units
@@ -118,7 +118,7 @@ class EpisodeView:
         return _LEFT, _TOP + panel * (height + _GAP) + 4, _WIDTH - _LEFT - _RIGHT, height
 
     def _label(self, text: str, x: int, y: int, shade: tuple[int, int, int] = _INK) -> None:
-        """Write at a place."""
+        """Write at a position [pixels]."""
         self._canvas.blit(self._font.render(text, True, shade), (x, y))
 
     def _panel(self, panel: int, title: str, highest: float, unit: str) -> None:
@@ -153,7 +153,7 @@ class EpisodeView:
             self._pygame.draw.lines(self._canvas, shade, False, points, 2)
 
     def _legend(self, index: int, name: str, row: dict[str, Any] | None) -> None:
-        """A slice's colour, name and present figures beside the panels."""
+        """A slice's colour, name and present figures to the right of the panels."""
         x = _WIDTH - _RIGHT + 12
         texts = (
             ("", "", "")

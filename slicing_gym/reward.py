@@ -1,6 +1,9 @@
-"""From what an interval brought to the reward; pure functions, shared by the simulator and every model of it."""
+"""From what an interval brought to the reward; pure functions that the simulator and every model of it share."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +11,21 @@ import numpy.typing as npt
 from slicing_gym.scenario import Reward, Scenario
 
 FloatArray = npt.NDArray[np.float64]
+
+
+class RewardFunction(Protocol):
+    """Rewards decisions; give your own, a function or an object, to an environment as `reward_function=`."""
+
+    def __call__(
+        self, scenario: Scenario, info: Mapping[str, npt.NDArray[Any]], thresholds: FloatArray
+    ) -> npt.NDArray[np.float64]:
+        """Rewards (k,) of what k cells brought.
+
+        Args:
+            scenario: the cells' scenario.
+            info: what was measured, arrays (k, ...) by name, see "Info" of `SliceRANEnv`.
+            thresholds: c_t of equation (6) (k,).
+        """
 
 
 def sla_satisfaction_ratio(successes: npt.ArrayLike, arrivals: npt.ArrayLike) -> FloatArray:
@@ -85,3 +103,13 @@ def reward_of(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLik
         float64 (...).
     """
     return _REWARDS[reward.kind](reward, utilities, thresholds)
+
+
+class ScenarioReward:
+    """The reward of the kind that the scenario asks for: what an environment has by default."""
+
+    def __call__(
+        self, scenario: Scenario, info: Mapping[str, npt.NDArray[Any]], thresholds: FloatArray
+    ) -> npt.NDArray[np.float64]:
+        """See `RewardFunction`."""
+        return reward_of(scenario.reward, info["utility"], thresholds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from slicing_gym import traffic
 from slicing_gym.builtin_types import build, merge, named
 from slicing_gym.counter_rng import USER_BITS
+from slicing_gym.distributions import DISTRIBUTIONS
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 from slicing_gym.traffic import Traffic
 
@@ -32,7 +34,7 @@ class Radio:
     Args:
         bandwidth_hz: W, shared by all slices [Hz].
         resolution_hz: one unit of allocation [Hz]; it divides the bandwidth.
-        resource_block_hz: what the scheduler deals out [Hz]; a slice of w Hz has floor(w / resource_block_hz) blocks.
+        resource_block_hz: the block that is scheduled [Hz]; a slice of w Hz has floor(w / resource_block_hz) of them.
         slot_s: a scheduling slot [s].
         slots_per_interval: slots between two decisions.
         cell_radius_m, min_distance_m: users are uniform in the ring between the two [m].
@@ -75,10 +77,10 @@ class Radio:
         check_number("radio.cell_radius_m", self.cell_radius_m, above=self.min_distance_m, at_most=1e6)
         check_integer("radio.slots_per_interval", self.slots_per_interval, at_least=1, at_most=1_000_000)
         check_integer("radio.queue_capacity", self.queue_capacity, at_least=1, at_most=10_000)
-        for place in (self.min_distance_m, self.cell_radius_m):
-            if not -400.0 <= self.mean_snr_db_hz(place) <= 400.0:
+        for distance_m in (self.min_distance_m, self.cell_radius_m):
+            if not -400.0 <= self.mean_snr_db_hz(distance_m) <= 400.0:
                 raise ValueError(
-                    f"radio: SNR x bandwidth at {place} m would be {self.mean_snr_db_hz(place):g} dB-Hz, "
+                    f"radio: SNR x bandwidth at {distance_m} m would be {self.mean_snr_db_hz(distance_m):g} dB-Hz, "
                     "allowed are -400 to 400"
                 )
         blocks = self.bandwidth_hz / self.resource_block_hz
@@ -256,6 +258,10 @@ class Scenario:
     @property
     def nominal_arrivals(self) -> npt.NDArray[np.float64]:
         """Mean packets per interval and slice (n_slices,), were no queue ever full; observations are divided by it."""
+        return self._nominal_arrivals.copy()
+
+    @cached_property
+    def _nominal_arrivals(self) -> npt.NDArray[np.float64]:
         interval_s = self.radio.interval_s
         return np.array([part.num_users * interval_s * part.traffic.mean_arrivals_per_s for part in self.slices])
 
@@ -292,7 +298,7 @@ class Scenario:
         if not isinstance(data, Mapping):
             raise TypeError(f"scenario: {data!r} is not a mapping")
         parts = dict(data)
-        if "decisions_per_round" in parts:  # as files of before call it
+        if "decisions_per_round" in parts and "decisions_per_episode" not in parts:  # as earlier files call it
             parts["decisions_per_episode"] = parts.pop("decisions_per_round")
         if not isinstance(parts.get("slices"), Mapping):
             raise TypeError(f"scenario.slices: {parts.get('slices')!r} is not a mapping of name to slice")
@@ -329,12 +335,8 @@ def _slice_from_dict(name: str, data: object) -> Slice:
     parts = {**data, "name": name}
     sent = parts.get("traffic", {})
     if isinstance(sent, Mapping):
-        kinds: dict[str, Mapping[str, type[Any]]] = {
-            "interarrival_s": traffic.DISTRIBUTIONS,
-            "packet_size_byte": traffic.DISTRIBUTIONS,
-            "active_users": traffic.PROFILES,
-            "intensity": traffic.PROFILES,
-        }
+        kinds: dict[str, Mapping[str, type[Any]]] = dict.fromkeys(("interarrival_s", "packet_size_byte"), DISTRIBUTIONS)
+        kinds |= dict.fromkeys(("active_users", "intensity"), traffic.PROFILES)
         built = {
             entry: traffic.from_dict(f"{key}.traffic.{entry}", value, kinds[entry]) if entry in kinds else value
             for entry, value in sent.items()

@@ -20,6 +20,7 @@ from slicing_gym.files import atomic_write
 from slicing_gym.physics import (
     Cells,
     Outcome,
+    Physics,
     Scratch,
     checked_cells,
     compile_physics,
@@ -33,8 +34,8 @@ from slicing_gym.reward import sla_satisfaction_ratio, utility
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
 
-FORMAT_VERSION = 1
-"""Of the files `Simulator.save` writes."""
+FORMAT_VERSION = 2
+"""Of the files `Simulator.save` writes; those of version 1 have the round-robin pointer under another name."""
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -42,7 +43,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """What one decision interval brought to k cells of n slices.
+    """What was measured of k cells with n slices in one decision interval.
 
     Args:
         allocation: units per slice (k, n).
@@ -52,8 +53,8 @@ class Interval:
         queued: packets in queues at the end (k, n).
         blocked: users whose next packet waits for room at the end (k, n).
         ssr: SLA satisfaction ratio, equation (3) (k, n).
-        efficiency: each slice's part of the spectral efficiency [bit/s/Hz] (k, n).
-        spectral_efficiency: equation (2), the sum of the parts [bit/s/Hz] (k,).
+        efficiency: each slice's share of the spectral efficiency [bit/s/Hz] (k, n).
+        spectral_efficiency: equation (2), the sum of the shares [bit/s/Hz] (k,).
         utility: equations (4) and (5) (k,).
     """
 
@@ -69,7 +70,7 @@ class Interval:
     utility: FloatArray
 
     def info(self) -> dict[str, npt.NDArray[Any]]:
-        """What an agent is told; see `SliceRANEnv` for the keys."""
+        """What was measured, by name; see `SliceRANEnv` for the keys."""
         return {
             "arrivals": self.arrivals,
             "allocation": self.allocation,
@@ -82,10 +83,10 @@ class Interval:
 
 
 class Simulator:
-    """n independent cells of a scenario (the paper's section II; `docs/simulator.md` says what was decided).
+    """n independent cells of a scenario (the paper's section II; `docs/simulator.md` says what was decided beyond it).
 
-    A cell is named by its seed: where its users stand and all its luck (arrivals, sizes, fading) follow from it, and
-    from nothing that is decided.
+    A cell is named by its seed: its users' positions and all its random numbers (arrivals, sizes, fading) follow from
+    it, and do not depend on decisions.
 
     Args:
         scenario: a preset's name or a `Scenario`.
@@ -105,10 +106,22 @@ class Simulator:
         checked = [check_integer("seeds", seed, at_least=0) for seed in seeds]
         if not checked:
             raise ValueError("seeds: none given, allowed are one or more")
-        self._physics = compile_physics(self.scenario)
+        self._cells: Cells = draw_cells(self.scenario, checked)
+        self._prepare(compile_physics(self.scenario))
+
+    def _prepare(self, physics: Physics) -> None:
+        """Keep what the kernel needs in addition to the cells; it holds addresses and threads of this process."""
+        self._physics = physics
         self._scratch: list[Scratch] = [empty_scratch(self._physics) for _ in range(self.num_threads)]
         self._threads = Threads(self.num_threads)
-        self._cells: Cells = draw_cells(self.scenario, checked)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Scenario and cells."""
+        return {"scenario": self.scenario, "num_threads": self.num_threads, "_cells": self._cells}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._prepare(compile_physics(self.scenario))
 
     @property
     def num_cells(self) -> int:
@@ -117,7 +130,7 @@ class Simulator:
 
     @property
     def decisions(self) -> IntArray:
-        """Decisions each cell has lived through (n,), warm-ups not counted and rounds that were cut short as whole."""
+        """Decisions taken in each cell (n,); a warm-up counts as none, an episode that was cut short as a whole one."""
         return self._cells.decision.copy()
 
     @property
@@ -170,7 +183,7 @@ class Simulator:
         return self.warm_up(cells)
 
     def clear(self, cells: npt.ArrayLike | None = None) -> IntArray:
-        """End the round of k cells (by default all): empty the queues, and take the load to the beginning of a round.
+        """End the episode of k cells (by default all): empty the queues, and take the load to where an episode begins.
 
         Users stay where they are and their clocks run on.
 
@@ -187,7 +200,7 @@ class Simulator:
         return dropped
 
     def redraw(self, cells: npt.ArrayLike, seeds: Sequence[int]) -> None:
-        """Put fresh cells of the given seeds in the places `cells` (k,)."""
+        """Replace the cells numbered `cells` (k,) by fresh ones of the given seeds."""
         which = self._check_cells(cells)
         if len(which) != len(seeds):
             raise ValueError(f"seeds: {len(seeds)} given, allowed are {len(which)}, one a cell")
@@ -196,27 +209,25 @@ class Simulator:
             array[which] = new
 
     def clone(self, cells: npt.ArrayLike | None = None) -> Simulator:
-        """A simulator of copies of cells (by default all; a number may be repeated), with the same luck to come."""
+        """A simulator of copies of cells (by default all; a number may be repeated), with the same random streams."""
         which = self._check_cells(cells, repeated=True)
-        twin = object.__new__(Simulator)
-        twin.scenario, twin.num_threads = self.scenario, self.num_threads
-        twin._physics = self._physics
-        twin._scratch = [empty_scratch(self._physics) for _ in range(self.num_threads)]
-        twin._threads = Threads(self.num_threads)
-        twin._cells = map_cells(lambda array: array[which], self._cells)
-        return twin
+        copies = object.__new__(Simulator)
+        copies.scenario, copies.num_threads = self.scenario, self.num_threads
+        copies._cells = map_cells(lambda array: array[which], self._cells)
+        copies._prepare(self._physics)
+        return copies
 
     def fork(self, cell: int, seeds: Sequence[int]) -> Simulator:
-        """Copies of a cell as it now is, users, queues and load included, whose luck from now on is that of `seeds`.
+        """Copies of a cell as it now is, users, queues and load included, with the random streams of `seeds` from here.
 
-        The spread of what they go on to do is what no prediction from the cell's present state can foresee.
+        How far they spread is the noise that no prediction from the cell's present state can remove.
         """
         copies = self.clone([cell] * len(seeds))
         copies._cells.key[:] = [cell_key(check_integer("seeds", seed, at_least=0)) for seed in seeds]
         return copies
 
     def what_if(self, units: npt.ArrayLike, cell: int = 0, intervals: int = 1) -> list[Interval]:
-        """What each of k allocations would bring to a cell if it were held from now on, luck being the same.
+        """What each of k allocations would bring to a cell if it were held from now on (common random numbers).
 
         The cell itself is not advanced. Slices share nothing but the sum of their units, so each slice is tried once
         with every number of units that occurs, and the k outcomes are put together from that: exact, and all 4851
@@ -283,8 +294,8 @@ class Simulator:
             version, scenario = header["format"], header["scenario"]
         except Exception as error:
             raise ValueError(f"path: {os.fspath(path)!r} is not a simulator's file ({error})") from error
-        if version != FORMAT_VERSION:
-            raise ValueError(f"path: {os.fspath(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+        if version not in (1, FORMAT_VERSION):
+            raise ValueError(f"path: {os.fspath(path)!r} has format {version!r}, allowed are 1 to {FORMAT_VERSION}")
         simulator = cls(Scenario.from_dict(scenario), [0], num_threads)
         simulator.restore(arrays)
         return simulator

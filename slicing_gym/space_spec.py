@@ -1,4 +1,4 @@
-"""What an agent sees of a slicing environment, simulated or learned: spaces, observation, info, options."""
+"""What an agent sees of a slicing environment, simulated or learned: spaces, observations, rewards, actions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.action import ActionCodec, AllocationIndexCodec
 from slicing_gym.allocation import allocation_table
-from slicing_gym.backend import Backend, Measured
-from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.backend import Backend
+from slicing_gym.errors import check_instance, check_integer, unknown_name
+from slicing_gym.observation import ArrivalsObserver, MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
-from slicing_gym.reward import reward_of
+from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import REWARD_KINDS, Reward, Scenario
 
 RENDER_MODES = ("human", "rgb_array")
@@ -29,16 +30,31 @@ class SpaceSpec:
     Args:
         scenario: a preset's name or a `Scenario`.
         reward: the kind of reward, or a `Reward`, in place of the scenario's own.
+        observer: makes observations; by default `ArrivalsObserver`.
+        reward_function: in place of the scenario's kinds of reward; not together with `reward`.
+        action_codec: makes allocations of actions; by default `AllocationIndexCodec`.
 
     Attributes:
         scenario: the scenario, its reward replaced.
-        allocations: read-only int array (num_actions, n_slices); row a is what action a gives each slice [units].
-        observation_space: Box float32 (n_slices,), arrivals over nominal arrivals.
-        action_space: Discrete(num_actions).
+        allocations: read-only int array (num_allocations, n_slices) of all allocations [units].
+        observation_space: the observer's, by default Box float32 (n_slices,).
+        action_space: the codec's, by default Discrete(num_allocations).
+
+    Raises:
+        TypeError, ValueError: an argument is not of that form; the message names it.
     """
 
-    def __init__(self, scenario: str | Scenario, reward: str | Reward | None = None) -> None:
+    def __init__(
+        self,
+        scenario: str | Scenario,
+        reward: str | Reward | None = None,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
+    ) -> None:
         found = get_scenario(scenario)
+        if reward is not None and reward_function is not None:
+            raise ValueError(f"reward_function: given together with reward = {reward!r}, allowed is one of the two")
         if isinstance(reward, str):
             if reward not in REWARD_KINDS:
                 raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
@@ -47,56 +63,75 @@ class SpaceSpec:
             raise TypeError(f"reward: {reward!r} is neither a name nor a Reward")
         self.scenario = found if reward is None else replace(found, reward=reward)
         self.allocations = allocation_table(found.num_units, found.num_slices)
-        self._nominal = found.nominal_arrivals
-        high = (found.largest_arrivals / self._nominal).astype(np.float32)
-        self.observation_space = gym.spaces.Box(np.zeros_like(high), high, dtype=np.float32)
-        self.action_space = gym.spaces.Discrete(len(self.allocations))
+        self.observer = ArrivalsObserver() if observer is None else observer
+        self.reward_function = ScenarioReward() if reward_function is None else reward_function
+        self.action_codec = AllocationIndexCodec() if action_codec is None else action_codec
+        check_instance("observer", self.observer, (Observer,))
+        check_instance("action_codec", self.action_codec, (ActionCodec,))
+        if not callable(self.reward_function) or isinstance(self.reward_function, type):
+            raise TypeError(f"reward_function: {reward_function!r} given, allowed is a function or a RewardFunction")
+        self.observation_space = self.observer.space(self.scenario)
+        self.action_space: Any = self.action_codec.space(self.scenario)
+        self._check_spaces()
+
+    def _check_spaces(self) -> None:
+        """Raise a TypeError for spaces that the environments cannot have."""
+        seen = self.observation_space
+        if not isinstance(seen, gym.spaces.Box) or seen.dtype != np.float32:
+            raise TypeError(f"observer: its space is {seen}, allowed is a Box of float32")
+        if self.action_space.shape is None or self.action_space.dtype is None:
+            raise TypeError(f"action_codec: its space is {self.action_space}, allowed is one of arrays or numbers")
 
     def observe(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Observation (..., n_slices) of raw arrivals per slice."""
-        return (np.asarray(arrivals) / self._nominal).astype(np.float32)
+        """Observations (..., n_slices) of raw arrivals per slice, where nothing else was measured."""
+        return self.observer.observe(self.scenario, MeasuredInfo(arrivals=np.asarray(arrivals)))
 
-    def check_action(self, action: Any) -> int:
-        """The action as an int.
-
-        Raises:
-            gymnasium.error.InvalidAction: it is not a whole number, or out of range.
-        """
-        if isinstance(action, np.ndarray) and action.ndim == 0:
-            action = action[()]
-        if isinstance(action, bool | np.bool_) or not isinstance(action, Integral):
-            raise gym.error.InvalidAction(
-                f"action: {action!r} is not a whole number (allowed: 0 to {self.action_space.n - 1})"
-            )
-        if not 0 <= int(action) < self.action_space.n:
-            raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {self.action_space.n - 1}")
-        return int(action)
-
-    def check_actions(self, actions: Any, num_envs: int) -> npt.NDArray[np.int64]:
-        """The actions as an int64 array (num_envs,).
+    def observations(self, info: MeasuredInfo) -> npt.NDArray[np.float32]:
+        """Observations (k, *shape) of what was measured of k cells.
 
         Raises:
-            gymnasium.error.InvalidAction: wrong shape, not whole numbers, or out of range.
+            ValueError: the observer asks for what was not measured, or makes another shape than its space has.
         """
-        try:
-            given = np.asarray(actions)
-        except ValueError as error:
-            raise gym.error.InvalidAction(f"actions: {actions!r} is not an array ({error})") from None
-        if given.shape != (num_envs,) or not np.issubdtype(given.dtype, np.integer):
-            raise gym.error.InvalidAction(
-                f"actions: {given.dtype} of shape {given.shape} given, allowed are integers of shape ({num_envs},)"
-            )
-        wrong = (given < 0) | (given >= self.action_space.n)
-        if wrong.any():
-            raise gym.error.InvalidAction(
-                f"actions[{np.flatnonzero(wrong)[0]}]: {given[wrong][0]} given, "
-                f"allowed are 0 to {self.action_space.n - 1}"
-            )
-        return given.astype(np.int64)
+        seen = np.asarray(self.observer.observe(self.scenario, info), np.float32)
+        wanted = (len(info["utility"]), *self.observation_space.shape)
+        if seen.shape != wanted:
+            raise ValueError(f"observer: made observations of shape {seen.shape}, allowed is {wanted}")
+        return seen
+
+    def rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Rewards (k,) of what k cells brought, at thresholds (k,).
+
+        Raises:
+            ValueError: the function asks for what was not measured, or makes another shape.
+        """
+        rewards = np.asarray(self.reward_function(self.scenario, info, thresholds), np.float64)
+        if rewards.shape != thresholds.shape:
+            raise ValueError(f"reward_function: made rewards of shape {rewards.shape}, allowed is {thresholds.shape}")
+        return rewards
+
+    def units(self, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """Allocations (k, n_slices) [units] of checked actions (k, *shape)."""
+        return self.action_codec.units(self.scenario, actions)
+
+    def check_action(self, action: Any) -> npt.NDArray[Any]:
+        """The action of one cell, as an array.
+
+        Raises:
+            gymnasium.error.InvalidAction: it is not in the action space.
+        """
+        return self.action_codec.check_action(self.action_space, action)
+
+    def check_actions(self, actions: Any, num_envs: int) -> npt.NDArray[Any]:
+        """The actions of a batch, as an array (num_envs, *shape).
+
+        Raises:
+            gymnasium.error.InvalidAction: wrong shape or type, or one that is not in the action space.
+        """
+        return self.action_codec.check_actions(self.action_space, actions, num_envs)
 
 
 class EpisodeMixin:
-    """The rules of a round that do not depend on how many cells play it; what a kind of network has of its own.
+    """The rules of an episode that do not depend on how many cells there are; what a kind of backend changes in them.
 
     Attributes:
         name: the environment's id, for messages.
@@ -104,6 +139,7 @@ class EpisodeMixin:
 
     name = "SliceRAN-v0"
     scenario: Scenario
+    space_spec: SpaceSpec
     _decisions: int
     _first_decision: int
 
@@ -111,17 +147,17 @@ class EpisodeMixin:
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
         """The cells of these seeds."""
 
-    def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The rewards (k,) of what k cells brought, at thresholds (k,)."""
-        return reward_of(self.scenario.reward, interval.utility, thresholds)
+        return self.space_spec.rewards(info, thresholds)
 
-    def _broken_off(self, interval: Measured) -> npt.NDArray[np.bool_]:
-        """In which of k cells the round ends early (k,)."""
-        return np.zeros(len(interval.utility), np.bool_)
+    def _broken_off(self, info: MeasuredInfo) -> npt.NDArray[np.bool_]:
+        """In which of k cells the episode ends early (k,)."""
+        return np.zeros(len(info["utility"]), np.bool_)
 
     @property
     def decisions(self) -> int:
-        """Decisions taken over all rounds, in a batch by all cells; the shaped reward's threshold grows with them.
+        """Decisions taken over all episodes, in a batch by all cells; the shaped reward's threshold grows with them.
 
         A reset that seeds (in a batch: every cell) takes the count back to what it was set to (0, if it never was).
         """

@@ -1,4 +1,4 @@
-"""What users send and when: named distributions of gaps and sizes, and profiles of the load over time."""
+"""What users send and when: the distributions that come with the package, and profiles of the load over time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from slicing_gym.builtin_types import build, named
+from slicing_gym.distributions import MAX_PARAMETERS, Distribution, check_distribution, register_distribution
 from slicing_gym.errors import check_instance, check_number, unknown_name
 
 # What the kernel calls the kinds.
@@ -17,12 +18,10 @@ STEADY, DAILY, JUMPS, DRIFT = range(4)
 LARGEST = 1e12
 """No number of a distribution or profile may exceed it (a maximum may be infinite)."""
 
-MAX_PARAMETERS = 33
-"""Numbers a distribution may need in the kernel: a count and up to 32 choices."""
 
-
+@register_distribution
 @dataclass(frozen=True)
-class Constant:
+class Constant(Distribution):
     """Always `value`."""
 
     value: float
@@ -47,8 +46,9 @@ class Constant:
         return (self.value * factor,)
 
 
+@register_distribution
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Distribution):
     """Uniform between `low` and `high`."""
 
     low: float
@@ -75,8 +75,9 @@ class Uniform:
         return (self.low * factor, self.high * factor)
 
 
+@register_distribution
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Distribution):
     """min(X, `maximum`), X exponential with mean `scale`; with a maximum, 3GPP's truncated exponential."""
 
     scale: float
@@ -103,8 +104,9 @@ class Exponential:
         return (self.scale * factor, self.maximum * factor)
 
 
+@register_distribution
 @dataclass(frozen=True)
-class Lomax:
+class Lomax(Distribution):
     """min(X, `maximum`), X Lomax (Pareto from zero): P(X > x) = (1 + x / `scale`) ** -`shape`."""
 
     shape: float
@@ -133,8 +135,9 @@ class Lomax:
         return (self.shape, self.scale * factor, self.maximum * factor)
 
 
+@register_distribution
 @dataclass(frozen=True)
-class Choice:
+class Choice(Distribution):
     """One of `values`, each as likely as the others."""
 
     values: tuple[float, ...]
@@ -241,7 +244,7 @@ class _Random:
 
 @dataclass(frozen=True)
 class Jumps(_Random):
-    """A level held for a geometric number of decisions (mean `mean_decisions`), then drawn anew, log-uniform."""
+    """A level held for a geometric number of decisions (mean `mean_decisions`), then resampled, log-uniform."""
 
     mean_decisions: float = 20.0
     kind: ClassVar[str] = "jumps"
@@ -258,7 +261,7 @@ class Jumps(_Random):
 
 @dataclass(frozen=True)
 class Drift(_Random):
-    """A straight line between levels drawn anew, log-uniform, every `knot_decisions`."""
+    """A straight line between levels that are resampled, log-uniform, every `knot_decisions`."""
 
     knot_decisions: float = 2000.0
     kind: ClassVar[str] = "drift"
@@ -273,10 +276,8 @@ class Drift(_Random):
         return (self.low, self.high, self.knot_decisions, 0.0)
 
 
-Distribution: TypeAlias = Constant | Uniform | Exponential | Lomax | Choice
 Profile: TypeAlias = Steady | Daily | Jumps | Drift
 
-DISTRIBUTIONS: dict[str, type[Distribution]] = {d.kind: d for d in (Constant, Uniform, Exponential, Lomax, Choice)}
 PROFILES: dict[str, type[Profile]] = {p.kind: p for p in (Steady, Daily, Jumps, Drift)}
 
 
@@ -298,7 +299,7 @@ class Traffic:
 
     def __post_init__(self) -> None:
         for name in ("interarrival_s", "packet_size_byte"):
-            check_instance(name, getattr(self, name), tuple(DISTRIBUTIONS.values()))
+            check_distribution(name, getattr(self, name))
         for name in ("active_users", "intensity"):
             check_instance(name, getattr(self, name), tuple(PROFILES.values()))
         if self.active_users.high > 1.0:
@@ -334,7 +335,7 @@ def to_dict(part: Distribution | Profile) -> dict[str, Any]:
 
 
 def from_dict(key: str, data: object, kinds: Mapping[str, type[Any]]) -> Any:
-    """The distribution or profile that plain data (as of `to_dict`) describes; `key` says in errors where it stands."""
+    """The distribution or profile that plain data (as of `to_dict`) describes; `key` names it in errors."""
     if isinstance(data, tuple(kinds.values())):
         return data
     if not isinstance(data, Mapping):

@@ -7,12 +7,15 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from slicing_gym.action import ActionCodec
 from slicing_gym.backend import Backend
 from slicing_gym.env import cells_of
 from slicing_gym.episode_vector_env import SlicingVectorEnv
+from slicing_gym.observation import Observer
+from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
-from slicing_gym.space_spec import refuse_unknown
+from slicing_gym.space_spec import SpaceSpec, refuse_unknown
 
 
 class SliceRANVectorEnv(SlicingVectorEnv):
@@ -27,8 +30,9 @@ class SliceRANVectorEnv(SlicingVectorEnv):
         autoreset_mode: "NextStep", "SameStep" or "Disabled" (`gymnasium.vector.AutoresetMode`, or its value).
         num_threads: threads that share the cells.
         render_mode: only None; render a scalar environment.
+        observer, reward_function, action_codec: as for `SliceRANEnv`; they are called once for all cells.
 
-    `step` returns observations float32 (num_envs, n_slices), rewards float64, terminations and truncations bool
+    `step` returns observations float32 (num_envs, *shape of one), rewards float64, terminations and truncations bool
     (num_envs,), and info with the keys of `SliceRANEnv` as arrays (num_envs, ...), each with its mask `_key`.
     With `SameStep` a finished cell's last observation and info are in `final_obs` and `final_info`.
     """
@@ -42,10 +46,15 @@ class SliceRANVectorEnv(SlicingVectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         num_threads: int = 1,
         render_mode: str | None = None,
+        *,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceRANVectorEnv)
-        super().__init__(num_envs, scenario, reward, decisions, autoreset_mode, num_threads, render_mode)
+        space_spec = SpaceSpec(scenario, reward, observer, reward_function, action_codec)
+        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
 
     @property
     def simulator(self) -> Simulator:

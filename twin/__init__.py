@@ -8,7 +8,15 @@ from twin.data.history import History, concatenate
 from twin.data.layout import Layout
 from twin.data.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
 from twin.env import SliceTwinEnv, SliceTwinVectorEnv
-from twin.models.settings import LstmSettings, PerformanceSettings, TrainingSettings, TransformerSettings
+from twin.models import (
+    LstmSettings,
+    PerformanceSettings,
+    TrainingSettings,
+    TransformerSettings,
+    TransitionSettings,
+    register_transition,
+    transition_kinds,
+)
 from twin.registration import register_twin
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.model import Prediction
@@ -36,10 +44,13 @@ __all__ = [
     "SliceTwinVectorEnv",
     "TrainingSettings",
     "TransformerSettings",
+    "TransitionSettings",
     "TwinCells",
     "TwinInterval",
     "concatenate",
+    "register_transition",
     "register_twin",
+    "transition_kinds",
 ]
 
 

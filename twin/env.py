@@ -1,4 +1,4 @@
-"""`SliceTwin-v0`: the environments on a digital twin, one cell or many; a round is that of `SliceRAN-v0`."""
+"""`SliceTwin-v0`: the environments on a digital twin, one cell or many; an episode is that of `SliceRAN-v0`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
-from slicing_gym.backend import Backend, Measured
+from slicing_gym.action import ActionCodec
+from slicing_gym.backend import Backend
 from slicing_gym.builtin_types import differences
 from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.episode_vector_env import SlicingVectorEnv
 from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.observation import MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
-from slicing_gym.reward import reward_of
+from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
-from slicing_gym.space_spec import EpisodeMixin, refuse_unknown
-from twin.runtime.cells import TwinCells, TwinInterval
+from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, refuse_unknown
+from twin.runtime.cells import TwinCells
 from twin.runtime.model import TwinModel
 from twin.twin import DigitalTwin
 
@@ -29,7 +31,7 @@ UNCERTAINTIES = ("none", "penalty", "truncate")
 
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
 SHIPPED_TWINS = ("paper",)
-"""Twins that come with the package; `python -m experiments.ship` made them."""
+"""Twins that come with the package; `python -m experiments.tools.ship` made them."""
 
 
 class TwinEpisodeMixin(EpisodeMixin):
@@ -57,21 +59,20 @@ class TwinEpisodeMixin(EpisodeMixin):
 
     @property
     def largest_std(self) -> float:
-        """The epistemic standard deviation above which `truncate` ends a round."""
-        return self.model.usual_spread if self._largest_std is None else self._largest_std
+        """The epistemic standard deviation above which `truncate` ends an episode."""
+        return self.model.spread_quantile_99 if self._largest_std is None else self._largest_std
 
-    def _rewards(self, interval: Measured, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        if self.uncertainty != "penalty":
-            return super()._rewards(interval, thresholds)
-        assert isinstance(interval, TwinInterval)
-        doubted = interval.utility - self.penalty * interval.epistemic_std
-        return reward_of(self.model.scenario.reward, doubted, thresholds)
+    def _rewards(self, info: MeasuredInfo, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.uncertainty == "penalty":
+            lowered = info["utility"] - self.penalty * info["epistemic_std"]
+            info = MeasuredInfo({**info, "utility": lowered})
+        return super()._rewards(info, thresholds)
 
-    def _broken_off(self, interval: Measured) -> npt.NDArray[np.bool_]:
+    def _broken_off(self, info: MeasuredInfo) -> npt.NDArray[np.bool_]:
         if self.uncertainty != "truncate":
-            return super()._broken_off(interval)
-        assert isinstance(interval, TwinInterval)
-        return interval.epistemic_std > self.largest_std
+            return super()._broken_off(info)
+        beyond: npt.NDArray[np.bool_] = info["epistemic_std"] > self.largest_std
+        return beyond
 
 
 class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
@@ -79,16 +80,16 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
 
     ## Description
     The twin (`twin.DigitalTwin`, the paper's section III) draws what the next decision interval brings from what it
-    learned: the arrivals from a network that remembers the round, the SLA satisfaction ratios and the spectral
-    efficiency from one member, drawn anew each interval, of an ensemble. Utility and reward are computed from these by
+    learned: the arrivals from a network that remembers the episode, the SLA satisfaction ratios and the spectral
+    efficiency from one member, drawn again each interval, of an ensemble. Utility and reward are computed from these by
     the code that the simulator uses.
 
     ## Action Space, Observation Space, Rewards, Episode End
     Those of `SliceRANEnv`, for the twin's scenario.
 
     ## Starting State
-    `reset(seed=s)` draws a new cell from s: its luck. Every round begins at the end of a window of decisions of the
-    history that the twin was fitted to, drawn anew; the first observation and info are what was measured there.
+    `reset(seed=s)` draws a new cell from s: its randomness. Every episode begins at the end of a window of decisions
+    of the history that the twin was fitted to, drawn again; the first observation and info are what was measured there.
 
     ## Info
     The keys of `SliceRANEnv` but for `queued` and `blocked`, which a twin only has if its history measured them, and
@@ -100,13 +101,13 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     ## Arguments
     ```python
     gym.make("SliceTwin-v0", twin="paper", scenario=None, reward=None, uncertainty="none", penalty=1.0,
-             largest_std=None, decisions=0, render_mode=None)
+             largest_std=None, decisions=0, render_mode=None, observer=None, reward_function=None, action_codec=None)
     ```
     `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package ("paper").
-    `scenario`: refuse a twin of any other; its reward and length of a round are used. `reward`, `decisions`,
-    `render_mode`: as for `SliceRANEnv`. `uncertainty`: `"none"`; `"penalty"`: the reward is that of the utility less
-    `penalty` times `epistemic_std`; `"truncate"`: the round ends early where `epistemic_std` exceeds `largest_std` (by
-    default what 99 % of the history's decisions stay below).
+    `scenario`: refuse a twin of any other; its reward and length of an episode are used. `uncertainty`: `"none"`;
+    `"penalty"`: the reward is that of the utility less `penalty` times `epistemic_std`; `"truncate"`: the episode ends
+    early where `epistemic_std` exceeds `largest_std` (by default what 99 % of the history's decisions stay below).
+    The others: as for `SliceRANEnv`; an observer or a reward has what the twin's history measured.
 
     ## Vectorized environment
     `gym.make_vec("SliceTwin-v0", num_envs=1024, num_threads=2)`; see `SliceTwinVectorEnv`.
@@ -125,11 +126,16 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
         largest_std: float | None = None,
         decisions: int = 0,
         render_mode: str | None = None,
+        *,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        super().__init__(found, reward, decisions, render_mode)
+        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        super().__init__(space_spec, decisions, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
@@ -142,7 +148,8 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
     Args:
         num_envs: cells.
         twin, scenario, reward, uncertainty, penalty, largest_std: as for `SliceTwinEnv`.
-        decisions, autoreset_mode, num_threads, render_mode: as for `SliceRANVectorEnv`.
+        decisions, autoreset_mode, num_threads, render_mode, observer, reward_function, action_codec: as for
+            `SliceRANVectorEnv`.
     """
 
     def __init__(
@@ -158,11 +165,16 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         num_threads: int = 1,
         render_mode: str | None = None,
+        *,
+        observer: Observer | None = None,
+        reward_function: RewardFunction | None = None,
+        action_codec: ActionCodec | None = None,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinVectorEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        super().__init__(num_envs, found, reward, decisions, autoreset_mode, num_threads, render_mode)
+        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
@@ -170,7 +182,7 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
 
 
 def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario | None) -> TwinModel:
-    """The model that an environment's arguments mean, with the reward and the round of `scenario` if one is given.
+    """The model that an environment's arguments mean, with the reward and the episode of `scenario` if one is given.
 
     Raises:
         TypeError: `twin` is neither a name, a path, nor a twin.
@@ -202,5 +214,5 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
 
 
 def with_scenario(model: TwinModel, scenario: Scenario) -> TwinModel:
-    """The model with another reward and another length of a round."""
+    """The model with another reward and another length of an episode."""
     return model if scenario == model.scenario else replace(model, layout=replace(model.layout, scenario=scenario))

@@ -14,7 +14,8 @@ from slicing_gym import Scenario
 from slicing_gym.allocation import checked_allocations
 from slicing_gym.errors import check_instance, check_integer
 from twin.data.history import History
-from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings, transition_settings
+from twin.models.registry import transition_settings
+from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.runtime import storage
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.encoding import encode
@@ -30,13 +31,13 @@ MIN_DECISIONS = 64
 class DigitalTwin:
     """A twin of a network (equations 7 and 9): s_{t+1} ~ f(s_t, a_t) and the performance g(s_t, a_t).
 
-    f is a recurrent network that has seen everything since the round began; it predicts a distribution of the next
+    f is a recurrent network that has seen everything since the episode began; it predicts a distribution of the next
     arrivals, and sampling it is autoregressive, the memory being carried along. g is an ensemble of dense networks that
     predict what the reward is made of, from what was measured in the last interval and the allocation; utility and
     reward are computed from that by `slicing_gym.reward`, as in the simulator.
 
     Args:
-        transition: "lstm", "transformer", or settings.
+        transition: the name of a registered kind ("lstm", "transformer"), or settings.
         performance: settings of the ensemble.
         training: settings of the fit.
         seed: of the fit; the same seed and history give the same twin.
@@ -144,14 +145,14 @@ class DigitalTwin:
         """
         check_instance("history", history, (History,))
         self.model.layout.check_same("history", history.layout)
-        return self.model.predict(encode(self.model.layout, self.model.table, history))
+        return self.model.predict(encode(self.model.layout, self.model.scaler, history))
 
     def cells(self, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
-        """Cells that live in the twin, one a seed."""
+        """Cells simulated by the twin, one a seed."""
         return TwinCells(self.model, seeds, num_threads)
 
     def sample(self, units: npt.ArrayLike, seeds: Sequence[int], num_threads: int = 1) -> list[TwinInterval]:
-        """Let cells live freely, each from a window of the history drawn by its seed.
+        """Simulate cells freely, each from a window of the history drawn by its seed.
 
         Args:
             units: allocations (T, S) that all cells hold in turn, or (T, k, S) for each of the k cells its own.
@@ -173,7 +174,7 @@ class DigitalTwin:
             raise ValueError(
                 f"units: shape {plan.shape} given, allowed are (T, {slices}) and (T, {len(seeds)}, {slices})"
             )
-        for now in plan:  # all, before the first interval is lived through
+        for now in plan:  # all, before the first interval is simulated
             checked_allocations(now, len(seeds), self.scenario.num_units, slices)
         cells = self.cells(seeds, num_threads)
         cells.begin_episode()
@@ -181,24 +182,15 @@ class DigitalTwin:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file (safetensors, with JSON in its header), atomically; its name should end in `.safetensors`."""
-        storage.save(path, self.model, self.training, self.seed)
+        storage.save(path, self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        import tempfile
+        """What `save` writes.
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "twin.safetensors"
-            self.save(path)
-            return path.read_bytes()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> DigitalTwin:
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "twin.safetensors"
-            path.write_bytes(content)
-            return cls.load(path)
+        Raises:
+            ValueError: the twin was not fitted.
+        """
+        return storage.dump(self.model, self.training, self.seed)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DigitalTwin:
@@ -211,7 +203,19 @@ class DigitalTwin:
             FileNotFoundError: there is no such file.
             ValueError: the file is not a twin's, is damaged, or is of another version.
         """
-        model, training, seed = storage.load(path)
+        return cls._of(*storage.load(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> DigitalTwin:
+        """The twin that `to_bytes` gave; no code is run.
+
+        Raises:
+            ValueError: the bytes are not a twin's, are damaged, or are of another version.
+        """
+        return cls._of(*storage.parse(content))
+
+    @classmethod
+    def _of(cls, model: TwinModel, training: TrainingSettings, seed: int) -> DigitalTwin:
         twin = cls(model.transition, model.performance, training, seed)
         twin._model = model
         return twin

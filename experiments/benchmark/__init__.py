@@ -1,1 +1,9 @@
-"""How fast simulator, twin, training and decisions are, as ratios of one run."""
+"""How fast simulator, twin, training and decisions are, as ratios of one run: functions that print, and the command."""
+
+from experiments.benchmark.decision import time_decision
+from experiments.benchmark.simulator import time_simulator
+from experiments.benchmark.timing import alternate, paced, single_calls
+from experiments.benchmark.training import time_training
+from experiments.benchmark.twin import time_twin
+
+__all__ = ["alternate", "paced", "single_calls", "time_decision", "time_simulator", "time_training", "time_twin"]

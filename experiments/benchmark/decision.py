@@ -1,11 +1,8 @@
-"""What one decision costs: the agents' own `predict`, Stable-Baselines3's, and exported files, in one run."""
+"""What one decision costs: the agents' `predict`, Stable-Baselines3's, and exported files, in one run."""
 
 from __future__ import annotations
 
-import os
-import platform
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -16,9 +13,10 @@ import torch
 from agents import DQN, DuelingGANDDQN, SlicePolicy
 from agents.deploy.export import to_onnx
 from agents.student import StudentPolicy
+from experiments.benchmark.timing import PAUSE_S, machine, paced, single_calls
 from experiments.benchmark.training import LAYERS
 from experiments.reporting.tables import aligned
-from slicing_gym import Scenario, get_scenario
+from slicing_gym import Scenario
 from slicing_gym.space_spec import SpaceSpec
 
 STOCK = "Stable-Baselines3 DQN: predict"
@@ -28,21 +26,17 @@ _DEPLOYED = ": SlicePolicy.decide"
 HIDDEN = (16, 4)
 """Neurons in each of the two hidden layers of the students; the paper's."""
 
-_BLOCK_S = 0.02
-_PAUSE_S = 0.02
 
-
-def decision(scenario_name: str, seconds: float) -> None:
+def time_decision(scenario: Scenario, seconds: float) -> None:
     """Print p50, p99 and p99.9 of one decision by each policy, and how many times as fast as Stable-Baselines3's it is.
 
     Args:
-        scenario_name: a preset.
+        scenario: that the policies decide on.
         seconds: of measuring for each row.
     """
-    scenario = get_scenario(scenario_name)
     torch.manual_seed(0)
     rows = _rows(scenario)
-    taken = measure(rows, seconds)
+    taken = single_calls(rows, seconds)
     stock = np.median(taken[STOCK])
     cells = []
     for name, times in taken.items():
@@ -50,52 +44,15 @@ def decision(scenario_name: str, seconds: float) -> None:
         ratio = f"{stock / 1e3 / middle:.1f}x"
         cells.append([name, f"{middle:.1f}", f"{late:.1f}", f"{latest:.1f}", ratio, f"{len(times):,}"])
     print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; "
-        f"scenario {scenario.name}: {scenario.num_allocations} allocations; "
+        f"{machine()}; scenario {scenario.name}: {scenario.num_allocations} allocations; "
         f"agents with layers {LAYERS}, untrained (seed 0); {torch.get_num_threads()} thread"
     )
     header = ["one decision", "p50 [us]", "p99 [us]", "p99.9 [us]", "p50: times as fast as SB3", "calls"]
     print(aligned(header, cells))
-    print(f"\nafter a pause of {_PAUSE_S * 1e3:.0f} ms, as a controller decides:")
+    print(f"\nafter a pause of {PAUSE_S * 1e3:.0f} ms, as a controller decides:")
     for name in (STOCK, *(name for name in rows if name.endswith(_DEPLOYED))):
         rested = np.array(paced(rows[name], seconds)) / 1e3
         print(f"  {name}: p50 {np.median(rested):.0f} us, slowest of {len(rested)} {rested.max():.0f} us")
-
-
-def measure(rows: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, list[int]]:
-    """Times [ns] of single calls by row, in blocks of 20 ms made in turn, so that a busy moment meets all alike.
-
-    Args:
-        rows: what is called, by name.
-        seconds: for each row; it has two blocks at least. The first of all does not count: it is warm-up.
-    """
-    taken: dict[str, list[int]] = {name: [] for name in rows}
-    for number in range(1 + max(2, round(seconds / _BLOCK_S))):
-        for name, step in rows.items():
-            times = _block(step)
-            taken[name] += times if number else []
-    return taken
-
-
-def _block(step: Callable[[], object]) -> list[int]:
-    """Times [ns] of single calls."""
-    clock, times = time.perf_counter_ns, []
-    until = clock() + int(_BLOCK_S * 1e9)
-    while (start := clock()) < until:
-        step()
-        times.append(clock() - start)
-    return times
-
-
-def paced(step: Callable[[], object], seconds: float) -> list[int]:
-    """Times [ns] of single calls with a pause before each, as a controller makes them: caches have cooled down."""
-    times = []
-    for _ in range(max(10, round(seconds / _PAUSE_S))):
-        time.sleep(_PAUSE_S)
-        start = time.perf_counter_ns()
-        step()
-        times.append(time.perf_counter_ns() - start)
-    return times
 
 
 def _rows(scenario: Scenario) -> dict[str, Callable[[], object]]:

@@ -1,9 +1,9 @@
-"""What a decision and its update cost, beside Stable-Baselines3's DQN in the same run, and that both learn alike."""
+"""What a decision and its update cost, compared with Stable-Baselines3's DQN, and that both learn alike."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -13,10 +13,11 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import DDQN, DQN, DuelingGANDDQN
+from experiments.benchmark.timing import alternate
 from experiments.evaluate.rollout import evaluate_policy, make_cells
 from experiments.reporting.statistics import estimate
 from experiments.reporting.tables import aligned
-from slicing_gym import get_scenario
+from slicing_gym import Scenario, get_scenario
 
 LAYERS = [256, 256, 128, 128]
 
@@ -43,37 +44,35 @@ METHODS: dict[str, tuple[type[BaseAlgorithm], dict[str, Any]]] = {
     "DDQN, geometry": (DDQN, {"head": "geometry"}),
     "Dueling GAN-DDQN, geometry": (DuelingGANDDQN, {"head": "geometry"}),
 }
+"""Agents and what shapes their networks; the first is what the others are compared with."""
 
 SEEDS = (0, 1, 2)
 """Of the runs that show that both learn alike."""
 
 
-def training(scenario_name: str, seconds: float) -> None:
+CALLS = 100
+"""Decisions of a call that is timed."""
+
+
+def time_training(scenario: Scenario, seconds: float) -> None:
     """Print ms a decision (acting, environment, replay, update) of each agent, then what two of them learn.
 
     Args:
-        scenario_name: a preset.
+        scenario: of the cell.
         seconds: of measuring for each agent.
     """
     print(
-        f"scenario {scenario_name}, layers {LAYERS}, batch 32, one update a decision, {torch.get_num_threads()} thread"
+        f"scenario {scenario.name}, layers {LAYERS}, batch 32, one update a decision, {torch.get_num_threads()} thread"
     )
-    agents = {name: _make(name, scenario_name, seed=0) for name in METHODS}
-    for agent in agents.values():
+    agents = [_make(name, scenario, seed=0) for name in METHODS]
+    for agent in agents:
         agent.learn(220)  # past the random beginning
         agent.exploration_schedule = lambda _: 0.1  # type: ignore[attr-defined]
-    taken: dict[str, list[float]] = {name: [] for name in METHODS}
-    number = 100
-    begun = time.perf_counter()
-    while min(map(len, taken.values())) < 3 or time.perf_counter() - begun < seconds * len(METHODS):
-        for name, agent in agents.items():
-            start = time.perf_counter()
-            agent.learn(number, reset_num_timesteps=False)
-            taken[name].append((time.perf_counter() - start) / number * 1e3)
-    stock = np.array(taken["Stable-Baselines3 DQN"])
+    calls = [partial(agent.learn, CALLS, reset_num_timesteps=False) for agent in agents]
+    taken = np.array(alternate(calls, seconds)) * 1e3 / CALLS
     rows = []
-    for name, times in taken.items():
-        ratio = estimate(stock / np.array(times))
+    for name, times in zip(METHODS, taken, strict=True):
+        ratio = estimate(taken[0] / times)
         rows.append([name, f"{np.median(times):.2f}", f"{min(times):.2f}", f"{ratio.show(2)}x"])
     print(aligned(["agent", "ms a decision", "fastest", "times as fast as SB3 (± 95 %)"], rows))
     _learning(6000 if seconds >= 1.0 else 300)
@@ -90,14 +89,14 @@ def _learning(decisions: int) -> None:
     for name in ("Stable-Baselines3 DQN", "DQN, dense"):
         utility = []
         for seed in SEEDS:
-            agent = _make(name, scenario.name, seed, learning_rate=3e-4)
+            agent = _make(name, scenario, seed, learning_rate=3e-4)
             agent.learn(decisions)
             utility.append(evaluate_policy(name, agent, cells, range(100, 105), 100).utility.mean())
         print(f"  {name:<22} {estimate(utility).show(3)}")
 
 
-def _make(name: str, scenario_name: str, seed: int, **changes: Any) -> BaseAlgorithm:
+def _make(name: str, scenario: Scenario, seed: int, **changes: Any) -> BaseAlgorithm:
     kind, shape = METHODS[name]
-    env = gym.make("SliceRAN-v0", scenario=scenario_name, reward="utility")
+    env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility")
     make: Callable[..., BaseAlgorithm] = kind
     return make("MlpPolicy", env, seed=seed, policy_kwargs={"net_arch": LAYERS, **shape}, **{**SETTINGS, **changes})

@@ -1,24 +1,37 @@
-"""`python -m experiments.calibration`: after the traffic has changed, a calibrated twin beside one fitted anew."""
+"""`python -m experiments.calibration`: calibrated twins and twins fitted from scratch, after a change of traffic."""
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from agents.registry import import_modules
+from experiments.calibration.run import Calibration
+from experiments.calibration.settings import CalibrationConfig
+from experiments.config.hydra import command
+from experiments.config.parts import make_scenario, make_twin
+from twin import transition_kinds
 
-from experiments.calibration.run import run
-from experiments.config.hydra import CONFIG_FOLDER, check_overrides
 
+def prepare(config: CalibrationConfig, folder: Path) -> Callable[[], None]:
+    """The comparison of a configuration, checked.
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="calibration")
-def main(config: DictConfig) -> None:
-    """The command."""
-    run(config, Path(HydraConfig.get().runtime.output_dir))
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    twin, before, shown = make_twin(config.twin), make_scenario(config.scenario), os.path.relpath(folder)
+    if twin is None:
+        raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
+    comparison = Calibration(twin, before, before.replace(**config.change), config, shown)
+
+    def run() -> None:
+        print(comparison.run().report())
+        print(f"written to {shown}: calibration.csv, calibration.png")
+
+    return run
 
 
 if __name__ == "__main__":
-    check_overrides("calibration", sys.argv[1:])
-    main()
+    command("calibration", CalibrationConfig, prepare, lists=("imports",))

@@ -1,1 +1,18 @@
-"""From a composed configuration to typed settings and parts."""
+"""From configurations to typed settings, and from settings to scenario, twin and agents."""
+
+from experiments.config.bounds import bounded, check_bounds
+from experiments.config.schemas import (
+    AgentSettings,
+    EnvironmentSettings,
+    EvaluationSettings,
+    TwinTrainingSettings,
+)
+
+__all__ = [
+    "AgentSettings",
+    "EnvironmentSettings",
+    "EvaluationSettings",
+    "TwinTrainingSettings",
+    "bounded",
+    "check_bounds",
+]

@@ -10,7 +10,7 @@ from slicing_gym.builtin_types import build
 from slicing_gym.errors import unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
-from twin.models.settings import TRANSITIONS
+from twin.models.registry import transition_kind
 
 
 def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenario:
@@ -41,11 +41,9 @@ def make_twin(given: Mapping[str, Any]) -> DigitalTwin | None:
         if key not in given:
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
     transition = dict(given["transition"])
-    name = transition.pop("name")
-    if name not in TRANSITIONS:
-        raise ValueError(unknown_name("twin.transition.name", name, TRANSITIONS))
+    kind = transition_kind("twin.transition.name", transition.pop("name"))
     return DigitalTwin(
-        build(TRANSITIONS[name], "twin.transition", transition),
+        build(kind, "twin.transition", transition),
         build(PerformanceSettings, "twin.performance", given["performance"]),
         build(TrainingSettings, "twin.training", given["training"]),
         given["seed"],

@@ -48,10 +48,12 @@ class AgentSettings:
 
 @dataclass
 class EnvironmentSettings:
-    """Wrappers of the environments that agents act in, see `experiments.environments`."""
+    """Wrappers, observer and reward function of the environments that agents act in, see `experiments.environments`."""
 
     wrappers: list[Any] = field(default_factory=list)
     vector_wrappers: list[Any] = field(default_factory=list)
+    observer: Any = None
+    reward_function: Any = None
 
 
 @dataclass

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-
-from experiments.config.hydra import (
-    CONFIG_FOLDER,
-    check_overrides,
-    resumable,
-    with_lists,
-)
-from experiments.distill.run import run
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.distill.report import StudentResult
+from experiments.distill.run import Distillation
+from experiments.distill.settings import DistillConfig
+from experiments.runs.folder import Run
 
 LISTS = ("hidden", "agents", "imports")
-"""Keys that may be typed as `hidden=4,16`."""
+"""Keys of which `key=a,b` is a list."""
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="distill")
-def main(config: DictConfig) -> None:
-    """The command."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    with resumable(folder):
-        run(config, folder)
+def prepare(config: DistillConfig, folder: Path) -> Callable[[], None]:
+    """The students of a configuration, checked.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    if config.teacher is None:
+        raise ValueError("teacher: not given, allowed are a run's folder, or one of runs")
+    wanted = Distillation(config.teacher, config, folder, resume=config.resume is not None, trust=config.trust)
+
+    def run() -> None:
+        result = wanted.run(_print_teacher)
+        print(result.report())
+        result.write(folder)
+        print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")
+
+    return run
+
+
+def _print_teacher(teacher: Run, results: Sequence[StudentResult]) -> None:
+    utilities = ", ".join(f"{result.network} {result.utility:.3f}" for result in results)
+    print(f"{teacher.method} seed {teacher.seed}: U {utilities}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_lists(sys.argv[1:], LISTS)
-    check_overrides("distill", sys.argv[1:])
-    main()
+    command("distill", DistillConfig, prepare, lists=LISTS)

@@ -54,7 +54,7 @@ def _order(result: StudentResult) -> tuple[str, str, str, str, float]:
 
 
 def _methods(results: Sequence[StudentResult]) -> list[list[StudentResult]]:
-    """Pupils of the same method and size, over seeds."""
+    """Students of the same method and size, over seeds."""
     ordered = sorted(results, key=lambda result: (*_order(result), result.seed))
     return [list(group) for _, group in groupby(ordered, key=_order)]
 
@@ -65,19 +65,19 @@ def _interval(results: Sequence[StudentResult], name: str) -> Interval:
 
 def _kept(results: Sequence[StudentResult], teachers: Sequence[StudentResult]) -> Interval:
     """Share of its teacher's utility that each student keeps."""
-    own = {teacher.seed: teacher.utility for teacher in teachers}
-    return stratified_bootstrap([[result.utility / own[result.seed] for result in results]])
+    utility = {teacher.seed: teacher.utility for teacher in teachers}
+    return stratified_bootstrap([[result.utility / utility[result.seed] for result in results]])
 
 
-def report(results: Sequence[StudentResult]) -> str:
+def student_tables(results: Sequence[StudentResult]) -> str:
     """Tables of all scenarios and heads, and what the twin is worth to students."""
     texts = []
     by_group: dict[tuple[str, str], list[StudentResult]] = defaultdict(list)
     for result in results:
         by_group[result.scenario, result.head].append(result)
-    for (scenario, head), own in by_group.items():
+    for (scenario, head), group in by_group.items():
         title = f"scenario {scenario}, teachers with the {head} head; interquartile mean over seeds [95 % interval]"
-        texts += [f"\n{title}", _table(own), *_worth_of_twins(own)]
+        texts += [f"\n{title}", _table(group), *_worth_of_twins(group)]
     return "\n".join(texts)
 
 
@@ -106,22 +106,22 @@ def _table(results: Sequence[StudentResult]) -> str:
 
 
 def _worth_of_twins(results: Sequence[StudentResult]) -> list[str]:
-    """Of each algorithm and size: utility of students of DT teachers minus that of plain ones, seed by seed."""
+    """Of each algorithm and size: utility with teachers that had a twin minus that without, seed by seed."""
     lines = []
     utility = {(result.teacher, result.hidden, result.seed): result.utility for result in results}
     for teacher, hidden in dict.fromkeys((result.teacher, result.hidden) for result in sorted(results, key=_order)):
-        plain = base_name(teacher)
+        without = base_name(teacher)
         seeds = [seed for name, size, seed in utility if (name, size) == (teacher, hidden)]
-        if plain == teacher or any((plain, hidden, seed) not in utility for seed in seeds):
+        if without == teacher or any((without, hidden, seed) not in utility for seed in seeds):
             continue
-        gained = estimate([utility[teacher, hidden, seed] - utility[plain, hidden, seed] for seed in seeds])
+        gained = estimate([utility[teacher, hidden, seed] - utility[without, hidden, seed] for seed in seeds])
         what = f"students 2x{hidden}" if hidden else "teachers"
-        lines.append(f"{teacher} minus {plain}, {what}: {gained.show(3)} ({mean_over(len(seeds))})")
+        lines.append(f"{teacher} minus {without}, {what}: {gained.show(3)} ({mean_over(len(seeds))})")
     return lines
 
 
-def write(path: Path, results: Sequence[StudentResult]) -> None:
-    """A row a teacher or student."""
+def write_students(path: Path, results: Sequence[StudentResult]) -> None:
+    """Write a row a teacher or student."""
     rows = [
         [f"{value:.6g}" if isinstance(value, float) else value for value in result]
         for result in sorted(results, key=lambda result: (*_order(result), result.seed))
@@ -129,19 +129,19 @@ def write(path: Path, results: Sequence[StudentResult]) -> None:
     write_rows(path, StudentResult._fields, rows)
 
 
-def draw(path: Path, results: Sequence[StudentResult]) -> None:
+def plot_students(path: Path, results: Sequence[StudentResult]) -> None:
     """Utility and reward of teachers and students, side by side, a row a scenario and head."""
     groups = sorted({(result.scenario, result.head) for result in results})
     figure = Figure(figsize=(12, 4.6 * len(groups)), layout="constrained")
     panels = figure.subplots(len(groups), 2, squeeze=False)
     for (left, right), group in zip(panels, groups, strict=True):
-        own = [result for result in results if (result.scenario, result.head) == group]
-        _bars(left, own, "utility", "mean utility U on unseen cells")
-        _bars(right, own, "reward_at_c_max", "share of decisions with U at or above the final threshold")
+        shown = [result for result in results if (result.scenario, result.head) == group]
+        _bars(left, shown, "utility", "mean utility U on unseen cells")
+        _bars(right, shown, "reward_at_c_max", "share of decisions with U at or above the final threshold")
         left.set_ylabel(f"scenario {group[0]}")
     seeds = len({result.seed for result in results})
     figure.suptitle(
-        "Students with two hidden layers beside their teachers, without a twin (hatched) and with one (-dt)\n"
+        "Students with two hidden layers compared with their teachers, without a twin (hatched) and with one (-dt)\n"
         f"interquartile mean over {over_seeds(seeds)}",
         fontsize=11,
     )
@@ -149,27 +149,27 @@ def draw(path: Path, results: Sequence[StudentResult]) -> None:
 
 
 def _bars(axes: Axes, results: Sequence[StudentResult], name: str, title: str) -> None:
-    place, ticks, labels = 0.0, [], []
+    position, ticks, labels = 0.0, [], []
     low, high = np.inf, -np.inf
     for teacher, methods in groupby(_methods(results), key=lambda method: method[0].teacher):
-        begun = place
+        first = position
         for method in methods:
             value = _interval(method, name)
             shade = 1.0 if not method[0].hidden else 0.7 if method[0].hidden >= 16 else 0.45
-            interval_bar(axes, place, value, teacher, width=0.85, alpha=shade)
+            interval_bar(axes, position, value, teacher, width=0.85, alpha=shade)
             axes.annotate(
                 f"{method[0].network}\n{float(value.value):.2f}",
-                (place, float(np.nanmax(value))),
+                (position, float(np.nanmax(value))),
                 xytext=(0, 2),
                 textcoords="offset points",
                 ha="center",
                 fontsize=7.5,
             )
             low, high = min(low, float(np.nanmin(value))), max(high, float(np.nanmax(value)))
-            place += 1.0
-        ticks.append((begun + place - 1.0) / 2.0)
+            position += 1.0
+        ticks.append((first + position - 1.0) / 2.0)
         labels.append(teacher)
-        place += 0.6
+        position += 0.6
     axes.set_xticks(ticks, labels)
     if name == "utility":
         room = max(high - low, 0.05)

@@ -1,4 +1,4 @@
-"""`python -m experiments.distill teacher=runs/dense hidden=4`: students of trained agents (the paper's Fig. 8)."""
+"""`distill`: small students of trained agents, and what they keep of their teachers (the paper's Fig. 8)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,191 +14,304 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
-from omegaconf import DictConfig
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from agents import HEADS
 from agents.hooks import action_values, has_hook, require_hook
-from agents.registry import import_modules
-from agents.student import TARGETS, StudentPolicy, distill
-from experiments.config.hydra import (
-    readable_errors,
-    register_configs,
-)
-from experiments.config.parts import builtin_of
-from experiments.distill.report import StudentResult, draw, report, write
-from experiments.environments.environments import AnyVectorEnv
+from agents.student import StudentPolicy
+from agents.student import distill as fit_student
+from experiments.config.bounds import check_bounds
+from experiments.distill.report import StudentResult, plot_students, student_tables, write_students
+from experiments.distill.settings import Settings
+from experiments.environments import AnyVectorEnv
 from experiments.evaluate.policies import check_policies, labelled, load_policies
 from experiments.evaluate.report import as_table
-from experiments.evaluate.rollout import Predictor, check_seeds, compare, evaluate_policy, make_cells, states_met
-from experiments.runs import checkpoint
-from experiments.runs.folder import AGENT, HISTORY, STUDENT, TWIN, Run, find_runs
+from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
+from experiments.runs.compare import check_same_configuration
+from experiments.runs.folder import AGENT, HISTORY, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
-from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write
 from twin.data.transitions import transitions_of
 
-SUMMARY = "student.json"
-"""The figures of a student; written after it, so that one that has them is finished."""
+_NOT_COMPARED = ("agents", "hidden", "progress")
+"""Settings that may be others when students are not to be taught again."""
 
-STATES = ("history", "twin", "both")
+_FILES = {"history": (HISTORY,), "twin": (TWIN,), "both": (HISTORY, TWIN)}
+"""Files of a run that hold the states which students learn on."""
 
-register_configs()
+
+@dataclass(frozen=True)
+class DistillResult:
+    """Teachers and their students.
+
+    Args:
+        results: of each teacher and, after it, of its students.
+        students: of each result with hidden layers, in their order.
+        others: by scenario, the policies that teachers and students are compared with.
+    """
+
+    results: list[StudentResult]
+    students: list[StudentPolicy]
+    others: dict[Scenario, list[Evaluation]]
+
+    def report(self) -> str:
+        """Tables of what students keep, what the twin is worth to them, and of the other policies."""
+        texts = [student_tables(self.results)]
+        for scenario, evaluations in self.others.items():
+            texts.append(f"\nscenario {scenario.name}, for comparison\n{as_table(scenario, evaluations)}")
+        return "\n".join(texts)
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write `students.csv` and `students.png` into a folder."""
+        paths = [Path(folder) / "students.csv", Path(folder) / "students.png"]
+        write_students(paths[0], self.results)
+        plot_students(paths[1], self.results)
+        return paths
 
 
-def check_config(config: DictConfig) -> None:
-    """Look at everything that could fail later but for the teachers.
+def distill(
+    teachers: str | Path | Sequence[Run],
+    settings: Settings | None = None,
+    folder: str | Path | None = None,
+    *,
+    resume: bool = False,
+    trust: bool = False,
+) -> DistillResult:
+    """Teach students to choose as trained agents do, and compare both on unseen cells.
+
+    Args:
+        teachers: folder of a run, of runs, the agent.zip of a run, or runs (`experiments.runs.folder.find_runs`).
+        settings: of the students.
+        folder: where students go, each into a folder of its own, and `students.csv` and `students.png`; None: nowhere.
+        resume: students that the folder already has are not taught again.
+        trust: let files of agents run code.
 
     Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+        ValueError, TypeError, FileNotFoundError: something is not allowed; the message names it. No student was taught.
     """
-    import_modules(config.imports)
-    if config.teacher is None:
-        raise ValueError("teacher: not given, allowed are a run's folder, or one of runs")
-    if len(set(config.hidden)) < len(config.hidden):
-        raise ValueError(f"hidden: {list(config.hidden)} given, allowed are different sizes")
-    if not config.hidden:
-        raise ValueError("hidden: none given, allowed are one or more sizes")
-    for size in config.hidden:
-        check_integer("hidden", size, at_least=1)
-    for key, allowed in (("head", HEADS), ("target", TARGETS), ("states", STATES)):
-        if config[key] not in allowed:
-            raise ValueError(unknown_name(key, config[key], allowed))
-    for key in ("twin_states", "updates", "batch_size", "torch_threads"):
-        check_integer(key, config[key], at_least=1)
-    for key in ("temperature", "learning_rate"):
-        check_number(key, config[key], above=0.0)
-    check_integer("seed", config.seed, at_least=0, at_most=2**32 - 1)
-    if config.resume not in (None, "auto"):
-        raise ValueError(f"resume: {config.resume!r} given, allowed are auto and null")
-    check_seeds("evaluation.seeds", config.evaluation.seeds)
-    if config.evaluation.decisions is not None:
-        check_integer("evaluation.decisions", config.evaluation.decisions, at_least=1)
+    result = Distillation(teachers, settings, folder, resume=resume, trust=trust).run()
+    if folder is not None:
+        result.write(folder)
+    return result
 
 
-def check_teachers(config: DictConfig) -> list[Run]:
-    """The teachers, looked at before the first of them teaches.
+class Distillation:
+    """Students to be taught, checked.
 
-    Raises:
-        ValueError, FileNotFoundError: there is none, or one lacks what is needed; the message names it.
+    Args:
+        teachers, settings, folder, resume, trust: see `distill`.
+
+    Attributes:
+        settings: of the students.
+        teachers: the runs.
     """
-    teachers = find_runs(Path(config.teacher), config.agents, "teacher")
-    for run in teachers:
-        needed = {"history": (HISTORY,), "twin": (TWIN,), "both": (HISTORY, TWIN)}[config.states]
-        for name in (AGENT, *needed):
+
+    def __init__(
+        self,
+        teachers: str | Path | Sequence[Run],
+        settings: Settings | None = None,
+        folder: str | Path | None = None,
+        *,
+        resume: bool = False,
+        trust: bool = False,
+    ) -> None:
+        self.settings = Settings() if settings is None else settings
+        check_bounds(self.settings)
+        self.teachers = find_runs(teachers, self.settings.agents, "teacher")
+        self._folder, self._trust = None if folder is None else Path(folder), trust
+        self._root = _root(teachers)
+        for run in self.teachers:
+            self._check_teacher(run)
+        policies = self.settings.evaluation.policies
+        for scenario in self._scenarios if policies else ():
+            check_policies(policies, scenario)
+            load_policies(policies, scenario, make_cells(scenario, 1), trust=trust)
+        self._stored: dict[Path, StudentResult] = {}
+        for run in self.teachers if resume else ():
+            self._read_stored(run)
+
+    def _check_teacher(self, run: Run) -> None:
+        """Refuse a run that cannot teach what is wanted.
+
+        Raises:
+            ValueError, TypeError: a file is missing; the agent sees other observations than its students do, or its
+                values are wanted and not known; it has seen a cell of the comparison.
+        """
+        settings = self.settings
+        for name in (AGENT, *_FILES[settings.states]):
             if not (run.folder / name).is_file():
-                raise ValueError(f"states: {config.states!r} given, but {str(run.folder)!r} has no {name}")
-        check_teacher(run, config)
-        if run.seed in config.evaluation.seeds:
+                raise ValueError(f"states: {settings.states!r} given, but {str(run.folder)!r} has no {name}")
+        if not run.keeps_observations:
+            raise ValueError(
+                f"teacher: {str(run.folder)!r} was trained under {run.wrappers}, so it sees other observations than "
+                "students do; allowed are runs whose wrappers change the reward alone"
+            )
+        if settings.target == "soft":
+            require_hook("target=soft", action_values, type(run.agent(trust=self._trust)))
+        if run.seed in settings.evaluation.seeds:
             raise ValueError(f"evaluation.seeds: {run.seed} is the cell of {str(run.folder)!r}")
-    for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
-        check_policies(list(config.evaluation.policies), scenario)
-        load_policies(config.evaluation.policies, scenario, make_cells(scenario, 1), trust=config.trust)
-    return teachers
+
+    @property
+    def _scenarios(self) -> list[Scenario]:
+        """Those of the teachers, each once."""
+        return list(dict.fromkeys(run.scenario for run in self.teachers))
+
+    def _read_stored(self, run: Run) -> None:
+        """Keep the figures of a teacher and its students that an earlier start left.
+
+        Raises:
+            ValueError: they had another teacher, or were taught otherwise.
+        """
+        for size in (0, *self.settings.hidden):
+            folder = self._student_folder(run, size)
+            needed = (STUDENT_SUMMARY, STUDENT) if size else (STUDENT_SUMMARY,)
+            if folder is not None and all((folder / name).is_file() for name in needed):
+                stored = json.loads((folder / STUDENT_SUMMARY).read_text())
+                check_same_configuration(folder, stored.pop("config"), self._configuration(run))
+                self._stored[folder] = StudentResult(**stored)
+
+    def _student_folder(self, run: Run, size: int) -> Path | None:
+        """Where a student of a run goes; None if it is not to be kept."""
+        if self._folder is None:
+            return None
+        return self._folder / run.folder.resolve().relative_to(self._root) / (f"hidden-{size}" if size else "teacher")
+
+    def _configuration(self, run: Run) -> dict[str, Any]:
+        """What has to be the same for a student not to be taught again."""
+        names = [each.name for each in fields(Settings) if each.name not in _NOT_COMPARED]
+        given = asdict(self.settings)
+        agent = hashlib.sha256((run.folder / AGENT).read_bytes()).hexdigest()
+        return {**{name: given[name] for name in names}, "agent": agent}
+
+    def run(self, on_teacher: Callable[[Run, Sequence[StudentResult]], object] | None = None) -> DistillResult:
+        """Teach and evaluate all students.
+
+        Args:
+            on_teacher: is called with each teacher, and what came of it and of its students.
+        """
+        settings = self.settings
+        torch.set_num_threads(settings.torch_threads)
+        results: list[StudentResult] = []
+        students: list[StudentPolicy] = []
+        for run in self.teachers:
+            taught = list(self._teach(run))
+            results += [result for result, _ in taught]
+            students += [student for _, student in taught if student is not None]
+            if on_teacher is not None:
+                on_teacher(run, [result for result, _ in taught])
+        others = {}
+        for scenario in self._scenarios if settings.evaluation.policies else ():
+            cells = make_cells(scenario, len(settings.evaluation.seeds))
+            found = labelled(load_policies(settings.evaluation.policies, scenario, cells, trust=self._trust), ())
+            others[scenario] = compare(scenario, found, cells, settings.evaluation.seeds, settings.evaluation.decisions)
+        return DistillResult(results, students, others)
+
+    def _teach(self, run: Run) -> Iterator[tuple[StudentResult, StudentPolicy | None]]:
+        """A teacher, and a student of each size; those that are stored are not taught again."""
+        settings, agent = self.settings, run.agent(trust=self._trust)
+        evaluator = _Evaluator(run, agent, settings)
+        states: npt.NDArray[np.float32] | None = None
+        for size in (0, *settings.hidden):
+            folder, student = self._student_folder(run, size), None
+            if folder in self._stored:
+                yield self._stored[folder], StudentPolicy.load(folder / STUDENT, device="cpu") if size else None
+                continue
+            if size:
+                states = states_of(run, agent, settings) if states is None else states
+                student = teach_student(f"{run.method} seed {run.seed}", agent, states, run.scenario, size, settings)
+            result = evaluator.evaluate(student)
+            if folder is not None:
+                if student is not None:
+                    student.save(folder / STUDENT)
+                with atomic_write(folder / STUDENT_SUMMARY) as file:  # last: one that has it is finished
+                    stored = {"config": self._configuration(run), **result._asdict()}
+                    file.write(json.dumps(stored, indent=2).encode())
+            yield result, student
 
 
-def check_teacher(run: Run, config: DictConfig) -> None:
-    """Refuse a teacher that cannot teach what is wanted.
+def _root(teachers: str | Path | Sequence[Run]) -> Path:
+    """The folder below which runs were looked for, or are."""
+    if isinstance(teachers, str | Path):
+        given = Path(teachers).resolve()
+        return given.parent if given.name == AGENT else given
+    return Path(os.path.commonpath([run.folder.resolve() for run in teachers]))
 
-    Raises:
-        ValueError, TypeError: it sees other observations than its students, or its values are wanted and not known.
+
+class _Evaluator:
+    """The evaluation of a teacher and its students, on the same unseen cells.
+
+    Args:
+        run: of the teacher.
+        agent: the teacher.
+        settings: of the evaluation.
     """
-    if not run.keeps_observations:
-        raise ValueError(
-            f"teacher: {str(run.folder)!r} was trained under {run.wrappers}, so it sees other observations than "
-            "students do; allowed are runs whose wrappers change the reward alone"
+
+    def __init__(self, run: Run, agent: BaseAlgorithm, settings: Settings) -> None:
+        self._run, self._agent = run, agent
+        self._seeds = settings.evaluation.seeds
+        self._cells = make_cells(run.scenario, len(self._seeds))
+        self._decisions = settings.evaluation.decisions or run.scenario.decisions_per_episode
+        self._met = states_met(agent, self._cells, list(self._seeds), self._decisions * len(self._seeds))
+        self._wanted, _ = agent.predict(self._met, deterministic=True)
+
+    def evaluate(self, student: StudentPolicy | None) -> StudentResult:
+        """The figures of a student; None: of the teacher."""
+        policy: Predictor = self._agent if student is None else student
+        evaluation = evaluate_policy("", policy, self._cells, self._seeds, self._decisions)
+        chosen, _ = policy.predict(self._met, deterministic=True)
+        network = _network(self._agent) if student is None else student
+        return StudentResult(
+            scenario=self._run.scenario.name,
+            head=str(self._run.summary["head"]),
+            teacher=self._run.method,
+            seed=self._run.seed,
+            hidden=0 if student is None else student.hidden,
+            utility=float(evaluation.utility.mean()),
+            reward_at_c_max=float(evaluation.reward.mean()),
+            agreement=float(np.mean(chosen == self._wanted)),
+            allocations=len(np.unique(chosen)),
+            parameters=sum(weights.numel() for weights in network.parameters()),
         )
-    if config.target == "soft":
-        require_hook("target=soft", action_values, type(run.agent(trust=config.trust)))
 
 
-def scenarios_of(teachers: Sequence[Run]) -> list[Scenario]:
-    """Those of the teachers, each once."""
-    return list({run.scenario: None for run in teachers})
-
-
-def states_of(run: Run, agent: Predictor, config: DictConfig) -> npt.NDArray[np.float32]:
+def states_of(run: Run, agent: Predictor, settings: Settings) -> npt.NDArray[np.float32]:
     """What students of a run learn on: observations (n, n_slices)."""
     parts = []
-    if config.states != "twin":
+    if settings.states != "twin":
         parts.append(transitions_of(run.history()).observations)
-    if config.states != "history":
+    if settings.states != "history":
         envs: AnyVectorEnv = gym.make_vec(
             "SliceTwin-v0", 64, twin=run.twin(), scenario=run.scenario, autoreset_mode="SameStep"
         )
-        parts.append(states_met(agent, envs, list(range(64)), config.twin_states)[: config.twin_states])
+        parts.append(states_met(agent, envs, list(range(64)), settings.twin_states)[: settings.twin_states])
     return np.concatenate(parts)
 
 
-def teach(run: Run, config: DictConfig, folder: Path) -> Iterator[StudentResult]:
-    """A teacher, and a student of each size; those that the folder has are not taught again."""
-    agent = run.agent(trust=config.trust)
-    seeds = list(config.evaluation.seeds)
-    cells = make_cells(run.scenario, len(seeds))
-    decisions = config.evaluation.decisions or run.scenario.decisions_per_episode
-    met = states_met(agent, cells, seeds, decisions * len(seeds))
-    wanted, _ = agent.predict(met, deterministic=True)
-    states: npt.NDArray[np.float32] | None = None
-    given = Path(config.teacher).resolve()
-    name = run.folder.resolve().relative_to(given.parent if given.name == AGENT else given)
-    settings = {**_comparable(config), "agent": hashlib.sha256((run.folder / AGENT).read_bytes()).hexdigest()}
-    for size in (0, *config.hidden):
-        place = folder / name / (f"hidden-{size}" if size else "teacher")
-        stored = _stored(place, settings) if config.resume else None
-        if stored is not None:
-            yield stored
-            continue
-        policy: BaseAlgorithm | StudentPolicy = agent
-        parameters = sum(weights.numel() for weights in _backend(agent).parameters())
-        if size:
-            states = states_of(run, agent, config) if states is None else states
-            policy = teach_one(f"{run.method} seed {run.seed}", agent, states, run.scenario, size, config)
-            policy.save(place / STUDENT)
-            parameters = policy.num_parameters
-        evaluation = evaluate_policy("", policy, cells, seeds, decisions)
-        chosen, _ = policy.predict(met, deterministic=True)
-        result = StudentResult(
-            scenario=run.scenario.name,
-            head=str(run.summary["head"]),
-            teacher=run.method,
-            seed=run.seed,
-            hidden=size,
-            utility=float(evaluation.utility.mean()),
-            reward_at_c_max=float(evaluation.reward.mean()),
-            agreement=float(np.mean(chosen == wanted)),
-            allocations=len(np.unique(chosen)),
-            parameters=parameters,
-        )
-        with atomic_write(place / SUMMARY) as file:
-            file.write(json.dumps({"config": settings, **result._asdict()}, indent=2).encode())
-        yield result
-
-
-def teach_one(
-    label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, config: DictConfig
+def teach_student(
+    label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, settings: Settings
 ) -> StudentPolicy:
-    """A student of one size, taught with a progress bar."""
-    student = StudentPolicy(scenario, size, config.head, seed=config.seed)
-    bar = tqdm(total=config.updates, desc=f"{label}, 2x{size}", unit="update", disable=not config.progress, leave=False)
-    with bar:
-        distill(
+    """A student of one size, taught on states (n, n_slices), with a progress bar that begins with `label`."""
+    student = StudentPolicy(scenario, size, settings.head, seed=settings.seed)
+    with tqdm(
+        total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False
+    ) as bar:
+        fit_student(
             student,
             _lesson(agent, states),
             states,
-            np.random.default_rng(config.seed),
-            target=config.target,
-            temperature=config.temperature,
-            updates=config.updates,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
+            np.random.default_rng(settings.seed),
+            target=settings.target,
+            temperature=settings.temperature,
+            updates=settings.updates,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
             on_update=lambda *_: bar.update(),
         )
     return student
 
 
-def _backend(agent: BaseAlgorithm) -> nn.Module:
+def _network(agent: BaseAlgorithm) -> nn.Module:
     """What an agent chooses by: its values where they are known, else all of its policy."""
     return action_values(agent) if has_hook(action_values, type(agent)) else agent.policy
 
@@ -209,47 +323,3 @@ def _lesson(
     if has_hook(action_values, type(agent)):
         return action_values(agent)
     return np.asarray(agent.predict(states, deterministic=True)[0], np.int64)
-
-
-def _comparable(config: DictConfig) -> dict[str, Any]:
-    """What has to be the same for a student not to be taught again."""
-    left_out = ("teacher", "agents", "hidden", "progress", "resume", "imports", "trust")
-    return {key: value for key, value in builtin_of(config).items() if key not in left_out}
-
-
-def _stored(place: Path, settings: dict[str, Any]) -> StudentResult | None:
-    """The figures of one that an earlier start of this command left.
-
-    Raises:
-        ValueError: it had another teacher, or was taught otherwise.
-    """
-    if not (place / SUMMARY).is_file():
-        return None
-    stored = json.loads((place / SUMMARY).read_text())
-    checkpoint.check_same_config(place, stored.pop("config"), settings)
-    return StudentResult(**stored)
-
-
-def run(config: DictConfig, folder: Path) -> None:
-    """Teach and compare; leave students, students.csv and students.png in `folder`."""
-    with readable_errors():
-        check_config(config)
-        teachers = check_teachers(config)
-    torch.set_num_threads(config.torch_threads)
-    results = []
-    for number, teacher in enumerate(teachers, start=1):
-        with readable_errors():
-            own = list(teach(teacher, config, folder))
-        results += own
-        utilities = ", ".join(f"{result.network} {result.utility:.3f}" for result in own)
-        print(f"{number}/{len(teachers)} {teacher.method} seed {teacher.seed}: U {utilities}", flush=True)
-    print(report(results))
-    write(folder / "students.csv", results)
-    draw(folder / "students.png", results)
-    for scenario in scenarios_of(teachers) if config.evaluation.policies else ():
-        seeds = list(config.evaluation.seeds)
-        cells = make_cells(scenario, len(seeds))
-        others = labelled(load_policies(config.evaluation.policies, scenario, cells, trust=config.trust), ())
-        print(f"\nscenario {scenario.name}, for comparison")
-        print(as_table(scenario, compare(scenario, others, cells, seeds, config.evaluation.decisions)))
-    print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")

@@ -14,6 +14,29 @@ from agents.packing import Arrays, pack
 from agents.state import changing
 from experiments.environments.stepping import NEEDED, AnyVectorEnv
 from experiments.environments.wrappers import layers
+from slicing_gym import Observer, RewardFunction, Scenario, Simulator
+from slicing_gym.observation import MeasuredInfo
+from twin import PERFORMANCE
+
+
+def check_measured(scenario: Scenario, observer: Observer | None, reward_function: RewardFunction | None) -> None:
+    """Refuse an observer or a reward function that asks for what a twin does not have: its history measures less.
+
+    Raises:
+        ValueError: the message names the key.
+    """
+    measured = Simulator(scenario, [0]).begin_episode().info()
+    known = ("arrivals", "allocation", *(column.name for column in PERFORMANCE), "utility")
+    info = MeasuredInfo({**{key: measured[key] for key in known}, "epistemic_std": np.zeros(1)})
+    try:
+        key = "env.observer"
+        if observer is not None:
+            observer.observe(scenario, info)
+        key = "env.reward_function"
+        if reward_function is not None:
+            reward_function(scenario, info, np.zeros(1))
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}; with a twin it can have what a history measures") from None
 
 
 def check_steps(env: gym.Env[Any, Any], names: str, kinds: tuple[type, ...]) -> None:

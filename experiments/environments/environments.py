@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -11,20 +13,23 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 import slicing_gym  # noqa: F401  # registers SliceRAN-v0
 import twin  # noqa: F401  # registers SliceTwin-v0
 from agents.packing import Arrays, pack, unpack
-from experiments.environments.checks import check_alike, check_steps
+from experiments.environments.checks import check_alike, check_measured, check_steps
 from experiments.environments.stepping import AnyVectorEnv
-from experiments.environments.wrappers import find_wrapper, layers, learned_statistics, wrap
-from slicing_gym import Scenario
+from experiments.environments.wrappers import find_part, find_wrapper, layers, learned_statistics, wrap
+from slicing_gym import Observer, RewardFunction, Scenario, get_scenario
 
 
 class Environments:
     """Environments of a scenario, wrapped as a config says.
 
     Args:
-        scenario: of all of them.
+        scenario: of all of them; a preset's name or a `Scenario`.
         wrappers: of `gym.Wrapper`, innermost first: `_target_` and arguments.
         vector_wrappers: of `VectorWrapper`, that do the same to a native batch as `wrappers` to a cell. Without them
             the cells of a wrapped batch are run one by one, which is slower.
+        observer: of all of them, in place of the arrivals; or `_target_` and arguments.
+        reward_function: what agents learn from, in place of the scenario's reward; or `_target_` and arguments.
+            Policies are compared by the utility all the same.
         typed: whether the user typed them; False: they are out of a run's files, which may name nothing but wrappers of
             Gymnasium that write no files, and what the user has asked for.
 
@@ -37,14 +42,24 @@ class Environments:
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: str | Scenario,
         wrappers: Sequence[Mapping[str, Any]] = (),
         vector_wrappers: Sequence[Mapping[str, Any]] = (),
+        observer: Observer | Mapping[str, Any] | None = None,
+        reward_function: RewardFunction | Mapping[str, Any] | None = None,
         *,
         typed: bool = True,
     ) -> None:
-        self.scenario = scenario
-        self.given = {"wrappers": list(wrappers), "vector_wrappers": list(vector_wrappers)}
+        self.scenario = get_scenario(scenario)
+        seen, named_observer = find_part("env.observer", observer, typed)
+        rewarded, named_reward = find_part("env.reward_function", reward_function, typed)
+        self._arguments = {"scenario": self.scenario, "observer": seen, "reward_function": rewarded}
+        self.given = {
+            "wrappers": list(wrappers),
+            "vector_wrappers": list(vector_wrappers),
+            "observer": named_observer,
+            "reward_function": named_reward,
+        }
         self._wrappers = [find_wrapper("env.wrappers", gym.Wrapper, each, typed) for each in wrappers]
         self._vector_wrappers = [
             find_wrapper("env.vector_wrappers", VectorWrapper, each, typed) for each in vector_wrappers
@@ -56,7 +71,21 @@ class Environments:
     def of(cls, scenario: Scenario, config: Mapping[str, Any] | None, *, typed: bool = True) -> Environments:
         """The environments of a config's `env`."""
         given = config or {}
-        return cls(scenario, given.get("wrappers", ()), given.get("vector_wrappers", ()), typed=typed)
+        known = ("wrappers", "vector_wrappers", "observer", "reward_function")
+        return cls(scenario, **{key: given[key] for key in known if key in given}, typed=typed)
+
+    def on(self, scenario: Scenario) -> Environments:
+        """The same environments with another reward of the scenario.
+
+        Raises:
+            ValueError: it is another scenario.
+        """
+        if replace(scenario, reward=self.scenario.reward) != self.scenario:
+            raise ValueError(f"environments: they are of {self.scenario.name!r}, allowed is {scenario.name!r}")
+        other = copy(self)
+        other.scenario = scenario
+        other._arguments = {**self._arguments, "scenario": scenario}
+        return other
 
     @property
     def wrapped(self) -> bool:
@@ -70,17 +99,20 @@ class Environments:
 
     @property
     def names(self) -> str:
-        """Of the wrappers, as messages name them."""
-        return ", ".join(kind.__name__ for kind, _ in self._wrappers)
+        """Of the wrappers and of the observer, as messages name them."""
+        observer = self._arguments["observer"]
+        own = [] if observer is None else [type(observer).__name__]
+        return ", ".join([*(kind.__name__ for kind, _ in self._wrappers), *own])
 
     @property
     def keep_observations(self) -> bool:
         """Whether an agent sees what the scenario's environment shows: its wrappers change the reward alone."""
-        return all(issubclass(kind, gym.RewardWrapper) for kind, _ in self._wrappers)
+        own = self._arguments["observer"] is not None
+        return not own and all(issubclass(kind, gym.RewardWrapper) for kind, _ in self._wrappers)
 
     def real(self) -> gym.Env[Any, Any]:
         """The cell that Agent 1 acts in."""
-        return self._wrap(gym.make("SliceRAN-v0", scenario=self.scenario))
+        return self._wrap(gym.make("SliceRAN-v0", **self._arguments))
 
     def twin(self, number: int, **arguments: Any) -> AnyVectorEnv:
         """Cells of a twin; an episode follows the last one within a step.
@@ -89,11 +121,11 @@ class Environments:
             number: of cells.
             arguments: of `SliceTwin-v0`.
         """
-        return self._batch("SliceTwin-v0", number, {**arguments, "scenario": self.scenario})
+        return self._batch("SliceTwin-v0", number, {**arguments, **self._arguments})
 
     def cells(self, number: int, num_threads: int = 1) -> AnyVectorEnv:
         """Cells of the simulator, in which policies are compared; an episode follows the last one within a step."""
-        return self._batch("SliceRAN-v0", number, {"scenario": self.scenario}, num_threads)
+        return self._batch("SliceRAN-v0", number, self._arguments, num_threads)
 
     def _batch(self, name: str, number: int, arguments: Mapping[str, Any], num_threads: int = 1) -> AnyVectorEnv:
         if self.one_by_one:
@@ -121,6 +153,8 @@ class Environments:
         Raises:
             ValueError, TypeError: the message names the wrapper, and what is allowed.
         """
+        if with_twin:
+            check_measured(self.scenario, self._arguments["observer"], self._arguments["reward_function"])
         if not self.wrapped:
             return
         env, batch = self.real(), self.cells(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,34 @@ def find_wrapper(key: str, base: type, given: Mapping[str, Any], typed: bool) ->
         if name not in known:
             raise ValueError(unknown_name(f"{key} ({kind.__name__})", name, known))
     return kind, with_classes(key, arguments) if typed else with_classes(key, arguments, ())
+
+
+def find_part(key: str, given: Any, typed: bool) -> tuple[Any, dict[str, Any] | None]:
+    """An observer or a reward function, and how a run's files name it.
+
+    Args:
+        key: where it is given.
+        given: the object itself; or `_target_` and arguments, as a configuration names it; or None.
+        typed: see `find_wrapper`.
+
+    Raises:
+        ValueError, TypeError: it cannot be found or made; the message names it.
+    """
+    if given is None:
+        return None, None
+    if not isinstance(given, Mapping):
+        kind = given if inspect.isfunction(given) else type(given)
+        return given, {"_target_": f"{kind.__module__}.{kind.__qualname__}"}
+    if "_target_" not in given:
+        raise TypeError(f"{key}: {given!r} given, allowed are mappings with _target_ and arguments")
+    found: Any = named(f"{key}._target_", str(given["_target_"]), *(() if typed else ((),)))
+    arguments = {str(name): value for name, value in given.items() if name != "_target_"}
+    if not isinstance(found, type):
+        return found, dict(given)
+    try:
+        return found(**arguments), dict(given)
+    except Exception as error:  # a class of the user's own may refuse in any way
+        raise ValueError(f"{key}: {found.__name__} cannot be made so ({type(error).__name__}: {error})") from error
 
 
 _WRITE = ("RecordVideo", "HumanRendering")

@@ -19,8 +19,8 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
     """Bars of utility, of reward and of SSR per slice, a colour a policy."""
     figure = Figure(figsize=(11 + 1.2 * max(len(evaluations) - 6, 0), 4.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.8])
-    _bars(left, evaluations, "utility", "mean utility U")
-    _bars(middle, evaluations, "reward", f"share of decisions with U ≥ {scenario.reward.threshold_end:g}")
+    bars(left, evaluations, "utility", "mean utility U")
+    bars(middle, evaluations, "reward", f"share of decisions with U ≥ {scenario.reward.threshold_end:g}")
     middle.set_ylim(0.0, 1.05)
     for axes in (left, middle):
         axes.tick_params(axis="x", labelrotation=30)
@@ -50,7 +50,7 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
     save_figure(figure, path)
 
 
-def _bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) -> None:
+def bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) -> None:
     """One bar a policy, its value written above."""
     values = [estimate(getattr(evaluation, field)) for evaluation in evaluations]
     colours = policy_colours([evaluation.policy for evaluation in evaluations])

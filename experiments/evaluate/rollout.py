@@ -143,7 +143,7 @@ def check_seeds(key: str, seeds: Sequence[int]) -> None:
 
 
 def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> SliceRANVectorEnv:
-    """The cells on which policies are compared; a round follows the last within a step: every step is a decision."""
+    """The cells on which policies are compared; an episode follows the last within a step: every step is a decision."""
     envs = gym.make_vec(
         "SliceRAN-v0", num_envs=num_cells, scenario=scenario, autoreset_mode="SameStep", num_threads=num_threads
     )
@@ -159,6 +159,6 @@ def compare(
     decisions: int | None = None,
     progress: bool = False,
 ) -> list[Evaluation]:
-    """Evaluate policies by name on the same cells; `decisions` a cell, by default a round."""
+    """Evaluate policies by name on the same cells; `decisions` a cell, by default an episode."""
     number = scenario.decisions_per_episode if decisions is None else decisions
     return [evaluate_policy(name, policy, envs, seeds, number, progress) for name, policy in policies.items()]

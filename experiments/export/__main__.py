@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.config.parts import make_scenario
+from experiments.export.run import DisagreementError, PolicyExport
+from experiments.export.settings import ExportConfig
+from experiments.export.source import ALLOWED
 
-from experiments.config.hydra import CONFIG_FOLDER, check_overrides, with_lists
-from experiments.export.run import export
+OUTPUT = "policy.onnx"
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="export")
-def main(config: DictConfig) -> None:
-    """The command."""
-    export(config, Path(HydraConfig.get().runtime.output_dir))
+def prepare(config: ExportConfig, folder: Path) -> Callable[[], None]:
+    """The export of a configuration, checked.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    if config.policy is None:
+        raise ValueError(f"policy: not given, {ALLOWED}")
+    scenario = None if config.scenario is None else make_scenario(config.scenario)
+    wanted = PolicyExport(config.policy, config, config.output, scenario=scenario, trust=config.trust)
+
+    def run() -> None:
+        try:
+            result = wanted.run()
+        except DisagreementError as error:
+            raise SystemExit(f"error: {error}") from None
+        print(result.report())
+        path = result.write(folder / OUTPUT if config.output is None else config.output)
+        print(f"written: {os.path.relpath(path)} ({len(result.content):,} bytes)")
+
+    return run
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_lists(sys.argv[1:], ("imports",))
-    check_overrides("export", sys.argv[1:])
-    main()
+    command("export", ExportConfig, prepare, lists=("imports",))

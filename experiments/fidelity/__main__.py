@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.config.parts import make_scenario, make_twin
+from experiments.fidelity.run import Fidelity
+from experiments.fidelity.settings import FidelityConfig
+from twin import History, transition_kinds
+from twin.data.log import LogMapping, read_log
 
-from experiments.config.hydra import CONFIG_FOLDER, check_overrides
-from experiments.fidelity.run import run
+
+def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
+    """The evaluation of a configuration, checked.
+
+    Raises:
+        ValueError, TypeError, OSError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    twin = make_twin(config.twin)
+    if twin is None:
+        raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
+    history, shown = read_history(config), os.path.relpath(folder)
+    scenario = make_scenario(config.scenario) if history is None else history.scenario
+    evaluation = Fidelity(twin, scenario, config, shown, history)
+
+    def run() -> None:
+        print(evaluation.run().report())
+        print(f"written to {shown}: fidelity.csv, fidelity.png, the twins")
+
+    return run
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="fidelity")
-def main(config: DictConfig) -> None:
-    """The command."""
-    run(config, Path(HydraConfig.get().runtime.output_dir))
+def read_history(config: FidelityConfig) -> History | None:
+    """The history in a log, if there is one.
+
+    Raises:
+        ValueError, OSError: a log without a mapping of its columns, or a mapping without a log; or it cannot be read.
+    """
+    if config.log is None:
+        if config.mapping:
+            raise ValueError("log: null given, allowed is the file that mapping=... describes")
+        return None
+    if not config.mapping:
+        raise ValueError(f"log: {config.log!r} given without a mapping of its columns (mapping=...)")
+    return read_log(config.log, LogMapping.from_dict(config.mapping))
 
 
 if __name__ == "__main__":
-    check_overrides("fidelity", sys.argv[1:])
-    main()
+    command("fidelity", FidelityConfig, prepare, lists=("imports",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,17 @@ from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import r_squared
 
 Rows = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Figures = Mapping[tuple[str, str, str], Estimate]
+"""Every figure by metric, variable and predictor."""
 
-PREDICTORS = ("twin", "tree", "persistence", "climatology", "floor")
+NOISE_FLOOR = "noise_floor"
+"""The predictor that is the cell itself with resampled noise."""
+
+PREDICTORS = ("twin", "tree", "persistence", "climatology", NOISE_FLOOR)
 """The columns of a fidelity table."""
 
-CONSTANT = 1e-8
+LEAST_VARIANCE = 1e-8
 """Variance, on the modelled scale, below which a variable does not vary: there is no skill in predicting it."""
 
 AHEAD = (5, 20, 50)
@@ -34,7 +40,7 @@ class Measure:
 
     Args:
         metric, variable, predictor: which.
-        compute: the figure, from numbers of decisions (a bootstrap gives others than all).
+        compute: the figure, from rows of decisions (a bootstrap gives others than all).
         rows: decisions there are; 0 if the figure is not one of decisions.
     """
 
@@ -55,20 +61,23 @@ class Measure:
         return self.compute(np.arange(self.rows))
 
 
-def number(metric: str, variable: str, predictor: str, value: float) -> Measure:
+def constant(metric: str, variable: str, predictor: str, value: float) -> Measure:
     """A figure that is not one of decisions."""
     return Measure(metric, variable, predictor, lambda _: value)
 
 
-def one_step_measures(judged: OneStepEvaluation, num_slices: int) -> list[Measure]:
+def one_step_measures(evaluation: OneStepEvaluation, num_slices: int) -> list[Measure]:
     """Of predictions one interval ahead."""
     found = []
-    for place, scores in enumerate(judged.scores):
+    for index, scores in enumerate(evaluation.scores):
         found += _of_variable(scores)
-        if place == num_slices - 1:
-            found += _of_state(judged.scores[:num_slices])
-    if judged.utility is not None:
-        found += [_explained("utility", who, said, judged.utility) for who, said in judged.expected_utility.items()]
+        if index == num_slices - 1:
+            found += _of_state(evaluation.scores[:num_slices])
+    if evaluation.utility is not None:
+        found += [
+            _explained("utility", predictor, expected, evaluation.utility)
+            for predictor, expected in evaluation.expected_utility.items()
+        ]
     return found
 
 
@@ -76,100 +85,100 @@ def _of_variable(scores: Scores) -> list[Measure]:
     """Likelihood, CRPS, coverage and skill of one variable."""
     name, rows = scores.variable, len(scores.error["twin"])
 
-    def mean_of(values: npt.NDArray[np.float64]) -> Callable[[Rows], float]:
-        return lambda chosen: float(values[chosen].mean())
+    def means(metric: str, by_predictor: Mapping[str, FloatArray]) -> list[Measure]:
+        return [Measure(metric, name, predictor, _mean_of(values), rows) for predictor, values in by_predictor.items()]
 
-    found = []
-    if name.startswith("arrivals"):
-        found += [Measure("NLL [nat]", name, who, mean_of(values), rows) for who, values in scores.nll.items()]
-    found += [Measure("CRPS", name, who, mean_of(values), rows) for who, values in scores.crps.items()]
-    found += [Measure("inside 90 %", name, who, mean_of(values), rows) for who, values in scores.inside.items()]
+    found = means("NLL [nat]", scores.nll) if name.startswith("arrivals") else []
+    found += means("CRPS", scores.crps) + means("inside 90 %", scores.inside)
     found += [
-        Measure("skill", name, who, _skill(scores, who), rows)
-        for who in scores.error
-        if who not in ("persistence", "climatology")
+        Measure("skill", name, predictor, _skill(scores, predictor), rows)
+        for predictor in scores.error
+        if predictor not in ("persistence", "climatology")
     ]
     if "tree" in scores.error:
-        mine, tree = _skill(scores, "twin"), _skill(scores, "tree")
-        found.append(Measure("skill less the tree's", name, "twin", lambda chosen: mine(chosen) - tree(chosen), rows))
+        twin, tree = _skill(scores, "twin"), _skill(scores, "tree")
+        found.append(Measure("skill less the tree's", name, "twin", lambda chosen: twin(chosen) - tree(chosen), rows))
     return found
 
 
-def _skill(scores: Scores, who: str) -> Callable[[Rows], float]:
+def _mean_of(values: FloatArray) -> Callable[[Rows], float]:
+    return lambda chosen: float(values[chosen].mean())
+
+
+def _skill(scores: Scores, predictor: str) -> Callable[[Rows], float]:
     """1 - squared error / that of the better of climatology and persistence."""
     error = scores.error
 
     def compute(chosen: Rows) -> float:
-        bar = min(error["climatology"][chosen].mean(), error["persistence"][chosen].mean())
-        return float(1.0 - error[who][chosen].mean() / bar) if bar > CONSTANT else float("nan")
+        reference = min(error["climatology"][chosen].mean(), error["persistence"][chosen].mean())
+        return float(1.0 - error[predictor][chosen].mean() / reference) if reference > LEAST_VARIANCE else float("nan")
 
     return compute
 
 
 def _of_state(arrivals: Sequence[Scores]) -> list[Measure]:
-    """CRPS of all slices' arrivals in one number: each over the floor's, or else climatology's, then the mean."""
-    bar = "floor" if "floor" in arrivals[0].crps else "climatology"
+    """CRPS of all slices' arrivals in one number: each over the noise floor's, or else climatology's, then the mean."""
+    reference = NOISE_FLOOR if NOISE_FLOOR in arrivals[0].crps else "climatology"
+    metric = f"CRPS / {'noise floor' if reference == NOISE_FLOOR else reference}'s"
     rows = len(arrivals[0].error["twin"])
 
-    def compare(who: str) -> Callable[[Rows], float]:
+    def compare(predictor: str) -> Callable[[Rows], float]:
         return lambda chosen: float(
-            np.mean([s.crps[who][chosen].mean() / s.crps[bar][chosen].mean() for s in arrivals])
+            np.mean([s.crps[predictor][chosen].mean() / s.crps[reference][chosen].mean() for s in arrivals])
         )
 
-    return [Measure(f"CRPS / {bar}'s", "state", who, compare(who), rows) for who in arrivals[0].crps]
+    return [Measure(metric, "state", predictor, compare(predictor), rows) for predictor in arrivals[0].crps]
 
 
-def _explained(name: str, who: str, predicted: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> Measure:
-    return Measure("R²", name, who, lambda chosen: r_squared(predicted[chosen], truth[chosen]), len(truth))
+def _explained(name: str, predictor: str, predicted: FloatArray, truth: FloatArray) -> Measure:
+    return Measure("R²", name, predictor, lambda chosen: r_squared(predicted[chosen], truth[chosen]), len(truth))
 
 
-def performance_measures(judged: OneStepEvaluation, truth: npt.NDArray[np.float64]) -> list[Measure]:
+def performance_measures(evaluation: OneStepEvaluation, truth: FloatArray) -> list[Measure]:
     """R² of what the reward is made of, on the scale that it is modelled on; `truth` (n, V) on that scale."""
     found: list[Measure] = []
-    for v, scores in enumerate(judged.scores):
+    for v, scores in enumerate(evaluation.scores):
         if not scores.variable.startswith(("ssr", "spectral_efficiency")):
             continue
         found += [
-            Measure("R²", scores.variable, who, _share_explained(error, truth[:, v]), len(error))
-            for who, error in scores.error.items()
+            Measure("R²", scores.variable, predictor, _share_explained(error, truth[:, v]), len(error))
+            for predictor, error in scores.error.items()
         ]
     return found
 
 
-def _share_explained(error: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> Callable[[Rows], float]:
+def _share_explained(error: FloatArray, truth: FloatArray) -> Callable[[Rows], float]:
     """R² from squared errors."""
 
     def compute(chosen: Rows) -> float:
         variance = truth[chosen].var()
-        return float(1.0 - error[chosen].mean() / variance) if variance > CONSTANT else float("nan")
+        return float(1.0 - error[chosen].mean() / variance) if variance > LEAST_VARIANCE else float("nan")
 
     return compute
 
 
 def ahead_measures(rollout: Rollout, names: Sequence[str], num_slices: int) -> list[Measure]:
     """CRPS of the arrivals some intervals ahead."""
-    found, horizon = [], len(rollout.truth)
-    for v in range(num_slices):
-        for who, values in rollout.crps(v).items():
-            found += [
-                number(f"CRPS {step} ahead", names[v], who, float(values[step - 1]))
-                for step in AHEAD
-                if step <= horizon
-            ]
-    return found
-
-
-def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
-    """How far distributions are from what really happened, at the end of a long time alone."""
-    horizon = len(rollout.truth)
+    steps = [step for step in AHEAD if step <= len(rollout.truth)]
     return [
-        number(f"distance after {horizon}", name, who, distance)
-        for v, name in enumerate(names)
-        for who, distance in rollout.marginal_distance(v, min(MARGINAL_INTERVALS, horizon)).items()
+        constant(f"CRPS {step} ahead", names[v], predictor, float(values[step - 1]))
+        for v in range(num_slices)
+        for predictor, values in rollout.crps(v).items()
+        for step in steps
     ]
 
 
-def over_cells(cells: Sequence[Sequence[Measure]]) -> dict[tuple[str, str, str], Estimate]:
+def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
+    """How far distributions are from what was measured, at the end of a long free run."""
+    horizon = len(rollout.truth)
+    return [
+        constant(f"distance after {horizon}", name, predictor, distance)
+        for v, name in enumerate(names)
+        for predictor, distance in rollout.marginal_distance(v, min(MARGINAL_INTERVALS, horizon)).items()
+    ]
+
+
+def over_cells(cells: Sequence[Sequence[Measure]]) -> Figures:
     """Mean over cells of every figure, with Student's interval."""
     values: dict[tuple[str, str, str], list[float]] = {}
     for measures in cells:
@@ -178,12 +187,9 @@ def over_cells(cells: Sequence[Sequence[Measure]]) -> dict[tuple[str, str, str],
     return {key: estimate(found) for key, found in values.items()}
 
 
-def over_blocks(measures: Sequence[Measure], run: npt.NDArray[np.int64]) -> dict[tuple[str, str, str], Estimate]:
-    """Every figure of a single network, with an interval from resampling blocks of decisions."""
-    found = {}
-    for measure in measures:
-        if measure.rows:
-            found[measure.key] = block_bootstrap(measure.compute, run)
-        else:
-            found[measure.key] = Estimate(measure.value, float("nan"))
-    return found
+def over_blocks(measures: Sequence[Measure], run: npt.NDArray[np.int64]) -> Figures:
+    """Every figure of a single history, with an interval from resampling blocks of decisions."""
+    return {
+        measure.key: block_bootstrap(measure.compute, run) if measure.rows else Estimate(measure.value, float("nan"))
+        for measure in measures
+    }

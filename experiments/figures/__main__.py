@@ -3,77 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
-from collections import defaultdict
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from experiments.config.hydra import readable_errors
-from experiments.offline.figure import offline
-from experiments.reporting.statistics import estimate
-from experiments.reporting.style import policy_colours, save_figure
-from experiments.train.convergence import convergence
+from experiments.figures.headroom import draw_headroom
+from experiments.offline.figure import draw_offline
+from experiments.train.convergence import draw_convergence
 from slicing_gym.errors import unknown_name
-from slicing_gym.files import atomic_write
 
-
-def read_evaluations(folder: Path) -> list[dict[str, str]]:
-    """The rows of every `evaluation.csv` below a folder.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    paths = sorted(folder.rglob("evaluation.csv"), key=lambda path: path.stat().st_mtime)
-    if not paths:
-        raise FileNotFoundError(f"folder: no evaluation.csv below {str(folder)!r}")
-    rows = []
-    for path in paths:
-        with path.open() as file:
-            rows += list(csv.DictReader(file))
-    return rows
-
-
-def headroom(folder: Path, output: Path) -> None:
-    """Draw the utility of every policy on every scenario evaluated below `folder`; write the values beside it."""
-    values: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for row in read_evaluations(folder):
-        cells, utility = values[row["scenario"], row["policy"]], float(row["utility"])
-        if cells.setdefault(row["seed"], utility) != utility:
-            raise ValueError(
-                f"folder: two runs give scenario {row['scenario']!r}, policy {row['policy']!r}, seed {row['seed']} "
-                "different utilities; give scenarios that differ different names (scenario.name=...)"
-            )
-    scenarios = list(dict.fromkeys(scenario for scenario, _ in values))
-    policies = list(dict.fromkeys(policy for _, policy in values))
-    colours = policy_colours(policies)
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
-    axes = figure.subplots()
-    width = 0.82 / len(policies)
-    for number, policy in enumerate(policies):
-        estimates = [estimate(list(values[scenario, policy].values() or [0.0])) for scenario in scenarios]
-        places = [index + (number - (len(policies) - 1) / 2) * width for index in range(len(scenarios))]
-        means, halves = [value.mean for value in estimates], [value.half_width for value in estimates]
-        axes.bar(places, means, width, yerr=halves, color=colours[policy], label=policy, error_kw={"lw": 1})
-    for index, scenario in enumerate(scenarios):
-        best, seer = values.get((scenario, "best_fixed")), values.get((scenario, "one_step_oracle"))
-        if best and seer and best.keys() == seer.keys():
-            room = estimate([seer[seed] - best[seed] for seed in best])
-            axes.annotate(f"headroom\n{room.mean:.2f} ± {room.half_width:.2f}", (index, 8.7), ha="center", fontsize=8.5)
-    axes.set_xticks(range(len(scenarios)), scenarios)
-    axes.set_ylim(0.0, 9.8)
-    axes.set_ylabel("mean utility U")
-    axes.set_title("Baselines on every scenario; thin bars are 95 % intervals over cells", fontsize=10.5)
-    figure.legend(loc="outside lower center", ncols=len(policies), frameon=False)
-    save_figure(figure, output)
-    lines = ["scenario,policy,seed,utility"]
-    lines += [f"{s},{p},{seed},{u:.6f}" for (s, p), cells in values.items() for seed, u in cells.items()]
-    with atomic_write(output.with_suffix(".csv")) as file:
-        file.write("\n".join([*lines, ""]).encode())
-    print(f"written: {output}, {output.with_suffix('.csv')}")
-
-
-FIGURES = {"convergence": convergence, "headroom": headroom, "offline": offline}
+FIGURES = {"convergence": draw_convergence, "headroom": draw_headroom, "offline": draw_offline}
 """Figures by name."""
 
 
@@ -87,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.figure not in FIGURES:
         parser.error(unknown_name("figure", options.figure, FIGURES))
     with readable_errors():
-        FIGURES[options.figure](options.folder, options.output or options.folder / f"{options.figure}.png")
+        print(FIGURES[options.figure](options.folder, options.output or options.folder / f"{options.figure}.png"))
 
 
 if __name__ == "__main__":

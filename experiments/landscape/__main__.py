@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.landscape.run import Landscape
+from experiments.landscape.settings import LandscapeConfig
 
-from experiments.config.hydra import CONFIG_FOLDER, check_overrides, with_lists
-from experiments.landscape.run import landscape
+LISTS = ("agents", "imports")
+"""Keys of which `key=a,b` is a list."""
 
-
-def with_runs(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments in which `agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
-    named = [f"runs={each.removeprefix('agent=')}" if each.startswith("agent=") else each for each in arguments]
-    return with_lists(named, ("agents", "imports"))
+RENAMED = {"agent": "runs"}
+"""`agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
 
 
-@hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name="landscape")
-def main(config: DictConfig) -> None:
-    """The command."""
-    landscape(config, Path(HydraConfig.get().runtime.output_dir))
+def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
+    """The landscape of a configuration, checked.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    import_modules(config.imports)
+    if config.runs is None:
+        raise ValueError("agent: missing; allowed is a run of experiments.train, or a folder of runs")
+    wanted = Landscape(config.runs, config, trust=config.trust, key="agent")
+
+    def run() -> None:
+        result = wanted.run()
+        print(f"\n{result.report()}")
+        print(f"\nwritten: {', '.join(map(str, result.write(os.path.relpath(folder))))}")
+
+    return run
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = with_runs(sys.argv[1:])
-    check_overrides("landscape", sys.argv[1:])
-    main()
+    command("landscape", LandscapeConfig, prepare, lists=LISTS, renamed=RENAMED)

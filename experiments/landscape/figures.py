@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.landscape.losses import STOCK
-from experiments.landscape.report import Measurement, by_method, mean_surface, pairs
+from experiments.landscape.report import Measurement, mean_surface, method_pairs, sorted_by_method
 from experiments.reporting.statistics import interquartile_mean, stratified_bootstrap
 from experiments.reporting.style import agent_colour, base_name, save_figure
 
@@ -34,15 +34,17 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
         measured: agents of one scenario and head.
         steps: along the curves (points,) by their names.
     """
-    methods = by_method(measured)
-    beside = {other: name for name, other in pairs(list(methods))}
-    names = list(dict.fromkeys(base_name(method) for method in methods if method != STOCK or STOCK not in beside))
+    methods = sorted_by_method(measured)
+    compared_with = {other: name for name, other in method_pairs(list(methods))}
+    names = list(
+        dict.fromkeys(base_name(method) for method in methods if method != STOCK or STOCK not in compared_with)
+    )
     figure = Figure(figsize=(max(4.6 * len(names), 7.0), 8.0), layout="constrained")
     grid = figure.subplots(len(_AXES), len(names), squeeze=False)
     for row, along in enumerate(_AXES):
         for axes, name in zip(grid[row], names, strict=True):
             for method, those in methods.items():
-                if name in (base_name(method), beside.get(method)):
+                if name in (base_name(method), compared_with.get(method)):
                     _line(axes, method, steps[along], np.array([each.curves[along] for each in those]))
             axes.axvline(0.0, color="black", lw=0.6)
             axes.set_xlim(steps[along][0], steps[along][-1])
@@ -59,7 +61,7 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
 
 
 def _line(axes: Axes, method: str, steps: FloatArray, losses: FloatArray) -> None:
-    """The curve of an method (seeds, points) with its interval."""
+    """The curve of a method (seeds, points) with its interval."""
     band = stratified_bootstrap([losses], resamples=500)
     colour = _STOCK_COLOUR if method == STOCK else agent_colour(method)
     style = ":" if method == STOCK else "-" if "-dt" in method else "--"
@@ -78,12 +80,12 @@ def plot_surfaces(path: Path, title: str, measured: Sequence[Measurement], steps
         measured: agents of one scenario and head.
         steps: of both directions (n,).
     """
-    by_name = by_method(measured)
+    by_name = sorted_by_method(measured)
     surfaces = {method: mean_surface(those) for method, those in by_name.items()}
-    beside = {other: name for name, other in pairs(list(surfaces))}
+    compared_with = {other: name for name, other in method_pairs(list(surfaces))}
     rows: dict[str, list[str]] = {}
     for method in surfaces:
-        rows.setdefault(beside.get(method, base_name(method)), []).append(method)
+        rows.setdefault(compared_with.get(method, base_name(method)), []).append(method)
     columns = max(map(len, rows.values()))
     figure = Figure(figsize=(max(3.5 * columns + 1.4, 8.5), 3.4 * len(rows) + 1.0), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False, sharex=True, sharey=True)

@@ -97,7 +97,7 @@ class Flatness:
     random_rise: float
 
 
-def measure(loss: LossFunction, *, rise: float, size: float, directions: int, seed: int) -> Flatness:
+def flatness_of(loss: LossFunction, *, rise: float, size: float, directions: int, seed: int) -> Flatness:
     """The numbers of a loss.
 
     Args:

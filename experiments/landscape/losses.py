@@ -1,8 +1,9 @@
-"""Whose loss is measured, and on what: the agents of runs, stock Stable-Baselines3's beside them, and their data."""
+"""Whose loss is measured, and on what: the agents of runs, stock Stable-Baselines3's, and their data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -12,7 +13,6 @@ from stable_baselines3.common import buffers
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
-from stable_baselines3.common.utils import LinearSchedule
 
 import slicing_gym  # noqa: F401  # registers the environment
 from agents.hooks import action_values, squared_error, td_loss, with_fixed_targets
@@ -28,8 +28,7 @@ _SAME = (
     *("buffer_size", "learning_starts", "batch_size", "gamma", "train_freq", "gradient_steps"),
     *("target_update_interval", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps", "device"),
 )
-"""Settings of a run's agent that stock Stable-Baselines3's DQN has under the same names."""
-
+"""Settings that a run's agent and stock Stable-Baselines3's DQN have under the same names."""
 
 LOSSES = {
     "own": "the algorithm's own loss",
@@ -60,19 +59,23 @@ def agent_loss(agent: BaseAlgorithm, data: Transitions, kind: str = "own") -> Lo
 
 def batch_of(agent: BaseAlgorithm, data: Transitions) -> ReplayBufferSamples:
     """A data set as one batch of an agent, its rewards less the mean that the agent subtracts."""
-    buffer = getattr(agent, "replay_buffer", None)
-    mean = buffer.mean_reward or 0.0 if isinstance(buffer, ReplayBuffer) else 0.0
     return ReplayBufferSamples(
         torch.as_tensor(data.observations),
         torch.as_tensor(data.actions)[:, None],
         torch.as_tensor(data.next_observations),
         torch.zeros(len(data.rewards), 1),
-        torch.as_tensor((data.rewards - mean).astype(np.float32))[:, None],
+        torch.as_tensor((data.rewards - mean_reward(agent)).astype(np.float32))[:, None],
     )
 
 
+def mean_reward(agent: BaseAlgorithm) -> float:
+    """What an agent subtracts from rewards, 0 if nothing [U]."""
+    buffer = getattr(agent, "replay_buffer", None)
+    return buffer.mean_reward or 0.0 if isinstance(buffer, ReplayBuffer) else 0.0
+
+
 def runs_without_twin(runs: Sequence[Run]) -> list[Run]:
-    """Of each seed the run that stock Stable-Baselines3's DQN is trained beside.
+    """Of each seed the run that stock Stable-Baselines3's DQN is compared with.
 
     It has no twin, the dense head and the settings all agents share: DQN's, or DDQN's where there is none of DQN.
     """
@@ -86,7 +89,7 @@ def runs_without_twin(runs: Sequence[Run]) -> list[Run]:
 
 
 def train_stock(run: Run) -> tuple[BaseAlgorithm, Transitions, float]:
-    """Train Stable-Baselines3's DQN on the cell of a plain run, from the same first weights, with the same settings.
+    """Train Stable-Baselines3's DQN on the cell of a run, from the same first weights, with the settings of its agent.
 
     It is Stable-Baselines3's own in every part, its replay buffer among them: a wrapper subtracts from rewards the mean
     that the run's own agent found. It keeps no generator of its own; it draws from the global ones, which it seeds.
@@ -97,19 +100,18 @@ def train_stock(run: Run) -> tuple[BaseAlgorithm, Transitions, float]:
     Returns:
         The agent, what it learned from, and the mean that is subtracted from these rewards.
     """
-    settings, buffer = run.summary["config"]["agent"], getattr(run.agent(), "replay_buffer", None)
-    mean = buffer.mean_reward or 0.0 if isinstance(buffer, ReplayBuffer) else 0.0
+    agent: Any = run.agent()
+    mean = mean_reward(agent)
     env = gym.wrappers.TransformReward(
         gym.make("SliceRAN-v0", scenario=run.scenario), lambda reward: float(reward) - mean
     )
-    first, last = settings["learning_rate"], settings["learning_rate_end"]
     stock = stable_baselines3.DQN(
         "MlpPolicy",
         env,
-        learning_rate=first if last is None else LinearSchedule(first, last, end_fraction=1.0),
-        policy_kwargs={"net_arch": list(settings["net_arch"])},
+        learning_rate=agent.learning_rate,
+        policy_kwargs={"net_arch": list(agent.policy.net_arch)},
         seed=run.seed,
-        **{key: settings[key] for key in _SAME},
+        **{name: getattr(agent, name) for name in _SAME},
     )
     stock.set_logger(Logger(None, []))
     stock.learn(int(run.summary["decisions"]))

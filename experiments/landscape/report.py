@@ -46,29 +46,29 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Measure:
+class Quantity:
     """How a number is shown, and whether a smaller or a larger one is flatter; None: it tells nothing of that."""
 
     label: str
     flatter: str | None
 
 
-MEASURES = {
-    "loss": Measure("loss at theta [U^2]", None),
-    "td_error": Measure("mean |TD error| [U]", None),
-    "gradient_norm": Measure("slope |g|", "smaller"),
-    "curvature": Measure("curvature along g", "smaller"),
-    "top_eigenvalue": Measure("largest curvature", "smaller"),
-    "doubling_epsilon": Measure("epsilon: loss doubles", "larger"),
-    "rise_epsilon": Measure("epsilon: loss + {rise:g}", "larger"),
-    "doubling_distance": Measure("distance: loss doubles", "larger"),
-    "rise_distance": Measure("distance: loss + {rise:g}", "larger"),
-    "random_rise": Measure("rise at random, size {size:g}", "smaller"),
+QUANTITIES = {
+    "loss": Quantity("loss at theta [U^2]", None),
+    "td_error": Quantity("mean |TD error| [U]", None),
+    "gradient_norm": Quantity("slope |g|", "smaller"),
+    "curvature": Quantity("curvature along g", "smaller"),
+    "top_eigenvalue": Quantity("largest curvature", "smaller"),
+    "doubling_epsilon": Quantity("epsilon: loss doubles", "larger"),
+    "rise_epsilon": Quantity("epsilon: loss + {rise:g}", "larger"),
+    "doubling_distance": Quantity("distance: loss doubles", "larger"),
+    "rise_distance": Quantity("distance: loss + {rise:g}", "larger"),
+    "random_rise": Quantity("rise at random, size {size:g}", "smaller"),
 }
 """Rows of the tables."""
 
 
-def by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
+def sorted_by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     """Measurements by method, each by seed; an agent without a twin before the one with one, stock SB3's last."""
     ordered = sorted(measured, key=lambda each: (each.method == STOCK, base_name(each.method), each.method, each.seed))
     methods: dict[str, list[Measurement]] = {}
@@ -77,8 +77,8 @@ def by_method(measured: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     return methods
 
 
-def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Which methods are compared: an agent without and with a twin; stock Stable-Baselines3's with our plain one."""
+def method_pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Which methods are compared: an agent without and with a twin; ours without one and stock DQN of SB3."""
     found = [
         (base_name(method), method)
         for method in methods
@@ -89,36 +89,36 @@ def pairs(methods: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def values_of(method: Sequence[Measurement]) -> FloatArray:
-    """All measures of an method (seeds, measures)."""
-    return np.array([[each.value(name) for name in MEASURES] for each in method])
+    """All quantities of a method (seeds, quantities)."""
+    return np.array([[each.value(name) for name in QUANTITIES] for each in method])
 
 
 def differences(first: Sequence[Measurement], second: Sequence[Measurement]) -> FloatArray:
-    """Second less first, of the seeds that both have (n, measures); 0 where both are infinite."""
+    """Second less first, of the seeds that both have (n, quantities); 0 where both are infinite."""
     own = {each.seed: values for each, values in zip(first, values_of(first), strict=True)}
     both = [(own[e.seed], values) for e, values in zip(second, values_of(second), strict=True) if e.seed in own]
     if not both:
-        return np.empty((0, len(MEASURES)))
+        return np.empty((0, len(QUANTITIES)))
     one, other = np.array(both).swapaxes(0, 1)
     return np.array(np.subtract(other, one, out=np.zeros_like(one), where=one != other))
 
 
-def verdict(measure: Measure, low: float, high: float) -> str:
+def verdict(quantity: Quantity, low: float, high: float) -> str:
     """What the interval of a difference of two methods says of the second: flatter, sharper, or neither if it has 0.
 
     Nothing where there is no interval: of one seed.
     """
-    if measure.flatter is None or np.isnan(low):
+    if quantity.flatter is None or np.isnan(low):
         return ""
     if low <= 0.0 <= high:
         return "not told apart"
-    return "flatter" if (low > 0.0) == (measure.flatter == "larger") else "sharper"
+    return "flatter" if (low > 0.0) == (quantity.flatter == "larger") else "sharper"
 
 
 def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], settings: Mapping[str, float]) -> str:
-    """Two methods side by side: a row a measure, the difference paired by seed, and what it says of the second.
+    """Two methods side by side: a row a quantity, the difference paired by seed, and what it says of the second.
 
-    Below, in how many measures it is flatter.
+    Below, in how many quantities it is flatter.
     """
     name, other = first[0].method, second[0].method
     change = differences(first, second)
@@ -126,11 +126,11 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
     if len(change):
         columns.append(stratified_bootstrap([change]))
     rows, verdicts = [], []
-    for number, measure in enumerate(MEASURES.values()):
-        row = [measure.label.format(**settings), *(show(column, number) for column in columns)]
+    for number, quantity in enumerate(QUANTITIES.values()):
+        row = [quantity.label.format(**settings), *(show_one(column, number) for column in columns)]
         if len(change):
-            row.append(_agreeing(measure, change[:, number]))
-            row.append(verdict(measure, float(columns[2].low[number]), float(columns[2].high[number])))
+            row.append(_agreeing(quantity, change[:, number]))
+            row.append(verdict(quantity, float(columns[2].low[number]), float(columns[2].high[number])))
             verdicts.append(row[-1])
         rows.append(row)
     header = ["", name, other]
@@ -144,33 +144,33 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
 
 
 def single_table(method: Sequence[Measurement], settings: Mapping[str, float]) -> str:
-    """An method that is compared to none."""
+    """A method that is compared with none."""
     column = stratified_bootstrap([values_of(method)])
-    labels = [measure.label.format(**settings) for measure in MEASURES.values()]
-    return aligned(["", method[0].method], [[label, show(column, number)] for number, label in enumerate(labels)])
+    labels = [quantity.label.format(**settings) for quantity in QUANTITIES.values()]
+    return aligned(["", method[0].method], [[label, show_one(column, number)] for number, label in enumerate(labels)])
 
 
-def _agreeing(measure: Measure, change: FloatArray) -> str:
+def _agreeing(quantity: Quantity, change: FloatArray) -> str:
     """In how many seeds the second is flatter, of how many."""
-    if measure.flatter is None:
+    if quantity.flatter is None:
         return ""
-    flatter = change > 0.0 if measure.flatter == "larger" else change < 0.0
+    flatter = change > 0.0 if quantity.flatter == "larger" else change < 0.0
     return f"{int(flatter.sum())} of {len(change)}"
 
 
-def show(interval: Interval, number: int) -> str:
+def show_one(interval: Interval, number: int) -> str:
     """One of an interval's values with its ends, to three figures."""
     value, low, high = (f"{float(each[number]):.3g}" for each in interval)
     return value if low == "nan" else f"{value} [{low}, {high}]"
 
 
-def as_text(measured: Sequence[Measurement], settings: Mapping[str, float]) -> str:
+def landscape_tables(measured: Sequence[Measurement], settings: Mapping[str, float]) -> str:
     """The tables of one scenario and head."""
-    methods = by_method(measured)
-    beside = pairs(list(methods))
-    texts = [pair_table(methods[name], methods[other], settings) for name, other in beside]
-    compared = {method for pair in beside for method in pair}
-    texts += [single_table(method, settings) for name, method in methods.items() if name not in compared]
+    methods = sorted_by_method(measured)
+    compared = method_pairs(list(methods))
+    texts = [pair_table(methods[name], methods[other], settings) for name, other in compared]
+    in_pairs = {method for pair in compared for method in pair}
+    texts += [single_table(method, settings) for name, method in methods.items() if name not in in_pairs]
     return "\n\n".join(texts)
 
 
@@ -204,7 +204,7 @@ def write_csvs(folder: Path, measured: Sequence[Measurement], steps: Mapping[str
     planes = [
         [*group, method, f"{grid[column]:.4g}", f"{grid[row]:.4g}", f"{value:.5g}"]
         for group in dict.fromkeys(each.group for each in measured)
-        for method, those in by_method([each for each in measured if each.group == group]).items()
+        for method, those in sorted_by_method([each for each in measured if each.group == group]).items()
         for (row, column), value in np.ndenumerate(mean_surface(those))
     ]
     tables: dict[str, tuple[list[str], Sequence[Sequence[object]]]] = {
@@ -218,5 +218,5 @@ def write_csvs(folder: Path, measured: Sequence[Measurement], steps: Mapping[str
 
 
 def mean_surface(method: Sequence[Measurement]) -> FloatArray:
-    """The interquartile mean over seeds (n, n) of an method's surfaces."""
+    """The interquartile mean over seeds (n, n) of a method's surfaces."""
     return interquartile_mean(np.array([each.surface for each in method]))

@@ -14,7 +14,7 @@ from slicing_gym.errors import unknown_name
 from twin import History, RecordHistory
 
 RECORDED = {"random": ("random",), "mixed": ("random", "hard", "proportional")}
-"""Whose decisions a recorded history holds, by its name; a round of each in turn."""
+"""Whose decisions a recorded history holds, by its name; an episode of each in turn."""
 
 DECISIONS = 5000
 """How many are recorded, if it is not said."""
@@ -37,7 +37,7 @@ def record_history(name: str, scenario: Scenario, seed: int, decisions: int) -> 
     policies = [makers[each] for each in RECORDED[name]]
     env = RecordHistory(gym.make("SliceRAN-v0", scenario=scenario))
     observation, _ = env.reset(seed=seed)
-    number = 0  # of the round
+    number = 0  # of the episode
     for _ in range(decisions):
         action, _ = policies[number % len(policies)].predict(observation)
         observation, _, _, truncated, _ = env.step(action)

@@ -27,13 +27,12 @@ from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.settings import Settings
 from experiments.runs import checkpoint
-from experiments.runs.compare import check_same_configuration, comparable
-from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
-from experiments.runs.naming import describe_agent, describe_twin, method_name, twin_name
+from experiments.runs.folder import OFFLINE_SUMMARY
+from experiments.runs.lifecycle import begin, end, save_learned
+from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.check import check_agent_of, check_evaluation, check_twin_training
 from experiments.train.twin_phase import MakeAgent
 from slicing_gym.errors import check_integer
-from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
@@ -153,7 +152,7 @@ class OfflineTraining:
         check_bounds(self.settings)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
         self.folder, self.trust, self.source, self.own_seed = Path(folder), trust, source, own_seed
-        self.twin = twin if twin is None or isinstance(twin, DigitalTwin) else DigitalTwin(twin)
+        self.twin = as_twin(twin)
         kind = self.settings.reward
         scenario = history.scenario if kind is None else history.scenario.replace(reward={"kind": kind})
         self.history = replace(history, scenario=scenario)
@@ -165,14 +164,9 @@ class OfflineTraining:
         check_evaluation(self.settings.evaluation, self.history.scenario, own_seed, own, trust=trust)
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(agent.model)
-        summary = self.folder / OFFLINE_SUMMARY
-        self.finished = resume and summary.exists()
+        self.finished = begin(self.folder, OFFLINE_SUMMARY, self.configuration, resume)
         if self.finished:
-            check_same_configuration(self.folder, json.loads(summary.read_text())["config"], self.configuration)
             return
-        if not resume:  # what an earlier run left here is not this one's
-            for file in (OFFLINE_SUMMARY, checkpoint.FILE):
-                (self.folder / file).unlink(missing_ok=True)
         self.algorithm = Algorithm2(
             make,
             self.history,
@@ -218,11 +212,7 @@ class OfflineTraining:
         torch.set_num_threads(self.settings.torch_threads)
         run = self.algorithm
         run.run()
-        with atomic_write(self.folder / AGENT) as file:
-            run.agent.save(file)
-        self.history.save(self.folder / HISTORY)
-        if run.twin is not None:
-            run.twin.save(self.folder / TWIN)
+        save_learned(self.folder, run.agent, self.history, run.twin)
         estimates = {
             "fitted_q": run.estimate(self.estimator, self.seed),
             "twin": run.utility_in_twin(run.agent, FIRST_SEED) if run.twin else None,
@@ -243,10 +233,8 @@ class OfflineTraining:
             "modal": {each: modal_choice(policy, self.history) for each, policy in candidates.items()},
             **truth,
             "cpu_seconds": run.seconds,
-            "config": comparable(self.configuration),
         }
-        with atomic_write(self.folder / OFFLINE_SUMMARY) as file:
-            file.write(json.dumps(summary, indent=2).encode())
+        summary = end(self.folder, OFFLINE_SUMMARY, summary, self.configuration)
         (self.folder / checkpoint.FILE).unlink(missing_ok=True)
         model = run.agent.model
         return OfflineResult(self.name, self.folder, model, run.twin, self.history, estimates, evaluation, summary)

@@ -1,4 +1,4 @@
-"""Finished training runs as other experiments start from them: summary, rounds, agent, history."""
+"""Finished training runs as other experiments start from them: summary, episodes, agent, history."""
 
 from __future__ import annotations
 
@@ -81,9 +81,10 @@ class Run:
 
     @property
     def wrappers(self) -> str:
-        """Names of the wrappers it was trained under, or ''."""
-        wrappers = self.summary["config"].get("env", {}).get("wrappers", [])
-        return ", ".join(str(each["_target_"]) for each in wrappers)
+        """Names of the wrappers, the observer and the reward function it was trained under, or ''."""
+        env = self.summary["config"].get("env", {})
+        parts = [*env.get("wrappers", []), env.get("observer"), env.get("reward_function")]
+        return ", ".join(str(each["_target_"]) for each in parts if each)
 
     @property
     def keeps_observations(self) -> bool:
@@ -144,33 +145,30 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
 
 
-def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:
-    """Every finished run in a folder or below it.
+def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:
+    """Finished runs: every one in a folder or below it, or those that were given.
 
     Args:
-        folder: a run, a folder of runs, or the agent.zip of one run.
-        key: what the folder is called where it was given.
+        given: a run, a folder of runs, the agent.zip of one run, or runs.
         agents: only those of these names (ddqn, ddqn-dt, ...), if any are given.
+        key: what the folder is called where it was given.
 
     Raises:
         FileNotFoundError: there is none.
         ValueError: one is there twice, or there is none of these names.
     """
-    runs: list[Run] = []
+    runs = _runs_below(Path(given), key) if isinstance(given, str | Path) else list(given)
+    if not runs:
+        raise ValueError(f"{key}: none given, allowed are one or more")
     seen: dict[tuple[object, ...], Path] = {}
-    for path in [folder.parent / SUMMARY] if folder.name == AGENT else sorted(folder.rglob(SUMMARY)):
-        run = read_run(path.parent)
+    for run in runs:
         identity = (*run.group, run.method, run.seed)
         if identity in seen:
             raise ValueError(
                 f"{key}: {'/'.join(map(str, identity))} is there twice, in {str(seen[identity])!r} and "
-                f"{str(path.parent)!r}; name a folder that holds one of them"
+                f"{str(run.folder)!r}; name a folder that holds one of them"
             )
-        seen[identity] = path.parent
-        runs.append(run)
-    if not runs:
-        missing = "" if folder.exists() else ", which does not exist"
-        raise FileNotFoundError(f"{key}: no finished run ({SUMMARY}) below {str(folder)!r}{missing}")
+        seen[identity] = run.folder
     if not agents:
         return runs
     methods = {run.method for run in runs}
@@ -178,6 +176,14 @@ def find_runs(folder: Path, agents: Sequence[str] | None = None, key: str = "fol
         if name not in methods:
             raise ValueError(unknown_name("agents", name, methods))
     return [run for run in runs if run.method in agents]
+
+
+def _runs_below(folder: Path, key: str) -> list[Run]:
+    paths = [folder.parent / SUMMARY] if folder.name == AGENT else sorted(folder.rglob(SUMMARY))
+    if not paths:
+        missing = "" if folder.exists() else ", which does not exist"
+        raise FileNotFoundError(f"{key}: no finished run ({SUMMARY}) below {str(folder)!r}{missing}")
+    return [read_run(path.parent) for path in paths]
 
 
 def common_scenario(runs: Sequence[Run]) -> Scenario:

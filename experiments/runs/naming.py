@@ -7,12 +7,17 @@ from typing import Any
 
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from twin import DigitalTwin
+from twin import DigitalTwin, TransitionSettings
 
 
 def twin_name(twin: DigitalTwin | None) -> str:
     """Which twin a run has: none, lstm, transformer, ..."""
     return "none" if twin is None else twin.transition.name
+
+
+def as_twin(twin: str | TransitionSettings | DigitalTwin | None) -> DigitalTwin | None:
+    """A twin that was not fitted, of the transition of a name or of settings; None: none."""
+    return twin if twin is None or isinstance(twin, DigitalTwin) else DigitalTwin(twin)
 
 
 def method_name(agent: str, twin: DigitalTwin | None) -> str:

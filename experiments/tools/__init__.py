@@ -1,1 +1,1 @@
-"""What developers of the project run by hand."""
+"""What developers of the project run by hand: `ship` and `interruption`, commands each."""

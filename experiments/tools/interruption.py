@@ -1,4 +1,4 @@
-"""`python -m experiments.interruption`: runs killed at random and resumed end with the bytes of one that was not."""
+"""`python -m experiments.tools.interruption`: runs killed and resumed end with the bytes of one that was not."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ METHODS = {
     "ddqn without": ["twin=none", "decisions=2500", "agent.learning_starts=100"],
     "sb3_dqn with a twin": [*_WITH_TWIN, "agent=sb3_dqn"],
     "sb3_qrdqn with a twin": [*_WITH_TWIN, "agent=sb3_qrdqn"],
-    "a class of one's own with a twin": ["--config-dir", "{place}", *_WITH_TWIN, "agent=own", "imports=[own_agent]"],
+    "a user's class with a twin": ["--config-dir", "{folder}", *_WITH_TWIN, "agent=own", "imports=[own_agent]"],
     "sb3_qrdqn without": ["twin=none", "decisions=800", "agent=sb3_qrdqn", "agent.learning_starts=100"],
 }
-"""Short runs of each kind; what is compared does not depend on their length."""
+"""Short runs of each method; what is compared does not depend on their length."""
 
 OWN_AGENT = '''
 from stable_baselines3 import DQN
@@ -64,7 +64,7 @@ class Own(DQN):
             other.data.lerp_(own.data, self.share)
 '''
 OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: [64, 64]\nkwargs: {share: 0.02}\n"
-"""A class of a user's own, and the file in a folder `agent` that names it."""
+"""A class of a user, and the file in a folder `agent` that names it."""
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -87,49 +87,49 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def _digest(digest: hashlib._Hash, part: object) -> None:
+def _digest(digest: hashlib._Hash, value: object) -> None:
     """Feed nested tensors and numbers to a checksum."""
-    if isinstance(part, torch.Tensor):
-        digest.update(part.numpy().tobytes())
-    elif isinstance(part, dict):
-        for key, each in part.items():
+    if isinstance(value, torch.Tensor):
+        digest.update(value.numpy().tobytes())
+    elif isinstance(value, dict):
+        for key, each in value.items():
             digest.update(str(key).encode())
             _digest(digest, each)
-    elif isinstance(part, list | tuple):
-        for each in part:
+    elif isinstance(value, list | tuple):
+        for each in value:
             _digest(digest, each)
     else:
-        digest.update(repr(part).encode())
+        digest.update(repr(value).encode())
 
 
 def start(method: str, folder: Path) -> subprocess.Popen[bytes]:
-    """A run in a process of its own; the class of one's own is beside its folder."""
-    place = folder.parent
-    (place / "agent").mkdir(exist_ok=True)
-    (place / "agent" / "own.yaml").write_text(OWN_CONFIG)
-    (place / "own_agent.py").write_text(OWN_AGENT)
-    arguments = [each.format(place=place) for each in METHODS[method]]
+    """A run in its own process; the user's class is beside its folder."""
+    parent = folder.parent
+    (parent / "agent").mkdir(exist_ok=True)
+    (parent / "agent" / "own.yaml").write_text(OWN_CONFIG)
+    (parent / "own_agent.py").write_text(OWN_AGENT)
+    arguments = [each.format(folder=parent) for each in METHODS[method]]
     command = [sys.executable, "-m", "experiments.train", *arguments, *COMMON, f"hydra.run.dir={folder}"]
-    paths = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join([str(parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": paths}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
+def wait_for(process: subprocess.Popen[bytes]) -> None:
     """Wait for a run.
 
     Raises:
         RuntimeError: it failed.
     """
-    _, said = process.communicate()
+    _, errors = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the run failed:\n{said.decode()[-2000:]}")
+        raise RuntimeError(f"the run failed:\n{errors.decode()[-2000:]}")
 
 
 def interrupt(method: str, folder: Path, moments: list[float]) -> int:
     """A run that is killed after each of these times [s] since its last start, and then finished; how often it was.
 
-    One that was finished before it could be killed begins anew, and is killed in half the time.
+    One that finished before it could be killed starts from the beginning, and is killed in half the time.
     """
     killed = 0
     for moment in moments:
@@ -143,7 +143,7 @@ def interrupt(method: str, folder: Path, moments: list[float]) -> int:
     if killed == 0:
         shutil.rmtree(folder)
         return interrupt(method, folder, [moment / 2.0 for moment in moments])
-    finish(start(method, folder))
+    wait_for(start(method, folder))
     return killed
 
 
@@ -153,23 +153,23 @@ def _folder_name(method: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.interruption", description=__doc__)
-    parser.add_argument("--times", type=int, default=10, help="runs that are killed, of each kind in turn")
+    parser = argparse.ArgumentParser(prog="python -m experiments.tools.interruption", description=__doc__)
+    parser.add_argument("--times", type=int, default=10, help="runs that are killed, one method after the other")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args(arguments)
     moments = random.Random(options.seed)
     different = 0
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as parent:
         expected, duration = {}, {}
         for method in list(METHODS)[: options.times]:
             begun = time.perf_counter()
-            finish(start(method, Path(place, _folder_name(method))))
+            wait_for(start(method, Path(parent, _folder_name(method))))
             duration[method] = time.perf_counter() - begun
-            expected[method] = digests(Path(place, _folder_name(method)))
+            expected[method] = digests(Path(parent, _folder_name(method)))
             print(f"{method}: uninterrupted in {duration[method]:.0f} s", flush=True)
         for number in range(options.times):
             method = list(METHODS)[number % len(METHODS)]
-            folder = Path(place, str(number))
+            folder = Path(parent, str(number))
             killed = interrupt(method, folder, [moments.uniform(0.2, 0.9) * duration[method] for _ in range(2)])
             found = digests(folder)
             wrong = [name for name, digest in expected[method].items() if found.get(name) != digest]

@@ -1,27 +1,30 @@
-"""`python -m experiments.ship`: make again what comes with the project: the twin of `paper`, and the synthetic log."""
+"""`python -m experiments.tools.ship`: what comes with the project, made again: twin of `paper`, synthetic log."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
 
+import conf
 import twin
-from experiments.config.hydra import CONFIG_FOLDER
+from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
-from slicing_gym.files import atomic_write
 from twin import DigitalTwin, LstmSettings
 from twin.data.log import LogMapping
 from twin.fidelity.simulated import SimulatedCell
 
 SHIPPED_TWIN = Path(twin.__file__).resolve().parent / "shipped" / "paper.safetensors"
 SYNTHETIC_LOG = Path("docs/data/synthetic_log.csv")
+MAPPING = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
 _RUNS, _LENGTH = 8, 100
+_COLUMNS = (
+    *("experiment", "interval", "timestamp", "slice", "reports", "prb"),
+    *("tx_packets", "tx_brate_mbps", "dl_buffer_bytes", "prb_grant_ratio", "action_prb", "action_scheduler"),
+)
 
 
 def ship_twin(output: Path) -> None:
@@ -39,17 +42,14 @@ def ship_log(output: Path) -> None:
     The cell is the one that the mapping describes. What the simulator does not have (reports, scheduler, grants) is
     constant.
     """
-    mapping = LogMapping.from_dict(yaml.safe_load((Path(CONFIG_FOLDER) / "mapping" / "colosseum.yaml").read_text()))
+    mapping = LogMapping.from_dict(yaml.safe_load(MAPPING.read_text()))
     scenario = mapping.scenario
     table = allocation_table(scenario.num_units, scenario.num_slices)
     table = table[(table % 3 == [0, 0, 2]).all(axis=1)]  # as on the emulator: groups of three blocks, the last of two
-    users = np.array([part.num_users for part in scenario.slices])
-    size_byte = np.array([part.traffic.packet_size_byte.mean for part in scenario.slices])
+    users = np.array([each.num_users for each in scenario.slices])
+    size_byte = np.array([each.traffic.packet_size_byte.mean for each in scenario.slices])
     random = np.random.default_rng(0)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = ["tx_packets", "tx_brate_mbps", "dl_buffer_bytes", "prb_grant_ratio", "action_prb", "action_scheduler"]
-    writer.writerow(["experiment", "interval", "timestamp", "slice", "reports", "prb", *names])
+    rows: list[list[object]] = []
     cell = Simulator(scenario, [0])
     for run in range(_RUNS):
         cell.begin_episode()
@@ -62,16 +62,15 @@ def ship_log(output: Path) -> None:
             clock = f"2026-01-01 {run:02d}:{interval * 3 // 60:02d}:{interval * 3 % 60:02d}"
             for n in range(scenario.num_slices):
                 row = [f"synthetic-{run}", interval, clock, mapping.slices[n], 4, held[n], brought.arrivals[0, n]]
-                writer.writerow([*row, f"{rate[n]:.3f}", f"{buffer[n]:.1f}", "1.0", decided[n], 0])
+                rows.append([*row, f"{rate[n]:.3f}", f"{buffer[n]:.1f}", "1.0", decided[n], 0])
             held = decided
-    with atomic_write(output) as file:
-        file.write(text.getvalue().encode())
+    write_rows(output, _COLUMNS, rows)
     print(f"written: {output}, {output.stat().st_size / 1e3:.0f} kB")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.ship", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments.tools.ship", description=__doc__)
     parser.add_argument("what", choices=["twin", "log"])
     parser.add_argument("--output", type=Path, help="file to write; by default where the project keeps it")
     options = parser.parse_args(arguments)

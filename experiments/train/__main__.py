@@ -38,7 +38,7 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
     """
     import_modules(config.imports)
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
-    environments = Environments(make_scenario(config.scenario, config.reward), **asdict(config.env))
+    environments = Environments(scenario, **asdict(config.env)).on(make_scenario(config.scenario, config.reward))
     environments.check(twin is not None)
     check_agent(config.agent, environments.real())
     roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)

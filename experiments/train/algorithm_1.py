@@ -42,7 +42,7 @@ class Algorithm1(TwinAlgorithm):
         folder: of the run.
         seed: of the cell and of the agents.
         configuration: see `TwinAlgorithm`.
-        listeners: told of every real decision, after those of the run itself.
+        listeners: called at every real decision, after those of the run itself.
 
     Attributes:
         real: the real environment.

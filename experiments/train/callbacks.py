@@ -27,7 +27,7 @@ class Listener:
     """Hears of every decision, and does nothing; to be subclassed. See `agents.protocols.DecisionListener`."""
 
     def on_start(self, reset_info: dict[str, Any]) -> None:
-        """Learning begins, or goes on; what the last reset of the environment told."""
+        """Learning begins, or goes on; `reset_info` is the info of the last reset."""
 
     def on_decision(self, experience: Experience) -> None:
         """A decision was taken."""
@@ -37,7 +37,7 @@ class Listener:
 
 
 class Listeners:
-    """Several listeners, told in order."""
+    """Several listeners, called in order."""
 
     def __init__(self, listeners: Sequence[DecisionListener]) -> None:
         self._listeners = listeners

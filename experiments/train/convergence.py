@@ -26,13 +26,17 @@ FloatArray = npt.NDArray[np.float64]
 MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
 
 
-def convergence(folder: Path, output: Path) -> None:
-    """Draw the curves of all runs below `folder`, a picture for each scenario and head; print a table, write CSVs.
+def draw_convergence(folder: Path, output: Path) -> str:
+    """Draw the curves of all runs below `folder`, a picture for each scenario and head; write CSVs.
 
     Args:
         folder: of runs of `experiments.train`.
         output: PNG; scenario and head are added to its name.
+
+    Returns:
+        Tables, as text.
     """
+    texts = []
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in find_runs(folder):
         groups[run.group].append(run)
@@ -43,10 +47,11 @@ def convergence(folder: Path, output: Path) -> None:
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         random = random_episodes(common_scenario(runs), sorted({run.seed for run in runs}))
         draw(path, scenario, head, methods, random)
-        print(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
-        print(table(methods, random))
+        texts.append(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
+        texts.append(table(methods, random))
         write(path.with_suffix(".csv"), runs)
-        print(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
+        texts.append(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
+    return "\n".join(texts)
 
 
 def random_episodes(scenario: Scenario, seeds: Sequence[int], episodes: int = 20) -> dict[str, FloatArray]:
@@ -67,7 +72,7 @@ def random_episodes(scenario: Scenario, seeds: Sequence[int], episodes: int = 20
 def draw(
     path: Path, scenario: str, head: str, methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
 ) -> None:
-    """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against rounds of real decisions."""
+    """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against episodes of real decisions."""
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     seeds = " to ".join(map(str, sorted({len(runs) for runs in methods.values()})))
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
@@ -93,7 +98,7 @@ def draw(
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(1, longest)
-        axes.set_xlabel("round of real decisions" if longest <= 30 else "round of real decisions (logarithmic)")
+        axes.set_xlabel("episode of real decisions" if longest <= 30 else "episode of real decisions (logarithmic)")
         axes.set_title(label, fontsize=10)
         axes.grid(alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
@@ -105,24 +110,24 @@ def draw(
 
 
 def _line(axes: Axes, method: str, values: FloatArray) -> None:
-    """A curve (seeds, rounds) with its interval."""
+    """A curve (seeds, episodes) with its interval."""
     band = stratified_bootstrap([values], resamples=500)
-    rounds = np.arange(1, values.shape[1] + 1)
+    episodes = np.arange(1, values.shape[1] + 1)
     _, twin, kind = method.partition("-dt")
     colour = agent_colour(method)
     style = "-." if kind else "-" if twin else ":" if method == "random" else "--"
     marker = "o" if twin else ""
-    axes.plot(rounds, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=method)
-    axes.fill_between(rounds, band.low, band.high, color=colour, alpha=0.18, lw=0)
+    axes.plot(episodes, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=method)
+    axes.fill_between(episodes, band.low, band.high, color=colour, alpha=0.18, lw=0)
 
 
 def curves(runs: Sequence[Run], measure: str) -> FloatArray:
-    """Curves (seeds, rounds) up to where the shortest run ends."""
+    """Curves (seeds, episodes) up to where the shortest run ends."""
     return np.array(list(zip(*(run.episodes[measure] for run in runs), strict=False))).T
 
 
 def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
-    """Rounds to the goal, utility at as many decisions and in the end, regret and time of each method, as text."""
+    """Episodes to the goal, utility at as many decisions and in the end, regret and time of each method, as text."""
     rows = []
     shared = min(len(run.episodes["utility"]) for runs in methods.values() for run in runs)
     for method, runs in methods.items():
@@ -135,7 +140,7 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
                 method,
                 str(len(runs)),
                 "-".join(map(str, sorted({min(lengths), max(lengths)}))),
-                _rounds(goal, min(lengths)),
+                _episodes(goal, min(lengths)),
                 *(each.show(digits) for each, digits in zip(columns, (3, 3, 0, 0), strict=True)),
             ]
         )
@@ -144,9 +149,9 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
     header = [
         "method",
         "seeds",
-        "rounds",
-        f"rounds to reward {REWARD_GOAL}",
-        f"U in round {shared}",
+        "episodes",
+        f"episodes to reward {REWARD_GOAL}",
+        f"U in episode {shared}",
         "final U, unseen cells",
         "regret [U]",
         "CPU seconds",
@@ -158,21 +163,21 @@ def _interval(runs: Sequence[Run], name: str) -> Interval:
     return stratified_bootstrap([[float(run.summary[name]) for run in runs]])
 
 
-def _rounds(goal: Interval, shortest: int) -> str:
-    """Rounds to the goal; a run that never got there needs more than the shortest had."""
+def _episodes(goal: Interval, shortest: int) -> str:
+    """Episodes to the goal; a run that never got there needs more than the shortest had."""
     value, low, high = (f">{shortest}" if np.isinf(each) else f"{each:.1f}" for each in goal)
     return value if np.isnan(goal.low) else f"{value} [{low}, {high}]"
 
 
 def write(path: Path, runs: Sequence[Run]) -> None:
-    """Write every round of every run, and one row a run."""
+    """Write every episode of every run, and one row a run."""
     names = ["decisions", *MEASURES]
     ordered = sorted(runs, key=lambda run: (run.method, run.seed))
-    rounds = [
+    episodes = [
         [*run.group, run.method, run.seed, number, *(f"{run.episodes[name][number - 1]:.6g}" for name in names)]
         for run in ordered
         for number in range(1, len(run.episodes["utility"]) + 1)
     ]
-    write_rows(path, ["scenario", "head", "agent", "seed", "round", *names], rounds)
+    write_rows(path, ["scenario", "head", "agent", "seed", "episode", *names], episodes)
     keys = [key for key in ordered[0].summary if key != "config"]
     write_rows(path.with_name(path.stem + "_runs.csv"), keys, [[run.summary[key] for key in keys] for run in ordered])

@@ -20,9 +20,9 @@ from experiments.evaluate.policies import WrappedAgent, labelled, load_policies,
 from experiments.evaluate.report import write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
-from experiments.runs.compare import check_same_configuration, comparable
-from experiments.runs.folder import AGENT, HISTORY, SUMMARY, TWIN, WRAPPERS, read_run
-from experiments.runs.naming import describe_agent, describe_twin, method_name, twin_name
+from experiments.runs.folder import SUMMARY, TWIN, WRAPPERS, read_run
+from experiments.runs.lifecycle import begin, end, save_learned
+from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
 from experiments.train.check import check_agent_of, check_algorithm_1, check_evaluation, check_multiple
@@ -31,7 +31,6 @@ from experiments.train.settings import Settings
 from experiments.train.twin_phase import MakeAgent
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer
-from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History
 from twin.models.settings import TransitionSettings
 
@@ -90,7 +89,7 @@ def train(
         environments: where the agents act, if they are wrapped.
         name: of the agent; by default that of its class, in small letters.
         resume: go on from the folder's checkpoint, if there is one.
-        listeners: told of every real decision.
+        listeners: called at every real decision.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
@@ -144,14 +143,12 @@ class Training:
         self.settings = Settings() if settings is None else settings
         check_bounds(self.settings)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
-        self.folder, self.resume, self.trust = Path(folder), resume, trust
-        self.twin = twin if twin is None or isinstance(twin, DigitalTwin) else DigitalTwin(twin)
+        self.folder, self.trust = Path(folder), trust
+        self.twin = as_twin(twin)
         found = get_scenario(scenario)
         kind = self.settings.reward
         self.scenario = found if kind is None else found.replace(reward={"kind": kind})
-        self.environments = environments or Environments(self.scenario)
-        if self.environments.scenario != self.scenario:
-            raise ValueError("environments: they are of another scenario or reward than the run")
+        self.environments = (environments or Environments(found)).on(self.scenario)
         self.environments.check(self.twin is not None)
         agent_1 = check_agent_of("real", make, self.environments.real(), self.seed)
         check_multiple("decisions", self.settings.decisions, agent_1)
@@ -163,19 +160,13 @@ class Training:
         check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(found, agent_1.model)
-        self.finished = resume and (self.folder / SUMMARY).exists()
-        if self.finished:
-            stored = json.loads((self.folder / SUMMARY).read_text())["config"]
-            check_same_configuration(self.folder, stored, self.configuration)
-        else:
+        self.finished = begin(self.folder, SUMMARY, self.configuration, resume)
+        if not self.finished:
             self._prepare(make, listeners)
 
     def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
-        self.has_checkpoint = self.resume and (self.folder / checkpoint.FILE).exists()
-        if not self.resume:  # what an earlier run left here is not this one's
-            for file in (SUMMARY, checkpoint.FILE):
-                (self.folder / file).unlink(missing_ok=True)
+        self.has_checkpoint = (self.folder / checkpoint.FILE).exists()
         self.algorithm = Algorithm1(
             make,
             self.environments,
@@ -207,12 +198,8 @@ class Training:
         torch.set_num_threads(self.settings.torch_threads)
         run = self.algorithm
         run.run()
-        with atomic_write(self.folder / AGENT) as file:
-            run.agent.save(file)
-        run.history.recorder.history().save(self.folder / HISTORY)
-        if run.twin is not None:
-            run.twin.save(self.folder / TWIN)
-        if self.environments.wrapped:
+        save_learned(self.folder, run.agent, run.history.recorder.history(), run.twin)
+        if self.environments.wrapped or not self.environments.keep_observations:
             statistics, arrays = self.environments.statistics(run.real)
             checkpoint.write(self.folder / WRAPPERS, {"statistics": statistics}, arrays)
 
@@ -249,11 +236,8 @@ class Training:
             "regret": sum(row["decisions"] * (reference - row["utility"]) for row in episodes),
             "cpu_seconds": run.seconds,
             "learned": run.agent.digest(),
-            "config": comparable(self.configuration),
         }
-        with atomic_write(self.folder / SUMMARY) as file:
-            file.write(json.dumps(summary, indent=2).encode())
-        return summary
+        return end(self.folder, SUMMARY, summary, self.configuration)
 
     def result(self, evaluation: list[Evaluation], summary: Mapping[str, Any]) -> TrainResult:
         """What it brought."""

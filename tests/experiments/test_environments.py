@@ -13,7 +13,7 @@ from experiments.config.hydra import CONFIG_FOLDER, register_configs
 from experiments.environments.environments import Environments, advance, scenario_of
 from experiments.evaluate.policies import WrappedAgent, load_policy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
-from experiments.export.run import find_source
+from experiments.export.source import find_source
 from experiments.runs.folder import read_run
 from experiments.train.algorithm_1 import Algorithm
 from experiments.train.check import check_config

@@ -1,4 +1,4 @@
-"""The plain oracle: one cell, packet by packet and slot by slot, as the specification reads; slow and obvious.
+"""The reference implementation: one cell, packet by packet and slot by slot, as the specification reads; slow, clear.
 
 It shares with the simulator the uniform and exponential numbers of a key and a counter, and nothing else: what is made
 of them (gaps, sizes, profiles, positions, rates) is written here a second time.
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slicing_gym import Choice, Constant, Daily, Drift, Exponential, Jumps, Lomax, Scenario, Uniform
+from slicing_gym import Choice, Constant, Daily, Distribution, Drift, Exponential, Jumps, Lomax, Scenario, Uniform
 from slicing_gym.counter_rng import cell_key, exponential, uniform
 
 INTERARRIVAL, PACKET_SIZE, FADING, ACTIVITY = range(4)
 
 
-class LuckSource:
-    """The luck of one cell, number by number."""
+class RandomSource:
+    """The random numbers of one cell, one by one."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
         self.key = cell_key(seed)
         radio = scenario.radio
         num_users = sum(part.num_users for part in scenario.slices)
-        places = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-        square_m = places.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
+        positions = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        square_m = positions.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
         loss_db = radio.path_loss_intercept_db + radio.path_loss_slope_db * np.log10(np.sqrt(square_m) / 1000)
         power_dbm = radio.transmit_power_dbm + radio.receive_gain_db - loss_db
         self.snr_hz = 10 ** ((power_dbm - radio.noise_density_dbm_per_hz) / 10)
@@ -48,6 +48,8 @@ class LuckSource:
                 return min(scale * (math.exp(exponential(self.key, count) / shape) - 1), maximum)
             case Choice(values):
                 return values[int(uniform(self.key, count) * len(values))]
+            case Distribution():
+                return distribution.quantile(uniform(self.key, count), distribution.parameters(1.0))
         raise TypeError(distribution)
 
     def gap_slots(self, n: int, user: int, packet: int) -> float:
@@ -89,7 +91,7 @@ class Packet:
 
 @dataclass
 class User:
-    """A user of the oracle's cell."""
+    """A user of the cell."""
 
     number: int
     slice_number: int
@@ -110,7 +112,7 @@ class Result:
     queued: list[int]
     blocked: list[int]
     spectral_efficiency: float
-    most_blocks: list[int]  # most that were dealt out in a slot, by slice
+    most_blocks: list[int]  # most that were scheduled in a slot, by slice
 
 
 class OracleCell:
@@ -118,23 +120,23 @@ class OracleCell:
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
-        self.luck = LuckSource(scenario, seed)
+        self.random = RandomSource(scenario, seed)
         self.users: list[User] = []
         for n, part in enumerate(scenario.slices):
             self.users += [User(len(self.users) + p, n, p) for p in range(part.num_users)]
         self.slot = 0
         self.decision = 0
-        self.turn = [0] * scenario.num_slices
+        self.round_robin = [0] * scenario.num_slices
         self.level = [[0.0, 0.0] for _ in scenario.slices]
 
     def _gap(self, user: User, packet: int) -> float:
-        return self.luck.gap_slots(user.slice_number, user.number, packet) / self.level[user.slice_number][1]
+        return self.random.gap_slots(user.slice_number, user.number, packet) / self.level[user.slice_number][1]
 
     def _set_load(self) -> None:
         radio = self.scenario.radio
         for n, part in enumerate(self.scenario.slices):
             for which, profile in enumerate((part.traffic.active_users, part.traffic.intensity)):
-                self.level[n][which] = self.luck.level(profile, 2 * n + which, self.decision, self.level[n][which])
+                self.level[n][which] = self.random.level(profile, 2 * n + which, self.decision, self.level[n][which])
         for user in self.users:
             part = self.scenario.slices[user.slice_number]
             if self.slot == 0:
@@ -168,7 +170,7 @@ class OracleCell:
             if not user.active:
                 continue
             while user.next_arrival <= slot and len(user.queue) < self.scenario.radio.queue_capacity:
-                bits = self.luck.size_bits(user.slice_number, user.number, user.packets_seen)
+                bits = self.random.size_bits(user.slice_number, user.number, user.packets_seen)
                 user.queue.append(Packet(slot, bits))
                 user.packets_seen += 1
                 result.arrivals[user.slice_number] += 1
@@ -184,22 +186,22 @@ class OracleCell:
             return 0.0
         blocks = math.floor(units * radio.resolution_hz / radio.resource_block_hz + 1e-9)
         share, remainder = divmod(blocks, len(waiting))
-        # From the user whose turn it is, in order of number and round the end.
-        waiting.sort(key=lambda user: (user.position - self.turn[n]) % part.num_users)
-        rate_sum, dealt = 0.0, 0
+        # From the round-robin pointer on, in order of number and past the end.
+        waiting.sort(key=lambda user: (user.position - self.round_robin[n]) % part.num_users)
+        rate_sum, scheduled = 0.0, 0
         for order, user in enumerate(waiting):
             mine = share + (order < remainder)
             if mine == 0:
                 continue
             hertz = mine * radio.resource_block_hz
-            dealt += mine
-            snr = self.luck.fading(user.number, slot) * self.luck.snr_hz[user.number] / hertz
+            scheduled += mine
+            snr = self.random.fading(user.number, slot) * self.random.snr_hz[user.number] / hertz
             rate = radio.multiplexing_gain * hertz * np.log2(1.0 + snr)
             rate_sum += rate
             self._transmit(slot, n, user, rate, result)
-        result.most_blocks[n] = max(result.most_blocks[n], dealt)
+        result.most_blocks[n] = max(result.most_blocks[n], scheduled)
         if remainder > 0:
-            self.turn[n] = (waiting[remainder - 1].position + 1) % part.num_users
+            self.round_robin[n] = (waiting[remainder - 1].position + 1) % part.num_users
         return rate_sum
 
     def _transmit(self, slot: int, n: int, user: User, rate: float, result: Result) -> None:

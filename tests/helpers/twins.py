@@ -49,7 +49,7 @@ def _twin_of(name: str) -> DigitalTwin:
 
 
 def quick_twin(scenario: Scenario) -> DigitalTwin:
-    """A small twin of a preset, perhaps with another reward or length of a round."""
+    """A small twin of a preset, perhaps with another reward or length of an episode."""
     twin = _twin_of(scenario.name)
     assert replace(scenario, decisions_per_episode=twin.scenario.decisions_per_episode) == twin.scenario
     return twin

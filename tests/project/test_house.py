@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from slicing_gym import kernel, traffic
-from twin.runtime import draws
-from twin.runtime import kernel as twin_kernel
+from slicing_gym.distributions import DISTRIBUTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
@@ -66,20 +65,39 @@ def test_experiments_leave_the_inside_of_agents_alone():
                 assert not of_dqn & {alias.name for alias in node.names}, path
 
 
-def test_numba_is_made_to_compile_anew():
+def test_numba_is_made_to_recompile():
     """Numba's cache looks at kernel.py alone. When this fails, what it calls has changed: renew COMPILED_WITH there."""
-    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]
-    codes = {name: part.code for name, part in (*traffic.DISTRIBUTIONS.items(), *traffic.PROFILES.items())}
+    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py", "_intrinsics.py")]
+    known = [*DISTRIBUTIONS.items(), *traffic.PROFILES.items()]
+    codes = {name: kind.code for name, kind in known if kind.__module__ == traffic.__name__}
     digest = hashlib.sha256("".join([*parts, repr(codes)]).encode()).hexdigest()[:12]
     assert digest == kernel.COMPILED_WITH
 
 
-def test_numba_is_made_to_compile_the_twin_anew():
-    """As above, for the twin: its kernel calls two modules, its draws the kernel too."""
-    parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py")]
-    assert hashlib.sha256("".join(parts).encode()).hexdigest()[:12] == twin_kernel.COMPILED_WITH
-    parts.append((ROOT / "twin" / "runtime" / "kernel.py").read_text())
-    assert hashlib.sha256("".join(parts).encode()).hexdigest()[:12] == draws.COMPILED_WITH
+def _compiled_modules(path: Path) -> set[Path]:
+    """The modules with compiled functions that a module imports, directly or by way of others."""
+    found, look_at = set(), [path]
+    while look_at:
+        for node in ast.walk(ast.parse(look_at.pop().read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                file = ROOT / f"{name.replace('.', '/')}.py"
+                if file.exists() and file not in found and (file.stem == "_jit" or "_jit import" in file.read_text()):
+                    found.add(file)
+                    look_at.append(file)
+    return found - {path}
+
+
+TWIN_COMPILED = [path for path in sorted((ROOT / "twin").rglob("*.py")) if "_jit import" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", TWIN_COMPILED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_numba_compiles_the_twin_again_when_what_it_calls_changes(path):
+    """As above, for every module of the twin with compiled functions; those that others call are renewed first."""
+    texts = [file.read_text() for file in sorted(_compiled_modules(path))]
+    digest = hashlib.sha256("".join(texts).encode()).hexdigest()[:12]
+    assert f'COMPILED_WITH = "{digest}"' in path.read_text()
 
 
 def test_an_installed_wheel_has_its_configuration(tmp_path):

@@ -15,7 +15,7 @@ from agents import DQN, GymnasiumVecEnv
 from tests.helpers.learners import Follow, each_head, each_kind, learner, same, weights
 from tests.helpers.learners import _one_thread as _one_thread
 
-# Luck
+# Randomness
 
 
 @each_kind
@@ -75,7 +75,7 @@ def test_exploration_is_uniform(kind):
 
 @each_kind
 @each_head
-def test_deterministic_actions_use_no_luck(kind, head):
+def test_deterministic_actions_use_no_randomness(kind, head):
     agent = learner(kind, head)
     agent.exploration_rate = 1.0
     before, torch_before = deepcopy(agent.generator.bit_generator.state), torch.get_rng_state()
@@ -103,7 +103,7 @@ def test_actions_have_the_shape_of_what_was_seen(kind):
 
 
 @each_kind
-def test_luck_comes_from_the_seed_alone(kind, small):
+def test_randomness_comes_from_the_seed_alone(kind, small):
     learned = []
     for disturbance in (1, 2):
         envs = gym.make_vec("SliceRAN-v0", num_envs=4, scenario=small, reward="utility")
@@ -210,7 +210,7 @@ def test_a_batch_is_its_cells_one_by_one(small, mode):
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_rounds_of_different_lengths_end_one_by_one(mode):
+def test_episodes_of_different_lengths_end_one_by_one(mode):
     lengths, terminates = (2, 3, 5), (False, True, False)
     makers = [lambda n=n, t=t: Follow(n, t) for n, t in zip(lengths, terminates, strict=True)]
     envs = GymnasiumVecEnv(gym.vector.SyncVectorEnv(makers, autoreset_mode=gym.vector.AutoresetMode(mode)))
@@ -256,7 +256,7 @@ def test_a_batch_is_normalized_as_sb3_does(kind):
     assert agent.replay_buffer.observations.min() >= 0.0  # stored as they came
 
 
-def test_a_batch_that_cannot_begin_one_round_alone_is_refused():
+def test_a_batch_that_cannot_begin_one_episode_alone_is_refused():
     with pytest.raises(ValueError, match="has the autoreset mode 'NextStep', allowed is 'SameStep'"):
         GymnasiumVecEnv(gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="vector_entry_point"))
 

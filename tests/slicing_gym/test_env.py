@@ -79,7 +79,7 @@ def test_two_environments_keep_step_and_other_seeds_differ(env_id):
 
 
 @each_id
-def test_a_round_is_truncated_never_terminated(env_id):
+def test_an_episode_is_truncated_never_terminated(env_id):
     env = gym.make(env_id, **arguments_of(env_id, "paper-1mhz"))
     env.reset(seed=0)
     ends = [env.step(0)[2:4] for _ in range(200)]
@@ -154,7 +154,7 @@ def test_the_batch_is_its_cells(env_id):
 @each_id
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 def test_autoreset_is_that_of_gymnasium(env_id, mode):
-    """The native batch beside Gymnasium's SyncVectorEnv, over the end of rounds."""
+    """The native batch compared with Gymnasium's SyncVectorEnv, over the end of episodes."""
     short = get_scenario("paper-1mhz").replace(decisions_per_episode=4)
     given = arguments_of(env_id, short)
     native = gym.make_vec(env_id, num_envs=2, reward="utility", autoreset_mode=mode, **given)
@@ -224,7 +224,7 @@ def test_the_threshold_counts_decisions_whatever_the_batch():
     assert one.unwrapped.decisions == four.unwrapped.decisions == 8
 
 
-def test_the_count_of_decisions_can_be_set_and_outlives_rounds():
+def test_the_count_of_decisions_can_be_set_and_outlives_episodes():
     env = gym.make("SliceRAN-v0", scenario="paper-1mhz", decisions=10_000)
     env.reset(seed=0)
     assert env.step(0)[4]["threshold"] == pytest.approx(6.25)
@@ -246,7 +246,7 @@ def test_rewards_by_name_and_by_object():
     assert env.unwrapped.scenario.reward.se_weight == 0.02
 
 
-def test_reset_without_a_seed_keeps_the_users_and_brings_new_luck():
+def test_reset_without_a_seed_keeps_the_users_and_resamples_the_noise():
     env = gym.make("SliceRAN-v0").unwrapped
     env.reset(seed=3)
     users = env.simulator.state()["snr_hz"]

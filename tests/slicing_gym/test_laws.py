@@ -47,13 +47,13 @@ def test_packets_are_conserved_and_figures_are_in_range(data):
 
 
 @given(st.data())
-def test_no_slice_is_dealt_more_blocks_than_it_holds(data):
-    """Checked on the oracle, which counts what it deals out; that the kernel deals alike is the oracle's test."""
+def test_no_slice_gets_more_blocks_than_it_holds(data):
+    """Checked on the reference implementation, which counts what it schedules; test_oracle.py compares the kernel."""
     scenario = data.draw(scenarios())
     units = data.draw(allocations(scenario))
-    dealt = OracleCell(scenario, 0).advance(units).most_blocks
+    scheduled = OracleCell(scenario, 0).advance(units).most_blocks
     held = np.array(units) * scenario.radio.resolution_hz / scenario.radio.resource_block_hz
-    assert (np.array(dealt) <= held + 1e-9).all()
+    assert (np.array(scheduled) <= held + 1e-9).all()
 
 
 @given(st.data())

@@ -23,7 +23,7 @@ def assert_same(scenario, seed, decisions):
 def assert_same_queues(state, oracle):
     """Packet by packet: who has which, since when, and what is left of the first."""
     ring = state["joined_slot"].shape[2]
-    assert state["turn"][0].tolist() == oracle.turn
+    assert state["round_robin"][0].tolist() == oracle.round_robin
     for user in oracle.users:
         joined, queued = state["joined"][0, user.number], state["queued"][0, user.number]
         assert (joined, queued) == (user.packets_seen, len(user.queue))

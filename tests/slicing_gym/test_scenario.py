@@ -59,6 +59,19 @@ def test_replace_reaches_inside():
     assert paper.replace(reward={"kind": "clip"}).reward == dataclasses.replace(paper.reward, kind="clip")
 
 
+def test_the_old_name_of_the_length_of_an_episode_is_read_and_not_taken():
+    """Files of earlier versions load; where the new name is there already, the old one is an error that says it."""
+    paper = get_scenario("paper").replace(decisions_per_episode=7)
+    plain = paper.to_dict()
+    plain["decisions_per_round"] = plain.pop("decisions_per_episode")
+    assert Scenario.from_dict(plain) == paper
+    message = "scenario: unknown name 'decisions_per_round'; did you mean 'decisions_per_episode'"
+    with pytest.raises(ValueError, match=message):
+        paper.replace(decisions_per_round=5)
+    with pytest.raises(ValueError, match=message):
+        Scenario.from_dict({**paper.to_dict(), "decisions_per_round": 5})
+
+
 def test_scenarios_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         get_scenario("paper").name = "other"  # type: ignore[misc]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import multiprocessing
 import pickle
 import subprocess
@@ -128,11 +129,11 @@ def test_what_if_is_advancing_clones_bit_for_bit(data):
         assert_equal(interval, clones.advance(tried))
     for name, array in simulator.state().items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
-    # ... and is what then happens.
+    # ... and the next interval is the same.
     assert_equal(simulator.advance([tried[0]], cells=[1]), supposed[0], [0])
 
 
-def test_copies_live_on_alike_and_apart():
+def test_copies_go_on_alike_and_apart():
     simulator = Simulator("flash-crowd", [1, 2], num_threads=2)
     simulator.warm_up()
     copies = [copy.deepcopy(simulator), pickle.loads(pickle.dumps(simulator)), simulator.clone()]
@@ -151,6 +152,30 @@ def test_saved_and_loaded(tmp_path, small):
     assert loaded.scenario == small
     assert_equal(loaded.advance([3, 5]), simulator.advance([3, 5]))
     assert [path.name for path in tmp_path.iterdir()] == ["cells.npz"]
+
+
+def test_a_file_of_format_1_is_read(tmp_path, small):
+    """It calls the round-robin pointer and the length of an episode by other names."""
+    simulator = Simulator(small, [4, 5])
+    simulator.advance([3, 5])
+    arrays = simulator.state()
+    assert arrays["round_robin"].any()
+    arrays["turn"] = arrays.pop("round_robin")
+    scenario = small.to_dict()
+    scenario["decisions_per_round"] = scenario.pop("decisions_per_episode")
+    with (tmp_path / "old.npz").open("wb") as file:
+        np.savez(file, header=np.array(json.dumps({"format": 1, "scenario": scenario})), **arrays)
+    loaded = Simulator.load(tmp_path / "old.npz")
+    assert loaded.scenario == small
+    assert_equal(loaded.advance([3, 5]), simulator.advance([3, 5]))
+
+
+def test_a_file_of_a_later_format_is_refused(tmp_path, small):
+    header = json.dumps({"format": 3, "scenario": small.to_dict()})
+    with (tmp_path / "later.npz").open("wb") as file:
+        np.savez(file, header=np.array(header), **Simulator(small).state())
+    with pytest.raises(ValueError, match=r"later.npz' has format 3, allowed are 1 to 2"):
+        Simulator.load(tmp_path / "later.npz")
 
 
 def test_restored_state_repeats_the_past(small):
@@ -186,8 +211,8 @@ def test_bad_files_and_states_are_refused_by_name(tmp_path, small):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("turn", 10**9),
-        ("turn", -1),
+        ("round_robin", 10**9),
+        ("round_robin", -1),
         ("snr_hz", np.nan),
         ("next_arrival", np.nan),
         ("queued", 99),

@@ -18,11 +18,12 @@ from slicing_gym import (
     Steady,
     Traffic,
     Uniform,
+    distributions,
     kernel,
     traffic,
 )
 from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter
-from slicing_gym.physics import MAX_PARAMETERS
+from slicing_gym.distributions import MAX_PARAMETERS
 
 DISTRIBUTIONS = {
     "constant": (Constant(3.0), None),
@@ -99,8 +100,8 @@ def test_random_profiles_have_their_mean_and_range(small, profile):
     assert changes == pytest.approx(0.2 if isinstance(profile, Jumps) else 1.0, abs=0.02)
 
 
-def test_a_day_begins_with_the_round(small):
-    """Warm-ups do not move the clock of the load, and the end of a round, early or not, takes it to a whole round."""
+def test_a_day_begins_with_the_episode(small):
+    """Warm-ups do not move the clock of the load, and the end of an episode, early or not, takes it to a whole one."""
     profile = Daily(0.2, 1.0, period_decisions=10, peak=0.0)
     simulator = Simulator(small.replace(slices={"calls": {"traffic": {"active_users": profile}}}))
     for decisions in (10, 10, 3, 0, 10):
@@ -162,7 +163,7 @@ def test_bad_traffic_is_refused_by_name(make, message):
 
 def test_plain_data_round_trip():
     for parts, kinds in (
-        ([d for d, _ in DISTRIBUTIONS.values()], traffic.DISTRIBUTIONS),
+        ([d for d, _ in DISTRIBUTIONS.values()], distributions.DISTRIBUTIONS),
         ([Steady(0.5), Daily(0.1, 1.0), Jumps(0.1, 1.0), Drift(0.1, 1.0)], traffic.PROFILES),
     ):
         for part in parts:
@@ -180,4 +181,4 @@ def test_plain_data_round_trip():
 )
 def test_bad_plain_data_is_refused_by_name(data, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        traffic.from_dict("key", data, traffic.DISTRIBUTIONS)
+        traffic.from_dict("key", data, distributions.DISTRIBUTIONS)

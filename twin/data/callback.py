@@ -17,8 +17,8 @@ from twin.data.recorder import Recorder
 class HistoryCallback(BaseCallback):
     """Records every decision of `agent.learn(..., callback=HistoryCallback())`.
 
-    Given to several calls of `learn`, it goes on where it was. A round that was under way when it was first given, or
-    that went on without it, is left out, for nobody knows its beginning.
+    Given to several calls of `learn`, it goes on where it was. An episode that was under way when it was first given,
+    or that went on without it, is left out, because its beginning is not known.
 
     Args:
         columns: see `Recorder`.
@@ -28,7 +28,7 @@ class HistoryCallback(BaseCallback):
         super().__init__()
         self._columns = tuple(columns)
         self._recorder: Recorder | None = None
-        self._began: dict[int, Mapping[str, Any]] = {}  # what the last reset of a cell told
+        self._began: dict[int, Mapping[str, Any]] = {}  # what the last reset of a cell returned
         self._seen: tuple[object, int] | None = None  # the agent, and its steps when this last looked
 
     def history(self) -> History:
@@ -61,13 +61,13 @@ class HistoryCallback(BaseCallback):
         for cell, (info, done) in enumerate(zip(self.locals["infos"], self.locals["dones"], strict=True)):
             if self._recorder.knows(cell):
                 self._recorder.add(cell, info)
-            if done:  # SB3's batches reset at once, and keep what the reset told
+            if done:  # SB3's batches reset at once, and keep what the reset returned
                 self._begin(cell, resets[cell])
         self._seen = (self.model, self.model.num_timesteps)
         return True
 
     def _reset_infos(self) -> Sequence[Mapping[str, Any]]:
-        """What the last reset of each cell told; only the innermost batch has it."""
+        """The infos of each cell's last reset; only the innermost batch has it."""
         infos: Sequence[Mapping[str, Any]] = self.training_env.unwrapped.reset_infos
         return infos
 
@@ -77,7 +77,7 @@ class HistoryCallback(BaseCallback):
         self._began[cell] = info
 
     def _is_known(self, cell: int, info: Mapping[str, Any]) -> bool:
-        """Whether the round in `cell` is the one that began last."""
+        """Whether the episode in `cell` is the one that began last."""
         assert self._recorder is not None
         last = self._began[cell]
         return all(np.array_equal(last[key], info[key]) for key in self._recorder.keys)

@@ -12,7 +12,7 @@ from slicing_gym.allocation import are_not_allocations
 from slicing_gym.errors import unknown_name
 
 LARGEST_WHOLE = 2**53
-"""Beyond it a float64 does not tell whole numbers apart."""
+"""Beyond it a float64 does not hold every whole number."""
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]

@@ -29,7 +29,7 @@ class Column:
         per_slice: whether each slice has a value of its own; else it is the cell's.
         transform: the scale on which it is modelled, one of `TRANSFORMS`; all but `identity` need `lower` >= 0.
         lower, upper: values lie between them, both included.
-        resolution: what a value is told apart by: 1 for counts. A prediction's likelihood is the probability of the
+        resolution: smallest difference that counts: 1 for counts. A prediction's likelihood is the probability of the
             values that are the same at this resolution.
         whole: whether values are whole numbers.
         unit: for tables.
@@ -56,13 +56,13 @@ class Column:
         check_number("resolution", self.resolution, above=0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data (JSON, which has no infinity): a bound that is not finite is None."""
-        plain = asdict(self)
-        return {**plain, **{key: None for key in ("lower", "upper") if math.isinf(plain[key])}}
+        """As builtin types (JSON, which has no infinity): a bound that is not finite is None."""
+        values = asdict(self)
+        return {**values, **{key: None for key in ("lower", "upper") if math.isinf(values[key])}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], key: str = "column") -> Column:
-        """The column that plain data describes; a bound given as None is infinite.
+        """The column that builtin types describe; a bound given as None is infinite.
 
         Raises:
             ValueError, TypeError: a key is unknown or a value is not allowed; the message names it.
@@ -79,7 +79,7 @@ SSR = Column("ssr", upper=1.0, resolution=0.01)
 SPECTRAL_EFFICIENCY = Column("spectral_efficiency", per_slice=False, resolution=0.5, unit="bit/s/Hz")
 
 PERFORMANCE: tuple[Column, ...] = (SSR, SPECTRAL_EFFICIENCY)
-"""What the reward is made of, and what a simulator's history measures beside the arrivals."""
+"""What the reward is made of, and what a simulator's history measures in addition to the arrivals."""
 
 
 @dataclass(frozen=True)

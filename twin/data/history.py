@@ -1,4 +1,4 @@
-"""`History`: what a network was told to do and what came of it, decision by decision, as columns."""
+"""`History`: what was decided in a network and what was measured, decision by decision, as columns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class History:
         next_arrivals: packets in the interval that the decision was for, s_{t+1} (n, S); in a run, the arrivals of the
             decision that follows.
         performance: what else was measured in that interval, by column: (n, S), or (n,) for a column of the cell.
-        controls: what was decided beside the allocation, by name: (n, S).
+        controls: what was decided in addition to the allocation, by name: (n, S).
         columns: of `performance`, in order; those of a simulator are `ssr` and `spectral_efficiency`.
         arrivals_column: how arrivals are modelled.
         control_columns: of `controls`, in order.
@@ -226,7 +226,7 @@ class History:
                 raise ValueError("it has no header")
             header = json.loads(str(arrays.pop("header")))
             version = header["format"]
-        except OSError:  # it could not be read, which says nothing of what is in it
+        except OSError:  # it could not be read: its contents are unknown
             raise
         except Exception as error:  # a damaged archive fails in many ways
             raise ValueError(f"history: {name!r} is not a history's file, or is damaged ({error})") from error
@@ -252,7 +252,7 @@ _FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
 
 
 def concatenate(histories: Sequence[History]) -> History:
-    """One history of several of the same network; their runs are numbered anew, one after the other.
+    """One history of several of the same network; their runs are numbered again, one after the other.
 
     Raises:
         ValueError: none given, or they differ in slices, units or columns.

@@ -107,7 +107,7 @@ class Layout:
         return any(column.name == name for column in self.columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data (JSON)."""
+        """As builtin types (JSON)."""
         return {
             "scenario": self.scenario.to_dict(),
             "arrivals_column": self.arrivals_column.to_dict(),

@@ -26,7 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 def read_log(path: str | os.PathLike[str], mapping: LogMapping) -> History:
     """The history in a CSV or Parquet file.
 
-    A decision of the history is an interval of the log and the next one: the first tells what was seen and decided, the
+    A decision of the history is an interval of the log and the next one: the first holds what was seen and decided, the
     second what came of it. The last interval of a run is therefore only an outcome. A gap in the numbers of the
     intervals cuts a run in two sequences (`History.sequences`).
 
@@ -41,7 +41,7 @@ def read_log(path: str | os.PathLike[str], mapping: LogMapping) -> History:
         raise FileNotFoundError(f"history: the file {os.fspath(path)!r} does not exist")
     try:
         table = pd.read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
-    except (ImportError, OSError):  # Parquet needs pyarrow; a file may be locked: neither speaks of what is in it
+    except (ImportError, OSError):  # Parquet needs pyarrow; a file may be locked: neither is an error of its contents
         raise
     except Exception as error:  # the readers fail in many ways
         raise ValueError(f"history: {os.fspath(path)!r} is not a table ({error})") from error
@@ -179,7 +179,7 @@ class _Cube:
         return given[self._rows]
 
     def values(self, name: str, column: Column) -> FloatArray:
-        """A column as (m, S), or (m,) if it is the cell's: then all slices must say the same."""
+        """A column as (m, S), or (m,) if it is the cell's: then all slices must have the same value."""
         given = self._whole(name).astype(np.float64) if column.whole else self._table[name].to_numpy(np.float64)
         wrong = ~np.isfinite(given) | (given < column.lower) | (given > column.upper)
         if wrong.any():
@@ -225,7 +225,7 @@ class _Cube:
 
 
 def _check_names(table: pd.DataFrame, mapping: LogMapping) -> None:
-    """Refuse a table that lacks columns, or has some that the mapping does not speak of."""
+    """Refuse a table that lacks columns, or has some that the mapping does not name."""
     names = list(table.columns)
     for name in mapping.wanted():
         if name not in names:
@@ -237,7 +237,7 @@ def _check_names(table: pd.DataFrame, mapping: LogMapping) -> None:
             )
     for name in names:
         if name not in (*mapping.wanted(), *mapping.unused):
-            raise ValueError(f"history: the mapping says nothing of column {name!r}; use it, or list it under `unused`")
+            raise ValueError(f"history: the mapping does not name column {name!r}; use it, or list it under `unused`")
         if names.count(name) > 1:
             raise ValueError(f"history: {names.count(name)} columns {name!r} given, allowed is one")
     if table.empty:

@@ -1,4 +1,4 @@
-"""`LogMapping`: what the columns of a log mean, as plain data (YAML) says it."""
+"""`LogMapping`: what the columns of a log mean, from builtin types (YAML)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class EfficiencyRule:
         return np.asarray(values @ users * self.unit_bps / scenario.radio.bandwidth_hz, np.float64)
 
     def describe(self, scenario: Scenario, rate: Column) -> Column:
-        """SE's column: it is told apart by what the rate of the smallest slice is told apart by."""
+        """SE's column: its resolution is that of the smallest slice's rate."""
         fewest = min(part.num_users for part in scenario.slices)
         resolution = fewest * rate.resolution * self.unit_bps / scenario.radio.bandwidth_hz
         return replace(SPECTRAL_EFFICIENCY, resolution=resolution)
@@ -82,7 +82,7 @@ class LogMapping:
     """What the columns of a log mean. A row is one slice in one interval, and what was decided at its end.
 
     Args:
-        run: column that tells runs apart, numbers or names; None if the log is a single run.
+        run: column that names the run, by number or text; None if the log is a single run.
         interval: column with the number of the interval in its run.
         slice: column with the slice.
         slices: what stands in it for each slice of the scenario, in order.
@@ -90,7 +90,8 @@ class LogMapping:
         arrivals_transform: scale on which they are modelled (`Column.transform`).
         allocation: column with the units that were decided for the next interval.
         performance: further columns, by the log's name; the settings of `Column` (each may be given another `name`).
-        controls: columns with what was decided beside the allocation, by the log's name: the values they may take.
+        controls: columns with what was decided in addition to the allocation, by the log's name: the values that each
+            may take.
         ssr, spectral_efficiency: how to compute what the reward is made of, where the log has it not; None if it is not
             wanted (the twin then makes no environment), or is itself a column of `performance`.
         scenario: the network, as `Scenario.to_dict` writes it.
@@ -158,7 +159,7 @@ class LogMapping:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LogMapping:
-        """The mapping that plain data describes.
+        """The mapping that builtin types describe.
 
         Raises:
             ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
@@ -207,7 +208,7 @@ class LogMapping:
 
 
 def _with_tuples(value: Any) -> Any:
-    """Lists of plain data as tuples; a Scenario as it is."""
+    """Lists of builtin types as tuples; a Scenario as it is."""
     if isinstance(value, list | tuple):
         return tuple(_with_tuples(each) for each in value)
     if isinstance(value, Mapping):

@@ -28,7 +28,7 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
     """Write a history as a Minari data set.
 
     A sequence without a gap is an episode, truncated at its end. Observations and actions are those of `SliceRAN-v0`,
-    rewards the utility. The infos hold, as Minari has it, one row more than there are decisions; row t tells what was
+    rewards the utility. The infos hold, as Minari has it, one row more than there are decisions; row t holds what was
     known when decision t was due, as the environment's `info` does: `arrivals`, `allocation`, `utility`, the
     performance and the controls of decision t - 1, and `run` and `interval` of decision t. In row 0 only arrivals, run
     and interval are known; performance is NaN there, and units and controls are 0.
@@ -47,7 +47,7 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
     """
     minari = _minari()
     _check_id(minari, dataset_id)
-    interface = SpaceSpec(history.scenario)
+    spaces = SpaceSpec(history.scenario)
     arrays = _arrays(history)
     episodes = []
     for number, block in enumerate(history.sequences()):
@@ -62,7 +62,7 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
         episodes.append(
             minari.data_collector.EpisodeBuffer(
                 id=number,
-                observations=interface.observe(arrivals),
+                observations=spaces.observe(arrivals),
                 actions=allocation_index(history.allocation[block], history.scenario.num_units),
                 rewards=arrays["utility"][block],
                 terminations=np.zeros(length, np.bool_),
@@ -76,8 +76,8 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
             dataset_id,
             episodes,
             env=_environment(history.scenario),
-            observation_space=interface.observation_space,
-            action_space=interface.action_space,
+            observation_space=spaces.observation_space,
+            action_space=spaces.action_space,
             **metadata,
         )
     dataset.storage.update_metadata({LAYOUT_KEY: json.dumps(history.layout.to_dict())})
@@ -107,9 +107,9 @@ def from_minari(
     check_instance("dataset", dataset, (minari.MinariDataset,))
     layout = _layout(dataset, scenario, columns)
     noted = LAYOUT_KEY in dataset.storage.metadata
-    interface = SpaceSpec(layout.scenario)
+    spaces = SpaceSpec(layout.scenario)
     for name in ("observation_space", "action_space"):
-        found, wanted = getattr(dataset, name), getattr(interface, name)
+        found, wanted = getattr(dataset, name), getattr(spaces, name)
         if found != wanted:
             raise ValueError(
                 f"scenario: {layout.scenario.name!r} given, its {name} is {wanted}, "
@@ -118,7 +118,7 @@ def from_minari(
     parts: dict[str, list[npt.NDArray[Any]]] = {}
     for number, episode in enumerate(dataset.iterate_episodes()):
         where = f"data set {dataset.id!r}, episode {episode.id}"
-        for name, values in _decisions(episode, interface, layout, where, None if noted else number).items():
+        for name, values in _decisions(episode, spaces, layout, where, None if noted else number).items():
             parts.setdefault(name, []).append(values)
     if not parts:
         raise ValueError(f"dataset: {dataset.id!r} has no episodes, allowed are one or more")
@@ -138,7 +138,7 @@ def from_minari(
 
 
 def _decisions(
-    episode: Any, interface: SpaceSpec, layout: Layout, where: str, run: int | None
+    episode: Any, spaces: SpaceSpec, layout: Layout, where: str, run: int | None
 ) -> dict[str, npt.NDArray[Any]]:
     """The decisions of an episode, by column; it is the given run, or that which its infos name."""
     infos: Mapping[str, Any] = episode.infos or {}
@@ -157,10 +157,10 @@ def _decisions(
                 "one more than there are decisions"
             )
     arrivals = np.asarray(infos["arrivals"])
-    allocation = interface.allocations[np.asarray(episode.actions, np.int64)]
+    allocation = spaces.allocations[np.asarray(episode.actions, np.int64)]
     if "allocation" in infos and not np.array_equal(np.asarray(infos["allocation"])[1:], allocation):
         raise ValueError(f"infos: 'allocation' in {where} is not what the actions mean in {layout.scenario.name!r}")
-    if not np.allclose(interface.observe(arrivals), episode.observations, rtol=1e-6, atol=0.0):
+    if not np.allclose(spaces.observe(arrivals), episode.observations, rtol=1e-6, atol=0.0):
         raise ValueError(
             f"observations: in {where} they are not what {layout.scenario.name!r} makes of the arrivals in its infos"
         )
@@ -175,11 +175,11 @@ def _decisions(
 
 
 def _layout(dataset: Any, scenario: str | Scenario | None, columns: Sequence[Column] | None) -> Layout:
-    """What the history of a data set measures: what is noted there, or else what the arguments say."""
+    """What the history of a data set measures: what is noted there, or else what the arguments give."""
     text = dataset.storage.metadata.get(LAYOUT_KEY)
     if text is None:
         if scenario is None:
-            raise ValueError(f"scenario: None given, but the data set {dataset.id!r} does not say which it is of")
+            raise ValueError(f"scenario: None given, but the data set {dataset.id!r} does not name it")
         return Layout(get_scenario(scenario), ARRIVALS, tuple(columns or PERFORMANCE))
     noted = Layout.from_dict(json.loads(text))
     layout = noted if scenario is None else replace(noted, scenario=get_scenario(scenario))
@@ -188,7 +188,7 @@ def _layout(dataset: Any, scenario: str | Scenario | None, columns: Sequence[Col
 
 
 def _arrays(history: History) -> dict[str, npt.NDArray[Any]]:
-    """What an environment's info tells of each decision, and the controls."""
+    """What an environment's info holds of each decision, and the controls."""
     worth = utility(history.scenario, history.spectral_efficiency, history.ssr)
     return {"allocation": history.allocation, "utility": worth, **history.performance, **history.controls}
 

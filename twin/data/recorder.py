@@ -21,11 +21,11 @@ QUEUED = Column("queued", resolution=1.0, whole=True, transform="sqrt", unit="pa
 
 
 class Recorder:
-    """Gathers the decisions of some cells; each round is a run.
+    """Gathers the decisions of some cells; each episode is a run.
 
     Args:
         scenario: of the network.
-        columns: what to keep of each decision's `info`, beside arrivals and allocation.
+        columns: what to keep of each decision's `info`, in addition to arrivals and allocation.
 
     Attributes:
         keys: what it reads of an `info`.
@@ -45,10 +45,10 @@ class Recorder:
         return len(self._rows["run"])
 
     def begin(self, cell: int, info: Mapping[str, Any]) -> None:
-        """A round begins in `cell`; `info` is what its reset told.
+        """An episode begins in `cell`; `info` is what its reset returned.
 
         Raises:
-            ValueError: it does not tell what is to be recorded.
+            ValueError: it lacks a column that is to be recorded.
         """
         for key in self.keys:
             if key not in info:
@@ -57,21 +57,21 @@ class Recorder:
         self._next_run += 1
 
     def knows(self, cell: int) -> bool:
-        """Whether a round has begun in `cell`."""
+        """Whether an episode has begun in `cell`."""
         return cell in self._at
 
     def forget(self, cell: int) -> None:
-        """What comes of the round in `cell` is not known any more; the next that begins there is recorded again."""
+        """What comes of the episode in `cell` is not known any more; the next that begins there is recorded again."""
         self._at.pop(cell, None)
 
     def add(self, cell: int, info: Mapping[str, Any]) -> None:
-        """A decision was taken in `cell`; `info` is what its step told.
+        """A decision was taken in `cell`; `info` is what its step returned.
 
         Raises:
-            ValueError: no round was begun there.
+            ValueError: no episode was begun there.
         """
         if not self.knows(cell):
-            raise ValueError(f"recorder: no round has begun in cell {cell}; reset the recorded environment first")
+            raise ValueError(f"recorder: no episode has begun in cell {cell}; reset the recorded environment first")
         run, interval, arrivals = self._at[cell]
         following = np.array(info["arrivals"], np.int64)
         for name, value in zip(_ROW_FIELDS, (run, interval, info["allocation"], arrivals, following), strict=True):
@@ -102,7 +102,7 @@ class Recorder:
         )
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """A copy of what was recorded and of the rounds under way, by name; `restore` goes back to it."""
+        """A copy of what was recorded and of the episodes under way, by name; `restore` goes back to it."""
         rows = {f"row.{name}": np.array(values) for name, values in self._rows.items()}
         measured = {f"measured.{name}": np.array(values) for name, values in self._measured.items()}
         at = [[cell, run, interval, *arrivals] for cell, (run, interval, arrivals) in self._at.items()]

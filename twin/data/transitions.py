@@ -9,7 +9,7 @@ from slicing_gym import allocation_index
 from slicing_gym.reward import reward_of, threshold, utility
 from slicing_gym.space_spec import SpaceSpec
 from slicing_gym.transitions import Transitions
-from twin import History
+from twin.data.history import History
 
 
 def transitions_of(history: History) -> Transitions:
@@ -25,18 +25,18 @@ def transitions_of(history: History) -> Transitions:
         ValueError: SSR or SE was not measured.
     """
     scenario = history.scenario
-    interface = SpaceSpec(scenario)
+    spaces = SpaceSpec(scenario)
     counted = threshold(scenario.reward, np.arange(len(history)))
     rewards = reward_of(scenario.reward, utilities_of(history), counted)
     actions = allocation_index(history.allocation, scenario.num_units)
     last = np.ones(len(history), np.bool_)
     last[:-1] = (np.diff(history.run) != 0) | (np.diff(history.interval) != 1)
-    seen, following = interface.observe(history.arrivals), interface.observe(history.next_arrivals)
+    seen, following = spaces.observe(history.arrivals), spaces.observe(history.next_arrivals)
     return Transitions(seen, actions, rewards, following, last)
 
 
 def utilities_of(history: History) -> npt.NDArray[np.float64]:
-    """What each decision earned (n,) [U].
+    """The utility of each decision (n,).
 
     Raises:
         ValueError: SSR or SE was not measured.

@@ -1,4 +1,4 @@
-"""A twin left alone beside its network: how its errors grow, and whether it still lives in the same world."""
+"""Free-running rollouts of a twin against its network: how errors grow, and how far distributions drift apart."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from twin.fidelity.scores import FloatArray, crps, wasserstein
 
 @dataclass(frozen=True)
 class Rollout:
-    """Free-running cells and what really happened under the same decisions (T intervals, N places, L copies).
+    """Free-running cells and what was measured under the same decisions (T intervals, N starting points, L copies).
 
     Args:
         twin: what the cells did (T, N, L, V).
         truth: what the network did (T, N, V).
-        last: what was measured last before the cells were left alone (N, V).
-        floor: what copies of the network with other luck did (T, N, L', V), or None.
+        last: what was measured last before the cells ran freely (N, V).
+        noise_floor: what copies of the network with resampled noise did (T, N, L', V), or None.
         past: the history (m, V), for climatology.
     """
 
     twin: FloatArray
     truth: FloatArray
     last: FloatArray
-    floor: FloatArray | None
+    noise_floor: FloatArray | None
     past: FloatArray
 
     def crps(self, v: int) -> dict[str, FloatArray]:
-        """CRPS of variable v against the horizon (T,), by predictor; persistence says one value: its error."""
+        """CRPS of variable v against the horizon (T,), by predictor; persistence predicts one value: its error."""
         generator = np.random.default_rng(v)
         picked = self.past[generator.integers(len(self.past), size=(self.truth.shape[1], 100)), v]
         scores = {
@@ -36,12 +36,13 @@ class Rollout:
             "persistence": np.abs(self.truth[:, :, v] - self.last[:, v]).mean(axis=1),
             "climatology": [crps(picked, now[:, v]).mean() for now in self.truth],
         }
-        if self.floor is not None:
-            scores["floor"] = [crps(self.floor[t, :, :, v], self.truth[t, :, v]).mean() for t in range(len(self.truth))]
+        if self.noise_floor is not None:
+            copies = self.noise_floor[..., v]
+            scores["noise_floor"] = [crps(copies[t], self.truth[t, :, v]).mean() for t in range(len(self.truth))]
         return {who: np.asarray(values) for who, values in scores.items()}
 
     def marginal_distance(self, v: int, last: int) -> dict[str, float]:
-        """Wasserstein distance of variable v over the `last` intervals from what really happened, by predictor.
+        """Wasserstein distance of variable v over the `last` intervals from what was measured, by predictor.
 
         In standard deviations of the history. Climatology is the history itself: how far two samples of the same
         network are apart.
@@ -49,6 +50,6 @@ class Rollout:
         deviation = self.past[:, v].std() or 1.0
         truth = self.truth[-last:, :, v].ravel()
         sets = {"twin": self.twin[-last:, :, :, v], "climatology": self.past[:, v]}
-        if self.floor is not None:
-            sets["floor"] = self.floor[-last:, :, :, v]
+        if self.noise_floor is not None:
+            sets["noise_floor"] = self.noise_floor[-last:, :, :, v]
         return {who: wasserstein(values.ravel(), truth) / deviation for who, values in sets.items()}

@@ -1,4 +1,4 @@
-"""Networks to make twins of: histories recorded in the simulator, with what only a simulator can tell beside them."""
+"""`SimulatedCell`: histories recorded in the simulator, and held-out runs with their noise floor."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Interval, Scenario, Simulator, allocation_table
-from twin import History, Recorder
-from twin.fidelity.evaluator import Floor
+from twin.data.history import History
+from twin.data.recorder import Recorder
+from twin.fidelity.evaluator import NoiseFloor
 
 FIRST_COPY = 2_000_000
 """Seed of the first copy of a cell; far from the seeds of cells."""
@@ -21,12 +22,12 @@ class HeldOut:
 
     Args:
         history: the runs.
-        floor: what copies of the cell with other luck did under the same decisions.
+        noise_floor: what copies of the cell with resampled noise did under the same decisions.
         moments: the cell as it was after some decisions: rows of the history, and copies of the cell.
     """
 
     history: History
-    floor: Floor
+    noise_floor: NoiseFloor
     moments: list[tuple[int, Simulator]]
 
 
@@ -37,25 +38,26 @@ class SimulatedCell:
         scenario: of the cell.
         seed: of the cell and of the decisions.
         threads: that share copies of the cell.
-        luck: 0 for the cell's own; any other number gives other luck, and other decisions, to the same users.
+        fork_seed: 0 for the cell's own random streams; any other number forks the cell: the same users with resampled
+            noise and other decisions.
         reserved: so many allocations, though at most a quarter, are never decided on (see `reserved`).
     """
 
-    def __init__(self, scenario: Scenario, seed: int, threads: int = 1, luck: int = 0, reserved: int = 0) -> None:
+    def __init__(self, scenario: Scenario, seed: int, threads: int = 1, fork_seed: int = 0, reserved: int = 0) -> None:
         self.scenario = scenario
         self._cell = Simulator(scenario, [seed], threads)
-        if luck:
-            self._cell = self._cell.fork(0, [FIRST_COPY + 10_000 * luck + seed])
+        if fork_seed:
+            self._cell = self._cell.fork(0, [FIRST_COPY + 10_000 * fork_seed + seed])
         self._seed = seed
         table = allocation_table(scenario.num_units, scenario.num_slices)
         shuffled = table[np.random.default_rng([seed, 2]).permutation(len(table))]
         number = min(reserved, len(table) // 4)
         self.reserved: npt.NDArray[np.int64] = shuffled[:number]
         self._table = shuffled[number:]
-        self._random = np.random.default_rng([seed, 1, luck])
+        self._random = np.random.default_rng([seed, 1, fork_seed])
 
     def record(self, decisions: int) -> History:
-        """The next `decisions` random decisions, in rounds of the scenario."""
+        """The next `decisions` random decisions, in episodes of the scenario."""
         recorder, length = Recorder(self.scenario), self.scenario.decisions_per_episode
         for number in range(decisions):
             if number % length == 0:
@@ -64,10 +66,10 @@ class SimulatedCell:
         return recorder.history()
 
     def hold_out(self, runs: int, length: int, copies: int, every: int) -> HeldOut:
-        """Further runs, with copies of the cell beside it.
+        """Further runs, of the cell and of copies of it.
 
-        The copies have the cell's users and its load, live through the same decisions, and differ from it in the luck
-        of arrivals, packet sizes and fading.
+        The copies have the cell's users and its load and meet the same decisions; their arrivals, packet sizes and
+        fading are drawn with other seeds.
 
         Args:
             runs: how many.
@@ -88,7 +90,7 @@ class SimulatedCell:
                 measured.append(_measured(others.advance(units)))
                 if number % every == every - 1:
                     moments.append((run * length + number, self._cell.clone()))
-        return HeldOut(recorder.history(), Floor(np.array(measured)), moments)
+        return HeldOut(recorder.history(), NoiseFloor(np.array(measured)), moments)
 
     def _draw(self) -> npt.NDArray[np.int64]:
         units: npt.NDArray[np.int64] = self._table[self._random.integers(len(self._table))]
@@ -96,7 +98,7 @@ class SimulatedCell:
 
 
 def _info(interval: Interval) -> dict[str, npt.NDArray[np.float64]]:
-    """What one cell told."""
+    """The info of one cell."""
     return {key: values[0] for key, values in interval.info().items()}
 
 

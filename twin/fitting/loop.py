@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
 from twin.models.mixture import Mixture
@@ -116,11 +117,9 @@ def curves(folder: Path | None) -> Iterator[Writer | None]:
 
 
 def pad(cuts: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-    """Windows of different length as one batch: rows and mask (batch, time)."""
-    longest = max(stop - start for start, stop in cuts)
-    rows = torch.tensor([[min(start + t, stop - 1) for t in range(longest)] for start, stop in cuts])
-    mask = torch.tensor([[start + t < stop for t in range(longest)] for start, stop in cuts])
-    return rows, mask
+    """Windows of different length as one batch: rows and mask (batch, time); what is masked are copies of row 0."""
+    rows = pad_sequence([torch.arange(start, stop) for start, stop in cuts], batch_first=True, padding_value=-1)
+    return rows.clamp(min=0), rows >= 0
 
 
 def fit_transition(
@@ -168,7 +167,7 @@ def fit_performance(
     progress: bool,
     writer: Writer | None,
 ) -> Fitted:
-    """Minimise the loss of the performance; each member meets the decisions in an order of its own."""
+    """Minimise the loss of the performance; each member sees the decisions in an order of its own."""
     members = len(network.first)
 
     def loss_of(data: Data, rows: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from twin.runtime.kernel import LARGEST_LOG_SCALE, SMALLEST_LOG_SCALE
+from twin.models.operations import LARGEST_LOG_SCALE, SMALLEST_LOG_SCALE
 
 
 @dataclass(frozen=True)

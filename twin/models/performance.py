@@ -19,7 +19,7 @@ class EnsembleNetwork(nn.Module):
         self.output, self.output_bias = _layer(members, size + num_features, num_outputs)
 
     def forward(self, features: Tensor) -> Tensor:
-        """What every member says."""
+        """What every member predicts."""
         seen = features.expand(len(self.first), *features.shape) if features.dim() == 2 else features
         first = torch.relu(torch.baddbmm(self.first_bias, seen, self.first))
         second = torch.relu(torch.baddbmm(self.second_bias, first, self.second))

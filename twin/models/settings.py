@@ -1,95 +1,106 @@
-"""How a twin is built and fitted: the settings of its networks and of their training."""
+"""How a twin is built and fitted: what a kind of transition provides, and the settings of ensemble and training."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.errors import check_integer, check_number
+from twin.models.operations import Floats, IntArray
+from twin.models.parameters import Parameters, Shapes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-@dataclass(frozen=True)
-class LstmSettings:
-    """An LSTM with a hidden layer above it.
+@dataclass(frozen=True, kw_only=True)
+class TransitionSettings(ABC):
+    """A kind of transition f: its settings, and all that a twin asks of it.
+
+    A subclass is a frozen dataclass with a `name`, and is registered by `register_transition`. It describes one member
+    of the ensemble: the network that PyTorch fits, and the same network as a function that steps cells without PyTorch.
 
     Args:
-        members: networks; a cell of the twin lives with one of them, drawn anew each round.
-        memory_size: memory cells of each.
-        hidden_size: of the layer between memory and outputs.
+        members: networks, fitted apart; a cell of the twin is simulated with one of them, drawn again each episode.
         components: of the mixture that is predicted.
         learning_rate: at the start; it falls to a hundredth of it along a cosine.
         weight_decay: of AdamW.
+
+    Attributes:
+        name: of the kind, in configurations and in files.
     """
 
     members: int = 3
-    memory_size: int = 64
-    hidden_size: int = 64
     components: int = 5
     learning_rate: float = 3e-3
     weight_decay: float = 1.0
-    name: ClassVar[str] = "lstm"
+    name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        _check_optimizer("transition", self.learning_rate, self.weight_decay)
-        for key in ("members", "memory_size", "hidden_size", "components"):
+        check_optimizer("transition", self.learning_rate, self.weight_decay)
+        self.check_sizes("members", "components")
+
+    def check_sizes(self, *keys: str) -> None:
+        """Refuse settings of these names that are not whole numbers from 1 to 4096.
+
+        Raises:
+            ValueError, TypeError: the message names the setting.
+        """
+        for key in keys:
             check_integer(f"transition.{key}", getattr(self, key), at_least=1, at_most=4096)
 
+    @abstractmethod
+    def make_network(self, num_features: int, num_outputs: int) -> nn.Module:
+        """A network with fresh weights from PyTorch's generator: features (batch, T, F) to outputs (batch, T, P).
 
-@dataclass(frozen=True)
-class TransformerSettings:
-    """A small causal transformer (pre-norm; keys lose weight with age, as in ALiBi, Press et al. 2022).
+        The outputs at a time follow from the features until then. PyTorch is imported in here, so that loading and
+        stepping a twin do without it.
+        """
 
-    Args:
-        members: see `LstmSettings`.
-        width: of the stream.
-        layers: of attention and dense part.
-        heads: of attention; they divide the width.
-        context: intervals that attention looks back, the present one among them.
-        components: of the mixture that is predicted.
-        learning_rate, weight_decay: see `LstmSettings`.
-    """
+    @abstractmethod
+    def parameter_shapes(self, num_features: int, num_outputs: int) -> Shapes:
+        """The shape of every entry of the network's `state_dict`; files are checked against it."""
 
-    members: int = 3
-    width: int = 48
-    layers: int = 2
-    heads: int = 4
-    context: int = 32
-    components: int = 5
-    learning_rate: float = 3e-3
-    weight_decay: float = 1.0
-    name: ClassVar[str] = "transformer"
+    @abstractmethod
+    def step_arrays(self, parameters: Parameters) -> Any:
+        """The network's parameters (float32, by name) as `step` reads them: a named tuple of arrays."""
 
-    def __post_init__(self) -> None:
-        _check_optimizer("transition", self.learning_rate, self.weight_decay)
-        for key in ("members", "width", "layers", "heads", "context", "components"):
-            check_integer(f"transition.{key}", getattr(self, key), at_least=1, at_most=4096)
-        if self.width % self.heads:
-            raise ValueError(f"transition.heads: {self.heads} given, allowed are divisors of width = {self.width}")
+    @abstractmethod
+    def state_size(self, num_features: int) -> int:
+        """Numbers that a cell carries from interval to interval; zeros before the first."""
 
+    @abstractmethod
+    def scratch_size(self, num_features: int) -> int:
+        """Numbers of working memory that `step` needs."""
 
-TransitionSettings = LstmSettings | TransformerSettings
+    @staticmethod
+    @abstractmethod
+    def step(
+        weights: Any,
+        member: int,
+        rows: IntArray,
+        features: Floats,
+        memory: Floats,
+        age: IntArray,
+        raw: Floats,
+        scratch: Floats,
+    ) -> None:
+        """Let one member take in an interval of some cells: move its memory on, and write its outputs.
 
-TRANSITIONS: dict[str, type[LstmSettings] | type[TransformerSettings]] = {
-    LstmSettings.name: LstmSettings,
-    TransformerSettings.name: TransformerSettings,
-}
-"""Kinds of transition by name."""
+        Compiled (`numba.njit`), or ordinary Python, which is slower. Each row is computed on its own, so that a batch
+        equals its cells.
 
-
-def transition_settings(transition: str | TransitionSettings) -> TransitionSettings:
-    """The settings of that name, or the settings themselves.
-
-    Raises:
-        ValueError: there is no such transition.
-        TypeError: neither a name nor settings.
-    """
-    if isinstance(transition, LstmSettings | TransformerSettings):
-        return transition
-    if not isinstance(transition, str):
-        raise TypeError(f"transition: {transition!r} is neither a name nor settings")
-    if transition not in TRANSITIONS:
-        raise ValueError(unknown_name("transition", transition, TRANSITIONS))
-    return TRANSITIONS[transition]()
+        Args:
+            weights: what `step_arrays` gave for the member.
+            member: its number m.
+            rows: numbers of the cells to work on.
+            features: (B, F) float32.
+            memory: (B, M, state_size) float32, to be written.
+            age: intervals taken in so far (B,); the caller counts.
+            raw: outputs (B, M, P) float32, to be written.
+            scratch: (scratch_size,) float32 to work on.
+        """
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ class PerformanceSettings:
         members: networks; where data are few they disagree, and the disagreement is the epistemic uncertainty.
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.
-        learning_rate, weight_decay: see `LstmSettings`.
+        learning_rate, weight_decay: see `TransitionSettings`.
     """
 
     members: int = 5
@@ -110,9 +121,18 @@ class PerformanceSettings:
     weight_decay: float = 0.3
 
     def __post_init__(self) -> None:
-        _check_optimizer("performance", self.learning_rate, self.weight_decay)
+        check_optimizer("performance", self.learning_rate, self.weight_decay)
         for key in ("members", "hidden_size", "components"):
             check_integer(f"performance.{key}", getattr(self, key), at_least=1, at_most=4096)
+
+    def parameter_shapes(self, num_features: int, num_outputs: int) -> Shapes:
+        """The shape of every parameter of the ensemble."""
+        members, size = self.members, self.hidden_size
+        layers = {"first": (num_features, size), "second": (size, size), "output": (size + num_features, num_outputs)}
+        return {
+            **{name: (members, *shape) for name, shape in layers.items()},
+            **{f"{name}_bias": (members, 1, outputs) for name, (_, outputs) in layers.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -125,13 +145,13 @@ class TrainingSettings:
         window: intervals of a training window of the transition.
         windows_per_batch: of the transition.
         batch_size: decisions, of the performance.
-        mean_weight: of the squared error of the expected values, beside the likelihood.
+        mean_weight: of the squared error of the expected values, in addition to the likelihood.
         calibration_rate: factor of the learning rates when a twin is calibrated.
         calibration_epochs, calibration_patience: as above, when a twin is calibrated. Its batches are smaller too: an
             eighth of the fresh decisions, between 64 and `batch_size`.
-        rehearsal_weight: of the loss on what the twin knew before, beside that on the fresh decisions.
+        rehearsal_weight: of the loss on what the twin knew before, in addition to that on the fresh decisions.
         validation_share: share held out for early stopping: of the runs, other ones for each member of the transition;
-            where runs are few, of every run a part.
+            where runs are few, a share of every run.
     """
 
     max_epochs: int = 200
@@ -156,7 +176,7 @@ class TrainingSettings:
             check_integer(f"training.{key}", getattr(self, key), at_least=1)
 
 
-def _check_optimizer(key: str, learning_rate: float, weight_decay: float) -> None:
+def check_optimizer(key: str, learning_rate: float, weight_decay: float) -> None:
     """Refuse rates that are none."""
     check_number(f"{key}.learning_rate", learning_rate, above=0.0, at_most=1.0)
     check_number(f"{key}.weight_decay", weight_decay, at_least=0.0, at_most=10.0)

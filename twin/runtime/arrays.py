@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-WordArray = npt.NDArray[np.uint64]
+from twin.models.operations import Doubles, Floats, IntArray
 
 
-class Table(NamedTuple):
+class Scaler(NamedTuple):
     """How V measured variables (arrivals of each slice, then the performance) are scaled and bounded."""
 
     transform: IntArray  # (V,)
@@ -27,37 +21,6 @@ class Table(NamedTuple):
     high: Doubles  # (V,) and above which
     resolution: Doubles  # (V,)
     whole: IntArray  # (V,) 1 where values are whole numbers
-
-
-class Lstm(NamedTuple):
-    """Weights of an LSTM with a hidden layer and a straight path (F features, H memory cells, D hidden, P outputs)."""
-
-    recurrent: Floats  # (F + H, 4 H), gates in, forget, cell, out
-    recurrent_bias: Floats  # (4 H,)
-    hidden: Floats  # (H + F, D)
-    hidden_bias: Floats  # (D,)
-    output: Floats  # (D + F, P)
-    output_bias: Floats  # (P,)
-
-
-class Transformer(NamedTuple):
-    """Weights of a causal transformer (F features, L layers of width W, C intervals of context, P outputs)."""
-
-    embed: Floats  # (F, W)
-    embed_bias: Floats  # (W,)
-    attention: Floats  # (L, W, 3 W) query, key, value
-    attention_bias: Floats  # (L, 3 W)
-    project: Floats  # (L, W, W)
-    project_bias: Floats  # (L, W)
-    expand: Floats  # (L, W, 2 W)
-    expand_bias: Floats  # (L, 2 W)
-    contract: Floats  # (L, 2 W, W)
-    contract_bias: Floats  # (L, W)
-    norm: Floats  # (2 L + 1, 2, W) gain and offset before attention and before the dense part, and at the end
-    slope: Floats  # (heads,) by which a key's weight falls with its age (ALiBi)
-    context: IntArray  # (1,) C
-    output: Floats  # (W + F, P)
-    output_bias: Floats  # (P,)
 
 
 class Ensemble(NamedTuple):

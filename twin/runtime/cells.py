@@ -1,4 +1,4 @@
-"""`TwinCells`: cells that live in a twin, advanced by its kernel; the environments are thin adapters over it."""
+"""`TwinCells`: cells simulated by a twin, advanced by its kernel; the environments are thin adapters over it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
 from slicing_gym.reward import utility
 from slicing_gym.threads import Threads
-from twin.runtime import arrays, kernel
-from twin.runtime.model import Starts, TwinModel
+from twin.models.operations import Floats
+from twin.runtime import kernel
+from twin.runtime.model import InitialWindows, TwinModel
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -40,7 +41,7 @@ class TwinInterval:
     epistemic_std: FloatArray
 
     def info(self) -> dict[str, npt.NDArray[Any]]:
-        """What an agent is told; see `SliceTwinEnv` for the keys."""
+        """The `info` of an environment; see `SliceTwinEnv` for the keys."""
         return {
             "arrivals": self.arrivals,
             "allocation": self.allocation,
@@ -51,7 +52,7 @@ class TwinInterval:
 
 
 class TwinCells:
-    """n cells of a twin; all luck of a cell follows from its seed, and none from what is decided.
+    """n cells of a twin; all randomness of a cell follows from its seed, and none from what is decided.
 
     Args:
         model: the twin's, `DigitalTwin.model`.
@@ -64,15 +65,15 @@ class TwinCells:
         self._threads = Threads(check_integer("num_threads", num_threads, at_least=1))
         layout, number = model.layout, len(seeds)
         self._key = np.zeros(number, np.uint64)
-        self._interval = np.zeros(number, np.int64)  # intervals lived through: names the luck of the next
-        self._round = np.zeros(number, np.int64)
+        self._interval = np.zeros(number, np.int64)  # intervals simulated: names the random numbers of the next
+        self._episode = np.zeros(number, np.int64)
         self._begun = np.zeros(number, np.bool_)
-        self._member = np.zeros(number, np.int64)  # of the transition, with which each cell lives this round
-        self._memory = np.zeros((number, 1, model.stepper.memory_size), np.float32)
+        self._member = np.zeros(number, np.int64)  # of the transition, with which each cell is simulated this episode
+        self._memory = np.zeros((number, 1, model.stepper.state_size), np.float32)
         self._age = np.zeros(number, np.int64)
         self._measured = np.zeros((number, layout.num_variables))
         self._held = np.zeros((number, layout.scenario.num_slices), np.int64)
-        self._controls = np.repeat(model.usual_controls[None], number, axis=0)
+        self._controls = np.repeat(model.modal_controls[None], number, axis=0)
         self._buffers = model.buffers(number)
         self._scratch = [model.scratch() for _ in range(self._threads.number)]
         self.redraw(np.arange(number), seeds)
@@ -86,45 +87,45 @@ class TwinCells:
         """Put fresh cells of the given seeds in the places `cells` (k,)."""
         for cell, seed in zip(cells, seeds, strict=True):
             self._key[cell] = cell_key(check_integer("seeds", seed, at_least=0))
-        self._interval[cells] = self._round[cells] = 0
+        self._interval[cells] = self._episode[cells] = 0
         self._begun[cells] = False
 
     def begin_episode(self, cells: IntArray | None = None) -> TwinInterval:
-        """Take each cell to the end of a window of the history, drawn anew for every round."""
+        """Take each cell to the end of a window of the history, drawn again for every episode."""
         which = np.arange(len(self._key)) if cells is None else cells
-        starts, memory = self.model.starts, self.model.start_memory
+        windows, memory = self.model.initial_windows, self.model.initial_memory
         for cell in which:
-            luck = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 0, int(self._round[cell])))
-            window = min(int(luck * len(starts.units)), len(starts.units) - 1)
+            drawn = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 0, int(self._episode[cell])))
+            window = min(int(drawn * len(windows.units)), len(windows.units) - 1)
             self._member[cell] = self._draw_member(cell)
-            self._memory[cell, 0], self._age[cell] = memory[window, self._member[cell]], starts.features.shape[1]
-            self._measured[cell], self._held[cell] = starts.measured[window], starts.units[window]
-            self._buffers.features[cell] = starts.features[window, -1]
-        self._round[which] += 1
+            self._memory[cell, 0], self._age[cell] = memory[window, self._member[cell]], windows.features.shape[1]
+            self._measured[cell], self._held[cell] = windows.measured[window], windows.units[window]
+            self._buffers.features[cell] = windows.features[window, -1]
+        self._episode[which] += 1
         self._begun[which] = True
-        self._controls[which] = self.model.usual_controls
-        self._threads.run(self._judge, which, self._scratch)
+        self._controls[which] = self.model.modal_controls
+        self._threads.run(self._expect, which, self._scratch)
         return self._result(which)
 
-    def begin_at(self, starts: Starts) -> None:
+    def begin_at(self, windows: InitialWindows) -> None:
         """Take cell i to the end of window i."""
-        number, window, _ = starts.features.shape
+        number, window, _ = windows.features.shape
         memory = self.model.stepper.memory(number)
         self._age[:] = 0
-        self.model.feed(starts.features, np.full(number, window), memory, self._age)
+        self.model.feed(windows.features, np.full(number, window), memory, self._age)
         self._member[:] = [self._draw_member(cell) for cell in range(number)]
         self._memory[:, 0] = memory[np.arange(number), self._member]
-        self._measured[:], self._held[:] = starts.measured, starts.units
+        self._measured[:], self._held[:] = windows.measured, windows.units
         self._begun[:] = True
 
     def _draw_member(self, cell: int) -> int:
-        """The member of the transition that a cell lives with in its present round."""
+        """The member of the transition that a cell is simulated with in its present episode."""
         members = self.model.transition.members
-        luck = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 1, int(self._round[cell])))
-        return min(int(luck * members), members - 1)
+        drawn = uniform(self._key[cell], counter(kernel.STREAM_WINDOW, 1, int(self._episode[cell])))
+        return min(int(drawn * members), members - 1)
 
     def advance(
-        self, units: npt.ArrayLike, cells: IntArray | None = None, controls: arrays.Floats | None = None
+        self, units: npt.ArrayLike, cells: IntArray | None = None, controls: Floats | None = None
     ) -> TwinInterval:
         """Hold allocations (k, n_slices), or one (n_slices,) for all, for a decision interval of cells (k,).
 
@@ -137,14 +138,14 @@ class TwinCells:
             What the interval brought to those cells.
 
         Raises:
-            TypeError, ValueError: the allocations are not of that form, or no round has begun.
+            TypeError, ValueError: the allocations are not of that form, or no episode has begun.
         """
         which = np.arange(len(self._key)) if cells is None else cells
         if controls is not None:
             self._controls[which] = controls
         if not self._begun[which].all():
             raise ValueError(
-                f"cells: no round has begun in {which[~self._begun[which]].tolist()}; call begin_episode first"
+                f"cells: no episode has begun in {which[~self._begun[which]].tolist()}; call begin_episode first"
             )
         scenario = self.model.scenario
         self._buffers.units[which] = checked_allocations(units, len(which), scenario.num_units, scenario.num_slices)
@@ -153,19 +154,21 @@ class TwinCells:
         self._interval[which] += 1
         return self._result(which)
 
-    def _step(self, rows: IntArray, scratch: arrays.Floats) -> None:
+    def _step(self, rows: IntArray, scratch: Floats) -> None:
         """One interval of some cells: features, transition, performance, draws."""
-        model, own = self.model, self._buffers
-        kernel.encode(model.table, rows, self._measured, self._held, own.units, self._controls, own.features)
-        model.stepper.step_one(self._member, rows, own.features, self._memory, self._age, own.transition, scratch)
-        self._judge(rows, scratch)
-        model.draw_into(self._measured, rows, own.transition, own.performance, self._key, self._interval)
+        model, buffers = self.model, self._buffers
+        kernel.encode(model.scaler, rows, self._measured, self._held, buffers.units, self._controls, buffers.features)
+        model.stepper.step_one(
+            self._member, rows, buffers.features, self._memory, self._age, buffers.transition, scratch
+        )
+        self._expect(rows, scratch)
+        model.draw_into(self._measured, rows, buffers.transition, buffers.performance, self._key, self._interval)
 
-    def _judge(self, rows: IntArray, scratch: arrays.Floats) -> None:
-        """What the members say of the features, and what each expects."""
-        own = self._buffers
-        kernel.ensemble_step(self.model.ensemble, rows, own.features, own.performance, scratch)
-        self.model.expect(rows, own)
+    def _expect(self, rows: IntArray, scratch: Floats) -> None:
+        """The outputs of the ensemble's members for the features, and what each expects."""
+        buffers = self._buffers
+        kernel.ensemble_step(self.model.ensemble, rows, buffers.features, buffers.performance, scratch)
+        self.model.expect(rows, buffers)
 
     def _result(self, which: IntArray) -> TwinInterval:
         """The present values of some cells."""

@@ -1,4 +1,4 @@
-"""From a network's outputs to values, compiled: mixtures of logistic distributions, drawn by counter-based luck.
+"""From a network's outputs to values, compiled: mixtures of logistics, drawn by counter-based random numbers.
 
 A mixture of K components over a group of V variables has K (1 + 2 V) outputs: logits (K,), locations (K, V) and log
 scales (K, V), in standard deviations of the history. The variables share the component, which makes them depend on one
@@ -13,11 +13,12 @@ import numpy as np
 
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import counter, uniform
-from twin.runtime.arrays import Doubles, Floats, IntArray, Table, WordArray
-from twin.runtime.kernel import LARGEST_LOG_SCALE, SMALLEST_LOG_SCALE, STREAM_MEMBER, from_scale, to_scale
+from twin.models.operations import LARGEST_LOG_SCALE, SMALLEST_LOG_SCALE, Doubles, Floats, IntArray, WordArray
+from twin.runtime.arrays import Scaler
+from twin.runtime.kernel import STREAM_MEMBER, from_scale, to_scale
 
-COMPILED_WITH = "f4f1b396d80c"
-"""Renewed when what these functions call changes, the kernel included (a test tells the value)."""
+COMPILED_WITH = "da2245b564ff"
+"""Renewed when what these functions call changes, the kernel included (a test gives the value)."""
 
 
 def num_outputs(components: int, variables: int) -> int:
@@ -26,7 +27,7 @@ def num_outputs(components: int, variables: int) -> int:
 
 
 @njit
-def choose(logits: Floats, components: int, luck: float) -> int:
+def choose(logits: Floats, components: int, drawn: float) -> int:
     """The component that a uniform number falls to."""
     largest = logits[0]
     for k in range(1, components):
@@ -34,7 +35,7 @@ def choose(logits: Floats, components: int, luck: float) -> int:
     total = 0.0
     for k in range(components):
         total += math.exp(logits[k] - largest)
-    left = luck * total
+    left = drawn * total
     for k in range(components):
         left -= math.exp(logits[k] - largest)
         if left < 0.0:
@@ -49,23 +50,23 @@ def component_scale(raw: float) -> float:
 
 
 @njit
-def to_value(table: Table, v: int, standardised: float) -> float:
+def to_value(scaler: Scaler, v: int, standardised: float) -> float:
     """A value of variable v: bounded, and as coarse as the column is where that matters."""
-    bounded = min(max(standardised, table.low[v]), table.high[v])
-    value = from_scale(table.transform[v], bounded * table.spread[v] + table.center[v])
-    half = 0.5 * table.resolution[v]
-    if table.whole[v]:
+    bounded = min(max(standardised, scaler.low[v]), scaler.high[v])
+    value = from_scale(scaler.transform[v], bounded * scaler.spread[v] + scaler.center[v])
+    half = 0.5 * scaler.resolution[v]
+    if scaler.whole[v]:
         value = math.floor(value + 0.5)
-    elif value < table.lower[v] + half:
-        value = table.lower[v]
-    elif value > table.upper[v] - half:
-        value = table.upper[v]
-    return min(max(value, table.lower[v]), table.upper[v])
+    elif value < scaler.lower[v] + half:
+        value = scaler.lower[v]
+    elif value > scaler.upper[v] - half:
+        value = scaler.upper[v]
+    return min(max(value, scaler.lower[v]), scaler.upper[v])
 
 
 @njit
 def draw_group(
-    table: Table,
+    scaler: Scaler,
     first: int,
     number: int,
     raw: Floats,
@@ -79,15 +80,15 @@ def draw_group(
     k = choose(raw, components, uniform(key, counter(stream, 0, interval)))
     locations, scales = components + k * number, components + (components + k) * number
     for v in range(number):
-        luck = uniform(key, counter(stream, 1 + v, interval))
-        deviate = math.log(luck / (1.0 - luck))
+        drawn = uniform(key, counter(stream, 1 + v, interval))
+        deviate = math.log(drawn / (1.0 - drawn))
         standardised = raw[locations + v] + component_scale(raw[scales + v]) * deviate
-        values[first + v] = to_value(table, first + v, standardised)
+        values[first + v] = to_value(scaler, first + v, standardised)
 
 
 @njit
 def draw_values(
-    table: Table,
+    scaler: Scaler,
     first: int,
     number: int,
     rows: IntArray,
@@ -100,9 +101,9 @@ def draw_values(
 ) -> None:
     """Draw `number` variables from `first` on into `values` (B, V), each row from one member of outputs (B, M, P)."""
     for row in rows:
-        luck = uniform(keys[row], counter(STREAM_MEMBER, stream, intervals[row]))
-        member = min(int(luck * raw.shape[1]), raw.shape[1] - 1)
-        draw_group(table, first, number, raw[row, member], components, keys[row], stream, intervals[row], values[row])
+        drawn = uniform(keys[row], counter(STREAM_MEMBER, stream, intervals[row]))
+        member = min(int(drawn * raw.shape[1]), raw.shape[1] - 1)
+        draw_group(scaler, first, number, raw[row, member], components, keys[row], stream, intervals[row], values[row])
 
 
 @njit
@@ -112,7 +113,9 @@ def softplus(x: float) -> float:
 
 
 @njit
-def expect(table: Table, rows: IntArray, first: int, number: int, raw: Floats, components: int, means: Doubles) -> None:
+def expect(
+    scaler: Scaler, rows: IntArray, first: int, number: int, raw: Floats, components: int, means: Doubles
+) -> None:
     """Expected values (B, M, number) on the scales that the variables from `first` on are modelled on.
 
     A logistic variable clipped to [a, b] has mean a + s (softplus((m - a) / s) - softplus((m - b) / s)).
@@ -132,24 +135,24 @@ def expect(table: Table, rows: IntArray, first: int, number: int, raw: Floats, c
                 for v in range(number):
                     location = outputs[components + k * number + v]
                     scale = component_scale(outputs[components + (components + k) * number + v])
-                    low, high = table.low[first + v], table.high[first + v]
+                    low, high = scaler.low[first + v], scaler.high[first + v]
                     inside = softplus((location - low) / scale) - softplus((location - high) / scale)
                     means[row, m, v] += weight * (low + scale * inside)
             for v in range(number):
-                means[row, m, v] = means[row, m, v] / total * table.spread[first + v] + table.center[first + v]
+                means[row, m, v] = means[row, m, v] / total * scaler.spread[first + v] + scaler.center[first + v]
 
 
 @njit
-def rescale(table: Table, rows: IntArray, values: Doubles, scaled: Doubles) -> None:
+def rescale(scaler: Scaler, rows: IntArray, values: Doubles, scaled: Doubles) -> None:
     """Values (B, V) on the scales they are modelled on (B, V)."""
     for row in rows:
-        for v in range(len(table.center)):
-            scaled[row, v] = to_scale(table.transform[v], values[row, v])
+        for v in range(len(scaler.center)):
+            scaled[row, v] = to_scale(scaler.transform[v], values[row, v])
 
 
 @njit
-def unscale(table: Table, rows: IntArray, scaled: Doubles, values: Doubles) -> None:
+def unscale(scaler: Scaler, rows: IntArray, scaled: Doubles, values: Doubles) -> None:
     """The inverse of `rescale`."""
     for row in rows:
-        for v in range(len(table.center)):
-            values[row, v] = from_scale(table.transform[v], scaled[row, v])
+        for v in range(len(scaler.center)):
+            values[row, v] = from_scale(scaler.transform[v], scaled[row, v])

@@ -59,7 +59,7 @@ def one_hot(layout: Layout, controls: Mapping[str, npt.NDArray[np.int64]], rows:
     return np.ascontiguousarray(np.concatenate(parts, axis=1))
 
 
-def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Table:
+def make_scaler(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Scaler:
     """Scales and bounds of the variables, from what a history measured (n, V).
 
     The spread of a variable is at least its resolution.
@@ -70,7 +70,7 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Tabl
     slices = layout.scenario.num_slices
     upper[:slices] = np.fmin(upper[:slices], layout.scenario.largest_arrivals)  # observations end there
     number = len(columns)
-    raw = arrays.Table(
+    raw = arrays.Scaler(
         transform=transform,
         seen_center=np.zeros(number),
         seen_spread=np.ones(number),
@@ -90,7 +90,7 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Tabl
             raise ValueError(f"{name}: its values are too large to compute with, {np.abs(measured).max():g} at most")
     middle = measured.mean(axis=0)
     steps = [to_scale(raw, (middle + sign * 0.5 * raw.resolution)[None])[0] for sign in (-1.0, 1.0)]
-    # A column that hardly varies is not blown up: what cannot be told apart is not many standard deviations off.
+    # A column that hardly varies is not blown up: what cannot be distinguished is not many standard deviations off.
     spread = np.maximum(spread, steps[1] - steps[0])
     least, most = measured.min(axis=0), measured.max(axis=0)
     margin = MARGIN * (most - least)  # in the variable's unit: on a logarithmic scale it would be orders of magnitude
@@ -101,41 +101,41 @@ def make_table(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Tabl
     return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
 
 
-def widen(table: arrays.Table, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Table:
+def widen(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Scaler:
     """The same scales, with bounds that leave room for what a further history measured (n, V) too."""
-    other = make_table(layout, measured)
+    other = make_scaler(layout, measured)
     edges = (edge * other.spread + other.center for edge in (other.low, other.high))
-    low, high = ((edge - table.center) / table.spread for edge in edges)
-    return table._replace(low=np.fmin(table.low, low), high=np.fmax(table.high, high), upper=other.upper)
+    low, high = ((edge - scaler.center) / scaler.spread for edge in edges)
+    return scaler._replace(low=np.fmin(scaler.low, low), high=np.fmax(scaler.high, high), upper=other.upper)
 
 
-def move(table: arrays.Table, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> arrays.Table:
+def move(scaler: arrays.Scaler, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> arrays.Scaler:
     """Predictions y of the first variables become shift + stretch y, on the modelled scales; bounds stay put."""
     number = len(shift)
-    center, spread = table.center.copy(), table.spread.copy()
+    center, spread = scaler.center.copy(), scaler.spread.copy()
     center[:number] = shift + stretch * center[:number]
     spread[:number] = stretch * spread[:number]
-    low, high = ((edge * table.spread + table.center - center) / spread for edge in (table.low, table.high))
-    return table._replace(center=center, spread=spread, low=low, high=high)
+    low, high = ((edge * scaler.spread + scaler.center - center) / spread for edge in (scaler.low, scaler.high))
+    return scaler._replace(center=center, spread=spread, low=low, high=high)
 
 
-def to_scale(table: arrays.Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def to_scale(scaler: arrays.Scaler, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Values (..., V) on the scales they are modelled on."""
     flat = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
     scaled = np.empty_like(flat)
-    draws.rescale(table, np.arange(len(flat)), flat, scaled)
+    draws.rescale(scaler, np.arange(len(flat)), flat, scaled)
     return scaled.reshape(values.shape)
 
 
-def from_scale(table: arrays.Table, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def from_scale(scaler: arrays.Scaler, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The inverse of `to_scale`, (..., V)."""
     flat = np.ascontiguousarray(scaled.reshape(-1, scaled.shape[-1]))
     values = np.empty_like(flat)
-    draws.unscale(table, np.arange(len(flat)), flat, values)
+    draws.unscale(scaler, np.arange(len(flat)), flat, values)
     return values.reshape(scaled.shape)
 
 
-def encode(layout: Layout, table: arrays.Table, history: History) -> Encoded:
+def encode(layout: Layout, scaler: arrays.Scaler, history: History) -> Encoded:
     """Features and targets of a history."""
     n, slices = len(history), layout.scenario.num_slices
     measured = measured_by(history)
@@ -147,17 +147,17 @@ def encode(layout: Layout, table: arrays.Table, history: History) -> Encoded:
     controls = one_hot(layout, history.controls, n)
     features = np.zeros((n, layout.num_features), np.float32)
     held = np.ascontiguousarray(held)
-    kernel.encode(table, np.arange(n), before, held, np.ascontiguousarray(history.allocation), controls, features)
+    kernel.encode(scaler, np.arange(n), before, held, np.ascontiguousarray(history.allocation), controls, features)
     return Encoded(features, measured, before, held, controls, sequences)
 
 
 def target_bounds(
-    table: arrays.Table, measured: npt.NDArray[np.float64]
+    scaler: arrays.Scaler, measured: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Between which standardised values (n, V each) the same value is drawn; `OPEN` at a column's own bounds."""
-    half = 0.5 * table.resolution
-    at_lower, at_upper = measured < table.lower + half, measured > table.upper - half
+    half = 0.5 * scaler.resolution
+    at_lower, at_upper = measured < scaler.lower + half, measured > scaler.upper - half
     # at a bound all that lies beyond counts; inside, a bin of one resolution
-    below = np.where(at_lower, -OPEN, (to_scale(table, measured - half) - table.center) / table.spread)
-    above = np.where(at_upper, OPEN, (to_scale(table, measured + half) - table.center) / table.spread)
+    below = np.where(at_lower, -OPEN, (to_scale(scaler, measured - half) - scaler.center) / scaler.spread)
+    above = np.where(at_upper, OPEN, (to_scale(scaler, measured + half) - scaler.center) / scaler.spread)
     return below, above

@@ -1,4 +1,4 @@
-"""The twin's one kernel: features, networks and draws of one decision interval, compiled, row by row.
+"""Features and performance of one decision interval, compiled, row by row.
 
 Every row is computed on its own and in a fixed order of additions, and every draw is named by (key, variable,
 interval), so a batch equals its cells bit for bit, whatever the number of threads. Training uses PyTorch; a test holds
@@ -12,14 +12,15 @@ import math
 import numpy as np
 
 from slicing_gym._jit import njit
-from twin.runtime.arrays import Doubles, Ensemble, Floats, IntArray, Lstm, Table, Transformer
+from twin.models.operations import Doubles, Floats, IntArray, add_product, copy
+from twin.runtime.arrays import Ensemble, Scaler
 
-COMPILED_WITH = "a24519a4de6a"
-"""Renewed when what these functions call changes: numba's cache looks at this file alone (a test tells the value)."""
+COMPILED_WITH = "2b7d9bb88ce6"
+"""Renewed when what these functions call changes: numba's cache looks at this file alone (a test gives the value)."""
 
-IDENTITY, SQRT, LOG1P = range(3)  # codes of `twin.columns.TRANSFORMS`, in order
+IDENTITY, SQRT, LOG1P = range(3)  # codes of `twin.data.columns.TRANSFORMS`, in order
 
-# Streams of a cell's luck.
+# Random streams of a cell.
 STREAM_TRANSITION = 0
 STREAM_PERFORMANCE = 1
 STREAM_MEMBER = 2
@@ -27,9 +28,6 @@ STREAM_WINDOW = 3
 
 CLIP = 30.0
 """No feature is farther from its mean than so many standard deviations of the history."""
-
-SMALLEST_LOG_SCALE, LARGEST_LOG_SCALE = -7.0, 3.0
-"""Bounds of a component's log scale, in standard deviations of the history."""
 
 
 @njit
@@ -53,11 +51,11 @@ def from_scale(transform: int, scaled: float) -> float:
 
 
 @njit
-def standardise(table: Table, rows: IntArray, values: Doubles, out: Floats) -> None:
+def standardise(scaler: Scaler, rows: IntArray, values: Doubles, out: Floats) -> None:
     """Values (B, V) in standard deviations from the history's mean; 0 where a value is not known (NaN)."""
     for row in rows:
-        for v in range(len(table.center)):
-            scaled = (to_scale(table.transform[v], values[row, v]) - table.seen_center[v]) / table.seen_spread[v]
+        for v in range(len(scaler.center)):
+            scaled = (to_scale(scaler.transform[v], values[row, v]) - scaler.seen_center[v]) / scaler.seen_spread[v]
             out[row, v] = 0.0 if math.isnan(values[row, v]) else min(max(scaled, -CLIP), CLIP)
 
 
@@ -75,7 +73,7 @@ def knot_place(units: int) -> float:
 
 @njit
 def encode(
-    table: Table,
+    scaler: Scaler,
     rows: IntArray,
     measured: Doubles,
     held: IntArray,
@@ -90,7 +88,7 @@ def encode(
     within a few units, and a network that sees these learns the edge from a handful of decisions.
 
     Args:
-        table: of the V variables.
+        scaler: of the V variables.
         rows: numbers of the rows to work on.
         measured: (B, V), NaN where not known.
         held: units of the last interval (B, S), zeros where not known.
@@ -98,14 +96,14 @@ def encode(
         controls: (B, C), one-hot.
         features: (B, V + (4 + knots) S + C).
     """
-    standardise(table, rows, measured, features)
+    standardise(scaler, rows, measured, features)
     num_slices = units.shape[1]
-    knots = (features.shape[1] - controls.shape[1] - len(table.center)) // num_slices - 4
+    knots = (features.shape[1] - controls.shape[1] - len(scaler.center)) // num_slices - 4
     for row in rows:
         total = 0
         for n in range(num_slices):
             total += units[row, n]
-        at = len(table.center)
+        at = len(scaler.center)
         for n in range(num_slices):
             even, before = num_slices * units[row, n] / total, num_slices * held[row, n] / total
             features[row, at] = before - 1.0 if held[row, n] > 0 else 0.0
@@ -121,169 +119,8 @@ def encode(
 
 
 @njit
-def copy(source: Floats, out: Floats) -> None:
-    """Out = source; an assignment of slices would allocate."""
-    for j in range(len(out)):
-        out[j] = source[j]
-
-
-@njit
-def add(source: Floats, out: Floats) -> None:
-    """Out += source."""
-    for j in range(len(out)):
-        out[j] += source[j]
-
-
-@njit
-def add_product(inputs: Floats, weights: Floats, first: int, out: Floats) -> None:
-    """Out += inputs @ weights[first : first + len(inputs)]; one input after the other, so without a reduction."""
-    for k in range(len(inputs)):
-        value = inputs[k]
-        if value != np.float32(0.0):
-            for j in range(len(out)):
-                out[j] += value * weights[first + k, j]
-
-
-@njit
-def sigmoid(x: np.float32) -> np.float32:
-    """1 / (1 + exp(-x))."""
-    return np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-x)))
-
-
-@njit
-def lstm_step(
-    weights: Lstm,
-    member: int,
-    rows: IntArray,
-    features: Floats,
-    memory: Floats,
-    age: IntArray,  # noqa: ARG001  # every step is called alike
-    raw: Floats,
-    scratch: Floats,
-) -> None:
-    """One member takes in the features (B, F), moves its memory on, and writes its outputs.
-
-    Args:
-        weights: of the member.
-        member: its number m.
-        rows: numbers of the rows to work on.
-        features: (B, F).
-        memory: (B, M, 2 H), of each member its output and its cells.
-        age: intervals taken in so far (B,); the caller counts.
-        raw: (B, M, P).
-        scratch: working memory.
-    """
-    size = len(weights.recurrent_bias) // 4
-    gates, hidden = scratch[: 4 * size], scratch[4 * size : 4 * size + len(weights.hidden_bias)]
-    for row in rows:
-        seen, output, cell = features[row], memory[row, member, :size], memory[row, member, size:]
-        copy(weights.recurrent_bias, gates)
-        add_product(seen, weights.recurrent, 0, gates)
-        add_product(output, weights.recurrent, len(seen), gates)
-        for j in range(size):
-            kept = sigmoid(gates[size + j]) * cell[j]
-            cell[j] = kept + sigmoid(gates[j]) * np.float32(math.tanh(gates[2 * size + j]))
-            output[j] = sigmoid(gates[3 * size + j]) * np.float32(math.tanh(cell[j]))
-        copy(weights.hidden_bias, hidden)
-        add_product(output, weights.hidden, 0, hidden)
-        add_product(seen, weights.hidden, size, hidden)
-        for j in range(len(hidden)):
-            hidden[j] = max(hidden[j], np.float32(0.0))
-        copy(weights.output_bias, raw[row, member])
-        add_product(hidden, weights.output, 0, raw[row, member])
-        add_product(seen, weights.output, len(hidden), raw[row, member])
-
-
-@njit
-def layer_norm(stream: Floats, norm: Floats, out: Floats) -> None:
-    """The stream with mean 0 and variance 1, times a gain, plus an offset."""
-    mean = np.float32(0.0)
-    for j in range(len(stream)):
-        mean += stream[j]
-    mean /= np.float32(len(stream))
-    variance = np.float32(0.0)
-    for j in range(len(stream)):
-        variance += (stream[j] - mean) ** 2
-    factor = np.float32(1.0) / np.float32(math.sqrt(variance / np.float32(len(stream)) + np.float32(1e-5)))
-    for j in range(len(stream)):
-        out[j] = (stream[j] - mean) * factor * norm[0, j] + norm[1, j]
-
-
-@njit
-def attend(weights: Transformer, query: Floats, cache: Floats, age: int, mixed: Floats, scores: Floats) -> None:
-    """Mix the values in the cache (C, 2, W) by how well their keys fit the query; a ring, `age` its newest entry."""
-    context, width, heads = weights.context[0], len(query), len(weights.slope)
-    size = width // heads
-    number = min(age + 1, context)
-    for head in range(heads):
-        begin = head * size
-        largest = np.float32(-np.inf)
-        for back in range(number):
-            key = cache[(age - back) % context, 0]
-            score = np.float32(0.0)
-            for j in range(begin, begin + size):
-                score += query[j] * key[j]
-            scores[back] = score / np.float32(math.sqrt(size)) - weights.slope[head] * np.float32(back)
-            largest = max(largest, scores[back])
-        total = np.float32(0.0)
-        mixed[begin : begin + size] = 0.0
-        for back in range(number):
-            weight = np.float32(math.exp(scores[back] - largest))
-            total += weight
-            value = cache[(age - back) % context, 1]
-            for j in range(begin, begin + size):
-                mixed[j] += weight * value[j]
-        for j in range(begin, begin + size):
-            mixed[j] /= total
-
-
-@njit
-def transformer_step(
-    weights: Transformer,
-    member: int,
-    rows: IntArray,
-    features: Floats,
-    memory: Floats,
-    age: IntArray,
-    raw: Floats,
-    scratch: Floats,
-) -> None:
-    """As `lstm_step`; the memory (B, M, L C 2 W) holds the keys and values of the last C intervals."""
-    layers, width, context = len(weights.project), len(weights.embed_bias), weights.context[0]
-    stream, normed, mixed = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    wide, scores = scratch[3 * width : 6 * width], scratch[6 * width : 6 * width + context]
-    for row in rows:
-        seen = features[row]
-        copy(weights.embed_bias, stream)
-        add_product(seen, weights.embed, 0, stream)
-        for layer in range(layers):
-            cache = memory[row, member].reshape(layers, context, 2, width)[layer]
-            layer_norm(stream, weights.norm[2 * layer], normed)
-            copy(weights.attention_bias[layer], wide)
-            add_product(normed, weights.attention[layer], 0, wide)
-            slot = age[row] % context
-            copy(wide[width : 2 * width], cache[slot, 0])
-            copy(wide[2 * width :], cache[slot, 1])
-            attend(weights, wide[:width], cache, age[row], mixed, scores)
-            add(weights.project_bias[layer], stream)
-            add_product(mixed, weights.project[layer], 0, stream)
-            layer_norm(stream, weights.norm[2 * layer + 1], normed)
-            dense = wide[: 2 * width]
-            copy(weights.expand_bias[layer], dense)
-            add_product(normed, weights.expand[layer], 0, dense)
-            for j in range(2 * width):
-                dense[j] = max(dense[j], np.float32(0.0))
-            add(weights.contract_bias[layer], stream)
-            add_product(dense, weights.contract[layer], 0, stream)
-        layer_norm(stream, weights.norm[2 * layers], normed)
-        copy(weights.output_bias, raw[row, member])
-        add_product(normed, weights.output, 0, raw[row, member])
-        add_product(seen, weights.output, width, raw[row, member])
-
-
-@njit
 def ensemble_step(weights: Ensemble, rows: IntArray, features: Floats, raw: Floats, scratch: Floats) -> None:
-    """Write what each of the M members says of the features (B, F): (B, M, P)."""
+    """Write what each of the M members predicts from the features (B, F): (B, M, P)."""
     size = weights.first_bias.shape[1]
     first, second = scratch[:size], scratch[size : 2 * size]
     for row in rows:

@@ -12,26 +12,28 @@ import numpy.typing as npt
 from slicing_gym import Scenario
 from slicing_gym.reward import utility
 from twin.data.layout import Layout
+from twin.models.operations import Floats
+from twin.models.parameters import Parameters
 from twin.models.settings import PerformanceSettings, TransitionSettings
 from twin.runtime import arrays, draws, kernel
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import Encoded
-from twin.runtime.weights import Parameters, Stepper, ensemble_weights, make_stepper
+from twin.runtime.weights import Stepper, ensemble_weights, make_stepper
 
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Starts:
-    """Windows of the history from which rounds begin (N of them, W decisions each).
+class InitialWindows:
+    """Windows of the history from which episodes begin (N of them, W decisions each).
 
     Args:
         features: (N, W, F).
         measured: what the last interval of each brought (N, V).
-        units: what was held in it (N, S).
+        units: the allocation held in it (N, S).
     """
 
-    features: arrays.Floats
+    features: Floats
     measured: FloatArray
     units: npt.NDArray[np.int64]
 
@@ -40,10 +42,10 @@ class Starts:
 class Buffers:
     """What the kernel writes on, for n cells."""
 
-    features: arrays.Floats  # (n, F)
+    features: Floats  # (n, F)
     units: npt.NDArray[np.int64]  # (n, S)
-    transition: arrays.Floats  # (n, 1, P) of the member that the cell lives with
-    performance: arrays.Floats  # (n, M', P')
+    transition: Floats  # (n, 1, P) of the member that the cell is simulated with
+    performance: Floats  # (n, M', P')
     expected: FloatArray  # (n, M', V - S)
 
 
@@ -57,8 +59,8 @@ class Prediction:
         expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on.
     """
 
-    transition: arrays.Floats
-    performance: arrays.Floats
+    transition: Floats
+    performance: Floats
     expected: FloatArray
 
 
@@ -68,23 +70,23 @@ class TwinModel:
 
     Args:
         layout: which variables there are.
-        table: how they are scaled.
+        scaler: how they are scaled.
         transition, performance: settings of the two networks.
         transition_parameters, performance_parameters: their parameters by name.
-        starts: where rounds begin.
+        initial_windows: where episodes begin.
         rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
-        usual_controls: the controls (C,) that the history held most often, one-hot; rounds hold them.
+        modal_controls: the controls (C,) that the history held most often, one-hot; episodes hold them.
     """
 
     layout: Layout
-    table: arrays.Table
+    scaler: arrays.Scaler
     transition: TransitionSettings
     performance: PerformanceSettings
     transition_parameters: Parameters
     performance_parameters: Parameters
-    starts: Starts
-    rehearsal: arrays.Floats
-    usual_controls: arrays.Floats
+    initial_windows: InitialWindows
+    rehearsal: Floats
+    modal_controls: Floats
 
     @property
     def scenario(self) -> Scenario:
@@ -94,7 +96,7 @@ class TwinModel:
     @cached_property
     def stepper(self) -> Stepper:
         """The transition as the kernel runs it."""
-        return make_stepper(self.transition, self.transition_parameters)
+        return make_stepper(self.transition, self.transition_parameters, self.layout.num_features)
 
     @cached_property
     def ensemble(self) -> arrays.Ensemble:
@@ -106,57 +108,57 @@ class TwinModel:
         """Whether SSR and SE are among the columns, so that there is a utility."""
         return self.layout.has("ssr") and self.layout.has("spectral_efficiency")
 
-    def scratch(self) -> arrays.Floats:
+    def scratch(self) -> Floats:
         """Working memory of a thread."""
         return np.zeros(max(self.stepper.scratch_size, 2 * self.performance.hidden_size), np.float32)
 
     def buffers(self, number: int) -> Buffers:
-        """Room for `number` cells."""
+        """Buffers of `number` cells."""
         slices, variables = self.scenario.num_slices, self.layout.num_variables
         members, rest = self.performance.members, variables - slices
         return Buffers(
             features=np.zeros((number, self.layout.num_features), np.float32),
             units=np.ones((number, slices), np.int64),
-            transition=self._room_for_transition(number, 1),
+            transition=self._transition_outputs(number, 1),
             performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
             expected=np.zeros((number, members, rest)),
         )
 
     @cached_property
-    def usual_spread(self) -> float:
-        """What the epistemic standard deviation stays below in 99 % of the decisions that rounds begin from."""
-        features = self.starts.features
+    def spread_quantile_99(self) -> float:
+        """The epistemic standard deviation below which 99 % of the decisions of the initial windows stay."""
+        features = self.initial_windows.features
         blocks = [slice(i * features.shape[1], (i + 1) * features.shape[1]) for i in range(len(features))]
-        prediction = self.foresee(np.ascontiguousarray(features.reshape(-1, features.shape[2])), blocks)
+        prediction = self.predict_features(np.ascontiguousarray(features.reshape(-1, features.shape[2])), blocks)
         return float(np.quantile(self.disagreement(prediction.expected), 0.99))
 
-    def _room_for_transition(self, number: int, members: int) -> arrays.Floats:
+    def _transition_outputs(self, number: int, members: int) -> Floats:
         return np.zeros(
             (number, members, num_outputs(self.transition.components, self.scenario.num_slices)), np.float32
         )
 
     @cached_property
-    def start_memory(self) -> arrays.Floats:
-        """What the transition remembers at the end of each window (N, M, size)."""
-        number, window, _ = self.starts.features.shape
+    def initial_memory(self) -> Floats:
+        """What the transition remembers at the end of each initial window (N, M, size)."""
+        number, window, _ = self.initial_windows.features.shape
         memory = self.stepper.memory(number)
-        self.feed(self.starts.features, np.full(number, window), memory, np.zeros(number, np.int64))
+        self.feed(self.initial_windows.features, np.full(number, window), memory, np.zeros(number, np.int64))
         return memory
 
     def feed(
         self,
-        features: arrays.Floats,
+        features: Floats,
         lengths: npt.NDArray[np.int64],
-        memory: arrays.Floats,
+        memory: Floats,
         age: npt.NDArray[np.int64],
-    ) -> arrays.Floats:
+    ) -> Floats:
         """Let the transition see sequences (B, T, F) of these lengths (B,); memory (B, ...) and age (B,) move on.
 
         Returns:
             The outputs (B, T, M, P).
         """
         number, longest, _ = features.shape
-        raw = self._room_for_transition(number, self.transition.members)
+        raw = self._transition_outputs(number, self.transition.members)
         outputs = np.zeros((number, longest, *raw.shape[1:]), np.float32)
         scratch = self.scratch()
         for t in range(longest):
@@ -168,9 +170,9 @@ class TwinModel:
 
     def predict(self, encoded: Encoded) -> Prediction:
         """See `DigitalTwin.predict`."""
-        return self.foresee(encoded.features, encoded.sequences)
+        return self.predict_features(encoded.features, encoded.sequences)
 
-    def foresee(self, features: arrays.Floats, sequences: Sequence[slice]) -> Prediction:
+    def predict_features(self, features: Floats, sequences: Sequence[slice]) -> Prediction:
         """Predictions for n decisions with features (n, F), in blocks of rows without a gap."""
         lengths = np.array([block.stop - block.start for block in sequences])
         padded = np.zeros((len(lengths), lengths.max(), features.shape[1]), np.float32)
@@ -179,10 +181,10 @@ class TwinModel:
         memory = self.stepper.memory(len(lengths))
         outputs = self.feed(padded, lengths, memory, np.zeros(len(lengths), np.int64))
         transition = np.concatenate([outputs[i, :length] for i, length in enumerate(lengths)])
-        room, rows = self.buffers(len(transition)), np.arange(len(transition))
-        kernel.ensemble_step(self.ensemble, rows, features, room.performance, self.scratch())
-        self.expect(rows, room)
-        return Prediction(transition, room.performance, room.expected)
+        buffers, rows = self.buffers(len(transition)), np.arange(len(transition))
+        kernel.ensemble_step(self.ensemble, rows, features, buffers.performance, self.scratch())
+        self.expect(rows, buffers)
+        return Prediction(transition, buffers.performance, buffers.expected)
 
     def draw(self, prediction: Prediction, generator: np.random.Generator) -> FloatArray:
         """Values (n, V) drawn from one-step predictions."""
@@ -196,8 +198,8 @@ class TwinModel:
         self,
         values: FloatArray,
         rows: npt.NDArray[np.int64],
-        transition: arrays.Floats,
-        performance: arrays.Floats,
+        transition: Floats,
+        performance: Floats,
         keys: npt.NDArray[np.uint64],
         intervals: npt.NDArray[np.int64],
     ) -> None:
@@ -208,14 +210,14 @@ class TwinModel:
             (slices, values.shape[1] - slices, performance, self.performance, kernel.STREAM_PERFORMANCE),
         ):
             draws.draw_values(
-                self.table, first, number, rows, raw, settings.components, keys, stream, intervals, values
+                self.scaler, first, number, rows, raw, settings.components, keys, stream, intervals, values
             )
 
-    def expect(self, rows: npt.NDArray[np.int64], room: Buffers) -> None:
-        """Write what each member expects, from what it says."""
-        first, number = self.scenario.num_slices, room.expected.shape[2]
+    def expect(self, rows: npt.NDArray[np.int64], buffers: Buffers) -> None:
+        """Write what each member expects, from its outputs."""
+        first, number = self.scenario.num_slices, buffers.expected.shape[2]
         components = self.performance.components
-        draws.expect(self.table, rows, first, number, room.performance, components, room.expected)
+        draws.expect(self.scaler, rows, first, number, buffers.performance, components, buffers.expected)
 
     def split(self, measured: FloatArray) -> dict[str, FloatArray]:
         """The performance columns by name, (n, S) or (n,), of measured variables (n, V)."""

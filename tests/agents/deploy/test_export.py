@@ -16,7 +16,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agents import DQN, SlicePolicy
 from agents.deploy.export import export_policy, to_onnx
-from experiments.export.run import Source, compare, random_states
+from experiments.export.agreement import agreement_of, random_states
+from experiments.export.source import Source
 from slicing_gym.space_spec import SpaceSpec
 from tests.helpers.exported import SCENARIO, make_env, restless, restless_student, some_policy
 from tests.helpers.learners import _one_thread as _one_thread
@@ -54,7 +55,7 @@ def test_a_file_chooses_as_its_policy(kind, head, tmp_path):
     deployed, seen = SlicePolicy(tmp_path / "policy.onnx"), states()
     wanted, _ = policy.predict(SpaceSpec(SCENARIO).observe(seen), deterministic=True)
     assert len(np.unique(wanted)) > 5
-    found = compare(Source(policy, SCENARIO, None, "", ""), deployed, seen)
+    found = agreement_of(Source(policy, SCENARIO, None, "", ""), deployed, seen)
     assert found.wrong == 0
     assert found.ties <= 2
     assert found.equal == (wanted == deployed.actions(seen)).sum() == 2000 - found.ties
@@ -76,7 +77,7 @@ def test_a_wide_network_keeps_the_factors_of_its_geometry_head():
     shapes = [tuple(tensor.dims) for tensor in onnx.ModelProto.FromString(content).graph.initializer]
     assert (171, 64) in shapes
     assert (171, 80) not in shapes
-    assert compare(Source(policy, SCENARIO, None, "", ""), SlicePolicy(content), states()).wrong == 0
+    assert agreement_of(Source(policy, SCENARIO, None, "", ""), SlicePolicy(content), states()).wrong == 0
 
 
 @pytest.fixture(scope="module")

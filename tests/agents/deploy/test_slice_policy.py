@@ -97,7 +97,7 @@ assert not {"torch", "stable_baselines3", "gymnasium", "onnx"} & set(sys.modules
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
-    scenario = "_jit allocation builtin_types counter_rng errors scenario traffic"
+    scenario = "_intrinsics _jit allocation builtin_types counter_rng distributions errors scenario traffic"
     allowed = {"agents.deploy", "agents.deploy.slice_policy", *(f"slicing_gym.{name}" for name in scenario.split())}
     assert set(run.stdout.split()) <= allowed
 

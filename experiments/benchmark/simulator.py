@@ -1,0 +1,135 @@
+"""Decisions of the simulator in a second, and of its reference implementation; what a decision is made of."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from experiments.benchmark.timing import alternate, machine
+from slicing_gym import Scenario, Simulator, allocation_table
+from slicing_gym._jit import njit
+from slicing_gym.counter_rng import STREAM_FADING, cell_key, counter, exponential
+from twin import TwinCells
+
+_FIRST_STEP = """
+import time
+start = time.perf_counter()
+import slicing_gym
+imported = time.perf_counter()
+slicing_gym.Simulator("paper", [0]).warm_up()
+print(imported - start, time.perf_counter() - imported)
+"""
+
+
+@njit
+def _draw_many(key: np.uint64, number: int) -> float:
+    """Sum of many exponential numbers, to time one."""
+    total = 0.0
+    for index in range(number):
+        total += exponential(key, counter(STREAM_FADING, index & 63, index))
+    return total
+
+
+def time_simulator(scenario: Scenario, seconds: float, reference: Path) -> None:
+    """Print decisions/s by batch and threads, the ratio to the reference implementation, what a decision is made of.
+
+    Args:
+        scenario: of the cells.
+        seconds: of measuring for each row.
+        reference: file with the class `OracleCell`, the reference implementation.
+    """
+    print(f"{machine()}; scenario {scenario.name}, random allocations")
+    imported, first = map(float, subprocess.check_output([sys.executable, "-c", _FIRST_STEP]).split())
+    print(f"fresh process, code cached: import {imported:.2f} s, first step {first:.2f} s")
+    one_core = _by_batch(scenario, seconds)
+    length = scenario.decisions_per_episode
+    env = gym.make("SliceRAN-v0", scenario=scenario).unwrapped
+    actions = np.random.default_rng(0).integers(scenario.num_allocations, size=length)
+
+    def play() -> None:
+        env.reset(seed=0)
+        for action in actions:
+            env.step(action)
+
+    (taken,) = alternate([play], seconds)
+    print(f"gym.make, env.step one by one: {length / np.median(taken):,.0f} decisions/s")
+    compare_with_reference(scenario, one_core, reference)
+    _anatomy(scenario, one_core)
+
+
+def _by_batch(scenario: Scenario, seconds: float) -> float:
+    """Print decisions/s by batch and threads; those of 64 cells in one thread."""
+    print(f"\n{'batch':>6} {'threads':>8} {'decisions/s':>12} {'best':>8} {'two threads / one':>18}")
+    one_core = 0.0
+    for size in (1, 64, 1024):
+        threads = (1,) if size == 1 else (1, 2)
+        batches = [advance_batch(Simulator(scenario, range(size), number), scenario, size) for number in threads]
+        times = alternate(batches, seconds)
+        decisions = max(size, 256)
+        for number, taken in zip(threads, times, strict=True):
+            ratio = "" if number == 1 else f"{np.median(np.divide(times[0], taken)):.2f}x"
+            median, best = decisions / np.median(taken), decisions / min(taken)
+            print(f"{size:>6} {number:>8} {median:>12,.0f} {best:>8,.0f} {ratio:>18}")
+        if size == 64:
+            one_core = decisions / float(np.median(times[0]))
+    return one_core
+
+
+def advance_batch(cells: Simulator | TwinCells, scenario: Scenario, size: int) -> Callable[[], None]:
+    """Advances `size` cells, 256 decisions or a step at a time."""
+    draw = random_allocations(scenario)
+    cells.begin_episode()
+
+    def step() -> None:
+        for _ in range(max(1, 256 // size)):
+            cells.advance(draw(size))
+
+    return step
+
+
+def random_allocations(scenario: Scenario, seed: int = 0) -> Callable[[int], npt.NDArray[np.int64]]:
+    """Draws allocations (size, n_slices)."""
+    table, random = allocation_table(scenario.num_units, scenario.num_slices), np.random.default_rng(seed)
+    return lambda size: table[random.integers(len(table), size=size)]
+
+
+def compare_with_reference(scenario: Scenario, fast: float, reference: Path) -> None:
+    """Print how many times as fast as the reference implementation the simulator is."""
+    if not reference.is_file():
+        print(f"no reference implementation at {reference}: run this from a checkout to compare with it")
+        return
+    cell = runpy.run_path(str(reference))["OracleCell"](scenario, 0)
+    rows = random_allocations(scenario)(6).tolist()
+    start = time.perf_counter()
+    for row in rows:
+        cell.advance(row)
+    slow = len(rows) / (time.perf_counter() - start)
+    print(
+        f"reference implementation: {slow:.1f} decisions/s; the kernel (batch 64, one thread) is {fast / slow:,.0f} "
+        "times as fast"
+    )
+
+
+def _anatomy(scenario: Scenario, fast: float) -> None:
+    """Print what a decision is made of: packets, and the share of the time that goes into random numbers."""
+    cells, draw = Simulator(scenario, range(8)), random_allocations(scenario, seed=1)
+    packets = np.mean([cells.advance(draw(8)).arrivals.sum(axis=1) for _ in range(50)])
+    number = 2_000_000
+    _draw_many(cell_key(0), 1)
+    start = time.perf_counter()
+    _draw_many(cell_key(0), number)
+    draw_s = (time.perf_counter() - start) / number
+    decision_s = 1.0 / fast
+    # Each packet has a gap; nearly each is served alone and so has a fading of its own.
+    print(
+        f"a decision: {decision_s * 1e6:.0f} us for {packets:.0f} packets, {decision_s / packets * 1e9:.0f} ns each, "
+        f"of which {2 * draw_s * 1e9:.0f} ns are two random numbers ({2 * draw_s * packets / decision_s:.0%})"
+    )

@@ -1,0 +1,73 @@
+"""Settings of distillation, and what the command takes in addition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agents import HEADS
+from agents.student import TARGETS
+from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.schemas import CommandSettings, EvaluationSettings
+
+STATES = ("history", "twin", "both")
+
+
+@dataclass
+class StudentEvaluationSettings(EvaluationSettings):
+    """The comparison of teachers and students, on cells that no teacher has seen; see `EvaluationSettings`."""
+
+    policies: list[str] = field(default_factory=list)
+    seeds: list[int] = bounded(
+        factory=lambda: [100, 101, 102, 103, 104], at_least=0, at_most=MAX_SEED, distinct=True, filled=True
+    )
+
+
+@dataclass
+class Settings:
+    """How students are taught (equation 12).
+
+    Args:
+        agents: only runs of these names (dqn, dqn-dt, ...) teach; None: all.
+        hidden: neurons in each of the two hidden layers: a student of each size.
+        head: of the students, one of `agents.HEADS`.
+        target: "argmax": the teacher's choice; "soft": how it values all allocations.
+        temperature: of these values, with "soft" [U].
+        states: that students learn on: of the teacher's "history"; of the "twin": those that the teacher meets in its
+            twin; or "both".
+        twin_states: how many of the twin's.
+        updates: the budget; the paper's is 10 000.
+        batch_size: states in a batch.
+        learning_rate: of Adam; falls to 0 along a cosine.
+        seed: of the first weights and the batches.
+        torch_threads: threads that PyTorch computes in.
+        progress: show progress bars.
+        evaluation: of teachers and students.
+    """
+
+    agents: list[str] | None = None
+    hidden: list[int] = bounded(factory=lambda: [4, 16], at_least=1, distinct=True, filled=True)
+    head: str = bounded("dense", choices=HEADS)
+    target: str = bounded("argmax", choices=TARGETS)
+    temperature: float = bounded(0.1, above=0.0)
+    states: str = bounded("history", choices=STATES)
+    twin_states: int = bounded(5_000, at_least=1)
+    updates: int = bounded(10_000, at_least=1)
+    batch_size: int = bounded(64, at_least=1)
+    learning_rate: float = bounded(0.01, above=0.0)
+    seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
+    torch_threads: int = bounded(1, at_least=1)
+    progress: bool = True
+    evaluation: StudentEvaluationSettings = field(default_factory=StudentEvaluationSettings)
+
+
+@dataclass
+class DistillConfig(Settings, CommandSettings):
+    """`conf/distill.yaml`.
+
+    Args:
+        teacher: a run, or a folder of runs.
+        resume: None; "auto": students that the folder already has are not taught again.
+    """
+
+    teacher: str | None = None
+    resume: str | None = bounded(None, choices=("auto",))

@@ -1,0 +1,159 @@
+"""One twin evaluated: on held-out runs, on allocations that its history never held, and by the utility of policies."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from agents.baselines import make_baseline
+from experiments.evaluate.rollout import evaluate_policy, make_cells
+from experiments.fidelity.measures import (
+    AHEAD,
+    NOISE_FLOOR,
+    FloatArray,
+    Measure,
+    ahead_measures,
+    constant,
+    marginal_measures,
+    one_step_measures,
+    performance_measures,
+)
+from experiments.fidelity.settings import WINDOW, Settings
+from experiments.fidelity.trees import tree_errors
+from slicing_gym import Scenario
+from slicing_gym.reward import utility
+from twin import DigitalTwin, History, SliceTwinVectorEnv
+from twin.fidelity.evaluator import Evaluator
+from twin.fidelity.rollout import Rollout
+from twin.fidelity.scores import rank_correlation
+from twin.fidelity.simulated import HeldOut, SimulatedCell
+from twin.runtime.encoding import encode, to_scale
+
+MOMENTS = 8
+"""Moments of the held-out runs from which allocations are held, or one a run where there are more runs."""
+
+HELD_INTERVALS = 5
+"""Intervals for which each allocation is held from there."""
+
+EPISODES = 20, 32
+"""Episodes over which a policy's utility is the mean: in the cell one after the other, in the twin side by side."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the evaluation of one twin brought.
+
+    Args:
+        measures: its figures.
+        rollout: it runs freely from many starting points.
+        utilities: of the ranked allocations, in the cell and in the twin (n,) each; None for a history alone.
+        twin: the twin, fitted.
+    """
+
+    measures: list[Measure]
+    rollout: Rollout
+    utilities: tuple[FloatArray, FloatArray] | None
+    twin: DigitalTwin
+
+
+def evaluate_twin(
+    twin: DigitalTwin, history: History, held_out: History, settings: Settings, extra: HeldOut | None = None
+) -> Outcome:
+    """All figures of a fitted twin that need no simulator, with the noise floor if there is one.
+
+    Args:
+        twin: fitted to the history.
+        history: references are taken from it.
+        held_out: runs that the twin was not fitted to.
+        settings: of the evaluation.
+        extra: the held-out runs with what only a simulator can tell of them.
+    """
+    model, slices = twin.model, twin.scenario.num_slices
+    evaluator = Evaluator(model, history, held_out, extra.noise_floor if extra else None, seed=twin.seed)
+    one_step = evaluator.one_step()
+    errors = tree_errors(model, history, held_out) if settings.tree else None
+    if errors:
+        scores = [
+            replace(score, error={**score.error, "tree": error})
+            for score, error in zip(one_step.scores, errors, strict=True)
+        ]
+        one_step = replace(one_step, scores=scores)
+    truth = to_scale(model.scaler, encode(model.layout, model.scaler, held_out).measured)
+    measures = one_step_measures(one_step, slices) + performance_measures(one_step, truth)
+    names = [name for name, _ in model.layout.variables]
+    longest = max(block.stop - block.start for block in held_out.sequences()) - WINDOW - 1
+    near = evaluator.roll_out(min(AHEAD[-1], longest), window=WINDOW, spacing=7)
+    measures += ahead_measures(near, names, slices)
+    measures += marginal_measures(evaluator.roll_out(min(settings.horizon, longest), window=WINDOW), names)
+    assert twin.report is not None
+    measures.append(constant("fit [s]", "", "twin", twin.report.seconds))
+    return Outcome(measures, near, None, twin)
+
+
+def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
+    """A twin with these settings fitted to the first runs of a history and evaluated on its last, and those."""
+    past, held_out = history.split_by_run(last=settings.held_out_runs)
+    fitted = deepcopy(twin).fit(past, progress=settings.progress)
+    return evaluate_twin(fitted, past, held_out, settings), held_out
+
+
+def evaluate_on_cell(twin: DigitalTwin, scenario: Scenario, seed: int, settings: Settings) -> Outcome:
+    """A twin with these settings fitted to the history of a simulated cell, and evaluated on further runs of it."""
+    cell = SimulatedCell(scenario, seed, settings.threads, reserved=settings.allocations)
+    history = cell.record(settings.decisions)
+    every = min(settings.run_length, max(1, settings.held_out_runs * settings.run_length // MOMENTS))
+    held_out = cell.hold_out(settings.held_out_runs, settings.run_length, settings.copies, every)
+    fitted = deepcopy(twin).fit(history, progress=settings.progress)
+    outcome = evaluate_twin(fitted, history, held_out.history, settings, held_out)
+    in_cell, in_twin = rank_allocations(fitted, history, held_out, cell.reserved, settings.threads)
+    correlation = rank_correlation(in_cell, in_twin)
+    measures = [
+        *outcome.measures,
+        constant("rank correlation", f"{len(in_cell)} allocations", "twin", correlation),
+        *policy_gaps(fitted, history, seed, settings),
+    ]
+    return replace(outcome, measures=measures, utilities=(in_cell, in_twin))
+
+
+def rank_allocations(
+    twin: DigitalTwin, history: History, held_out: HeldOut, chosen: npt.NDArray[np.int64], threads: int
+) -> tuple[FloatArray, FloatArray]:
+    """Mean utility (n,) of allocations (n, n_slices) in the cell and in the twin.
+
+    Each is held for some intervals from the same moments of the held-out runs on; in the cell with common random
+    numbers.
+    """
+    evaluator = Evaluator(twin.model, history, held_out.history)
+    in_cell, in_twin = np.zeros(len(chosen)), np.zeros(len(chosen))
+    for row, moment in held_out.moments:
+        in_cell += np.mean([interval.utility for interval in moment.what_if(chosen, intervals=HELD_INTERVALS)], axis=0)
+        cells = evaluator.cells_at(row, len(chosen), threads)
+        in_twin += np.mean([cells.advance(chosen).utility for _ in range(HELD_INTERVALS)], axis=0)
+    return in_cell / len(held_out.moments), in_twin / len(held_out.moments)
+
+
+def policy_gaps(twin: DigitalTwin, history: History, seed: int, settings: Settings) -> list[Measure]:
+    """|U in the twin - U in the cell| of policies; climatology predicts the history's mean for every policy."""
+    scenario, threads = twin.scenario, settings.threads
+    climatology = float(utility(scenario, history.spectral_efficiency, history.ssr).mean())
+    length, cell = scenario.decisions_per_episode, make_cells(scenario, 1)
+    one_by_one, side_by_side = EPISODES
+    envs = gym.make_vec(
+        "SliceTwin-v0", num_envs=side_by_side, twin=twin, autoreset_mode="SameStep", num_threads=threads
+    )
+    assert isinstance(envs, SliceTwinVectorEnv)
+    found = []
+    for name in settings.policies:
+        policies = [make_baseline(name, scenario, cell, seed=seed, num_threads=threads) for _ in range(2)]
+        in_cell = evaluate_policy(name, policies[0], cell, [seed], one_by_one * length).utility.mean()
+        in_twin = evaluate_policy(name, policies[1], envs, range(side_by_side), length).utility.mean()
+        found += [
+            constant("|U twin - U cell|", name, "twin", float(abs(in_twin - in_cell))),
+            constant("|U twin - U cell|", name, "climatology", float(abs(climatology - in_cell))),
+            constant("U in the cell", name, NOISE_FLOOR, float(in_cell)),
+        ]
+    return found

@@ -1,0 +1,77 @@
+"""Settings of an evaluation of twins, and what the command takes in addition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.baselines import BASELINES
+from experiments.config.bounds import MAX_SEED, bounded
+from twin.twin import MIN_DECISIONS
+
+WINDOW = 16
+"""Intervals of a held-out run that a twin sees before it runs freely."""
+
+_POLICIES = [name for name in BASELINES if name != "one_step_oracle"]  # which needs the cell's simulator
+
+
+@dataclass
+class CellSettings:
+    """Twins of simulated cells, evaluated on further runs of them.
+
+    Args:
+        seeds: of the cells, one each, with a history and a twin of its own.
+        decisions: random decisions of each cell's history, in episodes of the scenario.
+        held_out_runs: that the twins are evaluated on.
+        copies: of the cell with resampled noise: the noise floor.
+        threads: that share the cells.
+        torch_threads: threads that PyTorch computes in.
+        progress: show progress bars.
+    """
+
+    seeds: list[int] = bounded(factory=lambda: list(range(5)), at_least=0, at_most=MAX_SEED, distinct=True, filled=True)
+    decisions: int = bounded(2_000, at_least=MIN_DECISIONS)
+    held_out_runs: int = bounded(5, at_least=1)
+    copies: int = bounded(64, at_least=2)
+    threads: int = bounded(2, at_least=1)
+    torch_threads: int = bounded(1, at_least=1)
+    progress: bool = True
+
+
+@dataclass
+class Settings(CellSettings):
+    """An evaluation of twins; see also `CellSettings`. Of a history given, the last `held_out_runs` are held out.
+
+    With a history, the seeds, decisions, copies, run_length, allocations and policies are not used.
+
+    Args:
+        run_length: decisions of a held-out run.
+        horizon: intervals that the twin runs freely, fewer where runs are shorter.
+        allocations: that the history never holds, ranked by their utility.
+        policies: baselines whose utility in the twin is compared with that in the cell.
+        tree: evaluate a gradient-boosted tree on the same inputs, too, if scikit-learn is installed.
+    """
+
+    run_length: int = bounded(220, at_least=WINDOW + 2)
+    horizon: int = bounded(200, at_least=1)
+    allocations: int = bounded(200, at_least=3)
+    policies: list[str] = bounded(
+        factory=lambda: ["random", "hard", "proportional", "best_fixed"], choices=_POLICIES, distinct=True
+    )
+    tree: bool = True
+
+
+@dataclass
+class FidelityConfig(Settings):
+    """`conf/fidelity.yaml`.
+
+    Args:
+        log: file of a log of one's own, whose columns `mapping` names; None: the simulator's histories are used.
+        imports: modules of the user's own, which may register transitions of twins.
+    """
+
+    scenario: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] = field(default_factory=dict)
+    twin: dict[str, Any] = field(default_factory=dict)
+    log: str | None = None
+    imports: list[str] = field(default_factory=list)

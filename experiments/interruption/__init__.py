@@ -1,0 +1,1 @@
+"""Is `experiments.tools.interruption` now."""

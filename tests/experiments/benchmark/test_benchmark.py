@@ -1,0 +1,60 @@
+"""The benchmark: its ratios, its timing, and the reference implementation that a checkout has."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from experiments.benchmark import alternate, paced, single_calls
+from experiments.benchmark.__main__ import main
+from experiments.benchmark.simulator import compare_with_reference
+from slicing_gym import get_scenario
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = ROOT / "tests" / "helpers" / "oracle.py"
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("simulator", ["two threads / one", "times as fast", "packets"]),
+        ("twin", ["/ simulator", "/ real cell", "lstm", "transformer"]),
+        ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "after a pause"]),
+    ],
+)
+def test_each_prints_its_ratios(what, expected, capsys):
+    main([what, "--scenario", "paper-1mhz", "--seconds", "0.01", "--reference", str(REFERENCE)])
+    printed = capsys.readouterr().out
+    for text in expected:
+        assert text in printed
+
+
+def test_without_a_reference_implementation_it_says_where_there_is_one(capsys):
+    compare_with_reference(get_scenario("paper-1mhz"), 1e4, Path("nowhere.py"))
+    assert capsys.readouterr().out == (
+        "no reference implementation at nowhere.py: run this from a checkout to compare with it\n"
+    )
+
+
+def test_blocks_alternate():
+    calls = []
+    times = alternate([lambda: calls.append("one"), lambda: calls.append("other")], seconds=0.001)
+    assert [len(each) for each in times] == [len(times[0])] * 2
+    assert len(times[0]) >= 3
+    assert all(each > 0.0 for taken in times for each in taken)
+    blocks = [name for name, _ in groupby(calls)]
+    assert blocks == ["one", "other"] * (len(times[0]) + 1)  # the first of each is warm-up
+
+
+def test_single_calls_are_timed_one_by_one_and_the_first_block_does_not_count():
+    calls = {"one": 0, "other": 0}
+
+    def step(name):
+        calls[name] += 1
+
+    taken = single_calls({name: lambda name=name: step(name) for name in calls}, seconds=0.01)
+    for name, number in calls.items():
+        assert 0 < len(taken[name]) < number
+    assert len(paced(lambda: step("one"), seconds=0.0)) == 10

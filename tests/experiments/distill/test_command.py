@@ -1,0 +1,61 @@
+"""The command that teaches students."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from experiments.config.hydra import check_overrides, register, with_lists
+from experiments.distill.__main__ import LISTS, prepare
+from experiments.distill.settings import DistillConfig
+from tests.helpers.commands import configured, yaml_defaults
+
+
+def test_its_yaml_sets_the_defaults_of_its_settings():
+    assert yaml_defaults("distill") == asdict(DistillConfig())
+
+
+def test_single_values_stand_for_lists():
+    register("distill", DistillConfig)
+    typed = ["hidden=4", "agents=dqn", "teacher=runs/a=b", "seed=3"]
+    assert with_lists(typed, LISTS) == ["hidden=['4']", "agents=['dqn']", *typed[2:]]
+    kept = ["hidden=[4,16]", "agents=null", "agents=[dqn,dqn-dt]"]
+    assert with_lists(kept, LISTS) == kept
+    for argument, wanted in (("hidden=4", [4]), ("hidden=4,16", [4, 16]), ("hidden=[4,16]", [4, 16])):
+        assert with_lists(["-m", argument], LISTS)[1:] == with_lists([argument], LISTS)
+        arguments = with_lists(["teacher=runs/x", argument], LISTS)
+        check_overrides("distill", arguments)
+        assert configured("distill", DistillConfig, *arguments).hidden == wanted
+    with pytest.raises(SystemExit, match="unknown name 'hiden'; did you mean 'hidden'"):
+        check_overrides("distill", with_lists(["hiden=4"], LISTS))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "teacher: not given, allowed are a run's folder"),
+        (["teacher=nowhere"], r"teacher: no finished run \(summary\.json\) below 'nowhere', which does not exist"),
+        (["resume=yes"], r"resume: unknown name 'yes' \(allowed: auto\)"),
+        (["hidden=[4,4]"], "hidden: .* allowed are different ones"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_is_done(overrides, message, tmp_path):
+    with pytest.raises((ValueError, OSError), match=f"^{message}"):
+        prepare(configured("distill", DistillConfig, *overrides), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_runs_as_typed(teachers, tmp_path):
+    command = [sys.executable, "-m", "experiments.distill", f"teacher={teachers}", "hidden=4", "agents=ddqn"]
+    short = ["updates=60", "progress=false", "evaluation.seeds=[100,101]", "evaluation.decisions=5"]
+    options = ["evaluation.policies=[hard,1-18-1]", f"hydra.run.dir={tmp_path}/out"]
+    ran = subprocess.run([*command, *short, *options], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert {"ddqn", "hard", "1-18-1"} <= {line.split()[0] for line in ran.stdout.splitlines() if line}
+    assert "2x4" in ran.stdout
+    assert len(list((tmp_path / "out").rglob("student.safetensors"))) == 1
+    for name in ("students.csv", "students.png", ".hydra/config.yaml"):
+        assert (tmp_path / "out" / name).exists()

@@ -1,0 +1,65 @@
+"""The command that tells how far a twin can be trusted."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from experiments.config.parts import make_twin
+from experiments.fidelity.__main__ import prepare
+from experiments.fidelity.settings import FidelityConfig
+from tests.helpers.commands import configured, yaml_defaults
+from twin import DigitalTwin
+
+ROOT = Path(__file__).resolve().parents[3]
+LOG = ROOT / "docs" / "data" / "synthetic_log.csv"
+
+
+def test_its_yaml_sets_the_defaults_of_its_settings():
+    groups = {"scenario", "mapping", "twin"}
+    assert yaml_defaults("fidelity") == {k: v for k, v in asdict(FidelityConfig()).items() if k not in groups}
+    composed, default = make_twin(configured("fidelity", FidelityConfig).twin), DigitalTwin("lstm")
+    for what in ("transition", "performance", "training", "seed"):
+        assert getattr(composed, what) == getattr(default, what)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("twin=none", "twin: none given, allowed are lstm, transformer"),
+        ("twin.transition.memory_size=0", r"(twin\.)?transition.memory_size: 0 given"),
+        ("+twin.transition.heads=3", "twin.transition: unknown name 'heads'"),
+        ("+twin.training.epochs=3", "twin.training: unknown name 'epochs'; did you mean 'max_epochs'"),
+        ("twin.transition.name=gru", "twin.transition.name: unknown name 'gru'"),
+        ("~twin.performance", "twin.performance: missing"),
+        ("seeds=[]", "seeds: none given"),
+        ("run_length=10", "run_length: 10 given, allowed is 18 or more"),
+        ("policies=[one_step_oracle]", "policies: unknown name 'one_step_oracle'"),
+        ("mapping=colosseum", "log: null given"),
+        ("log=x.csv", "log: 'x.csv' given without a mapping"),
+        ("imports=[no_such_module]", "imports: "),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_is_done(override, message, tmp_path):
+    with pytest.raises((ValueError, TypeError), match=f"^{message}"):
+        prepare(configured("fidelity", FidelityConfig, override), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_evaluates_a_log_as_typed(tmp_path):
+    command = [sys.executable, "-m", "experiments.fidelity", "mapping=colosseum", f"log={LOG}", "held_out_runs=2"]
+    quick = ["twin.training.max_epochs=2", "twin.transition.memory_size=8", "tree=false", "progress=false"]
+    ran = subprocess.run([*command, *quick, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("history of colosseum: 792 decisions in 8 runs; held out: the last 2;")
+    assert "climatology" in ran.stdout
+    with (tmp_path / "fidelity.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"CRPS", "NLL [nat]", "inside 90 %", "R²", "CRPS 20 ahead", "skill"} <= {row["metric"] for row in rows}
+    assert (tmp_path / "fidelity.png").stat().st_size > 0
+    assert DigitalTwin.load(tmp_path / "twin.safetensors").scenario.name == rows[0]["scenario"]

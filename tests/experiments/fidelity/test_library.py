@@ -1,0 +1,167 @@
+"""How far a twin can be trusted, from Python: simulated cells, a history, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.fidelity import Settings, fidelity
+from tests.helpers.twins import ENSEMBLE, SMALL, history_of
+from twin import DigitalTwin, TrainingSettings
+
+QUICK = Settings(
+    seeds=[3, 4],
+    decisions=400,
+    held_out_runs=9,  # more than there are moments to rank allocations from
+    run_length=30,
+    copies=8,
+    allocations=8,
+    policies=["hard"],
+    tree=False,
+    threads=1,
+    progress=False,
+)
+
+
+def unfitted():
+    return DigitalTwin(SMALL["lstm"], ENSEMBLE, TrainingSettings(max_epochs=2))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("fidelity")
+
+
+@pytest.fixture(scope="module")
+def result(folder):
+    return fidelity(unfitted(), "paper-1mhz", QUICK, folder)
+
+
+def test_every_cell_has_a_twin_with_its_figures(result):
+    assert len(result.outcomes) == 2
+    keys = [{measure.key for measure in outcome.measures} for outcome in result.outcomes]
+    assert set(result.figures) == keys[0] == keys[1]
+    values = [
+        next(each.value for each in outcome.measures if each.key == ("CRPS", "arrivals_video", "twin"))
+        for outcome in result.outcomes
+    ]
+    assert values[0] != values[1]
+    assert result.figures["CRPS", "arrivals_video", "twin"].mean == pytest.approx(np.mean(values))
+    assert result.figures["CRPS / noise floor's", "state", "noise_floor"].mean == pytest.approx(1.0)
+    assert np.isfinite(result.figures["rank correlation", "8 allocations", "twin"].mean)
+    gap, utility = (
+        result.figures["|U twin - U cell|", "hard", "twin"],
+        result.figures["U in the cell", "hard", "noise_floor"],
+    )
+    assert gap.mean >= 0.0
+    assert 4.0 < utility.mean < 9.0
+    assert ("skill", "arrivals_video", "tree") not in result.figures
+
+
+def test_its_report_has_a_row_a_figure_and_a_column_a_predictor(result):
+    title, *rest = result.report().splitlines()
+    assert title.startswith("scenario paper-1mhz: 400 random decisions a cell, seeds [3, 4]; held out: 9 runs of 30")
+    header = next(line for line in rest if line.startswith("metric"))
+    assert header.split() == ["metric", "of", "twin", "persistence", "climatology", "noise", "floor"]
+    metrics = [line[:22].strip() for line in rest[rest.index(header) + 2 :]]
+    assert metrics[0] == "CRPS / noise floor's"
+    assert metrics[-1] == "fit [s]"
+    assert len(metrics) == len({key[:2] for key in result.figures})
+
+
+def test_its_folder_has_figures_picture_and_twins(result, folder):
+    assert {path.name for path in folder.iterdir()} == {
+        "fidelity.csv",
+        "fidelity.png",
+        "twin_3.safetensors",
+        "twin_4.safetensors",
+    }
+    with (folder / "fidelity.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["scenario"] for row in rows} == {"paper-1mhz"}
+    for row, (key, value) in zip(rows, result.figures.items(), strict=True):
+        assert (row["metric"], row["variable"], row["predictor"]) == key
+        np.testing.assert_allclose(float(row["mean"]), value.mean, rtol=1e-5)
+    assert (folder / "fidelity.png").read_bytes().startswith(b"\x89PNG")
+    stored, history = DigitalTwin.load(folder / "twin_4.safetensors"), history_of("paper-1mhz")
+    expected = result.outcomes[1].twin.predict(history).expected
+    np.testing.assert_array_equal(stored.predict(history).expected, expected)
+
+
+def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path):
+    twin, history = unfitted(), history_of("paper-1mhz")
+    settings = replace(QUICK, held_out_runs=1, horizon=30, tree=True)
+    result = fidelity(twin, history=history, settings=settings, folder=tmp_path / "out")
+    assert result.report().startswith("history of paper-1mhz: 400 decisions in 2 runs; held out: the last 1;")
+    assert {key[2] for key in result.figures} == {"twin", "tree", "persistence", "climatology"}
+    value = result.figures["CRPS", "arrivals_urllc", "twin"]
+    assert 0.0 < value.half_width < value.mean
+    assert np.isnan(result.figures["CRPS 20 ahead", "arrivals_urllc", "twin"].half_width)
+    past, _ = history.split_by_run(last=1)
+    np.testing.assert_array_equal(
+        result.outcomes[0].twin.predict(history).expected, unfitted().fit(past).predict(history).expected
+    )
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"fidelity.csv", "fidelity.png", "twin.safetensors"}
+    with pytest.raises(ValueError, match="it was not fitted"):
+        twin.model  # noqa: B018  # the twin that was given has settings, and is left as it was
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": []}, "seeds: none given"),
+        ({"seeds": [1, 1]}, r"seeds: \[1, 1\] given, allowed are different ones"),
+        ({"run_length": 10}, "run_length: 10 given, allowed is 18 or more"),
+        ({"decisions": 30}, "decisions: 30 given, allowed is 64 or more"),
+        ({"copies": 1}, "copies: 1 given, allowed is 2 or more"),
+        ({"allocations": 2}, "allocations: 2 given, allowed is 3 or more"),
+        ({"policies": ["one_step_oracle"]}, "policies: unknown name 'one_step_oracle'"),
+        ({"threads": 0}, "threads: 0 given"),
+        ({"tree": 1}, "tree: 1 given, allowed is true or false"),
+    ],
+)
+def test_wrong_settings_are_refused(changes, message):
+    with pytest.raises((ValueError, TypeError), match=f"^{message}"):
+        fidelity(settings=replace(QUICK, **changes))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"twin": "gru"}, "transition: unknown name 'gru'"),
+        ({"twin": None}, "transition: None"),
+        ({"scenario": "papper"}, "scenario: unknown name 'papper'; did you mean 'paper'"),
+        ({"history": "log.csv"}, "history: 'log.csv' given, allowed is History"),
+        ({"history": history_of("paper-1mhz")}, "held_out_runs: 9 given, the history has 2 runs in all"),
+        (
+            {"history": history_of("paper-1mhz").take(slice(150, 260)), "settings": replace(QUICK, held_out_runs=1)},
+            "held_out_runs: 1 given; that leaves 50 decisions to fit to and at most 60 in a row to evaluate on",
+        ),
+    ],
+    ids=["unknown twin", "no twin", "scenario", "no history", "few runs", "few decisions"],
+)
+def test_what_cannot_be_evaluated_is_refused(given, message):
+    with pytest.raises((ValueError, TypeError), match=f"^{message}"):
+        fidelity(**{"settings": QUICK, **given})
+
+
+def test_neither_import_nor_run_needs_hydra():
+    script = """
+import sys
+import experiments.calibration
+from experiments.fidelity import Settings, fidelity
+from twin import DigitalTwin, TrainingSettings
+
+settings = Settings(seeds=[0], decisions=64, held_out_runs=1, run_length=20, copies=2, allocations=3, policies=[],
+                    tree=False, progress=False)
+print(fidelity(DigitalTwin(training=TrainingSettings(max_epochs=1)), "paper-1mhz", settings).report())
+assert not {"hydra", "omegaconf"} & set(sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "CRPS / noise floor's" in ran.stdout

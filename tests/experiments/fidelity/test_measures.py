@@ -1,0 +1,25 @@
+"""Intervals of figures: those of a single history come from resampling blocks of its decisions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from experiments.reporting.statistics import block_bootstrap
+
+
+def test_block_bootstrap_covers_the_mean_of_dependent_values():
+    """An autoregressive series: the interval has to be wider than that of independent values, and cover."""
+    generator = np.random.default_rng(0)
+    covered, wider = 0, 0
+    for trial in range(60):
+        noise, series = generator.normal(size=1000), np.zeros(1000)
+        for t in range(1, 1000):
+            series[t] = 0.8 * series[t - 1] + noise[t]
+        run = np.repeat(np.arange(4), 250)
+        found = block_bootstrap(lambda rows, s=series: float(s[rows].mean()), run, block=25, seed=trial)
+        assert found.mean == pytest.approx(series.mean())
+        covered += abs(found.mean) < found.half_width
+        wider += found.half_width > 1.5 * 1.96 * series.std() / np.sqrt(1000)
+    assert 48 <= covered <= 60
+    assert wider == 60

@@ -1,0 +1,43 @@
+"""What developers run by hand: the synthetic log made again, and commands that have new names."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments.config.hydra import check_overrides, register
+from experiments.tools import interruption, ship
+from experiments.train.settings import TrainConfig
+from twin.data.log import LogMapping, read_log
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_synthetic_log_is_what_its_command_makes(tmp_path):
+    made = tmp_path / "log.csv"
+    ship.main(["log", "--output", str(made)])
+    assert made.read_bytes() == (ROOT / "docs" / "data" / "synthetic_log.csv").read_bytes()
+    mapping = LogMapping.from_dict(yaml.safe_load((ROOT / "conf" / "mapping" / "colosseum.yaml").read_text()))
+    history = read_log(made, mapping)
+    assert (len(history.runs), len(history)) == (8, 8 * 99)
+
+
+def test_what_is_shipped_is_where_the_package_looks_for_it():
+    assert ship.SHIPPED_TWIN.is_file()
+    assert (ROOT / ship.SYNTHETIC_LOG).is_file()
+
+
+@pytest.mark.parametrize("name", ["ship", "interruption"])
+def test_an_old_command_says_the_new_one(name):
+    with pytest.raises(SystemExit, match=f"^experiments.{name} has a new name: python -m experiments.tools.{name}$"):
+        runpy.run_module(f"experiments.{name}", run_name="__main__")
+
+
+@pytest.mark.parametrize("method", interruption.METHODS)
+def test_runs_to_interrupt_are_command_lines_of_training(method):
+    """How they go on is tested with the loops; here, that their keys are those of today."""
+    register("train", TrainConfig)
+    check_overrides("train", [*interruption.METHODS[method], *interruption.COMMON])

@@ -1,0 +1,113 @@
+"""The rooms of experiments: arrows between them go one way, libraries need no Hydra, and imports do nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2] / "experiments"
+LOW = {"config", "reporting"}
+ALLOWED = {
+    "config": set(),
+    "reporting": set(),
+    "environments": set(),
+    "runs": {"config", "environments"},
+    "evaluate": {*LOW, "environments", "runs"},
+    "train": {*LOW, "environments", "runs", "evaluate"},
+    "offline": {*LOW, "environments", "runs", "evaluate", "train"},
+    "distill": {*LOW, "environments", "runs", "evaluate"},
+    "landscape": {*LOW, "runs"},
+    "export": {"config", "environments", "runs", "evaluate"},
+    "fidelity": {*LOW, "evaluate"},
+    "calibration": {*LOW, "fidelity"},
+    "figures": {*LOW, "train", "offline"},
+    "benchmark": {"reporting", "evaluate"},
+    "tools": {"reporting"},
+    "ship": set(),  # the old names of two tools, which say the new ones
+    "interruption": set(),
+}
+LIBRARIES = sorted(
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    for path in ROOT.rglob("*.py")
+    if path.stem not in ("__main__", "__init__")
+    and path != ROOT / "config" / "hydra.py"
+    and path.parent.name != "tools"
+)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Rooms of experiments that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {name.split(".")[1] for name in names if name.startswith("experiments.")}
+    return found
+
+
+def test_every_module_is_in_a_room():
+    assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(ALLOWED)
+    assert {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "_"} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_arrows_between_the_rooms_go_one_way(room):
+    order = list(ALLOWED)
+    for path in (ROOT / room).rglob("*.py"):
+        assert rooms_imported(path) - {room} <= ALLOWED[room], path
+    assert all(order.index(below) < order.index(room) for below in ALLOWED[room])
+
+
+def test_every_room_says_what_it_is_and_names_its_public_things():
+    code = """
+import importlib, sys
+for room in sys.argv[1:]:
+    module = importlib.import_module(f"experiments.{room}")
+    assert module.__doc__, room
+    for name in getattr(module, "__all__", []):
+        getattr(module, name)
+"""
+    subprocess.run([sys.executable, "-c", code, *ALLOWED], check=True, cwd=ROOT.parent)
+
+
+def test_libraries_import_no_hydra_and_importing_them_does_nothing():
+    """One process for all: matplotlib keeps its backend, logging its handlers, torch its threads."""
+    code = """
+import importlib, logging, os, sys, warnings
+import matplotlib, torch
+before = (dict(matplotlib.rcParams), torch.get_num_threads(), logging.root.handlers[:], logging.root.level,
+          dict(os.environ), warnings.filters[:], sys.argv[:])
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    assert "hydra" not in sys.modules and "omegaconf" not in sys.modules, name
+after = (dict(matplotlib.rcParams), torch.get_num_threads(), logging.root.handlers[:], logging.root.level,
+         dict(os.environ), warnings.filters[:], sys.argv[:])
+for one, other in zip(before, after):
+    assert one == other, (one, other)
+"""
+    done = subprocess.run([sys.executable, "-c", code, *LIBRARIES], cwd=ROOT.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_commands_are_thin():
+    """Composing, checking, calling and printing take a hundred lines; all else is a library's."""
+    for path in ROOT.rglob("__main__.py"):
+        lines = len(path.read_text().splitlines())
+        assert lines <= 175, f"{path}: {lines} lines"
+
+
+def test_no_two_rooms_call_different_things_by_one_name():
+    """But for the names that every room has: its settings, and what it reports and writes."""
+    shared = {"Settings", "prepare", "how_to_go_on", "main", "as_table", "table", "write", "FloatArray", "IntArray"}
+    places: dict[str, set[str]] = {}
+    for path in ROOT.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
+    twice = {name: found for name, found in places.items() if len(found) > 1 and name not in shared}
+    assert not twice
