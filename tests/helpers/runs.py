@@ -10,13 +10,14 @@ from hydra import compose, initialize_config_dir
 
 from agents import DDQN, DuelingGANDDQN
 from agents.registry import arguments_of
-from experiments.config.hydra import CONFIG_FOLDER, register, settings_of
+from experiments.config.hydra import CONFIG_FOLDER, register
 from experiments.config.schemas import EvaluationSettings
 from experiments.evaluate.settings import EvaluateConfig
 from experiments.offline.settings import OfflineConfig
 from experiments.train import Algorithm1Settings, Listener, Settings, Training
 from experiments.train.settings import TrainConfig
 from slicing_gym import get_scenario
+from tests.helpers.commands import configured
 from twin import DigitalTwin, LstmSettings, PerformanceSettings, TrainingSettings
 
 OWN = "tests.helpers.own_agents"
@@ -79,7 +80,7 @@ def short_settings(decisions=280, policies=("random",), **changes):
 
 def composed(name, *overrides):
     """The settings of a command line."""
-    return settings_of(raw(name, *overrides), SCHEMAS[name])
+    return configured(name, SCHEMAS[name], *overrides)
 
 
 def raw(name, *overrides):

@@ -46,7 +46,7 @@ class Foreign:
     add, reset, size = ReplayBuffer.add, ReplayBuffer.reset, ReplayBuffer.size
 
 
-def ppo(env, role):
+def ppo(env, _):
     return stable_baselines3.PPO("MlpPolicy", env, n_steps=8, batch_size=8, device="cpu")
 
 
@@ -69,14 +69,20 @@ WITH_TWIN = {"twin": "lstm"}
         ({"seed": 100}, "evaluation.seeds: 100 is the cell that the agent learns on"),
         ({"scenario": "papper"}, "scenario: unknown name 'papper'; did you mean 'paper'"),
         ({"twin": "lsmt"}, "transition: unknown name 'lsmt'; did you mean 'lstm'"),
-        ({"settings": replace(short_settings(), evaluation=EvaluationSettings(seeds=[]))}, "evaluation.seeds: none given"),
+        (
+            {"settings": replace(short_settings(), evaluation=EvaluationSettings(seeds=[]))},
+            "evaluation.seeds: none given",
+        ),
         ({"name": "hard"}, "agent.name: 'hard' is the name of a policy it is compared with"),
         ({"name": "random"}, "agent.name: 'random' is the name of a policy it is compared with"),
         ({"settings": short_settings(0)}, "decisions: 0 given, allowed is 1 or more"),
         ({"settings": short_settings(collect=20)}, "algorithm.collect: 20 given, allowed is 64 or more"),
         ({"settings": short_settings(policies=["rndom"])}, "policy: unknown name 'rndom'; did you mean 'random'"),
         ({"settings": short_settings(reward="shapd")}, "reward: unknown name 'shapd'; did you mean 'shaped'"),
-        ({"environments": Environments(SCENARIO.replace(decisions_per_episode=7))}, "they are of another scenario"),
+        (
+            {"environments": Environments(SCENARIO.replace(decisions_per_episode=7))},
+            "environments: they are of .paper-1mhz., allowed is",
+        ),
         ({"make": maker(train_freq=9)}, "decisions: 280 given, allowed are multiples of agent.train_freq = 9"),
         ({"make": maker(sb3_contrib.QRDQN, policy={"n_quantiles": 0})}, r"agent: sb3_contrib\.qrdqn\.qrdqn\.QRDQN: "),
         ({"make": ppo}, "agent: a PPO given, allowed are off-policy algorithms"),
@@ -137,7 +143,7 @@ class Explores(DQNPolicy):
 
 
 def test_a_policy_s_own_state_goes_on_too(tmp_path):
-    def make(env, role):
+    def make(env, _):
         given = {"policy_kwargs": {"net_arch": [16]}, "learning_starts": 10, "exploration_initial_eps": 0.1}
         return stable_baselines3.DQN(Explores, env, train_freq=1, device="cpu", **given)
 

@@ -20,7 +20,7 @@ def test_a_killed_process_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     """Shorter than `python -m experiments.tools.interruption`: one run, killed once."""
     short = ["decisions=800", "agent.learning_starts=100", "agent.net_arch=[64,64]"]
     monkeypatch.setitem(interruption.METHODS, "ddqn without", short)
-    interruption.finish(interruption.start("ddqn without", tmp_path / "whole"))
+    interruption.wait_for(interruption.start("ddqn without", tmp_path / "whole"))
     process = interruption.start("ddqn without", tmp_path / "killed")
     while not (tmp_path / "killed" / checkpoint.FILE).exists():
         assert process.poll() is None
@@ -28,7 +28,7 @@ def test_a_killed_process_resumes_to_the_same_bytes(tmp_path, monkeypatch):
     process.kill()
     process.communicate()
     assert not (tmp_path / "killed" / "summary.json").exists()
-    interruption.finish(interruption.start("ddqn without", tmp_path / "killed"))
+    interruption.wait_for(interruption.start("ddqn without", tmp_path / "killed"))
     assert interruption.digests(tmp_path / "killed") == interruption.digests(tmp_path / "whole")
 
 
@@ -78,9 +78,9 @@ def test_a_finished_run_is_not_run_again_but_read(tmp_path):
     assert again.twin.scenario == SCENARIO
     seen = first.history.arrivals / SCENARIO.nominal_arrivals
     assert again.agent.predict(seen)[0].tolist() == first.agent.predict(seen)[0].tolist()
+    changed = twin_settings()
+    changed.seed = 1
     with pytest.raises(ValueError, match=r"has another configuration:\n  twin\.seed: 0 there, 1 given"):
-        changed = twin_settings()
-        changed.seed = 1
         train(make_ddqn, SCENARIO, **{**arguments, "twin": changed}, resume=True)
 
 
@@ -107,6 +107,7 @@ def test_a_run_is_not_resumed_with_another_class(tmp_path):
     common = {"scenario": SCENARIO, "settings": settings, "folder": tmp_path, "name": "mine", "resume": True}
     Training(maker(stable_baselines3.DQN), **common).algorithm.save()
     with pytest.raises(
-        ValueError, match=r"_target_: 'stable_baselines3\.dqn\.dqn\.DQN' there, 'sb3_contrib\.qrdqn\.qrdqn\.QRDQN' given"
+        ValueError,
+        match=r"_target_: 'stable_baselines3\.dqn\.dqn\.DQN' there, 'sb3_contrib\.qrdqn\.qrdqn\.QRDQN' given",
     ):
         Training(maker(sb3_contrib.QRDQN), **common)

@@ -98,6 +98,7 @@ class Counts(Listener):
         self.started, self.seen, self.settled = 0, [], 0
 
     def on_start(self, reset_info):
+        assert "arrivals" in reset_info
         self.started += 1
 
     def on_decision(self, experience):
@@ -168,7 +169,7 @@ def test_a_twin_may_be_named(twin, tmp_path):
     if isinstance(twin, str):
         assert Training(make_ddqn, SCENARIO, twin, short_settings(), tmp_path).twin.transition.name == "lstm"
     else:
-        with pytest.raises(TypeError, match="transition: PerformanceSettings.* is neither a name nor settings"):
+        with pytest.raises(TypeError, match=r"transition: PerformanceSettings.* is neither a name nor settings"):
             Training(make_ddqn, SCENARIO, twin, short_settings(), tmp_path)
 
 
