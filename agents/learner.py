@@ -18,7 +18,6 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.utils import configure_logger
 
 from agents.hooks import action_values, require_hook, td_loss
 from agents.packing import Arrays
@@ -91,7 +90,7 @@ class OffPolicyLearner:
             for hook in (td_loss, action_values):
                 require_hook("conservative_weight above 0", hook, type(model))
         if not hasattr(model, "_logger"):
-            model.set_logger(configure_logger(0, None))
+            model.set_logger(Logger(None, []))  # that of `configure_logger` would leave a temporary folder
 
     def _seed(self, seed: int) -> None:
         """Seed what the agent would have seeded itself, had it been given a seed."""

@@ -34,13 +34,17 @@ _AGAIN = {"sb3_contrib.ARS": ("weights",)}
 
 
 def load_agent(
-    path: str | os.PathLike[str], target: str | None = None, *, trust: bool = False, key: str = "policy"
+    path: str | os.PathLike[str],
+    target: str | type[BaseAlgorithm] | None = None,
+    *,
+    trust: bool = False,
+    key: str = "policy",
 ) -> BaseAlgorithm:
     """The agent in a zip that an algorithm of Stable-Baselines3, sb3-contrib or this package saved.
 
     Args:
         path: of the file.
-        target: dotted name of its class; None: taken from the file's policy.
+        target: its class, or that class's dotted name; None: taken from the file's policy.
         trust: let the file run code; otherwise one that would is refused.
         key: what the file is called where it was given.
 
@@ -51,8 +55,12 @@ def load_agent(
     name = os.fspath(path)
     if not Path(name).is_file():
         raise FileNotFoundError(f"{key}: there is no file {name!r}")
-    wanted = guess_class(name, key) if target is None else target
-    kind: Any = algorithm_class(wanted, key)
+    kind: Any = target
+    if isinstance(target, type):
+        wanted = f"{target.__module__}.{target.__qualname__}"
+    else:
+        wanted = guess_class(name, key) if target is None else target
+        kind = algorithm_class(wanted, key)
     try:
         more = {"trust": True} if trust and "trust" in inspect.signature(kind.load).parameters else {}
         given = dict.fromkeys(_AGAIN.get(wanted, ()))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
 from typing import Any
 
-from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 
 MAX_SEED = 2**32 - 1
 """Largest seed."""
@@ -67,6 +67,8 @@ def check_bounds(settings: Any, prefix: str = "") -> None:
             check_bounds(value, f"{key}.")
         elif typing.get_origin(hint) is list:
             _check_list(key, value, typing.get_args(hint)[0], each.metadata)
+        elif typing.get_origin(hint) is dict:
+            check_instance(key, value, (Mapping,))
         else:
             _check_value(key, value, hint, each.metadata)
 

@@ -76,8 +76,7 @@ class Algorithm2(TwinAlgorithm):
         )
         self.history, self.settings = history, settings
         self.transitions = transitions_of(history)
-        names = ("observations", "actions", "rewards", "next_observations")
-        self._digest = digest({}, {name: getattr(self.transitions, name) for name in names})
+        self._digest = history_digest(history)
         self.epochs = 0
         self.in_twin: tuple[float, float] | None = None
         self.agent = self.make_learner(NoEnv(scenario), "history", settings.algorithm.conservative_weight)
@@ -151,3 +150,10 @@ class Algorithm2(TwinAlgorithm):
             raise ValueError("resume: the history is not what it was when the run began")
         self.epochs, self.in_twin = header["epochs"], header["in_twin"]
         self._bar.update(self.epochs)
+
+
+def history_digest(history: History) -> str:
+    """Of all that is learned from a history."""
+    transitions = transitions_of(history)
+    names = ("observations", "actions", "rewards", "next_observations")
+    return digest({}, {name: getattr(transitions, name) for name in names})

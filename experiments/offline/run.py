@@ -23,11 +23,11 @@ from experiments.environments import Environments
 from experiments.evaluate.policies import labelled, load_policies
 from experiments.evaluate.report import as_table, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
-from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2
+from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.settings import Settings
 from experiments.runs import checkpoint
-from experiments.runs.folder import OFFLINE_SUMMARY
+from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import begin, end, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.check import check_agent_of, check_evaluation, check_twin_training
@@ -93,6 +93,7 @@ def offline(
     name: str | None = None,
     own_seed: int | None = None,
     resume: bool = False,
+    trust: bool = False,
 ) -> OfflineResult:
     """Learn from a history alone by the paper's Algorithm 2, and estimate what the policy is worth.
 
@@ -108,14 +109,16 @@ def offline(
         name: of the agent; by default that of its class, in small letters.
         own_seed: of the simulated cell that the history is of, if it is one: policies are evaluated on it, too.
         resume: go on from the folder's checkpoint, if there is one.
+        trust: let files of agents run code: those to compare with, and the run's own.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
     with TemporaryDirectory() as nowhere:
         place = nowhere if folder is None else folder
-        made = OfflineTraining(make, history, twin, settings, place, seed, name=name, own_seed=own_seed, resume=resume)
-        result = made.run()
+        more: dict[str, Any] = {"name": name, "own_seed": own_seed, "resume": resume, "trust": trust}
+        made = OfflineTraining(make, history, twin, settings, place, seed, **more)
+        result = made.read_result() if made.finished else made.run()
         return replace(result, folder=None) if folder is None else result
 
 
@@ -123,8 +126,7 @@ class OfflineTraining:
     """Learning from a history that has passed its checks.
 
     Args:
-        make, history, twin, settings, folder, seed, name, own_seed, resume: see `offline`.
-        trust: let files of agents run code.
+        make, history, twin, settings, folder, seed, name, own_seed, resume, trust: see `offline`.
         estimator: settings of the network of fitted Q evaluation, before the changes of `settings.estimate`.
         source: what the history is called.
 
@@ -158,7 +160,8 @@ class OfflineTraining:
         self.history = replace(history, scenario=scenario)
         self.estimator = AgentSettings() if estimator is None else estimator
         agent = self._check(make)
-        own = type(agent.model).__name__.lower() if name is None else name
+        self._kind = type(agent.model)
+        own = self._kind.__name__.lower() if name is None else name
         if own in LOWER_BASELINES:
             raise ValueError(f"agent.name: {own!r} is the name of a policy it is compared with")
         check_evaluation(self.settings.evaluation, self.history.scenario, own_seed, own, trust=trust)
@@ -166,6 +169,8 @@ class OfflineTraining:
         self.configuration = self._configuration(agent.model)
         self.finished = begin(self.folder, OFFLINE_SUMMARY, self.configuration, resume)
         if self.finished:
+            if history_digest(History.load(self.folder / HISTORY)) != history_digest(self.history):
+                raise ValueError(f"resume: the history of the run in {str(self.folder)!r} is not the one given")
             return
         self.algorithm = Algorithm2(
             make,
@@ -239,13 +244,19 @@ class OfflineTraining:
         model = run.agent.model
         return OfflineResult(self.name, self.folder, model, run.twin, self.history, estimates, evaluation, summary)
 
+    def read_result(self) -> OfflineResult:
+        """What the finished run in the folder brought; its evaluation is not read."""
+        summary = json.loads((self.folder / OFFLINE_SUMMARY).read_text())
+        twin = None if self.twin is None else DigitalTwin.load(self.folder / TWIN)
+        agent: Any = load_agent(self.folder / AGENT, self._kind, trust=self.trust)
+        return OfflineResult(self.name, self.folder, agent, twin, self.history, summary["estimates"], [], summary)
+
     def _candidates(self) -> dict[str, Predictor]:
         """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""
         run = self.algorithm
         if run.in_twin is None:
             return {CANDIDATES[0]: run.agent}
-        target = self.configuration["agent"]["_target_"]
-        return {name: load_agent(self.folder / f"{name}.zip", target, trust=self.trust) for name in CANDIDATES}
+        return {name: load_agent(self.folder / f"{name}.zip", self._kind, trust=self.trust) for name in CANDIDATES}
 
     def _evaluate(self, candidates: Mapping[str, Predictor]) -> tuple[list[Evaluation], dict[str, Any]]:
         """What agent and lower baselines really earn: on unseen cells, and on the history's own, if it is known."""

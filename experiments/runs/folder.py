@@ -95,13 +95,18 @@ class Run:
         """
         return Environments.of(self.scenario, self.summary["config"].get("env"), typed=False).keep_observations
 
-    def agent(self, *, trust: bool = False) -> BaseAlgorithm:
+    def agent(self, kind: type[BaseAlgorithm] | None = None, *, trust: bool = False) -> BaseAlgorithm:
         """What it trained.
+
+        Args:
+            kind: its class; None: that of the name which its configuration has.
+            trust: let its file run code.
 
         Raises:
             ValueError: its file is missing or damaged, or would run code.
         """
-        return load_agent(self._file(AGENT), str(self.summary["config"]["agent"]["_target_"]), trust=trust, key="run")
+        target = str(self.summary["config"]["agent"]["_target_"])
+        return load_agent(self._file(AGENT), kind or target, trust=trust, key="run")
 
     def history(self) -> History:
         """Its real decisions.

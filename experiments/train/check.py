@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from agents.protocols import AnyEnv
 from agents.random_streams import RandomStreams
 from experiments.config.schemas import EvaluationSettings, TwinTrainingSettings
 from experiments.evaluate.policies import check_policies, load_policies
-from experiments.evaluate.rollout import check_seeds, make_cells
+from experiments.evaluate.rollout import make_cells
 from experiments.train.settings import Settings
 from experiments.train.twin_phase import MakeAgent
 from slicing_gym import Scenario
@@ -38,8 +39,6 @@ def check_evaluation(
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    if settings.seeds:
-        check_seeds("evaluation.seeds", settings.seeds)
     if own_seed in settings.seeds:
         raise ValueError(f"evaluation.seeds: {own_seed} is the cell that the agent learns on (seed)")
     if name in (*BASELINES, *settings.policies):
@@ -89,7 +88,8 @@ def _check_reload(learner: OffPolicyLearner) -> None:
     content.seek(0)
     kind: Any = type(learner.model)
     trust = {"trust": True} if "trust" in inspect.signature(kind.load).parameters else {}
-    with RandomStreams():
+    with RandomStreams(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Stable-Baselines3 warns of `n_steps` in files that it has written itself
         try:
             kind.load(content, device="cpu", **trust)
         except Exception as error:

@@ -18,7 +18,7 @@ from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.environments import Environments
 from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
 from experiments.evaluate.report import write_csv
-from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
+from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
 from experiments.runs.folder import SUMMARY, TWIN, WRAPPERS, read_run
 from experiments.runs.lifecycle import begin, end, save_learned
@@ -75,6 +75,7 @@ def train(
     name: str | None = None,
     resume: bool = False,
     listeners: Sequence[DecisionListener] = (),
+    trust: bool = False,
 ) -> TrainResult:
     """Train an agent in the real environment, with a twin by the paper's Algorithm 1, and compare it with baselines.
 
@@ -90,6 +91,7 @@ def train(
         name: of the agent; by default that of its class, in small letters.
         resume: go on from the folder's checkpoint, if there is one.
         listeners: called at every real decision.
+        trust: let files of agents run code: those to compare with, and the run's own if it is finished already.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
@@ -106,9 +108,10 @@ def train(
             name=name,
             resume=resume,
             listeners=listeners,
+            trust=trust,
         )
         if made.finished:
-            return read_result(made.folder)
+            return read_result(made.folder, made.kind, trust=trust)
         (result,) = finish([made])
         return replace(result, folder=None) if folder is None else result
 
@@ -117,11 +120,11 @@ class Training:
     """A training run that has passed its checks.
 
     Args:
-        make, scenario, twin, settings, folder, seed, environments, name, resume, listeners: see `train`.
-        trust: let files of agents to compare with run code.
+        make, scenario, twin, settings, folder, seed, environments, name, resume, listeners, trust: see `train`.
 
     Attributes:
         name: of the agent: ddqn, with a twin ddqn-dt.
+        kind: its class.
         finished: whether the folder has the run already, and it is to be resumed.
     """
 
@@ -155,7 +158,9 @@ class Training:
         if self.twin is not None:
             agent_2 = check_agent_of("twin", make, self.environments.cells(1), self.seed)
             check_algorithm_1(self.settings, agent_1, agent_2)
-        own = type(agent_1.model).__name__.lower() if name is None else name
+        self.kind = type(agent_1.model)
+        own = self.kind.__name__.lower() if name is None else name
+        check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
         check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(found, agent_1.model)
@@ -278,13 +283,20 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     ]
 
 
-def read_result(folder: str | Path, *, trust: bool = False) -> TrainResult:
+def read_result(
+    folder: str | Path, kind: type[OffPolicyAlgorithm] | None = None, *, trust: bool = False
+) -> TrainResult:
     """The result of a finished run, from its folder; its evaluation is not read.
+
+    Args:
+        folder: of the run.
+        kind: class of its agent; None: that of the name which its configuration has.
+        trust: let the agent's file run code.
 
     Raises:
         ValueError: there is none.
     """
     run = read_run(Path(folder))
     twin = run.twin() if (run.folder / TWIN).is_file() else None
-    agent: Any = run.agent(trust=trust)
+    agent: Any = run.agent(kind, trust=trust)
     return TrainResult(run.method, run.folder, agent, pd.DataFrame(run.episodes), run.history(), twin, [], run.summary)

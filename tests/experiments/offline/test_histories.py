@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import gymnasium as gym
 import numpy as np
 import pytest
 
 from agents import HardPolicy, ProportionalPolicy, RandomPolicy
 from experiments.offline.histories import check_history, make_history, record_history
-from experiments.offline.run import floors
+from experiments.offline.baselines import lower_baselines
 from slicing_gym import allocation_index, get_scenario
+from tests.helpers.histories import recorded
 from tests.helpers.learners import _one_thread as _one_thread
-
-
-def recorded(env_scenario, policy, decisions, seed):
-    """What a policy does and earns in a cell, by hand."""
-    env = gym.make("SliceRAN-v0", scenario=env_scenario, reward="utility")
-    seen, _ = env.reset(seed=seed)
-    states, actions, utility = [], [], []
-    for _ in range(decisions):
-        states.append(seen)
-        actions.append(int(policy.predict(seen, deterministic=True)[0]))
-        seen, _, _, over, info = env.step(actions[-1])
-        utility.append(info["utility"])
-        if over:
-            seen, _ = env.reset()
-    return np.array(states), np.array(actions), np.array(utility)
 
 
 def test_a_random_history_is_what_the_random_policy_did(small):
@@ -40,7 +25,7 @@ def test_a_random_history_is_what_the_random_policy_did(small):
     assert not np.array_equal(other.next_arrivals, history.next_arrivals)
 
 
-def test_in_a_mixed_history_policies_take_turns_by_the_round(small):
+def test_in_a_mixed_history_policies_take_turns_by_the_episode(small):
     history = record_history("mixed", small, seed=3, decisions=45)
     actions = allocation_index(history.allocation)
     seen = history.arrivals / small.nominal_arrivals
@@ -71,11 +56,11 @@ def test_a_history_in_a_file_is_taken_from_its_beginning(small, tmp_path):
         make_history(str(tmp_path / "foreign.npz"), small, 0, None)
 
 
-def test_floors_are_doing_as_was_done_and_the_best_that_was(small):
-    """Of rounds of proportional slicing, where the state tells what is done, and of random ones."""
+def test_lower_baselines_are_doing_as_was_done_and_the_best_that_was(small):
+    """Of episodes of proportional slicing, where the state tells what is done, and of random ones."""
     mixed = record_history("mixed", small, seed=1, decisions=60)
     history = mixed.take(np.flatnonzero(mixed.run % 3 != 1))
-    found = floors(history, seed=0)
+    found = lower_baselines(history, seed=0)
     utility = 0.01 * history.spectral_efficiency + history.ssr.sum(axis=1)
     units = [tuple(row) for row in history.allocation]
     means = {each: np.mean([u for u, row in zip(utility, units, strict=True) if row == each]) for each in set(units)}
