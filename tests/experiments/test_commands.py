@@ -131,7 +131,7 @@ def test_commands_of_the_docs_pass_their_checks(command, request, tmp_path):
         settings = settings_of(compose(name, [*single, *folders]), schema_of(name))
     folder = tmp_path / "out"
     if name in STUDIES_OF_RUNS:
-        with pytest.raises((FileNotFoundError, ValueError), match="does not exist|there is no|neither"):
+        with pytest.raises((FileNotFoundError, ValueError), match=r"does not exist|there is no|neither"):
             main.prepare(settings, folder)
     else:
         main.prepare(settings, folder)
