@@ -51,9 +51,8 @@ class Environments:
         typed: bool = True,
     ) -> None:
         self.scenario = get_scenario(scenario)
-        seen, named_observer = find_part("env.observer", observer, typed)
-        rewarded, named_reward = find_part("env.reward_function", reward_function, typed)
-        self._arguments = {"scenario": self.scenario, "observer": seen, "reward_function": rewarded}
+        self._observer, named_observer = find_part("env.observer", observer, typed)
+        self._reward_function, named_reward = find_part("env.reward_function", reward_function, typed)
         self.given = {
             "wrappers": list(wrappers),
             "vector_wrappers": list(vector_wrappers),
@@ -84,8 +83,12 @@ class Environments:
             raise ValueError(f"environments: they are of {self.scenario.name!r}, allowed is {scenario.name!r}")
         other = copy(self)
         other.scenario = scenario
-        other._arguments = {**self._arguments, "scenario": scenario}
         return other
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        """Of every environment, real or in a twin."""
+        return {"scenario": self.scenario, "observer": self._observer, "reward_function": self._reward_function}
 
     @property
     def wrapped(self) -> bool:
@@ -100,15 +103,13 @@ class Environments:
     @property
     def names(self) -> str:
         """Of the wrappers and of the observer, as messages name them."""
-        observer = self._arguments["observer"]
-        own = [] if observer is None else [type(observer).__name__]
+        own = [] if self._observer is None else [type(self._observer).__name__]
         return ", ".join([*(kind.__name__ for kind, _ in self._wrappers), *own])
 
     @property
     def keep_observations(self) -> bool:
         """Whether an agent sees what the scenario's environment shows: its wrappers change the reward alone."""
-        own = self._arguments["observer"] is not None
-        return not own and all(issubclass(kind, gym.RewardWrapper) for kind, _ in self._wrappers)
+        return self._observer is None and all(issubclass(kind, gym.RewardWrapper) for kind, _ in self._wrappers)
 
     def real(self) -> gym.Env[Any, Any]:
         """The cell that Agent 1 acts in."""
@@ -154,7 +155,7 @@ class Environments:
             ValueError, TypeError: the message names the wrapper, and what is allowed.
         """
         if with_twin:
-            check_measured(self.scenario, self._arguments["observer"], self._arguments["reward_function"])
+            check_measured(**self._arguments)
         if not self.wrapped:
             return
         env, batch = self.real(), self.cells(2)

@@ -79,7 +79,7 @@ def test_libraries_import_no_hydra_and_importing_them_does_nothing():
     """One process for all: matplotlib keeps its backend, logging its handlers, torch its threads."""
     code = """
 import importlib, logging, os, sys, warnings
-import matplotlib, torch
+import gymnasium, matplotlib, scipy.stats, stable_baselines3, sympy, torch, tqdm.auto
 before = (dict(matplotlib.rcParams), torch.get_num_threads(), logging.root.handlers[:], logging.root.level,
           dict(os.environ), warnings.filters[:], sys.argv[:])
 for name in sys.argv[1:]:

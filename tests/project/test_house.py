@@ -19,7 +19,7 @@ ALLOWED = {
     "slicing_gym": {"slicing_gym"},
     "agents": {"agents", "slicing_gym"},
     "twin": {"twin", "slicing_gym"},
-    "experiments": {"experiments", "agents", "twin", "slicing_gym", "conf", "tests"},
+    "experiments": {"experiments", "agents", "twin", "slicing_gym", "conf"},
 }
 
 
