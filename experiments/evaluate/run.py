@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents import FixedPolicy
+from agents.baselines import BASELINES
 from experiments.config.bounds import check_bounds
 from experiments.evaluate.figure import plot_evaluation
 from experiments.evaluate.policies import check_policies, labelled, load_policies
@@ -93,19 +94,19 @@ class Comparison:
         self.settings = Settings() if settings is None else settings
         check_bounds(self.settings)
         self.scenario = get_scenario(scenario)
-        threads = self.settings.threads
+        self._given, self._trust = policies, trust
+        self._cells = make_cells(self.scenario, len(self.settings.seeds), self.settings.threads)
         if not isinstance(policies, Mapping):
             check_policies(list(policies), self.scenario)
-        self.envs = make_cells(self.scenario, len(self.settings.seeds), threads)
-        if isinstance(policies, Mapping):
-            self.policies = dict(policies)
-        else:
-            self.policies = labelled(
-                load_policies(policies, self.scenario, self.envs, num_threads=threads, trust=trust), ()
-            )
+            self._load([name for name in policies if name not in BASELINES])  # these may search for long
+
+    def _load(self, names: Sequence[str]) -> dict[str, Predictor]:
+        threads = self.settings.threads
+        return load_policies(names, self.scenario, self._cells, num_threads=threads, trust=self._trust)
 
     def run(self) -> EvaluationResult:
         """Evaluate each policy."""
-        settings = self.settings
-        found = compare(self.scenario, self.policies, self.envs, settings.seeds, settings.decisions, settings.progress)
-        return EvaluationResult(self.scenario, self.policies, found)
+        settings, given = self.settings, self._given
+        policies = dict(given) if isinstance(given, Mapping) else labelled(self._load(given), ())
+        found = compare(self.scenario, policies, self._cells, settings.seeds, settings.decisions, settings.progress)
+        return EvaluationResult(self.scenario, policies, found)

@@ -145,6 +145,8 @@ def read_run(folder: Path) -> Run:
         if not path.is_file():  # as versions before called it
             path, summary["episodes_to_goal"] = folder / "rounds.csv", summary["rounds_to_goal"]
         episodes = pd.read_csv(path).rename(columns={"round": "episode"})
+        if episodes.empty or episodes.isna().any(axis=None):
+            raise ValueError(f"{path.name} has no rows, or rows that are not whole")
         return Run(folder, summary, {name: episodes[name].to_numpy(np.float64) for name in episodes})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None

@@ -1,39 +1,45 @@
-"""The command lines: those of the docs, typing errors, and the commands themselves as a shell runs them."""
+"""The command lines: those of the docs, typing errors, and commands as a shell runs them."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
 import sys
+import typing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 
 from agents import registry
-from experiments.calibration.run import check_config as check_calibration
 from experiments.config.hydra import (
     CONFIG_FOLDER,
     check_overrides,
     config_folders,
-    register_configs,
+    register,
+    settings_of,
     with_lists,
     without_config_folders,
 )
-from experiments.distill.__main__ import LISTS as DISTILL_LISTS
-from experiments.distill.run import check_config as check_distill
-from experiments.evaluate.__main__ import LISTS as EVALUATE_LISTS
-from experiments.evaluate.run import check_config as check_evaluation
-from experiments.fidelity.run import check_config as check_fidelity
-from experiments.landscape.__main__ import with_runs
-from experiments.landscape.run import check_config as check_landscape
-from experiments.offline.run import check_config as check_offline
-from experiments.train.check import check_config
 
 ROOT = Path(__file__).resolve().parents[2]
+TOPICS = ("train", "evaluate", "fidelity", "calibration", "landscape", "distill", "offline", "export")
+STUDIES_OF_RUNS = ("distill", "landscape", "export")
+"""What looks at finished runs, which are not there."""
 
-register_configs()
+
+def schema_of(name):
+    """Types of a command's settings."""
+    return typing.get_type_hints(import_module(f"experiments.{name}.__main__").prepare)["config"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _registered():
+    for name in TOPICS:
+        register(name, schema_of(name))
 
 
 @pytest.mark.parametrize(
@@ -58,61 +64,77 @@ def test_right_command_lines_pass():
     check_overrides("export", ["policy=runs/a/agent.zip", "scenario=diurnal", "fallback=1-94-5", "output=policy.onnx"])
 
 
-CHECKS = {
-    "train": check_config,
-    "evaluate": check_evaluation,
-    "fidelity": check_fidelity,
-    "calibration": check_calibration,
-    "landscape": check_landscape,
-    "distill": check_distill,
-    "offline": check_offline,
-}
+def test_lists_may_be_typed_without_brackets():
+    given = ["policy=random,hard", "seeds=1,2", "imports=[a]", "agents=null", "-m"]
+    assert with_lists(given, ("policy", "imports", "agents")) == [
+        *("policy=['random','hard']", "seeds=1,2", "imports=[a]", "agents=null", "-m")
+    ]
+
+
 COMMANDS = [
     pytest.param(command, id=f"{path.name}-{number}")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     for number, command in enumerate(
-        re.findall(
-            r"^python -m experiments\.(?:train|evaluate|fidelity|calibration|landscape|distill|offline)\b.*",
-            path.read_text(),
-            re.MULTILINE,
-        )
+        re.findall(rf"^python -m experiments\.(?:{'|'.join(TOPICS)})\b.*", path.read_text(), re.MULTILINE)
     )
     if "<" not in command
 ]
 
 
+OWN_MODULES = ("my_package", "mine")
+
+
+def definitions(page):
+    """Imports, classes and functions of a page's examples, as one module."""
+    found = []
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        kinds = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
+        found += [ast.unparse(node) for node in ast.parse(block).body if isinstance(node, kinds)]
+    return "\n\n".join(found)
+
+
 @pytest.fixture
-def _own_package(tmp_path, monkeypatch):
-    """What docs/bring-your-own.md asks a user to write, in the folder where the command is typed."""
-    page = (ROOT / "docs" / "bring-your-own.md").read_text()
+def _own_modules(tmp_path, monkeypatch):
+    """What docs/bring-your-own.md and docs/extending.md ask a user to write, in the folder where commands are typed."""
+    pages = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("bring-your-own", "extending")}
     (tmp_path / "my_package.py").write_text(
-        "from tests.own_agents import Logarithms as Logs, Middle, SoftTargets as MyDQN, tenth\n"
+        "from tests.helpers.own_agents import Logarithms as Logs, Middle, SoftTargets as MyDQN, tenth\n"
     )
-    (tmp_path / "mine" / "agent").mkdir(parents=True)
-    (tmp_path / "mine" / "agent" / "my_agent.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
+    (tmp_path / "mine.py").write_text(definitions(pages["extending"]))
+    files = {"agent/my_agent.yaml": "bring-your-own", "twin/moving_average.yaml": "extending"}
+    for file, page in files.items():
+        (tmp_path / "mine" / file).parent.mkdir(parents=True)
+        (tmp_path / "mine" / file).write_text(re.search(r"```yaml\n(.*?)```", pages[page], re.DOTALL)[1])
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield
-    sys.modules.pop("my_package", None)
-    registry._imported.discard("my_package")
+    for name in OWN_MODULES:
+        sys.modules.pop(name, None)
+        registry._imported.discard(name)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_of_the_docs_pass_their_checks(command, request):
-    if "my_package" in command:
-        request.getfixturevalue("_own_package")
+def test_commands_of_the_docs_pass_their_checks(command, request, tmp_path):
+    if any(name in command for name in OWN_MODULES):
+        request.getfixturevalue("_own_modules")
     _, _, module, *arguments = shlex.split(command, comments=True)
     name = module.removeprefix("experiments.")
-    if name == "landscape":
-        arguments = with_runs(arguments)
-    arguments = with_lists(arguments, {"distill": DISTILL_LISTS, "evaluate": EVALUATE_LISTS}.get(name, ("imports",)))
+    main = import_module(f"{module}.__main__")
+    renamed = getattr(main, "RENAMED", {})
+    arguments = [re.sub(r"^\w+(?==)", lambda key: renamed.get(key[0], key[0]), each) for each in arguments]
+    arguments = with_lists(arguments, getattr(main, "LISTS", ("imports",)))
     check_overrides(name, arguments)
     folders, arguments = config_folders(arguments), without_config_folders(arguments)
     swept = [argument for argument in arguments if argument != "-m" and not argument.startswith("hydra")]
     single = [a if "[" in a else a.split(",")[0] for a in swept]
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        config = compose(name, [*single, *folders])
-    CHECKS[name](config)
+        settings = settings_of(compose(name, [*single, *folders]), schema_of(name))
+    folder = tmp_path / "out"
+    if name in STUDIES_OF_RUNS:
+        with pytest.raises((FileNotFoundError, ValueError), match=r"does not exist|there is no|neither"):
+            main.prepare(settings, folder)
+    else:
+        main.prepare(settings, folder)
 
 
 def test_commands_run_as_typed(tmp_path):
@@ -132,18 +154,3 @@ def test_commands_run_as_typed(tmp_path):
     new = [*command, "threads=0", f"hydra.run.dir={tmp_path / 'new'}"]
     assert "threads: 0 given" in subprocess.run(new, capture_output=True, text=True).stderr
     assert not (tmp_path / "new").exists()  # what was refused leaves no folder
-
-
-@pytest.mark.parametrize(
-    ("what", "expected"),
-    [
-        ("simulator", ["times as fast", "two threads / one"]),
-        ("twin", ["/ simulator", "/ real network", "transformer"]),
-        ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "after a pause"]),
-    ],
-)
-def test_benchmark_prints_its_ratios(what, expected):
-    command = [sys.executable, "-m", "experiments.benchmark", what, "--scenario", "paper-1mhz", "--seconds", "0.01"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    for text in expected:
-        assert text in printed

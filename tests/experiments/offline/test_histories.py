@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agents import HardPolicy, ProportionalPolicy, RandomPolicy
-from experiments.offline.histories import check_history, make_history, record_history
 from experiments.offline.baselines import lower_baselines
+from experiments.offline.histories import check_history, make_history, record_history
 from slicing_gym import allocation_index, get_scenario
 from tests.helpers.histories import recorded
 from tests.helpers.learners import _one_thread as _one_thread

@@ -7,17 +7,26 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 import sb3_contrib
 import stable_baselines3
 
-from agents import DDQN, DQN, DuelingGANDDQN
+from agents import DDQN, DQN, DuelingGANDDQN, SlicePolicy
+from agents.hooks import action_values, has_hook
 from agents.registry import import_modules
+from experiments.distill import Settings as DistillSettings
+from experiments.distill import distill
+from experiments.distill.settings import StudentEvaluationSettings
 from experiments.evaluate.policies import load_policy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
+from experiments.export import Settings as ExportSettings
+from experiments.export import export
+from experiments.offline import offline
 from experiments.runs import checkpoint
 from experiments.train import train
 from tests.helpers.learners import _one_thread as _one_thread
+from tests.helpers.offline_runs import offline_settings
 from tests.helpers.own_agents import FromScratch, Logarithms, SoftTargets
 from tests.helpers.runs import OWN, SCENARIO, interrupted, maker, read_rows, short_settings, twin_settings
 
@@ -132,6 +141,61 @@ def test_its_file_chooses_as_it_did(kind, finished):
     found = evaluate_policy("", policy, cells, [100, 101], 20)
     own = [float(row["utility"]) for row in read_rows(whole.folder / "evaluation.csv") if row["policy"] == "agent-dt"]
     assert own == pytest.approx(found.utility, abs=1e-6)
+
+
+NO_LOSS = ("subclass", "from scratch")
+"""Nothing says what their loss is."""
+
+
+@each_kind
+def test_it_learns_from_its_history(kind, finished, tmp_path):
+    """Where no loss is known, without a conservative term alone."""
+    make, history = maker_from_history(kind), finished(kind).history
+
+    def settings(weight):
+        return offline_settings(policies=[], seeds=[], epochs=1, conservative_weight=weight)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = offline(make, history, settings=settings(0.0 if kind in NO_LOSS else 0.1), folder=tmp_path)
+    assert np.isfinite(found.estimates["fitted_q"])
+    assert type(found.agent) is type(finished(kind).agent)
+    if kind in NO_LOSS:
+        with pytest.raises(
+            TypeError, match=r"conservative_weight above 0: not possible with .* lacks the hook td_loss"
+        ):
+            offline(make, history, settings=settings(0.1), folder=tmp_path)
+
+
+def maker_from_history(kind):
+    """With room for the history of a run."""
+
+    def make(env, role):
+        agent = KINDS[kind](env, "real" if role == "history" else role)
+        agent.learning_starts = 0
+        return agent
+
+    return make
+
+
+@each_kind
+def test_it_teaches_a_student_by_arg_max_and_ends_as_a_file(kind, finished, tmp_path):
+    """What has no `action_values` is exported through its student."""
+    folder, trust = finished(kind).folder, kind in TRUST
+    evaluation = StudentEvaluationSettings(seeds=[100], decisions=10)
+    lessons = DistillSettings(hidden=[4], updates=60, progress=False, evaluation=evaluation)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (student,) = distill(folder, lessons, trust=trust).students
+        short = ExportSettings(states=150, progress=False)
+        known = has_hook(action_values, type(finished(kind).agent))
+        result = export(folder if known else student, short, tmp_path / "policy.onnx", trust=trust)
+    deployed = SlicePolicy(tmp_path / "policy.onnx")
+    assert sum(deployed.decide([100.0, 1750.0, 9.0]).units) == 20
+    assert deployed.decide([100.0, 1750.0, 9.0]).units == result.deployed.decide([100.0, 1750.0, 9.0]).units
+    if not known:
+        with pytest.raises(TypeError, match=r"FromScratch has no action_values to export; .* export a student of it"):
+            export(folder, short, tmp_path / "other.onnx", trust=trust)
 
 
 @pytest.mark.parametrize("kind", ["sb3_dqn", "sb3_dqn with a seed"])

@@ -59,12 +59,6 @@ def test_half_written_and_foreign_checkpoints_are_refused_by_name(tmp_path):
     assert training().algorithm.log.decisions == 60
 
 
-def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path):
-    checkpoint.write(tmp_path / checkpoint.FILE, {"config": {}, "format": 3}, {})
-    with pytest.raises(ValueError, match=r"checkpoint\.npz' has format 3, allowed is 4; begin the run again"):
-        Training(make_ddqn, SCENARIO, settings=SETTINGS, folder=tmp_path, resume=True)
-
-
 def test_a_finished_run_is_not_run_again_but_read(tmp_path):
     arguments = {"twin": twin_settings(), "settings": short_settings(240), "folder": tmp_path}
     first = train(make_ddqn, SCENARIO, **arguments)

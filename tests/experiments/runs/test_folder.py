@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from agents import DDQN
-from experiments.offline.histories import record_history
-from experiments.runs.folder import find_runs, read_run
+from experiments.offline import record_history
+from experiments.runs import find_runs, read_run
 from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
 from twin import History
 
-TWIN = Path(__file__).resolve().parents[2] / "twin" / "shipped" / "paper.safetensors"
+TWIN = Path(__file__).resolve().parents[3] / "twin" / "shipped" / "paper.safetensors"
 
 
 def leave(folder, agent="ddqn", seed=0, scenario="paper-1mhz", head="dense", **changes):
@@ -42,7 +42,7 @@ def leave(folder, agent="ddqn", seed=0, scenario="paper-1mhz", head="dense", **c
 
 def test_runs_are_found_wherever_they_are(tmp_path):
     leave(tmp_path / "b" / "seed-0")
-    leave(tmp_path / "b" / "seed-0" / "plain", agent="dqn")
+    leave(tmp_path / "b" / "seed-0" / "without_twin", agent="dqn")
     leave(tmp_path / "a", seed=1)
     (tmp_path / "unfinished").mkdir()
     found = find_runs(tmp_path)
@@ -72,6 +72,9 @@ def test_none_and_two_of_a_kind_are_refused(tmp_path):
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     with pytest.raises(ValueError, match=r"paper-1mhz/dense/ddqn/0 is there twice, in '.*one' and '.*two'"):
         find_runs(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="no finished run"):
+        find_runs(tmp_path / "empty")
 
 
 def test_what_is_no_finished_run_is_refused_by_name(tmp_path):
@@ -89,9 +92,9 @@ def test_what_is_no_finished_run_is_refused_by_name(tmp_path):
         (leave(tmp_path / name) / file).write_text(content)
         with pytest.raises(ValueError, match=rf"run: '.*{name}' holds no finished run of experiments\.train"):
             read_run(tmp_path / name)
-    (leave(tmp_path / "rounds") / "episodes.csv").unlink()
-    with pytest.raises(ValueError, match=r"run: '.*rounds' holds no finished run"):
-        read_run(tmp_path / "rounds")
+    (leave(tmp_path / "none-left") / "episodes.csv").unlink()
+    with pytest.raises(ValueError, match=r"run: '.*none-left' holds no finished run"):
+        read_run(tmp_path / "none-left")
 
 
 @pytest.mark.parametrize(
@@ -109,8 +112,8 @@ def test_a_run_tells_what_it_was(tmp_path):
     run = read_run(leave(tmp_path / "run", agent="ddqn-dt", seed=3, head="geometry"))
     assert (run.group, run.method, run.seed) == (("paper-1mhz", "geometry"), "ddqn-dt", 3)
     assert run.episodes_to_goal == float("inf")
-    assert run.rounds["utility"].tolist() == [5.25, 6.5]
-    assert run.rounds["decisions"].tolist() == [200.0, 100.0]
+    assert run.episodes["utility"].tolist() == [5.25, 6.5]
+    assert run.episodes["decisions"].tolist() == [200.0, 100.0]
     assert run.scenario == get_scenario("paper-1mhz").replace(reward={"kind": "utility"})
     own = {**run.summary["config"], "reward": None}
     other = read_run(leave(tmp_path / "other", config=own, episodes_to_goal=4))
