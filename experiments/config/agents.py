@@ -35,8 +35,11 @@ _FIRST = ("observation_space", "action_space", "lr_schedule")
 """Arguments of a policy that its algorithm gives."""
 
 
-MakeAgent = Callable[[AnyEnv, str], OffPolicyAlgorithm]
-"""Makes the agent of a role that acts in an environment: `make(env, role)`."""
+MakeAgent = Callable[[Any, str], OffPolicyAlgorithm]
+"""Makes the agent of a role ("real", "twin" or "history") that acts in an environment: `make(env, role)`.
+
+Random streams are seeded before it is called: an agent that is given no seed is the same every time.
+"""
 
 
 def given_arguments(agent: AgentSettings, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

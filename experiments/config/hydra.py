@@ -160,8 +160,19 @@ def _check_key(config: Any, key: str) -> None:
         if not isinstance(node, DictConfig):
             return
         if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
-            raise ValueError(unknown_name(key, part, [str(name) for name in node]))
+            known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else ""
+            raise ValueError(unknown_name(key, part, [str(name) for name in node]) + known)
         node = None if OmegaConf.is_missing(node, part) else node[part]
+
+
+_RENAMED = {
+    "plain": "without_twin",
+    "judged_cells": "selection_cells",
+    "judged_decisions": "selection_decisions",
+    "options": "kwargs",
+    "decisions_per_round": "decisions_per_episode",
+}
+"""Keys of versions before, and what they are called now."""
 
 
 def config_folders(arguments: Sequence[str]) -> list[str]:

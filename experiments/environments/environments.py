@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
 import slicing_gym  # noqa: F401  # registers SliceRAN-v0
@@ -17,6 +18,7 @@ from experiments.environments.checks import check_alike, check_measured, check_s
 from experiments.environments.stepping import AnyVectorEnv
 from experiments.environments.wrappers import find_part, find_wrapper, layers, learned_statistics, wrap
 from slicing_gym import Observer, RewardFunction, Scenario, get_scenario
+from slicing_gym.space_spec import SpaceSpec
 
 
 class Environments:
@@ -53,6 +55,10 @@ class Environments:
         self.scenario = get_scenario(scenario)
         self._observer, named_observer = find_part("env.observer", observer, typed)
         self._reward_function, named_reward = find_part("env.reward_function", reward_function, typed)
+        try:
+            SpaceSpec(self.scenario, None, self._observer, self._reward_function)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"env.{error}") from None
         self.given = {
             "wrappers": list(wrappers),
             "vector_wrappers": list(vector_wrappers),
@@ -70,7 +76,9 @@ class Environments:
     def of(cls, scenario: Scenario, config: Mapping[str, Any] | None, *, typed: bool = True) -> Environments:
         """The environments of a config's `env`."""
         given = config or {}
-        known = ("wrappers", "vector_wrappers", "observer", "reward_function")
+        known = ["wrappers", "vector_wrappers", "observer"]
+        if typed:  # nothing that is done with a run's files depends on what it was rewarded for
+            known.append("reward_function")
         return cls(scenario, **{key: given[key] for key in known if key in given}, typed=typed)
 
     def on(self, scenario: Scenario) -> Environments:
@@ -156,6 +164,13 @@ class Environments:
         """
         if with_twin:
             check_measured(**self._arguments)
+        if self._observer is not None or self._reward_function is not None:
+            env = self.real()
+            try:
+                env.reset(seed=0)
+                env.step(np.int64(0))
+            except Exception as error:  # parts of the user's own may fail in any way
+                raise ValueError(f"env.observer, env.reward_function: {type(error).__name__}: {error}") from error
         if not self.wrapped:
             return
         env, batch = self.real(), self.cells(2)

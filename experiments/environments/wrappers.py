@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -47,23 +48,42 @@ def find_part(key: str, given: Any, typed: bool) -> tuple[Any, dict[str, Any] | 
         typed: see `find_wrapper`.
 
     Raises:
-        ValueError, TypeError: it cannot be found or made; the message names it.
+        ValueError, TypeError: it cannot be found, made or named; the message says why.
     """
     if given is None:
         return None, None
     if not isinstance(given, Mapping):
-        kind = given if inspect.isfunction(given) else type(given)
-        return given, {"_target_": f"{kind.__module__}.{kind.__qualname__}"}
+        return given, _name_of(key, given)
     if "_target_" not in given:
         raise TypeError(f"{key}: {given!r} given, allowed are mappings with _target_ and arguments")
-    found: Any = named(f"{key}._target_", str(given["_target_"]), *(() if typed else ((),)))
+    found: Any = named(f"{key}._target_", str(given["_target_"]), *(() if typed else (("slicing_gym",),)))
     arguments = {str(name): value for name, value in given.items() if name != "_target_"}
-    if not isinstance(found, type):
-        return found, dict(given)
     try:
-        return found(**arguments), dict(given)
+        inspect.signature(found).bind_partial(**arguments)
+        made = found(**arguments) if isinstance(found, type) else partial(found, **arguments) if arguments else found
     except Exception as error:  # a class of the user's own may refuse in any way
-        raise ValueError(f"{key}: {found.__name__} cannot be made so ({type(error).__name__}: {error})") from error
+        raise ValueError(f"{key}: {given['_target_']} cannot be made so ({type(error).__name__}: {error})") from error
+    return made, dict(given)
+
+
+def _name_of(key: str, part: Any) -> dict[str, Any]:
+    """How a run's files name an object: its class, and the arguments that it was made with.
+
+    Raises:
+        TypeError: its attributes do not tell them.
+    """
+    if inspect.isfunction(part):
+        return {"_target_": f"{part.__module__}.{part.__qualname__}"}
+    arguments = {}
+    for name in arguments_of(type(part)):
+        value = getattr(part, name, arguments_of)
+        if not isinstance(value, bool | int | float | str | list | tuple | None):
+            raise TypeError(
+                f"{key}: a run's files cannot name {part!r}: its argument {name} is no attribute of that name that "
+                "JSON can hold; allowed are functions, and objects whose arguments are such attributes"
+            )
+        arguments[name] = value
+    return {"_target_": f"{type(part).__module__}.{type(part).__qualname__}", **arguments}
 
 
 _WRITE = ("RecordVideo", "HumanRendering")

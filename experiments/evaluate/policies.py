@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, OFFLINE_SUMMARY, STUDENT, STUDENT_SUMMARY, SUMMARY, WRAPPERS, run_folder
 from slicing_gym import Scenario, SliceRANVectorEnv
+
+_log = logging.getLogger(__name__)
 
 _FILES = (".zip", ".safetensors")
 """Endings of files that hold agents and students."""
@@ -183,7 +186,7 @@ def load_policy(
         return fixed
     if name in BASELINES:
         if name == "best_fixed" and not cache_path(scenario).exists():
-            print("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...", flush=True)
+            _log.info("searching the best fixed allocation of this scenario, once (about 15 s for 4851) ...")
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     file = policy_file(name)
     if not file.endswith(_FILES):
@@ -191,14 +194,19 @@ def load_policy(
     if file.endswith(".safetensors"):
         agent: Any = StudentPolicy.load(file, device="cpu")
     else:
-        agent = load_run_agent(file, _parted(name)[0], trust=trust)
-        environments = Environments.of(scenario, env_config(file), typed=False)
-        if not environments.keep_observations:
-            _check_spaces(name, agent, environments.cells(1), scenario)
-            return WrappedAgent(agent, environments, _statistics_of(file))
+        agent = in_its_cells(load_run_agent(file, _parted(name)[0], trust=trust), file, scenario)
+        if isinstance(agent, WrappedAgent):
+            _check_spaces(name, agent.agent, agent.make_wrapped_cells(1), scenario)
+            return agent
     _check_spaces(name, agent, envs, scenario)
     found: Predictor = agent
     return found
+
+
+def in_its_cells(agent: Any, file: str, scenario: Scenario) -> Any:
+    """An agent of a file; one that learned with wrappers or an observer of its own acts in cells that have them."""
+    environments = Environments.of(scenario, env_config(file), typed=False)
+    return agent if environments.keep_observations else WrappedAgent(agent, environments, _statistics_of(file))
 
 
 def _check_spaces(name: str, agent: Any, envs: AnyVectorEnv, scenario: Scenario) -> None:
@@ -270,7 +278,7 @@ def _statistics_of(file: str) -> tuple[Any, Arrays]:
     path = Path(file).parent / WRAPPERS
     if not path.is_file():
         raise ValueError(f"policy: {file!r} learned under wrappers, but there is no {WRAPPERS} beside it")
-    header, arrays = checkpoint.read(path)
+    header, arrays = checkpoint.read(path, (3, checkpoint.FORMAT_VERSION))  # the statistics are as they were
     return header["statistics"], arrays
 
 

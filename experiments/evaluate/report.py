@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from experiments.evaluate.rollout import Evaluation
 from experiments.reporting.statistics import Estimate, estimate
 from experiments.reporting.tables import aligned, write_rows
@@ -28,6 +30,27 @@ def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:
     if "one_step_oracle" not in found or "best_fixed" not in found:
         return None
     return estimate(found["one_step_oracle"].utility - found["best_fixed"].utility)
+
+
+def read_csv(path: Path) -> list[Evaluation]:
+    """What `write_csv` wrote.
+
+    Raises:
+        OSError, ValueError: there is no such file.
+    """
+    table = pd.read_csv(path)
+    ssr = [name for name in table if name.startswith("ssr_")]
+    return [
+        Evaluation(
+            policy=str(policy),
+            seeds=tuple(rows["seed"].tolist()),
+            utility=rows["utility"].to_numpy(),
+            reward=rows["reward"].to_numpy(),
+            spectral_efficiency=rows["spectral_efficiency"].to_numpy(),
+            ssr=rows[ssr].to_numpy(),
+        )
+        for policy, rows in table.groupby("policy", sort=False)
+    ]
 
 
 def write_csv(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:

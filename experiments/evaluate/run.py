@@ -15,6 +15,7 @@ from experiments.evaluate.report import as_table, headroom, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, make_cells
 from experiments.evaluate.settings import Settings
 from slicing_gym import Scenario, get_scenario
+from slicing_gym.errors import check_instance
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class EvaluationResult:
 
 
 def evaluate(
-    policies: Sequence[str] | Mapping[str, Predictor],
+    policies: str | Path | Sequence[str | Path] | Mapping[str, Predictor],
     scenario: str | Scenario = "paper",
     settings: Settings | None = None,
     *,
@@ -85,20 +86,27 @@ class Comparison:
 
     def __init__(
         self,
-        policies: Sequence[str] | Mapping[str, Predictor],
+        policies: str | Path | Sequence[str | Path] | Mapping[str, Predictor],
         scenario: str | Scenario = "paper",
         settings: Settings | None = None,
         *,
         trust: bool = False,
     ) -> None:
         self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
         self.scenario = get_scenario(scenario)
-        self._given, self._trust = policies, trust
+        self._trust = trust
         self._cells = make_cells(self.scenario, len(self.settings.seeds), self.settings.threads)
-        if not isinstance(policies, Mapping):
-            check_policies(list(policies), self.scenario)
-            self._load([name for name in policies if name not in BASELINES])  # these may search for long
+        self._objects = dict(policies) if isinstance(policies, Mapping) else {}
+        for name, policy in self._objects.items():
+            if not callable(getattr(policy, "predict", None)):
+                raise TypeError(f"policies: {name!r} is {policy!r}, allowed is what has predict(observation)")
+        given = [policies] if isinstance(policies, str | Path) else list(policies)
+        self._names = [] if self._objects else [str(each) for each in given]
+        if not self._objects:
+            check_policies(self._names, self.scenario)
+            self._load([name for name in self._names if name not in BASELINES])  # these may search for long
 
     def _load(self, names: Sequence[str]) -> dict[str, Predictor]:
         threads = self.settings.threads
@@ -106,7 +114,7 @@ class Comparison:
 
     def run(self) -> EvaluationResult:
         """Evaluate each policy."""
-        settings, given = self.settings, self._given
-        policies = dict(given) if isinstance(given, Mapping) else labelled(self._load(given), ())
+        settings = self.settings
+        policies = self._objects or labelled(self._load(self._names), ())
         found = compare(self.scenario, policies, self._cells, settings.seeds, settings.decisions, settings.progress)
         return EvaluationResult(self.scenario, policies, found)

@@ -10,10 +10,8 @@ from typing import Any
 from agents.offline import NoEnv
 from agents.registry import import_modules
 from experiments.config.agents import (
-    SHARED,
     check_agent,
     check_conservative,
-    check_numbers,
     check_roles,
     maker,
 )
@@ -23,7 +21,6 @@ from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
 from slicing_gym import Scenario
-from slicing_gym.errors import unknown_name
 
 
 def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
@@ -75,11 +72,6 @@ def _check_agents(config: OfflineConfig, scenario: Scenario, with_twin: bool) ->
     if with_twin:
         roles = {"agent_1": algorithm.agent_1, "agent_2": algorithm.agent_2}
         check_roles(config.agent, spaces, roles, {"agent_1": ("learning_starts", "train_freq")})
-    allowed = {*SHARED, "head", "net_arch", "center_rewards"}
-    for name in config.estimate.agent:
-        if name not in allowed:
-            raise ValueError(unknown_name("estimate.agent", name, allowed))
-    check_numbers(config.estimate.agent)
 
 
 def how_to_go_on(config: OfflineConfig, folder: Path) -> str:

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-from tqdm.auto import tqdm
 
 from agents.learner import OffPolicyLearner
 from agents.offline import FittedQEvaluation, NoEnv, learn_offline
 from agents.packing import Arrays
-from experiments.config.agents import make_agent
+from experiments.config.agents import MakeAgent, make_agent
 from experiments.config.schemas import AgentSettings
 from experiments.environments import Environments
 from experiments.offline.settings import Settings
-from experiments.train.callbacks import Checkpoints
-from experiments.train.twin_phase import MakeAgent, TwinAlgorithm
+from experiments.train.callbacks import Checkpoints, Progress
+from experiments.train.twin_phase import TwinAlgorithm
 from slicing_gym.files import atomic_write, digest
 from twin import DigitalTwin, History
 from twin.data.transitions import transitions_of, utilities_of
@@ -53,6 +52,8 @@ class Algorithm2(TwinAlgorithm):
         in_twin: what Agent 1, after Algorithm 2, and Agent 2 earned in the twin; None without one.
     """
 
+    role = "history"
+
     def __init__(
         self,
         make: MakeAgent,
@@ -80,32 +81,32 @@ class Algorithm2(TwinAlgorithm):
         self.epochs = 0
         self.in_twin: tuple[float, float] | None = None
         self.agent = self.make_learner(NoEnv(scenario), "history", settings.algorithm.conservative_weight)
-        self._bar = tqdm(total=settings.algorithm.epochs, unit="epoch", disable=not settings.progress)
+        self._progress = Progress(settings.algorithm.epochs, settings.progress, unit="epoch")
         self._checkpoints = Checkpoints(self.save, settings.checkpoint_s)
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
-        super().run()
-        self._bar.close()
+        with self._progress.shown(self.epochs):
+            super().run()
 
     def _steps(self) -> list[Callable[[], None]]:
         return [self.learn_twin, self.train_in_twin, self.learn] if self.has_twin else [self.learn]
 
     def learn_twin(self) -> None:
         """Fit the twin to the history."""
-        self._bar.set_postfix_str("learning the twin")
+        self._progress.say("learning the twin")
         self.fit_twin(self.history)
         self._next_step = 1
 
     def train_in_twin(self) -> None:
         """Let Agent 2 learn in the twin and transfer its weights."""
-        self._bar.set_postfix_str("training in the twin")
+        self._progress.say("training in the twin")
         self.agent.copy_from(self._learn_in_twin(0, self.settings.algorithm.twin_decisions))
         self._next_step = 2
 
     def learn(self) -> None:
         """Algorithm 2 itself."""
-        self._bar.set_postfix_str("learning from the history")
+        self._progress.say("learning from the history")
         epochs = self.settings.algorithm.epochs
         learn_offline(self.agent, *self.transitions, epochs=epochs, first_epoch=self.epochs, on_epoch=self._on_epoch)
         if self._agent_2 is not None:
@@ -118,7 +119,7 @@ class Algorithm2(TwinAlgorithm):
 
     def _on_epoch(self, number: int) -> None:
         self.epochs = number
-        self._bar.update()
+        self._progress.move_on()
         self.agent.logger.dump(number)
         self._checkpoints.on_settled()
 
@@ -149,7 +150,6 @@ class Algorithm2(TwinAlgorithm):
         if header["history"] != self._digest:
             raise ValueError("resume: the history is not what it was when the run began")
         self.epochs, self.in_twin = header["epochs"], header["in_twin"]
-        self._bar.update(self.epochs)
 
 
 def history_digest(history: History) -> str:

@@ -29,6 +29,8 @@ def record_history(name: str, scenario: Scenario, seed: int, decisions: int) -> 
         seed: of the cell, and of the random policy.
         decisions: how many.
     """
+    if name not in RECORDED:
+        raise ValueError(unknown_name("history", name, RECORDED))
     makers: dict[str, Policy] = {
         "random": RandomPolicy(scenario, seed),
         "hard": HardPolicy(scenario),

@@ -10,29 +10,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.learner import OffPolicyLearner
 from agents.loading import load_agent
 from agents.offline import NoEnv
 from agents.safe_load import read_checked
+from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.config.schemas import AgentSettings
+from experiments.config.threads import torch_threads
 from experiments.environments import Environments
 from experiments.evaluate.policies import labelled, load_policies
-from experiments.evaluate.report import as_table, write_csv
+from experiments.evaluate.report import as_table, read_csv, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
 from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
-from experiments.offline.settings import Settings
+from experiments.offline.settings import Settings, check_estimate
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
-from experiments.runs.lifecycle import begin, end, save_learned
+from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
-from experiments.train.check import check_agent_of, check_evaluation, check_twin_training
-from experiments.train.twin_phase import MakeAgent
-from slicing_gym.errors import check_integer
+from experiments.train.check import check_agent_of, check_evaluation, check_same_shapes, check_twin_training
+from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
@@ -114,6 +115,8 @@ def offline(
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
+    if resume and folder is None:
+        raise ValueError("resume: True given, allowed with a folder only")
     with TemporaryDirectory() as nowhere:
         place = nowhere if folder is None else folder
         more: dict[str, Any] = {"name": name, "own_seed": own_seed, "resume": resume, "trust": trust}
@@ -151,8 +154,14 @@ class OfflineTraining:
         source: str = "history",
     ) -> None:
         self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
+        check_instance("history", history, (History,))
         check_bounds(self.settings)
+        check_estimate(self.settings.estimate)
+        if own_seed is not None:
+            check_integer("own_seed", own_seed, at_least=0, at_most=MAX_SEED)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
+        self.resume = resume
         self.folder, self.trust, self.source, self.own_seed = Path(folder), trust, source, own_seed
         self.twin = as_twin(twin)
         kind = self.settings.reward
@@ -167,7 +176,7 @@ class OfflineTraining:
         check_evaluation(self.settings.evaluation, self.history.scenario, own_seed, own, trust=trust)
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(agent.model)
-        self.finished = begin(self.folder, OFFLINE_SUMMARY, self.configuration, resume)
+        self.finished = resume and is_finished(self.folder, OFFLINE_SUMMARY, self.configuration)
         if self.finished:
             if history_digest(History.load(self.folder / HISTORY)) != history_digest(self.history):
                 raise ValueError(f"resume: the history of the run in {str(self.folder)!r} is not the one given")
@@ -181,7 +190,7 @@ class OfflineTraining:
             seed=self.seed,
             configuration=self.configuration,
         )
-        if (self.folder / checkpoint.FILE).exists():
+        if resume and (self.folder / checkpoint.FILE).exists():
             self.algorithm.resume()
 
     def _check(self, make: MakeAgent) -> OffPolicyLearner:
@@ -197,24 +206,30 @@ class OfflineTraining:
             _check_loadable(agent, self.trust)
             agent_2 = check_agent_of("twin", make, Environments(scenario).cells(1), self.seed)
             check_twin_training(agent_2, self.settings.algorithm)
+            check_same_shapes(agent, agent_2)
         return agent
 
     def _configuration(self, agent: OffPolicyAlgorithm) -> dict[str, Any]:
         """All that makes the run what it is, as builtin types; a command's settings name more of it themselves."""
-        found = {
-            "scenario": self.history.scenario.to_dict(),
-            "agent": describe_agent(agent),
-            "twin": describe_twin(self.twin),
-            "history": self.source,
-            "seed": self.seed,
-            **asdict(self.settings),
-        }
-        builtin: dict[str, Any] = json.loads(json.dumps(found))
-        return builtin
+        return builtin(
+            {
+                "scenario": self.history.scenario.to_dict(),
+                "agent": describe_agent(agent),
+                "twin": describe_twin(self.twin),
+                "history": self.source,
+                "seed": self.seed,
+                **asdict(self.settings),
+            }
+        )
 
     def run(self) -> OfflineResult:
         """Learn, estimate, evaluate; files go to the folder, the summary last."""
-        torch.set_num_threads(self.settings.torch_threads)
+        if not self.resume:
+            clear(self.folder)
+        with torch_threads(self.settings.torch_threads):
+            return self._run()
+
+    def _run(self) -> OfflineResult:
         run = self.algorithm
         run.run()
         save_learned(self.folder, run.agent, self.history, run.twin)
@@ -241,15 +256,20 @@ class OfflineTraining:
         }
         summary = end(self.folder, OFFLINE_SUMMARY, summary, self.configuration)
         (self.folder / checkpoint.FILE).unlink(missing_ok=True)
+        run.agent.logger.close()
+        run.agent.logger = Logger(None, [])
         model = run.agent.model
         return OfflineResult(self.name, self.folder, model, run.twin, self.history, estimates, evaluation, summary)
 
     def read_result(self) -> OfflineResult:
-        """What the finished run in the folder brought; its evaluation is not read."""
+        """What the finished run in the folder brought."""
         summary = json.loads((self.folder / OFFLINE_SUMMARY).read_text())
         twin = None if self.twin is None else DigitalTwin.load(self.folder / TWIN)
         agent: Any = load_agent(self.folder / AGENT, self._kind, trust=self.trust)
-        return OfflineResult(self.name, self.folder, agent, twin, self.history, summary["estimates"], [], summary)
+        path = self.folder / "evaluation.csv"
+        evaluation = read_csv(path) if path.is_file() else []
+        estimates = summary["estimates"]
+        return OfflineResult(self.name, self.folder, agent, twin, self.history, estimates, evaluation, summary)
 
     def _candidates(self) -> dict[str, Predictor]:
         """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from experiments.config.agents import SHARED, check_numbers
 from experiments.config.bounds import MAX_SEED, bounded
 from experiments.config.schemas import AgentSettings, CommandSettings, EvaluationSettings, TwinTrainingSettings
+from slicing_gym.errors import unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 
 
@@ -36,6 +38,19 @@ class EstimateSettings:
     agent: dict[str, Any] = field(
         default_factory=lambda: {"head": "geometry", "batch_size": 256, "target_update_interval": 100}
     )
+
+
+def check_estimate(settings: EstimateSettings) -> None:
+    """Refuse changes of settings that the network which estimates cannot have.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    allowed = {*SHARED, "head", "net_arch", "center_rewards"}
+    for name in settings.agent:
+        if name not in allowed:
+            raise ValueError(unknown_name("estimate.agent", name, allowed))
+    check_numbers(settings.agent)
 
 
 @dataclass

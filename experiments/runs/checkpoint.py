@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArra
         np.savez(file, allow_pickle=False, header=np.array(text), **arrays)
 
 
-def read(path: Path) -> tuple[dict[str, Any], Arrays]:
+def read(path: Path, formats: Sequence[int] = (FORMAT_VERSION,)) -> tuple[dict[str, Any], Arrays]:
     """Header and arrays of a checkpoint; reading runs no code.
 
     Raises:
@@ -43,7 +43,7 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
         version = header.pop("format")
     except Exception as error:  # a damaged archive fails in many ways
         raise ValueError(f"resume: {str(path)!r} is not a checkpoint, or is damaged ({error})") from error
-    if version != FORMAT_VERSION:
+    if version not in formats:
         raise ValueError(
             f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}; begin the run again"
         )

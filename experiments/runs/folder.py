@@ -131,25 +131,37 @@ class Run:
         return path
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: str | Path) -> Run:
     """The finished run in a folder.
 
     Raises:
         ValueError: there is none.
     """
+    folder = Path(folder)
     try:
         summary = json.loads((folder / SUMMARY).read_text())
         if "config" not in summary:
             raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
-        path = folder / EPISODES
-        if not path.is_file():  # as versions before called it
-            path, summary["episodes_to_goal"] = folder / "rounds.csv", summary["rounds_to_goal"]
-        episodes = pd.read_csv(path).rename(columns={"round": "episode"})
-        if episodes.empty or episodes.isna().any(axis=None):
-            raise ValueError(f"{path.name} has no rows, or rows that are not whole")
+        if "rounds_to_goal" in summary:  # as versions before called it
+            summary["episodes_to_goal"] = summary.pop("rounds_to_goal")
+        episodes = read_episodes(folder)
         return Run(folder, summary, {name: episodes[name].to_numpy(np.float64) for name in episodes})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
+
+
+def read_episodes(folder: Path) -> pd.DataFrame:
+    """The episodes of a run, a row each.
+
+    Raises:
+        OSError, ValueError: there are none.
+    """
+    path = folder / EPISODES
+    path = path if path.is_file() else folder / "rounds.csv"  # as versions before called it
+    episodes = pd.read_csv(path).rename(columns={"round": "episode"})
+    if episodes.empty or episodes.isna().any(axis=None):
+        raise ValueError(f"{path.name} has no rows, or rows that are not whole")
+    return episodes
 
 
 def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:

@@ -7,36 +7,62 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agents.learner import OffPolicyLearner
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
-from experiments.runs.folder import AGENT, HISTORY, TWIN
+from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, SUMMARY, TWIN, WRAPPERS
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History
 
+_LEFT = (SUMMARY, OFFLINE_SUMMARY, checkpoint.FILE, EPISODES, AGENT, HISTORY, TWIN, WRAPPERS, "evaluation.csv")
+"""Files of a run that a later one in the same folder must not be taken for."""
 
-def begin(folder: Path, summary: str, configuration: Mapping[str, Any], resume: bool) -> bool:
-    """Prepare the folder of a run.
+
+def is_finished(folder: Path, summary: str, configuration: Mapping[str, Any]) -> bool:
+    """Whether a folder has the finished run of a configuration.
 
     Args:
         folder: of the run.
         summary: name of the file of its figures; a run that has it, and no checkpoint, is finished.
         configuration: of the run, as builtin types.
-        resume: go on with what is there; else what an earlier run left is removed.
-
-    Returns:
-        Whether the folder has the finished run already.
 
     Raises:
         ValueError: it has one of another configuration.
     """
-    if not resume:
-        for name in (summary, checkpoint.FILE):
-            (folder / name).unlink(missing_ok=True)
     if not (folder / summary).exists() or (folder / checkpoint.FILE).exists():
         return False  # the checkpoint goes last
     check_same_configuration(folder, json.loads((folder / summary).read_text())["config"], configuration)
     return True
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier run left in a folder, with a twin or without."""
+    for place in (folder, folder / "without_twin", folder / "plain"):
+        for name in _LEFT:
+            (place / name).unlink(missing_ok=True)
+
+
+def builtin(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as builtin types, as JSON holds them.
+
+    Raises:
+        TypeError: it has a value that JSON cannot hold; the message names it.
+    """
+    found: dict[str, Any] = json.loads(json.dumps(configuration, default=_plainer))
+    return found
+
+
+def _plainer(value: Any) -> Any:
+    """What stands for a value that JSON cannot hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, range | np.ndarray):
+        return list(value)
+    if callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    raise TypeError(f"settings: {value!r} given, allowed are numbers, texts, lists and mappings of them")
 
 
 def save_learned(folder: Path, agent: OffPolicyLearner, history: History, twin: DigitalTwin | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from agents.registry import arguments_of
 from twin import DigitalTwin, TransitionSettings
 
 
@@ -27,12 +28,21 @@ def method_name(agent: str, twin: DigitalTwin | None) -> str:
 
 
 def describe_agent(agent: OffPolicyAlgorithm) -> dict[str, Any]:
-    """What a run's configuration says of an agent that was made in Python: class and head."""
+    """What a run's configuration says of an agent that was made in Python: class, head, arguments and shapes."""
     kind = type(agent)
+    names = arguments_of(kind).keys() - {"conservative_weight"}  # Algorithm 2 sets it
+    arguments = {name: vars(agent).get(name) for name in sorted(names)}
     return {
         "_target_": f"{kind.__module__}.{kind.__qualname__}",
         "head": (agent.policy_kwargs or {}).get("head", "dense"),
+        "arguments": {name: value for name, value in arguments.items() if isinstance(value, bool | int | float | str)},
+        "shapes": shapes_of(agent),
     }
+
+
+def shapes_of(agent: OffPolicyAlgorithm) -> dict[str, list[int]]:
+    """The shape of every parameter of an agent's policy."""
+    return {name: list(values.shape) for name, values in agent.policy.state_dict().items()}
 
 
 def describe_twin(twin: DigitalTwin | None) -> dict[str, Any]:

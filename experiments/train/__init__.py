@@ -1,7 +1,17 @@
 """Training with a twin or without (Algorithm 1, Figs. 5 and 6): `train(make, ...)`, and the command over it."""
 
+from experiments.config.schemas import EvaluationSettings
 from experiments.train.callbacks import Listener
 from experiments.train.run import Training, TrainResult, read_result, train
 from experiments.train.settings import Algorithm1Settings, Settings
 
-__all__ = ["Algorithm1Settings", "Listener", "Settings", "TrainResult", "Training", "read_result", "train"]
+__all__ = [
+    "Algorithm1Settings",
+    "EvaluationSettings",
+    "Listener",
+    "Settings",
+    "TrainResult",
+    "Training",
+    "read_result",
+    "train",
+]

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm.auto import tqdm
 
 from agents.packing import Arrays
 from agents.protocols import DecisionListener, Learner
+from experiments.config.agents import MakeAgent
 from experiments.environments import Environments
 from experiments.runs.folder import EPISODES
 from experiments.train.callbacks import Checkpoints, EpisodeLog, HistoryLog, Listeners, Progress
 from experiments.train.settings import Settings
-from experiments.train.twin_phase import MakeAgent, TwinAlgorithm
+from experiments.train.twin_phase import TwinAlgorithm
 from twin import DigitalTwin
 
 
@@ -51,6 +51,8 @@ class Algorithm1(TwinAlgorithm):
         iterations: of the outer loop so far.
     """
 
+    role = "real"
+
     def __init__(
         self,
         make: MakeAgent,
@@ -68,23 +70,23 @@ class Algorithm1(TwinAlgorithm):
         )
         self.settings, self.iterations = settings, 0
         self._fitted_to = 0  # decisions that the twin knows
-        self._bar = tqdm(total=settings.decisions, unit="decision", disable=not settings.progress)
         self.real = environments.real()
         self.agent = self.make_learner(self.real, "real")
         if self.has_twin:
             self.agent.model.learning_starts = settings.algorithm.collect  # until there is a twin, decisions are random
         self.log = EpisodeLog(self.scenario, folder / EPISODES, self.agent)
         self.history = HistoryLog(self.scenario)
-        own: list[DecisionListener] = [self.history, Progress(self._bar), self.log]
+        self._progress = Progress(settings.decisions, settings.progress)
+        own: list[DecisionListener] = [self.history, self._progress, self.log]
         if not self.has_twin:
             own.append(Checkpoints(self.save, settings.checkpoint_s))
         self._listeners = Listeners([*own, *listeners])
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
-        super().run()
+        with self._progress.shown(self.log.decisions):
+            super().run()
         self.log.finish()
-        self._bar.close()
 
     def _steps(self) -> list[Callable[[], None]]:
         if self.has_twin:
@@ -103,7 +105,7 @@ class Algorithm1(TwinAlgorithm):
 
     def learn_twin(self) -> None:
         """Step 2: fit the twin to the history, or calibrate it on what is new, and see whether fine-tuning helped."""
-        self._bar.set_postfix_str("learning the twin")
+        self._progress.say("learning the twin")
         history = self.history.recorder.history()
         if self.twin is None or (self.settings.algorithm.refit and len(history) > self._fitted_to):
             self.fit_twin(history)
@@ -116,7 +118,7 @@ class Algorithm1(TwinAlgorithm):
 
     def train_in_twin(self) -> None:
         """Steps 3 and 4: Agent 2 learns in the twin and transfers its weights."""
-        self._bar.set_postfix_str("training in the twin")
+        self._progress.say("training in the twin")
         settings, first = self.settings.algorithm, self._agent_2 is None
         agent = self._learn_in_twin(
             self.iterations, settings.twin_decisions if first else settings.later_twin_decisions
@@ -167,4 +169,3 @@ class Algorithm1(TwinAlgorithm):
         self.iterations, self._fitted_to = header["iterations"], header["fitted_to"]
         self.log.restore(header["episodes"])
         self.history.restore(arrays)
-        self._bar.update(self.log.decisions)

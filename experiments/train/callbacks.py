@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -188,19 +189,38 @@ class HistoryLog(Listener):
 
 
 class Progress(Listener):
-    """A bar that moves on by one a decision.
+    """A bar that moves on by one a decision, or an epoch.
 
     Args:
-        bar: of tqdm.
+        total: decisions or epochs in all.
+        wanted: whether it is shown.
+        unit: what is counted.
     """
 
-    def __init__(self, bar: tqdm[Any]) -> None:
-        self._bar = bar
+    def __init__(self, total: int, wanted: bool, unit: str = "decision") -> None:
+        self._total, self._wanted, self._unit = total, wanted, unit
+        self._bar: tqdm[Any] | None = None
+
+    @contextmanager
+    def shown(self, done: int) -> Iterator[None]:
+        """Show it for the time of the work, of which so much is done."""
+        with tqdm(total=self._total, initial=done, unit=self._unit, disable=not self._wanted) as self._bar:
+            yield
+
+    def say(self, what: str) -> None:
+        """What is being done."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(what)
+
+    def move_on(self) -> None:
+        """One more is done."""
+        if self._bar is not None:
+            self._bar.update()
 
     def on_decision(self, experience: Experience) -> None:
         """See `Listener`."""
         del experience
-        self._bar.update()
+        self.move_on()
 
 
 class Checkpoints(Listener):

@@ -8,18 +8,21 @@ import warnings
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 
 from agents.baselines import BASELINES
 from agents.learner import OffPolicyLearner, for_sb3
 from agents.protocols import AnyEnv
 from agents.random_streams import RandomStreams
+from experiments.config.agents import MakeAgent
 from experiments.config.schemas import EvaluationSettings, TwinTrainingSettings
 from experiments.evaluate.policies import check_policies, load_policies
 from experiments.evaluate.rollout import make_cells
+from experiments.runs.naming import shapes_of
 from experiments.train.settings import Settings
-from experiments.train.twin_phase import MakeAgent
 from slicing_gym import Scenario
+from slicing_gym.builtin_types import differences
 from slicing_gym.errors import check_integer
 from twin.twin import MIN_DECISIONS
 
@@ -65,6 +68,10 @@ def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> OffPol
         ValueError, TypeError: the message says what is missing.
     """
     learner = OffPolicyLearner(lambda: make(for_sb3(env), role), seed=seed)
+    spaces = [env.single_observation_space, env.single_action_space] if isinstance(env, VectorEnv) else []
+    spaces = spaces or [env.observation_space, env.action_space]
+    if [learner.model.observation_space, learner.model.action_space] != spaces:
+        raise ValueError(f"make: the agent for role {role!r} is of another environment than the one given")
     try:
         learner.check_storable()
         seen = learner.model.observation_space
@@ -140,16 +147,27 @@ def check_algorithm_1(settings: Settings, agent_1: OffPolicyLearner, agent_2: Of
     check_integer("agent.buffer_size (of Agent 1)", agent_1.model.buffer_size, at_least=room)
     at_least = agent_2.model.learning_starts + algorithm.num_envs
     check_integer("algorithm.later_twin_decisions", algorithm.later_twin_decisions, at_least=at_least)
-    if type(agent_1.model) is not type(agent_2.model):
-        raise TypeError(
-            f"make: a {type(agent_1.model).__name__} for the real environment and a {type(agent_2.model).__name__} for "
-            "the twin, allowed are two of one class"
-        )
     if algorithm.warm_replay and not agent_2.can_recall:
         raise ValueError(
             f"algorithm.warm_replay: {algorithm.warm_replay} given, allowed is 0 for "
             f"{type(agent_2.model).__name__}, whose replay buffer is a {type(agent_2.model.replay_buffer).__name__}"
         )
+
+
+def check_same_shapes(agent_1: OffPolicyLearner, agent_2: OffPolicyLearner) -> None:
+    """Refuse two agents of which the one could not take over the other's weights.
+
+    Raises:
+        TypeError, ValueError: the message names what differs.
+    """
+    own, other = type(agent_1.model), type(agent_2.model)
+    if own is not other:
+        raise TypeError(
+            f"make: {own.__module__}.{own.__qualname__} for one role and "
+            f"{other.__module__}.{other.__qualname__} for the other, allowed are two of one class"
+        )
+    for name, one, two in differences(shapes_of(agent_1.model), shapes_of(agent_2.model)):
+        raise ValueError(f"make: {name} has shape {one} in one role and {two} in the other, allowed are equal ones")
 
 
 def check_multiple(key: str, value: int, agent: OffPolicyLearner) -> None:

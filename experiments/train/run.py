@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,27 +9,34 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-import torch
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.protocols import DecisionListener
+from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
+from experiments.config.threads import torch_threads
 from experiments.environments import Environments
-from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
-from experiments.evaluate.report import write_csv
+from experiments.evaluate.policies import WrappedAgent, in_its_cells, labelled, load_policies, load_policy
+from experiments.evaluate.report import as_table, read_csv, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
-from experiments.runs.folder import SUMMARY, TWIN, WRAPPERS, read_run
-from experiments.runs.lifecycle import begin, end, save_learned
+from experiments.runs.folder import AGENT, SUMMARY, WRAPPERS, read_episodes, read_run
+from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
-from experiments.train.check import check_agent_of, check_algorithm_1, check_evaluation, check_multiple
+from experiments.train.check import (
+    check_agent_of,
+    check_algorithm_1,
+    check_evaluation,
+    check_multiple,
+    check_same_shapes,
+)
 from experiments.train.figure import plot_training
 from experiments.train.settings import Settings
-from experiments.train.twin_phase import MakeAgent
 from slicing_gym import Scenario, get_scenario
-from slicing_gym.errors import check_integer
+from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
 from twin.models.settings import TransitionSettings
 
@@ -46,6 +52,7 @@ class TrainResult:
         name: of the agent: ddqn, with a twin ddqn-dt.
         folder: with its files; None if it was not to be kept.
         agent: Agent 1, of Stable-Baselines3.
+        policy: the agent as it is compared with others, in cells with the wrappers and the observer that it knows.
         episodes: a row an episode on the real environment: decisions, mean reward, utility, SSR, ...
         history: every real decision.
         twin: the last one; None without.
@@ -56,11 +63,16 @@ class TrainResult:
     name: str
     folder: Path | None
     agent: OffPolicyAlgorithm
+    policy: Predictor
     episodes: pd.DataFrame
     history: History
     twin: DigitalTwin | None
     evaluation: list[Evaluation]
     summary: dict[str, Any]
+
+    def report(self) -> str:
+        """The comparison on unseen cells as text."""
+        return as_table(self.history.scenario, self.evaluation)
 
 
 def train(
@@ -89,13 +101,15 @@ def train(
         seed: of the cell, of the agents and of their exploration.
         environments: where the agents act, if they are wrapped.
         name: of the agent; by default that of its class, in small letters.
-        resume: go on from the folder's checkpoint, if there is one.
+        resume: go on from the folder's checkpoint, if there is one; a finished run is read.
         listeners: called at every real decision.
         trust: let files of agents run code: those to compare with, and the run's own if it is finished already.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
+    if resume and folder is None:
+        raise ValueError("resume: True given, allowed with a folder only")
     with TemporaryDirectory() as nowhere:
         made = Training(
             make,
@@ -144,9 +158,10 @@ class Training:
         trust: bool = False,
     ) -> None:
         self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
-        self.folder, self.trust = Path(folder), trust
+        self.folder, self.resume, self.trust = Path(folder), resume, trust
         self.twin = as_twin(twin)
         found = get_scenario(scenario)
         kind = self.settings.reward
@@ -158,19 +173,20 @@ class Training:
         if self.twin is not None:
             agent_2 = check_agent_of("twin", make, self.environments.cells(1), self.seed)
             check_algorithm_1(self.settings, agent_1, agent_2)
+            check_same_shapes(agent_1, agent_2)
         self.kind = type(agent_1.model)
         own = self.kind.__name__.lower() if name is None else name
         check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
         check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(found, agent_1.model)
-        self.finished = begin(self.folder, SUMMARY, self.configuration, resume)
+        self.finished = resume and is_finished(self.folder, SUMMARY, self.configuration)
         if not self.finished:
             self._prepare(make, listeners)
 
     def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
-        self.has_checkpoint = (self.folder / checkpoint.FILE).exists()
+        self.has_checkpoint = self.resume and (self.folder / checkpoint.FILE).exists()
         self.algorithm = Algorithm1(
             make,
             self.environments,
@@ -186,22 +202,25 @@ class Training:
 
     def _configuration(self, scenario: Scenario, agent: OffPolicyAlgorithm) -> dict[str, Any]:
         """All that makes the run what it is, as builtin types; a command's settings name more of it themselves."""
-        found = {
-            "scenario": scenario.to_dict(),
-            "agent": describe_agent(agent),
-            "twin": describe_twin(self.twin),
-            "env": self.environments.given,
-            "seed": self.seed,
-            **asdict(self.settings),
-        }
-        builtin: dict[str, Any] = json.loads(json.dumps(found))
-        return builtin
+        return builtin(
+            {
+                "scenario": scenario.to_dict(),
+                "agent": describe_agent(agent),
+                "twin": describe_twin(self.twin),
+                "env": self.environments.given,
+                "seed": self.seed,
+                **asdict(self.settings),
+                **({"twin": describe_twin(None)} if self.twin is None else {}),  # a command's settings may have one
+            }
+        )
 
     def learn(self) -> None:
         """Run the loop to its end, and write what was learned into the folder."""
-        torch.set_num_threads(self.settings.torch_threads)
+        if not self.resume:
+            clear(self.folder)
         run = self.algorithm
-        run.run()
+        with torch_threads(self.settings.torch_threads):
+            run.run()
         save_learned(self.folder, run.agent, run.history.recorder.history(), run.twin)
         if self.environments.wrapped or not self.environments.keep_observations:
             statistics, arrays = self.environments.statistics(run.real)
@@ -250,6 +269,7 @@ class Training:
             name=self.name,
             folder=self.folder,
             agent=run.agent.model,
+            policy=self.policy,
             episodes=run.log.table(),
             history=run.history.recorder.history(),
             twin=run.twin,
@@ -277,6 +297,8 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     summaries = [each.write_summary(own) for each, own in reversed(list(zip(trainings, evaluations, strict=False)))]
     for each in trainings:
         (each.folder / checkpoint.FILE).unlink(missing_ok=True)
+        each.algorithm.agent.logger.close()
+        each.algorithm.agent.logger = Logger(None, [])
     return [
         each.result([own, *evaluations[len(trainings) :]], summary)
         for each, own, summary in zip(trainings, evaluations, reversed(summaries), strict=False)
@@ -286,7 +308,7 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
 def read_result(
     folder: str | Path, kind: type[OffPolicyAlgorithm] | None = None, *, trust: bool = False
 ) -> TrainResult:
-    """The result of a finished run, from its folder; its evaluation is not read.
+    """The result of a finished run, from its folder.
 
     Args:
         folder: of the run.
@@ -296,7 +318,18 @@ def read_result(
     Raises:
         ValueError: there is none.
     """
-    run = read_run(Path(folder))
-    twin = run.twin() if (run.folder / TWIN).is_file() else None
+    run = read_run(folder)
+    path = run.folder / EVALUATION
+    twin = None if run.summary["config"]["twin"]["transition"] is None else run.twin()
     agent: Any = run.agent(kind, trust=trust)
-    return TrainResult(run.method, run.folder, agent, pd.DataFrame(run.episodes), run.history(), twin, [], run.summary)
+    return TrainResult(
+        name=run.method,
+        folder=run.folder,
+        agent=agent,
+        policy=in_its_cells(agent, str(run.folder / AGENT), run.scenario),
+        episodes=read_episodes(run.folder),
+        history=run.history(),
+        twin=twin,
+        evaluation=read_csv(path) if path.is_file() else [],  # of a second run it is in the folder of the first
+        summary=run.summary,
+    )

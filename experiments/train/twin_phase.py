@@ -12,23 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.learner import OffPolicyLearner, for_sb3
 from agents.packing import Arrays, part_of, with_prefix
 from agents.protocols import AnyEnv
+from experiments.config.agents import MakeAgent
 from experiments.config.schemas import TwinTrainingSettings
 from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import evaluate_policy
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
 from twin import DigitalTwin
-
-MakeAgent = Callable[[Any, str], OffPolicyAlgorithm]
-"""Makes the agent of a role ("real", "twin" or "history") that acts in an environment: `make(env, role)`.
-
-Random streams are seeded before it is called: an agent that is given no seed is the same every time.
-"""
 
 
 class TwinAlgorithm(ABC):
@@ -50,6 +44,8 @@ class TwinAlgorithm(ABC):
     """
 
     agent: OffPolicyLearner
+    role: str
+    """Of Agent 1."""
 
     def __init__(
         self,
@@ -78,7 +74,9 @@ class TwinAlgorithm(ABC):
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
+        self._since = time.process_time()
         steps = self._steps()
+        self.log_to(self.agent, self.role)
         while self._next_step >= 0:
             steps[self._next_step]()
             self.save()
@@ -96,12 +94,14 @@ class TwinAlgorithm(ABC):
         """Go back to what `_state` gave."""
 
     def make_learner(self, env: AnyEnv, role: str, conservative_weight: float = 0.0) -> OffPolicyLearner:
-        """A learner of this run, with a folder of its own for TensorBoard."""
-        learner = OffPolicyLearner(
+        """A learner of this run."""
+        return OffPolicyLearner(
             lambda: self.make(for_sb3(env), role), seed=self.seed, conservative_weight=conservative_weight
         )
+
+    def log_to(self, learner: OffPolicyLearner, role: str) -> None:
+        """Let a learner's curves go to a folder of its own for TensorBoard."""
         learner.logger = configure(str(self.folder / "tensorboard" / role), ["tensorboard"])
-        return learner
 
     def fit_twin(self, history: Any) -> None:
         """Fit a twin from scratch (equation 7)."""
@@ -111,6 +111,7 @@ class TwinAlgorithm(ABC):
 
     def _make_agent_2(self) -> OffPolicyLearner:
         self._agent_2 = self.make_learner(self._twin_envs(self.training.num_envs), "twin")
+        self.log_to(self._agent_2, "twin")
         return self._agent_2
 
     def _learn_in_twin(self, iteration: int, decisions: int) -> OffPolicyLearner:

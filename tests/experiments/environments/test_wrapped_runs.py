@@ -110,7 +110,9 @@ def test_a_twin_is_wrapped_too_and_a_run_resumes_to_the_same_bytes(vector_wrappe
 
 def test_a_run_is_not_resumed_under_other_wrappers(tmp_path):
     finished(tmp_path, LOGS)
-    with pytest.raises(ValueError, match=r"another configuration:\n  env\.wrappers: .*LogObservation.* there, .*Frame"):
+    with pytest.raises(
+        ValueError, match=r"another configuration:\n(?s:.*)  env\.wrappers: .*LogObservation.* there, .*Frame"
+    ):
         Training(
             MAKE,
             SCENARIO,

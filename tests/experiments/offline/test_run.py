@@ -128,7 +128,7 @@ def test_a_finished_run_is_not_run_again_but_read(finished, history):
     before = (whole.folder / "agent.zip").stat().st_mtime_ns
     again = offline(MAKE, history, twin_settings(), offline_settings(), whole.folder, own_seed=0, resume=True)
     assert (whole.folder / "agent.zip").stat().st_mtime_ns == before
-    assert (again.name, again.estimates, again.evaluation) == (whole.name, whole.estimates, [])
+    assert (again.name, again.estimates, again.report()) == (whole.name, whole.estimates, whole.report())
     assert again.twin.to_bytes() == whole.twin.to_bytes()
     for mine, theirs in zip(again.agent.policy.parameters(), whole.agent.policy.parameters(), strict=True):
         np.testing.assert_array_equal(mine.detach(), theirs.detach())

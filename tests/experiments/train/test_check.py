@@ -117,7 +117,7 @@ def test_bad_values_are_refused_before_anything_runs(arguments, message, tmp_pat
             {"make": maker(stable_baselines3.DQN, replay_buffer_class=Foreign)},
             "algorithm.warm_replay: 100 given, allowed is 0 for DQN, whose replay buffer is a Foreign",
         ),
-        ({"make": one_of_each}, "make: a DDQN for the real environment and a DQN for the twin, allowed are two of one"),
+        ({"make": one_of_each}, "make: agents.ddqn.DDQN for one role and stable_baselines3.dqn.dqn.DQN for the other"),
     ],
 )
 def test_an_algorithm_1_that_makes_no_sense_is_refused(arguments, message, tmp_path):

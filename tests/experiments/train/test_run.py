@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 import stable_baselines3
 from sb3_contrib import QRDQN
@@ -69,7 +70,8 @@ def test_its_result_is_what_is_in_the_folder(run):
     )
     assert run.summary["utility"] == run.evaluation[0].utility.mean()
     again = read_result(run.folder)
-    assert (again.summary, again.name, again.evaluation) == (run.summary, run.name, [])
+    assert (again.summary, again.name, again.report()) == (run.summary, run.name, run.report())
+    pd.testing.assert_frame_equal(again.episodes, run.episodes, atol=1e-6)
     assert_same_weights(again.agent, run.agent)
 
 
