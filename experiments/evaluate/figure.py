@@ -28,9 +28,9 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
     for number, evaluation in enumerate(evaluations):
         values = [estimate(evaluation.ssr[:, n]) for n in range(scenario.num_slices)]
-        places = np.arange(scenario.num_slices) + (number - (len(evaluations) - 1) / 2) * width
+        positions = np.arange(scenario.num_slices) + (number - (len(evaluations) - 1) / 2) * width
         right.bar(
-            places,
+            positions,
             [value.mean for value in values],
             width,
             yerr=[value.half_width for value in values],

@@ -51,13 +51,13 @@ def draw_headroom(folder: Path, output: Path) -> str:
     width = 0.82 / len(policies)
     for number, policy in enumerate(policies):
         estimates = [estimate(list(values[scenario, policy].values() or [0.0])) for scenario in scenarios]
-        places = [index + (number - (len(policies) - 1) / 2) * width for index in range(len(scenarios))]
+        positions = [index + (number - (len(policies) - 1) / 2) * width for index in range(len(scenarios))]
         means, halves = [value.mean for value in estimates], [value.half_width for value in estimates]
-        axes.bar(places, means, width, yerr=halves, color=colours[policy], label=policy, error_kw={"lw": 1})
+        axes.bar(positions, means, width, yerr=halves, color=colours[policy], label=policy, error_kw={"lw": 1})
     for index, scenario in enumerate(scenarios):
-        best, seer = values.get((scenario, "best_fixed")), values.get((scenario, "one_step_oracle"))
-        if best and seer and best.keys() == seer.keys():
-            room = estimate([seer[seed] - best[seed] for seed in best])
+        best, oracle = values.get((scenario, "best_fixed")), values.get((scenario, "one_step_oracle"))
+        if best and oracle and best.keys() == oracle.keys():
+            room = estimate([oracle[seed] - best[seed] for seed in best])
             axes.annotate(f"headroom\n{room.mean:.2f} ± {room.half_width:.2f}", (index, 8.7), ha="center", fontsize=8.5)
     axes.set_xticks(range(len(scenarios)), scenarios)
     axes.set_ylim(0.0, 9.8)

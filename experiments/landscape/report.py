@@ -111,7 +111,7 @@ def verdict(quantity: Quantity, low: float, high: float) -> str:
     if quantity.flatter is None or np.isnan(low):
         return ""
     if low <= 0.0 <= high:
-        return "not told apart"
+        return "no difference"
     return "flatter" if (low > 0.0) == (quantity.flatter == "larger") else "sharper"
 
 
@@ -136,7 +136,7 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
     header = ["", name, other]
     if not len(change):
         return aligned(header, rows)
-    counts = [f"{what} in {verdicts.count(what)}" for what in ("flatter", "sharper", "not told apart")]
+    counts = [f"{what} in {verdicts.count(what)}" for what in ("flatter", "sharper", "no difference")]
     table = aligned([*header, f"{other} less {name}", "flatter in", f"{other} is"], rows)
     if len(change) == 1:
         return f"{table}\none seed tells no methods apart"

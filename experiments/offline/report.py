@@ -139,10 +139,10 @@ def worth_of_twins(runs: Sequence[Summary]) -> list[str]:
     methods = {name: {run["seed"]: run["utility"] for run in own} for name, own in by_method(runs).items()}
     lines = []
     for name, own in methods.items():
-        plain = base_name(name)
-        if plain != name and plain in methods and own.keys() <= methods[plain].keys():
-            gained = estimate([own[seed] - methods[plain][seed] for seed in own])
-            lines.append(f"{name} minus {plain}: {gained.show(3)} ({mean_over(len(own))})")
+        base = base_name(name)
+        if base != name and base in methods and own.keys() <= methods[base].keys():
+            gained = estimate([own[seed] - methods[base][seed] for seed in own])
+            lines.append(f"{name} minus {base}: {gained.show(3)} ({mean_over(len(own))})")
     for kind, label in ESTIMATES.items():
         off = [estimated - true for true, estimated in pairs(runs, kind)]
         if off:
