@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from experiments.landscape.flatness import Flatness
 from experiments.landscape.losses import STOCK
-from experiments.reporting.statistics import Interval, interquartile_mean, stratified_bootstrap
-from experiments.reporting.style import base_name
+from experiments.reporting.statistics import Interval, base_name, interquartile_mean, stratified_bootstrap
 from experiments.reporting.tables import aligned, write_rows
 
 FloatArray = npt.NDArray[np.float64]

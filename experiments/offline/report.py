@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.reporting.statistics import Interval, estimate, mean_over, stratified_bootstrap
-from experiments.reporting.style import base_name
+from experiments.reporting.statistics import Interval, estimate, stratified_bootstrap, worth_of_twins
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import OFFLINE_SUMMARY
 
@@ -134,15 +133,10 @@ def table(runs: Sequence[Summary]) -> str:
     return aligned(["policy", "seeds", *truth, "estimated by fitted Q", "by the twin"], rows)
 
 
-def worth_of_twins(runs: Sequence[Summary]) -> list[str]:
+def worth_and_errors(runs: Sequence[Summary]) -> list[str]:
     """Of each algorithm the utility with a twin minus that without, seed by seed; and how far estimates were off."""
-    methods = {name: {run["seed"]: run["utility"] for run in own} for name, own in by_method(runs).items()}
-    lines = []
-    for name, own in methods.items():
-        base = base_name(name)
-        if base != name and base in methods and own.keys() <= methods[base].keys():
-            gained = estimate([own[seed] - methods[base][seed] for seed in own])
-            lines.append(f"{name} minus {base}: {gained.show(3)} ({mean_over(len(own))})")
+    utility = {(name, ""): {run["seed"]: run["utility"] for run in own} for name, own in by_method(runs).items()}
+    lines = worth_of_twins(utility)
     for kind, label in ESTIMATES.items():
         off = [estimated - true for true, estimated in pairs(runs, kind)]
         if off:

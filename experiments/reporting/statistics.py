@@ -1,9 +1,9 @@
-"""Means over seeds with their intervals."""
+"""Means over seeds with their intervals, and what twins are worth."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,27 @@ class Interval(NamedTuple):
 def mean_over(number: int) -> str:
     """What an estimate over so many seeds is, behind its numbers."""
     return f"mean over {number} seeds ± 95 %" if number > 1 else "one seed"
+
+
+def base_name(method: str) -> str:
+    """Of ddqn-dt: ddqn."""
+    return method.partition("-dt")[0]
+
+
+def worth_of_twins(utility: Mapping[tuple[str, str], Mapping[int, float]]) -> list[str]:
+    """A line for each method with a twin, by how much its utility is above that without, seed by seed.
+
+    Args:
+        utility: by method and what is said of it (", students 2x4"), then by seed.
+    """
+    lines = []
+    for (method, what), own in utility.items():
+        base = base_name(method)
+        without = utility.get((base, what), {})
+        if method != base and own.keys() <= without.keys():
+            gained = estimate([own[seed] - without[seed] for seed in own])
+            lines.append(f"{method} minus {base}{what}: {gained.show(3)} ({mean_over(len(own))})")
+    return lines
 
 
 def estimate(values: npt.ArrayLike) -> Estimate:

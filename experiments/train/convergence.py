@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from agents import RandomPolicy
 from experiments.evaluate.rollout import make_cells
-from experiments.reporting.statistics import Interval, interquartile_mean, stratified_bootstrap
-from experiments.reporting.style import agent_colour, base_name, save_figure
+from experiments.reporting.statistics import Interval, base_name, interquartile_mean, stratified_bootstrap
+from experiments.reporting.style import agent_colour, draw_curve, save_figure
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
@@ -111,14 +111,11 @@ def draw(
 
 def _line(axes: Axes, method: str, values: FloatArray) -> None:
     """A curve (seeds, episodes) with its interval."""
-    band = stratified_bootstrap([values], resamples=500)
     episodes = np.arange(1, values.shape[1] + 1)
     _, twin, kind = method.partition("-dt")
-    colour = agent_colour(method)
-    style = "-." if kind else "-" if twin else ":" if method == "random" else "--"
-    marker = "o" if twin else ""
-    axes.plot(episodes, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=method)
-    axes.fill_between(episodes, band.low, band.high, color=colour, alpha=0.18, lw=0)
+    dashes = "-." if kind else "-" if twin else ":" if method == "random" else "--"
+    style = {"ls": dashes, "lw": 2.0 if twin else 1.4, "marker": "o" if twin else "", "ms": 4}
+    draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
 
 
 def curves(runs: Sequence[Run], measure: str) -> FloatArray:
