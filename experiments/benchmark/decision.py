@@ -19,7 +19,7 @@ from experiments.reporting.tables import aligned
 from slicing_gym import Scenario
 from slicing_gym.space_spec import SpaceSpec
 
-STOCK = "Stable-Baselines3 DQN: predict"
+SB3 = "Stable-Baselines3 DQN: predict"
 
 _DEPLOYED = ": SlicePolicy.decide"
 
@@ -37,7 +37,7 @@ def time_decision(scenario: Scenario, seconds: float) -> None:
     torch.manual_seed(0)
     rows = _rows(scenario)
     taken = single_calls(rows, seconds)
-    stock = np.median(taken[STOCK])
+    stock = np.median(taken[SB3])
     cells = []
     for name, times in taken.items():
         middle, late, latest = np.percentile(times, [50.0, 99.0, 99.9]) / 1e3
@@ -50,7 +50,7 @@ def time_decision(scenario: Scenario, seconds: float) -> None:
     header = ["one decision", "p50 [us]", "p99 [us]", "p99.9 [us]", "p50: times as fast as SB3", "calls"]
     print(aligned(header, cells))
     print(f"\nafter a pause of {PAUSE_S * 1e3:.0f} ms, as a controller decides:")
-    for name in (STOCK, *(name for name in rows if name.endswith(_DEPLOYED))):
+    for name in (SB3, *(name for name in rows if name.endswith(_DEPLOYED))):
         rested = np.array(paced(rows[name], seconds)) / 1e3
         print(f"  {name}: p50 {np.median(rested):.0f} us, slowest of {len(rested)} {rested.max():.0f} us")
 

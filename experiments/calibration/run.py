@@ -16,7 +16,6 @@ from slicing_gym.errors import check_instance
 from twin import DigitalTwin, TransitionSettings
 
 TABLE = "calibration.csv"
-PICTURE = "calibration.png"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class CalibrationResult:
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write `calibration.csv` and `calibration.png` into a folder."""
-        paths = [Path(folder) / TABLE, Path(folder) / PICTURE]
+        paths = [Path(folder) / TABLE, Path(folder) / "calibration.png"]
         write_trials(paths[0], self.trials)
         plot_calibration(paths[1], self.summary)
         return paths

@@ -126,6 +126,8 @@ class Distillation:
         self._root = _root(teachers)
         for run in self.teachers:
             self._check_teacher(run)
+        if not self.settings.evaluation.seeds:
+            raise ValueError("evaluation.seeds: none given, allowed are one or more")
         policies = self.settings.evaluation.policies
         for scenario in self._scenarios if policies else ():
             check_policies(policies, scenario)

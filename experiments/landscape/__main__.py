@@ -11,19 +11,9 @@ from experiments.config.hydra import command
 from experiments.landscape.run import Landscape
 from experiments.landscape.settings import LandscapeConfig
 
-LISTS = ("agents", "imports")
-"""Keys of which `key=a,b` is a list."""
-
-RENAMED = {"agent": "runs"}
-"""`agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
-
 
 def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
-    """The landscape of a configuration, checked.
-
-    Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
-    """
+    """The landscape of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     if config.runs is None:
         raise ValueError("agent: missing; allowed is a run of experiments.train, or a folder of runs")
@@ -38,4 +28,5 @@ def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("landscape", LandscapeConfig, prepare, lists=LISTS, renamed=RENAMED)
+    # `agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent.
+    command("landscape", LandscapeConfig, prepare, lists=("agents", "imports"), renamed={"agent": "runs"})

@@ -15,14 +15,15 @@ import torch
 
 from agents import StudentPolicy
 from agents.student import distill as fit_student
-from experiments.distill import Settings, StudentEvaluationSettings, distill
+from experiments.config.schemas import EvaluationSettings
+from experiments.distill import Settings, distill
 from experiments.distill.run import Distillation, states_of
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.runs.folder import find_runs, read_run
 from tests.helpers.learners import _one_thread as _one_thread
 from twin.data.transitions import transitions_of
 
-EVALUATION = StudentEvaluationSettings(seeds=[100, 101], decisions=5)
+EVALUATION = EvaluationSettings(policies=[], seeds=[100, 101], decisions=5)
 SHORT = Settings(hidden=[4], updates=60, progress=False, evaluation=EVALUATION)
 
 
