@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -70,20 +71,15 @@ def _rows(scenario: Scenario) -> dict[str, Callable[[], object]]:
         "Dueling GAN-DDQN, dense": DuelingGANDDQN("MlpPolicy", env, policy_kwargs={"net_arch": LAYERS}, **settings),
         **{f"student 2x{hidden}": StudentPolicy(scenario, hidden) for hidden in HIDDEN},
     }
-    rows = {f"{name}: predict": _predict(policy, observation) for name, policy in policies.items()}
+    rows: dict[str, Callable[[], object]] = {
+        f"{name}: predict": partial(policy.predict, observation, deterministic=True)
+        for name, policy in policies.items()
+    }
     for name, policy in list(policies.items())[1:]:
         content = to_onnx(
             policy, scenario, trained_on=(arrivals, arrivals), fallback=None, name=name, made_from="untrained"
         )
         deployed = SlicePolicy(content)
         assert not deployed.decide(arrivals).fallback
-        rows[name + _DEPLOYED] = _decide(deployed, arrivals)
+        rows[name + _DEPLOYED] = partial(deployed.decide, arrivals)
     return rows
-
-
-def _predict(policy: stable_baselines3.DQN | StudentPolicy, observation: object) -> Callable[[], object]:
-    return lambda: policy.predict(observation, deterministic=True)  # type: ignore[arg-type]
-
-
-def _decide(policy: SlicePolicy, arrivals: list[float]) -> Callable[[], object]:
-    return lambda: policy.decide(arrivals)

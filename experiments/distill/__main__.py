@@ -13,6 +13,9 @@ from experiments.distill.run import Distillation
 from experiments.distill.settings import DistillConfig
 from experiments.runs.folder import Run
 
+LISTS = ("hidden", "agents", "imports")
+"""Keys of which `key=a,b` is a list."""
+
 
 def prepare(config: DistillConfig, folder: Path) -> Callable[[], None]:
     """The students of a configuration, checked; an error names the key, the value and what is allowed."""
@@ -36,4 +39,4 @@ def _print_teacher(teacher: Run, results: Sequence[StudentResult]) -> None:
 
 
 if __name__ == "__main__":
-    command("distill", DistillConfig, prepare, lists=("hidden", "agents", "imports"))
+    command("distill", DistillConfig, prepare, lists=LISTS)

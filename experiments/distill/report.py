@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import Interval, base_name, stratified_bootstrap, worth_of_twins
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, worth_of_twins
 from experiments.reporting.style import bar_style, draw_bar, over_seeds, save_figure
 from experiments.reporting.tables import aligned, write_rows
 
@@ -60,13 +60,13 @@ def _methods(results: Sequence[StudentResult]) -> list[list[StudentResult]]:
 
 
 def _interval(results: Sequence[StudentResult], name: str) -> Interval:
-    return stratified_bootstrap([[float(getattr(result, name)) for result in results]])
+    return bootstrap_interval([float(getattr(result, name)) for result in results])
 
 
 def _kept(results: Sequence[StudentResult], teachers: Sequence[StudentResult]) -> Interval:
     """Share of its teacher's utility that each student keeps."""
     utility = {teacher.seed: teacher.utility for teacher in teachers}
-    return stratified_bootstrap([[result.utility / utility[result.seed] for result in results]])
+    return bootstrap_interval([result.utility / utility[result.seed] for result in results])
 
 
 def student_tables(results: Sequence[StudentResult]) -> str:

@@ -11,6 +11,12 @@ from experiments.config.hydra import command
 from experiments.landscape.run import Landscape
 from experiments.landscape.settings import LandscapeConfig
 
+LISTS = ("agents", "imports")
+"""Keys of which `key=a,b` is a list."""
+
+RENAMED = {"agent": "runs"}
+"""`agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent."""
+
 
 def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
     """The landscape of a configuration, checked; an error names the key, the value and what is allowed."""
@@ -28,5 +34,4 @@ def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    # `agent=<folder>` is `runs=<folder>`; Hydra would look for it in conf/agent.
-    command("landscape", LandscapeConfig, prepare, lists=("agents", "imports"), renamed={"agent": "runs"})
+    command("landscape", LandscapeConfig, prepare, lists=LISTS, renamed=RENAMED)

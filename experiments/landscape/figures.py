@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from experiments.landscape.flatness import FloatArray
 from experiments.landscape.losses import STOCK
 from experiments.landscape.report import Measurement, mean_surface, method_pairs, sorted_by_method
 from experiments.reporting.statistics import base_name, interquartile_mean
 from experiments.reporting.style import agent_colour, draw_curve, save_figure
-
-FloatArray = npt.NDArray[np.float64]
 
 _AXES = {
     "epsilon": "ε: the weights move by ε times the gradient (equation 11)",

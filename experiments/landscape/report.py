@@ -7,14 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from experiments.landscape.flatness import Flatness
+from experiments.landscape.flatness import Flatness, FloatArray
 from experiments.landscape.losses import STOCK
-from experiments.reporting.statistics import Interval, base_name, interquartile_mean, stratified_bootstrap
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, interquartile_mean
 from experiments.reporting.tables import aligned, write_rows
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -121,9 +118,9 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
     """
     name, other = first[0].method, second[0].method
     change = differences(first, second)
-    columns = [stratified_bootstrap([values_of(method)]) for method in (first, second)]
+    columns = [bootstrap_interval(values_of(method)) for method in (first, second)]
     if len(change):
-        columns.append(stratified_bootstrap([change]))
+        columns.append(bootstrap_interval(change))
     rows, verdicts = [], []
     for number, quantity in enumerate(QUANTITIES.values()):
         row = [quantity.label.format(**settings), *(show_one(column, number) for column in columns)]
@@ -144,7 +141,7 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
 
 def single_table(method: Sequence[Measurement], settings: Mapping[str, float]) -> str:
     """A method that is compared with none."""
-    column = stratified_bootstrap([values_of(method)])
+    column = bootstrap_interval(values_of(method))
     labels = [quantity.label.format(**settings) for quantity in QUANTITIES.values()]
     return aligned(["", method[0].method], [[label, show_one(column, number)] for number, label in enumerate(labels)])
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
@@ -18,7 +17,7 @@ from agents.replay import NStepReplayBuffer
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.landscape.figures import plot_curves, plot_surfaces
-from experiments.landscape.flatness import curve, flatness_of, random_directions, surface
+from experiments.landscape.flatness import FloatArray, curve, flatness_of, random_directions, surface
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
 from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
@@ -27,8 +26,6 @@ from slicing_gym.errors import check_instance
 from slicing_gym.transitions import Transitions
 from twin.data.transitions import transitions_of
 from twin.fidelity.simulated import SimulatedCell
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

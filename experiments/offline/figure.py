@@ -15,7 +15,6 @@ from experiments.offline.report import (
     Summary,
     by_method,
     candidates_table,
-    interval,
     lower_baselines_by_seed,
     pairs,
     read_summaries,
@@ -24,7 +23,7 @@ from experiments.offline.report import (
     worth_and_errors,
     write,
 )
-from experiments.reporting.statistics import base_name
+from experiments.reporting.statistics import base_name, bootstrap_interval
 from experiments.reporting.style import bar_style, draw_bar, over_seeds, policy_colours, save_figure
 
 
@@ -85,12 +84,12 @@ def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
     everything = [*(run["utility"] for run in runs), *(value for values in baselines.values() for value in values)]
     bottom, top = min(everything) - 0.35, max(everything) + 0.3
     for x, (method, own) in enumerate(methods.items()):
-        value = interval([run["utility"] for run in own])
+        value = bootstrap_interval([run["utility"] for run in own])
         draw_bar(axes, x, value, f"{value.value:.2f}", foot=bottom, fontsize=9, width=0.78, **bar_style(method))
     colours = {"behaviour_cloning": "#999999", "best_in_data": "#CC79A7", **policy_colours([])}
     for number, (name, values) in enumerate(baselines.items()):
         axes.axhline(
-            float(interval(values).value),
+            float(bootstrap_interval(values).value),
             color=colours.get(name, "black"),
             ls=("--", "-.", ":")[number % 3],
             lw=1.6,

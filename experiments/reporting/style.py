@@ -13,7 +13,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import Estimate, Interval, base_name, stratified_bootstrap
+from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval
 from slicing_gym.files import atomic_write
 
 _BASELINE_COLOURS = {
@@ -42,7 +42,7 @@ def agent_colour(method: str) -> str:
     return _AGENT_COLOURS.get(name, _SPARE_COLOURS[zlib.crc32(name.encode()) % len(_SPARE_COLOURS)])
 
 
-def bar_style(method: str) -> dict[str, str]:
+def bar_style(method: str) -> dict[str, Any]:
     """Of the bar of an agent: its colour, hatched where it has no twin."""
     hatch = "//" if method == base_name(method) else ""
     return {"color": agent_colour(method), "hatch": hatch, "edgecolor": "white"}
@@ -80,7 +80,7 @@ def draw_bars_side_by_side(
 
 def draw_curve(axes: Axes, x: npt.ArrayLike, values: npt.ArrayLike, *, shade: float, **style: Any) -> None:
     """The interquartile mean of curves (seeds, points) over `x` (points,), with its 95 % interval as a band."""
-    band = stratified_bootstrap([values], resamples=500)
+    band = bootstrap_interval(values, resamples=500)
     (line,) = axes.plot(x, band.value, **style)
     axes.fill_between(x, band.low, band.high, color=line.get_color(), alpha=shade, lw=0)
 
