@@ -82,13 +82,13 @@ def clipped(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike)
     return reward.clip_value * (high.astype(np.float64) - low.astype(np.float64))
 
 
-def plain(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
+def utility_itself(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:
     """U itself."""
     del reward, thresholds
     return np.array(utilities, np.float64)
 
 
-_REWARDS = {"shaped": shaped, "clip": clipped, "utility": plain}
+_REWARDS = {"shaped": shaped, "clip": clipped, "utility": utility_itself}
 
 
 def reward_of(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -19,7 +20,7 @@ from experiments.reporting.tables import aligned
 from slicing_gym import Scenario
 from slicing_gym.space_spec import SpaceSpec
 
-STOCK = "Stable-Baselines3 DQN: predict"
+SB3 = "Stable-Baselines3 DQN: predict"
 
 _DEPLOYED = ": SlicePolicy.decide"
 
@@ -37,7 +38,7 @@ def time_decision(scenario: Scenario, seconds: float) -> None:
     torch.manual_seed(0)
     rows = _rows(scenario)
     taken = single_calls(rows, seconds)
-    stock = np.median(taken[STOCK])
+    stock = np.median(taken[SB3])
     cells = []
     for name, times in taken.items():
         middle, late, latest = np.percentile(times, [50.0, 99.0, 99.9]) / 1e3
@@ -50,7 +51,7 @@ def time_decision(scenario: Scenario, seconds: float) -> None:
     header = ["one decision", "p50 [us]", "p99 [us]", "p99.9 [us]", "p50: times as fast as SB3", "calls"]
     print(aligned(header, cells))
     print(f"\nafter a pause of {PAUSE_S * 1e3:.0f} ms, as a controller decides:")
-    for name in (STOCK, *(name for name in rows if name.endswith(_DEPLOYED))):
+    for name in (SB3, *(name for name in rows if name.endswith(_DEPLOYED))):
         rested = np.array(paced(rows[name], seconds)) / 1e3
         print(f"  {name}: p50 {np.median(rested):.0f} us, slowest of {len(rested)} {rested.max():.0f} us")
 
@@ -70,20 +71,15 @@ def _rows(scenario: Scenario) -> dict[str, Callable[[], object]]:
         "Dueling GAN-DDQN, dense": DuelingGANDDQN("MlpPolicy", env, policy_kwargs={"net_arch": LAYERS}, **settings),
         **{f"student 2x{hidden}": StudentPolicy(scenario, hidden) for hidden in HIDDEN},
     }
-    rows = {f"{name}: predict": _predict(policy, observation) for name, policy in policies.items()}
+    rows: dict[str, Callable[[], object]] = {
+        f"{name}: predict": partial(policy.predict, observation, deterministic=True)
+        for name, policy in policies.items()
+    }
     for name, policy in list(policies.items())[1:]:
         content = to_onnx(
             policy, scenario, trained_on=(arrivals, arrivals), fallback=None, name=name, made_from="untrained"
         )
         deployed = SlicePolicy(content)
         assert not deployed.decide(arrivals).fallback
-        rows[name + _DEPLOYED] = _decide(deployed, arrivals)
+        rows[name + _DEPLOYED] = partial(deployed.decide, arrivals)
     return rows
-
-
-def _predict(policy: stable_baselines3.DQN | StudentPolicy, observation: object) -> Callable[[], object]:
-    return lambda: policy.predict(observation, deterministic=True)  # type: ignore[arg-type]
-
-
-def _decide(policy: SlicePolicy, arrivals: list[float]) -> Callable[[], object]:
-    return lambda: policy.decide(arrivals)

@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
 }
 """The same for every agent of a comparison: batch 32, one update a decision."""
 
-METHODS: dict[str, tuple[type[BaseAlgorithm], dict[str, Any]]] = {
+AGENTS: dict[str, tuple[type[BaseAlgorithm], dict[str, Any]]] = {
     "Stable-Baselines3 DQN": (stable_baselines3.DQN, {}),
     "DQN, dense": (DQN, {"head": "dense"}),
     "DDQN, dense": (DDQN, {"head": "dense"}),
@@ -64,14 +64,14 @@ def time_training(scenario: Scenario, seconds: float) -> None:
     print(
         f"scenario {scenario.name}, layers {LAYERS}, batch 32, one update a decision, {torch.get_num_threads()} thread"
     )
-    agents = [_make(name, scenario, seed=0) for name in METHODS]
+    agents = [_make(name, scenario, seed=0) for name in AGENTS]
     for agent in agents:
         agent.learn(220)  # past the random beginning
         agent.exploration_schedule = lambda _: 0.1  # type: ignore[attr-defined]
     calls = [partial(agent.learn, CALLS, reset_num_timesteps=False) for agent in agents]
     taken = np.array(alternate(calls, seconds)) * 1e3 / CALLS
     rows = []
-    for name, times in zip(METHODS, taken, strict=True):
+    for name, times in zip(AGENTS, taken, strict=True):
         ratio = estimate(taken[0] / times)
         rows.append([name, f"{np.median(times):.2f}", f"{min(times):.2f}", f"{ratio.show(2)}x"])
     print(aligned(["agent", "ms a decision", "fastest", "times as fast as SB3 (± 95 %)"], rows))
@@ -96,7 +96,7 @@ def _learning(decisions: int) -> None:
 
 
 def _make(name: str, scenario: Scenario, seed: int, **changes: Any) -> BaseAlgorithm:
-    kind, shape = METHODS[name]
+    kind, shape = AGENTS[name]
     env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility")
     make: Callable[..., BaseAlgorithm] = kind
     return make("MlpPolicy", env, seed=seed, policy_kwargs={"net_arch": LAYERS, **shape}, **{**SETTINGS, **changes})

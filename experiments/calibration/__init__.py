@@ -1,4 +1,4 @@
-"""A twin after the traffic has changed: `calibration(twin, scenario, changed)`, and the command over it."""
+"""A twin after the traffic has changed: `calibration(twin, scenario, changed=...)`, and the command over it."""
 
 from experiments.calibration.report import Summary
 from experiments.calibration.run import CalibrationResult, calibration

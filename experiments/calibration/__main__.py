@@ -15,11 +15,7 @@ from twin import transition_kinds
 
 
 def prepare(config: CalibrationConfig, folder: Path) -> Callable[[], None]:
-    """The comparison of a configuration, checked.
-
-    Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
-    """
+    """The comparison of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     twin, before, shown = make_twin(config.twin), make_scenario(config.scenario), os.path.relpath(folder)
     if twin is None:

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from experiments.calibration.report import Summary, as_table, plot_calibration, summarize, write_trials
 from experiments.calibration.settings import Settings
 from experiments.calibration.trials import Trial, run_trials
 from experiments.config.bounds import check_bounds
+from experiments.config.threads import torch_threads
 from slicing_gym import Scenario, get_scenario
+from slicing_gym.errors import check_instance
 from twin import DigitalTwin, TransitionSettings
 
 TABLE = "calibration.csv"
-PICTURE = "calibration.png"
 
 
 @dataclass(frozen=True)
@@ -47,33 +46,35 @@ class CalibrationResult:
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write `calibration.csv` and `calibration.png` into a folder."""
-        paths = [Path(folder) / TABLE, Path(folder) / PICTURE]
+        paths = [Path(folder) / TABLE, Path(folder) / "calibration.png"]
         write_trials(paths[0], self.trials)
         plot_calibration(paths[1], self.summary)
         return paths
 
 
 def calibration(
-    twin: str | TransitionSettings | DigitalTwin,
-    scenario: str | Scenario,
-    changed: str | Scenario,
+    twin: str | TransitionSettings | DigitalTwin = "lstm",
+    scenario: str | Scenario = "paper",
     settings: Settings | None = None,
     folder: str | Path | None = None,
+    *,
+    changed: str | Scenario,
 ) -> CalibrationResult:
     """Compare a twin calibrated on few decisions since the traffic changed with one fitted to them from scratch.
 
     Args:
         twin: "lstm", "transformer", settings of a transition, or a `DigitalTwin` with the settings of every fit.
         scenario: before the change: a preset's name or a `Scenario`.
-        changed: after it, as `scenario.replace(...)` makes it, with the same slices and units.
         settings: of the comparison.
         folder: where files go, the table after each cell; None: nowhere.
+        changed: the scenario after the change, as `scenario.replace(...)` makes it, with the same slices and units.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
     """
     made = twin if isinstance(twin, DigitalTwin) else DigitalTwin(twin)
-    return Calibration(made, get_scenario(scenario), get_scenario(changed), settings or Settings(), folder).run()
+    settings = Settings() if settings is None else settings
+    return Calibration(made, get_scenario(scenario), get_scenario(changed), settings, folder).run()
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Calibration:
     folder: str | Path | None = None
 
     def __post_init__(self) -> None:
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
         for what in ("slice_names", "num_units"):
             given, allowed = getattr(self.after, what), getattr(self.before, what)
@@ -102,12 +104,12 @@ class Calibration:
 
     def run(self) -> CalibrationResult:
         """Fit, calibrate and evaluate the twins; if there is a folder, its table grows cell by cell."""
-        torch.set_num_threads(self.settings.torch_threads)
         found: list[Trial] = []
-        for seed in self.settings.seeds:
-            found += run_trials(self.twin, self.before, self.after, seed, self.settings)
-            if self.folder is not None:
-                write_trials(Path(self.folder) / TABLE, found)
+        with torch_threads(self.settings.torch_threads):
+            for seed in self.settings.seeds:
+                found += run_trials(self.twin, self.before, self.after, seed, self.settings)
+                if self.folder is not None:
+                    write_trials(Path(self.folder) / TABLE, found)
         result = CalibrationResult(self.before, self.settings.seeds, found)
         if self.folder is not None:
             result.write(self.folder)

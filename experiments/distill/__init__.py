@@ -2,6 +2,6 @@
 
 from experiments.distill.report import StudentResult
 from experiments.distill.run import Distillation, DistillResult, distill
-from experiments.distill.settings import Settings, StudentEvaluationSettings
+from experiments.distill.settings import Settings
 
-__all__ = ["DistillResult", "Distillation", "Settings", "StudentEvaluationSettings", "StudentResult", "distill"]
+__all__ = ["DistillResult", "Distillation", "Settings", "StudentResult", "distill"]

@@ -18,11 +18,7 @@ LISTS = ("hidden", "agents", "imports")
 
 
 def prepare(config: DistillConfig, folder: Path) -> Callable[[], None]:
-    """The students of a configuration, checked.
-
-    Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
-    """
+    """The students of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     if config.teacher is None:
         raise ValueError("teacher: not given, allowed are a run's folder, or one of runs")

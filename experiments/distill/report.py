@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import Interval, estimate, mean_over, stratified_bootstrap
-from experiments.reporting.style import base_name, interval_bar, over_seeds, save_figure
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, worth_of_twins
+from experiments.reporting.style import bar_style, draw_bar, over_seeds, save_figure
 from experiments.reporting.tables import aligned, write_rows
 
 
@@ -60,13 +60,13 @@ def _methods(results: Sequence[StudentResult]) -> list[list[StudentResult]]:
 
 
 def _interval(results: Sequence[StudentResult], name: str) -> Interval:
-    return stratified_bootstrap([[float(getattr(result, name)) for result in results]])
+    return bootstrap_interval([float(getattr(result, name)) for result in results])
 
 
 def _kept(results: Sequence[StudentResult], teachers: Sequence[StudentResult]) -> Interval:
     """Share of its teacher's utility that each student keeps."""
     utility = {teacher.seed: teacher.utility for teacher in teachers}
-    return stratified_bootstrap([[result.utility / utility[result.seed] for result in results]])
+    return bootstrap_interval([result.utility / utility[result.seed] for result in results])
 
 
 def student_tables(results: Sequence[StudentResult]) -> str:
@@ -77,7 +77,11 @@ def student_tables(results: Sequence[StudentResult]) -> str:
         by_group[result.scenario, result.head].append(result)
     for (scenario, head), group in by_group.items():
         title = f"scenario {scenario}, teachers with the {head} head; interquartile mean over seeds [95 % interval]"
-        texts += [f"\n{title}", _table(group), *_worth_of_twins(group)]
+        utility: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+        for result in sorted(group, key=_order):
+            what = f", students {result.network}" if result.hidden else ", teachers"
+            utility[result.teacher, what][result.seed] = result.utility
+        texts += [f"\n{title}", _table(group), *worth_of_twins(utility)]
     return "\n".join(texts)
 
 
@@ -103,21 +107,6 @@ def _table(results: Sequence[StudentResult]) -> str:
         )
     header = ["teacher", "network", "seeds", "utility", "kept of its teacher's", "reward at c_max"]
     return aligned([*header, "agreement", "allocations used", "parameters", "weights"], rows)
-
-
-def _worth_of_twins(results: Sequence[StudentResult]) -> list[str]:
-    """Of each algorithm and size: utility with teachers that had a twin minus that without, seed by seed."""
-    lines = []
-    utility = {(result.teacher, result.hidden, result.seed): result.utility for result in results}
-    for teacher, hidden in dict.fromkeys((result.teacher, result.hidden) for result in sorted(results, key=_order)):
-        without = base_name(teacher)
-        seeds = [seed for name, size, seed in utility if (name, size) == (teacher, hidden)]
-        if without == teacher or any((without, hidden, seed) not in utility for seed in seeds):
-            continue
-        gained = estimate([utility[teacher, hidden, seed] - utility[without, hidden, seed] for seed in seeds])
-        what = f"students 2x{hidden}" if hidden else "teachers"
-        lines.append(f"{teacher} minus {without}, {what}: {gained.show(3)} ({mean_over(len(seeds))})")
-    return lines
 
 
 def write_students(path: Path, results: Sequence[StudentResult]) -> None:
@@ -149,27 +138,20 @@ def plot_students(path: Path, results: Sequence[StudentResult]) -> None:
 
 
 def _bars(axes: Axes, results: Sequence[StudentResult], name: str, title: str) -> None:
-    position, ticks, labels = 0.0, [], []
+    x, ticks, labels = 0.0, [], []
     low, high = np.inf, -np.inf
     for teacher, methods in groupby(_methods(results), key=lambda method: method[0].teacher):
-        first = position
+        first = x
         for method in methods:
             value = _interval(method, name)
             shade = 1.0 if not method[0].hidden else 0.7 if method[0].hidden >= 16 else 0.45
-            interval_bar(axes, position, value, teacher, width=0.85, alpha=shade)
-            axes.annotate(
-                f"{method[0].network}\n{float(value.value):.2f}",
-                (position, float(np.nanmax(value))),
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7.5,
-            )
+            text = f"{method[0].network}\n{float(value.value):.2f}"
+            draw_bar(axes, x, value, text, fontsize=7.5, width=0.85, alpha=shade, **bar_style(teacher))
             low, high = min(low, float(np.nanmin(value))), max(high, float(np.nanmax(value)))
-            position += 1.0
-        ticks.append((first + position - 1.0) / 2.0)
+            x += 1.0
+        ticks.append((first + x - 1.0) / 2.0)
         labels.append(teacher)
-        position += 0.6
+        x += 0.6
     axes.set_xticks(ticks, labels)
     if name == "utility":
         room = max(high - low, 0.05)

@@ -13,7 +13,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -22,6 +21,7 @@ from agents.hooks import action_values, has_hook, require_hook
 from agents.student import StudentPolicy
 from agents.student import distill as fit_student
 from experiments.config.bounds import check_bounds
+from experiments.config.threads import torch_threads
 from experiments.distill.report import StudentResult, plot_students, student_tables, write_students
 from experiments.distill.settings import Settings
 from experiments.environments import AnyVectorEnv
@@ -31,6 +31,7 @@ from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluat
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import AGENT, HISTORY, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
+from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
 from twin.data.transitions import transitions_of
 
@@ -71,7 +72,7 @@ class DistillResult:
 
 
 def distill(
-    teachers: str | Path | Sequence[Run],
+    teachers: str | Path | Run | Sequence[Run],
     settings: Settings | None = None,
     folder: str | Path | None = None,
     *,
@@ -81,7 +82,7 @@ def distill(
     """Teach students to choose as trained agents do, and compare both on unseen cells.
 
     Args:
-        teachers: folder of a run, of runs, the agent.zip of a run, or runs (`experiments.runs.folder.find_runs`).
+        teachers: folder of a run, of runs, the agent.zip of a run, a run, or runs (`experiments.runs.find_runs`).
         settings: of the students.
         folder: where students go, each into a folder of its own, and `students.csv` and `students.png`; None: nowhere.
         resume: students that the folder already has are not taught again.
@@ -109,7 +110,7 @@ class Distillation:
 
     def __init__(
         self,
-        teachers: str | Path | Sequence[Run],
+        teachers: str | Path | Run | Sequence[Run],
         settings: Settings | None = None,
         folder: str | Path | None = None,
         *,
@@ -117,12 +118,16 @@ class Distillation:
         trust: bool = False,
     ) -> None:
         self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
+        teachers = [teachers] if isinstance(teachers, Run) else teachers
         self.teachers = find_runs(teachers, self.settings.agents, "teacher")
         self._folder, self._trust = None if folder is None else Path(folder), trust
         self._root = _root(teachers)
         for run in self.teachers:
             self._check_teacher(run)
+        if not self.settings.evaluation.seeds:
+            raise ValueError("evaluation.seeds: none given, allowed are one or more")
         policies = self.settings.evaluation.policies
         for scenario in self._scenarios if policies else ():
             check_policies(policies, scenario)
@@ -135,13 +140,15 @@ class Distillation:
         """Refuse a run that cannot teach what is wanted.
 
         Raises:
-            ValueError, TypeError: a file is missing; the agent sees other observations than its students do, or its
-                values are wanted and not known; it has seen a cell of the comparison.
+            ValueError, TypeError: a file is missing or damaged; the agent sees other observations than its students
+                do, or its values are wanted and not known; it has seen a cell of the comparison.
         """
         settings = self.settings
         for name in (AGENT, *_FILES[settings.states]):
             if not (run.folder / name).is_file():
                 raise ValueError(f"states: {settings.states!r} given, but {str(run.folder)!r} has no {name}")
+        if settings.states != "history":
+            run.twin()
         if not run.keeps_observations:
             raise ValueError(
                 f"teacher: {str(run.folder)!r} was trained under {run.wrappers}, so it sees other observations than "
@@ -190,8 +197,11 @@ class Distillation:
         Args:
             on_teacher: is called with each teacher, and what came of it and of its students.
         """
+        with torch_threads(self.settings.torch_threads):
+            return self._run(on_teacher)
+
+    def _run(self, on_teacher: Callable[[Run, Sequence[StudentResult]], object] | None) -> DistillResult:
         settings = self.settings
-        torch.set_num_threads(settings.torch_threads)
         results: list[StudentResult] = []
         students: list[StudentPolicy] = []
         for run in self.teachers:

@@ -13,16 +13,6 @@ STATES = ("history", "twin", "both")
 
 
 @dataclass
-class StudentEvaluationSettings(EvaluationSettings):
-    """The comparison of teachers and students, on cells that no teacher has seen; see `EvaluationSettings`."""
-
-    policies: list[str] = field(default_factory=list)
-    seeds: list[int] = bounded(
-        factory=lambda: [100, 101, 102, 103, 104], at_least=0, at_most=MAX_SEED, distinct=True, filled=True
-    )
-
-
-@dataclass
 class Settings:
     """How students are taught (equation 12).
 
@@ -41,7 +31,7 @@ class Settings:
         seed: of the first weights and the batches.
         torch_threads: threads that PyTorch computes in.
         progress: show progress bars.
-        evaluation: of teachers and students.
+        evaluation: of teachers and students, on cells that no teacher has seen.
     """
 
     agents: list[str] | None = None
@@ -57,7 +47,7 @@ class Settings:
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     torch_threads: int = bounded(1, at_least=1)
     progress: bool = True
-    evaluation: StudentEvaluationSettings = field(default_factory=StudentEvaluationSettings)
+    evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))
 
 
 @dataclass

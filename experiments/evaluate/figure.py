@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.evaluate.rollout import Evaluation
-from experiments.reporting.statistics import estimate
-from experiments.reporting.style import policy_colours, save_figure
+from experiments.reporting.statistics import Interval, estimate
+from experiments.reporting.style import draw_bar, draw_bars_side_by_side, policy_colours, save_figure
 from slicing_gym import Scenario
 
 
@@ -24,20 +24,8 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
     middle.set_ylim(0.0, 1.05)
     for axes in (left, middle):
         axes.tick_params(axis="x", labelrotation=30)
-    width = 0.8 / len(evaluations)
-    colours = policy_colours([evaluation.policy for evaluation in evaluations])
-    for number, evaluation in enumerate(evaluations):
-        values = [estimate(evaluation.ssr[:, n]) for n in range(scenario.num_slices)]
-        places = np.arange(scenario.num_slices) + (number - (len(evaluations) - 1) / 2) * width
-        right.bar(
-            places,
-            [value.mean for value in values],
-            width,
-            yerr=[value.half_width for value in values],
-            color=colours[evaluation.policy],
-            label=evaluation.policy,
-            error_kw={"lw": 1},
-        )
+    ssr = {each.policy: [estimate(of_slice) for of_slice in each.ssr.T] for each in evaluations}
+    draw_bars_side_by_side(right, ssr, policy_colours(list(ssr)), span=0.8)
     right.set_xticks(range(scenario.num_slices), scenario.slice_names)
     right.set_ylim(0.0, 1.05)
     right.set_title("SLA satisfaction ratio", fontsize=10)
@@ -52,23 +40,12 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
 
 def bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) -> None:
     """One bar a policy, its value written above."""
-    values = [estimate(getattr(evaluation, field)) for evaluation in evaluations]
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
-    shades = [colours[evaluation.policy] for evaluation in evaluations]
+    for x, evaluation in enumerate(evaluations):
+        mean, half = estimate(getattr(evaluation, field))
+        value = Interval(*map(np.asarray, (mean, mean - half, mean + half)))
+        draw_bar(axes, x, value, f"{mean:.2f}", width=0.72, color=colours[evaluation.policy])
     names = [evaluation.policy.replace("_", "\n") for evaluation in evaluations]
-    means = [value.mean for value in values]
-    axes.bar(
-        range(len(values)), means, 0.72, yerr=[value.half_width for value in values], color=shades, error_kw={"lw": 1}
-    )
-    for place, value in enumerate(values):
-        axes.annotate(
-            f"{value.mean:.2f}",
-            (place, value.mean + np.nan_to_num(value.half_width)),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-        )
-    axes.set_xticks(range(len(values)), names, fontsize=8)
+    axes.set_xticks(range(len(names)), names, fontsize=8)
     axes.margins(y=0.12)
     axes.set_title(title, fontsize=10)

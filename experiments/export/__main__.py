@@ -17,11 +17,7 @@ OUTPUT = "policy.onnx"
 
 
 def prepare(config: ExportConfig, folder: Path) -> Callable[[], None]:
-    """The export of a configuration, checked.
-
-    Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
-    """
+    """The export of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     if config.policy is None:
         raise ValueError(f"policy: not given, {ALLOWED}")

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import BestFixedPolicy, FixedPolicy, HardPolicy, SlicePolicy
 from agents.deploy.export import check_exportable, to_onnx
 from agents.student import StudentPolicy
 from experiments.config.bounds import check_bounds
+from experiments.config.threads import torch_threads
 from experiments.export.agreement import MET, Agreement, FloatArray, agreement_of, states_by_origin, trained_range
 from experiments.export.settings import Settings
 from experiments.export.source import Source, find_source, source_of
 from slicing_gym import Scenario
 from slicing_gym.allocation import share_out
-from slicing_gym.errors import unknown_name
+from slicing_gym.errors import check_instance, unknown_name
 from slicing_gym.files import atomic_write
 from twin import History
 
@@ -130,6 +130,7 @@ class PolicyExport:
         trust: bool = False,
     ) -> None:
         self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
         if output is not None and (Path(output).suffix != ".onnx" or Path(output).is_dir()):
             raise ValueError(f"output: {str(output)!r} given, allowed is a file's name that ends in .onnx")
@@ -149,8 +150,11 @@ class PolicyExport:
         Raises:
             DisagreementError: it does not choose as the policy does.
         """
+        with torch_threads(self.settings.torch_threads):
+            return self._run()
+
+    def _run(self) -> ExportResult:
         settings, source = self.settings, self.source
-        torch.set_num_threads(settings.torch_threads)
         states = states_by_origin(source, settings.states, settings.seed)
         content = to_onnx(
             source.policy,

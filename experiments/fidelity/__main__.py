@@ -16,11 +16,7 @@ from twin.data.log import LogMapping, read_log
 
 
 def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
-    """The evaluation of a configuration, checked.
-
-    Raises:
-        ValueError, TypeError, OSError: something is not allowed; the message names the key, the value and what is.
-    """
+    """The evaluation of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     twin = make_twin(config.twin)
     if twin is None:

@@ -39,7 +39,7 @@ MOMENTS = 8
 HELD_INTERVALS = 5
 """Intervals for which each allocation is held from there."""
 
-EPISODES = 20, 32
+POLICY_EPISODES = 20, 32
 """Episodes over which a policy's utility is the mean: in the cell one after the other, in the twin side by side."""
 
 
@@ -141,7 +141,7 @@ def policy_gaps(twin: DigitalTwin, history: History, seed: int, settings: Settin
     scenario, threads = twin.scenario, settings.threads
     climatology = float(utility(scenario, history.spectral_efficiency, history.ssr).mean())
     length, cell = scenario.decisions_per_episode, make_cells(scenario, 1)
-    one_by_one, side_by_side = EPISODES
+    one_by_one, side_by_side = POLICY_EPISODES
     envs = gym.make_vec(
         "SliceTwin-v0", num_envs=side_by_side, twin=twin, autoreset_mode="SameStep", num_threads=threads
     )

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from experiments.fidelity.evaluation import Outcome
 from experiments.fidelity.measures import NOISE_FLOOR, PREDICTORS, Figures, FloatArray
 from experiments.reporting.statistics import Estimate
-from experiments.reporting.style import save_figure
+from experiments.reporting.style import draw_bars_side_by_side, save_figure
 from experiments.reporting.tables import aligned, write_rows
 
 _COLOURS = {
@@ -134,18 +134,9 @@ def _skills(axes: Axes, figures: Figures) -> None:
     """Skill of every variable, twin and tree side by side."""
     names = [key[1] for key in figures if key[0] == "skill" and key[2] == "twin"]
     predictors = [predictor for predictor in ("twin", "tree") if ("skill", names[0], predictor) in figures]
-    width = 0.8 / len(predictors)
-    for index, predictor in enumerate(predictors):
-        values = [figures["skill", name, predictor] for name in names]
-        axes.bar(
-            np.arange(len(names)) + (index - (len(predictors) - 1) / 2) * width,
-            [value.mean for value in values],
-            width,
-            yerr=[value.half_width for value in values],
-            color=_COLOURS[predictor],
-            label=_LABELS.get(predictor, predictor),
-            error_kw={"lw": 1},
-        )
+    labels = {predictor: _LABELS.get(predictor, predictor) for predictor in predictors}
+    skills = {labels[predictor]: [figures["skill", name, predictor] for name in names] for predictor in predictors}
+    draw_bars_side_by_side(axes, skills, {labels[each]: _COLOURS[each] for each in predictors}, span=0.8)
     axes.axhline(0.0, color="#444444", lw=1)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8.5)
     axes.set_ylim(bottom=max(-0.5, axes.get_ylim()[0]))

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from tqdm.auto import tqdm
 
+from agents.baselines import unknown_policy
 from experiments.config.bounds import check_bounds
+from experiments.config.threads import torch_threads
 from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
 from experiments.fidelity.report import as_table, plot_fidelity, write_figures
-from experiments.fidelity.settings import WINDOW, Settings
+from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance
 from twin import DigitalTwin, History, TransitionSettings
@@ -68,7 +69,7 @@ def fidelity(
         twin: "lstm", "transformer", settings of a transition, or a `DigitalTwin` with the settings of every fit.
         scenario: a preset's name or a `Scenario`; not used with a history.
         settings: of the evaluation.
-        folder: where files go, each twin as soon as it is fitted; None: nowhere.
+        folder: where figures, picture and twins go; None: nowhere.
         history: of several runs; the twin is fitted to the first and evaluated on the last.
 
     Raises:
@@ -78,7 +79,8 @@ def fidelity(
         check_instance("history", history, (History,))
         scenario = history.scenario
     made = twin if isinstance(twin, DigitalTwin) else DigitalTwin(twin)
-    return Fidelity(made, get_scenario(scenario), settings or Settings(), folder, history).run()
+    settings = Settings() if settings is None else settings
+    return Fidelity(made, get_scenario(scenario), settings, folder, history).run()
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ class Fidelity:
     history: History | None = None
 
     def __post_init__(self) -> None:
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
+        for name in self.settings.policies:
+            if name not in POLICIES:
+                raise ValueError(unknown_policy("policies", name, POLICIES))
         if self.history is not None:
             self._check_runs(self.history)
 
@@ -117,24 +123,24 @@ class Fidelity:
 
     def run(self) -> FidelityResult:
         """Fit and evaluate the twins, and write what they brought if there is a folder."""
-        torch.set_num_threads(self.settings.torch_threads)
-        result = self._on_cells() if self.history is None else self._on_history(self.history)
+        with torch_threads(self.settings.torch_threads):
+            result = self._on_cells() if self.history is None else self._on_history(self.history)
         if self.folder is not None:
             result.write(self.folder)
         return result
 
     def _on_cells(self) -> FidelityResult:
-        settings, outcomes = self.settings, []
-        names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
-        for seed, name in tqdm(list(zip(settings.seeds, names, strict=True)), "cells", disable=not settings.progress):
-            outcomes.append(evaluate_on_cell(self.twin, self.scenario, seed, settings))
-            if self.folder is not None:
-                outcomes[-1].twin.save(Path(self.folder) / name)
+        settings = self.settings
+        outcomes = [
+            evaluate_on_cell(self.twin, self.scenario, seed, settings)
+            for seed in tqdm(settings.seeds, "cells", disable=not settings.progress)
+        ]
         title = (
             f"scenario {self.scenario.name}: {settings.decisions} random decisions a cell, seeds {list(settings.seeds)}"
             f"; held out: {settings.held_out_runs} runs of {settings.run_length}; ± 95 % interval over cells"
         )
         figures = over_cells([outcome.measures for outcome in outcomes])
+        names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
         return FidelityResult(self.scenario, title, figures, outcomes, names)
 
     def _on_history(self, history: History) -> FidelityResult:

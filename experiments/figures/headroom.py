@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from experiments.reporting.statistics import estimate
-from experiments.reporting.style import policy_colours, save_figure
+from experiments.reporting.style import draw_bars_side_by_side, policy_colours, save_figure
 from experiments.reporting.tables import write_rows
 
 
@@ -45,19 +45,17 @@ def draw_headroom(folder: Path, output: Path) -> str:
             )
     scenarios = list(dict.fromkeys(scenario for scenario, _ in values))
     policies = list(dict.fromkeys(policy for _, policy in values))
-    colours = policy_colours(policies)
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     axes = figure.subplots()
-    width = 0.82 / len(policies)
-    for number, policy in enumerate(policies):
-        estimates = [estimate(list(values[scenario, policy].values() or [0.0])) for scenario in scenarios]
-        places = [index + (number - (len(policies) - 1) / 2) * width for index in range(len(scenarios))]
-        means, halves = [value.mean for value in estimates], [value.half_width for value in estimates]
-        axes.bar(places, means, width, yerr=halves, color=colours[policy], label=policy, error_kw={"lw": 1})
+    estimates = {
+        policy: [estimate(list(values[scenario, policy].values() or [0.0])) for scenario in scenarios]
+        for policy in policies
+    }
+    draw_bars_side_by_side(axes, estimates, policy_colours(policies), span=0.82)
     for index, scenario in enumerate(scenarios):
-        best, seer = values.get((scenario, "best_fixed")), values.get((scenario, "one_step_oracle"))
-        if best and seer and best.keys() == seer.keys():
-            room = estimate([seer[seed] - best[seed] for seed in best])
+        best, oracle = values.get((scenario, "best_fixed")), values.get((scenario, "one_step_oracle"))
+        if best and oracle and best.keys() == oracle.keys():
+            room = estimate([oracle[seed] - best[seed] for seed in best])
             axes.annotate(f"headroom\n{room.mean:.2f} ± {room.half_width:.2f}", (index, 8.7), ha="center", fontsize=8.5)
     axes.set_xticks(range(len(scenarios)), scenarios)
     axes.set_ylim(0.0, 9.8)

@@ -19,11 +19,7 @@ RENAMED = {"agent": "runs"}
 
 
 def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
-    """The landscape of a configuration, checked.
-
-    Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
-    """
+    """The landscape of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     if config.runs is None:
         raise ValueError("agent: missing; allowed is a run of experiments.train, or a folder of runs")

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from experiments.landscape.flatness import FloatArray
 from experiments.landscape.losses import STOCK
 from experiments.landscape.report import Measurement, mean_surface, method_pairs, sorted_by_method
-from experiments.reporting.statistics import interquartile_mean, stratified_bootstrap
-from experiments.reporting.style import agent_colour, base_name, save_figure
-
-FloatArray = npt.NDArray[np.float64]
+from experiments.reporting.statistics import base_name, interquartile_mean
+from experiments.reporting.style import agent_colour, draw_curve, save_figure
 
 _AXES = {
     "epsilon": "ε: the weights move by ε times the gradient (equation 11)",
@@ -62,11 +60,10 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
 
 def _line(axes: Axes, method: str, steps: FloatArray, losses: FloatArray) -> None:
     """The curve of a method (seeds, points) with its interval."""
-    band = stratified_bootstrap([losses], resamples=500)
     colour = _STOCK_COLOUR if method == STOCK else agent_colour(method)
-    style = ":" if method == STOCK else "-" if "-dt" in method else "--"
-    axes.plot(steps, band.value, style, color=colour, lw=2.0 if style == "-" else 1.5, label=method)
-    axes.fill_between(steps, band.low, band.high, color=colour, alpha=0.16, lw=0)
+    dashes = ":" if method == STOCK else "-" if "-dt" in method else "--"
+    width = 2.0 if dashes == "-" else 1.5
+    draw_curve(axes, steps, losses, shade=0.16, color=colour, ls=dashes, lw=width, label=method)
 
 
 def plot_surfaces(path: Path, title: str, measured: Sequence[Measurement], steps: FloatArray) -> None:

@@ -14,7 +14,6 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
-import slicing_gym  # noqa: F401  # registers the environment
 from agents.hooks import action_values, squared_error, td_loss, with_fixed_targets
 from agents.replay import ReplayBuffer
 from experiments.landscape.flatness import LossFunction

@@ -7,15 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from experiments.landscape.flatness import Flatness
+from experiments.landscape.flatness import Flatness, FloatArray
 from experiments.landscape.losses import STOCK
-from experiments.reporting.statistics import Interval, interquartile_mean, stratified_bootstrap
-from experiments.reporting.style import base_name
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, interquartile_mean
 from experiments.reporting.tables import aligned, write_rows
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -111,7 +107,7 @@ def verdict(quantity: Quantity, low: float, high: float) -> str:
     if quantity.flatter is None or np.isnan(low):
         return ""
     if low <= 0.0 <= high:
-        return "not told apart"
+        return "no difference"
     return "flatter" if (low > 0.0) == (quantity.flatter == "larger") else "sharper"
 
 
@@ -122,9 +118,9 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
     """
     name, other = first[0].method, second[0].method
     change = differences(first, second)
-    columns = [stratified_bootstrap([values_of(method)]) for method in (first, second)]
+    columns = [bootstrap_interval(values_of(method)) for method in (first, second)]
     if len(change):
-        columns.append(stratified_bootstrap([change]))
+        columns.append(bootstrap_interval(change))
     rows, verdicts = [], []
     for number, quantity in enumerate(QUANTITIES.values()):
         row = [quantity.label.format(**settings), *(show_one(column, number) for column in columns)]
@@ -136,7 +132,7 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
     header = ["", name, other]
     if not len(change):
         return aligned(header, rows)
-    counts = [f"{what} in {verdicts.count(what)}" for what in ("flatter", "sharper", "not told apart")]
+    counts = [f"{what} in {verdicts.count(what)}" for what in ("flatter", "sharper", "no difference")]
     table = aligned([*header, f"{other} less {name}", "flatter in", f"{other} is"], rows)
     if len(change) == 1:
         return f"{table}\none seed tells no methods apart"
@@ -145,7 +141,7 @@ def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], sett
 
 def single_table(method: Sequence[Measurement], settings: Mapping[str, float]) -> str:
     """A method that is compared with none."""
-    column = stratified_bootstrap([values_of(method)])
+    column = bootstrap_interval(values_of(method))
     labels = [quantity.label.format(**settings) for quantity in QUANTITIES.values()]
     return aligned(["", method[0].method], [[label, show_one(column, number)] for number, label in enumerate(labels)])
 

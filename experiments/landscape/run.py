@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
@@ -16,17 +15,17 @@ from tqdm.auto import tqdm
 from agents.hooks import action_values, require_hook, td_loss, td_target
 from agents.replay import NStepReplayBuffer
 from experiments.config.bounds import check_bounds
+from experiments.config.threads import torch_threads
 from experiments.landscape.figures import plot_curves, plot_surfaces
-from experiments.landscape.flatness import curve, flatness_of, random_directions, surface
+from experiments.landscape.flatness import FloatArray, curve, flatness_of, random_directions, surface
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
 from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
 from experiments.runs.folder import AGENT, HISTORY, Run, common_scenario, find_runs
+from slicing_gym.errors import check_instance
 from slicing_gym.transitions import Transitions
 from twin.data.transitions import transitions_of
 from twin.fidelity.simulated import SimulatedCell
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class LandscapeResult:
 
 
 def landscape(
-    runs: str | Path | Sequence[Run],
+    runs: str | Path | Run | Sequence[Run],
     settings: Settings | None = None,
     folder: str | Path | None = None,
     *,
@@ -90,7 +89,7 @@ def landscape(
     """Measure how flat the loss is around the weights that agents have learned.
 
     Args:
-        runs: folder of a run, of runs, the agent.zip of a run, or runs (`experiments.runs.folder.find_runs`).
+        runs: folder of a run, of runs, the agent.zip of a run, a run, or runs (`experiments.runs.find_runs`).
         settings: what is measured.
         folder: where CSVs and pictures go; None: nowhere.
         trust: let files of agents run code.
@@ -118,18 +117,19 @@ class Landscape:
 
     def __init__(
         self,
-        runs: str | Path | Sequence[Run],
+        runs: str | Path | Run | Sequence[Run],
         settings: Settings | None = None,
         *,
         trust: bool = False,
         key: str = "runs",
     ) -> None:
         self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
         self._trust = trust
         self.groups: dict[tuple[str, str], list[Run]] = {}
         self._random: dict[tuple[str, str], Transitions] = {}  # random decisions, the same for all agents of a group
-        for run in find_runs(runs, self.settings.agents, key):
+        for run in find_runs([runs] if isinstance(runs, Run) else runs, self.settings.agents, key):
             self._check_run(run, key)
             self.groups.setdefault(run.group, []).append(run)
         for group in self.groups.values():
@@ -163,7 +163,6 @@ class Landscape:
     def run(self) -> LandscapeResult:
         """Measure every agent."""
         settings = self.settings
-        torch.set_num_threads(settings.torch_threads)
         steps = {
             "epsilon": np.linspace(-settings.epsilon, settings.epsilon, settings.points),
             "distance": np.linspace(-settings.distance, settings.distance, settings.points),
@@ -173,9 +172,9 @@ class Landscape:
         for runs in self.groups.values():
             jobs += [(run, run.method) for run in sorted(runs, key=lambda run: (run.method, run.seed))]
             jobs += [(run, STOCK) for run in runs_without_twin(runs) if settings.stock]
-        measured = [
-            self._measure(run, method, steps) for run, method in tqdm(jobs, unit="agent", disable=not settings.progress)
-        ]
+        with torch_threads(settings.torch_threads):
+            bar = tqdm(jobs, unit="agent", disable=not settings.progress)
+            measured = [self._measure(run, method, steps) for run, method in bar]
         return LandscapeResult(measured, steps, settings)
 
     def _load(self, run: Run, method: str) -> tuple[BaseAlgorithm, Transitions]:

@@ -15,16 +15,16 @@ from experiments.offline.report import (
     Summary,
     by_method,
     candidates_table,
-    interval,
     lower_baselines_by_seed,
     pairs,
     read_summaries,
     table,
     title,
-    worth_of_twins,
+    worth_and_errors,
     write,
 )
-from experiments.reporting.style import base_name, interval_bar, over_seeds, policy_colours, save_figure
+from experiments.reporting.statistics import base_name, bootstrap_interval
+from experiments.reporting.style import bar_style, draw_bar, over_seeds, policy_colours, save_figure
 
 
 def draw_offline(folder: Path, output: Path) -> str:
@@ -45,7 +45,7 @@ def draw_offline(folder: Path, output: Path) -> str:
         groups = dict(sorted(groups.items(), key=lambda item: (item[0][2] != "random", item[0])))
         for group, runs in groups.items():
             texts.append(f"\n{title(group, runs)}; interquartile mean over seeds [95 % interval]")
-            texts += [table(runs), *worth_of_twins(runs), candidates_table(runs)]
+            texts += [table(runs), *worth_and_errors(runs), candidates_table(runs)]
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         _draw(path, groups)
         write(path.with_suffix(".csv"), groups)
@@ -83,22 +83,13 @@ def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
     methods, baselines = by_method(runs), lower_baselines_by_seed(runs)
     everything = [*(run["utility"] for run in runs), *(value for values in baselines.values() for value in values)]
     bottom, top = min(everything) - 0.35, max(everything) + 0.3
-    for place, (method, own) in enumerate(methods.items()):
-        value = interval([run["utility"] for run in own])
-        interval_bar(axes, place, value, method, width=0.78)
-        axes.annotate(
-            f"{float(value.value):.2f}",
-            (place, bottom),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-        )
+    for x, (method, own) in enumerate(methods.items()):
+        value = bootstrap_interval([run["utility"] for run in own])
+        draw_bar(axes, x, value, f"{value.value:.2f}", foot=bottom, fontsize=9, width=0.78, **bar_style(method))
     colours = {"behaviour_cloning": "#999999", "best_in_data": "#CC79A7", **policy_colours([])}
     for number, (name, values) in enumerate(baselines.items()):
         axes.axhline(
-            float(interval(values).value),
+            float(bootstrap_interval(values).value),
             color=colours.get(name, "black"),
             ls=("--", "-.", ":")[number % 3],
             lw=1.6,

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.reporting.statistics import Interval, estimate, mean_over, stratified_bootstrap
-from experiments.reporting.style import base_name
+from experiments.reporting.statistics import bootstrap_interval, estimate, worth_of_twins
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import OFFLINE_SUMMARY
 
@@ -18,7 +17,6 @@ ESTIMATES = {"fitted_q": "fitted Q evaluation", "twin": "the twin"}
 
 
 Summary = dict[str, Any]
-
 
 Group = tuple[str, str, str, float]
 """Scenario, head, history, conservative weight."""
@@ -68,11 +66,6 @@ def by_method(runs: Sequence[Summary]) -> dict[str, list[Summary]]:
     return methods
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """The interquartile mean over seeds with its interval."""
-    return stratified_bootstrap([list(values)])
-
-
 def pairs(runs: Sequence[Summary], kind: str) -> list[tuple[float, float]]:
     """Truth on the history's own cell and what was estimated, where both are known."""
     both = [(run["utility_on_own_cell"], run["estimates"][kind]) for run in runs]
@@ -89,7 +82,7 @@ def candidates_table(runs: Sequence[Summary]) -> str:
             in_twin, utility = ([each[name][key] for each in evaluated] for key in ("in_twin", "utility"))
             times = [run["modal"][name]["in_data"] for run in own]
             counted = f"{kept.count(name)} of {len(kept)}"
-            shown = [interval(times).show(1), _shown(in_twin), _shown(utility), counted]
+            shown = [bootstrap_interval(times).show(1), _shown(in_twin), _shown(utility), counted]
             rows.append([method, name.replace("_", " "), *shown])
     return aligned(["method", "what", "times in the data", "U in the twin", "U on unseen cells", "kept"], rows)
 
@@ -102,7 +95,7 @@ def _best(candidates: Mapping[str, Mapping[str, float]]) -> str:
 def _shown(values: Sequence[float | None]) -> str:
     """An interval, or a dash where something is not known."""
     known = [value for value in values if value is not None]
-    return interval(known).show(3) if len(known) == len(values) else "-"
+    return bootstrap_interval(known).show(3) if len(known) == len(values) else "-"
 
 
 def lower_baselines_by_seed(runs: Sequence[Summary]) -> dict[str, list[float]]:
@@ -115,34 +108,30 @@ def table(runs: Sequence[Summary]) -> str:
     """What agents and lower baselines earn, and what was estimated."""
     rows = []
     for method, own in by_method(runs).items():
-        estimated = [[run["estimates"][name] for run in own] for name in ("fitted_q", "twin")]
+        estimated = [[run["estimates"][name] for run in own] for name in ESTIMATES]
         rows.append(
             [
                 method,
                 str(len(own)),
-                interval([run["utility"] for run in own]).show(3),
-                interval([run["reward_at_c_max"] for run in own]).show(2),
+                bootstrap_interval([run["utility"] for run in own]).show(3),
+                bootstrap_interval([run["reward_at_c_max"] for run in own]).show(2),
                 _shown([run["utility_on_own_cell"] for run in own]),
                 *(_shown(each) for each in estimated),
             ]
         )
     for name, values in lower_baselines_by_seed(runs).items():
-        rows.append([name, str(len(values)), interval(values).show(3), *"----"])
+        rows.append([name, str(len(values)), bootstrap_interval(values).show(3), *"----"])
     in_data = {run["seed"]: run["utility_in_data"] for run in runs}
-    rows.append(["(mean of the history)", str(len(in_data)), "-", "-", interval(list(in_data.values())).show(3), *"--"])
+    mean = bootstrap_interval(list(in_data.values())).show(3)
+    rows.append(["(mean of the history)", str(len(in_data)), "-", "-", mean, *"--"])
     truth = ["U on unseen cells", "reward at c_max", "U on the history's cell"]
     return aligned(["policy", "seeds", *truth, "estimated by fitted Q", "by the twin"], rows)
 
 
-def worth_of_twins(runs: Sequence[Summary]) -> list[str]:
+def worth_and_errors(runs: Sequence[Summary]) -> list[str]:
     """Of each algorithm the utility with a twin minus that without, seed by seed; and how far estimates were off."""
-    methods = {name: {run["seed"]: run["utility"] for run in own} for name, own in by_method(runs).items()}
-    lines = []
-    for name, own in methods.items():
-        plain = base_name(name)
-        if plain != name and plain in methods and own.keys() <= methods[plain].keys():
-            gained = estimate([own[seed] - methods[plain][seed] for seed in own])
-            lines.append(f"{name} minus {plain}: {gained.show(3)} ({mean_over(len(own))})")
+    utility = {(name, ""): {run["seed"]: run["utility"] for run in own} for name, own in by_method(runs).items()}
+    lines = worth_of_twins(utility)
     for kind, label in ESTIMATES.items():
         off = [estimated - true for true, estimated in pairs(runs, kind)]
         if off:
@@ -155,19 +144,12 @@ def worth_of_twins(runs: Sequence[Summary]) -> list[str]:
 
 def write(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
     """A row a run, and of each history a row a lower baseline and seed."""
-    header = ["scenario", "head", "history", "conservative_weight", "policy", "seed", "utility", "reward_at_c_max"]
-    header += ["utility_on_own_cell", "fitted_q", "twin"]
+    names = ["utility", "reward_at_c_max", "utility_on_own_cell"]
+    header = ["scenario", "head", "history", "conservative_weight", "policy", "seed", *names, *ESTIMATES]
     rows: list[list[object]] = []
     for group, runs in groups.items():
         for run in runs:
-            estimated = run["estimates"]
-            numbers = [
-                run["utility"],
-                run["reward_at_c_max"],
-                run["utility_on_own_cell"],
-                estimated["fitted_q"],
-                estimated["twin"],
-            ]
+            numbers = [*(run[name] for name in names), *(run["estimates"][kind] for kind in ESTIMATES)]
             shown = ["" if value is None else f"{value:.6f}" for value in numbers]
             rows.append([*group, run["agent"], run["seed"], *shown])
         by_seed = {run["seed"]: run["lower_baselines"] for run in runs}

@@ -4,9 +4,9 @@ from experiments.reporting.statistics import (
     Estimate,
     Interval,
     block_bootstrap,
+    bootstrap_interval,
     estimate,
     interquartile_mean,
-    stratified_bootstrap,
 )
 from experiments.reporting.tables import aligned, write_rows
 
@@ -15,8 +15,8 @@ __all__ = [
     "Interval",
     "aligned",
     "block_bootstrap",
+    "bootstrap_interval",
     "estimate",
     "interquartile_mean",
-    "stratified_bootstrap",
     "write_rows",
 ]

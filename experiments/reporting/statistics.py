@@ -1,9 +1,9 @@
-"""Means over seeds with their intervals."""
+"""Means over seeds with their intervals, and what twins are worth."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,27 @@ class Interval(NamedTuple):
 def mean_over(number: int) -> str:
     """What an estimate over so many seeds is, behind its numbers."""
     return f"mean over {number} seeds ± 95 %" if number > 1 else "one seed"
+
+
+def base_name(method: str) -> str:
+    """Of ddqn-dt: ddqn."""
+    return method.partition("-dt")[0]
+
+
+def worth_of_twins(utility: Mapping[tuple[str, str], Mapping[int, float]]) -> list[str]:
+    """A line for each method with a twin, by how much its utility is above that without, seed by seed.
+
+    Args:
+        utility: by method and what is said of it (", students 2x4"), then by seed.
+    """
+    lines = []
+    for (method, what), own in utility.items():
+        base = base_name(method)
+        without = utility.get((base, what), {})
+        if method != base and own.keys() <= without.keys():
+            gained = estimate([own[seed] - without[seed] for seed in own])
+            lines.append(f"{method} minus {base}{what}: {gained.show(3)} ({mean_over(len(own))})")
+    return lines
 
 
 def estimate(values: npt.ArrayLike) -> Estimate:
@@ -100,40 +121,28 @@ def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(ordered[cut : len(ordered) - cut].mean(axis=0), np.float64)
 
 
-def stratified_bootstrap(
-    strata: Sequence[npt.ArrayLike],
-    statistic: Callable[[npt.NDArray[np.float64]], npt.ArrayLike] = interquartile_mean,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """A statistic of runs and its 95 % percentile interval (Agarwal et al. 2021).
-
-    Runs are drawn with replacement within each stratum (a scenario, say), so that every resample has as many of each.
+def bootstrap_interval(values: npt.ArrayLike, resamples: int = 2000, seed: int = 0) -> Interval:
+    """The interquartile mean over runs and its 95 % percentile interval, runs drawn anew (Agarwal et al. 2021).
 
     Args:
-        strata: of each the runs' values (runs, ...), all of the same shape behind the first axis.
-        statistic: of all runs' values together (runs, ...) -> (...).
+        values: of the runs (runs, ...).
         resamples: drawn.
         seed: of the draws.
 
     Returns:
-        Statistic, and the ends of its interval (...); for a single run in a stratum nothing varies there, and the ends
-        are nan if each has only one.
+        Interquartile mean, and the ends of its interval (...), nan for a single run.
 
     Raises:
-        ValueError: a stratum is empty.
+        ValueError: there is no run.
     """
-    arrays = [np.asarray(each, np.float64) for each in strata]
-    if not arrays or any(len(each) == 0 for each in arrays):
-        raise ValueError("strata: an empty one given, allowed are one or more runs in each")
-    value = np.asarray(statistic(np.concatenate(arrays)))
-    if all(len(each) == 1 for each in arrays):
+    runs = np.asarray(values, np.float64)
+    if len(runs) == 0:
+        raise ValueError("values: none given, allowed are those of one or more runs")
+    value = interquartile_mean(runs)
+    if len(runs) == 1:
         return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
     generator = np.random.default_rng(seed)
-    drawn = [
-        statistic(np.concatenate([each[generator.integers(len(each), size=len(each))] for each in arrays]))
-        for _ in range(resamples)
-    ]
+    drawn = [interquartile_mean(runs[generator.integers(len(runs), size=len(runs))]) for _ in range(resamples)]
     # The nearest rank, for a mean between a number and infinity is none.
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0, method="nearest")
     return Interval(value, low, high)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import Interval
+from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval
 from slicing_gym.files import atomic_write
 
 _BASELINE_COLOURS = {
@@ -34,29 +36,53 @@ _AGENT_COLOURS = {
 _SPARE_COLOURS = ("#56B4E9", "#000000", "#882255", "#44AA99", "#999933")
 
 
-def base_name(method: str) -> str:
-    """Of ddqn-dt: ddqn."""
-    return method.partition("-dt")[0]
-
-
 def agent_colour(method: str) -> str:
     """Of an agent, with a twin or without; the same in every picture, whatever else is in it."""
     name = base_name(method)
     return _AGENT_COLOURS.get(name, _SPARE_COLOURS[zlib.crc32(name.encode()) % len(_SPARE_COLOURS)])
 
 
-def interval_bar(axes: Axes, place: float, value: Interval, method: str, **style: Any) -> None:
-    """A bar with its interval in the colour of an agent, hatched where it has no twin."""
-    axes.bar(
-        place,
-        float(value.value),
-        color=agent_colour(method),
-        hatch="//" if method == base_name(method) else "",
-        edgecolor="white",
-        yerr=[[float(value.value - value.low)], [float(value.high - value.value)]],
-        error_kw={"lw": 1},
-        **style,
-    )
+def bar_style(method: str) -> dict[str, Any]:
+    """Of the bar of an agent: its colour, hatched where it has no twin."""
+    hatch = "//" if method == base_name(method) else ""
+    return {"color": agent_colour(method), "hatch": hatch, "edgecolor": "white"}
+
+
+def draw_bar(
+    axes: Axes,
+    x: float,
+    value: Interval,
+    text: str,
+    *,
+    foot: float | None = None,
+    fontsize: float = 8.5,
+    **style: Any,
+) -> None:
+    """A bar with its 95 % interval and a text above it, or where it starts to be seen if that is given (`foot`)."""
+    middle, low, high = map(float, value)
+    axes.bar(x, middle, yerr=[[middle - low], [high - middle]], error_kw={"lw": 1}, **style)
+    y, above, box = float(np.nanmax(value)), 2, None
+    if foot is not None:
+        y, above, box = foot, 6, {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    axes.annotate(text, (x, y), xytext=(0, above), textcoords="offset points", ha="center", fontsize=fontsize, bbox=box)
+
+
+def draw_bars_side_by_side(
+    axes: Axes, values: Mapping[str, Sequence[Estimate]], colours: Mapping[str, str], span: float
+) -> None:
+    """At each position a bar of every name with its 95 % interval, together `span` wide."""
+    width = span / len(values)
+    for number, (name, estimates) in enumerate(values.items()):
+        means, halves = zip(*estimates, strict=True)
+        x = np.arange(len(estimates)) + (number - (len(values) - 1) / 2) * width
+        axes.bar(x, means, width, yerr=halves, color=colours[name], label=name, error_kw={"lw": 1})
+
+
+def draw_curve(axes: Axes, x: npt.ArrayLike, values: npt.ArrayLike, *, shade: float, **style: Any) -> None:
+    """The interquartile mean of curves (seeds, points) over `x` (points,), with its 95 % interval as a band."""
+    band = bootstrap_interval(values, resamples=500)
+    (line,) = axes.plot(x, band.value, **style)
+    axes.fill_between(x, band.low, band.high, color=line.get_color(), alpha=shade, lw=0)
 
 
 def policy_colours(policies: Sequence[str]) -> dict[str, str]:

@@ -103,7 +103,7 @@ def _digest(digest: hashlib._Hash, value: object) -> None:
 
 
 def start(method: str, folder: Path) -> subprocess.Popen[bytes]:
-    """A run in its own process; the user's class is beside its folder."""
+    """A run in its own process; the user's class is in the folder above its own."""
     parent = folder.parent
     (parent / "agent").mkdir(exist_ok=True)
     (parent / "agent" / "own.yaml").write_text(OWN_CONFIG)

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from agents import RandomPolicy
-from experiments.evaluate.rollout import make_cells
-from experiments.reporting.statistics import Interval, interquartile_mean, stratified_bootstrap
-from experiments.reporting.style import agent_colour, base_name, save_figure
+from experiments.evaluate.rollout import evaluate_policy, make_cells
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, interquartile_mean
+from experiments.reporting.style import agent_colour, draw_curve, save_figure
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
@@ -45,7 +45,7 @@ def draw_convergence(folder: Path, output: Path) -> str:
         for run in sorted(runs, key=lambda run: (base_name(run.method), run.method)):
             methods[run.method].append(run)
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
-        random = random_episodes(common_scenario(runs), sorted({run.seed for run in runs}))
+        random = random_baseline(common_scenario(runs), sorted({run.seed for run in runs}))
         draw(path, scenario, head, methods, random)
         texts.append(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
         texts.append(table(methods, random))
@@ -54,19 +54,11 @@ def draw_convergence(folder: Path, output: Path) -> str:
     return "\n".join(texts)
 
 
-def random_episodes(scenario: Scenario, seeds: Sequence[int], episodes: int = 20) -> dict[str, FloatArray]:
-    """What random allocations earn on the same cells: measures (seeds, episodes)."""
-    envs, policy = make_cells(scenario, len(seeds)), RandomPolicy(scenario, seed=0)
-    observations, _ = envs.reset(seed=list(seeds))
-    shape = (episodes, scenario.decisions_per_episode, len(seeds))
-    utility = np.zeros(shape)
-    for number in np.ndindex(shape[:2]):
-        observations, _, _, ended, info = envs.step(policy.predict(observations)[0])
-        utility[number] = (
-            np.where(ended, info["final_info"]["utility"], info["utility"]) if ended.any() else info["utility"]
-        )
-    reward = utility >= scenario.reward.threshold_end
-    return {"utility": utility.mean(axis=1).T, "reward_at_c_max": reward.mean(axis=1).T}
+def random_baseline(scenario: Scenario, seeds: Sequence[int], episodes: int = 20) -> dict[str, FloatArray]:
+    """What random allocations earn on the same cells: means over decisions (seeds,) by measure."""
+    cells, decisions = make_cells(scenario, len(seeds)), episodes * scenario.decisions_per_episode
+    found = evaluate_policy("random", RandomPolicy(scenario, seed=0), cells, seeds, decisions)
+    return {"utility": found.utility, "reward_at_c_max": found.reward}
 
 
 def draw(
@@ -81,7 +73,7 @@ def draw(
             curve = curves(runs, measure)
             longest = max(longest, curve.shape[1])
             _line(axes, method, curve)
-        _line(axes, "random", np.tile(random[measure].mean(axis=1, keepdims=True), (1, longest)))
+        _line(axes, "random", np.tile(random[measure][:, None], (1, longest)))
         if measure == "utility":
             everyone = [run for runs in methods.values() for run in runs]
             best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"]) for run in everyone])
@@ -111,14 +103,11 @@ def draw(
 
 def _line(axes: Axes, method: str, values: FloatArray) -> None:
     """A curve (seeds, episodes) with its interval."""
-    band = stratified_bootstrap([values], resamples=500)
     episodes = np.arange(1, values.shape[1] + 1)
     _, twin, kind = method.partition("-dt")
-    colour = agent_colour(method)
-    style = "-." if kind else "-" if twin else ":" if method == "random" else "--"
-    marker = "o" if twin else ""
-    axes.plot(episodes, band.value, style, color=colour, lw=2.0 if twin else 1.4, marker=marker, ms=4, label=method)
-    axes.fill_between(episodes, band.low, band.high, color=colour, alpha=0.18, lw=0)
+    dashes = "-." if kind else "-" if twin else ":" if method == "random" else "--"
+    style = {"ls": dashes, "lw": 2.0 if twin else 1.4, "marker": "o" if twin else "", "ms": 4}
+    draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
 
 
 def curves(runs: Sequence[Run], measure: str) -> FloatArray:
@@ -131,10 +120,11 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
     rows = []
     shared = min(len(run.episodes["utility"]) for runs in methods.values() for run in runs)
     for method, runs in methods.items():
-        goal = stratified_bootstrap([[run.episodes_to_goal for run in runs]])
+        goal = bootstrap_interval([run.episodes_to_goal for run in runs])
         lengths = [len(run.episodes["utility"]) for run in runs]
-        alike = stratified_bootstrap([[run.episodes["utility"][shared - 1] for run in runs]])
-        columns = [alike, *(_interval(runs, name) for name in ("utility", "regret", "cpu_seconds"))]
+        alike = bootstrap_interval([run.episodes["utility"][shared - 1] for run in runs])
+        numbers = [[float(run.summary[name]) for run in runs] for name in ("utility", "regret", "cpu_seconds")]
+        columns = [alike, *map(bootstrap_interval, numbers)]
         rows.append(
             [
                 method,
@@ -144,7 +134,7 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
                 *(each.show(digits) for each, digits in zip(columns, (3, 3, 0, 0), strict=True)),
             ]
         )
-    chance = stratified_bootstrap([random["utility"].mean(axis=1)])
+    chance = bootstrap_interval(random["utility"])
     rows.append(["random", str(len(random["utility"])), "-", "-", chance.show(3), "-", "-", "-"])
     header = [
         "method",
@@ -157,10 +147,6 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
         "CPU seconds",
     ]
     return aligned(header, rows)
-
-
-def _interval(runs: Sequence[Run], name: str) -> Interval:
-    return stratified_bootstrap([[float(run.summary[name]) for run in runs]])
 
 
 def _episodes(goal: Interval, shortest: int) -> str:

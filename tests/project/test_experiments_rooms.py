@@ -95,19 +95,30 @@ for one, other in zip(before, after):
 
 
 def test_commands_are_thin():
-    """Composing, checking, calling and printing take a hundred lines; all else is a library's."""
+    """Composing, checking, calling and printing: the longest, of training, takes 160 lines; all else is a library's."""
     for path in ROOT.rglob("__main__.py"):
         lines = len(path.read_text().splitlines())
         assert lines <= 175, f"{path}: {lines} lines"
 
 
 def test_no_two_rooms_call_different_things_by_one_name():
-    """But for the names that every room has: its settings, and what it reports and writes."""
-    shared = {"Settings", "prepare", "how_to_go_on", "main", "as_table", "table", "write", "FloatArray", "IntArray"}
+    """But for the names that rooms share: their settings, what they report and write, which keys have lists."""
+    shared = {"Settings", "prepare", "how_to_go_on", "main", "as_table", "table", "write", "LISTS"}
     places: dict[str, set[str]] = {}
     for path in ROOT.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
+        for name in names_at_the_top(path):
+            places.setdefault(name, set()).add(str(path.relative_to(ROOT)))
     twice = {name: found for name, found in places.items() if len(found) > 1 and name not in shared}
     assert not twice
+
+
+def names_at_the_top(path: Path) -> set[str]:
+    """Functions, classes and constants that a module defines, but for those that begin with an underscore."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [each for target in targets for each in (target.elts if isinstance(target, ast.Tuple) else [target])]
+        found |= {each.id for each in names if isinstance(each, ast.Name) and each.id.isupper()}
+    return {name for name in found if not name.startswith("_")}

@@ -9,6 +9,7 @@ from dataclasses import asdict, astuple, replace
 
 import numpy as np
 import pytest
+import torch
 
 from experiments.calibration import METRICS, Settings, calibration
 from experiments.calibration.__main__ import prepare
@@ -31,7 +32,10 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def result(folder):
     twin = DigitalTwin(SMALL["lstm"], ENSEMBLE, TrainingSettings(max_epochs=5))
-    return calibration(twin, "paper-1mhz", AFTER, QUICK, folder)
+    before = torch.get_num_threads()
+    result = calibration(twin, "paper-1mhz", replace(QUICK, torch_threads=before + 1), folder, changed=AFTER)
+    assert torch.get_num_threads() == before
+    return result
 
 
 def test_each_cell_has_a_stale_twin_and_two_for_each_number_of_fresh_decisions(result):
@@ -82,16 +86,21 @@ def test_its_report_and_its_folder_say_the_same(result, folder):
 )
 def test_wrong_settings_are_refused(changes, message):
     with pytest.raises((ValueError, TypeError), match=f"^{message}"):
-        calibration("lstm", BEFORE, AFTER, replace(QUICK, **changes))
+        calibration("lstm", BEFORE, replace(QUICK, **changes), changed=AFTER)
+
+
+def test_settings_of_something_else_are_refused():
+    with pytest.raises(TypeError, match=r"^settings: \{\} given, allowed is Settings"):
+        calibration(settings={}, changed="paper")
 
 
 def test_a_change_of_slices_or_units_is_refused():
     with pytest.raises(ValueError, match="changed: num_units 100 given, allowed is what it was before the change: 20"):
-        calibration("lstm", BEFORE, "paper", QUICK)
+        calibration("lstm", BEFORE, QUICK, changed="paper")
     with pytest.raises(ValueError, match=r"changed: slice_names \('phone', "):
-        calibration("lstm", BEFORE, renamed(BEFORE), QUICK)
+        calibration("lstm", BEFORE, QUICK, changed=renamed(BEFORE))
     with pytest.raises(ValueError, match="transition: unknown name 'gru'"):
-        calibration("gru", BEFORE, AFTER, QUICK)
+        calibration("gru", BEFORE, QUICK, changed=AFTER)
 
 
 def renamed(scenario):

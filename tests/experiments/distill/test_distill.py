@@ -11,17 +11,19 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from agents import StudentPolicy
 from agents.student import distill as fit_student
-from experiments.distill import Settings, StudentEvaluationSettings, distill
+from experiments.config.schemas import EvaluationSettings
+from experiments.distill import Settings, distill
 from experiments.distill.run import Distillation, states_of
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.runs.folder import find_runs, read_run
 from tests.helpers.learners import _one_thread as _one_thread
 from twin.data.transitions import transitions_of
 
-EVALUATION = StudentEvaluationSettings(seeds=[100, 101], decisions=5)
+EVALUATION = EvaluationSettings(policies=[], seeds=[100, 101], decisions=5)
 SHORT = Settings(hidden=[4], updates=60, progress=False, evaluation=EVALUATION)
 
 
@@ -112,10 +114,11 @@ def test_a_teacher_may_be_the_file_of_an_agent_or_a_run(teachers, tmp_path):
     given = {
         "file": teachers / "without" / "agent.zip",
         "folder": str(teachers / "without"),
-        "run": find_runs(teachers / "without"),
+        "run": read_run(teachers / "without"),
+        "runs": find_runs(teachers / "without"),
     }
     found = {name: distill(teacher, settings, tmp_path / name).results for name, teacher in given.items()}
-    assert found["file"] == found["folder"] == found["run"]
+    assert found["file"] == found["folder"] == found["run"] == found["runs"]
     for name in given:
         assert (tmp_path / name / "hidden-2" / "student.safetensors").is_file()
 
@@ -224,7 +227,8 @@ def test_a_folder_without_runs_is_refused(tmp_path):
 
 
 def test_only_the_agents_that_are_named_teach(teachers, tmp_path):
-    result = distill(teachers, replace(SHORT, agents=["ddqn-dt"], hidden=[2]), tmp_path)
+    result = distill(teachers, replace(SHORT, agents=["ddqn-dt"], hidden=[2], torch_threads=2), tmp_path)
+    assert torch.get_num_threads() == 1  # as before
     assert {each.teacher for each in result.results} == {"ddqn-dt"}
     assert len(students_of(tmp_path)) == 1
 
@@ -258,6 +262,20 @@ def test_a_teacher_without_its_agent_is_noticed_before_the_first_teaches(teacher
     with pytest.raises(ValueError, match=r"without' has no agent\.zip"):
         distill(tmp_path / "runs", SHORT, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_twin_that_cannot_be_read_is_noticed_before_the_first_teaches(teachers, tmp_path):
+    shutil.copytree(teachers / "with", tmp_path / "run")
+    (tmp_path / "run" / "twin.safetensors").write_bytes(b"half of it")
+    with pytest.raises(ValueError, match=r"twin\.safetensors"):
+        distill(tmp_path / "run", replace(SHORT, states="twin"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("settings", [{}, EVALUATION])
+def test_settings_of_something_else_are_refused(teachers, settings):
+    with pytest.raises(TypeError, match=r"^settings: .* given, allowed is Settings"):
+        distill(teachers, settings)
 
 
 def test_a_policy_of_another_scenario_is_refused_before_the_first_teaches(teachers, tmp_path):

@@ -89,7 +89,10 @@ def test_a_run_is_exported(run_folder, tmp_path):
 
 def test_a_student_is_exported(tmp_path):
     restless_student().save(tmp_path / "student.safetensors")
-    result = export(tmp_path / "student.safetensors", replace(QUICK, fallback="proportional", name="small"))
+    result = export(
+        tmp_path / "student.safetensors", replace(QUICK, fallback="proportional", name="small", torch_threads=2)
+    )
+    assert torch.get_num_threads() == 1  # as before
     assert [path.name for path in tmp_path.iterdir()] == ["student.safetensors"]
     assert "small: StudentPolicy of" in result.report()
     deployed = SlicePolicy(result.content)
@@ -98,6 +101,11 @@ def test_a_student_is_exported(tmp_path):
     np.testing.assert_array_equal(deployed.trained_on, trained_range(source, met_states(source, 200, 100)))
     assert (deployed.trained_on[0] > [50, 1000, -1]).all()
     assert (deployed.trained_on[1] < [200, 2500, 40]).all()
+
+
+def test_settings_of_something_else_are_refused(run_folder):
+    with pytest.raises(TypeError, match=r"^settings: \{\} given, allowed is Settings"):
+        export(run_folder, {})
 
 
 def test_an_agent_of_the_process_is_exported_with_its_scenario_and_history(run_folder):

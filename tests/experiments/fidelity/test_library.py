@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments import calibration
 from experiments.fidelity import Settings, fidelity
 from tests.helpers.twins import ENSEMBLE, SMALL, history_of
 from twin import DigitalTwin, TrainingSettings
@@ -121,6 +122,7 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
         ({"copies": 1}, "copies: 1 given, allowed is 2 or more"),
         ({"allocations": 2}, "allocations: 2 given, allowed is 3 or more"),
         ({"policies": ["one_step_oracle"]}, "policies: unknown name 'one_step_oracle'"),
+        ({"policies": ["clairvoyant"]}, "policies: 'clairvoyant' was renamed; write 'one_step_oracle'"),
         ({"threads": 0}, "threads: 0 given"),
         ({"tree": 1}, "tree: 1 given, allowed is true or false"),
     ],
@@ -136,6 +138,8 @@ def test_wrong_settings_are_refused(changes, message):
         ({"twin": "gru"}, "transition: unknown name 'gru'"),
         ({"twin": None}, "transition: None"),
         ({"scenario": "papper"}, "scenario: unknown name 'papper'; did you mean 'paper'"),
+        ({"settings": {}}, "settings: {} given, allowed is Settings"),
+        ({"settings": calibration.Settings()}, r"settings: .* given, allowed is Settings"),
         ({"history": "log.csv"}, "history: 'log.csv' given, allowed is History"),
         ({"history": history_of("paper-1mhz")}, "held_out_runs: 9 given, the history has 2 runs in all"),
         (
@@ -143,7 +147,16 @@ def test_wrong_settings_are_refused(changes, message):
             "held_out_runs: 1 given; that leaves 50 decisions to fit to and at most 60 in a row to evaluate on",
         ),
     ],
-    ids=["unknown twin", "no twin", "scenario", "no history", "few runs", "few decisions"],
+    ids=[
+        "unknown twin",
+        "no twin",
+        "scenario",
+        "no settings",
+        "other settings",
+        "no history",
+        "few runs",
+        "few decisions",
+    ],
 )
 def test_what_cannot_be_evaluated_is_refused(given, message):
     with pytest.raises((ValueError, TypeError), match=f"^{message}"):
@@ -153,14 +166,18 @@ def test_what_cannot_be_evaluated_is_refused(given, message):
 def test_neither_import_nor_run_needs_hydra():
     script = """
 import sys
+import torch
 import experiments.calibration
+from experiments import calibration
 from experiments.fidelity import Settings, fidelity
 from twin import DigitalTwin, TrainingSettings
 
 settings = Settings(seeds=[0], decisions=64, held_out_runs=1, run_length=20, copies=2, allocations=3, policies=[],
-                    tree=False, progress=False)
+                    tree=False, torch_threads=2, progress=False)
+torch.set_num_threads(1)
 print(fidelity(DigitalTwin(training=TrainingSettings(max_epochs=1)), "paper-1mhz", settings).report())
 assert not {"hydra", "omegaconf"} & set(sys.modules)
+assert torch.get_num_threads() == 1
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

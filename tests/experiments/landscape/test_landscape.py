@@ -84,7 +84,8 @@ def test_a_run_is_measured_alike_whatever_else_is_measured(measured, runs, tmp_p
 
 @pytest.mark.parametrize("data", ["own", "random"])
 def test_the_loss_of_a_run_is_that_of_the_data(runs, tmp_path, data):
-    landscape(runs, replace(QUICK, agents=["dqn-dt"], stock=False, data=data), tmp_path)
+    landscape(read_run(runs / "c"), replace(QUICK, stock=False, data=data, torch_threads=2), tmp_path)
+    assert torch.get_num_threads() == 1  # as before
     (row,) = rows(tmp_path / "flatness.csv")
     run = read_run(runs / "c")
     agent, history = run.agent(), run.history()
@@ -128,6 +129,11 @@ def test_what_makes_no_sense_is_refused(runs, tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         landscape(runs, replace(QUICK, **changes), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_settings_of_something_else_are_refused(runs):
+    with pytest.raises(TypeError, match=r"^settings: \{\} given, allowed is Settings"):
+        landscape(runs, {})
 
 
 def test_a_run_without_its_history_is_refused(runs, tmp_path):

@@ -37,7 +37,7 @@ def test_differences_are_those_of_the_same_seed():
     [
         ("curvature", (-2.0, -1.0), "flatter"),
         ("curvature", (1.0, 2.0), "sharper"),
-        ("curvature", (-1.0, 2.0), "not told apart"),
+        ("curvature", (-1.0, 2.0), "no difference"),
         ("rise_distance", (1.0, np.inf), "flatter"),
         ("rise_distance", (-2.0, -1.0), "sharper"),
         ("loss", (-2.0, -1.0), ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.reporting.statistics import block_bootstrap, estimate, interquartile_mean, stratified_bootstrap
+from experiments.reporting.statistics import block_bootstrap, bootstrap_interval, estimate, interquartile_mean
 
 
 def test_interval_is_students():
@@ -26,29 +26,28 @@ def test_bootstrap_interval_holds_the_truth_as_often_as_it_says():
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(200):
-        band = stratified_bootstrap([generator.normal(3.0, 1.0, 20)], np.mean, resamples=200, seed=1)
+        band = bootstrap_interval(generator.normal(3.0, 1.0, 20), resamples=200, seed=1)
         held += bool(band.low <= 3.0 <= band.high)
     assert 0.87 <= held / 200 <= 0.99
 
 
 def test_of_one_run_there_is_no_interval():
-    alone = stratified_bootstrap([[3.25]])
+    alone = bootstrap_interval([3.25])
     assert alone.show(2) == "3.25"
     assert np.isnan([alone.low, alone.high]).all()
-    assert stratified_bootstrap([[3.25, 3.25]]).show(2) == "3.25 [3.25, 3.25]"
+    assert bootstrap_interval([3.25, 3.25]).show(2) == "3.25 [3.25, 3.25]"
 
 
-def test_bootstrap_draws_within_strata():
-    """Two scenarios far apart: drawn together, their mixture would vary; within strata nothing does."""
-    band = stratified_bootstrap([[0.0, 0.0, 0.0], [10.0, 10.0]], np.mean)
-    assert (band.value, band.low, band.high) == (4.0, 4.0, 4.0)
+def test_bootstrap_of_curves_is_that_of_each_point_and_the_same_for_a_seed():
     curves = np.random.default_rng(0).normal(size=(6, 4))
-    one, same = stratified_bootstrap([curves], seed=3), stratified_bootstrap([curves], seed=3)
+    one, same = bootstrap_interval(curves, seed=3), bootstrap_interval(curves, seed=3)
     np.testing.assert_array_equal(one.low, same.low)
+    assert one.value.shape == (4,)
     assert (one.low < one.value).all()
     assert (one.value < one.high).all()
-    with pytest.raises(ValueError, match="strata: an empty one given"):
-        stratified_bootstrap([[1.0], []])
+    assert bootstrap_interval(curves[:, 1], seed=3).low == one.low[1]
+    with pytest.raises(ValueError, match="values: none given"):
+        bootstrap_interval([])
 
 
 def test_blocks_that_belong_together_make_intervals_wider():

@@ -15,9 +15,9 @@ import stable_baselines3
 from agents import DDQN, DQN, DuelingGANDDQN, SlicePolicy
 from agents.hooks import action_values, has_hook
 from agents.registry import import_modules
+from experiments.config.schemas import EvaluationSettings
 from experiments.distill import Settings as DistillSettings
 from experiments.distill import distill
-from experiments.distill.settings import StudentEvaluationSettings
 from experiments.evaluate.policies import load_policy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
 from experiments.export import Settings as ExportSettings
@@ -182,7 +182,7 @@ def maker_from_history(kind):
 def test_it_teaches_a_student_by_arg_max_and_ends_as_a_file(kind, finished, tmp_path):
     """What has no `action_values` is exported through its student."""
     folder, trust = finished(kind).folder, kind in TRUST
-    evaluation = StudentEvaluationSettings(seeds=[100], decisions=10)
+    evaluation = EvaluationSettings(policies=[], seeds=[100], decisions=10)
     lessons = DistillSettings(hidden=[4], updates=60, progress=False, evaluation=evaluation)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
