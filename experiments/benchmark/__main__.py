@@ -12,7 +12,7 @@ import torch
 from experiments.benchmark.decision import time_decision
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
-from experiments.benchmark.twin import time_twin
+from experiments.benchmark.twin import BATCHES, time_twin
 from slicing_gym import SCENARIOS, Scenario, get_scenario
 
 
@@ -28,11 +28,12 @@ def main(arguments: list[str] | None = None) -> None:
         default=Path("tests/helpers/oracle.py"),
         help="file of the simulator's reference implementation, which a checkout has",
     )
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
-        "twin": time_twin,
+        "twin": partial(time_twin, batches=options.batches),
         "training": time_training,
         "decision": time_decision,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -13,16 +14,20 @@ from slicing_gym import Scenario, Simulator
 from twin import DigitalTwin, TrainingSettings, transition_kinds
 from twin.fidelity.simulated import SimulatedCell
 
+BATCHES = (1, 64, 1024, 4096)
+"""Cells that are advanced together."""
+
 REAL_DECISIONS_PER_S = 5.0
 """A real cell has a decision every 0.2 s."""
 
 
-def time_twin(scenario: Scenario, seconds: float) -> None:
+def time_twin(scenario: Scenario, seconds: float, batches: Sequence[int] = BATCHES) -> None:
     """Print the twins' steps/s.
 
     Args:
         scenario: of the cells.
         seconds: of measuring for each row.
+        batches: cells that are advanced together, a row each.
     """
     history = SimulatedCell(scenario, 0).record(2 * scenario.decisions_per_episode)
     print(f"{machine()}; scenario {scenario.name}")
@@ -30,7 +35,7 @@ def time_twin(scenario: Scenario, seconds: float) -> None:
     for name in transition_kinds():
         settings = TrainingSettings(max_epochs=1)  # a step costs the same whatever was learned
         made = DigitalTwin(name, training=settings).fit(history)
-        for size in (1, 64, 1024, 4096):
+        for size in batches:
             for threads in (1,) if size == 1 else (1, 2):
                 both = [
                     advance_batch(made.cells(range(size), threads), scenario, size),

@@ -25,7 +25,7 @@ REFERENCE = ROOT / "tests" / "helpers" / "oracle.py"
     ],
 )
 def test_each_prints_its_ratios(what, expected, capsys):
-    main([what, "--scenario", "paper-1mhz", "--seconds", "0.01", "--reference", str(REFERENCE)])
+    main([what, "--scenario", "paper-1mhz", "--seconds", "0.01", "--reference", str(REFERENCE), "--batches", "1", "64"])
     printed = capsys.readouterr().out
     for text in expected:
         assert text in printed
