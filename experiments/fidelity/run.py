@@ -130,17 +130,17 @@ class Fidelity:
         return result
 
     def _on_cells(self) -> FidelityResult:
-        settings = self.settings
-        outcomes = [
-            evaluate_on_cell(self.twin, self.scenario, seed, settings)
-            for seed in tqdm(settings.seeds, "cells", disable=not settings.progress)
-        ]
+        settings, outcomes = self.settings, []
+        names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
+        for seed, name in tqdm(list(zip(settings.seeds, names, strict=True)), "cells", disable=not settings.progress):
+            outcomes.append(evaluate_on_cell(self.twin, self.scenario, seed, settings))
+            if self.folder is not None:  # `write` does it again: an interrupted run keeps the twins of its cells
+                outcomes[-1].twin.save(Path(self.folder) / name)
         title = (
             f"scenario {self.scenario.name}: {settings.decisions} random decisions a cell, seeds {list(settings.seeds)}"
             f"; held out: {settings.held_out_runs} runs of {settings.run_length}; ± 95 % interval over cells"
         )
         figures = over_cells([outcome.measures for outcome in outcomes])
-        names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
         return FidelityResult(self.scenario, title, figures, outcomes, names)
 
     def _on_history(self, history: History) -> FidelityResult:
