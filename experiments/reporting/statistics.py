@@ -122,7 +122,7 @@ def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def bootstrap_interval(values: npt.ArrayLike, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The interquartile mean over runs and its 95 % percentile interval, runs drawn anew (Agarwal et al. 2021).
+    """The interquartile mean over runs and its 95 % percentile interval, runs resampled (Agarwal et al. 2021).
 
     Args:
         values: of the runs (runs, ...).
