@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -12,14 +11,13 @@ import numpy.typing as npt
 from agents.learner import OffPolicyLearner
 from agents.offline import FittedQEvaluation, NoEnv, learn_offline
 from agents.packing import Arrays
-from experiments.config.agents import MakeAgent, make_agent
+from experiments.config.agents import make_agent
 from experiments.config.schemas import AgentSettings
-from experiments.environments import Environments
 from experiments.offline.settings import Settings
 from experiments.train.callbacks import Checkpoints, Progress
-from experiments.train.twin_phase import TwinAlgorithm
+from experiments.train.twin_phase import Job, TwinAlgorithm
 from slicing_gym.files import atomic_write, digest
-from twin import DigitalTwin, History
+from twin import History
 from twin.data.transitions import transitions_of, utilities_of
 
 CANDIDATES = ("after_algorithm_2", "agent_2")
@@ -39,13 +37,9 @@ class Algorithm2(TwinAlgorithm):
     Without one, `learn` alone.
 
     Args:
-        make: makes the agents; their roles are "history" and "twin".
+        job: what the run is given; the roles of its agents are "history" and "twin".
         history: what is learned from; its scenario has the reward.
         settings: of the run.
-        twin: settings of the twin, not fitted; None: there is none.
-        folder: of the run.
-        seed: of the agents.
-        configuration: see `TwinAlgorithm`.
 
     Attributes:
         epochs: times that `learn` has been through the history.
@@ -54,33 +48,14 @@ class Algorithm2(TwinAlgorithm):
 
     role = "history"
 
-    def __init__(
-        self,
-        make: MakeAgent,
-        history: History,
-        settings: Settings,
-        *,
-        twin: DigitalTwin | None,
-        folder: Path,
-        seed: int,
-        configuration: Mapping[str, Any],
-    ) -> None:
-        scenario = history.scenario
-        super().__init__(
-            make,
-            Environments(scenario),
-            twin,
-            settings.algorithm,
-            folder=folder,
-            seed=seed,
-            configuration=configuration,
-        )
+    def __init__(self, job: Job, history: History, settings: Settings) -> None:
+        super().__init__(job, settings.algorithm)
         self.history, self.settings = history, settings
         self.transitions = transitions_of(history)
         self._digest = history_digest(history)
         self.epochs = 0
         self.in_twin: tuple[float, float] | None = None
-        self.agent = self.make_learner(NoEnv(scenario), "history", settings.algorithm.conservative_weight)
+        self.agent = self.make_learner(NoEnv(self.scenario), "history", settings.algorithm.conservative_weight)
         self._progress = Progress(settings.algorithm.epochs, settings.progress, unit="epoch")
         self._checkpoints = Checkpoints(self.save, settings.checkpoint_s)
 

@@ -33,6 +33,7 @@ from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.check import check_agent_of, check_evaluation, check_same_shapes, check_twin_training
+from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
@@ -181,15 +182,9 @@ class OfflineTraining:
             if history_digest(History.load(self.folder / HISTORY)) != history_digest(self.history):
                 raise ValueError(f"resume: the history of the run in {str(self.folder)!r} is not the one given")
             return
-        self.algorithm = Algorithm2(
-            make,
-            self.history,
-            self.settings,
-            twin=self.twin,
-            folder=self.folder,
-            seed=self.seed,
-            configuration=self.configuration,
-        )
+        environments = Environments(self.history.scenario)
+        job = Job(make, environments, self.twin, self.folder, self.seed, self.configuration)
+        self.algorithm = Algorithm2(job, self.history, self.settings)
         if resume and (self.folder / checkpoint.FILE).exists():
             self.algorithm.resume()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,10 @@ import numpy.typing as npt
 
 from agents.packing import Arrays
 from agents.protocols import DecisionListener, Learner
-from experiments.config.agents import MakeAgent
-from experiments.environments import Environments
 from experiments.runs.folder import EPISODES
 from experiments.train.callbacks import Checkpoints, EpisodeLog, HistoryLog, Listeners, Progress
 from experiments.train.settings import Settings
-from experiments.train.twin_phase import TwinAlgorithm
-from twin import DigitalTwin
+from experiments.train.twin_phase import Job, TwinAlgorithm
 
 
 class Algorithm1(TwinAlgorithm):
@@ -35,13 +31,8 @@ class Algorithm1(TwinAlgorithm):
     in the latest twin, and the better one is kept (`keep_better`): that costs no real decision.
 
     Args:
-        make: makes the agents; their roles are "real" and "twin".
-        environments: where they act.
+        job: what the run is given; the roles of its agents are "real" and "twin".
         settings: of the run.
-        twin: settings of the twin, not fitted; None: there is none.
-        folder: of the run.
-        seed: of the cell and of the agents.
-        configuration: see `TwinAlgorithm`.
         listeners: called at every real decision, after those of the run itself.
 
     Attributes:
@@ -53,28 +44,15 @@ class Algorithm1(TwinAlgorithm):
 
     role = "real"
 
-    def __init__(
-        self,
-        make: MakeAgent,
-        environments: Environments,
-        settings: Settings,
-        *,
-        twin: DigitalTwin | None,
-        folder: Path,
-        seed: int,
-        configuration: Mapping[str, Any],
-        listeners: Sequence[DecisionListener] = (),
-    ) -> None:
-        super().__init__(
-            make, environments, twin, settings.algorithm, folder=folder, seed=seed, configuration=configuration
-        )
+    def __init__(self, job: Job, settings: Settings, listeners: Sequence[DecisionListener] = ()) -> None:
+        super().__init__(job, settings.algorithm)
         self.settings, self.iterations = settings, 0
         self._fitted_to = 0  # decisions that the twin knows
-        self.real = environments.real()
+        self.real = job.environments.real()
         self.agent = self.make_learner(self.real, "real")
         if self.has_twin:
             self.agent.model.learning_starts = settings.algorithm.collect  # until there is a twin, decisions are random
-        self.log = EpisodeLog(self.scenario, folder / EPISODES, self.agent)
+        self.log = EpisodeLog(self.scenario, job.folder / EPISODES, self.agent)
         self.history = HistoryLog(self.scenario)
         self._progress = Progress(settings.decisions, settings.progress)
         own: list[DecisionListener] = [self.history, self._progress, self.log]

@@ -35,6 +35,7 @@ from experiments.train.check import (
 )
 from experiments.train.figure import plot_training
 from experiments.train.settings import Settings
+from experiments.train.twin_phase import Job
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
@@ -187,16 +188,8 @@ class Training:
     def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
         self.has_checkpoint = self.resume and (self.folder / checkpoint.FILE).exists()
-        self.algorithm = Algorithm1(
-            make,
-            self.environments,
-            self.settings,
-            twin=self.twin,
-            folder=self.folder,
-            seed=self.seed,
-            configuration=self.configuration,
-            listeners=listeners,
-        )
+        job = Job(make, self.environments, self.twin, self.folder, self.seed, self.configuration)
+        self.algorithm = Algorithm1(job, self.settings, listeners)
         if self.has_checkpoint:
             self.algorithm.resume()
 

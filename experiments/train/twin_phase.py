@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,17 +25,32 @@ from experiments.runs.compare import check_same_configuration, comparable
 from twin import DigitalTwin
 
 
-class TwinAlgorithm(ABC):
-    """Steps that are run one after the other, with a checkpoint after each; subclasses say which.
+class Job(NamedTuple):
+    """What a run is given, whichever its algorithm.
 
     Args:
         make: makes the agents.
         environments: where they act.
         twin: settings of the twin, not fitted; None: there is none.
-        settings: how Agent 2 learns in the twin.
         folder: of the run.
         seed: of the agents.
         configuration: all that a checkpoint has to have in common with a run that goes on from it, as builtin types.
+    """
+
+    make: MakeAgent
+    environments: Environments
+    twin: DigitalTwin | None
+    folder: Path
+    seed: int
+    configuration: Mapping[str, Any]
+
+
+class TwinAlgorithm(ABC):
+    """Steps that are run one after the other, with a checkpoint after each; subclasses say which.
+
+    Args:
+        job: what the run is given.
+        training: how Agent 2 learns in the twin.
 
     Attributes:
         agent: Agent 1.
@@ -47,20 +62,9 @@ class TwinAlgorithm(ABC):
     role: str
     """Of Agent 1."""
 
-    def __init__(
-        self,
-        make: MakeAgent,
-        environments: Environments,
-        twin: DigitalTwin | None,
-        settings: TwinTrainingSettings,
-        *,
-        folder: Path,
-        seed: int,
-        configuration: Mapping[str, Any],
-    ) -> None:
-        self.make, self.environments, self.folder, self.seed = make, environments, folder, seed
-        self.twin_settings, self.training, self.configuration = twin, settings, configuration
-        self.scenario = environments.scenario
+    def __init__(self, job: Job, training: TwinTrainingSettings) -> None:
+        self.make, self.environments, self._unfitted, self.folder, self.seed, self.configuration = job
+        self.training, self.scenario = training, job.environments.scenario
         self.twin: DigitalTwin | None = None
         self.seconds = 0.0
         self._agent_2: OffPolicyLearner | None = None
@@ -70,7 +74,7 @@ class TwinAlgorithm(ABC):
     @property
     def has_twin(self) -> bool:
         """Whether there is a twin, or will be."""
-        return self.twin_settings is not None
+        return self._unfitted is not None
 
     def run(self) -> None:
         """Go on until it is finished, leaving a checkpoint after every step."""
@@ -105,7 +109,7 @@ class TwinAlgorithm(ABC):
 
     def fit_twin(self, history: Any) -> None:
         """Fit a twin from scratch (equation 7)."""
-        self.twin = deepcopy(self.twin_settings)
+        self.twin = deepcopy(self._unfitted)
         assert self.twin is not None
         self.twin.fit(history)
 
