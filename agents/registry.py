@@ -42,6 +42,11 @@ def import_modules(names: Sequence[str]) -> None:
         _imported.add(name)
 
 
+def allow_module_of(part: object) -> None:
+    """Let files name the module of what a user has given as an object: it is imported already, and asked for."""
+    _imported.add(str(getattr(part, "__module__", type(part).__module__)))
+
+
 def is_imported(module: str) -> bool:
     """Whether the user has asked for a module, or for one above it."""
     return any(module == name or module.startswith(f"{name}.") for name in _imported)

@@ -13,7 +13,7 @@ from gymnasium.wrappers.utils import RunningMeanStd
 
 import slicing_gym  # noqa: F401  # registers SliceRAN-v0
 import twin  # noqa: F401  # registers SliceTwin-v0
-from agents.registry import arguments_of, named, with_classes
+from agents.registry import allow_module_of, arguments_of, named, with_classes
 from slicing_gym.errors import unknown_name
 
 
@@ -53,6 +53,7 @@ def find_part(key: str, given: Any, typed: bool) -> tuple[Any, dict[str, Any] | 
     if given is None:
         return None, None
     if not isinstance(given, Mapping):
+        allow_module_of(given)
         return given, _name_of(key, given)
     if "_target_" not in given:
         raise TypeError(f"{key}: {given!r} given, allowed are mappings with _target_ and arguments")

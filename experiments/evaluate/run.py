@@ -56,7 +56,7 @@ class EvaluationResult:
 
 
 def evaluate(
-    policies: str | Path | Sequence[str | Path] | Mapping[str, Predictor],
+    policies: str | Path | Sequence[str | Path] | Mapping[str, Predictor | str | Path],
     scenario: str | Scenario = "paper",
     settings: Settings | None = None,
     *,
@@ -65,8 +65,8 @@ def evaluate(
     """Compare policies on the same cells.
 
     Args:
-        policies: names of baselines, allocations, files, classes (see `experiments.evaluate.policies`); or policies,
-            anything with Stable-Baselines3's `predict`, by what they are called.
+        policies: names of baselines, allocations, files, classes (see `experiments.evaluate.policies`); or, by what
+            they are called, such names and objects with Stable-Baselines3's `predict`.
         scenario: a preset's name or a `Scenario`.
         settings: of the evaluation.
         trust: let files of agents run code.
@@ -86,7 +86,7 @@ class Comparison:
 
     def __init__(
         self,
-        policies: str | Path | Sequence[str | Path] | Mapping[str, Predictor],
+        policies: str | Path | Sequence[str | Path] | Mapping[str, Predictor | str | Path],
         scenario: str | Scenario = "paper",
         settings: Settings | None = None,
         *,
@@ -98,15 +98,20 @@ class Comparison:
         self.scenario = get_scenario(scenario)
         self._trust = trust
         self._cells = make_cells(self.scenario, len(self.settings.seeds), self.settings.threads)
-        self._objects = dict(policies) if isinstance(policies, Mapping) else {}
-        for name, policy in self._objects.items():
-            if not callable(getattr(policy, "predict", None)):
-                raise TypeError(f"policies: {name!r} is {policy!r}, allowed is what has predict(observation)")
-        given = [policies] if isinstance(policies, str | Path) else list(policies)
-        self._names = [] if self._objects else [str(each) for each in given]
-        if not self._objects:
-            check_policies(self._names, self.scenario)
-            self._load([name for name in self._names if name not in BASELINES])  # these may search for long
+        given = [policies] if isinstance(policies, str | Path) else policies
+        self._labelled = isinstance(given, Mapping)
+        self._given = dict(given) if isinstance(given, Mapping) else {str(each): str(each) for each in given}
+        if not isinstance(given, Mapping) or not given:
+            check_policies([str(each) for each in given], self.scenario)
+        names = [str(each) for each in self._given.values() if isinstance(each, str | Path)]
+        for name, policy in self._given.items():
+            if not isinstance(policy, str | Path) and not callable(getattr(policy, "predict", None)):
+                raise TypeError(
+                    f"policies: {name!r} is {policy!r}, allowed is a name, or what has predict(observation)"
+                )
+        if names:
+            check_policies(names, self.scenario)
+            self._load([name for name in names if name not in BASELINES])  # these may search for long
 
     def _load(self, names: Sequence[str]) -> dict[str, Predictor]:
         threads = self.settings.threads
@@ -115,6 +120,11 @@ class Comparison:
     def run(self) -> EvaluationResult:
         """Evaluate each policy."""
         settings = self.settings
-        policies = self._objects or labelled(self._load(self._names), ())
+        names = [str(each) for each in self._given.values() if isinstance(each, str | Path)]
+        loaded = self._load(names)
+        policies = {
+            name: loaded[str(each)] if isinstance(each, str | Path) else each for name, each in self._given.items()
+        }
+        policies = policies if self._labelled else labelled(policies, ())
         found = compare(self.scenario, policies, self._cells, settings.seeds, settings.decisions, settings.progress)
         return EvaluationResult(self.scenario, policies, found)

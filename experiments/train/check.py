@@ -67,6 +67,8 @@ def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> OffPol
     Raises:
         ValueError, TypeError: the message says what is missing.
     """
+    if not callable(make):
+        raise TypeError(f"make: {make!r} given, allowed is a function make(env, role)")
     learner = OffPolicyLearner(lambda: make(for_sb3(env), role), seed=seed)
     spaces = [env.single_observation_space, env.single_action_space] if isinstance(env, VectorEnv) else []
     spaces = spaces or [env.observation_space, env.action_space]

@@ -40,6 +40,8 @@ def plot_training(
         if evaluation.policy not in episodes:
             mean, name = evaluation.utility.mean(), f"{evaluation.policy}, on unseen cells"
             left.axhline(mean, color=colours[evaluation.policy], ls="--", lw=1.3, label=name)
+    if max(map(len, episodes.values())) == 1:
+        left.set_xlim(0.5, 1.5)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_xlabel(f"episode ({scenario.decisions_per_episode} decisions on the real environment)")
     left.set_ylabel("mean utility U of the episode")

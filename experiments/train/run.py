@@ -162,6 +162,7 @@ class Training:
         check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
+        check_instance("listeners", listeners, (list, tuple))
         self.folder, self.resume, self.trust = Path(folder), resume, trust
         self.twin = as_twin(twin)
         found = get_scenario(scenario)
