@@ -8,8 +8,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-import slicing_gym  # noqa: F401  # registers SliceRAN-v0
-import twin  # noqa: F401  # registers SliceTwin-v0
 from agents.packing import Arrays, pack
 from agents.state import changing
 from experiments.environments.stepping import NEEDED, AnyVectorEnv

@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
-import slicing_gym  # noqa: F401  # registers SliceRAN-v0
-import twin  # noqa: F401  # registers SliceTwin-v0
 from slicing_gym import Scenario
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]

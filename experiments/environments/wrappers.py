@@ -11,8 +11,6 @@ import gymnasium as gym
 from gymnasium.vector import VectorWrapper
 from gymnasium.wrappers.utils import RunningMeanStd
 
-import slicing_gym  # noqa: F401  # registers SliceRAN-v0
-import twin  # noqa: F401  # registers SliceTwin-v0
 from agents.registry import allow_module_of, arguments_of, named, with_classes
 from slicing_gym.errors import unknown_name
 

@@ -65,7 +65,7 @@ def test_every_scenario_composes_and_passes_its_checks(scenario, tmp_path):
 
 @pytest.mark.parametrize("experiment", choices("experiment"))
 def test_every_experiment_composes(experiment, tmp_path):
-    prepare(composed("train", f"+experiment={experiment}"), tmp_path)
+    assert callable(prepare(composed("train", f"+experiment={experiment}"), tmp_path))
 
 
 def test_overrides_reach_into_a_scenario():

@@ -127,7 +127,8 @@ def test_an_algorithm_1_that_makes_no_sense_is_refused(arguments, message, tmp_p
 
 
 def test_without_warm_replay_no_buffer_has_to_give_back_what_it_holds(tmp_path):
-    training(tmp_path, twin=twin_settings(), settings=short_settings(warm_replay=0))
+    made = training(tmp_path, twin=twin_settings(), settings=short_settings(warm_replay=0))
+    assert (made.finished, made.algorithm.training.warm_replay) == (False, 0)
 
 
 class Explores(DQNPolicy):
