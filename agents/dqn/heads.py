@@ -15,7 +15,7 @@ from agents.conservative import DenseSurplus
 from agents.dqn.factored import FactoredHead
 from agents.dqn.units import slices_and_units
 from agents.products import dense_product
-from slicing_gym.allocation import MAX_TABLE_ROWS, allocation_table
+from slicing_gym.allocation import MAX_LISTED, allocation_table
 from slicing_gym.errors import check_integer, unknown_name
 
 
@@ -176,9 +176,9 @@ def check_head(name: str, action_space: spaces.Discrete) -> None:
     """
     if name not in HEADS:
         raise ValueError(unknown_name("head", name, HEADS))
-    if is_listed(name) and action_space.n > MAX_TABLE_ROWS:
+    if is_listed(name) and action_space.n > MAX_LISTED:
         raise ValueError(
-            f"head: {name!r} given, which lists all of the {action_space.n} actions; allowed are {MAX_TABLE_ROWS}. "
+            f"head: {name!r} given, which lists all of the {action_space.n} actions; allowed are {MAX_LISTED}. "
             "Take 'factored', which lists none"
         )
 

@@ -10,9 +10,7 @@ from slicing_gym.allocation import units_of_table
 from slicing_gym.spaces import AllocationSpace
 
 
-def slices_and_units(
-    head: str, observation_space: spaces.Space[Any], action_space: spaces.Discrete
-) -> tuple[int, int]:
+def slices_and_units(head: str, observation_space: spaces.Space[Any], action_space: spaces.Discrete) -> tuple[int, int]:
     """How many slices and units an action space is of.
 
     A plain `Discrete` (as of files of earlier versions) does not say it: then observations (n_slices,) tell the slices.
