@@ -51,7 +51,9 @@ def log_sum_exp(values: Tensor, num_units: int, lowest: Any = None, highest: Any
     return total
 
 
-def allocation_shares(values: Tensor, num_units: int, lowest: Any = None, highest: Any = None) -> tuple[Tensor, Tensor]:
+def allocation_shares(
+    values: Tensor, num_units: int, lowest: Any = None, highest: Any = None
+) -> tuple[Tensor, Tensor]:
     """The softmax over all allocations, seen from each slice; also the slopes of `log_sum_exp` by the values.
 
     No gradient goes through it. Arguments and errors are those of `best_allocations`.
@@ -84,9 +86,7 @@ class _LogSumExp(torch.autograd.Function):
             return torch.from_numpy(found).to(values.dtype)
         cell = search.limits(values.shape, num_units, lowest, highest)
         spare_values = narrowed(values.detach().double(), cell)
-        return torch.logsumexp(
-            spare_values[:, 0] + log_sums_after(spare_values, cell)[0][:, : spare_values.shape[2]], 1
-        ).to(values.dtype)
+        return torch.logsumexp(spare_values[:, 0] + log_sums_after(spare_values, cell)[0][:, : spare_values.shape[2]], 1).to(values.dtype)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]

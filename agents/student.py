@@ -256,9 +256,9 @@ def _softened(teacher: Callable[[Tensor], Tensor], states: Tensor, temperature: 
     Where both value slices, only how probable it is that a slice holds so many units (n, n_slices, units) is needed,
     and no allocation is listed; else (n, num_actions).
     """
-    if isinstance(head, FactoredHead) and isinstance(teacher, AllocationNetwork):
-        if isinstance(teacher.head, FactoredHead):
-            return allocation_shares(teacher.slice_values(states) / temperature, head.num_units)[1]
+    theirs = teacher.head if isinstance(teacher, AllocationNetwork) else None
+    if isinstance(head, FactoredHead) and isinstance(theirs, FactoredHead):
+        return allocation_shares(teacher.slice_values(states) / temperature, head.num_units)[1]  # type: ignore[attr-defined]
     return torch.softmax(teacher(states) / temperature, dim=1)
 
 

@@ -160,9 +160,7 @@ def _hand_on(
 
 
 @njit
-def _fill_shares(
-    weights: FloatArray, reach: Reach, sums: FloatArray, spent_before: FloatArray, out: FloatArray
-) -> None:
+def _fill_shares(weights: FloatArray, reach: Reach, sums: FloatArray, spent_before: FloatArray, out: FloatArray) -> None:
     """From the first slice to the last, how probable it is that a slice holds so many spare units."""
     spent_before[:] = 0.0
     spent_before[0, 0] = 1.0
@@ -199,9 +197,7 @@ def _fill_shares_from_logarithms(
                 for units in range(
                     max(0, reach.first[n + 1] - spent), min(reach.widths[n], reach.last[n + 1] - spent + 1)
                 ):
-                    probability = spent_before[n, spent] * math.exp(
-                        values[n, units] + sums[n + 1, spent + units] - sums[n, spent]
-                    )
+                    probability = spent_before[n, spent] * math.exp(values[n, units] + sums[n + 1, spent + units] - sums[n, spent])
                     out[n, units] += probability
                     spent_before[n + 1, spent + units] += probability
     for spent in range(reach.first[last], reach.last[last] + 1):

@@ -242,7 +242,7 @@ class DQN(stable_baselines3.DQN):
     def _greedy(self, observations: Any) -> npt.NDArray[np.int64]:
         """The best actions (n,) for observations (n, n_slices), without what `policy.predict` checks."""
         with torch.inference_mode():
-            seen, _ = self.policy.obs_to_tensor(observations)
+            seen: Any = self.policy.obs_to_tensor(observations)[0]
             chosen: npt.NDArray[np.int64] = self.policy.q_net.best(seen).cpu().numpy()
         return chosen
 

@@ -84,7 +84,7 @@ class FactoredHead(nn.Module):
         """What u = 1, 2, ... units are worth to each slice (batch, n_slices, most_units) of hidden (batch, width)."""
         state: Tensor = self.state(hidden)
         if self.embedding is None:
-            return state.unflatten(1, (self.num_slices, self.most_units))
+            return state.view(-1, self.num_slices, self.most_units)
         units: Tensor = self.embedding(self.features)  # (most_units, embedding_size)
         values: Tensor = (self.scale * state).view(-1, len(units.T)) @ units.T  # (batch * n_slices, most_units)
         return values.view(-1, self.num_slices, self.most_units)

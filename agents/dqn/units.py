@@ -17,7 +17,8 @@ def slices_and_units(head: str, observation_space: spaces.Space[Any], action_spa
 
     Args:
         head: that asks, for the message.
-        observation_space, action_space: of the agent.
+        observation_space: of the agent.
+        action_space: of the agent.
 
     Raises:
         ValueError: the actions are not as many as there are allocations of some number of units.
