@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slicing_gym.errors import unknown_name
-from slicing_gym.scenario import Radio, Scenario, Slice
+from slicing_gym.radio import Radio
+from slicing_gym.scenario import Scenario, Slice
 from slicing_gym.traffic import Choice, Constant, Daily, Drift, Exponential, Jumps, Lomax, Traffic, Uniform
 
 _VOLTE = Slice("volte", 46, Traffic(Uniform(0.0, 0.160), Constant(40.0)), rate_sla_bps=51e3, latency_sla_s=10e-3)
