@@ -61,7 +61,7 @@ def changeable(agent: AgentSettings, *but: str) -> set[str]:
 
 
 def with_head(agent: AgentSettings, sums_over_slices: bool) -> AgentSettings:
-    """Settings that name a head: if they do not, "factored" for policies with heads and rewards that are sums, or "dense".
+    """Settings with a head: if none is named, "factored" for policies with heads and rewards that are sums, or "dense".
 
     Args:
         agent: the settings.
