@@ -1,7 +1,7 @@
 """The recursions of `slicing_gym.allocation_search` in PyTorch's operations, for tensors on a device.
 
-Values are float64 (k, S, W) by slice and spare units, which are those beyond the fewest that it can hold; -inf beyond the
-most.
+Values are float64 (k, S, W) by slice and spare units, which are those beyond the fewest that it can hold; they are -inf
+beyond the most.
 """
 
 from __future__ import annotations

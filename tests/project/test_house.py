@@ -89,12 +89,13 @@ def _compiled_modules(path: Path) -> set[Path]:
     return found - {path}
 
 
-TWIN_COMPILED = [path for path in sorted((ROOT / "twin").rglob("*.py")) if "_jit import" in path.read_text()]
+COMPILED = [path for path in sorted((ROOT / "twin").rglob("*.py")) if "_jit import" in path.read_text()]
+COMPILED.append(ROOT / "slicing_gym" / "allocation_kernel.py")
 
 
-@pytest.mark.parametrize("path", TWIN_COMPILED, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_numba_compiles_the_twin_again_when_what_it_calls_changes(path):
-    """As above, for every module of the twin with compiled functions; those that others call are renewed first."""
+@pytest.mark.parametrize("path", COMPILED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_numba_compiles_again_when_what_is_called_changes(path):
+    """As above, for the search and every compiled module of the twin; those that others call are renewed first."""
     texts = [file.read_text() for file in sorted(_compiled_modules(path))]
     digest = hashlib.sha256("".join(texts).encode()).hexdigest()[:12]
     assert f'COMPILED_WITH = "{digest}"' in path.read_text()
