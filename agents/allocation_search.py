@@ -20,8 +20,8 @@ def best_allocations(values: Tensor, num_units: int, lowest: Any = None, highest
 
     Args:
         values: float tensor (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
-            with u units. -inf forbids that. In the CPU's memory NaN and +inf are refused; on a device that would wait
-            for it, so nobody looks.
+            with u units. -inf forbids that. In the CPU's memory NaN and +inf are refused; on a device nobody looks,
+            for that would wait for it: a row's value comes out as NaN then, or as -inf if all of it is forbidden.
         num_units: units to share out.
         lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
         highest: int array (num_slices,), the most units of each slice; no bound by default.

@@ -3,8 +3,8 @@
 The value of an allocation is v_1(u_1) + ... + v_S(u_S), u_n being slice n's units. What slices n, n + 1, ... bring
 depends on the slices before them only through how many units those have spent. So the best of all allocations is found
 from the last slice to the first (dynamic programming, Bellman 1957), in O(S R^2) for R units; a sum over all
-allocations likewise, with sums of products in place of maxima of sums. In the CPU's memory listing was never quicker,
-not for 171 allocations either.
+allocations likewise, with sums of products in place of maxima of sums. Listing was never quicker in the CPU's memory,
+not for the 171 allocations of 20 units to 3 slices either.
 """
 
 from __future__ import annotations
