@@ -1,8 +1,7 @@
 """The recursions of `slicing_gym.allocation_search` in PyTorch's operations, for tensors on a device.
 
 Values are float64 (k, S, W) by slice and spare units, which are those beyond the fewest that it can hold; they are -inf
-beyond the most. Nobody looks at them first: a NaN comes out as NaN, and spare units are clamped so that it leads to no
-place outside a table.
+beyond the most. Nobody looks at them first: a NaN comes out as NaN.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def best(values: Tensor, cell: Limits) -> tuple[Tensor, Tensor]:
         largest, mine = (values[:, n] + worth.gather(1, reached)).max(dim=1, keepdim=True)
         units.append(mine)
         totals.append(largest)
-        spent = (spent + mine).clamp(max=cell.reach.spare)
+        spent = spent + mine
     return torch.cat(units, dim=1), totals[0][:, 0]
 
 
@@ -59,7 +58,8 @@ def top(values: Tensor, cell: Limits, count: int) -> tuple[Tensor, Tensor]:
     spent, units = torch.zeros_like(rank), []
     for mine, following in reversed(held):
         units.append(mine[row, spent, rank])
-        rank, spent = following[row, spent, rank], (spent + units[-1]).clamp(max=cell.reach.spare)
+        rank, spent = following[row, spent, rank], spent + units[-1]
+        spent = spent.clamp(max=cell.reach.spare)  # beyond lie only places that a NaN leads to
     totals = worth[:, 0, :count]
     return torch.stack(units, dim=2), totals.masked_fill(totals < -1e299, -torch.inf)
 
