@@ -112,7 +112,7 @@ def _drift() -> Scenario:
 
 
 def _frames(rate_bps: float, per_s: float) -> tuple[Uniform, Uniform]:
-    """Gaps and sizes of video frames: as TR 38.838's truncated Gaussians in mean, jitter (4 ms) and deviation (10.5 %)."""
+    """Gaps and sizes of video frames, with the mean, jitter (4 ms) and deviation (10.5 %) of TR 38.838."""
     mean_byte = rate_bps / per_s / 8.0
     return Uniform(1.0 / per_s - 4e-3, 1.0 / per_s + 4e-3), Uniform(0.82 * mean_byte, 1.18 * mean_byte)
 
