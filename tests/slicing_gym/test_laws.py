@@ -181,11 +181,9 @@ def test_published_figures_of_random_actions():
 def test_nominal_arrivals_are_the_mean_arrivals(name):
     scenario = get_scenario(name).replace(radio={"queue_capacity": 1000})
     simulator = Simulator(scenario, range({"flash-crowd": 300, "drift": 300, "nr-8slices": 32}.get(name, 8)))
-    means = []
+    units, means = even_split(scenario.num_units, scenario.num_slices), []
     for _ in range(10 if name in ("flash-crowd", "drift", "gan-ddqn") else 200):
-        means.append(
-            simulator.advance(even_split(scenario.num_units, scenario.num_slices)).arrivals / scenario.nominal_arrivals
-        )
+        means.append(simulator.advance(units).arrivals / scenario.nominal_arrivals)
     per_cell = np.mean(means, axis=0)
     error = per_cell.std(axis=0, ddof=1) / np.sqrt(len(per_cell))
     np.testing.assert_array_less(np.abs(per_cell.mean(axis=0) - 1.0), 4.0 * error + 0.02)
