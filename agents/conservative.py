@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.products import dense_product
 
@@ -21,37 +21,33 @@ def conservative_penalty(head: ActionHead, hidden: Tensor, actions: Tensor) -> T
     added to all of them (Dueling GAN-DDQN) changes nothing.
 
     Args:
-        head: gives the values of all actions.
+        head: gives the values of the actions.
         hidden: what it sees of the states (batch, width).
         actions: those of the data (batch,).
 
     Returns:
         R (); 0 or more.
     """
-    if isinstance(head, nn.Linear):
-        penalty: Tensor = _DensePenalty.apply(hidden, head.weight, head.bias, actions)  # type: ignore[no-untyped-call]
-        return penalty
-    values = head(hidden)
-    return (torch.logsumexp(values, dim=1) - values.gather(1, actions[:, None])[:, 0]).mean()
+    return head.surplus(hidden, actions).mean()
 
 
-class _DensePenalty(torch.autograd.Function):
-    """The same for a dense head, its gradients taken by hand: a third of the time, for most of it is memory."""
+class DenseSurplus(torch.autograd.Function):
+    """The surplus of a dense head, its gradients taken by hand: a third of the time, for most of it is memory."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, actions: Tensor) -> Tensor:
-        """See `conservative_penalty`; weight (num_actions, width), bias (num_actions,)."""
+        """See `ActionHead.surplus`; weight (num_actions, width), bias (num_actions,)."""
         values = dense_product(hidden, weight, bias)  # (batch, num_actions)
         taken = values.gather(1, actions[:, None])
         total = torch.logsumexp(values, dim=1, keepdim=True)
         ctx.save_for_backward(hidden, weight, values.sub_(total).exp_(), actions)
-        return (total - taken).mean()
+        return (total - taken)[:, 0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """The slope by the values is (softmax - one hot of the action) / batch."""
+        """The slope by the values is softmax - one hot of the action."""
         hidden, weight, shares, actions = ctx.saved_tensors
         slope = shares.clone()
         slope[torch.arange(len(actions)), actions] -= 1.0
-        slope *= gradients[0] / len(actions)
+        slope *= gradients[0][:, None]
         return dense_product(slope, weight.T), dense_product(slope.T, hidden.T), slope.sum(dim=0), None

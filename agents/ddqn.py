@@ -18,5 +18,5 @@ class DDQN(DQN):
     """
 
     def _target_q(self, next_observations: Tensor) -> Tensor:
-        best = self.policy.q_net(next_observations).argmax(dim=1)
+        best = self.policy.q_net.best(next_observations)
         return self.policy.q_net_target.taken(next_observations, best)

@@ -15,9 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor, nn
-from torch.nn import functional
 
-from agents.dqn.heads import make_head
+from agents.allocation_search import allocation_shares
+from agents.dqn.factored import FactoredHead
+from agents.dqn.heads import Head, make_head
+from agents.dqn.networks import AllocationNetwork
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write, digest
@@ -38,7 +40,7 @@ class StudentPolicy(BasePolicy):
     Args:
         scenario: whose observations and allocations it has.
         hidden: neurons in each of the two hidden layers; the paper's are 4 and 16.
-        head: "dense" (one output an allocation) or "geometry", see `agents.dqn.heads`.
+        head: "dense" (one output an allocation), "geometry" or "factored", see `agents.dqn.heads`.
         head_kwargs: arguments of the head.
         seed: of the first weights; None: they are drawn from torch's global generator.
 
@@ -79,12 +81,25 @@ class StudentPolicy(BasePolicy):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Scores (batch, num_actions) of observations (batch, n_slices)."""
-        scores: Tensor = self.head(self.layers((observations.to(self.scale.dtype) - self.center) / self.scale))
+        scores: Tensor = self.head(self.before_head(observations))
         return scores
 
     def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
         del deterministic
-        return self(observation).argmax(dim=1)  # type: ignore[no-any-return]
+        return self.best(observation)
+
+    def before_head(self, observations: Tensor) -> Tensor:
+        """What the head sees (batch, hidden) of observations (batch, n_slices)."""
+        hidden: Tensor = self.layers((observations.to(self.scale.dtype) - self.center) / self.scale)
+        return hidden
+
+    def best(self, observations: Tensor) -> Tensor:
+        """The actions (batch,) of the highest scores for observations (batch, n_slices)."""
+        return self.head.best(self.before_head(observations))
+
+    def taken(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """Scores (batch,) of one action (batch,) in each observation (batch, n_slices)."""
+        return self.head.taken(self.before_head(observations), actions)
 
     @property
     def num_parameters(self) -> int:
@@ -157,7 +172,8 @@ def distill(
 
     Args:
         student: is changed.
-        teacher: gives values (batch, num_actions) of observations (batch, n_slices), as an agent's `q_net` does; or
+        teacher: gives values (batch, num_actions) of observations (batch, n_slices), as an agent's `q_net` does (which
+            is not asked for all of them where it and the student have factored heads); or
             the actions (n,) that were taken in these states, and what is learned is to do the same (behaviour cloning).
         observations: the states it learns on (n, n_slices), those of a history or of a twin.
         generator: draws the batches.
@@ -189,9 +205,8 @@ def distill(
         rows = torch.as_tensor(generator.integers(len(states), size=batch_size))
         wanted = best[rows]
         if target == "soft" and not isinstance(teacher, np.ndarray):
-            with torch.no_grad():
-                wanted = torch.softmax(teacher(states[rows]) / temperature, dim=1)
-        loss = functional.cross_entropy(student(states[rows]), wanted)
+            wanted = _softened(teacher, states[rows], temperature, student.head)
+        loss = student.head.cross_entropy(student.before_head(states[rows]), wanted)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -222,11 +237,29 @@ def _choices(teacher: Callable[[Tensor], Tensor] | npt.NDArray[np.int64], states
     """
     if isinstance(teacher, np.ndarray):
         return torch.as_tensor(_checked_actions(teacher, len(states), allowed))
+    parts = torch.split(states, 1024)
     with torch.no_grad():
-        parts = [teacher(part) for part in torch.split(states, 1024)]
-    if parts[0].ndim != 2 or parts[0].shape[1] != allowed:
-        raise ValueError(f"teacher: its values have shape {tuple(parts[0].shape)}, allowed is (n, {allowed})")
-    return torch.cat([part.argmax(dim=1) for part in parts])
+        if isinstance(teacher, AllocationNetwork):
+            if teacher.action_space.n != allowed:
+                raise ValueError(f"teacher: it values {teacher.action_space.n} allocations, allowed are {allowed}")
+            return torch.cat([teacher.best(part) for part in parts])
+        values = [teacher(part) for part in parts]
+    if values[0].ndim != 2 or values[0].shape[1] != allowed:
+        raise ValueError(f"teacher: its values have shape {tuple(values[0].shape)}, allowed is (n, {allowed})")
+    return torch.cat([part.argmax(dim=1) for part in values])
+
+
+@torch.no_grad()
+def _softened(teacher: Callable[[Tensor], Tensor], states: Tensor, temperature: float, head: Head) -> Tensor:
+    """Softmax(Q(s, .) / temperature) of a teacher in states (n, n_slices), as the student's head wants it.
+
+    Where both value slices, only how probable it is that a slice holds so many units (n, n_slices, units) is needed,
+    and no allocation is listed; else (n, num_actions).
+    """
+    theirs = teacher.head if isinstance(teacher, AllocationNetwork) else None
+    if isinstance(head, FactoredHead) and isinstance(theirs, FactoredHead):
+        return allocation_shares(teacher.slice_values(states) / temperature, head.num_units)[1]  # type: ignore[attr-defined]
+    return torch.softmax(teacher(states) / temperature, dim=1)
 
 
 def _checked_actions(actions: npt.NDArray[Any], number: int, allowed: int) -> npt.NDArray[np.int64]:

@@ -190,7 +190,7 @@ def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) ->
 def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
     """Room for what an interval brings."""
     per_slice = (num_cells, num_slices)
-    counts = (np.zeros(per_slice, np.int64) for _ in range(5))
+    counts = [np.zeros(per_slice, np.int64) for _ in range(5)]
     return Outcome._make([*counts, np.zeros(per_slice)])
 
 

@@ -166,12 +166,16 @@ class Simulator:
         """As `advance`; the clock of the load profiles moves on by so many decisions."""
         which = self._check_cells(cells)
         allocation = checked_allocations(units, len(which), self.scenario.num_units, self.scenario.num_slices)
-        rows = np.ones((self.num_cells, self.scenario.num_slices), np.int64)
-        rows[which] = allocation
-        outcome = empty_outcome(self.num_cells, self.scenario.num_slices)
+        rows, outcome = allocation, empty_outcome(self.num_cells, self.scenario.num_slices)
+        place: slice | IntArray = slice(None)
+        if cells is not None:  # the kernel finds a cell's rows by its number
+            place, rows = which, np.ones_like(outcome.arrivals)
+            rows[which] = allocation
         self._run(self._cells, which, rows, outcome)
-        self._cells.decision[which] += decisions
-        return self._interval(allocation, Outcome._make(array[which] for array in outcome))
+        self._cells.decision[place] += decisions
+        if cells is not None:
+            outcome = Outcome._make(array[which] for array in outcome)
+        return self._interval(allocation, outcome)
 
     def warm_up(self, cells: npt.ArrayLike | None = None) -> Interval:
         """Run one interval under the even split, so that there is a last interval to observe; it is no decision."""

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
+from agents.dqn.factored import check_sums
 from agents.dqn.policies import SlicingPolicy
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
@@ -61,7 +62,8 @@ class DQN(stable_baselines3.DQN):
         arguments: the others, of Stable-Baselines3's DQN.
 
     Raises:
-        ValueError: there is no such head or device; the message names what is allowed.
+        ValueError: there is no such head or device, or the head cannot learn from this reward; the message names what
+            is allowed.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": SlicingPolicy}
@@ -154,7 +156,13 @@ class DQN(stable_baselines3.DQN):
         assert isinstance(self.replay_buffer, ReplayBuffer)
         self.replay_buffer.mean_reward = mean
 
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
+        """As in Stable-Baselines3; a factored head refuses rewards that are no sum over slices."""
+        super().set_env(env, force_reset)
+        check_sums(self.policy_kwargs, self.env)
+
     def _setup_model(self) -> None:
+        check_sums(self.policy_kwargs, self.env)
         if self.replay_buffer_class is None and not self.optimize_memory_usage:
             self.replay_buffer_class = ReplayBuffer
             if self.n_steps > 1:
@@ -234,8 +242,8 @@ class DQN(stable_baselines3.DQN):
     def _greedy(self, observations: Any) -> npt.NDArray[np.int64]:
         """The best actions (n,) for observations (n, n_slices), without what `policy.predict` checks."""
         with torch.inference_mode():
-            seen, _ = self.policy.obs_to_tensor(observations)
-            chosen: npt.NDArray[np.int64] = self.policy.q_net(seen).argmax(dim=1).cpu().numpy()
+            seen: Any = self.policy.obs_to_tensor(observations)[0]
+            chosen: npt.NDArray[np.int64] = self.policy.q_net.best(seen).cpu().numpy()
         return chosen
 
     def predict(
@@ -319,8 +327,7 @@ class DQN(stable_baselines3.DQN):
 
     def _target_q(self, next_observations: Tensor) -> Tensor:
         """The value (batch,) of the next states (batch, n_slices)."""
-        values: Tensor = self.policy.q_net_target(next_observations)  # (batch, num_actions)
-        return values.amax(dim=1)
+        return self.policy.q_net_target.highest(next_observations)
 
 
 def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:

@@ -1,4 +1,4 @@
-"""The last layer of a Q-network over allocations: one output an action, or the geometry of the allocations."""
+"""The last layer of a Q-network over allocations, by name; and the two heads that list all of them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,66 @@ from gymnasium import spaces
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.conservative import DenseSurplus
+from agents.dqn.factored import FactoredHead
+from agents.dqn.units import slices_and_units
 from agents.products import dense_product
-from slicing_gym.allocation import allocation_table, units_of_table
+from slicing_gym.allocation import MAX_LISTED, allocation_table
 from slicing_gym.errors import check_integer, unknown_name
 
 
 class ActionHead(Protocol):
-    """Values of actions from what the hidden layers make of a state."""
+    """Values of actions from what the hidden layers make of a state; hidden is (batch, width) everywhere."""
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        """Values (batch, num_actions) of all actions from hidden (batch, width)."""
+        """Values (batch, num_actions) of all actions."""
 
     def taken(self, hidden: Tensor, actions: Tensor) -> Tensor:
-        """Values (batch,) of one action (batch,) in each row of hidden (batch, width)."""
+        """Values (batch,) of one action (batch,) in each row."""
+
+    def best(self, hidden: Tensor) -> Tensor:
+        """The actions (batch,) of the highest values; of equal ones the first."""
+
+    def highest(self, hidden: Tensor) -> Tensor:
+        """The highest values (batch,)."""
+
+    def surplus(self, hidden: Tensor, actions: Tensor) -> Tensor:
+        """The log-sum-exp of the values of all actions, less the value of one (batch,)."""
+
+    def cross_entropy(self, hidden: Tensor, wanted: Tensor) -> Tensor:
+        """Mean of -sum_a p(a) log softmax(values)_a ().
+
+        Args:
+            hidden: (batch, width).
+            wanted: actions (batch,), or probabilities p of all of them (batch, num_actions).
+        """
 
 
-class DenseHead(nn.Linear):
+class ListedHead(nn.Module):
+    """A head that computes the values of all actions."""
+
+    def best(self, hidden: Tensor) -> Tensor:
+        """See `ActionHead`."""
+        best: Tensor = self(hidden).argmax(dim=1)
+        return best
+
+    def highest(self, hidden: Tensor) -> Tensor:
+        """See `ActionHead`."""
+        highest: Tensor = self(hidden).amax(dim=1)
+        return highest
+
+    def surplus(self, hidden: Tensor, actions: Tensor) -> Tensor:
+        """See `ActionHead`."""
+        values = self(hidden)
+        surplus: Tensor = torch.logsumexp(values, dim=1) - values.gather(1, actions[:, None])[:, 0]
+        return surplus
+
+    def cross_entropy(self, hidden: Tensor, wanted: Tensor) -> Tensor:
+        """See `ActionHead`."""
+        return functional.cross_entropy(self(hidden), wanted)
+
+
+class DenseHead(nn.Linear, ListedHead):
     """One output an action, as in the paper: what is learned of one allocation says nothing of its neighbours.
 
     Args:
@@ -49,8 +93,13 @@ class DenseHead(nn.Linear):
         values: Tensor = torch.linalg.vecdot(hidden, rows) + self.bias[actions]
         return values
 
+    def surplus(self, hidden: Tensor, actions: Tensor) -> Tensor:
+        """See `ActionHead`."""
+        surplus: Tensor = DenseSurplus.apply(hidden, self.weight, self.bias, actions)  # type: ignore[no-untyped-call]
+        return surplus
 
-class GeometryHead(nn.Module):
+
+class GeometryHead(ListedHead):
     """The value of an allocation as the product of features of the state and an embedding of its unit shares.
 
     Allocations that give nearly the same have nearly the same embedding, so that what is learned of one tells about its
@@ -104,8 +153,34 @@ class GeometryHead(nn.Module):
         return values
 
 
-HEADS: dict[str, type[DenseHead] | type[GeometryHead]] = {"dense": DenseHead, "geometry": GeometryHead}
+Head = DenseHead | GeometryHead | FactoredHead
+
+HEADS: dict[str, type[DenseHead] | type[GeometryHead] | type[FactoredHead]] = {
+    "dense": DenseHead,
+    "geometry": GeometryHead,
+    "factored": FactoredHead,
+}
 """Heads by name."""
+
+
+def is_listed(name: str) -> bool:
+    """Whether the head of that name computes the values of all actions."""
+    return issubclass(HEADS[name], ListedHead)
+
+
+def check_head(name: str, action_space: spaces.Discrete) -> None:
+    """Refuse a head that there is not, or that cannot list so many actions, before anything is made.
+
+    Raises:
+        ValueError: the message names what is allowed.
+    """
+    if name not in HEADS:
+        raise ValueError(unknown_name("head", name, HEADS))
+    if is_listed(name) and action_space.n > MAX_LISTED:
+        raise ValueError(
+            f"head: {name!r} given, which lists all of the {action_space.n} actions; allowed are {MAX_LISTED}. "
+            "Take 'factored', which lists none"
+        )
 
 
 def make_head(
@@ -114,15 +189,14 @@ def make_head(
     observation_space: spaces.Space[Any],
     action_space: spaces.Discrete,
     arguments: dict[str, Any] | None = None,
-) -> DenseHead | GeometryHead:
+) -> Head:
     """The head of that name.
 
     Raises:
         ValueError: there is no such head, or it cannot serve these spaces.
         TypeError: it has no such arguments.
     """
-    if name not in HEADS:
-        raise ValueError(unknown_name("head", name, HEADS))
+    check_head(name, action_space)
     return HEADS[name](width, observation_space, action_space, **(arguments or {}))
 
 
@@ -135,15 +209,7 @@ def share_features(observation_space: spaces.Space[Any], action_space: spaces.Di
     Raises:
         ValueError: the actions are not as many as there are allocations of some number of units.
     """
-    if not isinstance(observation_space, spaces.Box) or len(observation_space.shape) != 1:
-        raise ValueError(f"head: 'geometry' wants observations (n_slices,), the space is {observation_space}")
-    slices, actions = observation_space.shape[0], int(action_space.n)
-    units = units_of_table(actions, slices)
-    if units is None:
-        raise ValueError(
-            f"head: 'geometry' wants one action an allocation; {actions} actions are not the ways to give "
-            f"{slices} slices at least a unit each"
-        )
+    slices, units = slices_and_units("geometry", observation_space, action_space)
     share = allocation_table(units, slices) / units
     columns = np.concatenate([share, np.sqrt(share), np.log(share)], axis=1)
     deviation = columns.std(axis=0)

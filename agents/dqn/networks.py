@@ -1,29 +1,92 @@
-"""Q-networks of DQN and DDQN: the layers before the head are the same, the head is dense or knows the geometry."""
+"""Q-networks over allocations: layers that see the state, and a head that says how allocations are valued."""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
+from gymnasium import spaces
 from stable_baselines3.dqn.policies import QNetwork
 from torch import Tensor, nn
 
-from agents.dqn.heads import ActionHead, make_head
+from agents.dqn.factored import FactoredHead
+from agents.dqn.heads import ActionHead, ListedHead, check_head, is_listed, make_head
 
 
-class SlicingQNetwork(QNetwork):
+class AllocationNetwork(QNetwork):
+    """What agents ask of the networks that value their actions, whatever the head is.
+
+    Args:
+        observation_space, action_space: the agent's.
+        head: name of the head, see `agents.dqn.heads`.
+        arguments: of Stable-Baselines3's `QNetwork`.
+
+    Raises:
+        ValueError: there is no such head, or the action space is too large for it.
+    """
+
+    def __init__(
+        self, *, observation_space: spaces.Space[Any], action_space: spaces.Discrete, head: str, **arguments: Any
+    ) -> None:
+        check_head(head, action_space)
+        # Stable-Baselines3 begins with an output for each action, which a head that lists none can do without.
+        listed = action_space if is_listed(head) else spaces.Discrete(1)
+        super().__init__(observation_space=observation_space, action_space=listed, **arguments)
+        self.action_space = action_space
+
+    @property
+    def head(self) -> ActionHead:
+        """What distinguishes actions."""
+        raise NotImplementedError
+
+    def before_head(self, observations: Tensor) -> Tensor:
+        """What the head sees (batch, width) of observations (batch, n_slices)."""
+        raise NotImplementedError
+
+    def taken(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """Q (batch,) of one action (batch,) in each observation (batch, n_slices); no other is computed."""
+        return self.head.taken(self.before_head(observations), actions)
+
+    def best(self, observations: Tensor) -> Tensor:
+        """The actions (batch,) of the highest Q for observations (batch, n_slices)."""
+        head = self.head
+        if isinstance(head, ListedHead):
+            best: Tensor = self(observations).argmax(dim=1)
+            return best
+        return head.best(self.before_head(observations))
+
+    def highest(self, observations: Tensor) -> Tensor:
+        """The highest Q (batch,) for observations (batch, n_slices)."""
+        return self.head.highest(self.before_head(observations))
+
+    def slice_values(self, observations: Tensor) -> Tensor:
+        """What each number of units is worth to each slice (batch, n_slices, units), with a factored head.
+
+        Raises:
+            TypeError: the head is another.
+        """
+        if not isinstance(self.head, FactoredHead):
+            raise TypeError(f"head: {type(self.head).__name__} values allocations as a whole, allowed is 'factored'")
+        return self.head.slice_values(self.before_head(observations))
+
+    def _predict(self, observation: Any, deterministic: bool = True) -> Tensor:
+        del deterministic
+        return self.best(observation)
+
+
+class SlicingQNetwork(AllocationNetwork):
     """Q(s, .): hidden layers and a head.
 
     With the dense head the layers and their names are those of Stable-Baselines3's `QNetwork`, and the same seed draws
     the same weights.
 
     Args:
-        head: "dense" or "geometry", see `agents.dqn.heads`.
-        head_kwargs: arguments of the head.
-        arguments: of Stable-Baselines3's `QNetwork`.
+        head, head_kwargs: name and arguments of the head, see `agents.dqn.heads`.
+        arguments: of `AllocationNetwork`.
     """
 
     def __init__(self, *, head: str = "dense", head_kwargs: dict[str, Any] | None = None, **arguments: Any) -> None:
-        super().__init__(**arguments)
+        super().__init__(head=head, **arguments)
         last = self.q_net[-1]
         assert isinstance(last, nn.Linear)
         made = make_head(head, last.in_features, self.observation_space, self.action_space, head_kwargs)
@@ -38,10 +101,8 @@ class SlicingQNetwork(QNetwork):
         return head
 
     def before_head(self, observations: Tensor) -> Tensor:
-        """What the head sees (batch, width) of observations (batch, n_slices)."""
-        hidden: Tensor = self.q_net[:-1](self.extract_features(observations, self.features_extractor))
+        """See `AllocationNetwork`."""
+        hidden = self.extract_features(observations, self.features_extractor)
+        for layer in islice(self.q_net, len(self.q_net) - 1):  # a slice of a Sequential is made anew each time
+            hidden = layer(hidden)
         return hidden
-
-    def taken(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """Q (batch,) of one action (batch,) in each observation (batch, n_slices); no other is computed."""
-        return self.head.taken(self.before_head(observations), actions)

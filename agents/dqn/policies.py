@@ -20,7 +20,8 @@ class SlicingPolicy(DQNPolicy):
     Args:
         observation_space, action_space, lr_schedule: given by the algorithm.
         net_arch: widths of the hidden layers; by default the paper's.
-        head: "dense" (one output an action, the paper's) or "geometry" (`agents.dqn.heads.GeometryHead`).
+        head: "dense" (one output an action, the paper's), "geometry" (`agents.dqn.heads.GeometryHead`) or "factored"
+            (`agents.dqn.factored.FactoredHead`).
         head_kwargs: arguments of the head.
         optimizer_class: by default Adam.
         optimizer_kwargs: by default `{"fused": True}`, one pass over the weights, for Adam and AdamW.

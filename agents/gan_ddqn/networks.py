@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
-from stable_baselines3.dqn.policies import QNetwork
 from torch import Tensor, nn
 
 from agents.dqn.heads import ActionHead, make_head
+from agents.dqn.networks import AllocationNetwork
 
 
-class Generator(QNetwork):
+class Generator(AllocationNetwork):
     """Particles of a state's value, and one advantage per action, from the state and noise.
 
     State and noise are embedded alike, and the embeddings multiplied element by element; from the product come
@@ -23,7 +23,7 @@ class Generator(QNetwork):
         head, head_kwargs: of the advantages, see `agents.dqn.heads`.
         num_particles: N.
         noise_size: numbers of noise, each U(0, 1).
-        arguments: of Stable-Baselines3's `QNetwork`; the first of `net_arch` is the width of the embeddings.
+        arguments: of `AllocationNetwork`; the first of `net_arch` is the width of the embeddings.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Generator(QNetwork):
         noise_size: int = 10,
         **arguments: Any,
     ) -> None:
-        super().__init__(**arguments)
+        super().__init__(head=head, **arguments)
         del self.q_net
         self.noise_size = noise_size
         first, *rest = self.net_arch
@@ -73,6 +73,18 @@ class Generator(QNetwork):
         assert isinstance(obs, Tensor)
         hidden = self.embed(obs)
         values: Tensor = self.value(hidden).mean(dim=1, keepdim=True) + self.advantage(hidden)
+        return values
+
+    def taken(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """See `AllocationNetwork`."""
+        hidden = self.embed(observations)
+        values: Tensor = self.value(hidden).mean(dim=1) + self.advantage.taken(hidden, actions)
+        return values
+
+    def highest(self, observations: Tensor) -> Tensor:
+        """See `AllocationNetwork`."""
+        hidden = self.embed(observations)
+        values: Tensor = self.value(hidden).mean(dim=1) + self.advantage.highest(hidden)
         return values
 
 

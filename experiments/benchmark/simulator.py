@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.benchmark.timing import alternate, machine
-from slicing_gym import Scenario, Simulator, allocation_table
+from slicing_gym import Scenario, Simulator, allocation_units, even_split, kernel
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import STREAM_FADING, cell_key, counter, exponential
+from slicing_gym.physics import compile_physics, draw_cells, empty_outcome, empty_scratch
 from twin import TwinCells
 
 _FIRST_STEP = """
@@ -50,19 +51,39 @@ def time_simulator(scenario: Scenario, seconds: float, reference: Path) -> None:
     imported, first = map(float, subprocess.check_output([sys.executable, "-c", _FIRST_STEP]).split())
     print(f"fresh process, code cached: import {imported:.2f} s, first step {first:.2f} s")
     one_core = _by_batch(scenario, seconds)
-    length = scenario.decisions_per_episode
-    env = gym.make("SliceRAN-v0", scenario=scenario).unwrapped
-    actions = np.random.default_rng(0).integers(scenario.num_allocations, size=length)
+    _time_steps(scenario, seconds)
+    compare_with_reference(scenario, one_core, reference)
+    _anatomy(scenario, one_core)
+
+
+def _time_steps(scenario: Scenario, seconds: float) -> None:
+    """Print what a step of `gym.make` takes beside what the kernel takes for the same decisions of the same cell."""
+    env, single = gym.make("SliceRAN-v0", scenario=scenario).unwrapped, np.arange(1)
+    actions = np.random.default_rng(0).integers(scenario.num_allocations, size=scenario.decisions_per_episode)
+    units = allocation_units(actions[:, None], scenario.num_units, scenario.num_slices)  # (length, 1, n_slices)
+    first = even_split(scenario.num_units, scenario.num_slices)[None]
+    physics = compile_physics(scenario)
+    scratch, outcome = empty_scratch(physics), empty_outcome(1, scenario.num_slices)
 
     def play() -> None:
         env.reset(seed=0)
         for action in actions:
             env.step(action)
 
-    (taken,) = alternate([play], seconds)
-    print(f"gym.make, env.step one by one: {length / np.median(taken):,.0f} decisions/s")
-    compare_with_reference(scenario, one_core, reference)
-    _anatomy(scenario, one_core)
+    def play_kernel() -> None:
+        cells = draw_cells(scenario, [0])
+        kernel.advance(physics, cells, single, first, outcome, scratch)
+        for held in units:
+            kernel.advance(physics, cells, single, held, outcome, scratch)
+            cells.decision[0] += 1
+
+    whole, inside = alternate([play, play_kernel], seconds)
+    ratio = np.median(np.divide(whole, inside))
+    step_s, kernel_s = np.median(whole) / len(actions), np.median(inside) / len(actions)
+    print(
+        f"gym.make, env.step one by one: {1.0 / step_s:,.0f} decisions/s; a step takes {step_s * 1e6:.0f} us, the "
+        f"kernel {kernel_s * 1e6:.0f} us of it: {ratio:.2f} times as long"
+    )
 
 
 def _by_batch(scenario: Scenario, seconds: float) -> float:
@@ -97,8 +118,8 @@ def advance_batch(cells: Simulator | TwinCells, scenario: Scenario, size: int) -
 
 def random_allocations(scenario: Scenario, seed: int = 0) -> Callable[[int], npt.NDArray[np.int64]]:
     """Draws allocations (size, n_slices)."""
-    table, random = allocation_table(scenario.num_units, scenario.num_slices), np.random.default_rng(seed)
-    return lambda size: table[random.integers(len(table), size=size)]
+    random, count = np.random.default_rng(seed), scenario.num_allocations
+    return lambda size: allocation_units(random.integers(count, size=size), scenario.num_units, scenario.num_slices)
 
 
 def compare_with_reference(scenario: Scenario, fast: float, reference: Path) -> None:

@@ -43,6 +43,10 @@ AGENTS: dict[str, tuple[type[BaseAlgorithm], dict[str, Any]]] = {
     "DQN, geometry": (DQN, {"head": "geometry"}),
     "DDQN, geometry": (DDQN, {"head": "geometry"}),
     "Dueling GAN-DDQN, geometry": (DuelingGANDDQN, {"head": "geometry"}),
+    "DQN, factored (table)": (DQN, {"head": "factored", "head_kwargs": {"values": "table"}}),
+    "DQN, factored": (DQN, {"head": "factored"}),
+    "DDQN, factored": (DDQN, {"head": "factored"}),
+    "Dueling GAN-DDQN, factored": (DuelingGANDDQN, {"head": "factored"}),
 }
 """Agents and what shapes their networks; the first is what the others are compared with."""
 

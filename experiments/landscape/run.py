@@ -12,7 +12,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
 
-from agents.hooks import action_values, require_hook, td_loss, td_target
+from agents.hooks import action_values, require_hook, taken_values, td_loss, td_target
 from agents.replay import NStepReplayBuffer
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
@@ -216,5 +216,5 @@ def td_error(agent: BaseAlgorithm, data: Transitions) -> float:
     """The mean of |y - Q(s, a)| over a data set [U]; Dueling GAN-DDQN's Q is that at the mean of its noise."""
     batch = batch_of(agent, data)
     with torch.no_grad():
-        values = action_values(agent)(batch.observations).gather(1, batch.actions)[:, 0]
+        values = taken_values(action_values(agent), batch.observations, batch.actions[:, 0])
         return float((td_target(agent, batch) - values).abs().mean())
