@@ -1,0 +1,187 @@
+"""Exact search and sums over all allocations of values that add up over the slices, without listing the allocations.
+
+The value of an allocation is v_1(u_1) + ... + v_S(u_S), u_n being slice n's units. What slices n, n + 1, ... bring depends on
+the slices before them only through how many units those have spent. So the best of all allocations is found from the last
+slice to the first (dynamic programming, Bellman 1957), in O(S R^2) for R units; a sum over all allocations likewise, with
+sums of products in place of maxima of sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from slicing_gym import allocation_kernel as kernel
+from slicing_gym.errors import check_integer
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+class Limits(NamedTuple):
+    """The units that each slice can hold in some allocation."""
+
+    lowest: IntArray  # (S,) fewest
+    narrower: bool  # whether some slice cannot hold every number of units from 1 on
+    reach: kernel.Reach
+
+
+def limits(shape: Sequence[int], num_units: int, lowest: Any = None, highest: Any = None) -> Limits:
+    """What bounds on the units of each slice leave of the allocations that values of a shape are for.
+
+    Args:
+        shape: that of the values, (k, num_slices, num_units - num_slices + 1).
+        num_units: units to share out.
+        lowest: int (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int (num_slices,), the most units of each slice, however large; no bound by default.
+
+    Raises:
+        TypeError: units or bounds are not whole numbers.
+        ValueError: another shape of the values or the bounds, or bounds that no allocation meets.
+    """
+    num_units = check_integer("num_units", num_units, at_least=1)
+    if len(shape) != 3 or shape[1] < 1 or shape[2] != num_units - shape[1] + 1:
+        raise ValueError(
+            f"values: shape {tuple(shape)} given, allowed is (k, num_slices, num_units - num_slices + 1) "
+            f"with num_units = {num_units}"
+        )
+    num_slices = shape[1]
+    return _limits(
+        num_units, _bound("lowest", lowest, 1, num_slices), _bound("highest", highest, num_units, num_slices)
+    )
+
+
+def _bound(key: str, bound: Any, usual: int, num_slices: int) -> tuple[int, ...]:
+    if bound is None:
+        return (usual,) * num_slices
+    given = np.asarray(bound)
+    if given.shape != (num_slices,):
+        raise ValueError(f"{key}: shape {given.shape} given, allowed is ({num_slices},), a number of units a slice")
+    if not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(f"{key}: {given.dtype} given, allowed are integers")
+    if given.min() < 1:
+        raise ValueError(f"{key}: {given.tolist()} given, allowed is 1 or more a slice")
+    return tuple(given.tolist())
+
+
+@lru_cache(maxsize=64)
+def _limits(num_units: int, lowest: tuple[int, ...], highest: tuple[int, ...]) -> Limits:
+    if any(low > high for low, high in zip(lowest, highest, strict=True)) or not (
+        sum(lowest) <= num_units <= sum(highest)
+    ):
+        raise ValueError(
+            f"lowest, highest: no allocation of num_units = {num_units} meets {list(lowest)} and {list(highest)}"
+        )
+    at_least, at_most = sum(lowest), sum(highest)
+    fewest = [max(low, num_units - at_most + high) for low, high in zip(lowest, highest, strict=True)]
+    most = [min(high, num_units - at_least + low) for low, high in zip(lowest, highest, strict=True)]
+    widths = np.array(most) - fewest + 1
+    spare = num_units - sum(fewest)
+    before = np.concatenate([[0], np.cumsum(widths - 1)])  # most that the slices before one can spend
+    reach = kernel.Reach(
+        spare, widths, np.maximum(0, spare - (before[-1] - before[:-1])), np.minimum(spare, before[:-1])
+    )
+    full = num_units - len(lowest) + 1
+    return Limits(np.array(fewest), bool((widths < full).any()), reach)
+
+
+def best_allocations(
+    values: npt.ArrayLike, num_units: int, lowest: Any = None, highest: Any = None
+) -> tuple[IntArray, FloatArray]:
+    """The allocation of highest value of each row; of equal ones the lowest index (lexicographically smallest units).
+
+    Args:
+        values: float array (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units. -inf forbids that; neither NaN nor +inf is allowed.
+        num_units: units to share out.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
+
+    Returns:
+        Units int64 (k, num_slices) and their values float64 (k,). Equal values are recognised where sums are exact, as
+        those of integers are.
+
+    Raises:
+        TypeError: the bounds are not whole numbers.
+        ValueError: another shape, NaN or +inf, bounds that no allocation meets, or a row in which every allocation that
+            meets them is forbidden.
+    """
+    cell, spare_values = _spare_values(values, num_units, lowest, highest)
+    units, totals = np.empty(spare_values.shape[:2], np.int64), np.empty(len(spare_values))
+    kernel.best(spare_values, cell.reach, _room(cell), units, totals)
+    return units + cell.lowest, _checked_totals(totals)
+
+
+def log_sum_exp(values: npt.ArrayLike, num_units: int, lowest: Any = None, highest: Any = None) -> FloatArray:
+    """The logarithm of the sum of exp(value) over all allocations of each row, float64 (k,).
+
+    Arguments and errors are those of `best_allocations`.
+    """
+    cell, spare_values = _spare_values(values, num_units, lowest, highest)
+    totals = np.empty(len(spare_values))
+    kernel.log_sums(spare_values, *_weights(spare_values), cell.reach, _room(cell), totals)
+    return _checked_totals(totals)
+
+
+def allocation_shares(
+    values: npt.ArrayLike, num_units: int, lowest: Any = None, highest: Any = None
+) -> tuple[FloatArray, FloatArray]:
+    """The softmax over all allocations, seen from each slice; also the slopes of `log_sum_exp` by the values.
+
+    Arguments and errors are those of `best_allocations`.
+
+    Returns:
+        `log_sum_exp` (k,) and the shares float64 (k, num_slices, num_units - num_slices + 1): the probability that
+        slice n holds u units is shares[i, n, u - 1].
+    """
+    cell, spare_values = _spare_values(values, num_units, lowest, highest)
+    totals, spare_shares = np.empty(len(spare_values)), np.empty_like(spare_values)
+    weights = _weights(spare_values)
+    kernel.shares(spare_values, *weights, cell.reach, _room(cell), _room(cell), totals, spare_shares)
+    _checked_totals(totals)
+    if not cell.narrower:
+        return totals, spare_shares
+    shares = np.zeros((*spare_values.shape[:2], num_units - spare_values.shape[1] + 1))
+    for n, (low, width) in enumerate(zip(cell.lowest, cell.reach.widths, strict=True)):
+        shares[:, n, low - 1 : low - 1 + width] = spare_shares[:, n, :width]
+    return totals, shares
+
+
+def _spare_values(values: npt.ArrayLike, num_units: int, lowest: Any, highest: Any) -> tuple[Limits, FloatArray]:
+    """Values by slice and spare units (k, S, W), checked."""
+    given = np.require(values, np.float64, ["C", "A", "W"])  # one kind of array: the kernels are compiled for each
+    cell = limits(given.shape, num_units, lowest, highest)
+    if not given.max(initial=-np.inf) < np.inf:  # NaN is not smaller either
+        raise ValueError("values: NaN or +inf given, allowed are finite numbers and -inf")
+    return cell, _narrowed(given, cell) if cell.narrower else given
+
+
+def _narrowed(values: FloatArray, cell: Limits) -> FloatArray:
+    widths = cell.reach.widths
+    spare_values = np.full((*values.shape[:2], widths.max()), -np.inf)
+    for n, (low, width) in enumerate(zip(cell.lowest, widths, strict=True)):
+        spare_values[:, n, :width] = values[:, n, low - 1 : low - 1 + width]
+    return spare_values
+
+
+def _room(cell: Limits) -> FloatArray:
+    return np.empty((len(cell.lowest), cell.reach.spare + 1))
+
+
+def _weights(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """exp(values - each slice's largest) (k, S, W) and the sum of the largest (k,)."""
+    largest = values.max(axis=2)
+    largest[np.isneginf(largest)] = 0.0
+    weights: FloatArray = np.exp(values - largest[:, :, None])
+    return weights, largest.sum(axis=1)
+
+
+def _checked_totals(totals: FloatArray) -> FloatArray:
+    forbidden = np.isneginf(totals)
+    if forbidden.any():
+        raise ValueError(f"values: every allocation of row {forbidden.argmax()} is forbidden by -inf")
+    return totals
