@@ -127,14 +127,9 @@ def _begin_interval(physics: Physics, cell: _Cell, scratch: Scratch) -> None:
     scratch.waiting[:] = 0
     for n in range(len(physics.rate_sla_bps)):
         for which in range(2):
-            cell.level[n, which] = profile_level(
-                physics.profile_kind[n, which],
-                physics.profile[n, which],
-                cell.key,
-                2 * n + which,
-                cell.decision,
-                cell.level[n, which],
-            )
+            kind, parameters = physics.profile_kind[n, which], physics.profile[n, which]
+            level = cell.level[n, which]
+            cell.level[n, which] = profile_level(kind, parameters, cell.key, 2 * n + which, cell.decision, level)
         scratch.stretch[n] = 1.0 / cell.level[n, 1]
         first = physics.slice_start[n]
         num_users = physics.slice_start[n + 1] - first
@@ -233,6 +228,16 @@ def _efficiency(physics: Physics, scratch: Scratch, n: int) -> float:
 
 
 @njit
+def _fading(cell: _Cell, scratch: Scratch, user: int, slot: int) -> float:
+    """A user's gain in a slot; drawn once, where gains are kept."""
+    if scratch.fading.shape[0] == 0:
+        return exponential(cell.key, counter(STREAM_FADING, user, slot))
+    if scratch.fading[at(slot - cell.start), at(user)] == 0.0:
+        scratch.fading[at(slot - cell.start), at(user)] = exponential(cell.key, counter(STREAM_FADING, user, slot))
+    return scratch.fading[at(slot - cell.start), at(user)]
+
+
+@njit
 def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int, slot: int) -> None:
     """Schedule a slice's blocks among its users with packets, round robin, and transmit.
 
@@ -260,7 +265,7 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
             bits = scratch.words[at(word_start + word)]
         position = (word << 6) + lowest_bit(bits)
         user = first + position
-        gain = exponential(cell.key, counter(STREAM_FADING, user, slot))
+        gain = _fading(cell, scratch, user, slot)
         sinr = min(1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)], physics.highest_sinr)
         _count_rate(scratch, n, mine, sinr)
         was_queued = cell.queued[at(user)]
@@ -300,35 +305,43 @@ def _advance_cell(physics: Physics, cell: _Cell, scratch: Scratch, units: IntArr
 
 
 @njit
+def advance_one(
+    physics: Physics, cells: Cells, index: int, units: IntArray, outcome: Outcome, row: int, scratch: Scratch
+) -> None:
+    """Advance cell `index` by one decision interval under an allocation (S,); write a row of `outcome`."""
+    cell = _Cell(
+        cells.key[index],
+        cells.slot[index],
+        cells.decision[index],
+        cells.snr_hz[index],
+        cells.next_arrival[index],
+        cells.joined[index],
+        cells.queued[index],
+        cells.joined_slot[index],
+        cells.head_bits[index],
+        cells.round_robin[index],
+        cells.level[index],
+        outcome.arrivals[row],
+        outcome.successes[row],
+        outcome.delivered[row],
+        outcome.efficiency[row],
+    )
+    _advance_cell(physics, cell, scratch, units)
+    end = cell.start + physics.slots
+    cells.slot[index] = end
+    outcome.queued[row] = 0
+    outcome.blocked[row] = 0
+    for user in range(len(physics.slice_of_user)):
+        n = physics.slice_of_user[user]
+        outcome.queued[row, n] += cell.queued[user]
+        full = cell.queued[user] == physics.queue_capacity
+        outcome.blocked[row, n] += full and cell.next_arrival[user] <= end - 1
+
+
+@njit
 def advance(
     physics: Physics, cells: Cells, which: IntArray, units: IntArray, outcome: Outcome, scratch: Scratch
 ) -> None:
     """Advance the cells numbered `which` by one decision interval under allocations `units` (n, S); write `outcome`."""
     for index in which:
-        cell = _Cell(
-            cells.key[index],
-            cells.slot[index],
-            cells.decision[index],
-            cells.snr_hz[index],
-            cells.next_arrival[index],
-            cells.joined[index],
-            cells.queued[index],
-            cells.joined_slot[index],
-            cells.head_bits[index],
-            cells.round_robin[index],
-            cells.level[index],
-            outcome.arrivals[index],
-            outcome.successes[index],
-            outcome.delivered[index],
-            outcome.efficiency[index],
-        )
-        _advance_cell(physics, cell, scratch, units[index])
-        end = cell.start + physics.slots
-        cells.slot[index] = end
-        outcome.queued[index] = 0
-        outcome.blocked[index] = 0
-        for user in range(len(physics.slice_of_user)):
-            n = physics.slice_of_user[user]
-            outcome.queued[index, n] += cell.queued[user]
-            full = cell.queued[user] == physics.queue_capacity
-            outcome.blocked[index, n] += full and cell.next_arrival[user] <= end - 1
+        advance_one(physics, cells, index, units[index], outcome, index, scratch)
