@@ -29,6 +29,7 @@ _MADE = {
     "numpy.random._pcg64": {"PCG64"},
     "numpy.random._mt19937": {"MT19937"},
     "numpy.random.bit_generator": {"__pyx_unpickle_SeedSequence", "SeedSequence"},
+    "slicing_gym.spaces": {"AllocationSpace"},
     "stable_baselines3.common.type_aliases": {"TrainFreq", "TrainFrequencyUnit"},
     "stable_baselines3.common.utils": {"FloatSchedule", "ConstantSchedule", "LinearSchedule"},
     **{f"numpy.{core}.numeric": {"_frombuffer"} for core in ("core", "_core")},

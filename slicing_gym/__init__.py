@@ -4,7 +4,7 @@ Importing registers `SliceRAN-v0`.
 """
 
 from slicing_gym.action import ActionCodec, AllocationIndexCodec
-from slicing_gym.allocation import allocation_index, allocation_table, even_split
+from slicing_gym.allocation import allocation_index, allocation_table, allocation_units, even_split
 from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
 from slicing_gym.observation import ArrivalsObserver, Observer
@@ -14,6 +14,7 @@ from slicing_gym.registration import register_environments
 from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import Reward, Scenario, Slice
 from slicing_gym.simulator import Interval, Simulator
+from slicing_gym.spaces import AllocationSpace
 from slicing_gym.traffic import (
     Choice,
     Constant,
@@ -33,6 +34,7 @@ __all__ = [
     "SCENARIOS",
     "ActionCodec",
     "AllocationIndexCodec",
+    "AllocationSpace",
     "ArrivalsObserver",
     "Choice",
     "Constant",
@@ -59,6 +61,7 @@ __all__ = [
     "__version__",
     "allocation_index",
     "allocation_table",
+    "allocation_units",
     "even_split",
     "get_scenario",
     "register_distribution",

@@ -10,8 +10,9 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.allocation import allocation_table
+from slicing_gym.allocation import allocation_units
 from slicing_gym.scenario import Scenario
+from slicing_gym.spaces import AllocationSpace
 
 
 class ActionCodec(ABC):
@@ -58,16 +59,15 @@ class ActionCodec(ABC):
 
 
 class AllocationIndexCodec(ActionCodec):
-    """The number of an allocation, a row of `slicing_gym.allocation_table`."""
+    """The number of an allocation, see `slicing_gym.allocation_units`."""
 
-    def space(self, scenario: Scenario) -> gym.spaces.Discrete:
+    def space(self, scenario: Scenario) -> AllocationSpace:
         """As many actions as there are allocations."""
-        return gym.spaces.Discrete(scenario.num_allocations)
+        return AllocationSpace(scenario.num_units, scenario.num_slices)
 
     def units(self, scenario: Scenario, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """Rows of the table."""
-        rows: npt.NDArray[np.int64] = allocation_table(scenario.num_units, scenario.num_slices)[actions]
-        return rows
+        """The allocations of these numbers."""
+        return allocation_units(actions, scenario.num_units, scenario.num_slices)
 
     def check_action(self, space: gym.Space[Any], action: Any) -> npt.NDArray[Any]:
         """See `ActionCodec.check_action`; a float is refused even where it is a whole number."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.ranking import count_allocations, rank, unrank, ways_to_share
+
 IntArray = npt.NDArray[np.int64]
+
+MAX_LISTED = 2_000_000
+"""Most allocations that `allocation_table` lists."""
 
 
 @lru_cache(maxsize=8)
@@ -20,21 +24,47 @@ def allocation_table(num_units: int, num_slices: int) -> IntArray:
         Read-only int array (C(num_units - 1, num_slices - 1), num_slices) of units; each row sums to `num_units`.
 
     Raises:
-        ValueError: there are not enough units for each slice to get one.
+        ValueError: there are not enough units for each slice to get one, or more than 2 million allocations.
     """
-    if not 1 <= num_slices <= num_units:
-        raise ValueError(f"num_slices: {num_slices} given, allowed is 1 to the number of units ({num_units})")
-    cuts = np.fromiter(chain.from_iterable(combinations(range(1, num_units), num_slices - 1)), np.int64)
-    cuts = cuts.reshape(
-        -1, num_slices - 1
-    )  # (num_allocations, num_slices - 1) where one slice ends and the next begins
-    table = np.diff(cuts, axis=1, prepend=0, append=num_units)
+    number = count_allocations(num_units, num_slices)
+    if number > MAX_LISTED:
+        raise ValueError(
+            f"allocation_table: {num_units} units for {num_slices} slices make {number} allocations, listed are at "
+            f"most {MAX_LISTED}; slicing_gym.allocation_units(index, {num_units}, {num_slices}) makes the rows you need"
+        )
+    table = allocation_units(np.arange(number), num_units, num_slices)
     table.flags.writeable = False
     return table
 
 
+def allocation_units(index: npt.ArrayLike, num_units: int, num_slices: int) -> IntArray:
+    """Allocations by their numbers in lexicographic order, the rows of `allocation_table`, without the table.
+
+    Args:
+        index: int array (...).
+        num_units: what each allocation shares out.
+        num_slices: among how many.
+
+    Returns:
+        int64 array (..., num_slices) of units.
+
+    Raises:
+        ValueError: no allocation has such a number, or there are more than 2**62 allocations.
+    """
+    numbers = np.asarray(index)
+    if numbers.dtype.kind not in "iu":
+        raise ValueError(f"index: {numbers.dtype} given, allowed are integers")
+    ways = ways_to_share(num_units, num_slices)
+    units = np.empty((*numbers.shape, num_slices), np.int64)
+    wrong = unrank(numbers.astype(np.int64).reshape(-1), ways, units.reshape(-1, num_slices))
+    if wrong >= 0:
+        number = numbers.reshape(-1)[wrong]
+        raise ValueError(f"index: {number} given, allowed are 0 to {count_allocations(num_units, num_slices) - 1}")
+    return units
+
+
 def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntArray:
-    """The row of `allocation_table` that holds each allocation; the inverse of indexing the table.
+    """The number of each allocation in lexicographic order, its row in `allocation_table`; inverts `allocation_units`.
 
     Args:
         units: int array (..., num_slices).
@@ -44,33 +74,23 @@ def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntA
         int array (...).
 
     Raises:
-        ValueError: a slice has less than one unit, or the allocations do not share out the same number of units.
+        ValueError: a slice has less than one unit, the allocations do not share out the same number of units, or there
+            are more than 2**62 such allocations.
     """
-    allocations = np.asarray(units)
-    if allocations.ndim == 0 or not np.issubdtype(allocations.dtype, np.integer):
+    given = np.asarray(units)
+    if given.ndim == 0 or given.size == 0 or given.dtype.kind not in "iu":
+        raise ValueError(f"units: shape {given.shape} of {given.dtype} given, allowed are integers (..., n_slices)")
+    num_slices = given.shape[-1]
+    rows = given.astype(np.int64).reshape(-1, num_slices)
+    total = int(rows[0].sum())
+    if num_units is not None and total != num_units:
+        raise ValueError(f"units: a total of {total} given, allowed is num_units = {num_units}")
+    index = np.empty(given.shape[:-1], np.int64)
+    wrong = rank(rows, ways_to_share(total, num_slices), index.reshape(-1)) if rows[0].min() > 0 else 0
+    if wrong >= 0:
         raise ValueError(
-            f"units: shape {allocations.shape} of {allocations.dtype} given, allowed are integers (..., n_slices)"
+            f"units: {rows[wrong].tolist()} given, allowed is 1 or more a slice and in all rows the same total, {total}"
         )
-    totals = np.unique(allocations.sum(axis=-1))
-    if np.any(allocations < 1) or len(totals) != 1:
-        raise ValueError(
-            f"units: each slice needs 1 or more and all rows the same total; totals {totals.tolist()} given"
-        )
-    if num_units is not None and totals[0] != num_units:
-        raise ValueError(f"units: a total of {totals[0]} given, allowed is num_units = {num_units}")
-    num_units, num_slices = int(totals[0]), allocations.shape[-1]
-    index = np.zeros(allocations.shape[:-1], np.int64)
-    left = np.full(allocations.shape[:-1], num_units)
-    for position in range(num_slices - 1):
-        # Rows before this one that agree so far and give this slice fewer units: count them by what they leave over.
-        later = num_slices - position - 1
-        ways = np.array(
-            [math.comb(max(rest - 1, 0), later - 1) if rest >= later else 0 for rest in range(num_units + 1)]
-        )
-        below = np.concatenate([[0], np.cumsum(ways)])
-        mine = allocations[..., position]
-        index += below[left] - below[left - mine + 1]
-        left = left - mine
     return index
 
 

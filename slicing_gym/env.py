@@ -31,9 +31,10 @@ class SliceRANEnv(SlicingEnv):
     had to be decided beyond the paper.
 
     ## Action Space
-    `Discrete(n)`: the number of an allocation, a row of `env.unwrapped.allocations` (int array (n, n_slices), units per
-    slice; every slice gets at least one unit and all units are given away). 4851 actions in `paper`, 171 in
-    `paper-1mhz`.
+    `AllocationSpace(num_units, num_slices)`, a `Discrete(n)`: the number of an allocation (units per slice; every slice
+    gets at least one unit and all units are given away) in lexicographic order. `slicing_gym.allocation_units` makes
+    units of it and `slicing_gym.allocation_index` is the inverse; `env.unwrapped.allocations` lists them all (int array
+    (n, n_slices)) where there are at most 2 million. 4851 actions in `paper`, 171 in `paper-1mhz`.
 
     ## Observation Space
     `Box` float32 (n_slices,): packets that arrived per slice in the last interval over the scenario's nominal arrivals.

@@ -33,7 +33,6 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
     def __init__(self, space_spec: SpaceSpec, decisions: int, render_mode: str | None) -> None:
         self.space_spec = space_spec
         self.scenario = self.space_spec.scenario
-        self.allocations = self.space_spec.allocations
         self.observation_space = self.space_spec.observation_space
         self.action_space = self.space_spec.action_space
         self.render_mode = check_render_mode(render_mode)

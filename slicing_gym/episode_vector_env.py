@@ -45,7 +45,6 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.space_spec = space_spec
         self.scenario = self.space_spec.scenario
-        self.allocations = self.space_spec.allocations
         self.single_observation_space = self.space_spec.observation_space
         self.single_action_space = self.space_spec.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)

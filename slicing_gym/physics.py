@@ -256,7 +256,8 @@ def _per_hz(radio: Radio, most_blocks: int) -> npt.NDArray[np.float64]:
     """1 / bandwidth that the power is spread over when a user has 0 .. most_blocks + 1 blocks (most_blocks + 2,)."""
     if radio.uniform_power_density:
         return np.full(most_blocks + 2, 1.0 / radio.bandwidth_hz)
-    return 1.0 / np.maximum(np.arange(most_blocks + 2) * radio.resource_block_hz, 1.0)
+    hertz = np.maximum(np.arange(most_blocks + 2, dtype=np.float64) * radio.resource_block_hz, 1.0)
+    return np.divide(1.0, hertz, dtype=np.float64)
 
 
 def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -17,10 +17,8 @@ from slicing_gym.counter_rng import USER_BITS
 from slicing_gym.distributions import DISTRIBUTIONS
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 from slicing_gym.radio import Radio
+from slicing_gym.ranking import MAX_ALLOCATIONS, MAX_UNITS
 from slicing_gym.traffic import Traffic
-
-MAX_ALLOCATIONS = 2_000_000
-"""Largest action space whose table of allocations is built."""
 
 REWARD_KINDS = ("shaped", "clip", "utility")
 
@@ -126,10 +124,11 @@ class Scenario:
                 f"slices: {len(self.slices)} slices do not fit in {self.num_units} units of "
                 f"radio.resolution_hz = {self.radio.resolution_hz} (each gets at least one)"
             )
-        if self.num_allocations > MAX_ALLOCATIONS:
+        if self.num_units > MAX_UNITS or self.num_allocations > MAX_ALLOCATIONS:
             raise ValueError(
                 f"radio.resolution_hz: {self.num_units} units for {len(self.slices)} slices make "
-                f"{self.num_allocations} allocations, allowed are {MAX_ALLOCATIONS}; take a coarser resolution_hz"
+                f"{self.num_allocations} allocations, allowed are {MAX_UNITS} units and 2**62 = {MAX_ALLOCATIONS} "
+                "allocations; take a coarser resolution_hz"
             )
         if sum(part.num_users for part in self.slices) > 2**USER_BITS:
             raise ValueError(f"slices: {sum(part.num_users for part in self.slices)} users, allowed are {2**USER_BITS}")

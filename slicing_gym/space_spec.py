@@ -36,9 +36,8 @@ class SpaceSpec:
 
     Attributes:
         scenario: the scenario, its reward replaced.
-        allocations: read-only int array (num_allocations, n_slices) of all allocations [units].
         observation_space: the observer's, by default Box float32 (n_slices,).
-        action_space: the codec's, by default Discrete(num_allocations).
+        action_space: the codec's, by default `AllocationSpace`.
 
     Raises:
         TypeError, ValueError: an argument is not of that form; the message names it.
@@ -62,7 +61,6 @@ class SpaceSpec:
         elif reward is not None and not isinstance(reward, Reward):
             raise TypeError(f"reward: {reward!r} is neither a name nor a Reward")
         self.scenario = found if reward is None else replace(found, reward=reward)
-        self.allocations = allocation_table(found.num_units, found.num_slices)
         self.observer = ArrivalsObserver() if observer is None else observer
         self.reward_function = ScenarioReward() if reward_function is None else reward_function
         self.action_codec = AllocationIndexCodec() if action_codec is None else action_codec
@@ -142,6 +140,15 @@ class EpisodeMixin:
     space_spec: SpaceSpec
     _decisions: int
     _first_decision: int
+
+    @property
+    def allocations(self) -> npt.NDArray[np.int64]:
+        """All allocations in the order of their numbers (num_allocations, n_slices) [units]; read-only.
+
+        Raises:
+            ValueError: there are more than 2 million.
+        """
+        return allocation_table(self.scenario.num_units, self.scenario.num_slices)
 
     @abstractmethod
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
