@@ -19,7 +19,7 @@ from slicing_gym.reward import sla_satisfaction_ratio
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
 
-COMPILED_WITH = "000000000000"
+COMPILED_WITH = "f1829af10b9e"
 """Digest of the modules whose compiled functions are called here (`tests/project/test_house.py`)."""
 
 IntArray = npt.NDArray[np.int64]
@@ -152,6 +152,8 @@ def _hold(
 
     All runs of a cell advance by an interval before the next begins: so the interval's gains are drawn once.
     """
+    if len(runs) == 0:  # more threads than runs
+        return
     first, end = runs[0], runs[-1] + 1
     while first < end:
         cell = first // len(tried)
