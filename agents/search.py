@@ -77,5 +77,6 @@ def search(scenario: Scenario, num_threads: int = 1) -> IntArray:
         for decision in range(decisions.max()):
             cells.advance(hard, np.flatnonzero(decision < decisions))
         total += sum(held.values.sum(axis=0) for held in cells.what_if_slices(intervals=_INTERVALS))
-    (best,), _ = best_allocations(total, scenario.num_units)
+    units, _ = best_allocations(total, scenario.num_units)
+    best: IntArray = units[0]
     return best

@@ -7,13 +7,14 @@ from slicing_gym.action import ActionCodec, AllocationIndexCodec
 from slicing_gym.allocation import allocation_index, allocation_table, allocation_units, even_split
 from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
+from slicing_gym.interval import Interval
 from slicing_gym.observation import ArrivalsObserver, Observer
 from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.radio import Radio
 from slicing_gym.registration import register_environments
 from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import Reward, Scenario, Slice
-from slicing_gym.simulator import Interval, Simulator
+from slicing_gym.simulator import Simulator
 from slicing_gym.spaces import AllocationSpace
 from slicing_gym.traffic import (
     Choice,
@@ -29,6 +30,7 @@ from slicing_gym.traffic import (
 )
 from slicing_gym.vector_env import SliceRANVectorEnv
 from slicing_gym.version import __version__
+from slicing_gym.what_if import SliceOutcomes
 
 __all__ = [
     "SCENARIOS",
@@ -53,6 +55,7 @@ __all__ = [
     "ScenarioReward",
     "Simulator",
     "Slice",
+    "SliceOutcomes",
     "SliceRANEnv",
     "SliceRANVectorEnv",
     "Steady",

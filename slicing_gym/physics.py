@@ -14,7 +14,8 @@ from slicing_gym.distributions import Distribution, code_of, parameter_row
 from slicing_gym.radio import Radio
 from slicing_gym.scenario import Scenario
 
-_MOST_GAINS_KEPT = 1 << 20  # 8 MB a thread; more would not stay in a processor's cache
+_MOST_GAINS_KEPT = 1 << 17  # 1 MB a thread; what does not stay in the processor's cache is drawn as fast again
+_GAPS_KEPT = 64  # of each user
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -84,7 +85,10 @@ class Scratch(NamedTuple):
     stretch: FloatArray  # (S,) 1 / intensity
     product: FloatArray  # (S, R + 2) running product of 1 + SNR of a slice's users that held so many blocks
     logarithm: FloatArray  # (S, R + 2) log2 of what was taken out of the product
-    fading: FloatArray  # (slots, U) gains of the interval so far drawn, else 0; no rows: they are not kept
+    # What runs of the same cell have drawn so far; no rows where it is not kept (see `empty_scratch`).
+    gain: FloatArray  # (slots, U) fading in the interval, or 0
+    gap: FloatArray  # (U, a power of two) ring: the gap before packet k, at k modulo the length
+    gap_before: IntArray  # (U, as many) which packet that is, or -1
 
 
 def compile_physics(scenario: Scenario) -> Physics:
@@ -197,16 +201,16 @@ def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
     return Outcome._make([*counts, np.zeros(per_slice)])
 
 
-def empty_scratch(physics: Physics, keep_fading: bool = False) -> Scratch:
+def empty_scratch(physics: Physics, keep_draws: bool = False) -> Scratch:
     """Room for the kernel to work in; one a thread.
 
     Args:
         physics: of the cells.
-        keep_fading: have room for the gains of one interval, so that runs of a cell draw each but once. Who asks for it
-            sets them to 0 before each interval.
+        keep_draws: keep the random numbers that runs of the same cell share, so that each is drawn once: who asks for
+            it calls `slicing_gym.draws.forget_draws` before another cell and `forget_gains` before another interval.
     """
     num_slices, num_users = len(physics.rate_sla_bps), len(physics.slice_of_user)
-    kept = keep_fading and physics.slots * num_users <= _MOST_GAINS_KEPT
+    kept = keep_draws and physics.slots * num_users <= _MOST_GAINS_KEPT
     return Scratch(
         bucket=_room(np.int64, physics.slots),
         chain=_room(np.int64, num_users),
@@ -215,7 +219,9 @@ def empty_scratch(physics: Physics, keep_fading: bool = False) -> Scratch:
         stretch=_room(np.float64, num_slices),
         product=_room(np.float64, num_slices, len(physics.per_hz)),
         logarithm=_room(np.float64, num_slices, len(physics.per_hz)),
-        fading=_room(np.float64, physics.slots if kept else 0, num_users),
+        gain=_room(np.float64, physics.slots if kept else 0, num_users),
+        gap=_room(np.float64, num_users if kept else 0, _GAPS_KEPT),
+        gap_before=_room(np.int64, num_users if kept else 0, _GAPS_KEPT),
     )
 
 

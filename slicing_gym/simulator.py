@@ -231,7 +231,7 @@ class Simulator:
         check_integer("intervals", intervals, at_least=1)
         tried = np.arange(1, self.scenario.num_units - self.scenario.num_slices + 2)
         return [
-            SliceOutcomes(self.scenario, *(array.swapaxes(1, 2) for array in outcome))
+            SliceOutcomes(self.scenario, **{name: array.swapaxes(1, 2) for name, array in outcome._asdict().items()})
             for outcome in hold_units(self._physics, self._cells, which, tried, intervals, self._threads)
         ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from slicing_gym._jit import njit
 from slicing_gym.allocation import checked_allocations
 from slicing_gym.allocation_search import best_allocations
+from slicing_gym.draws import forget_draws, forget_gains
 from slicing_gym.interval import Interval, interval_of
 from slicing_gym.kernel import advance_one
 from slicing_gym.physics import Cells, Outcome, Physics, Scratch, empty_copies, empty_outcome, empty_scratch
@@ -19,7 +19,7 @@ from slicing_gym.reward import sla_satisfaction_ratio
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
 
-COMPILED_WITH = "f1829af10b9e"
+COMPILED_WITH = "6edf5749a161"
 """Digest of the modules whose compiled functions are called here (`tests/project/test_house.py`)."""
 
 IntArray = npt.NDArray[np.int64]
@@ -124,7 +124,7 @@ def hold_units(
     number, num_slices = len(which) * len(tried), len(physics.rate_sla_bps)
     outcome = empty_outcome(intervals * number, num_slices)
     kept = len(tried) if intervals > 1 else 1
-    memories = [(empty_scratch(physics, keep_fading=True), empty_copies(cells, kept)) for _ in range(threads.number)]
+    memories = [(empty_scratch(physics, keep_draws=True), empty_copies(cells, kept)) for _ in range(threads.number)]
 
     def hold(runs: IntArray, memory: tuple[Scratch, Cells]) -> None:
         same = np.zeros(num_slices, np.int64)
@@ -150,7 +150,7 @@ def _hold(
 ) -> None:
     """Runs numbered `runs`, consecutive ones; run r gives each slice `tried[r % t]` units in cell `which[r // t]`.
 
-    All runs of a cell advance by an interval before the next begins: so the interval's gains are drawn once.
+    All runs of a cell advance by an interval before the next begins: so what they share is drawn once.
     """
     if len(runs) == 0:  # more threads than runs
         return
@@ -158,8 +158,9 @@ def _hold(
     while first < end:
         cell = first // len(tried)
         last = min((cell + 1) * len(tried), end)
+        forget_draws(scratch)
         for interval in range(intervals):
-            scratch.fading[:] = 0.0
+            forget_gains(scratch)
             for run in range(first, last):
                 copy = (run - first) % len(copies.key)
                 if interval == 0:
