@@ -5,6 +5,7 @@ Importing registers `SliceRAN-v0`.
 
 from slicing_gym.action import ActionCodec, AllocationIndexCodec
 from slicing_gym.allocation import allocation_index, allocation_table, allocation_units, even_split
+from slicing_gym.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
 from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
 from slicing_gym.interval import Interval
@@ -63,12 +64,16 @@ __all__ = [
     "Uniform",
     "__version__",
     "allocation_index",
+    "allocation_shares",
     "allocation_table",
     "allocation_units",
+    "best_allocations",
     "even_split",
     "get_scenario",
+    "log_sum_exp",
     "register_distribution",
     "register_environments",
+    "top_allocations",
 ]
 
 
