@@ -99,16 +99,7 @@ def test_gains_that_are_not_kept_change_nothing(scenario, intervals):
 
 
 def test_a_cell_of_too_many_allocations_to_list():
-    paper = get_scenario("paper")
-    parts = {
-        f"{part.name}_{number}": part.__class__(**{**vars(part), "name": f"{part.name}_{number}"})
-        for number in range(3)
-        for part in paper.slices
-    }
-    del parts["urllc_2"]
-    radio = {"bandwidth_hz": 273 * 360e3, "resolution_hz": 360e3, "resource_block_hz": 360e3, "slots_per_interval": 40}
-    large = paper.replace(slices=tuple(parts.values()), radio=radio)
-    assert large.num_allocations > 10**13
+    large = get_scenario("nr-8slices")
     simulator = Simulator(large, [0, 1], num_threads=2)
     simulator.begin_episode()
     (outcomes,) = simulator.what_if_slices()
