@@ -9,9 +9,10 @@ from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
 from slicing_gym.observation import ArrivalsObserver, Observer
 from slicing_gym.presets import SCENARIOS, get_scenario
+from slicing_gym.radio import Radio
 from slicing_gym.registration import register_environments
 from slicing_gym.reward import RewardFunction, ScenarioReward
-from slicing_gym.scenario import Radio, Reward, Scenario, Slice
+from slicing_gym.scenario import Reward, Scenario, Slice
 from slicing_gym.simulator import Interval, Simulator
 from slicing_gym.spaces import AllocationSpace
 from slicing_gym.traffic import (

@@ -189,7 +189,7 @@ def _transmit(physics: Physics, cell: _Cell, user: int, n: int, blocks: int, sin
         cell.queued[at(user)] = 0
         cell.head_bits[at(user)] = 0.0
         return
-    rate = physics.multiplexing_gain * blocks * physics.block_hz * math.log2(sinr)
+    rate = physics.layer_gain * blocks * physics.block_hz * math.log2(sinr)
     budget = rate * physics.slot_s
     while queued > 0:
         left = cell.head_bits[at(user)]
@@ -229,7 +229,7 @@ def _efficiency(physics: Physics, scratch: Scratch, n: int) -> float:
         if product > 1.0:
             rates += blocks * math.log2(product)
         rates += blocks * scratch.logarithm[n, blocks]
-    return physics.multiplexing_gain * physics.block_hz * rates / (physics.bandwidth_hz * physics.slots)
+    return physics.layer_gain * physics.block_hz * rates / (physics.bandwidth_hz * physics.slots)
 
 
 @njit
@@ -261,7 +261,7 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
         position = (word << 6) + lowest_bit(bits)
         user = first + position
         gain = exponential(cell.key, counter(STREAM_FADING, user, slot))
-        sinr = 1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)]
+        sinr = min(1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)], physics.highest_sinr)
         _count_rate(scratch, n, mine, sinr)
         was_queued = cell.queued[at(user)]
         _transmit(physics, cell, user, n, mine, sinr, slot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from slicing_gym.counter_rng import cell_key
 from slicing_gym.distributions import Distribution, code_of, parameter_row
+from slicing_gym.radio import Radio
 from slicing_gym.scenario import Scenario
 
 FloatArray = npt.NDArray[np.float64]
@@ -24,13 +26,14 @@ class Physics(NamedTuple):
     slot_s: float
     bandwidth_hz: float
     block_hz: float
-    multiplexing_gain: float
+    layer_gain: float  # multiplexing gain x attenuation of the Shannon bound
+    highest_sinr: float  # 1 + SNR that gives the highest spectral efficiency; more is worth no more
     queue_capacity: int  # packets a user
     slice_start: IntArray  # (S + 1,) users of slice n are slice_start[n] .. slice_start[n + 1] - 1
     slice_of_user: IntArray  # (U,)
     word_start: IntArray  # (S + 1,) words of the bit set that belong to slice n
     blocks_of_units: IntArray  # (units + 1,) resource blocks that so many units hold
-    per_hz: FloatArray  # (R + 2,) 1 / bandwidth of so many blocks
+    per_hz: FloatArray  # (R + 2,) 1 / bandwidth that the power is spread over when a user has so many blocks
     rate_sla_bps: FloatArray  # (S,)
     latency_sla_slots: IntArray  # (S,)
     certain_sinr: FloatArray  # (S, R + 1) 1 + SNR from which a full queue surely drains at the SLA's rate
@@ -92,9 +95,10 @@ def compile_physics(scenario: Scenario) -> Physics:
     rate_sla = np.array([float(part.rate_sla_bps) for part in slices])
     certain_rate = np.maximum(rate_sla, radio.queue_capacity * largest_bits / radio.slot_s)
     hertz = np.arange(blocks[-1] + 1) * radio.resource_block_hz
+    layer_gain = float(radio.multiplexing_gain * radio.shannon_attenuation)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         # The margin leaves cases on the boundary to the exact comparison.
-        certain_sinr = np.exp2(certain_rate[:, None] * (1.0 + 1e-9) / (radio.multiplexing_gain * hertz[None, :]))
+        certain_sinr = np.exp2(certain_rate[:, None] * (1.0 + 1e-9) / (layer_gain * hertz[None, :]))
     gaps = [part.traffic.interarrival_s for part in slices]
     sizes = [part.traffic.packet_size_byte for part in slices]
     profiles = [(part.traffic.active_users, part.traffic.intensity) for part in slices]
@@ -103,13 +107,14 @@ def compile_physics(scenario: Scenario) -> Physics:
         slot_s=float(radio.slot_s),
         bandwidth_hz=float(radio.bandwidth_hz),
         block_hz=float(radio.resource_block_hz),
-        multiplexing_gain=float(radio.multiplexing_gain),
+        layer_gain=layer_gain,
+        highest_sinr=_highest_sinr(radio),
         queue_capacity=radio.queue_capacity,
         slice_start=_starts(users),
         slice_of_user=np.repeat(np.arange(len(slices)), users),
         word_start=_starts(-(-users // 64)),
         blocks_of_units=blocks,
-        per_hz=1.0 / np.maximum(np.arange(blocks[-1] + 2) * radio.resource_block_hz, 1.0),
+        per_hz=_per_hz(radio, int(blocks[-1])),
         rate_sla_bps=rate_sla,
         latency_sla_slots=np.array([int(part.latency_sla_s / radio.slot_s * (1.0 + 1e-9)) for part in slices]),
         certain_sinr=certain_sinr,
@@ -221,6 +226,22 @@ def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[n
     area = positions.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
     snr_db_hz = np.array([radio.mean_snr_db_hz(distance_m) for distance_m in np.sqrt(area)])
     return np.power(10.0, snr_db_hz / 10.0)
+
+
+def _highest_sinr(radio: Radio) -> float:
+    """1 + SNR at which a layer reaches the highest spectral efficiency (inf where there is none, or beyond floats)."""
+    if radio.max_spectral_efficiency is None:
+        return math.inf
+    exponent = radio.max_spectral_efficiency / radio.shannon_attenuation
+    return 2.0**exponent if exponent < 1024.0 else math.inf
+
+
+def _per_hz(radio: Radio, most_blocks: int) -> npt.NDArray[np.float64]:
+    """1 / bandwidth that the power is spread over when a user has 0 .. most_blocks + 1 blocks (most_blocks + 2,)."""
+    if radio.uniform_power_density:
+        return np.full(most_blocks + 2, 1.0 / radio.bandwidth_hz)
+    hertz = np.maximum(np.arange(most_blocks + 2, dtype=np.float64) * radio.resource_block_hz, 1.0)
+    return np.divide(1.0, hertz, dtype=np.float64)
 
 
 def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from slicing_gym.errors import unknown_name
-from slicing_gym.scenario import Radio, Scenario, Slice
+from slicing_gym.radio import Radio
+from slicing_gym.scenario import Reward, Scenario, Slice
 from slicing_gym.traffic import Choice, Constant, Daily, Drift, Exponential, Jumps, Lomax, Traffic, Uniform
 
 _VOLTE = Slice("volte", 46, Traffic(Uniform(0.0, 0.160), Constant(40.0)), rate_sla_bps=51e3, latency_sla_s=10e-3)
@@ -109,6 +111,63 @@ def _drift() -> Scenario:
     )
 
 
+def _frames(rate_bps: float, per_s: float) -> tuple[Uniform, Uniform]:
+    """Gaps and sizes of video frames: as TR 38.838's truncated Gaussians in mean, jitter (4 ms) and deviation (10.5 %)."""
+    mean_byte = rate_bps / per_s / 8.0
+    return Uniform(1.0 / per_s - 4e-3, 1.0 / per_s + 4e-3), Uniform(0.82 * mean_byte, 1.18 * mean_byte)
+
+
+def _nr_carrier() -> Radio:
+    """A macro cell's 100 MHz carrier in band n78; docs/nr-8slices.md has the link budget."""
+    return Radio(
+        bandwidth_hz=273 * 360e3,  # TS 38.101-1 table 5.3.2-1: 273 resource blocks of 12 subcarriers of 30 kHz
+        resolution_hz=360e3,
+        resource_block_hz=360e3,
+        slot_s=0.5e-3,
+        slots_per_interval=400,
+        cell_radius_m=289.0,  # the corner of a hexagon of 500 m inter-site distance; TR 38.901, UMa
+        min_distance_m=35.0,
+        transmit_power_dbm=51.0,  # 44 dBm in 20 MHz, as ITU-R M.2412
+        receive_gain_db=8.0,
+        noise_density_dbm_per_hz=-136.5,  # two neighbours as strong as the cell at its corner, and all others
+        path_loss_intercept_db=13.54 + 20.0 * math.log10(3.5) + 3.0 * 39.08,  # TR 38.901 table 7.4.1-1, UMa NLOS
+        path_loss_slope_db=39.08,
+        multiplexing_gain=4.0,  # layers
+        max_spectral_efficiency=7.4063,  # 256QAM, TS 38.214 table 5.1.3.1-2
+        shannon_attenuation=0.6,  # TR 36.942 annex A.2
+        uniform_power_density=True,
+    )
+
+
+def _nr_8slices() -> Scenario:
+    """A 100 MHz NR carrier (273 PRB) for eight services of 5QI 1, 3, 80, 7, 6, 3, 85 and 9: 2.0e13 allocations.
+
+    A packet is a PDU set: a video frame, an object of a web page, a message. The latency SLA is the radio's part of the
+    delay budget of TS 23.501 table 5.7.4-1, the rate SLA the rate at which a user of the service sends. Frames are
+    those of TR 38.838. Numbers of users, rates of the broadband services and profiles are chosen such that the carrier
+    is scarce when gaming or video is busy; docs/nr-8slices.md has every number with its source.
+    """
+    slices = (
+        ("voice", 40, 29e3, 80e-3, Uniform(10e-3, 30e-3), Constant(72.0), Daily(0.3, 1.0, peak=0.3)),
+        ("gaming", 10, 8e6, 30e-3, *_frames(8e6, 60.0), Daily(0.1, 1.0, peak=0.8)),
+        ("ar", 8, 4e6, 8e-3, *_frames(4e6, 60.0), Jumps(0.12, 1.0, mean_decisions=25.0)),
+        ("video", 16, 5e6, 80e-3, *_frames(5e6, 30.0), Daily(0.15, 1.0, peak=0.5)),
+        ("web", 30, 1e6, 280e-3, Exponential(0.2), Choice((10e3, 20e3, 50e3)), Jumps(0.2, 1.0, mean_decisions=40.0)),
+        ("telemetry", 60, 24e3, 30e-3, Exponential(50e-3), Uniform(40.0, 255.0), Drift(0.3, 1.0, knot_decisions=50.0)),
+        ("urllc", 20, 200e3, 3e-3, Exponential(10e-3), Constant(255.0), Jumps(0.2, 1.0)),
+        ("background", 10, 3e6, 280e-3, Exponential(0.125), Constant(50e3), Daily(0.2, 1.0, peak=0.05)),
+    )
+    return Scenario(
+        "nr-8slices",
+        tuple(
+            Slice(name, users, Traffic(gaps, sizes, active), rate_sla_bps=rate, latency_sla_s=latency)
+            for name, users, rate, latency, gaps, sizes, active in slices
+        ),
+        _nr_carrier(),
+        Reward("utility", se_weight=0.5, threshold_start=7.0, threshold_end=8.3, clip_high=8.3, clip_low=7.0),
+    )
+
+
 _PRESETS: dict[str, Callable[[], Scenario]] = {
     "paper": _paper,
     "paper-1mhz": _paper_1mhz,
@@ -117,6 +176,7 @@ _PRESETS: dict[str, Callable[[], Scenario]] = {
     "diurnal": _diurnal,
     "flash-crowd": _flash_crowd,
     "drift": _drift,
+    "nr-8slices": _nr_8slices,
 }
 
 SCENARIOS: tuple[str, ...] = tuple(_PRESETS)

@@ -195,8 +195,12 @@ class OracleCell:
                 continue
             hertz = mine * radio.resource_block_hz
             scheduled += mine
-            snr = self.random.fading(user.number, slot) * self.random.snr_hz[user.number] / hertz
-            rate = radio.multiplexing_gain * hertz * np.log2(1.0 + snr)
+            spread_hz = radio.bandwidth_hz if radio.uniform_power_density else hertz
+            snr = self.random.fading(user.number, slot) * self.random.snr_hz[user.number] / spread_hz
+            of_a_layer = radio.shannon_attenuation * np.log2(1.0 + snr)
+            if radio.max_spectral_efficiency is not None:
+                of_a_layer = min(of_a_layer, radio.max_spectral_efficiency)
+            rate = radio.multiplexing_gain * hertz * of_a_layer
             rate_sum += rate
             self._transmit(slot, n, user, rate, result)
         result.most_blocks[n] = max(result.most_blocks[n], scheduled)

@@ -67,6 +67,11 @@ def scenarios(draw: st.DrawFn, steady: bool = False) -> Scenario:
         resolution_hz=resolution_hz,
         slots_per_interval=draw(st.integers(1, 60)),
         queue_capacity=draw(st.integers(1, 6)),
+        # Some 85 or 20 dB of mean SNR: the highest efficiency binds for all users, for some, for none.
+        noise_density_dbm_per_hz=draw(st.sampled_from([-174.0, -110.0])),
+        max_spectral_efficiency=draw(st.sampled_from([None, 0.5, 7.4063, 20.0])),
+        shannon_attenuation=draw(st.sampled_from([1.0, 0.6])),
+        uniform_power_density=draw(st.booleans()),
     )
     return Scenario("drawn", slices, radio)
 
