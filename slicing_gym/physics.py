@@ -95,9 +95,7 @@ def compile_physics(scenario: Scenario) -> Physics:
     """The constants of `scenario` in the kernel's units: slots, bits, Hz."""
     radio, slices = scenario.radio, scenario.slices
     users = np.array([part.num_users for part in slices])
-    units = np.arange(scenario.num_units + 1)
-    # The small excess keeps a unit that is a whole number of blocks from losing one to rounding.
-    blocks = np.floor(units * radio.resolution_hz / radio.resource_block_hz * (1.0 + 1e-12)).astype(np.int64)
+    blocks = radio.resource_blocks(np.arange(scenario.num_units + 1))
     largest_bits = np.array([8.0 * part.traffic.packet_size_byte.largest for part in slices])
     rate_sla = np.array([float(part.rate_sla_bps) for part in slices])
     certain_rate = np.maximum(rate_sla, radio.queue_capacity * largest_bits / radio.slot_s)
