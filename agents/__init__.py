@@ -23,7 +23,8 @@ from agents.baselines import (
 if TYPE_CHECKING:
     from agents.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
     from agents.ddqn import DDQN
-    from agents.deploy.slice_policy import Decision, SlicePolicy
+    from agents.deploy.decision import Decision
+    from agents.deploy.slice_policy import SlicePolicy
     from agents.dqn import DQN, HEADS, SlicingPolicy
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
     from agents.hooks import action_values, td_loss, td_target
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _LEARNING = {
     "DDQN": "agents.ddqn",
     "DQN": "agents.dqn",
-    "Decision": "agents.deploy.slice_policy",
+    "Decision": "agents.deploy.decision",
     "DuelingGANDDQN": "agents.gan_ddqn",
     "FittedQEvaluation": "agents.offline",
     "GANPolicy": "agents.gan_ddqn",

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slicing_gym import SCENARIOS, Simulator, allocation_units, get_scenario
-from slicing_gym.simulator import Interval
+from slicing_gym.interval import Interval
 from tests.helpers.strategies import allocations, scenarios
 
 FIELDS = Interval.__dataclass_fields__
