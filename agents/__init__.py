@@ -21,6 +21,7 @@ from agents.baselines import (
 )
 
 if TYPE_CHECKING:
+    from agents.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
     from agents.ddqn import DDQN
     from agents.deploy.decision import Decision
     from agents.deploy.slice_policy import SlicePolicy
@@ -55,11 +56,15 @@ _LEARNING = {
     "StudentPolicy": "agents.student",
     "Transitions": "slicing_gym.transitions",
     "action_values": "agents.hooks",
+    "allocation_shares": "agents.allocation_search",
+    "best_allocations": "agents.allocation_search",
     "distill": "agents.student",
     "learn_offline": "agents.offline",
+    "log_sum_exp": "agents.allocation_search",
     "sync": "agents.weight_sync",
     "td_loss": "agents.hooks",
     "td_target": "agents.hooks",
+    "top_allocations": "agents.allocation_search",
 }
 
 __all__ = [
@@ -89,12 +94,16 @@ __all__ = [
     "StudentPolicy",
     "Transitions",
     "action_values",
+    "allocation_shares",
+    "best_allocations",
     "distill",
     "learn_offline",
+    "log_sum_exp",
     "make_baseline",
     "sync",
     "td_loss",
     "td_target",
+    "top_allocations",
 ]
 
 

@@ -54,7 +54,8 @@ def best_actions(network: nn.Module, observations: Tensor) -> Tensor:
 
     A network with a method `best` is asked by it, so that one need not list all actions.
     """
-    best: Tensor = network.best(observations) if hasattr(network, "best") else network(observations).argmax(dim=1)
+    own = getattr(network, "best", None)
+    best: Tensor = network(observations).argmax(dim=1) if own is None else own(observations)
     return best
 
 
@@ -63,11 +64,11 @@ def taken_values(network: nn.Module, observations: Tensor, actions: Tensor) -> T
 
     A network with a method `taken` is asked by it, so that one need not list all actions.
     """
-    if hasattr(network, "taken"):
-        taken: Tensor = network.taken(observations, actions)
-        return taken
-    values: Tensor = network(observations)
-    return values.gather(1, actions[:, None])[:, 0]
+    own = getattr(network, "taken", None)
+    taken: Tensor = (
+        network(observations).gather(1, actions[:, None])[:, 0] if own is None else own(observations, actions)
+    )
+    return taken
 
 
 @singledispatch

@@ -74,7 +74,7 @@ class AllocationIndexCodec(ActionCodec):
         assert isinstance(space, gym.spaces.Discrete)
         if isinstance(action, np.ndarray) and action.ndim == 0:
             action = action[()]
-        if isinstance(action, bool | np.bool_) or not isinstance(action, Integral):
+        if isinstance(action, (bool, np.bool_)) or not isinstance(action, Integral):
             raise gym.error.InvalidAction(f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1})")
         if not 0 <= int(action) < space.n:
             raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {space.n - 1}")

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.ranking import count_allocations, rank, unrank, ways_to_share
+from slicing_gym.ranking import count_allocations, first_wrong, rank, unrank, ways_to_share
 
 IntArray = npt.NDArray[np.int64]
 
@@ -55,12 +55,12 @@ def allocation_units(index: npt.ArrayLike, num_units: int, num_slices: int) -> I
     if numbers.dtype.kind not in "iu":
         raise ValueError(f"index: {numbers.dtype} given, allowed are integers")
     ways = ways_to_share(num_units, num_slices)
-    units = np.empty((*numbers.shape, num_slices), np.int64)
-    wrong = unrank(numbers.astype(np.int64).reshape(-1), ways, units.reshape(-1, num_slices))
+    units = np.empty((numbers.size, num_slices), np.int64)
+    wrong = unrank(np.array(numbers, np.int64).ravel(), ways, units)
     if wrong >= 0:
         number = numbers.reshape(-1)[wrong]
         raise ValueError(f"index: {number} given, allowed are 0 to {count_allocations(num_units, num_slices) - 1}")
-    return units
+    return units.reshape(*numbers.shape, num_slices)
 
 
 def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntArray:
@@ -124,17 +124,17 @@ def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num
         ValueError: another shape, a slice without a unit, or another total than `num_units`.
     """
     given = np.asarray(units)
-    if not np.issubdtype(given.dtype, np.integer):
+    if given.dtype.kind not in "iu":
         raise TypeError(f"units: {given.dtype} given, allowed are integers")
     wanted = (num_rows, num_slices)
     if given.shape not in (wanted, wanted[1:]):
         raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
     allocation = np.empty(wanted, np.int64)
     allocation[:] = given
-    wrong = are_not_allocations(allocation, num_units)
-    if wrong.any():
+    wrong = first_wrong(allocation, num_units)
+    if wrong >= 0:
         raise ValueError(
-            f"units: {allocation[wrong][0].tolist()} given, allowed is at least 1 a slice and {num_units} in all"
+            f"units: {allocation[wrong].tolist()} given, allowed is at least 1 a slice and {num_units} in all"
         )
     return allocation
 

@@ -55,5 +55,5 @@ class ArrivalsObserver(Observer):
 
     def observe(self, scenario: Scenario, info: Info) -> npt.NDArray[np.float32]:
         """Divided in float64, then rounded."""
-        ratios: npt.NDArray[np.float32] = (np.asarray(info["arrivals"]) / scenario.nominal_arrivals).astype(np.float32)
-        return ratios
+        ratios = np.asarray(info["arrivals"], np.float64) / scenario.nominal_arrivals
+        return ratios.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The number of an allocation among all of them, and the allocation of a number: the combinatorial number system."""
+"""What is an allocation; its number among all of them, and back again, by the combinatorial number system."""
 
 from __future__ import annotations
 
@@ -47,17 +47,31 @@ def ways_to_share(num_units: int, num_slices: int) -> IntArray:
 
     Returns:
         int64 array (num_slices, num_units - num_slices + 1): by the slices after this one, and the spare units that
-        this slice and they share. Read-only; the sums over the spare units of a row are the next row.
+        this slice and they share. Read-only.
 
     Raises:
         ValueError: as for `count_allocations`.
     """
     count_allocations(num_units, num_slices)
     ways = np.ones((num_slices, num_units - num_slices + 1), np.int64)
-    for later in range(1, num_slices):
+    for later in range(1, num_slices):  # the first of them takes what is spare, or less: the others share the rest
         np.cumsum(ways[later - 1], out=ways[later])
     ways.flags.writeable = False
     return ways
+
+
+@njit
+def first_wrong(units: IntArray, num_units: int) -> int:
+    """The first row of (k, num_slices) that leaves a slice without a unit or does not share out `num_units`, or -1."""
+    for row in range(len(units)):
+        left = num_units
+        for each in units[row]:
+            if each < 1 or each > left:
+                return row
+            left -= each
+        if left != 0:
+            return row
+    return -1
 
 
 @njit

@@ -8,9 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym._jit import njit
 from slicing_gym.scenario import Reward, Scenario
 
 FloatArray = npt.NDArray[np.float64]
+
+# Numba notices changes of a file, not of what it calls; tests/project says what to write here.
+COMPILED_WITH = "716639e0db82"
 
 
 class RewardFunction(Protocol):
@@ -41,9 +45,19 @@ def sla_satisfaction_ratio(successes: npt.ArrayLike, arrivals: npt.ArrayLike) ->
     Returns:
         float64 (...) in [0, 1].
     """
-    arrived = np.asarray(arrivals)
-    ratio = np.asarray(successes) / np.maximum(arrived, 1)
-    return np.where(arrived > 0, np.minimum(ratio, 1.0), 1.0)
+    delivered, arrived = np.array(successes, np.float64, order="C"), np.array(arrivals, np.float64, order="C")
+    if delivered.shape != arrived.shape:
+        delivered, arrived = np.broadcast_arrays(delivered, arrived)
+    ratio = np.empty(arrived.shape)
+    _ratios(delivered.ravel(), arrived.ravel(), ratio.ravel())
+    return ratio
+
+
+@njit
+def _ratios(successes: FloatArray, arrivals: FloatArray, ratios: FloatArray) -> None:
+    """Write the ratios of n slices (n,); compiled, as every step of an environment waits for it."""
+    for n in range(len(ratios)):
+        ratios[n] = min(successes[n] / max(arrivals[n], 1.0), 1.0) if arrivals[n] > 0.0 else 1.0
 
 
 def utility(scenario: Scenario, spectral_efficiency: npt.ArrayLike, ssr: npt.ArrayLike) -> FloatArray:
@@ -57,15 +71,39 @@ def utility(scenario: Scenario, spectral_efficiency: npt.ArrayLike, ssr: npt.Arr
     Returns:
         float64 (...).
     """
-    weighted = np.asarray(ssr, np.float64) * scenario.ssr_weights
-    total: FloatArray = scenario.reward.se_weight * np.asarray(spectral_efficiency) + weighted.sum(axis=-1)
-    return total
+    ratios, values = np.array(ssr, np.float64, order="C"), np.array(spectral_efficiency, np.float64, order="C")
+    num_slices = ratios.shape[-1]
+    if values.shape != ratios.shape[:-1]:
+        shape = np.broadcast_shapes(values.shape, ratios.shape[:-1])
+        values, ratios = np.broadcast_to(values, shape).copy(), np.broadcast_to(ratios, (*shape, num_slices)).copy()
+    weight = float(scenario.reward.se_weight)
+    _utilities(ratios.reshape(-1, num_slices), scenario.ssr_weights, weight, values.reshape(-1))
+    return values
+
+
+@njit
+def _utilities(ssr: FloatArray, ssr_weights: FloatArray, se_weight: float, values: FloatArray) -> None:
+    """Write the utilities in place of the spectral efficiencies (n,)."""
+    for row in range(len(values)):
+        satisfied = 0.0
+        for n in range(len(ssr_weights)):
+            satisfied += ssr[row, n] * ssr_weights[n]
+        values[row] = se_weight * values[row] + satisfied
 
 
 def threshold(reward: Reward, decisions: npt.ArrayLike) -> FloatArray:
     """c_t of equation (6): from c_0 to c_max in a straight line over the decisions taken (...), then constant."""
-    progress = np.minimum(np.asarray(decisions, np.float64) / reward.threshold_decisions, 1.0)
-    return reward.threshold_start + (reward.threshold_end - reward.threshold_start) * progress
+    thresholds = np.array(decisions, np.float64, order="C")
+    start, end = float(reward.threshold_start), float(reward.threshold_end)
+    _raise_thresholds(thresholds.reshape(-1), float(reward.threshold_decisions), start, end)
+    return thresholds
+
+
+@njit
+def _raise_thresholds(decisions: FloatArray, length: float, start: float, end: float) -> None:
+    """Write the thresholds in place of the decisions taken (n,)."""
+    for n in range(len(decisions)):
+        decisions[n] = start + (end - start) * min(decisions[n] / length, 1.0)
 
 
 def shaped(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:

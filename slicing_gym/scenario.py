@@ -165,6 +165,10 @@ class Scenario:
     @property
     def ssr_weights(self) -> npt.NDArray[np.float64]:
         """Beta (n_slices,)."""
+        return self._ssr_weights.copy()
+
+    @cached_property
+    def _ssr_weights(self) -> npt.NDArray[np.float64]:
         return np.array([part.ssr_weight for part in self.slices])
 
     @property

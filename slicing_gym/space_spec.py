@@ -72,6 +72,17 @@ class SpaceSpec:
         self.action_space: Any = self.action_codec.space(self.scenario)
         self._check_spaces()
 
+    @property
+    def sums_over_slices(self) -> bool | None:
+        """Whether the reward is a sum of one term a slice; None where a reward function of one's own does not say.
+
+        Such a function says so by an attribute of this name.
+        """
+        if isinstance(self.reward_function, ScenarioReward):
+            return self.scenario.reward.kind == "utility"
+        stated = getattr(self.reward_function, "sums_over_slices", None)
+        return None if stated is None else bool(stated)
+
     def _check_spaces(self) -> None:
         """Raise a TypeError for spaces that the environments cannot have."""
         seen = self.observation_space
@@ -149,6 +160,15 @@ class EpisodeMixin:
             ValueError: there are more than 2 million.
         """
         return allocation_table(self.scenario.num_units, self.scenario.num_slices)
+
+    @property
+    def sums_over_slices(self) -> bool | None:
+        """Whether the reward is a sum of one term a slice, so that values of allocations nearly are, too.
+
+        It is for the kind "utility"; a `reward_function` of your own says so by an attribute of this name, and is None,
+        unknown, without it.
+        """
+        return self.space_spec.sums_over_slices
 
     @abstractmethod
     def _make_backend(self, seeds: Sequence[int]) -> Backend:

@@ -58,6 +58,11 @@ class TwinEpisodeMixin(EpisodeMixin):
         return self.model.scenario
 
     @property
+    def sums_over_slices(self) -> bool | None:
+        """As for `SliceRANEnv`; no sum of terms of slices where the penalty, a property of them all, is taken off."""
+        return False if self.uncertainty == "penalty" else super().sums_over_slices
+
+    @property
     def largest_std(self) -> float:
         """The epistemic standard deviation above which `truncate` ends an episode."""
         return self.model.spread_quantile_99 if self._largest_std is None else self._largest_std

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from gymnasium import spaces
@@ -101,5 +102,7 @@ class SlicingQNetwork(AllocationNetwork):
 
     def before_head(self, observations: Tensor) -> Tensor:
         """See `AllocationNetwork`."""
-        hidden: Tensor = self.q_net[:-1](self.extract_features(observations, self.features_extractor))
+        hidden = self.extract_features(observations, self.features_extractor)
+        for layer in islice(self.q_net, len(self.q_net) - 1):  # a slice of a Sequential is made anew each time
+            hidden = layer(hidden)
         return hidden

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -59,6 +60,19 @@ def changeable(agent: AgentSettings, *but: str) -> set[str]:
     return ({*SHARED} | own) - {*but}
 
 
+def with_head(agent: AgentSettings, sums_over_slices: bool) -> AgentSettings:
+    """Settings with a head: if none is named, "factored" for policies with heads and rewards that are sums, or "dense".
+
+    Args:
+        agent: the settings.
+        sums_over_slices: whether the rewards of every role are known to be a sum of one term a slice.
+    """
+    if agent.head is not None or agent._target_ == TARGET_MISSING:
+        return agent
+    has_heads = "head" in arguments_of(policy_class(off_policy_class(agent._target_), agent.policy))
+    return replace(agent, head="factored" if has_heads and sums_over_slices else "dense")
+
+
 def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | None = None) -> OffPolicyLearner:
     """Refuse an agent that makes no sense; it is made once to see.
 
@@ -83,7 +97,7 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
             raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
     arguments = given_arguments(agent, changes)
     check_numbers({name: value for name, value in arguments.items() if value is not None})
-    if agent.head not in HEADS:
+    if agent.head is not None and agent.head not in HEADS:
         raise ValueError(unknown_name("agent.head", agent.head, HEADS))
     check_device("auto" if arguments["device"] is None else arguments["device"])
     _policy_kwargs(agent)
@@ -134,8 +148,8 @@ def _policy_kwargs(agent: AgentSettings) -> dict[str, Any]:
             raise ValueError(f"agent.net_arch: {agent.net_arch} given, but {agent.policy} of {agent._target_} has none")
         shape["net_arch"] = list(agent.net_arch)
     if "head" in own:
-        shape["head"] = agent.head
-    elif agent.head != "dense":
+        shape["head"] = agent.head or "dense"
+    elif agent.head not in (None, "dense"):
         raise ValueError(f"agent.head: {agent.head!r} given, allowed for {agent._target_} is 'dense'")
     return {**shape, **with_classes("agent.policy_kwargs", agent.policy_kwargs)}
 

@@ -26,7 +26,7 @@ class AgentSettings:
     _target_: str = TARGET_MISSING
     policy: str = "MlpPolicy"
     policy_kwargs: dict[str, Any] = field(default_factory=dict)
-    head: str = "dense"
+    head: str | None = None
     net_arch: list[int] | None = bounded(factory=lambda: [256, 256, 128, 128], at_least=1, filled=True)
     learning_rate: float | None = 1e-3
     learning_rate_end: float | None = 1e-5

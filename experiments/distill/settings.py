@@ -19,7 +19,7 @@ class Settings:
     Args:
         agents: only runs of these names (dqn, dqn-dt, ...) teach; None: all.
         hidden: neurons in each of the two hidden layers: a student of each size.
-        head: of the students, one of `agents.HEADS`.
+        head: of the students, one of `agents.HEADS`; None: "factored" for teachers that have it, else "dense".
         target: "argmax": the teacher's choice; "soft": how it values all allocations.
         temperature: of these values, with "soft" [U].
         states: that students learn on: of the teacher's "history"; of the "twin": those that the teacher meets in its
@@ -36,7 +36,7 @@ class Settings:
 
     agents: list[str] | None = None
     hidden: list[int] = bounded(factory=lambda: [4, 16], at_least=1, distinct=True, filled=True)
-    head: str = bounded("dense", choices=HEADS)
+    head: str | None = bounded(None, choices=HEADS)
     target: str = bounded("argmax", choices=TARGETS)
     temperature: float = bounded(0.1, above=0.0)
     states: str = bounded("history", choices=STATES)

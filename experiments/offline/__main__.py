@@ -14,6 +14,7 @@ from experiments.config.agents import (
     check_conservative,
     check_roles,
     maker,
+    with_head,
 )
 from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
@@ -35,6 +36,8 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
     recorded = config.history in RECORDED
     if recorded and config.seed in config.evaluation.seeds:
         raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
+    kind = scenario.reward.kind if config.reward is None else config.reward
+    config.agent = with_head(config.agent, kind == "utility" and config.algorithm.uncertainty != "penalty")
     _check_agents(config, scenario, twin is not None)
     history = make_history(config.history, scenario, config.seed, config.decisions)
     changes: dict[str, Any] = {**config.algorithm.agent, **(config.algorithm.agent_1 if twin else {})}

@@ -16,6 +16,7 @@ from experiments.config.schemas import AgentSettings
 from experiments.offline.settings import Settings
 from experiments.train.callbacks import Checkpoints, Progress
 from experiments.train.twin_phase import Job, TwinAlgorithm
+from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.files import atomic_write, digest
 from twin import History
 from twin.data.transitions import transitions_of, utilities_of
@@ -107,7 +108,9 @@ class Algorithm2(TwinAlgorithm):
         """
         settings = self.settings.estimate
         target = f"{FittedQEvaluation.__module__}.{FittedQEvaluation.__name__}"
-        own = replace(agent, **settings.agent, _target_=target, policy="MlpPolicy", policy_kwargs={}, kwargs={})
+        listed = self.scenario.num_allocations <= MAX_LISTED
+        changes = {**settings.agent, "head": settings.agent.get("head") or ("geometry" if listed else "factored")}
+        own = replace(agent, **changes, _target_=target, policy="MlpPolicy", policy_kwargs={}, kwargs={})
         room = {"buffer_size": len(self.history)}
         learner = OffPolicyLearner(lambda: make_agent(own, NoEnv(self.scenario), seed, room))
         evaluator = learner.model

@@ -36,7 +36,7 @@ class EstimateSettings:
 
     epochs: int = bounded(200, at_least=1)
     agent: dict[str, Any] = field(
-        default_factory=lambda: {"head": "geometry", "batch_size": 256, "target_update_interval": 100}
+        default_factory=lambda: {"head": None, "batch_size": 256, "target_update_interval": 100}
     )
 
 

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from agents.registry import import_modules
-from experiments.config.agents import check_agent, check_roles, left_out, maker
+from experiments.config.agents import check_agent, check_roles, left_out, maker, with_head
 from experiments.config.hydra import (
     CONFIG_FOLDER,
     check_overrides,
@@ -40,6 +40,7 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
     environments = Environments(scenario, **asdict(config.env)).on(make_scenario(config.scenario, config.reward))
     environments.check(twin is not None)
+    config.agent = with_head(config.agent, _sums_over_slices(config, environments))
     check_agent(config.agent, environments.real())
     roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)
     if config.without_twin and twin is None:
@@ -59,6 +60,12 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
     if trainings[0].finished:
         return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
     return lambda: _run(config, trainings)
+
+
+def _sums_over_slices(config: TrainConfig, environments: Environments) -> bool:
+    """Whether the rewards of both agents are known to be sums over slices; wrappers may make anything of them."""
+    unknown = config.env.wrappers or config.env.vector_wrappers or config.env.reward_function is not None
+    return not unknown and environments.scenario.reward.kind == "utility" and config.algorithm.uncertainty != "penalty"
 
 
 def _roles(config: TrainConfig, environments: Environments) -> dict[str, dict[str, Any]]:
