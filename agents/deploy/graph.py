@@ -41,7 +41,7 @@ class Graph(nn.Module):
         values = self.values((arrivals / self.nominal).float())
         if self.factored:
             return best_units(values)
-        return units_of(values.argmax(dim=1), self.num_units, self.num_slices)
+        return units_of(values.argmax(dim=1, keepdim=True), self.num_units, self.num_slices)
 
 
 class SliceValues(nn.Module):
@@ -79,22 +79,26 @@ class _Constant(nn.Module):
 
 
 def units_of(index: Tensor, num_units: int, num_slices: int) -> Tensor:
-    """Allocations (batch, num_slices) by their numbers (batch,), as `slicing_gym.allocation_units` makes them.
+    """Allocations (batch, num_slices) by their numbers (batch, 1), as `slicing_gym.allocation_units` makes them.
 
     By the combinatorial number system: what is compared are the binomials of `ways_to_share`.
     """
     if num_slices == 1:
-        return index[:, None] + num_units
+        return index + num_units
     ways = torch.from_numpy(ways_to_share(num_units, num_slices).copy())
     remaining = ways[-1, -1] - index  # counted from the end: how many allocations there are from this one on
-    spares = []  # units beyond everybody's one that are left for the slices after this one
+    spares = []  # units beyond everybody's one that are left for the slices after each
     for later in range(num_slices - 1, 1, -1):
-        spare = (ways[later] >= remaining[:, None]).to(torch.int32).argmax(dim=1)  # the first
-        remaining = remaining - functional.pad(ways[later], (1, 0))[spare]
+        spare = (ways[later] >= remaining).to(torch.int32).argmax(dim=1, keepdim=True)  # the first
+        before = functional.pad(ways[later], (1, 0))
+        remaining = remaining - functional.embedding(spare, before[:, None])[:, :, 0]
         spares.append(spare)
-    spares.append(remaining - 1)
-    left = functional.pad(torch.stack(spares, dim=1), (0, 1))
-    return functional.pad(left[:, :-1], (1, 0), value=num_units - num_slices) - left + 1
+    # A slice has what is left before it, less what is left after it; before the last it is `remaining` - 1.
+    step, offset = torch.eye(num_slices, dtype=torch.int64), [1] * num_slices
+    offset[0] += num_units - num_slices
+    offset[-2] += 1
+    offset[-1] -= 1
+    return torch.cat([*spares, remaining], dim=1) @ (step[1:] - step[:-1]) + torch.tensor(offset)
 
 
 def best_units(values: Tensor) -> Tensor:

@@ -64,11 +64,13 @@ def with_head(agent: AgentSettings, sums_over_slices: bool) -> AgentSettings:
     """Settings with a head: if none is named, "factored" for policies with heads and rewards that are sums, or "dense".
 
     Args:
-        agent: the settings.
+        agent: the settings; `head` or the `policy_kwargs` may name one.
         sums_over_slices: whether the rewards of every role are known to be a sum of one term a slice.
     """
     if agent.head is not None or agent._target_ == TARGET_MISSING:
         return agent
+    if "head" in agent.policy_kwargs:
+        return replace(agent, head=agent.policy_kwargs["head"])
     has_heads = "head" in arguments_of(policy_class(off_policy_class(agent._target_), agent.policy))
     return replace(agent, head="factored" if has_heads and sums_over_slices else "dense")
 
