@@ -137,7 +137,7 @@ class ProportionalPolicy(Policy):
 
 
 class OneStepOraclePolicy(Policy):
-    """The best of all allocations for the coming interval, whose random numbers it knows: it tries each on a clone.
+    """The best of all allocations for the coming interval, whose random numbers it knows (`Simulator.what_if_slices`).
 
     No policy that only knows the past can beat it over one interval; what it leaves in the queues is not weighed.
 

@@ -79,8 +79,12 @@ class GymnasiumVecEnv(VecEnv):
         self.envs.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of the batch, once for each cell."""
-        value = getattr(self.envs.unwrapped, attr_name)
+        """An attribute of the batch, once for each cell; one that only its cells have, of each cell."""
+        batch = self.envs.unwrapped
+        if isinstance(batch, SyncVectorEnv) and not hasattr(batch, attr_name):
+            cells = batch.get_attr(attr_name)
+            return [cells[cell] for cell in self._get_indices(indices)]
+        value = getattr(batch, attr_name)
         return [value for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:

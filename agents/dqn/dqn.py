@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
-from agents.dqn.factored import check_sums
+from agents.dqn.factored import check_env
 from agents.dqn.policies import SlicingPolicy
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
@@ -157,12 +157,12 @@ class DQN(stable_baselines3.DQN):
         self.replay_buffer.mean_reward = mean
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """As in Stable-Baselines3; a factored head refuses rewards that are no sum over slices."""
+        """As in Stable-Baselines3; with a factored head, rewards that are no sum over slices are refused."""
+        env = self._wrap_env(env, self.verbose)
+        check_env(self.policy.q_net.head, self.action_space, env)
         super().set_env(env, force_reset)
-        check_sums(self.policy_kwargs, self.env)
 
     def _setup_model(self) -> None:
-        check_sums(self.policy_kwargs, self.env)
         if self.replay_buffer_class is None and not self.optimize_memory_usage:
             self.replay_buffer_class = ReplayBuffer
             if self.n_steps > 1:
@@ -173,6 +173,7 @@ class DQN(stable_baselines3.DQN):
         self.generator = np.random.default_rng()
         steps, self.n_steps = self.n_steps, 1  # Stable-Baselines3 warns that a class of one's own has to see to them
         super()._setup_model()
+        check_env(self.policy.q_net.head, self.action_space, self.env)
         self.n_steps = steps
         if kept is not None:
             self.generator = kept

@@ -13,11 +13,20 @@ from torch import Tensor, nn
 
 from agents.allocation_search import best_allocations, log_sum_exp
 from agents.dqn.units import slices_and_units
-from slicing_gym.allocation import allocation_index, allocation_table, allocation_units
-from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.allocation import MAX_LISTED, allocation_index, allocation_table, allocation_units
+from slicing_gym.errors import check_instance, check_integer, unknown_name
+from slicing_gym.ranking import count_allocations
+from slicing_gym.spaces import AllocationSpace
 
 VALUES = ("embedding", "table")
 """How a slice values a number of units."""
+
+NO_SUM = (
+    "head: 'factored' given, which learns values that are a sum over slices; this reward is none (allowed is "
+    "reward='utility' without uncertainty='penalty'; shaped and clip compare the sum with a threshold). "
+    "head_kwargs={'approximate': True} learns it all the same, 'geometry' and 'dense' learn any reward"
+)
+"""Why an environment is refused."""
 
 _MARKED = 4
 """So many of the first units are told apart one by one: there one more changes most."""
@@ -45,7 +54,7 @@ class FactoredHead(nn.Module):
         approximate: learn from a reward that is no sum over slices all the same; without it that is refused.
 
     Raises:
-        ValueError: the actions cannot be allocations, or an argument is not allowed.
+        ValueError, TypeError: the actions cannot be allocations, or an argument is not allowed.
     """
 
     features: Tensor
@@ -65,6 +74,7 @@ class FactoredHead(nn.Module):
             raise ValueError(unknown_name("head_kwargs.values", values, VALUES))
         check_integer("head_kwargs.embedding_size", embedding_size, at_least=1)
         check_integer("head_kwargs.hidden_size", hidden_size, at_least=1)
+        check_instance("head_kwargs.approximate", approximate, (bool,))
         self.approximate = approximate
         self.num_slices, self.num_units = slices_and_units("factored", observation_space, action_space)
         self.most_units = self.num_units - self.num_slices + 1
@@ -137,6 +147,12 @@ class FactoredHead(nn.Module):
         Raises:
             ValueError: there are more allocations than can be listed.
         """
+        number = count_allocations(self.num_units, self.num_slices)
+        if number > MAX_LISTED:
+            raise ValueError(
+                f"values: those of all {number} allocations asked for, listed are at most {MAX_LISTED}; best, highest, "
+                "taken and slice_values list none"
+            )
         columns, values = self._columns(hidden.device), self.slice_values(hidden)
         total: Tensor = sum(values[:, n].index_select(1, column) for n, column in enumerate(columns))  # type: ignore[assignment]
         return total
@@ -161,30 +177,28 @@ class FactoredHead(nn.Module):
         return torch.as_tensor(actions, device=units.device)
 
 
-def check_sums(policy_kwargs: dict[str, Any], env: VecEnv | None) -> None:
-    """Refuse a factored head where the environment says that its rewards are no sum of one term a slice.
+def check_env(head: object, action_space: spaces.Space[Any], env: VecEnv | None) -> None:
+    """Refuse to let a factored head learn in an environment whose rewards are no sum, or whose allocations are others.
 
     Args:
-        policy_kwargs: of the agent.
+        head: of the agent; any other than a factored one is let in everywhere.
+        action_space: of the agent.
         env: what it is to act in, if it is known; what does not say how it rewards (of another package, or with a
             reward function that has no `sums_over_slices`) is let in.
 
     Raises:
-        ValueError: they are none, and `approximate` is not given.
+        ValueError: the rewards are no sum of one term a slice, and `approximate` is not given; or its allocations are
+            of other units or slices, and only as many.
     """
-    approximate = (policy_kwargs.get("head_kwargs") or {}).get("approximate", False)
-    if policy_kwargs.get("head") != "factored" or approximate or env is None:
+    if not isinstance(head, FactoredHead) or env is None:
         return
-    try:
-        sums = env.get_attr("sums_over_slices")
-    except AttributeError:
+    own, given = (each if isinstance(each, AllocationSpace) else None for each in (action_space, env.action_space))
+    if own is not None and given is not None and repr(own) != repr(given):
+        raise ValueError(f"env: its actions are {given}, the agent's are {own}")
+    if head.approximate or not env.has_attr("sums_over_slices"):
         return
-    if any(each is False for each in sums):
-        raise ValueError(
-            "head: 'factored' given, which learns values that are a sum over slices; this reward is none (allowed is "
-            "reward='utility' without uncertainty='penalty'; shaped and clip compare the sum with a threshold). "
-            "head_kwargs={'approximate': True} learns it all the same, 'geometry' and 'dense' learn any reward"
-        )
+    if any(each is False for each in env.get_attr("sums_over_slices")):
+        raise ValueError(NO_SUM)
 
 
 def unit_features(num_units: int, most_units: int) -> Tensor:
