@@ -21,8 +21,10 @@ from agents.baselines import (
 )
 
 if TYPE_CHECKING:
+    from agents.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
     from agents.ddqn import DDQN
-    from agents.deploy.slice_policy import Decision, SlicePolicy
+    from agents.deploy.decision import Decision
+    from agents.deploy.slice_policy import SlicePolicy
     from agents.dqn import DQN, HEADS, SlicingPolicy
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
     from agents.hooks import action_values, td_loss, td_target
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 _LEARNING = {
     "DDQN": "agents.ddqn",
     "DQN": "agents.dqn",
-    "Decision": "agents.deploy.slice_policy",
+    "Decision": "agents.deploy.decision",
     "DuelingGANDDQN": "agents.gan_ddqn",
     "FittedQEvaluation": "agents.offline",
     "GANPolicy": "agents.gan_ddqn",
@@ -54,11 +56,15 @@ _LEARNING = {
     "StudentPolicy": "agents.student",
     "Transitions": "slicing_gym.transitions",
     "action_values": "agents.hooks",
+    "allocation_shares": "agents.allocation_search",
+    "best_allocations": "agents.allocation_search",
     "distill": "agents.student",
     "learn_offline": "agents.offline",
+    "log_sum_exp": "agents.allocation_search",
     "sync": "agents.weight_sync",
     "td_loss": "agents.hooks",
     "td_target": "agents.hooks",
+    "top_allocations": "agents.allocation_search",
 }
 
 __all__ = [
@@ -88,12 +94,16 @@ __all__ = [
     "StudentPolicy",
     "Transitions",
     "action_values",
+    "allocation_shares",
+    "best_allocations",
     "distill",
     "learn_offline",
+    "log_sum_exp",
     "make_baseline",
     "sync",
     "td_loss",
     "td_target",
+    "top_allocations",
 ]
 
 

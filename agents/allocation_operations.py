@@ -1,11 +1,12 @@
 """The recursions of `slicing_gym.allocation_search` in PyTorch's operations, for tensors on a device.
 
-Values are float64 (k, S, W) by slice and spare units, which are those beyond the fewest that it can hold; -inf beyond the
-most.
+Values are float64 (k, S, W) by slice and spare units, which are those beyond the fewest that it can hold; they are -inf
+beyond the most. Nobody looks at them first: a NaN comes out as NaN.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -58,6 +59,7 @@ def top(values: Tensor, cell: Limits, count: int) -> tuple[Tensor, Tensor]:
     for mine, following in reversed(held):
         units.append(mine[row, spent, rank])
         rank, spent = following[row, spent, rank], spent + units[-1]
+        spent = spent.clamp(max=cell.reach.spare)  # beyond lie only places that a NaN leads to
     totals = worth[:, 0, :count]
     return torch.stack(units, dim=2), totals.masked_fill(totals < -1e299, -torch.inf)
 
@@ -106,7 +108,8 @@ def _log_sum(values: Tensor, after: list[Tensor]) -> Tensor:
 
 
 def _few(values: Tensor, cell: Limits) -> bool:
-    return values.shape[1] > 1 and len(values) * cell.num_allocations <= _MOST_LISTED
+    num_slices = values.shape[1]
+    return num_slices > 1 and len(values) * math.comb(cell.reach.spare + num_slices - 1, num_slices - 1) <= _MOST_LISTED
 
 
 def _listed(values: Tensor, cell: Limits) -> tuple[Tensor, Tensor]:

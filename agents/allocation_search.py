@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from agents import allocation_operations as operations
 from slicing_gym import allocation_search as search
@@ -21,8 +20,8 @@ def best_allocations(values: Tensor, num_units: int, lowest: Any = None, highest
 
     Args:
         values: float tensor (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
-            with u units. -inf forbids that. In the CPU's memory NaN and +inf are refused; on a device that would wait
-            for it, so nobody looks.
+            with u units. -inf forbids that. In the CPU's memory NaN and +inf are refused; on a device nobody looks,
+            for that would wait for it: a row's value comes out as NaN then, or as -inf if all of it is forbidden.
         num_units: units to share out.
         lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
         highest: int array (num_slices,), the most units of each slice; no bound by default.
@@ -69,7 +68,7 @@ def top_allocations(
 def log_sum_exp(values: Tensor, num_units: int, lowest: Any = None, highest: Any = None) -> Tensor:
     """The logarithm of the sum of exp(value) over all allocations of each row, of the dtype of `values` (k,).
 
-    It can be differentiated once. Arguments and errors are those of `best_allocations`.
+    It can be differentiated once (a RuntimeError says so). Arguments and other errors are those of `best_allocations`.
     """
     total: Tensor = _LogSumExp.apply(values, num_units, lowest, highest)  # type: ignore[no-untyped-call]
     return total
@@ -114,9 +113,10 @@ class _LogSumExp(torch.autograd.Function):
         return totals.to(values.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None, None]:
         """The slope by the values is the shares."""
+        if torch.is_grad_enabled():  # by create_graph=True: the shares would be taken for constants
+            raise RuntimeError("log_sum_exp: slopes of slopes (create_graph=True) are not there")
         (shares,) = ctx.saved_tensors
         return slope[:, None, None] * shares, None, None, None
 

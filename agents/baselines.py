@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.search import best_fixed_allocation
-from slicing_gym import Scenario, Simulator, allocation_index, allocation_table, even_split, get_scenario
+from slicing_gym import Scenario, Simulator, allocation_index, even_split, get_scenario
 from slicing_gym.allocation import share_out
 from slicing_gym.errors import unknown_name
 
@@ -137,7 +137,7 @@ class ProportionalPolicy(Policy):
 
 
 class OneStepOraclePolicy(Policy):
-    """The best of all allocations for the coming interval, whose random numbers it knows: it tries each on a clone.
+    """The best of all allocations for the coming interval, whose random numbers it knows (`Simulator.what_if_slices`).
 
     No policy that only knows the past can beat it over one interval; what it leaves in the queues is not weighed.
 
@@ -150,7 +150,6 @@ class OneStepOraclePolicy(Policy):
     def __init__(self, scenario: str | Scenario, env: HasSimulator) -> None:
         super().__init__(scenario)
         self._env = env
-        self._table = allocation_table(self.scenario.num_units, self.scenario.num_slices)
 
     def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
         simulator = self._env.simulator
@@ -158,8 +157,9 @@ class OneStepOraclePolicy(Policy):
             raise ValueError(
                 f"observation: {len(observations)} rows given, the environment has {simulator.num_cells} cells"
             )
-        best = [simulator.what_if(self._table, cell)[0].utility.argmax() for cell in range(simulator.num_cells)]
-        return np.array(best, np.int64)
+        (outcomes,) = simulator.what_if_slices()
+        units, _ = outcomes.best()
+        return allocation_index(units)
 
 
 def _make_random(scenario: Scenario, env: HasSimulator, seed: int, num_threads: int) -> Policy:

@@ -71,6 +71,11 @@ def taken_values(network: nn.Module, observations: Tensor, actions: Tensor) -> T
     return taken
 
 
+def is_factored(network: nn.Module) -> bool:
+    """Whether the values of a network are sums of one term a slice, as those with a factored head are."""
+    return bool(getattr(network, "is_factored", False))
+
+
 @singledispatch
 def td_loss(model: Any, batch: ReplayBufferSamples) -> Tensor:
     """The loss () that the model's `train` minimises on a batch; at the same weights always the same.

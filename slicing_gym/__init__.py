@@ -5,15 +5,17 @@ Importing registers `SliceRAN-v0`.
 
 from slicing_gym.action import ActionCodec, AllocationIndexCodec
 from slicing_gym.allocation import allocation_index, allocation_table, allocation_units, even_split
+from slicing_gym.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
 from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
+from slicing_gym.interval import Interval
 from slicing_gym.observation import ArrivalsObserver, Observer
 from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.radio import Radio
 from slicing_gym.registration import register_environments
 from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import Reward, Scenario, Slice
-from slicing_gym.simulator import Interval, Simulator
+from slicing_gym.simulator import Simulator
 from slicing_gym.spaces import AllocationSpace
 from slicing_gym.traffic import (
     Choice,
@@ -29,6 +31,7 @@ from slicing_gym.traffic import (
 )
 from slicing_gym.vector_env import SliceRANVectorEnv
 from slicing_gym.version import __version__
+from slicing_gym.what_if import SliceOutcomes
 
 __all__ = [
     "SCENARIOS",
@@ -53,6 +56,7 @@ __all__ = [
     "ScenarioReward",
     "Simulator",
     "Slice",
+    "SliceOutcomes",
     "SliceRANEnv",
     "SliceRANVectorEnv",
     "Steady",
@@ -60,12 +64,16 @@ __all__ = [
     "Uniform",
     "__version__",
     "allocation_index",
+    "allocation_shares",
     "allocation_table",
     "allocation_units",
+    "best_allocations",
     "even_split",
     "get_scenario",
+    "log_sum_exp",
     "register_distribution",
     "register_environments",
+    "top_allocations",
 ]
 
 

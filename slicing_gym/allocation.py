@@ -82,7 +82,7 @@ def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntA
         raise ValueError(f"units: shape {given.shape} of {given.dtype} given, allowed are integers (..., n_slices)")
     num_slices = given.shape[-1]
     rows = given.astype(np.int64).reshape(-1, num_slices)
-    total = int(rows[0].sum())
+    total = sum(rows[0].tolist())  # exact, whatever the units
     if num_units is not None and total != num_units:
         raise ValueError(f"units: a total of {total} given, allowed is num_units = {num_units}")
     index = np.empty(given.shape[:-1], np.int64)

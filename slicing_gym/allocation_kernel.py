@@ -55,9 +55,11 @@ def _add_products(target: FloatArray, base: FloatArray, a: float, b: float, c: f
 
 @njit
 def fill(values: FloatArray, reach: Reach, largest: bool, table: FloatArray) -> None:
-    """table[n, spent]: over all that slices n, n + 1, ... can hold once those before have spent so many spare units,
-    the largest sum of values, or else the sum of the products of values (and 0 or -inf where they can hold nothing).
-    """  # noqa: D205
+    """Work out the table of one row of values (S, W).
+
+    table[n, spent] is taken over all that slices n, n + 1, ... can hold once those before have spent so many spare
+    units: the `largest` sum of values, or else the sum of the products of values; -inf or 0 where that is nothing.
+    """
     nothing = -np.inf if largest else 0.0
     table[:] = nothing
     last = len(reach.widths) - 1

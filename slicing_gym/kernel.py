@@ -8,27 +8,19 @@ a user is scheduled, a packet's size when the slot might not drain the user's qu
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from slicing_gym._intrinsics import call_quantile, lowest_bit
+from slicing_gym._intrinsics import lowest_bit
 from slicing_gym._jit import njit
-from slicing_gym.counter_rng import (
-    STREAM_ACTIVITY,
-    STREAM_FADING,
-    STREAM_INTERARRIVAL,
-    STREAM_PACKET_SIZE,
-    counter,
-    exponential,
-    uniform,
-)
+from slicing_gym.counter_rng import STREAM_PACKET_SIZE, counter
+from slicing_gym.draws import at, draw, fading, interarrival, profile_level
 from slicing_gym.physics import Cells, FloatArray, IntArray, Outcome, Physics, Scratch
-from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
 
-COMPILED_WITH = "2483ff16cee6"
-"""Digest of what the kernel calls in other files, which numba's cache does not look at: a change of this line makes
-numba recompile it. `tests/project/test_house.py` says when to renew it."""
+COMPILED_WITH = "b2797683153f"
+"""Digest of the files whose compiled functions are called here, which numba's cache does not look at: a change of this
+line makes numba recompile this file. `tests/project/test_house.py` says when to renew it."""
 
 _LOG_PRODUCT_LIMIT = 1e200  # a running product of 1 + SNR is folded into the logarithm before it could overflow
 
@@ -51,55 +43,6 @@ class _Cell(NamedTuple):
     successes: IntArray
     delivered: IntArray
     efficiency: FloatArray
-
-
-@njit
-def at(index: Any) -> Any:
-    """An index that is never negative: typed so, it spares numba's wrap-around test (a fifth of the running time)."""
-    return np.uintp(index)
-
-
-@njit
-def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) -> float:
-    """One number of a traffic distribution; see `code_of` for the kind, `slicing_gym.traffic` for the parameters."""
-    if kind == EXPONENTIAL:
-        return min(parameters[0] * exponential(key, count), parameters[1])
-    if kind == UNIFORM:
-        return parameters[0] + (parameters[1] - parameters[0]) * uniform(key, count)
-    if kind == LOMAX:
-        return min(parameters[1] * (math.exp(exponential(key, count) / parameters[0]) - 1.0), parameters[2])
-    if kind == CHOICE:
-        return parameters[1 + int(uniform(key, count) * parameters[0])]
-    if kind > CHOICE:  # no code but the address of a compiled quantile
-        return call_quantile(kind, uniform(key, count), parameters)
-    return parameters[0]
-
-
-@njit
-def profile_level(kind: int, parameters: FloatArray, key: np.uint64, which: int, decision: int, level: float) -> float:
-    """The value of a load profile at a decision, `level` being the last; `which` numbers the profiles of a cell."""
-    low, high = parameters[0], parameters[1]
-    if kind == DAILY:
-        return low + (high - low) * 0.5 * (1.0 + math.cos(2.0 * math.pi * (decision / parameters[2] - parameters[3])))
-    if kind == JUMPS:
-        jump = uniform(key, counter(STREAM_ACTIVITY, which, 2 * decision)) * parameters[2] < 1.0
-        if decision == 0 or jump:
-            return low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, 2 * decision + 1))
-        return level
-    if kind == DRIFT:
-        knot = int(decision / parameters[2])
-        part = decision / parameters[2] - knot
-        before = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot))
-        after = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot + 1))
-        return before + (after - before) * part
-    return low
-
-
-@njit
-def _interarrival(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n: int, packet: int) -> float:
-    """Gap before a packet of a user of slice n [slots]."""
-    count = counter(STREAM_INTERARRIVAL, user, packet)
-    return draw(physics.interarrival_kind[at(n)], physics.interarrival[at(n)], cell.key, count) * scratch.stretch[at(n)]
 
 
 @njit
@@ -127,14 +70,9 @@ def _begin_interval(physics: Physics, cell: _Cell, scratch: Scratch) -> None:
     scratch.waiting[:] = 0
     for n in range(len(physics.rate_sla_bps)):
         for which in range(2):
-            cell.level[n, which] = profile_level(
-                physics.profile_kind[n, which],
-                physics.profile[n, which],
-                cell.key,
-                2 * n + which,
-                cell.decision,
-                cell.level[n, which],
-            )
+            kind, parameters = physics.profile_kind[n, which], physics.profile[n, which]
+            level = cell.level[n, which]
+            cell.level[n, which] = profile_level(kind, parameters, cell.key, 2 * n + which, cell.decision, level)
         scratch.stretch[n] = 1.0 / cell.level[n, 1]
         first = physics.slice_start[n]
         num_users = physics.slice_start[n + 1] - first
@@ -142,7 +80,7 @@ def _begin_interval(physics: Physics, cell: _Cell, scratch: Scratch) -> None:
         for position in range(num_users):
             user = first + position
             if cell.start == 0:
-                cell.next_arrival[user] = _interarrival(physics, cell, scratch, user, n, 0)
+                cell.next_arrival[user] = interarrival(physics, scratch, cell.key, user, n, 0)
             if cell.queued[user] > 0:
                 _mark(physics, scratch, position, n)
             if position < num_active:
@@ -166,7 +104,7 @@ def _admit(physics: Physics, cell: _Cell, scratch: Scratch, user: int, n: int, s
         joined += 1
         room -= 1
         # One that had to wait for room gets in now; its successor's gap counts from here.
-        due = (due if slot - due < 1.0 else float(slot)) + _interarrival(physics, cell, scratch, user, n, joined)
+        due = (due if slot - due < 1.0 else float(slot)) + interarrival(physics, scratch, cell.key, user, n, joined)
     cell.arrivals[at(n)] += physics.queue_capacity - room - queued
     cell.queued[at(user)] = physics.queue_capacity - room
     cell.joined[at(user)] = joined
@@ -260,7 +198,7 @@ def _serve(physics: Physics, cell: _Cell, scratch: Scratch, n: int, blocks: int,
             bits = scratch.words[at(word_start + word)]
         position = (word << 6) + lowest_bit(bits)
         user = first + position
-        gain = exponential(cell.key, counter(STREAM_FADING, user, slot))
+        gain = fading(scratch, cell.key, user, slot, slot - cell.start)
         sinr = min(1.0 + gain * cell.snr_hz[at(user)] * physics.per_hz[at(mine)], physics.highest_sinr)
         _count_rate(scratch, n, mine, sinr)
         was_queued = cell.queued[at(user)]
@@ -300,35 +238,43 @@ def _advance_cell(physics: Physics, cell: _Cell, scratch: Scratch, units: IntArr
 
 
 @njit
+def advance_one(
+    physics: Physics, cells: Cells, index: int, units: IntArray, outcome: Outcome, row: int, scratch: Scratch
+) -> None:
+    """Advance cell `index` by one decision interval under an allocation (S,); write a row of `outcome`."""
+    cell = _Cell(
+        cells.key[index],
+        cells.slot[index],
+        cells.decision[index],
+        cells.snr_hz[index],
+        cells.next_arrival[index],
+        cells.joined[index],
+        cells.queued[index],
+        cells.joined_slot[index],
+        cells.head_bits[index],
+        cells.round_robin[index],
+        cells.level[index],
+        outcome.arrivals[row],
+        outcome.successes[row],
+        outcome.delivered[row],
+        outcome.efficiency[row],
+    )
+    _advance_cell(physics, cell, scratch, units)
+    end = cell.start + physics.slots
+    cells.slot[index] = end
+    outcome.queued[row] = 0
+    outcome.blocked[row] = 0
+    for user in range(len(physics.slice_of_user)):
+        n = physics.slice_of_user[user]
+        outcome.queued[row, n] += cell.queued[user]
+        full = cell.queued[user] == physics.queue_capacity
+        outcome.blocked[row, n] += full and cell.next_arrival[user] <= end - 1
+
+
+@njit
 def advance(
     physics: Physics, cells: Cells, which: IntArray, units: IntArray, outcome: Outcome, scratch: Scratch
 ) -> None:
     """Advance the cells numbered `which` by one decision interval under allocations `units` (n, S); write `outcome`."""
     for index in which:
-        cell = _Cell(
-            cells.key[index],
-            cells.slot[index],
-            cells.decision[index],
-            cells.snr_hz[index],
-            cells.next_arrival[index],
-            cells.joined[index],
-            cells.queued[index],
-            cells.joined_slot[index],
-            cells.head_bits[index],
-            cells.round_robin[index],
-            cells.level[index],
-            outcome.arrivals[index],
-            outcome.successes[index],
-            outcome.delivered[index],
-            outcome.efficiency[index],
-        )
-        _advance_cell(physics, cell, scratch, units[index])
-        end = cell.start + physics.slots
-        cells.slot[index] = end
-        outcome.queued[index] = 0
-        outcome.blocked[index] = 0
-        for user in range(len(physics.slice_of_user)):
-            n = physics.slice_of_user[user]
-            outcome.queued[index, n] += cell.queued[user]
-            full = cell.queued[user] == physics.queue_capacity
-            outcome.blocked[index, n] += full and cell.next_arrival[user] <= end - 1
+        advance_one(physics, cells, index, units[index], outcome, index, scratch)

@@ -14,6 +14,9 @@ from slicing_gym.distributions import Distribution, code_of, parameter_row
 from slicing_gym.radio import Radio
 from slicing_gym.scenario import Scenario
 
+_MOST_GAINS_KEPT = 1 << 17  # 1 MB a thread; what does not stay in the processor's cache is drawn as fast again
+_GAPS_KEPT = 64  # of each user
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
@@ -82,15 +85,17 @@ class Scratch(NamedTuple):
     stretch: FloatArray  # (S,) 1 / intensity
     product: FloatArray  # (S, R + 2) running product of 1 + SNR of a slice's users that held so many blocks
     logarithm: FloatArray  # (S, R + 2) log2 of what was taken out of the product
+    # What runs of the same cell have drawn so far; no rows where it is not kept (see `empty_scratch`).
+    gain: FloatArray  # (slots, U) fading in the interval, or 0
+    gap: FloatArray  # (U, a power of two) ring: the gap before packet k, at k modulo the length
+    gap_before: IntArray  # (U, as many) which packet that is, or -1
 
 
 def compile_physics(scenario: Scenario) -> Physics:
     """The constants of `scenario` in the kernel's units: slots, bits, Hz."""
     radio, slices = scenario.radio, scenario.slices
     users = np.array([part.num_users for part in slices])
-    units = np.arange(scenario.num_units + 1)
-    # The small excess keeps a unit that is a whole number of blocks from losing one to rounding.
-    blocks = np.floor(units * radio.resolution_hz / radio.resource_block_hz * (1.0 + 1e-12)).astype(np.int64)
+    blocks = radio.resource_blocks(np.arange(scenario.num_units + 1))
     largest_bits = np.array([8.0 * part.traffic.packet_size_byte.largest for part in slices])
     rate_sla = np.array([float(part.rate_sla_bps) for part in slices])
     certain_rate = np.maximum(rate_sla, radio.queue_capacity * largest_bits / radio.slot_s)
@@ -189,33 +194,48 @@ def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) ->
 
 def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
     """Room for what an interval brings."""
-    per_slice = (num_cells, num_slices)
-    return Outcome(*[np.zeros(per_slice, np.int64) for _ in range(5)], np.zeros(per_slice))
+    counts = np.zeros((5, num_cells, num_slices), np.int64)
+    return Outcome._make([*counts, np.zeros((num_cells, num_slices))])
 
 
-def empty_scratch(physics: Physics) -> Scratch:
-    """Room for the kernel to work in; one a thread."""
-    num_slices = len(physics.rate_sla_bps)
+def empty_scratch(physics: Physics, keep_draws: bool = False) -> Scratch:
+    """Room for the kernel to work in; one a thread.
 
-    def room(kind: type, *shape: int) -> npt.NDArray[Any]:
-        # A cache line (or two) to either side: threads must not write on each other's lines.
-        size = int(np.prod(shape))
-        return np.zeros(size + 32, kind)[16 : 16 + size].reshape(shape)
-
+    Args:
+        physics: of the cells.
+        keep_draws: keep the random numbers that runs of the same cell share, so that each is drawn once: who asks for
+            it calls `slicing_gym.draws.forget_draws` before another cell and `forget_gains` before another interval.
+    """
+    num_slices, num_users = len(physics.rate_sla_bps), len(physics.slice_of_user)
+    kept = keep_draws and physics.slots * num_users <= _MOST_GAINS_KEPT
     return Scratch(
-        bucket=room(np.int64, physics.slots),
-        chain=room(np.int64, len(physics.slice_of_user)),
-        words=room(np.uint64, int(physics.word_start[-1])),
-        waiting=room(np.int64, num_slices),
-        stretch=room(np.float64, num_slices),
-        product=room(np.float64, num_slices, len(physics.per_hz)),
-        logarithm=room(np.float64, num_slices, len(physics.per_hz)),
+        bucket=_room(np.int64, physics.slots),
+        chain=_room(np.int64, num_users),
+        words=_room(np.uint64, int(physics.word_start[-1])),
+        waiting=_room(np.int64, num_slices),
+        stretch=_room(np.float64, num_slices),
+        product=_room(np.float64, num_slices, len(physics.per_hz)),
+        logarithm=_room(np.float64, num_slices, len(physics.per_hz)),
+        gain=_room(np.float64, physics.slots if kept else 0, num_users),
+        gap=_room(np.float64, num_users if kept else 0, _GAPS_KEPT),
+        gap_before=_room(np.int64, num_users if kept else 0, _GAPS_KEPT),
     )
+
+
+def empty_copies(cells: Cells, number: int) -> Cells:
+    """Room for so many copies of cells such as these; one a thread."""
+    return map_cells(lambda array: _room(array.dtype, number, *array.shape[1:]), cells)
 
 
 def map_cells(change: Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic]], cells: Cells) -> Cells:
     """The cells with `change` applied to every array."""
     return Cells._make(change(array) for array in cells)
+
+
+def _room(kind: npt.DTypeLike, *shape: int) -> npt.NDArray[Any]:
+    """An array of zeros with a cache line or two to either side: threads must not write on each other's lines."""
+    size = math.prod(shape)
+    return np.zeros(size + 32, kind)[16 : 16 + size].reshape(shape)
 
 
 def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[np.float64]:

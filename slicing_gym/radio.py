@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from slicing_gym.errors import check_instance, check_integer, check_number
 
 MAX_BLOCKS = 100_000
@@ -98,6 +101,12 @@ class Radio:
         """Mean received power over noise density [dB-Hz] at a distance (path loss: 3GPP TR 36.814)."""
         path_loss_db = self.path_loss_intercept_db + self.path_loss_slope_db * math.log10(distance_m / 1000.0)
         return self.transmit_power_dbm + self.receive_gain_db - path_loss_db - self.noise_density_dbm_per_hz
+
+    def resource_blocks(self, units: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Whole resource blocks that so many units (...) of bandwidth hold (...)."""
+        # The small excess keeps a unit that is a whole number of blocks from losing one to rounding.
+        blocks = np.asarray(units) * self.resolution_hz / self.resource_block_hz * (1.0 + 1e-12)
+        return np.floor(blocks).astype(np.int64)
 
     @property
     def num_units(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from slicing_gym.allocation import checked_allocations, even_split
 from slicing_gym.counter_rng import cell_key
 from slicing_gym.errors import check_integer
 from slicing_gym.files import atomic_write
+from slicing_gym.interval import Interval, interval_of
 from slicing_gym.physics import (
     Cells,
     Outcome,
@@ -30,56 +30,15 @@ from slicing_gym.physics import (
     map_cells,
 )
 from slicing_gym.presets import get_scenario
-from slicing_gym.reward import sla_satisfaction_ratio, utility
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
+from slicing_gym.what_if import SliceOutcomes, hold_units
 
 FORMAT_VERSION = 2
 """Of the files `Simulator.save` writes; those of version 1 have the round-robin pointer under another name."""
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """What was measured of k cells with n slices in one decision interval.
-
-    Args:
-        allocation: units per slice (k, n).
-        arrivals: packets that joined a queue (k, n).
-        successes: packets delivered within the SLA (k, n).
-        delivered: packets delivered (k, n).
-        queued: packets in queues at the end (k, n).
-        blocked: users whose next packet waits for room at the end (k, n).
-        ssr: SLA satisfaction ratio, equation (3) (k, n).
-        efficiency: each slice's share of the spectral efficiency [bit/s/Hz] (k, n).
-        spectral_efficiency: equation (2), the sum of the shares [bit/s/Hz] (k,).
-        utility: equations (4) and (5) (k,).
-    """
-
-    allocation: IntArray
-    arrivals: IntArray
-    successes: IntArray
-    delivered: IntArray
-    queued: IntArray
-    blocked: IntArray
-    ssr: FloatArray
-    efficiency: FloatArray
-    spectral_efficiency: FloatArray
-    utility: FloatArray
-
-    def info(self) -> dict[str, npt.NDArray[Any]]:
-        """What was measured, by name; see `SliceRANEnv` for the keys."""
-        return {
-            "arrivals": self.arrivals,
-            "allocation": self.allocation,
-            "ssr": self.ssr,
-            "spectral_efficiency": self.spectral_efficiency,
-            "utility": self.utility,
-            "queued": self.queued,
-            "blocked": self.blocked,
-        }
 
 
 class Simulator:
@@ -175,7 +134,7 @@ class Simulator:
         self._cells.decision[place] += decisions
         if cells is not None:
             outcome = Outcome._make(array[which] for array in outcome)
-        return self._interval(allocation, outcome)
+        return interval_of(self.scenario, allocation, outcome)
 
     def warm_up(self, cells: npt.ArrayLike | None = None) -> Interval:
         """Run one interval under the even split, so that there is a last interval to observe; it is no decision."""
@@ -248,20 +207,37 @@ class Simulator:
         allocation = checked_allocations(
             units, len(np.atleast_2d(np.asarray(units))), self.scenario.num_units, self.scenario.num_slices
         )
-        distinct, place = np.unique(allocation, return_inverse=True)
-        place = place.reshape(allocation.shape)
+        which = self._check_cells([cell])
         check_integer("intervals", intervals, at_least=1)
-        source = self._check_cells([cell])
-        copies = map_cells(lambda array: np.repeat(array[source], len(distinct), axis=0), self._cells)
-        same = np.repeat(distinct[:, None], self.scenario.num_slices, axis=1)  # (distinct, n_slices)
-        slices = np.arange(self.scenario.num_slices)
-        held = []
-        for _ in range(intervals):
-            outcome = empty_outcome(len(distinct), self.scenario.num_slices)
-            self._run(copies, np.arange(len(distinct)), same, outcome)
-            copies.decision[:] += 1
-            held.append(self._interval(allocation, Outcome._make(array[place, slices] for array in outcome)))
-        return held
+        tried, place = np.unique(allocation, return_inverse=True)
+        chosen = (0, place.reshape(allocation.shape), np.arange(self.scenario.num_slices))
+        return [
+            interval_of(self.scenario, allocation, Outcome._make(array[chosen] for array in outcome))
+            for outcome in hold_units(self._physics, self._cells, which, tried, intervals, self._threads)
+        ]
+
+    def what_if_slices(self, cells: npt.ArrayLike | None = None, intervals: int = 1) -> list[SliceOutcomes]:
+        """What each number of units, held from now on, would bring to each slice of k cells: all allocations at once.
+
+        As `what_if`, the cells are not advanced, and the outcomes are exact. Nothing is listed by allocation.
+
+        Args:
+            cells: numbers of the k cells, all different; by default all, in order.
+            intervals: how long to hold.
+
+        Returns:
+            One `SliceOutcomes` for each interval held.
+
+        Raises:
+            TypeError, ValueError: there are no such cells, or `intervals` is below 1.
+        """
+        which = self._check_cells(cells)
+        check_integer("intervals", intervals, at_least=1)
+        tried = np.arange(1, self.scenario.num_units - self.scenario.num_slices + 2)
+        return [
+            SliceOutcomes(self.scenario, **{name: array.swapaxes(1, 2) for name, array in outcome._asdict().items()})
+            for outcome in hold_units(self._physics, self._cells, which, tried, intervals, self._threads)
+        ]
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """A copy of everything that changes, random state included, by name."""
@@ -324,16 +300,4 @@ class Simulator:
             lambda part, scratch: kernel.advance(self._physics, cells, part, units, outcome, scratch),
             which,
             self._scratch,
-        )
-
-    def _interval(self, allocation: IntArray, outcome: Outcome) -> Interval:
-        """The outcome with what is computed from it."""
-        ssr = sla_satisfaction_ratio(outcome.successes, outcome.arrivals)
-        spectral_efficiency = outcome.efficiency.sum(axis=1)
-        return Interval(
-            allocation=allocation,
-            ssr=ssr,
-            spectral_efficiency=spectral_efficiency,
-            utility=utility(self.scenario, spectral_efficiency, ssr),
-            **outcome._asdict(),
         )

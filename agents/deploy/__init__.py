@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agents.deploy.decision import Decision
     from agents.deploy.export import export_policy
-    from agents.deploy.slice_policy import Decision, SlicePolicy
+    from agents.deploy.slice_policy import SlicePolicy
 
 _MODULES = {
-    "Decision": "agents.deploy.slice_policy",
+    "Decision": "agents.deploy.decision",
     "SlicePolicy": "agents.deploy.slice_policy",
     "export_policy": "agents.deploy.export",
 }

@@ -15,13 +15,14 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
+from agents.deploy.graph import Graph, SliceValues
 from agents.deploy.slice_policy import CHECKSUM_MARK, FORMAT_VERSION, KEY, SlicePolicy, checked_range, checksum
-from agents.dqn import GeometryHead
+from agents.dqn import FactoredHead, GeometryHead
 from agents.hooks import action_values, has_hook
 from agents.state import PAGE
 from agents.student import StudentPolicy
 from slicing_gym import Scenario, get_scenario
-from slicing_gym.allocation import allocation_table, checked_allocations, even_split
+from slicing_gym.allocation import MAX_LISTED, checked_allocations, even_split
 from slicing_gym.files import atomic_write
 
 try:
@@ -45,10 +46,11 @@ def export_policy(
 ) -> None:
     """Write what a policy chooses as one ONNX file that `SlicePolicy` runs, atomically.
 
-    The graph takes arrivals, float64 (batch, n_slices) packets per interval, and gives the row of the table of
-    allocations with the highest value, int64 (batch,). Observations are made of arrivals as `SpaceSpec.observe` does,
-    to the bit; the values are those of the policy but for the rounding of their sums, so where two allocations are
-    worth the same to six digits the other one may be chosen.
+    The graph takes arrivals, float64 (batch, n_slices) packets per interval, and gives the units of the allocation
+    with the highest value, int64 (batch, n_slices); of equal ones that of the lowest index. Observations are made of
+    arrivals as `SpaceSpec.observe` does, to the bit; the values are those of the policy but for the rounding of their
+    sums, so where two allocations are worth the same to six digits the other one may be chosen. No file holds a table
+    of allocations, though what a dense or a geometry head knows of each is as long as one.
 
     Args:
         policy: an agent whose `agents.action_values` are known, or a student.
@@ -90,11 +92,11 @@ def to_onnx(
         "name": name,
         "made_from": made_from,
         "scenario": scenario.to_dict(),
-        "allocations": allocation_table(scenario.num_units, scenario.num_slices).tolist(),
         "trained_on": [low.tolist(), high.tolist()],
         "fallback": units.tolist(),
     }
-    model = _traced(_Choice(scenario, value_network(policy)), scenario)
+    graph = Graph(scenario, value_network(policy), factored=is_factored(policy))
+    model = _traced(graph, scenario)
     onnx.helper.set_model_props(model, {f"{KEY}{key}": json.dumps(value) for key, value in metadata.items()})
     model.metadata_props.add(key=f"{KEY}sha256", value="0" * 64)
     content: bytes = model.SerializeToString(deterministic=True)
@@ -124,28 +126,43 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
     actions, shape = getattr(policy.action_space, "n", 0), policy.observation_space.shape
     if actions != scenario.num_allocations or shape != (scenario.num_slices,):
         raise ValueError(
-            f"scenario: {scenario.name!r} has {scenario.num_allocations} allocations of {scenario.num_slices} slices, "
-            f"the policy chooses among {actions} and sees observations of shape {shape}"
+            f"scenario: {scenario.name!r} has {scenario.num_allocations} allocations of {scenario.num_units} units to "
+            f"{scenario.num_slices} slices, the policy chooses among {actions} and sees observations of shape {shape}"
         )
     if isinstance(policy, BaseAlgorithm) and getattr(policy.get_vec_normalize_env(), "norm_obs", False):
         raise ValueError("policy: it sees observations that VecNormalize has scaled; allowed are those of the scenario")
+    if not is_factored(policy) and actions > MAX_LISTED:
+        raise ValueError(
+            f"policy: it values each of {actions} allocations, allowed are {MAX_LISTED}; a factored head values slices"
+        )
     with torch.no_grad():
         if not torch.isfinite(value_network(policy)(torch.ones(1, scenario.num_slices))).all():
             raise ValueError("policy: its values are not finite")
 
 
 def value_network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:
-    """A copy of what values allocations: (batch, num_actions) of observations (batch, n_slices), in evaluation mode.
+    """A copy of what values allocations, of observations (batch, n_slices), in evaluation mode.
 
-    A geometry head's embedding of the allocations is a constant in it.
+    Its values are (batch, num_actions), with a factored head (batch, n_slices, units). What a head makes of the
+    allocations or the units alone, an embedding, is a constant in it.
     """
-    network = policy if isinstance(policy, StudentPolicy) else action_values(policy)
-    copied = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+    copied = copy.deepcopy(_network(policy)).cpu().eval().requires_grad_(False)
+    if is_factored(policy):
+        return SliceValues(copied)
     for module in list(copied.modules()):
         for child_name, child in list(module.named_children()):
             if isinstance(child, GeometryHead):
                 setattr(module, child_name, _constant_head(child))
     return copied
+
+
+def is_factored(policy: BaseAlgorithm | StudentPolicy) -> bool:
+    """Whether it values each slice's units, and allocations by their sum."""
+    return isinstance(getattr(_network(policy), "head", None), FactoredHead)
+
+
+def _network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:
+    return policy if isinstance(policy, StudentPolicy) else action_values(policy)
 
 
 def _constant_head(head: GeometryHead) -> nn.Module:
@@ -168,27 +185,6 @@ def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     return layer
 
 
-class _Choice(nn.Module):
-    """The action (batch,) of the highest value for arrivals (batch, n_slices), float64 [packets per interval].
-
-    Args:
-        scenario: whose nominal arrivals scale them.
-        values: (batch, num_actions) of observations.
-    """
-
-    nominal: Tensor
-
-    def __init__(self, scenario: Scenario, values: nn.Module) -> None:
-        super().__init__()
-        self.register_buffer("nominal", torch.as_tensor(scenario.nominal_arrivals))
-        self.values = values
-
-    def forward(self, arrivals: Tensor) -> Tensor:
-        """See the class; divided in float64 and rounded, as `SpaceSpec.observe` does."""
-        actions: Tensor = self.values((arrivals / self.nominal).float()).argmax(dim=1)
-        return actions
-
-
 def _traced(network: nn.Module, scenario: Scenario) -> onnx.ModelProto:
     """The graph of a network, without the names of source files that PyTorch's exporter adds."""
     example = torch.ones(2, scenario.num_slices, dtype=torch.float64)
@@ -197,7 +193,7 @@ def _traced(network: nn.Module, scenario: Scenario) -> onnx.ModelProto:
             network.eval(),
             (example,),
             input_names=["arrivals"],
-            output_names=["action"],
+            output_names=["units"],
             dynamic_shapes={"arrivals": {0: torch.export.Dim("batch")}},
             dynamo=True,
             external_data=False,

@@ -8,13 +8,14 @@ import math
 import os
 import reprlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from agents.deploy.decision import Decision
 from slicing_gym.allocation import checked_allocations
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import check_number
@@ -27,8 +28,8 @@ except ImportError as error:
         f"SlicePolicy needs the extra `deploy` (pip install 'slicing-gym[deploy]'): {error}", name=error.name
     ) from None
 
-FORMAT_VERSION = 1
-"""Of the files `agents.deploy.export` writes."""
+FORMAT_VERSION = 2
+"""Of the files `agents.deploy.export` writes; those of format 1 gave rows of a table that they held."""
 
 KEY = "slicing_gym."
 """Prefix of the names of a file's ONNX metadata, all of it JSON."""
@@ -41,40 +42,7 @@ _DEVIATIONS = 4.0
 
 _WANTED = "wanted is a file that `python -m experiments.export` wrote"
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """An allocation, and why it is the safe one, if it is.
-
-    Args:
-        action: its row in the table of allocations.
-        units: what each slice gets (n_slices,).
-        slices: names of the slices.
-        percents: of the resource blocks, for each slice (n_slices,); whole numbers of 1 or more that sum to 100.
-        reason: why the policy was not asked, or None.
-    """
-
-    action: int
-    units: tuple[int, ...]
-    slices: tuple[str, ...]
-    percents: tuple[int, ...]
-    reason: str | None = None
-
-    @property
-    def fallback(self) -> bool:
-        """Whether this is the safe allocation because the policy was not asked."""
-        return self.reason is not None
-
-    @property
-    def ratios(self) -> dict[str, dict[str, int]]:
-        """The ratios of each slice's RRM policy [%].
-
-        `min`, `max` and `dedicated` are rRMPolicyMinRatio, rRMPolicyMaxRatio and rRMPolicyDedicatedRatio of 3GPP TS
-        28.541 (RRMPolicyRatio), in O-RAN's E2SM-RC the PRB policy ratios of the slice-level PRB quota. All three are
-        equal, because in the simulator what a slice does not use serves nobody else.
-        """
-        pairs = zip(self.slices, self.percents, strict=True)
-        return {name: {"min": percent, "max": percent, "dedicated": percent} for name, percent in pairs}
+_AGAIN = "export the policy again (python -m experiments.export policy=<its run or student>)"
 
 
 class SlicePolicy:
@@ -92,7 +60,6 @@ class SlicePolicy:
         name: of the policy.
         made_from: what it was exported from.
         scenario: that it was trained on.
-        allocations: read-only int array (num_actions, n_slices) [units].
         trained_on: smallest and largest arrivals per slice that it was trained on, two (n_slices,).
         allowed: arrivals per slice beyond which it is not asked, two (n_slices,).
         fallback: the safe allocation in units (n_slices,).
@@ -114,17 +81,13 @@ class SlicePolicy:
     ) -> None:
         self._session, metadata = _read(file)
         self.name, self.made_from, self.scenario = metadata.name, metadata.made_from, metadata.scenario
-        self.allocations, self.trained_on = metadata.allocations, metadata.trained_on
+        self.trained_on = metadata.trained_on
         interval_s = self.scenario.radio.interval_s
         self.max_age_s = 2.0 * interval_s if max_age_s is None else check_number("max_age_s", max_age_s, at_least=0.0)
         self.allowed = _allowed(*self.trained_on, check_number("margin", margin, at_least=1.0))
         with named("fallback"):
             self.fallback = metadata.fallback if fallback is None else _allocation(fallback, self.scenario)
-        self._decisions = [
-            Decision(action, tuple(units), self.scenario.slice_names, whole_percents(units))
-            for action, units in enumerate(self.allocations.tolist())
-        ]
-        self._safe = next(each for each in self._decisions if each.units == self.fallback)
+        self._safe = Decision(self.fallback, self.scenario)
         self._bounds = list(zip(*(bound.tolist() for bound in self.allowed), strict=True))
 
     def decide(self, arrivals: Sequence[float] | npt.NDArray[Any], age_s: float = 0.0) -> Decision:
@@ -142,23 +105,26 @@ class SlicePolicy:
                         break
                 else:
                     seen = np.array((arrivals,), np.float64)
-                    action: int = self._session.run(_OUTPUTS, {"arrivals": seen})[0][0]
-                    return self._decisions[action]
+                    (units,) = self._session.run(_OUTPUTS, {"arrivals": seen})[0].tolist()
+                    return Decision(tuple(units), self.scenario)
         except Exception as error:  # whatever a measurement may be, the controller's loop has to go on
             failure = error
         return replace(self._safe, reason=self._refusal(arrivals, age_s) or f"policy: it failed ({failure})")
 
-    def actions(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def units(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """What the policy chooses, without any of the checks of `decide`.
 
         Args:
             arrivals: packets in the last interval (n, n_slices).
 
         Returns:
-            Rows of `allocations` (n,).
+            Allocations (n, n_slices) [units].
         """
-        chosen: npt.NDArray[np.int64] = self._session.run(_OUTPUTS, {"arrivals": np.asarray(arrivals, np.float64)})[0]
-        return chosen
+        seen = np.asarray(arrivals, np.float64)
+        # In parts, because the best allocation is found on arrays of about units x units for each row.
+        rows = min(max(_NUMBERS // self.scenario.num_units**2, 1), _MOST_ROWS)
+        parts = np.array_split(seen, max(-(-len(seen) // rows), 1))
+        return np.concatenate([self._session.run(_OUTPUTS, {"arrivals": part})[0] for part in parts])
 
     def _refusal(self, arrivals: Any, age_s: Any) -> str | None:
         """What is wrong with a measurement (the slice, the value, what is allowed), or None."""
@@ -185,7 +151,10 @@ class SlicePolicy:
         return None
 
 
-_OUTPUTS = ["action"]
+_OUTPUTS = ["units"]
+
+_NUMBERS, _MOST_ROWS = 4_000_000, 256
+"""Numbers in an array at a time, about, and rows of arrivals."""
 
 
 class _Header(NamedTuple):
@@ -194,7 +163,6 @@ class _Header(NamedTuple):
     name: str
     made_from: str
     scenario: Scenario
-    allocations: npt.NDArray[np.int64]
     trained_on: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     fallback: tuple[int, ...]
 
@@ -205,28 +173,6 @@ def _short(value: object) -> str:
         return reprlib.repr(value)
     except Exception:
         return f"a {type(value).__name__}"
-
-
-def whole_percents(units: Sequence[int]) -> tuple[int, ...]:
-    """Units as whole percents of all of them: 1 or more each, 100 in all, by largest remainder.
-
-    Args:
-        units: of each slice (n_slices,), 1 or more; at most 100 slices.
-
-    Returns:
-        Percents (n_slices,). Where the units are 100 they are the units.
-    """
-    total = sum(units)
-    percents = [max(100 * each // total, 1) for each in units]
-    missing = [100 * each - total * percent for each, percent in zip(units, percents, strict=True)]
-    while (left := 100 - sum(percents)) != 0:
-        # One more to whom most is missing, or one less to who has most too much and keeps at least one.
-        step = 1 if left > 0 else -1
-        places = [place for place, percent in enumerate(percents) if percent + step >= 1]
-        place = max(places, key=lambda place: step * missing[place])
-        percents[place] += step
-        missing[place] -= step * total
-    return tuple(percents)
 
 
 def _allowed(
@@ -264,7 +210,7 @@ def _read(file: str | os.PathLike[str] | bytes) -> tuple[onnxruntime.InferenceSe
     except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
         raise ValueError(f"policy: {name!r} cannot be loaded ({error}); {_WANTED}") from None
     if version != FORMAT_VERSION:
-        raise ValueError(f"policy: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
+        raise ValueError(f"policy: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}; {_AGAIN}")
     try:
         return session, _checked(session, header)
     except (KeyError, ValueError, TypeError) as error:
@@ -291,18 +237,13 @@ def _checked(session: onnxruntime.InferenceSession, header: dict[str, Any]) -> _
     """The header, after a look at whether it fits together and to the graph."""
     scenario = Scenario.from_dict(header["scenario"])
     slices = scenario.num_slices
-    if slices > 100:
-        raise ValueError(f"scenario.slices: {slices} given, allowed are 100, of a whole percent each")
     given = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
     made = [(each.name, each.type, each.shape[1:]) for each in session.get_outputs()]
-    if (given, made) != ([("arrivals", "tensor(double)", [slices])], [("action", "tensor(int64)", [])]):
+    if (given, made) != ([("arrivals", "tensor(double)", [slices])], [("units", "tensor(int64)", [slices])]):
         raise ValueError(f"its input is {given} and its output {made}")
-    allocations = np.array(header["allocations"])
-    allocations = checked_allocations(allocations, len(allocations), scenario.num_units, slices)
-    allocations.flags.writeable = False
     low, high = checked_range(header["trained_on"], slices)
     fallback = _allocation(header["fallback"], scenario)
-    return _Header(str(header["name"]), str(header["made_from"]), scenario, allocations, (low, high), fallback)
+    return _Header(str(header["name"]), str(header["made_from"]), scenario, (low, high), fallback)
 
 
 def checked_range(trained_on: Any, slices: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

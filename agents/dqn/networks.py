@@ -59,6 +59,11 @@ class AllocationNetwork(QNetwork):
         """The highest Q (batch,) for observations (batch, n_slices)."""
         return self.head.highest(self.before_head(observations))
 
+    @property
+    def is_factored(self) -> bool:
+        """Whether its values are sums of one term a slice."""
+        return isinstance(self.head, FactoredHead)
+
     def slice_values(self, observations: Tensor) -> Tensor:
         """What each number of units is worth to each slice (batch, n_slices, units), with a factored head.
 

@@ -1,4 +1,4 @@
-"""Decisions of the simulator in a second, and of its reference implementation; what a decision is made of."""
+"""Decisions and what-if outcomes of the simulator in a second, and decisions of its reference implementation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.benchmark.timing import alternate, machine
-from slicing_gym import Scenario, Simulator, allocation_table
+from slicing_gym import Scenario, Simulator, allocation_table, allocation_units, even_split, kernel
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import STREAM_FADING, cell_key, counter, exponential
+from slicing_gym.physics import compile_physics, draw_cells, empty_outcome, empty_scratch
 from twin import TwinCells
+
+_POOL = 1 << 13
+_MOST_LISTED = 100_000
 
 _FIRST_STEP = """
 import time
@@ -50,19 +54,40 @@ def time_simulator(scenario: Scenario, seconds: float, reference: Path) -> None:
     imported, first = map(float, subprocess.check_output([sys.executable, "-c", _FIRST_STEP]).split())
     print(f"fresh process, code cached: import {imported:.2f} s, first step {first:.2f} s")
     one_core = _by_batch(scenario, seconds)
-    length = scenario.decisions_per_episode
-    env = gym.make("SliceRAN-v0", scenario=scenario).unwrapped
-    actions = np.random.default_rng(0).integers(scenario.num_allocations, size=length)
+    _what_if(scenario, seconds)
+    _time_steps(scenario, seconds)
+    compare_with_reference(scenario, one_core, reference)
+    _anatomy(scenario, one_core)
+
+
+def _time_steps(scenario: Scenario, seconds: float) -> None:
+    """Print what a step of `gym.make` takes beside what the kernel takes for the same decisions of the same cell."""
+    env, single = gym.make("SliceRAN-v0", scenario=scenario).unwrapped, np.arange(1)
+    actions = np.random.default_rng(0).integers(scenario.num_allocations, size=scenario.decisions_per_episode)
+    units = allocation_units(actions[:, None], scenario.num_units, scenario.num_slices)  # (length, 1, n_slices)
+    first = even_split(scenario.num_units, scenario.num_slices)[None]
+    physics = compile_physics(scenario)
+    scratch, outcome = empty_scratch(physics), empty_outcome(1, scenario.num_slices)
 
     def play() -> None:
         env.reset(seed=0)
         for action in actions:
             env.step(action)
 
-    (taken,) = alternate([play], seconds)
-    print(f"gym.make, env.step one by one: {length / np.median(taken):,.0f} decisions/s")
-    compare_with_reference(scenario, one_core, reference)
-    _anatomy(scenario, one_core)
+    def play_kernel() -> None:
+        cells = draw_cells(scenario, [0])
+        kernel.advance(physics, cells, single, first, outcome, scratch)
+        for held in units:
+            kernel.advance(physics, cells, single, held, outcome, scratch)
+            cells.decision[0] += 1
+
+    whole, inside = alternate([play, play_kernel], seconds)
+    ratio = np.median(np.divide(whole, inside))
+    step_s, kernel_s = np.median(whole) / len(actions), np.median(inside) / len(actions)
+    print(
+        f"gym.make, env.step one by one: {1.0 / step_s:,.0f} decisions/s; a step takes {step_s * 1e6:.0f} us, the "
+        f"kernel {kernel_s * 1e6:.0f} us of it: {ratio:.2f} times as long"
+    )
 
 
 def _by_batch(scenario: Scenario, seconds: float) -> float:
@@ -83,6 +108,39 @@ def _by_batch(scenario: Scenario, seconds: float) -> float:
     return one_core
 
 
+def _what_if(scenario: Scenario, seconds: float, size: int = 64) -> None:
+    """Print outcomes of allocations in a second, their ratio to decisions/s, and what the time goes into."""
+    table = None
+    if scenario.num_allocations <= _MOST_LISTED:
+        table = allocation_table(scenario.num_units, scenario.num_slices)
+    print(f"\nwhat-if, {size} cells, the outcomes of all {scenario.num_allocations} allocations of each")
+    print(f"{'threads':>8} {'decisions/s':>12} {'result':>10} {'cells/s':>9} {'outcomes/s':>11} {'/ decisions/s':>14}")
+    for threads in (1, 2):
+        cells = Simulator(scenario, range(size), threads)
+        steps = [advance_batch(cells, scenario, size), *_what_if_steps(cells, table)]
+        plain, runs, *results = (float(np.median(taken)) for taken in alternate(steps, seconds))
+        decision = plain / max(size, 256)
+        for name, taken in zip(("best", "utilities"), results, strict=False):
+            each = taken / size / scenario.num_allocations
+            print(
+                f"{threads:>8} {1 / decision:>12,.0f} {name:>10} {size / taken:>9,.0f} {1 / each:>11,.3g} "
+                f"{decision / each:>13,.3g}x"
+            )
+        number = scenario.num_units - scenario.num_slices + 1
+        print(
+            f"{'':>8} of which {number} runs of a cell, each {runs / size / number / decision:.2f} of a decision: "
+            + ", ".join(f"{runs / taken:.0%}" for taken in results)
+        )
+
+
+def _what_if_steps(cells: Simulator, table: npt.NDArray[np.int64] | None) -> list[Callable[[], object]]:
+    """What-if without a result, with the best allocation and, given the table of all, with the utility of each."""
+    steps: list[Callable[[], object]] = [cells.what_if_slices, lambda: cells.what_if_slices()[0].best()]
+    if table is not None:
+        steps.append(lambda: cells.what_if_slices()[0].utilities(table))
+    return steps
+
+
 def advance_batch(cells: Simulator | TwinCells, scenario: Scenario, size: int) -> Callable[[], None]:
     """Advances `size` cells, 256 decisions or a step at a time."""
     draw = random_allocations(scenario)
@@ -96,9 +154,11 @@ def advance_batch(cells: Simulator | TwinCells, scenario: Scenario, size: int) -
 
 
 def random_allocations(scenario: Scenario, seed: int = 0) -> Callable[[int], npt.NDArray[np.int64]]:
-    """Draws allocations (size, n_slices)."""
-    table, random = allocation_table(scenario.num_units, scenario.num_slices), np.random.default_rng(seed)
-    return lambda size: table[random.integers(len(table), size=size)]
+    """Draws allocations (size, n_slices) from some thousand that are drawn once."""
+    random = np.random.default_rng(seed)
+    actions = random.integers(scenario.num_allocations, size=_POOL)
+    pool = allocation_units(actions, scenario.num_units, scenario.num_slices)
+    return lambda size: pool[random.integers(_POOL, size=size)]
 
 
 def compare_with_reference(scenario: Scenario, fast: float, reference: Path) -> None:

@@ -17,9 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from agents.dqn.factored import FactoredHead
-from agents.dqn.networks import AllocationNetwork
-from agents.hooks import action_values, has_hook, require_hook
+from agents.hooks import action_values, has_hook, is_factored, require_hook
 from agents.student import StudentPolicy
 from agents.student import distill as fit_student
 from experiments.config.bounds import check_bounds
@@ -304,9 +302,7 @@ def teach_student(
     label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, settings: Settings
 ) -> StudentPolicy:
     """A student of one size, taught on states (n, n_slices), with a progress bar that begins with `label`."""
-    network = _network(agent)
-    teaches_slices = isinstance(network, AllocationNetwork) and isinstance(network.head, FactoredHead)
-    head = settings.head or ("factored" if teaches_slices else "dense")
+    head = settings.head or ("factored" if is_factored(_network(agent)) else "dense")
     student = StudentPolicy(scenario, size, head, seed=settings.seed)
     with tqdm(
         total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False

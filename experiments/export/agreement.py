@@ -11,11 +11,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from tqdm.auto import tqdm
 
 from agents import SlicePolicy
-from agents.hooks import action_values
+from agents.hooks import action_values, taken_values
 from agents.student import StudentPolicy
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.export.source import Source
-from slicing_gym import Scenario
+from slicing_gym import Scenario, allocation_index
 from slicing_gym.space_spec import SpaceSpec
 
 FloatArray = npt.NDArray[np.float64]
@@ -54,11 +54,13 @@ def agreement_of(source: Source, deployed: SlicePolicy, states: FloatArray, prog
     counts, example = np.zeros(3, np.int64), None
     network = source.policy if isinstance(source.policy, StudentPolicy) else action_values(source.policy)
     for part in tqdm(np.array_split(states, -(-len(states) // _CHUNK)), desc="comparing", disable=not progress):
-        chosen, other = choose(source.policy, source.scenario, part), deployed.actions(part)
+        chosen, other = choose(source.policy, source.scenario, part), allocation_index(deployed.units(part))
         rows = np.flatnonzero(chosen != other)
+        seen = torch.as_tensor(SpaceSpec(source.scenario).observe(part[rows]))
         with torch.no_grad():
-            values = network(torch.as_tensor(SpaceSpec(source.scenario).observe(part[rows]))).double().numpy()
-        wanted, found = (np.take_along_axis(values, each[rows, None], axis=1)[:, 0] for each in (chosen, other))
+            wanted, found = (
+                taken_values(network, seen, torch.as_tensor(each[rows])).double().numpy() for each in (chosen, other)
+            )
         tied = np.abs(wanted - found) <= TIE * np.maximum(1.0, np.abs(wanted))
         counts += len(part) - len(rows), tied.sum(), (~tied).sum()
         if example is None and not tied.all():

@@ -9,7 +9,7 @@ import numpy as np
 from agents import FixedPolicy
 from agents.student import StudentPolicy, distill
 from experiments.evaluate.rollout import Predictor
-from slicing_gym import allocation_table
+from slicing_gym import allocation_units
 from twin import History
 from twin.data.transitions import transitions_of, utilities_of
 
@@ -22,10 +22,9 @@ def lower_baselines(history: History, seed: int) -> dict[str, Predictor]:
     observations, actions = transitions_of(history)[:2]
     clone = StudentPolicy(history.scenario, hidden=64, seed=seed)
     distill(clone, actions, observations, np.random.default_rng(seed), updates=2000)
-    totals = np.bincount(actions, utilities_of(history), history.scenario.num_allocations)
-    times = np.bincount(actions, minlength=history.scenario.num_allocations)
-    means = np.where(times > 0, totals / np.maximum(times, 1), -np.inf)
-    best = history.allocation[np.flatnonzero(actions == means.argmax())[0]]
+    first, held, times = np.unique(actions, return_index=True, return_inverse=True, return_counts=True)[1:]
+    means = np.bincount(held, utilities_of(history)) / times
+    best = history.allocation[first[means.argmax()]]
     return dict(zip(LOWER_BASELINES, (clone, FixedPolicy(history.scenario, best)), strict=True))
 
 
@@ -33,11 +32,11 @@ def modal_choice(policy: Predictor, history: History) -> dict[str, Any]:
     """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
     observations, actions = transitions_of(history)[:2]
     chosen, _ = policy.predict(observations, deterministic=True)
-    times = np.bincount(chosen)
-    modal = int(times.argmax())
-    units = allocation_table(history.scenario.num_units, history.scenario.num_slices)[modal]
+    held, times = np.unique(chosen, return_counts=True)
+    modal = held[times.argmax()]
+    units = allocation_units(modal, history.scenario.num_units, history.scenario.num_slices)
     return {
         "units": "-".join(map(str, units)),
-        "share": float(times[modal] / len(chosen)),
+        "share": float(times.max() / len(chosen)),
         "in_data": int((actions == modal).sum()),
     }

@@ -25,7 +25,7 @@ from agents.safe_load import read_checked
 from agents.student import StudentPolicy
 from experiments.evaluate.policies import load_run_agent as load_agent
 from experiments.runs import checkpoint
-from slicing_gym import Simulator
+from slicing_gym import AllocationSpace, Simulator
 from tests.helpers.learners import Follow, each_kind, learner, same, weights
 from tests.helpers.learners import _one_thread as _one_thread
 from twin import DigitalTwin, History
@@ -209,6 +209,20 @@ def test_ordinary_agents_load(kind, arguments, tmp_path):
     assert same(weights(loaded), weights(agent))
     assert loaded.lr_schedule(0.3) == agent.lr_schedule(0.3)
     assert loaded.train_freq == agent.train_freq
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_space_of_allocations_loads_and_the_plain_one_of_earlier_files(plain, tmp_path):
+    env = gym.make("SliceRAN-v0", scenario="paper-1mhz")
+    made_in = gym.make("SliceRAN-v0", scenario="paper-1mhz")
+    if plain:
+        made_in.unwrapped.action_space = gym.spaces.Discrete(171)
+    agent = learner(DQN, env=made_in)
+    agent.save(tmp_path / "agent")
+    loaded = DQN.load(tmp_path / "agent", env=env, device="cpu")
+    assert same(weights(loaded), weights(agent))
+    assert type(loaded.action_space) is (gym.spaces.Discrete if plain else AllocationSpace)
+    loaded.learn(30)
 
 
 @pytest.mark.parametrize("kind", [stable_baselines3.DQN, QRDQN])

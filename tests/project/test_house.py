@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slicing_gym import kernel, traffic
+from slicing_gym import draws, traffic
 from slicing_gym.distributions import DISTRIBUTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,12 +66,12 @@ def test_experiments_leave_the_inside_of_agents_alone():
 
 
 def test_numba_is_made_to_recompile():
-    """Numba's cache looks at kernel.py alone. When this fails, what it calls has changed: renew COMPILED_WITH there."""
+    """Numba's cache looks at draws.py alone. When this fails, what it calls has changed: renew COMPILED_WITH there."""
     parts = [(ROOT / "slicing_gym" / name).read_text() for name in ("counter_rng.py", "_jit.py", "_intrinsics.py")]
     known = [*DISTRIBUTIONS.items(), *traffic.PROFILES.items()]
     codes = {name: kind.code for name, kind in known if kind.__module__ == traffic.__name__}
     digest = hashlib.sha256("".join([*parts, repr(codes)]).encode()).hexdigest()[:12]
-    assert digest == kernel.COMPILED_WITH
+    assert digest == draws.COMPILED_WITH
 
 
 def _compiled_modules(path: Path) -> set[Path]:
@@ -90,7 +90,7 @@ def _compiled_modules(path: Path) -> set[Path]:
 
 
 LEFT_OUT = [
-    ROOT / "slicing_gym" / name for name in ("kernel.py", "counter_rng.py", "distributions.py", "_intrinsics.py")
+    ROOT / "slicing_gym" / name for name in ("draws.py", "counter_rng.py", "distributions.py", "_intrinsics.py")
 ]
 COMPILED = [
     path

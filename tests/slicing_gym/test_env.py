@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import slicing_gym
-from slicing_gym import SCENARIOS, Reward, Scenario, Simulator, get_scenario
+from slicing_gym import SCENARIOS, Reward, Scenario, Simulator, allocation_units, get_scenario
 from slicing_gym.registration import ENVIRONMENT_IDS, register_environments
 from tests.helpers.twins import quick_twin
 from twin.registration import TWIN_ID, register_twin
@@ -43,22 +43,22 @@ def test_checkers_find_nothing(env_id, render_mode):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_spaces_info_and_rewards_are_as_promised(env_id, scenario):
     env = gym.make(env_id, **arguments_of(env_id, scenario))
-    allocations = env.unwrapped.allocations
     described = env.unwrapped.scenario
-    assert env.action_space == gym.spaces.Discrete(len(allocations))
-    assert (allocations.sum(axis=1) == described.num_units).all()
+    assert env.action_space == gym.spaces.Discrete(described.num_allocations)
     observation, info = env.reset(seed=0)
     assert env.observation_space.contains(observation)
     assert set(info) >= INFO_KEYS
-    action = len(allocations) // 3
+    action = described.num_allocations // 3
     observation, reward, terminated, truncated, info = env.step(action)
     assert env.observation_space.contains(observation)
     assert observation.dtype == np.float32
     np.testing.assert_allclose(observation, info["arrivals"] / described.nominal_arrivals, rtol=1e-6)
-    np.testing.assert_array_equal(info["allocation"], allocations[action])
-    expected = 0.01 * info["spectral_efficiency"] + info["ssr"].sum()
+    units = allocation_units(action, described.num_units, described.num_slices)
+    np.testing.assert_array_equal(info["allocation"], units)
+    expected = described.reward.se_weight * info["spectral_efficiency"] + info["ssr"].sum()
     assert info["utility"] == pytest.approx(expected)
-    assert reward == float(info["utility"] >= info["threshold"])
+    shaped = described.reward.kind == "shaped"
+    assert reward == (float(info["utility"] >= info["threshold"]) if shaped else pytest.approx(info["utility"]))
     assert (terminated, truncated) == (False, False)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slicing_gym import (
+    SCENARIOS,
     Constant,
     Exponential,
     Radio,
@@ -176,13 +177,13 @@ def test_published_figures_of_random_actions():
     assert (utilities >= 7.5).mean() == pytest.approx(0.031, abs=0.006)
 
 
-@pytest.mark.parametrize("name", ["paper", "diurnal", "flash-crowd", "drift", "large-urllc", "paper-1mhz", "gan-ddqn"])
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_nominal_arrivals_are_the_mean_arrivals(name):
     scenario = get_scenario(name).replace(radio={"queue_capacity": 1000})
-    simulator = Simulator(scenario, range(300 if name in ("flash-crowd", "drift") else 8))
-    means = []
+    simulator = Simulator(scenario, range({"flash-crowd": 300, "drift": 300, "nr-8slices": 32}.get(name, 8)))
+    units, means = even_split(scenario.num_units, scenario.num_slices), []
     for _ in range(10 if name in ("flash-crowd", "drift", "gan-ddqn") else 200):
-        means.append(simulator.advance(even_split(scenario.num_units, 3)).arrivals / scenario.nominal_arrivals)
+        means.append(simulator.advance(units).arrivals / scenario.nominal_arrivals)
     per_cell = np.mean(means, axis=0)
     error = per_cell.std(axis=0, ddof=1) / np.sqrt(len(per_cell))
     np.testing.assert_array_less(np.abs(per_cell.mean(axis=0) - 1.0), 4.0 * error + 0.02)

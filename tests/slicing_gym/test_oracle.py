@@ -48,6 +48,7 @@ def test_kernel_equals_oracle_on_any_scenario(data):
         ("paper", [(33, 33, 34), (1, 98, 1), (5, 6, 89), (98, 1, 1)]),
         ("large-urllc", [(1, 98, 1), (1, 60, 39)]),
         ("flash-crowd", [(1, 90, 9), (1, 1, 98)]),
+        ("nr-8slices", [(3, 68, 48, 64, 32, 3, 11, 44), (1, 1, 1, 1, 1, 1, 1, 266)]),
     ],
 )
 def test_kernel_equals_oracle_on_presets(preset, decisions):

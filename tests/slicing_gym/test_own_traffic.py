@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from slicing_gym import Scenario, Simulator, Traffic, Uniform, kernel, register_distribution
+from slicing_gym import Scenario, Simulator, Traffic, Uniform, draws, register_distribution
 from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter, uniform
 from slicing_gym.distributions import DISTRIBUTIONS, code_of, parameter_row
 from tests.helpers.own_traffic import Ramp
@@ -35,7 +35,7 @@ def test_drawn_bit_for_bit_by_its_quantile():
     own, key = Ramp(3.0), cell_key(9)
     counts = [counter(STREAM_PACKET_SIZE, 2, i) for i in range(1000)]
     row = parameter_row("ramp", own, 8.0)
-    drawn = [kernel.draw(code_of(Ramp), row, key, count) for count in counts]
+    drawn = [draws.draw(code_of(Ramp), row, key, count) for count in counts]
     assert drawn == [Ramp.quantile(uniform(key, count), own.parameters(8.0)) for count in counts]
     assert np.mean(drawn) == pytest.approx(8.0 * own.mean, rel=0.03)
 

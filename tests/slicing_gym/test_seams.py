@@ -212,3 +212,35 @@ def test_results_of_a_wrong_shape_are_refused():
     env.reset(seed=0)
     with pytest.raises(ValueError, match=r"reward_function: made rewards of shape \(1, 3\), allowed is \(1,\)"):
         env.step(0)
+
+
+class AddsUp:
+    """A reward that says of itself that it is a sum over slices."""
+
+    sums_over_slices = True
+
+    def __call__(self, scenario, info, thresholds):
+        return info["ssr"].sum(axis=1)
+
+
+@each_id
+@pytest.mark.parametrize(
+    ("arguments", "sums"),
+    [
+        ({}, False),
+        ({"reward": "clip"}, False),
+        ({"reward": "utility"}, True),
+        ({"reward_function": ScenarioReward()}, False),
+        ({"reward_function": worst_ssr}, None),
+        ({"reward_function": AddsUp()}, True),
+    ],
+)
+def test_a_reward_says_whether_it_is_a_sum_over_slices(env_id, arguments, sums):
+    for make in (gym.make, gym.make_vec):
+        assert make(env_id, **arguments).unwrapped.sums_over_slices is sums
+
+
+@pytest.mark.parametrize(("uncertainty", "sums"), [("none", True), ("truncate", True), ("penalty", False)])
+def test_a_penalty_is_no_sum_over_slices(uncertainty, sums):
+    for make in (gym.make, gym.make_vec):
+        assert make(TWIN_ID, uncertainty=uncertainty, reward="utility").unwrapped.sums_over_slices is sums

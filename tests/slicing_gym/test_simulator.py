@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slicing_gym import SCENARIOS, Simulator, allocation_table, get_scenario
-from slicing_gym.simulator import Interval
+from slicing_gym import SCENARIOS, Simulator, allocation_units, get_scenario
+from slicing_gym.interval import Interval
 from tests.helpers.strategies import allocations, scenarios
 
 FIELDS = Interval.__dataclass_fields__
@@ -27,8 +27,8 @@ def assert_equal(one: Interval, other: Interval, rows=slice(None)):
 
 
 def random_rows(scenario, count, seed=0):
-    table = allocation_table(scenario.num_units, scenario.num_slices)
-    return table[np.random.default_rng(seed).integers(len(table), size=count)]
+    actions = np.random.default_rng(seed).integers(scenario.num_allocations, size=count)
+    return allocation_units(actions, scenario.num_units, scenario.num_slices)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

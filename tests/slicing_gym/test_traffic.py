@@ -19,7 +19,7 @@ from slicing_gym import (
     Traffic,
     Uniform,
     distributions,
-    kernel,
+    draws,
     traffic,
 )
 from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter
@@ -42,7 +42,7 @@ def sample(distribution, factor=1.0, n=50_000):
     parameters[: len(values)] = values
     key = cell_key(9)
     return np.array(
-        [kernel.draw(distribution.code, parameters, key, counter(STREAM_PACKET_SIZE, 0, i)) for i in range(n)]
+        [draws.draw(distribution.code, parameters, key, counter(STREAM_PACKET_SIZE, 0, i)) for i in range(n)]
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import Interval, Scenario, Simulator, allocation_table
+from slicing_gym import Interval, Scenario, Simulator, allocation_units
+from slicing_gym.allocation import MAX_LISTED
 from twin.data.history import History
 from twin.data.recorder import Recorder
 from twin.fidelity.evaluator import NoiseFloor
@@ -49,11 +50,15 @@ class SimulatedCell:
         if fork_seed:
             self._cell = self._cell.fork(0, [FIRST_COPY + 10_000 * fork_seed + seed])
         self._seed = seed
-        table = allocation_table(scenario.num_units, scenario.num_slices)
-        shuffled = table[np.random.default_rng([seed, 2]).permutation(len(table))]
-        number = min(reserved, len(table) // 4)
-        self.reserved: npt.NDArray[np.int64] = shuffled[:number]
-        self._table = shuffled[number:]
+        count, random = scenario.num_allocations, np.random.default_rng([seed, 2])
+        number = min(reserved, count // 4)
+        self._allowed: npt.NDArray[np.int64] | None = None  # too many to list
+        if count <= MAX_LISTED:
+            order = random.permutation(count)
+            actions, self._allowed = order[:number], order[number:]
+        else:
+            actions = random.choice(count, number, replace=False)
+        self.reserved = allocation_units(actions, scenario.num_units, scenario.num_slices)
         self._random = np.random.default_rng([seed, 1, fork_seed])
 
     def record(self, decisions: int) -> History:
@@ -93,8 +98,17 @@ class SimulatedCell:
         return HeldOut(recorder.history(), NoiseFloor(np.array(measured)), moments)
 
     def _draw(self) -> npt.NDArray[np.int64]:
-        units: npt.NDArray[np.int64] = self._table[self._random.integers(len(self._table))]
-        return units
+        """Any allocation that is not reserved."""
+        scenario = self.scenario
+        if self._allowed is not None:
+            action = self._allowed[self._random.integers(len(self._allowed))]
+            return allocation_units(action, scenario.num_units, scenario.num_slices)
+        while True:
+            units = allocation_units(
+                self._random.integers(scenario.num_allocations), scenario.num_units, scenario.num_slices
+            )
+            if not (self.reserved == units).all(axis=1).any():
+                return units
 
 
 def _info(interval: Interval) -> dict[str, npt.NDArray[np.float64]]:

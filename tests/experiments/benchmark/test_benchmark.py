@@ -19,7 +19,7 @@ REFERENCE = ROOT / "tests" / "helpers" / "oracle.py"
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("simulator", ["two threads / one", "times as fast", "packets"]),
+        ("simulator", ["two threads / one", "times as fast", "packets", "times as long"]),
         ("twin", ["/ simulator", "/ real cell", "lstm", "transformer"]),
         ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "after a pause"]),
     ],

@@ -15,6 +15,7 @@ from experiments.config.parts import make_scenario, make_twin
 from experiments.evaluate.__main__ import prepare as prepare_evaluation
 from experiments.train.__main__ import prepare
 from slicing_gym import SCENARIOS, get_scenario
+from slicing_gym.allocation import MAX_LISTED
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, composed, raw
 from twin import DigitalTwin
@@ -57,7 +58,9 @@ def test_every_agent_composes_with_every_twin(agent, twin):
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_scenario_composes_and_passes_its_checks(scenario, tmp_path):
-    config = composed("train", f"scenario={scenario}", "reward=null", "progress=false", "evaluation.policies=[]")
+    head = "factored" if get_scenario(scenario).num_allocations > MAX_LISTED else "dense"
+    given = ("reward=null", "progress=false", "evaluation.policies=[]", f"agent.head={head}")
+    config = composed("train", f"scenario={scenario}", *given)
     prepare(config, tmp_path)
     assert make_scenario(config.scenario, config.reward) == get_scenario(scenario)
     prepare_evaluation(composed("evaluate", f"scenario={scenario}", "policy=[hard]"), tmp_path)

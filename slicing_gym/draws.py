@@ -1,0 +1,96 @@
+"""The numbers that the kernel draws: traffic, load and fading; where runs of a cell share them, each is drawn once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from slicing_gym._intrinsics import call_quantile
+from slicing_gym._jit import njit
+from slicing_gym.counter_rng import STREAM_ACTIVITY, STREAM_FADING, STREAM_INTERARRIVAL, counter, exponential, uniform
+from slicing_gym.physics import FloatArray, Physics, Scratch
+from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
+
+COMPILED_WITH = "2483ff16cee6"
+"""Digest of what is called here from other files; see `slicing_gym.kernel`."""
+
+
+@njit
+def at(index: Any) -> Any:
+    """An index that is never negative: typed so, it spares numba's wrap-around test (a fifth of the running time)."""
+    return np.uintp(index)
+
+
+@njit
+def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) -> float:
+    """One number of a traffic distribution; see `code_of` for the kind, `slicing_gym.traffic` for the parameters."""
+    if kind == EXPONENTIAL:
+        return min(parameters[0] * exponential(key, count), parameters[1])
+    if kind == UNIFORM:
+        return parameters[0] + (parameters[1] - parameters[0]) * uniform(key, count)
+    if kind == LOMAX:
+        return min(parameters[1] * (math.exp(exponential(key, count) / parameters[0]) - 1.0), parameters[2])
+    if kind == CHOICE:
+        return parameters[1 + int(uniform(key, count) * parameters[0])]
+    if kind > CHOICE:  # no code but the address of a compiled quantile
+        return call_quantile(kind, uniform(key, count), parameters)
+    return parameters[0]
+
+
+@njit
+def profile_level(kind: int, parameters: FloatArray, key: np.uint64, which: int, decision: int, level: float) -> float:
+    """The value of a load profile at a decision, `level` being the last; `which` numbers the profiles of a cell."""
+    low, high = parameters[0], parameters[1]
+    if kind == DAILY:
+        return low + (high - low) * 0.5 * (1.0 + math.cos(2.0 * math.pi * (decision / parameters[2] - parameters[3])))
+    if kind == JUMPS:
+        jump = uniform(key, counter(STREAM_ACTIVITY, which, 2 * decision)) * parameters[2] < 1.0
+        if decision == 0 or jump:
+            return low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, 2 * decision + 1))
+        return level
+    if kind == DRIFT:
+        knot = int(decision / parameters[2])
+        part = decision / parameters[2] - knot
+        before = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot))
+        after = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot + 1))
+        return before + (after - before) * part
+    return low
+
+
+@njit
+def interarrival(physics: Physics, scratch: Scratch, key: np.uint64, user: int, n: int, packet: int) -> float:
+    """Gap before a packet of a user of slice n [slots]."""
+    kind, parameters = physics.interarrival_kind[at(n)], physics.interarrival[at(n)]
+    count = counter(STREAM_INTERARRIVAL, user, packet)
+    if scratch.gap.shape[0] == 0:
+        return draw(kind, parameters, key, count) * scratch.stretch[at(n)]
+    place = packet & (scratch.gap.shape[1] - 1)
+    if scratch.gap_before[at(user), at(place)] != packet:
+        scratch.gap_before[at(user), at(place)] = packet
+        scratch.gap[at(user), at(place)] = draw(kind, parameters, key, count)
+    return scratch.gap[at(user), at(place)] * scratch.stretch[at(n)]
+
+
+@njit
+def fading(scratch: Scratch, key: np.uint64, user: int, slot: int, since: int) -> float:
+    """A user's gain in a slot, so many slots after the interval began."""
+    if scratch.gain.shape[0] == 0:
+        return exponential(key, counter(STREAM_FADING, user, slot))
+    if scratch.gain[at(since), at(user)] == 0.0:
+        scratch.gain[at(since), at(user)] = exponential(key, counter(STREAM_FADING, user, slot))
+    return scratch.gain[at(since), at(user)]
+
+
+@njit
+def forget_gains(scratch: Scratch) -> None:
+    """Before another interval of the same cell."""
+    scratch.gain[:] = 0.0
+
+
+@njit
+def forget_draws(scratch: Scratch) -> None:
+    """Before another cell."""
+    scratch.gain[:] = 0.0
+    scratch.gap_before[:] = -1
