@@ -93,7 +93,7 @@ class Decision:
 
 
 def true_decimals(num_units: int, num_slices: int) -> int:
-    """The fewest decimals of percents from which all units of every allocation can be told, whatever they are.
+    """As few decimals of percents as make sure that the units of every allocation can be told from them.
 
     The largest remainder is off by at most (n_slices - 1) / n_slices of the last decimal, and that has to be less than
     half a unit; or nothing is rounded at all.

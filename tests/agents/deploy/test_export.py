@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from agents import DQN, SlicePolicy
 from agents.deploy.export import export_policy, to_onnx
 from agents.deploy.slice_policy import KEY
+from agents.hooks import action_values
 from experiments.export.agreement import agreement_of, random_states
 from experiments.export.source import Source
 from slicing_gym import allocation_table, allocation_units, get_scenario
@@ -194,6 +195,20 @@ def factored_agent():
     return some_policy("DQN", "factored")
 
 
+class Listing(DQN):
+    """An agent whose values are of all allocations, as far as its hook says."""
+
+
+@action_values.register
+def _(model: Listing):
+    del model
+    return torch.nn.Linear(8, 1)  # it must not come to a call
+
+
+def listing_agent():
+    return Listing("MlpPolicy", make_env(LARGE), policy_kwargs={"head": "factored"}, device="cpu", buffer_size=1)
+
+
 def broken_factored_agent():
     policy = some_policy("DQN", "table")
     with torch.no_grad():
@@ -223,6 +238,7 @@ def broken_agent():
         (restless_student, {"scenario": OTHER}, ValueError, "'other' given, the student was distilled on another"),
         (scaled_agent, {}, ValueError, "policy: it sees observations that VecNormalize has scaled"),
         (broken_agent, {}, ValueError, "policy: its values are not finite"),
+        (listing_agent, {"scenario": LARGE}, ValueError, "values each of 12620256 allocations, allowed are 2000000; a"),
         (broken_factored_agent, {}, ValueError, "policy: its values are not finite"),
         (restless_student, {"fallback": [20, 0, 0]}, ValueError, r"units: \[20, 0, 0\] given"),
         (
@@ -235,7 +251,17 @@ def broken_agent():
         (restless_student, {"trained_on": (LOW, [np.inf] * 3)}, ValueError, "trained_on: .* given, wanted are"),
     ],
     ids=[
-        *("PPO", "spaces", "units", "factored slices", "another scenario", "VecNormalize", "NaN", "factored NaN"),
+        *(
+            "PPO",
+            "spaces",
+            "units",
+            "factored slices",
+            "another scenario",
+            "VecNormalize",
+            "NaN",
+            "too many",
+            "factored NaN",
+        ),
         *("fallback", "slices", "range", "infinite range"),
     ],
 )
