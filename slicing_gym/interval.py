@@ -59,12 +59,8 @@ class Interval:
 
 def interval_of(scenario: Scenario, allocation: IntArray, outcome: Outcome) -> Interval:
     """The outcome (k, n) of allocations (k, n) with what is computed from it."""
-    ssr = sla_satisfaction_ratio(outcome.successes, outcome.arrivals)
-    spectral_efficiency = outcome.efficiency.sum(axis=1)
-    return Interval(
-        allocation=allocation,
-        ssr=ssr,
-        spectral_efficiency=spectral_efficiency,
-        utility=utility(scenario, spectral_efficiency, ssr),
-        **outcome._asdict(),
-    )
+    arrivals, successes, delivered, queued, blocked, efficiency = outcome
+    ssr = sla_satisfaction_ratio(successes, arrivals)
+    total = efficiency.sum(axis=1)
+    worth = utility(scenario, total, ssr)
+    return Interval(allocation, arrivals, successes, delivered, queued, blocked, ssr, efficiency, total, worth)

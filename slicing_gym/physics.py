@@ -194,9 +194,8 @@ def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) ->
 
 def empty_outcome(num_cells: int, num_slices: int) -> Outcome:
     """Room for what an interval brings."""
-    per_slice = (num_cells, num_slices)
-    counts = [np.zeros(per_slice, np.int64) for _ in range(5)]
-    return Outcome._make([*counts, np.zeros(per_slice)])
+    counts = np.zeros((5, num_cells, num_slices), np.int64)
+    return Outcome._make([*counts, np.zeros((num_cells, num_slices))])
 
 
 def empty_scratch(physics: Physics, keep_draws: bool = False) -> Scratch:

@@ -45,7 +45,7 @@ def sla_satisfaction_ratio(successes: npt.ArrayLike, arrivals: npt.ArrayLike) ->
     Returns:
         float64 (...) in [0, 1].
     """
-    delivered, arrived = np.array(successes, np.float64, order="C"), np.array(arrivals, np.float64, order="C")
+    delivered, arrived = np.asarray(successes, np.float64), np.asarray(arrivals, np.float64)
     if delivered.shape != arrived.shape:
         delivered, arrived = np.broadcast_arrays(delivered, arrived)
     ratio = np.empty(arrived.shape)
@@ -55,7 +55,7 @@ def sla_satisfaction_ratio(successes: npt.ArrayLike, arrivals: npt.ArrayLike) ->
 
 @njit
 def _ratios(successes: FloatArray, arrivals: FloatArray, ratios: FloatArray) -> None:
-    """Write the ratios of n slices (n,); compiled, as every step of an environment waits for it."""
+    """Write the ratios of n slices (n,); compiled, as are the next two: a step of an environment waits for them."""
     for n in range(len(ratios)):
         ratios[n] = min(successes[n] / max(arrivals[n], 1.0), 1.0) if arrivals[n] > 0.0 else 1.0
 
@@ -71,39 +71,44 @@ def utility(scenario: Scenario, spectral_efficiency: npt.ArrayLike, ssr: npt.Arr
     Returns:
         float64 (...).
     """
-    ratios, values = np.array(ssr, np.float64, order="C"), np.array(spectral_efficiency, np.float64, order="C")
-    num_slices = ratios.shape[-1]
-    if values.shape != ratios.shape[:-1]:
-        shape = np.broadcast_shapes(values.shape, ratios.shape[:-1])
-        values, ratios = np.broadcast_to(values, shape).copy(), np.broadcast_to(ratios, (*shape, num_slices)).copy()
+    ratios, efficiencies = np.asarray(ssr, np.float64), np.asarray(spectral_efficiency, np.float64)
+    if efficiencies.shape != ratios.shape[:-1]:
+        shape = np.broadcast_shapes(efficiencies.shape, ratios.shape[:-1])
+        efficiencies = np.broadcast_to(efficiencies, shape)
+        ratios = np.broadcast_to(ratios, (*shape, ratios.shape[-1]))
+    values = np.empty(efficiencies.shape)
     weight = float(scenario.reward.se_weight)
-    _utilities(ratios.reshape(-1, num_slices), scenario.ssr_weights, weight, values.reshape(-1))
+    _utilities(ratios.ravel(), scenario.ssr_weights, efficiencies.ravel(), weight, values.ravel())
     return values
 
 
 @njit
-def _utilities(ssr: FloatArray, ssr_weights: FloatArray, se_weight: float, values: FloatArray) -> None:
-    """Write the utilities in place of the spectral efficiencies (n,)."""
+def _utilities(
+    ssr: FloatArray, ssr_weights: FloatArray, efficiencies: FloatArray, se_weight: float, values: FloatArray
+) -> None:
+    """Write the utilities of k cells (k,); SSR (k x n_slices,) cell by cell."""
+    num_slices = len(ssr_weights)
     for row in range(len(values)):
         satisfied = 0.0
-        for n in range(len(ssr_weights)):
-            satisfied += ssr[row, n] * ssr_weights[n]
-        values[row] = se_weight * values[row] + satisfied
+        for n in range(num_slices):
+            satisfied += ssr[row * num_slices + n] * ssr_weights[n]
+        values[row] = se_weight * efficiencies[row] + satisfied
 
 
 def threshold(reward: Reward, decisions: npt.ArrayLike) -> FloatArray:
     """c_t of equation (6): from c_0 to c_max in a straight line over the decisions taken (...), then constant."""
-    thresholds = np.array(decisions, np.float64, order="C")
+    taken = np.asarray(decisions, np.float64)
+    thresholds = np.empty(taken.shape)
     start, end = float(reward.threshold_start), float(reward.threshold_end)
-    _raise_thresholds(thresholds.reshape(-1), float(reward.threshold_decisions), start, end)
+    _thresholds(taken.ravel(), float(reward.threshold_decisions), start, end, thresholds.ravel())
     return thresholds
 
 
 @njit
-def _raise_thresholds(decisions: FloatArray, length: float, start: float, end: float) -> None:
-    """Write the thresholds in place of the decisions taken (n,)."""
+def _thresholds(decisions: FloatArray, length: float, start: float, end: float, thresholds: FloatArray) -> None:
+    """Write the thresholds after so many decisions (n,)."""
     for n in range(len(decisions)):
-        decisions[n] = start + (end - start) * min(decisions[n] / length, 1.0)
+        thresholds[n] = start + (end - start) * min(decisions[n] / length, 1.0)
 
 
 def shaped(reward: Reward, utilities: npt.ArrayLike, thresholds: npt.ArrayLike) -> FloatArray:

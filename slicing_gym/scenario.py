@@ -147,7 +147,7 @@ class Scenario:
         """Number of slices."""
         return len(self.slices)
 
-    @property
+    @cached_property
     def num_units(self) -> int:
         """Units of allocation in the bandwidth."""
         return self.radio.num_units

@@ -102,8 +102,8 @@ class SpaceSpec:
             ValueError: the observer asks for what was not measured, or makes another shape than its space has.
         """
         seen = np.asarray(self.observer.observe(self.scenario, info), np.float32)
-        wanted = (len(info["utility"]), *self.observation_space.shape)
-        if seen.shape != wanted:
+        if len(seen) != len(info["utility"]) or seen.shape[1:] != self.observation_space.shape:
+            wanted = (len(info["utility"]), *self.observation_space.shape)
             raise ValueError(f"observer: made observations of shape {seen.shape}, allowed is {wanted}")
         return seen
 

@@ -12,11 +12,8 @@ from agents.dqn.factored import FactoredHead
 from slicing_gym import Scenario
 from slicing_gym.ranking import ways_to_share
 
-_BLOCKS = 4
-"""Into so many parts a layer of the recursion is cut: each does without the part of the triangle that is empty."""
-
 _FEWEST_ROWS = 64
-"""Of such a part; where there are fewer, another node of the graph costs more than it saves."""
+"""A layer of the recursion is done in halves of this many rows or more: the second needs not see what is never left."""
 
 
 class Graph(nn.Module):
@@ -87,7 +84,7 @@ def units_of(index: Tensor, num_units: int, num_slices: int) -> Tensor:
         return index + num_units
     ways = torch.from_numpy(ways_to_share(num_units, num_slices).copy())
     remaining = ways[-1, -1] - index  # counted from the end: how many allocations there are from this one on
-    spares = []  # units beyond everybody's one that are left for the slices after each
+    spares = []  # units beyond everybody's one that are left after each slice
     for later in range(num_slices - 1, 1, -1):
         spare = (ways[later] >= remaining).to(torch.int32).argmax(dim=1, keepdim=True)  # the first
         before = functional.pad(ways[later], (1, 0))
@@ -104,16 +101,15 @@ def units_of(index: Tensor, num_units: int, num_slices: int) -> Tensor:
 def best_units(values: Tensor) -> Tensor:
     """The allocation (batch, n_slices) of the highest sum; of equal ones that of the lowest index.
 
-    By the max-plus recursion of `slicing_gym.allocation_search`, in float64: from the last slice on, what is the best
-    that all slices from this one on can make of so many units; then from the first slice on, the fewest units that
-    attain it.
+    By the max-plus recursion of `slicing_gym.allocation_search`, in the dtype of the values: from the last slice on,
+    what is the best that all slices from this one on can make of so many units; then from the first slice on, the
+    fewest units that attain it.
 
     Args:
         values: (batch, n_slices, most_units); values[i, n, u - 1] is what slice n is worth with u units.
     """
     num_slices, most = values.shape[1:]
-    values = values.double()
-    # By the spare units that are not left, then enough -inf for those that there are not at all.
+    # By how many of the spare units, those beyond everybody's one, are not left; more than there are is worth -inf.
     worth = torch.flip(values[:, -1], [1])
     worths = []
     for n in range(num_slices - 1, 0, -1):
@@ -121,7 +117,7 @@ def best_units(values: Tensor) -> Tensor:
         if n > 1:
             worth = _with_one_more(values[:, n - 1], worth)
     every = torch.arange(most)
-    taken = torch.zeros_like(values[:, 0, :1], dtype=torch.int64)  # units beyond everybody's one
+    taken = torch.zeros_like(values[:, 0, :1], dtype=torch.int64)  # spare units
     spares = []
     for n, later in enumerate(reversed(worths)):
         spare = (values[:, n] + later.gather(1, taken + every)).argmax(dim=1, keepdim=True)
@@ -133,22 +129,22 @@ def best_units(values: Tensor) -> Tensor:
 def _with_one_more(values: Tensor, worth: Tensor) -> Tensor:
     """What the best is worth with a slice more (batch, most), by the spare units that are not left.
 
-    With r spare units that is max over u <= r of values[u] + worth of r - u. As operations on whole arrays: the sums
-    of row r are `values` and a window of `worth`, and a window starts one further in the next row.
+    With r of them not left, that is the maximum over u of values[u] + worth[r + u]: `values` and a window of `worth`,
+    which starts one further in the next row.
 
     Args:
         values: of that slice (batch, most).
         worth: of the slices after it (batch, most), by the spare units that are not left.
     """
     most = values.shape[1]
-    rows = min(most, max(_FEWEST_ROWS, -(-most // _BLOCKS)))
+    rows = max(-(-most // 2), min(most, _FEWEST_ROWS))
     padded = functional.pad(worth, (0, rows), value=-math.inf)
     width = most + rows
-    # Copies that are read one after another as rows of one number more: each starts one further.
+    # Copies one after another, read as rows that are one number longer: each row starts one further than the last.
     copies = padded[:, None, :].expand(-1, rows + 1, -1).reshape(-1, (rows + 1) * width)
-    windows = copies[:, : rows * (width + 1)].reshape(-1, rows, width + 1)[:, :, :most]
+    windows = copies[:, : rows * (width + 1)].reshape(-1, rows, width + 1)
     parts = []
-    for first in range(0, most, rows):  # all windows of a part end with -inf: what is only that is left out
-        sums = values[:, None, : most - first] + windows[:, : most - first, first:]
+    for first in range(0, most, rows):  # where all windows of these rows have come to -inf nothing is added
+        sums = values[:, None, : most - first] + windows[:, : most - first, first:most]
         parts.append(sums.amax(dim=2))
     return torch.cat(parts, dim=1)

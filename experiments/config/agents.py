@@ -11,6 +11,7 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from agents import HEADS, NStepReplayBuffer, OffPolicyLearner, ReplayBuffer
 from agents.devices import check_device
+from agents.dqn.factored import NO_SUM
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
@@ -60,19 +61,26 @@ def changeable(agent: AgentSettings, *but: str) -> set[str]:
     return ({*SHARED} | own) - {*but}
 
 
-def with_head(agent: AgentSettings, sums_over_slices: bool) -> AgentSettings:
+def with_head(agent: AgentSettings, sums_over_slices: bool | None) -> AgentSettings:
     """Settings with a head: if none is named, "factored" for policies with heads and rewards that are sums, or "dense".
 
     Args:
         agent: the settings; `head` or the `policy_kwargs` may name one.
-        sums_over_slices: whether the rewards of every role are known to be a sum of one term a slice.
+        sums_over_slices: whether the rewards of every role are a sum of one term a slice; None: not known.
+
+    Raises:
+        ValueError: they are none, and a factored head is named that is not to learn them all the same.
     """
-    if agent.head is not None or agent._target_ == TARGET_MISSING:
+    if agent._target_ == TARGET_MISSING:
         return agent
-    if "head" in agent.policy_kwargs:
-        return replace(agent, head=agent.policy_kwargs["head"])
-    has_heads = "head" in arguments_of(policy_class(off_policy_class(agent._target_), agent.policy))
-    return replace(agent, head="factored" if has_heads and sums_over_slices else "dense")
+    named = agent.head or agent.policy_kwargs.get("head")
+    if named is None:
+        has_heads = "head" in arguments_of(policy_class(off_policy_class(agent._target_), agent.policy))
+        named = "factored" if has_heads and sums_over_slices else "dense"
+    approximate = (agent.policy_kwargs.get("head_kwargs") or {}).get("approximate", False)
+    if named == "factored" and sums_over_slices is False and not approximate:
+        raise ValueError(f"agent.{NO_SUM}")
+    return replace(agent, head=named)
 
 
 def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | None = None) -> OffPolicyLearner:

@@ -62,10 +62,12 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
     return lambda: _run(config, trainings)
 
 
-def _sums_over_slices(config: TrainConfig, environments: Environments) -> bool:
-    """Whether the rewards of both agents are known to be sums over slices; wrappers may make anything of them."""
+def _sums_over_slices(config: TrainConfig, environments: Environments) -> bool | None:
+    """Whether the rewards of both agents are sums over slices; None where a user's own code may make them anything."""
+    if config.algorithm.uncertainty == "penalty":
+        return False
     unknown = config.env.wrappers or config.env.vector_wrappers or config.env.reward_function is not None
-    return not unknown and environments.scenario.reward.kind == "utility" and config.algorithm.uncertainty != "penalty"
+    return None if unknown else environments.scenario.reward.kind == "utility"
 
 
 def _roles(config: TrainConfig, environments: Environments) -> dict[str, dict[str, Any]]:

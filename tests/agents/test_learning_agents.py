@@ -216,10 +216,11 @@ def wide(number):
 
 
 @each_kind
+@pytest.mark.parametrize("head", ["geometry", "factored"])
 @pytest.mark.parametrize("number", [2, 4])
-def test_geometry_serves_any_number_of_slices(kind, number):
+def test_both_heads_serve_any_number_of_slices(kind, head, number):
     scenario = wide(number)
-    agent = learner(kind, "geometry", env=gym.make("SliceRAN-v0", scenario=scenario))
+    agent = learner(kind, head, env=gym.make("SliceRAN-v0", scenario=scenario, reward="utility"))
     before = weights(agent)
     agent.learn(30)
     assert not same(weights(agent), before)
@@ -231,15 +232,17 @@ def test_geometry_serves_any_number_of_slices(kind, number):
 
 
 @each_kind
-def test_geometry_has_as_many_weights_for_any_number_of_actions(kind):
+def test_embeddings_have_as_many_weights_for_any_number_of_actions(kind):
     sizes = {}
     for head in HEADS:
         for units in (8, 32):
-            env = gym.make("SliceRAN-v0", scenario=wide(2).replace(radio={"bandwidth_hz": 2e5 * units}))
+            scenario = wide(2).replace(radio={"bandwidth_hz": 2e5 * units})
+            env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility")
             agent = learner(kind, head, env=env)
             assert agent.action_space.n == units - 1
             sizes[head, units] = sum(parameter.numel() for parameter in agent.q_net.parameters())
     assert sizes["geometry", 8] == sizes["geometry", 32]
+    assert sizes["factored", 8] == sizes["factored", 32]
     assert sizes["dense", 32] - sizes["dense", 8] == 24 * 17
 
 
@@ -293,6 +296,17 @@ class Odd(gym.Env):
             "head_kwargs.hidden_size: 1.5 is not",
         ),
         (Follow, {"head_kwargs": {"depth": 3}}, TypeError, "depth"),
+        (Odd, {"head": "factored"}, ValueError, r"head: 'factored' wants .*5 actions .*3 slices"),
+        *(
+            (Follow, {"head": "factored", "head_kwargs": given}, error, message)
+            for given, error, message in (
+                ({"values": "tabel"}, ValueError, "head_kwargs.values: unknown name 'tabel'; did you mean 'table'"),
+                ({"embedding_size": 0}, ValueError, "head_kwargs.embedding_size: 0 given, allowed is 1 or more"),
+                ({"hidden_size": 1.5}, TypeError, "head_kwargs.hidden_size: 1.5 is not"),
+                ({"approximate": "no"}, TypeError, "head_kwargs.approximate: 'no' given, allowed is bool"),
+                ({"depth": 3}, TypeError, "depth"),
+            )
+        ),
     ],
 )
 def test_heads_that_cannot_be_are_refused(kind, env, policy, error, message):

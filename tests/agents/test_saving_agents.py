@@ -69,8 +69,9 @@ def test_a_loaded_agent_is_the_saved_one(kind, head, tmp_path):
 
 
 @each_kind
-def test_continuations_are_identical(kind, tmp_path):
-    agent = learner(kind)
+@each_head
+def test_continuations_are_identical(kind, head, tmp_path):
+    agent = learner(kind, head)
     agent.learn(40)
     agent.save(tmp_path / "agent")
     agent.save_replay_buffer(tmp_path / "buffer")
@@ -88,8 +89,9 @@ def test_continuations_are_identical(kind, tmp_path):
 
 
 @each_kind
-def test_updates_go_on_after_loading_as_if_nothing_had_been(kind, tmp_path):
-    agent = learner(kind)
+@each_head
+def test_updates_go_on_after_loading_as_if_nothing_had_been(kind, head, tmp_path):
+    agent = learner(kind, head)
     agent.learn(40)
     agent.save(tmp_path / "agent")
     agent.save_replay_buffer(tmp_path / "buffer")

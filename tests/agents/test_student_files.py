@@ -21,7 +21,7 @@ TWIN = Path(__file__).resolve().parents[2] / "twin" / "shipped" / "paper.safeten
 
 @each_head
 def test_a_loaded_student_is_the_saved_one(head, small, tmp_path):
-    kwargs = {"embedding_size": 8} if head == "geometry" else None
+    kwargs = None if head == "dense" else {"embedding_size": 8}
     student = StudentPolicy(small.replace(reward={"kind": "utility"}), 4, head, kwargs, seed=0)
     seen = np.random.default_rng(0).random((60, 2), dtype=np.float32)
     distill(student, seen[:, 0].round().astype(np.int64), seen, np.random.default_rng(0), updates=10)

@@ -12,25 +12,7 @@ from stable_baselines3.common.monitor import Monitor
 from agents import DQN, StudentPolicy, distill
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.learners import each_head, same
-
-CHOICES = np.array([5, 60, 120])
-"""What the teachers below choose: the first if the first of three numbers is the largest, and so on."""
-
-
-def values(observations):
-    """A teacher's values (n, 171), a known function of the state; the choice is one of three allocations."""
-    made = torch.full((len(observations), 171), -1.0)
-    made[:, CHOICES] = observations
-    return made
-
-
-def choice(observations):
-    return CHOICES[observations.argmax(axis=1)]
-
-
-def states(number, seed=0):
-    """About what a cell of three slices shows, of the scales that its slices have."""
-    return np.random.default_rng(seed).gamma(20.0, 0.05, (number, 3)).astype(np.float32)
+from tests.helpers.teachers import choice, states, values
 
 
 def rng(seed=0):
@@ -152,15 +134,18 @@ def test_it_learns_what_its_teacher_chooses(hidden, seed, target):
     assert agreement(student) > 0.95
 
 
-def test_it_learns_with_the_geometry_head():
-    student = StudentPolicy("paper-1mhz", 16, "geometry", {"embedding_size": 8, "hidden_size": 16}, seed=0)
-    distill(student, values, states(3000), rng(), updates=500)
+@pytest.mark.parametrize("target", ["argmax", "soft"])
+@pytest.mark.parametrize("head", ["geometry", "factored"])
+def test_it_learns_with_other_heads(head, target):
+    student = StudentPolicy("paper-1mhz", 16, head, {"embedding_size": 8, "hidden_size": 16}, seed=0)
+    distill(student, values, states(3000), rng(), target=target, updates=500)
     assert agreement(student) > 0.9
 
 
-def test_behaviour_cloning_is_learning_from_the_choices():
+@each_head
+def test_behaviour_cloning_is_learning_from_the_choices(head):
     seen = states(1000)
-    from_values, from_actions = (StudentPolicy("paper-1mhz", 4, seed=0) for _ in range(2))
+    from_values, from_actions = (StudentPolicy("paper-1mhz", 4, head, seed=0) for _ in range(2))
     distill(from_values, values, seen, rng(), updates=50)
     distill(from_actions, choice(seen), seen, rng(), updates=50)
     assert same(from_values.state_dict(), from_actions.state_dict())

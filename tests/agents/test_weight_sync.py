@@ -229,6 +229,11 @@ REFUSED = {
         lambda: taught(DQN, "geometry", seed=1, policy={"head_kwargs": {"hidden_size": 8}}),
         r"size of q_net\..*embedding.*: the source has",
     ),
+    "how a head values units": (
+        lambda: taught(DQN, "factored"),
+        lambda: taught(DQN, "factored", seed=1, policy={"head_kwargs": {"values": "table"}}),
+        r"size of q_net\..*embedding.*: the source has",
+    ),
     "optimizer": (
         lambda: taught(DQN),
         lambda: taught(DQN, seed=1, policy={"optimizer_class": torch.optim.AdamW}),

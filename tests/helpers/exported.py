@@ -36,8 +36,8 @@ def restless_student(scenario=SCENARIO, seed=0):
     return student
 
 
-def make_env():
-    return gym.make("SliceRAN-v0", scenario=SCENARIO, reward="utility")
+def make_env(scenario=SCENARIO):
+    return gym.make("SliceRAN-v0", scenario=scenario, reward="utility")
 
 
 def restless(network, seed=0):
@@ -48,18 +48,27 @@ def restless(network, seed=0):
             parameter += 0.5 * torch.randn(parameter.shape, generator=generator)
 
 
-def some_policy(kind, head):
+HEADS = {
+    "dense": {"head": "dense"},
+    "geometry": {"head": "geometry"},
+    "factored": {"head": "factored"},
+    "table": {"head": "factored", "head_kwargs": {"values": "table"}},
+}
+
+
+def some_policy(kind, head, scenario=SCENARIO):
     """A policy of any kind that chooses many different actions."""
     if kind == "StudentPolicy":
         torch.manual_seed(0)
-        policy = StudentPolicy(SCENARIO, hidden=4, head=head)
+        policy = StudentPolicy(scenario, hidden=4, **HEADS[head])
         policy.scale.fill_(0.1)
         restless(policy)
         return policy
+    env = make_env(scenario)
     if kind == "stock":
-        policy = stable_baselines3.DQN("MlpPolicy", make_env(), policy_kwargs={"net_arch": [16]}, device="cpu", seed=0)
+        policy = stable_baselines3.DQN("MlpPolicy", env, policy_kwargs={"net_arch": [16]}, device="cpu", seed=0)
     else:
-        policy = learner(KINDS[kind], head, env=make_env())
+        policy = learner(KINDS[kind], env=env, policy=HEADS[head])
     restless(policy.policy.q_net)
     return policy
 

@@ -74,6 +74,14 @@ def with_custom_operator(model, _):
     model.opset_import.add(domain="somebody", version=1)
 
 
+def with_another_output(model, _):
+    """One number a decision, as files of format 1."""
+    node = helper.make_node("ReduceSum", [model.graph.output[0].name, ""], ["action"], keepdims=0)
+    model.graph.node.append(node)
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("action", TensorProto.INT64, []))
+
+
 def with_another_input(model, _):
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "any"
@@ -82,16 +90,17 @@ def with_another_input(model, _):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (setting("format", 2), "has format 2, allowed is 1"),
+        (setting("format", 1), r"has format 1, allowed is 2; export the policy again \(python -m experiments.export"),
+        (setting("format", 3), "has format 3, allowed is 2"),
         (removing("format"), "cannot be loaded"),
         (removing("scenario"), "does not hold a policy .*scenario"),
         (setting("scenario", {"slices": {}}), "does not hold a policy"),
-        (setting("allocations", [[1, 1, 1]]), r"does not hold a policy \(units: \[1, 1, 1\] given"),
-        (setting("allocations", [[20.5, -0.5, 0.0]]), r"does not hold a policy \(units: float64 given"),
         (setting("trained_on", [[1, 1], [2, 2]]), "does not hold a policy .*trained_on"),
         (setting("trained_on", [[3, 3, 3], [2, 2, 2]]), "does not hold a policy .*trained_on"),
         (setting("trained_on", [[1, 1, None], [2, 2, 2]]), "does not hold a policy .*trained_on"),
         (setting("fallback", [20, 0, 0]), "does not hold a policy .*units"),
+        (setting("fallback", [20.5, -0.5, 0.0]), r"does not hold a policy \(units: float64 given"),
+        (with_another_output, "does not hold a policy .*its output"),
         (with_external_weights, "cannot be loaded .*does not exist"),
         (with_custom_operator, "cannot be loaded .*somebody"),
         (with_another_input, "does not hold a policy .*its input is"),

@@ -10,7 +10,7 @@ from stable_baselines3.common.buffers import ReplayBuffer as StockReplayBuffer
 
 import agents
 from agents.registry import import_modules
-from experiments.config.agents import check_agent, check_conservative, check_roles, left_out, make_agent
+from experiments.config.agents import check_agent, check_conservative, check_roles, left_out, make_agent, with_head
 from experiments.config.schemas import AgentSettings
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, SCENARIO
@@ -96,6 +96,27 @@ def test_what_a_class_does_not_take_is_left_out_and_said(env):
     ]
     assert left_out(settings(SB3)) == []
     assert make_agent(scratch, env, 0).epsilon == 0.2
+
+
+@pytest.mark.parametrize("target", [DDQN, "agents.DuelingGANDDQN", SB3, QRDQN, f"{OWN}.FromScratch"])
+def test_where_no_head_is_named_the_reward_decides(target):
+    has_heads = target.startswith("agents.")
+    for sums, head in ((True, "factored"), (False, "dense"), (None, "dense")):
+        assert with_head(settings(target, head=None), sums).head == (head if has_heads else "dense")
+
+
+@pytest.mark.parametrize("sums", [True, False, None])
+def test_a_head_that_is_named_is_taken(sums):
+    for head in ("dense", "geometry"):
+        assert with_head(settings(DDQN, head=head), sums).head == head
+        assert with_head(settings(DDQN, head=None, policy_kwargs={"head": head}), sums).head == head
+    approximate = {"head_kwargs": {"approximate": True}}
+    assert with_head(settings(DDQN, head="factored", policy_kwargs=approximate), sums).head == "factored"
+    if sums is False:
+        with pytest.raises(ValueError, match=r"agent\.head: 'factored' given, .* this reward is none"):
+            with_head(settings(DDQN, head="factored"), sums)
+    else:
+        assert with_head(settings(DDQN, head="factored"), sums).head == "factored"
 
 
 def test_roles_may_change_what_the_class_takes(env):

@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from agents import StudentPolicy
+from agents import DDQN, NoEnv, StudentPolicy
 from agents.student import distill as fit_student
 from experiments.config.schemas import EvaluationSettings
 from experiments.distill import Settings, distill
-from experiments.distill.run import Distillation, states_of
+from experiments.distill.run import Distillation, states_of, teach_student
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.runs.folder import find_runs, read_run
+from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
+from tests.helpers.learners import learner
 from twin.data.transitions import transitions_of
 
 EVALUATION = EvaluationSettings(policies=[], seeds=[100, 101], decisions=5)
@@ -107,6 +109,16 @@ def test_a_student_is_what_the_library_teaches(teachers, taught):
     fit_student(student, run.agent().q_net, transitions_of(run.history())[0], np.random.default_rng(0), updates=60)
     student.save(taught.parent / "expected.safetensors")
     assert (taught.parent / "expected.safetensors").read_bytes() in [path.read_bytes() for path in students_of(taught)]
+
+
+@pytest.mark.parametrize(
+    ("named", "taught_by", "head"),
+    [(None, "factored", "factored"), (None, "dense", "dense"), ("geometry", "factored", "geometry")],
+)
+def test_where_no_head_is_named_a_student_is_factored_if_its_teacher_is(named, taught_by, head):
+    teacher, settings = learner(DDQN, taught_by, NoEnv("paper-1mhz")), replace(SHORT, head=named, updates=2)
+    seen = np.random.default_rng(0).random((50, 3), dtype=np.float32)
+    assert teach_student("", teacher, seen, get_scenario("paper-1mhz"), 4, settings).head_name == head
 
 
 def test_a_teacher_may_be_the_file_of_an_agent_or_a_run(teachers, tmp_path):

@@ -79,10 +79,11 @@ def test_a_run_goes_on_after_any_step_as_if_nothing_had_been(with_twin, history,
     [
         (MAKE, True),
         (maker(DQN, policy={"head": "geometry"}), False),
+        (maker(DQN, policy={"head": "factored"}), True),
         (maker(DuelingGANDDQN, critic_steps=2), False),
         (maker(sb3_contrib.QRDQN, policy={"n_quantiles": 4}), False),
     ],
-    ids=["ddqn-dt", "dqn", "gan_ddqn", "sb3_qrdqn"],
+    ids=["ddqn-dt", "dqn", "factored dqn-dt", "gan_ddqn", "sb3_qrdqn"],
 )
 def test_a_run_goes_on_from_any_epoch(history, tmp_path, make, twin):
     whole = algorithm(history, tmp_path / "whole", twin, make)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from agents import DDQN, DQN, DuelingGANDDQN
+from agents.dqn import HEADS
 from experiments.evaluate.rollout import evaluate_policy
 from experiments.train import Training
 from slicing_gym import allocation_index
@@ -80,7 +81,7 @@ def test_a_run_goes_on_after_any_step_as_if_nothing_had_been(finished, tmp_path,
 
 
 @pytest.mark.parametrize("kind", [DQN, DDQN, DuelingGANDDQN])
-@pytest.mark.parametrize("head", ["dense", "geometry"])
+@pytest.mark.parametrize("head", HEADS)
 def test_a_run_without_a_twin_goes_on_from_any_decision(kind, head, tmp_path):
     make = maker(kind, policy={"head": head})
     whole, part, again = interrupted(make, tmp_path, 83, short_settings(150))
