@@ -149,13 +149,13 @@ def _nr_8slices() -> Scenario:
     """
     slices = (
         ("voice", 40, 29e3, 80e-3, Uniform(10e-3, 30e-3), Constant(72.0), Daily(0.3, 1.0, peak=0.3)),
-        ("gaming", 10, 8e6, 30e-3, *_frames(8e6, 60.0), Daily(0.1, 1.0, peak=0.8)),
+        ("gaming", 16, 5e6, 30e-3, *_frames(5e6, 60.0), Daily(0.05, 1.0, peak=0.85)),
         ("ar", 8, 4e6, 8e-3, *_frames(4e6, 60.0), Jumps(0.12, 1.0, mean_decisions=25.0)),
-        ("video", 16, 5e6, 80e-3, *_frames(5e6, 30.0), Daily(0.15, 1.0, peak=0.5)),
+        ("video", 24, 3.5e6, 80e-3, *_frames(3.5e6, 30.0), Daily(0.05, 1.0, peak=0.4)),
         ("web", 30, 1e6, 280e-3, Exponential(0.1), Choice((5e3, 10e3, 25e3)), Jumps(0.2, 1.0, mean_decisions=40.0)),
         ("telemetry", 60, 24e3, 30e-3, Exponential(50e-3), Uniform(40.0, 255.0), Drift(0.3, 1.0, knot_decisions=50.0)),
         ("urllc", 20, 200e3, 3e-3, Exponential(10e-3), Constant(255.0), Jumps(0.2, 1.0)),
-        ("background", 10, 3e6, 280e-3, Exponential(1.0 / 30.0), Constant(12.5e3), Daily(0.2, 1.0, peak=0.05)),
+        ("background", 10, 3e6, 280e-3, Exponential(1.0 / 30.0), Constant(12.5e3), Daily(0.05, 1.0, peak=0.1)),
     )
     return Scenario(
         "nr-8slices",

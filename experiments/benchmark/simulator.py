@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.benchmark.timing import alternate, machine
-from slicing_gym import Scenario, Simulator, allocation_table, allocation_units, even_split, kernel
+from slicing_gym import Scenario, Simulator, SliceOutcomes, allocation_table, allocation_units, even_split, kernel
 from slicing_gym._jit import njit
 from slicing_gym.counter_rng import STREAM_FADING, cell_key, counter, exponential
 from slicing_gym.physics import compile_physics, draw_cells, empty_outcome, empty_scratch
@@ -110,35 +111,36 @@ def _by_batch(scenario: Scenario, seconds: float) -> float:
 
 def _what_if(scenario: Scenario, seconds: float, size: int = 64) -> None:
     """Print outcomes of allocations in a second, their ratio to decisions/s, and what the time goes into."""
-    table = None
+    results: dict[str, Callable[[SliceOutcomes], object]] = {"best": SliceOutcomes.best}
     if scenario.num_allocations <= _MOST_LISTED:
         table = allocation_table(scenario.num_units, scenario.num_slices)
+        results["utilities"] = lambda outcomes: outcomes.utilities(table)
     print(f"\nwhat-if, {size} cells, the outcomes of all {scenario.num_allocations} allocations of each")
-    print(f"{'threads':>8} {'decisions/s':>12} {'result':>10} {'cells/s':>9} {'outcomes/s':>11} {'/ decisions/s':>14}")
+    print(
+        f"{'threads':>8} {'decisions/s':>12} {'result':>10} {'cells/s':>9} {'outcomes/s':>11} {'/ decisions/s':>14} "
+        f"{'beyond the runs':>16}"
+    )
     for threads in (1, 2):
         cells = Simulator(scenario, range(size), threads)
-        steps = [advance_batch(cells, scenario, size), *_what_if_steps(cells, table)]
-        plain, runs, *results = (float(np.median(taken)) for taken in alternate(steps, seconds))
+        steps: list[Callable[[], object]] = [advance_batch(cells, scenario, size), cells.what_if_slices]
+        for result in results.values():
+            steps += _what_if_steps(cells, result)
+        plain, runs, *times = (float(np.median(taken)) for taken in alternate(steps, seconds))
         decision = plain / max(size, 256)
-        for name, taken in zip(("best", "utilities"), results, strict=False):
-            each = taken / size / scenario.num_allocations
+        for name, taken, beyond in zip(results, times[::2], times[1::2], strict=True):
+            outcomes = scenario.num_allocations * size / taken
             print(
-                f"{threads:>8} {1 / decision:>12,.0f} {name:>10} {size / taken:>9,.0f} {1 / each:>11,.3g} "
-                f"{decision / each:>13,.3g}x"
+                f"{threads:>8} {1 / decision:>12,.0f} {name:>10} {size / taken:>9,.0f} {outcomes:>11,.3g} "
+                f"{outcomes * decision:>13,.3g}x {beyond / taken:>16.1%}"
             )
         number = scenario.num_units - scenario.num_slices + 1
-        print(
-            f"{'':>8} of which {number} runs of a cell, each {runs / size / number / decision:.2f} of a decision: "
-            + ", ".join(f"{runs / taken:.0%}" for taken in results)
-        )
+        print(f"{'':>8} {number} runs a cell, each {runs / size / number / decision:.2f} of a decision")
 
 
-def _what_if_steps(cells: Simulator, table: npt.NDArray[np.int64] | None) -> list[Callable[[], object]]:
-    """What-if without a result, with the best allocation and, given the table of all, with the utility of each."""
-    steps: list[Callable[[], object]] = [cells.what_if_slices, lambda: cells.what_if_slices()[0].best()]
-    if table is not None:
-        steps.append(lambda: cells.what_if_slices()[0].utilities(table))
-    return steps
+def _what_if_steps(cells: Simulator, result: Callable[[SliceOutcomes], object]) -> list[Callable[[], object]]:
+    """What-if with a result, and the result alone, of outcomes that have nothing computed yet."""
+    (known,) = cells.what_if_slices()
+    return [lambda: result(cells.what_if_slices()[0]), lambda: result(replace(known))]
 
 
 def advance_batch(cells: Simulator | TwinCells, scenario: Scenario, size: int) -> Callable[[], None]:

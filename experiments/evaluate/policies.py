@@ -186,7 +186,7 @@ def load_policy(
         return fixed
     if name in BASELINES:
         if name == "best_fixed" and not cache_path(scenario).exists():
-            _log.info("searching the best fixed allocation of this scenario, once (seconds, a minute for a large cell) ...")
+            _log.info("searching the best fixed allocation of this scenario, once (up to a minute or so) ...")
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     file = policy_file(name)
     if not file.endswith(_FILES):

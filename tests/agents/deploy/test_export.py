@@ -134,12 +134,11 @@ def test_of_equal_values_the_lowest_index_is_chosen(head):
         if head in ("geometry", "factored"):  # what it makes of shares is not whole
             last.state.weight.zero_()
             last.state.bias.zero_()
-    content, seen = to_onnx(policy, SCENARIO, **ARGUMENTS), states() * 0.0 + 1.0
-    seen *= np.random.default_rng(0).integers(0, 3, seen.shape)
-    seen *= SCENARIO.nominal_arrivals  # observations are whole, too
+    content = to_onnx(policy, SCENARIO, **ARGUMENTS)
+    seen = np.random.default_rng(0).integers(0, 3, (2000, 3)) * SCENARIO.nominal_arrivals  # whole observations, too
     observed = torch.as_tensor(SpaceSpec(SCENARIO).observe(seen))
     values = policy.policy.q_net(observed)
-    assert ((values == values.amax(dim=1, keepdim=True)).sum(dim=1) > 1).float().mean() > 0.2
+    assert ((values == values.amax(dim=1, keepdim=True)).sum(dim=1) > 1).sum() > 100
     lowest = allocation_table(20, 3)[values.argmax(dim=1)]
     np.testing.assert_array_equal(SlicePolicy(content).units(seen), lowest)
 

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.benchmark import alternate, paced, single_calls
 from experiments.benchmark.__main__ import main
+from experiments.benchmark.decision import time_decision
 from experiments.benchmark.simulator import compare_with_reference
 from slicing_gym import get_scenario
 
@@ -29,6 +30,16 @@ def test_each_prints_its_ratios(what, expected, capsys):
     printed = capsys.readouterr().out
     for text in expected:
         assert text in printed
+
+
+def test_decisions_where_no_allocation_is_listed(capsys):
+    scenario = get_scenario("nr-8slices").replace(name="large", radio={"resolution_hz": 7 * 360e3})
+    time_decision(scenario, 0.01)
+    printed = capsys.readouterr().out
+    assert "scenario large: 39 units for 8 slices, 12620256 allocations" in printed
+    assert "impossible; ratios are to DQN, factored: predict" in printed
+    assert "student 2x16, factored: SlicePolicy.decide" in printed
+    assert "dense" not in printed
 
 
 def test_without_a_reference_implementation_it_says_where_there_is_one(capsys):

@@ -24,6 +24,7 @@ from experiments.export.run import fallback_units
 from experiments.export.settings import ExportConfig
 from experiments.export.source import find_source
 from slicing_gym import get_scenario
+from slicing_gym.allocation import MAX_LISTED
 from tests.helpers.commands import configured, yaml_defaults
 from tests.helpers.exported import SCENARIO, make_env, restless_student, some_policy
 from tests.helpers.learners import _one_thread as _one_thread
@@ -116,7 +117,7 @@ def test_an_agent_of_the_process_is_exported_with_its_scenario_and_history(run_f
     np.testing.assert_array_equal(result.deployed.trained_on, of_file.deployed.trained_on)
     assert result.deployed.name == "ddqn"
     seen = states(500)
-    np.testing.assert_array_equal(result.deployed.actions(seen), of_file.deployed.actions(seen))
+    np.testing.assert_array_equal(result.deployed.units(seen), of_file.deployed.units(seen))
     student = export(restless_student(), QUICK)
     assert (student.deployed.name, student.deployed.scenario) == ("student-2x8", SCENARIO)
     with pytest.raises(ValueError, match="scenario: not given, allowed is that which the DDQN was trained on"):
@@ -183,6 +184,35 @@ def test_ties_are_no_errors():
     found = agreement_of(source, SlicePolicy(content), seen)
     assert (found.equal, found.ties, found.wrong) == (0, 0, 1200)
     assert found.example == tuple(seen[0])
+
+
+def test_a_factored_policy_is_exported_where_no_allocation_is_listed():
+    scenario = get_scenario("nr-8slices").replace(radio={"resolution_hz": 7 * 360e3})
+    assert scenario.num_allocations > MAX_LISTED
+    result = export(some_policy("StudentPolicy", "factored", scenario), QUICK)
+    assert result.agreement.wrong == 0
+    assert result.agreement.equal > 590
+    assert "4-5-5-5-5-5-5-5 (voice, " in result.report()
+
+
+def test_ties_of_a_factored_head_are_no_errors():
+    """As above, of two allocations that only their sums over slices value."""
+    policy = some_policy("DQN", "table")
+    state = policy.policy.q_net.q_net[-1].state
+    with torch.no_grad():
+        state.weight.zero_()
+        state.bias.copy_(torch.arange(3 * 18) % 18 * 0.5)  # whatever the allocation, the same
+        state.bias[17] += 1.0
+    source, seen = Source(policy, SCENARIO, None, "", ""), states(300)
+    content = to_onnx(policy, SCENARIO, **ARGUMENTS)
+    assert SlicePolicy(content).units(seen)[0].tolist() == [18, 1, 1]
+    with torch.no_grad():
+        state.bias[18 + 17] += 1.0 + 4e-6
+    found = agreement_of(source, SlicePolicy(content), seen)
+    assert (found.equal, found.ties, found.wrong) == (0, 300, 0)
+    with torch.no_grad():
+        state.bias[18 + 17] += 0.1
+    assert agreement_of(source, SlicePolicy(content), seen).wrong == 300
 
 
 def test_fallbacks_by_name(small):
