@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config.hydra import CONFIG_FOLDER
 from experiments.config.parts import make_scenario, make_twin
 from experiments.evaluate.__main__ import prepare as prepare_evaluation
+from experiments.offline.__main__ import prepare as prepare_offline
 from experiments.train.__main__ import prepare
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.allocation import MAX_LISTED
@@ -68,7 +69,11 @@ def test_every_scenario_composes_and_passes_its_checks(scenario, tmp_path):
 
 @pytest.mark.parametrize("experiment", choices("experiment"))
 def test_every_experiment_composes(experiment, tmp_path):
-    assert callable(prepare(composed("train", f"+experiment={experiment}"), tmp_path))
+    if experiment.endswith("_offline"):
+        short = ["scenario=paper-1mhz", "decisions=100", "progress=false", "evaluation.policies=[]"]
+        assert callable(prepare_offline(composed("offline", f"+experiment={experiment}", *short), tmp_path))
+    else:
+        assert callable(prepare(composed("train", f"+experiment={experiment}"), tmp_path))
 
 
 def test_overrides_reach_into_a_scenario():
