@@ -99,7 +99,7 @@ def test_the_head_follows_the_reward_where_none_is_named(file, overrides, head, 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["agent.head=factored", "reward=clip"], r"agent\.head: 'factored' given, .* this reward is none"),
+        (["agent.head=factored", "reward=clip"], r"agent\.head: 'factored' given, allowed where .* sum over slices"),
         (["history=randm"], "history: unknown name 'randm'; did you mean 'random'"),
         (["history=runs/none/history.npz"], "history: there is no file 'runs/none/history.npz'"),
         (["history=docs"], "history: there is no file 'docs/history.npz'"),
