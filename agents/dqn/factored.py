@@ -21,13 +21,6 @@ from slicing_gym.spaces import AllocationSpace
 VALUES = ("embedding", "table")
 """How a slice values a number of units."""
 
-NO_SUM = (
-    "head: 'factored' given, which learns values that are a sum over slices; this reward is none (allowed is "
-    "reward='utility' without uncertainty='penalty'; shaped and clip compare the sum with a threshold). "
-    "head_kwargs={'approximate': True} learns it all the same, 'geometry' and 'dense' learn any reward"
-)
-"""Why an environment is refused."""
-
 _MARKED = 4
 """So many of the first units are told apart one by one: there one more changes most."""
 
@@ -198,7 +191,11 @@ def check_env(head: object, action_space: spaces.Space[Any], env: VecEnv | None)
     if head.approximate or not env.has_attr("sums_over_slices"):
         return
     if any(each is False for each in env.get_attr("sums_over_slices")):
-        raise ValueError(NO_SUM)
+        raise ValueError(
+            "head: 'factored' given, which learns values that are a sum over slices; this reward is none (allowed is "
+            "reward='utility' without uncertainty='penalty'; shaped and clip compare the sum with a threshold). "
+            "head_kwargs={'approximate': True} learns it all the same, 'geometry' and 'dense' learn any reward"
+        )
 
 
 def unit_features(num_units: int, most_units: int) -> Tensor:

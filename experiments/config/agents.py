@@ -11,7 +11,6 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from agents import HEADS, NStepReplayBuffer, OffPolicyLearner, ReplayBuffer
 from agents.devices import check_device
-from agents.dqn.factored import NO_SUM
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
@@ -79,7 +78,10 @@ def with_head(agent: AgentSettings, sums_over_slices: bool | None) -> AgentSetti
         named = "factored" if has_heads and sums_over_slices else "dense"
     approximate = (agent.policy_kwargs.get("head_kwargs") or {}).get("approximate", False)
     if named == "factored" and sums_over_slices is False and not approximate:
-        raise ValueError(f"agent.{NO_SUM}")
+        raise ValueError(
+            "agent.head: 'factored' given, allowed where the reward is a sum over slices (reward=utility without "
+            "algorithm.uncertainty=penalty), or with agent.policy_kwargs.head_kwargs.approximate=true"
+        )
     return replace(agent, head=named)
 
 

@@ -32,7 +32,7 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
-from experiments.train.check import check_agent_of, check_evaluation, check_same_shapes, check_twin_training
+from experiments.train.check import check_agent_of, check_evaluation, check_same_shapes, check_sums, check_twin_training
 from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
@@ -194,6 +194,7 @@ class OfflineTraining:
         utilities_of(self.history)  # it has to have measured what they are made of
         agent = check_agent_of("history", make, NoEnv(scenario), self.seed)
         check_integer("agent.buffer_size", agent.model.buffer_size, at_least=len(self.history))
+        check_sums(agent, scenario.reward.kind == "utility", f"reward: {scenario.reward.kind!r}")
         weight = self.settings.algorithm.conservative_weight
         OffPolicyLearner(agent.model, conservative_weight=weight)  # refuses one that lacks a hook
         if self.twin is not None:

@@ -109,7 +109,7 @@ def _check_reload(learner: OffPolicyLearner) -> None:
 
 
 def check_twin_training(agent: OffPolicyLearner, settings: TwinTrainingSettings) -> None:
-    """Refuse a training in the twin that ends before Agent 2 has learned.
+    """Refuse a training in the twin that ends before Agent 2 has learned, or whose reward it cannot learn.
 
     Args:
         agent: Agent 2.
@@ -120,6 +120,27 @@ def check_twin_training(agent: OffPolicyLearner, settings: TwinTrainingSettings)
     """
     at_least = agent.model.learning_starts + settings.num_envs
     check_integer("algorithm.twin_decisions", settings.twin_decisions, at_least=at_least)
+    check_sums(agent, settings.uncertainty != "penalty", f"algorithm.uncertainty: {settings.uncertainty!r}")
+
+
+def check_sums(agent: OffPolicyLearner, sums_over_slices: bool, given: str) -> None:
+    """Refuse an agent with a factored head where the rewards are no sum of one term a slice.
+
+    Args:
+        agent: that is to learn from them.
+        sums_over_slices: whether they are one.
+        given: key and value of what decides it.
+
+    Raises:
+        ValueError: they are none, and the head is not to learn them all the same.
+    """
+    policy = agent.model.policy_kwargs or {}
+    approximate = (policy.get("head_kwargs") or {}).get("approximate", False)
+    if policy.get("head") == "factored" and not sums_over_slices and not approximate:
+        raise ValueError(
+            f"{given} given, allowed with the factored head are rewards that are a sum over slices (the utility), or "
+            "head_kwargs={'approximate': True}"
+        )
 
 
 def check_algorithm_1(settings: Settings, agent_1: OffPolicyLearner, agent_2: OffPolicyLearner) -> None:

@@ -10,6 +10,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNorm
 
 import twin  # noqa: F401  # registers SliceTwin-v0
 from agents import DDQN, DQN, DuelingGANDDQN, NoEnv, learn_offline
+from agents.dqn import SlicingPolicy
 from agents.dqn.factored import VALUES
 from agents.hooks import best_actions, taken_values
 from slicing_gym import (
@@ -208,6 +209,19 @@ def test_rewards_that_are_no_sum_are_refused(where):
     assert factored(DDQN, env, policy={"head_kwargs": {"approximate": True}}).policy.head == "factored"
 
 
+class OwnPolicy(SlicingPolicy):
+    """Names its head itself."""
+
+    def __init__(self, *spaces, **arguments):
+        super().__init__(*spaces, **{**arguments, "head": "factored"})
+
+
+def test_a_policy_of_one_s_own_with_that_head_is_refused_too():
+    with pytest.raises(ValueError, match=WHY):
+        DQN(OwnPolicy, shaped(), policy_kwargs={"net_arch": [8]}, device="cpu")
+    assert DQN(OwnPolicy, cell(reward="utility"), policy_kwargs={"net_arch": [8]}, device="cpu").policy.head
+
+
 LET_IN = {
     "utility": lambda: cell(reward="utility"),
     "a function that says nothing": lambda: cell(reward_function=unknown),
@@ -241,6 +255,9 @@ def test_later_environments_are_checked_too(tmp_path):
         DDQN.load(tmp_path / "agent", env=shaped())
     loaded = DDQN.load(tmp_path / "agent", env=cell(reward="utility"), device="cpu")
     assert same(weights(loaded), weights(agent))
+    lenient = factored(DDQN, cell(reward="utility"), policy={"head_kwargs": {"approximate": True}})
+    lenient.save(tmp_path / "lenient")
+    DDQN.load(tmp_path / "lenient", env=shaped(), device="cpu").learn(20)
 
 
 def alike(number, units):

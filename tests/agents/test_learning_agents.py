@@ -283,17 +283,12 @@ class Odd(gym.Env):
         (Odd, {"head": "geometry"}, ValueError, r"head: 'geometry' wants .*5 actions .*3 slices"),
         (Follow, {"head": "geometri"}, ValueError, r"head: unknown name 'geometri'; did you mean 'geometry'.*dense"),
         (Follow, {"head": "dens"}, ValueError, r"head: unknown name 'dens'; did you mean 'dense'"),
-        (
-            Follow,
-            {"head": "geometry", "head_kwargs": {"embedding_size": 0}},
-            ValueError,
-            "head_kwargs.embedding_size: 0 given",
-        ),
-        (
-            Follow,
-            {"head": "geometry", "head_kwargs": {"hidden_size": 1.5}},
-            TypeError,
-            "head_kwargs.hidden_size: 1.5 is not",
+        *(
+            (Follow, {"head": "geometry", "head_kwargs": given}, error, message)
+            for given, error, message in (
+                ({"embedding_size": 0}, ValueError, "head_kwargs.embedding_size: 0 given"),
+                ({"hidden_size": 1.5}, TypeError, "head_kwargs.hidden_size: 1.5 is not"),
+            )
         ),
         (Follow, {"head_kwargs": {"depth": 3}}, TypeError, "depth"),
         (Odd, {"head": "factored"}, ValueError, r"head: 'factored' wants .*5 actions .*3 slices"),

@@ -81,8 +81,25 @@ def test_a_finished_run_is_not_run_again(finished, capsys):
 
 
 @pytest.mark.parametrize(
+    ("overrides", "head"),
+    [
+        ([], "factored"),
+        (["reward=shaped"], "dense"),
+        (["agent=sb3_dqn"], "dense"),
+        (["agent.head=geometry"], "geometry"),
+        ([*TWIN, "algorithm.uncertainty=penalty", "decisions=80"], "dense"),
+    ],
+)
+def test_the_head_follows_the_reward_where_none_is_named(file, overrides, head, tmp_path):
+    config = composed("offline", *TINY, f"history='{file}'", "agent.head=null", *overrides)
+    prepare(config, tmp_path)
+    assert config.agent.head == head
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["agent.head=factored", "reward=clip"], r"agent\.head: 'factored' given, allowed where .* sum over slices"),
         (["history=randm"], "history: unknown name 'randm'; did you mean 'random'"),
         (["history=runs/none/history.npz"], "history: there is no file 'runs/none/history.npz'"),
         (["history=docs"], "history: there is no file 'docs/history.npz'"),

@@ -178,6 +178,10 @@ def test_any_agent_learns_with_a_twin_and_its_candidates_are_read_again(kind, hi
         ({"settings": offline_settings(torch_threads=0)}, "torch_threads: 0 given"),
         ({"settings": offline_settings(checkpoint_s=-1)}, "checkpoint_s: -1 given"),
         ({"make": maker(SoftTargets)}, "not possible with .*SoftTargets.* lacks the hook td_loss"),
+        (
+            {"make": maker(policy={"head": "factored"}), "settings": offline_settings(reward="shaped")},
+            "reward: 'shaped' given, allowed with the factored head are rewards that are a sum over slices",
+        ),
         ({"twin": "lsmt"}, "transition: unknown name 'lsmt'; did you mean 'lstm'"),
         (
             {"twin": "lstm", "settings": offline_settings(twin_decisions=90)},

@@ -117,6 +117,10 @@ def test_bad_values_are_refused_before_anything_runs(arguments, message, tmp_pat
             {"make": maker(stable_baselines3.DQN, replay_buffer_class=Foreign)},
             "algorithm.warm_replay: 100 given, allowed is 0 for DQN, whose replay buffer is a Foreign",
         ),
+        (
+            {"make": maker(policy={"head": "factored"}), "settings": short_settings(uncertainty="penalty")},
+            "algorithm.uncertainty: 'penalty' given, allowed with the factored head are rewards that are a sum",
+        ),
         ({"make": one_of_each}, "make: agents.ddqn.DDQN for one role and stable_baselines3.dqn.dqn.DQN for the other"),
     ],
 )

@@ -90,6 +90,40 @@ def test_a_device_that_is_not_there_is_refused(tmp_path):
         prepare(composed("train", "agent.device=cuda"), tmp_path)
 
 
+OWN_WRAPPER = [f"env.wrappers=[{{_target_: {OWN}.LogObservation}}]", f"imports=[{OWN}]"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "head"),
+    [
+        ([], "factored"),
+        (["agent=gan_ddqn", "twin=lstm"], "factored"),
+        (["agent.head=geometry"], "geometry"),
+        (["+agent.policy_kwargs.head=geometry"], "geometry"),
+        (["agent=sb3_dqn"], "dense"),
+        (["agent=sb3_qrdqn"], "dense"),
+        (["reward=shaped"], "dense"),
+        (["reward=clip"], "dense"),
+        (["twin=lstm", "algorithm.uncertainty=penalty"], "dense"),
+        (["twin=lstm", "algorithm.uncertainty=truncate"], "factored"),
+        (OWN_WRAPPER, "dense"),
+        ([*OWN_WRAPPER, "agent.head=factored"], "factored"),
+        (["reward=shaped", "agent.head=factored", "+agent.policy_kwargs.head_kwargs.approximate=true"], "factored"),
+    ],
+)
+def test_the_head_follows_the_reward_where_none_is_named(overrides, head, tmp_path):
+    config = composed("train", "scenario=paper-1mhz", "agent.head=null", *overrides)
+    prepare(config, tmp_path)
+    assert config.agent.head == head
+
+
+@pytest.mark.parametrize("why", ["reward=shaped", "reward=clip", "algorithm.uncertainty=penalty"])
+def test_a_factored_head_is_refused_before_anything_runs(why, tmp_path):
+    with pytest.raises(ValueError, match=r"agent\.head: 'factored' given, allowed where .* sum over slices"):
+        prepare(composed("train", "twin=lstm", "agent.head=factored", why), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 SHORT = [
     *("twin.transition.members=1", "twin.training.max_epochs=2", "twin.performance.members=1"),
     *("decisions=220", "algorithm.fine_tune=20", "algorithm.twin_decisions=512", "algorithm.later_twin_decisions=384"),
