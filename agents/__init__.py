@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agents.ddqn import DDQN
     from agents.deploy.decision import Decision
     from agents.deploy.slice_policy import SlicePolicy
-    from agents.dqn import DQN, HEADS, SlicingPolicy
+    from agents.dqn import DQN, HEADS, SlicingPolicy, check_head
     from agents.gan_ddqn import DuelingGANDDQN, GANPolicy
     from agents.hooks import action_values, td_loss, td_target
     from agents.learner import OffPolicyLearner
@@ -58,6 +58,7 @@ _LEARNING = {
     "action_values": "agents.hooks",
     "allocation_shares": "agents.allocation_search",
     "best_allocations": "agents.allocation_search",
+    "check_head": "agents.dqn",
     "distill": "agents.student",
     "learn_offline": "agents.offline",
     "log_sum_exp": "agents.allocation_search",
@@ -96,6 +97,7 @@ __all__ = [
     "action_values",
     "allocation_shares",
     "best_allocations",
+    "check_head",
     "distill",
     "learn_offline",
     "log_sum_exp",

@@ -1,8 +1,7 @@
-"""Compiled recursions over the units that the slices before have spent: the best allocations, sums over all of them."""
+"""Compiled recursions over the units that the slices before have spent: the best allocations, sums of products."""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +14,6 @@ COMPILED_WITH = "716639e0db82"
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-_SMALLEST_SUM = 1e-270
-"""Below it numbers that got lost by underflow (under 1e-308 each, 2**62 of them at most) might matter."""
 
 
 class Reach(NamedTuple):
@@ -104,147 +100,6 @@ def best(values: FloatArray, reach: Reach, worth: FloatArray, units: IntArray, t
             units[i, n] = mine
             spent += mine
         units[i, last] = reach.spare - spent
-
-
-@njit
-def _fill_logarithms(values: FloatArray, reach: Reach, sums: FloatArray) -> None:
-    """The logarithms of what `fill` gives for exp(values): much slower, but no number is too small for it."""
-    last = len(reach.widths) - 1
-    for spent in range(reach.first[last], reach.last[last] + 1):
-        sums[last, spent] = values[last, reach.spare - spent]
-    for n in range(last - 1, -1, -1):
-        for spent in range(reach.first[n], reach.last[n] + 1):
-            begin = max(0, reach.first[n + 1] - spent)
-            end = min(reach.widths[n], reach.last[n + 1] - spent + 1)
-            peak = -np.inf
-            for units in range(begin, end):
-                peak = max(peak, values[n, units] + sums[n + 1, spent + units])
-            total = 0.0
-            if peak > -np.inf:
-                for units in range(begin, end):
-                    total += math.exp(values[n, units] + sums[n + 1, spent + units] - peak)
-            sums[n, spent] = peak + math.log(total) if peak > -np.inf else -np.inf
-
-
-@njit
-def _log_sum(
-    values: FloatArray, weights: FloatArray, offset: float, reach: Reach, sums: FloatArray
-) -> tuple[float, bool]:
-    """The logarithm of the sum of one row, and whether `sums` holds logarithms."""
-    fill(weights, reach, False, sums)
-    if sums[0, 0] > _SMALLEST_SUM:
-        return offset + math.log(sums[0, 0]), False
-    _fill_logarithms(values, reach, sums)
-    return sums[0, 0], True
-
-
-@njit
-def log_sums(
-    values: FloatArray, weights: FloatArray, offsets: FloatArray, reach: Reach, sums: FloatArray, totals: FloatArray
-) -> None:
-    """The logarithm of the sum of exp(value) over all allocations of each row.
-
-    Args:
-        values: (k, S, W) by slice and spare units.
-        weights: (k, S, W) exp(values - each slice's largest).
-        offsets: (k,) sum of the slices' largest.
-        reach: of the cell.
-        sums: (S, spare + 4) to work in.
-        totals: (k,) written; -inf where no allocation has a finite value.
-    """
-    for i in range(len(values)):
-        totals[i], _ = _log_sum(values[i], weights[i], offsets[i], reach, sums)
-
-
-@njit
-def _hand_on(
-    held: FloatArray, spent_after: FloatArray, weights: FloatArray, sums_after: FloatArray, factor: float
-) -> None:
-    """Add factor * weight * sum to the probability of each number of units, and to that of what is spent then."""
-    for j in range(len(held)):
-        probability = factor * (weights[j] * sums_after[j])
-        held[j] += probability
-        spent_after[j] += probability
-
-
-@njit
-def _fill_shares(
-    weights: FloatArray, reach: Reach, sums: FloatArray, spent_before: FloatArray, out: FloatArray
-) -> None:
-    """From the first slice to the last, how probable it is that a slice holds so many spare units."""
-    spent_before[:] = 0.0
-    spent_before[0, 0] = 1.0
-    out[:] = 0.0
-    last = len(reach.widths) - 1
-    for n in range(last):
-        for spent in range(reach.first[n], reach.last[n] + 1):
-            if sums[n, spent] > 0.0:
-                begin = max(0, reach.first[n + 1] - spent)
-                end = max(begin, min(reach.widths[n], reach.last[n + 1] - spent + 1))
-                _hand_on(
-                    out[n, begin:end],
-                    spent_before[n + 1, spent + begin : spent + end],
-                    weights[n, begin:end],
-                    sums[n + 1, spent + begin : spent + end],
-                    spent_before[n, spent] / sums[n, spent],
-                )
-    for spent in range(reach.first[last], reach.last[last] + 1):
-        out[last, reach.spare - spent] = spent_before[last, spent]
-
-
-@njit
-def _fill_shares_from_logarithms(
-    values: FloatArray, reach: Reach, sums: FloatArray, spent_before: FloatArray, out: FloatArray
-) -> None:
-    """As `_fill_shares`, from what `_fill_logarithms` gives."""
-    spent_before[:] = 0.0
-    spent_before[0, 0] = 1.0
-    out[:] = 0.0
-    last = len(reach.widths) - 1
-    for n in range(last):
-        for spent in range(reach.first[n], reach.last[n] + 1):
-            if spent_before[n, spent] > 0.0:
-                for units in range(
-                    max(0, reach.first[n + 1] - spent), min(reach.widths[n], reach.last[n + 1] - spent + 1)
-                ):
-                    probability = spent_before[n, spent] * math.exp(
-                        values[n, units] + sums[n + 1, spent + units] - sums[n, spent]
-                    )
-                    out[n, units] += probability
-                    spent_before[n + 1, spent + units] += probability
-    for spent in range(reach.first[last], reach.last[last] + 1):
-        out[last, reach.spare - spent] = spent_before[last, spent]
-
-
-@njit
-def shares(
-    values: FloatArray,
-    weights: FloatArray,
-    offsets: FloatArray,
-    reach: Reach,
-    sums: FloatArray,
-    spent_before: FloatArray,
-    totals: FloatArray,
-    out: FloatArray,
-) -> None:
-    """As `log_sums`; also its slopes by the values, which are softmax probabilities.
-
-    Args:
-        values: as for `log_sums`.
-        weights: as for `log_sums`.
-        offsets: as for `log_sums`.
-        reach: of the cell.
-        sums: (S, spare + 4) to work in.
-        spent_before: (S, spare + 4) to work in.
-        totals: (k,) written.
-        out: (k, S, W) written: the probability that a slice holds so many spare units.
-    """
-    for i in range(len(values)):
-        totals[i], logarithmic = _log_sum(values[i], weights[i], offsets[i], reach, sums)
-        if logarithmic:
-            _fill_shares_from_logarithms(values[i], reach, sums, spent_before, out[i])
-        else:
-            _fill_shares(weights[i], reach, sums, spent_before, out[i])
 
 
 class Ranking(NamedTuple):

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import allocation_kernel as kernel
+from slicing_gym import allocation_sums as sums
 from slicing_gym.errors import check_integer
 from slicing_gym.ranking import MAX_ALLOCATIONS
 
@@ -161,7 +162,7 @@ def log_sum_exp(values: npt.ArrayLike, num_units: int, lowest: Any = None, highe
     """
     cell, spare_values = _spare_values(values, num_units, lowest, highest)
     totals = np.empty(len(spare_values))
-    kernel.log_sums(spare_values, *_weights(spare_values), cell.reach, _room(cell.reach), totals)
+    sums.log_sums(spare_values, *_weights(spare_values), cell.reach, _room(cell.reach), totals)
     return _checked_totals(totals)
 
 
@@ -179,7 +180,7 @@ def allocation_shares(
     cell, spare_values = _spare_values(values, num_units, lowest, highest)
     totals, spare_shares = np.empty(len(spare_values)), np.empty_like(spare_values)
     weights = _weights(spare_values)
-    kernel.shares(spare_values, *weights, cell.reach, _room(cell.reach), _room(cell.reach), totals, spare_shares)
+    sums.shares(spare_values, *weights, cell.reach, _room(cell.reach), _room(cell.reach), totals, spare_shares)
     _checked_totals(totals)
     if not cell.narrower:
         return totals, spare_shares

@@ -3,7 +3,7 @@
 from agents.dqn import hooks  # noqa: F401  # registers what is known of these classes
 from agents.dqn.dqn import DQN
 from agents.dqn.factored import FactoredHead
-from agents.dqn.heads import HEADS, DenseHead, GeometryHead
+from agents.dqn.heads import HEADS, DenseHead, GeometryHead, check_head
 from agents.dqn.policies import SlicingPolicy
 
-__all__ = ["DQN", "HEADS", "DenseHead", "FactoredHead", "GeometryHead", "SlicingPolicy"]
+__all__ = ["DQN", "HEADS", "DenseHead", "FactoredHead", "GeometryHead", "SlicingPolicy", "check_head"]

@@ -17,7 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from agents.dqn.heads import check_head
+from agents import check_head
 from agents.hooks import action_values, has_hook, is_factored, require_hook
 from agents.student import StudentPolicy
 from agents.student import distill as fit_student

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.dqn.heads import check_head
+from agents import check_head
 from experiments.config.agents import SHARED, check_numbers
 from experiments.config.bounds import MAX_SEED, bounded
 from experiments.config.schemas import AgentSettings, CommandSettings, EvaluationSettings, TwinTrainingSettings

@@ -46,13 +46,18 @@ def test_log_sum_exp_and_shares_are_those_of_a_softmax_over_all_allocations(sear
     np.testing.assert_allclose(shares, search.shares(), rtol=1e-9, atol=1e-12)
 
 
-def test_sums_too_small_for_a_float_are_worked_out_in_logarithms():
-    """Each slice is worth most with all units, so that products of the weights of allocations underflow."""
-    values = np.broadcast_to(np.arange(8) * 400.0, (1, 4, 8)).copy()
-    values[0, :, :4] = [-3000.0, -2500.0, -2600.0, -2800.0]
-    search = brute_force(values, 11)
-    assert np.exp(search.totals - values.max(axis=2).sum(axis=1)).sum() < 1e-300
-    totals, shares = allocation_shares(values, 11)
+STEEP = np.broadcast_to([-3000.0, -2500.0, -2600.0, -2800.0, 1600.0, 2000.0, 2400.0, 2800.0], (1, 4, 8))
+ODD = np.broadcast_to([0.0, -2000.0, 0.0, -2000.0, -np.inf, -2000.0], (1, 2, 6))
+SCATTERED = np.random.default_rng(0).normal(scale=1500.0, size=(40, 3, 20))
+
+
+@pytest.mark.parametrize(("values", "num_units"), [(STEEP, 11), (ODD, 7), (SCATTERED, 22)])
+def test_sums_too_small_for_a_float_are_worked_out_all_the_same(values, num_units):
+    """The slices' largest are far from any allocation, so that products of weights relative to them underflow."""
+    search = brute_force(values, num_units)
+    assert np.exp(search.totals - values.max(axis=2).sum(axis=1)[:, None]).sum(axis=1).min() < 1e-300
+    totals, shares = allocation_shares(values, num_units)
+    np.testing.assert_array_equal(totals, log_sum_exp(values, num_units))
     np.testing.assert_allclose(totals, logsumexp(search.totals, axis=1), rtol=1e-12)
     np.testing.assert_allclose(shares, search.shares(), rtol=1e-9, atol=1e-12)
 
