@@ -37,9 +37,8 @@ def action_values(model: Any) -> nn.Module:
     """The network that values actions: (batch, num_actions) of observations (batch, n_slices).
 
     Its arg max is what the model chooses; where there are too many actions to list, `best_actions` and `taken_values`
-    ask it. Known for DQN of Stable-Baselines3 and agents of this package (the
-    Q-network) and for QRDQN of sb3-contrib (the mean over quantiles); register one for a class of your own with
-    `@action_values.register`.
+    ask it. Known for DQN of Stable-Baselines3 and agents of this package (the Q-network) and for QRDQN of sb3-contrib
+    (the mean over quantiles); register one for a class of your own with `@action_values.register`.
 
     Raises:
         MissingHookError: none is registered.
