@@ -27,8 +27,9 @@ class Algorithm1(TwinAlgorithm):
     - `fine_tune`: Agent 1 acts in the real environment and is fine-tuned there; what it does goes to the history, so
       that the paper's step 1 of the next iteration is this step 5.
 
-    With `select_in_twin`, whenever there are two candidates (fine-tuned or not, trained again or not) both are evaluated
-    on the same episodes in the latest twin, and the better one is kept (`keep_better`): that costs no real decision.
+    With `select_in_twin`, whenever there are two candidates (fine-tuned or not, trained again or not) both are
+    evaluated on the same episodes in the latest twin, and the better one is kept (`keep_better`): that costs no real
+    decision.
 
     Args:
         job: what the run is given; the roles of its agents are "real" and "twin".
