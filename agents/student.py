@@ -102,6 +102,11 @@ class StudentPolicy(BasePolicy):
         return self.head.taken(self.before_head(observations), actions)
 
     @property
+    def is_factored(self) -> bool:
+        """Whether its scores are sums of one term a slice."""
+        return isinstance(self.head, FactoredHead)
+
+    @property
     def num_parameters(self) -> int:
         """Number of learned parameters."""
         return sum(parameter.numel() for parameter in self.parameters())

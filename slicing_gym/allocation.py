@@ -78,9 +78,11 @@ def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntA
             are more than 2**62 such allocations.
     """
     given = np.asarray(units)
-    if given.ndim == 0 or given.size == 0 or given.dtype.kind not in "iu":
+    if given.ndim == 0 or given.shape[-1] == 0 or given.dtype.kind not in "iu":
         raise ValueError(f"units: shape {given.shape} of {given.dtype} given, allowed are integers (..., n_slices)")
     num_slices = given.shape[-1]
+    if given.size == 0:  # no row that says how many units there are
+        return np.empty(given.shape[:-1], np.int64)
     rows = given.astype(np.int64).reshape(-1, num_slices)
     total = sum(rows[0].tolist())  # exact, whatever the units
     if num_units is not None and total != num_units:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from slicing_gym import allocation_kernel as kernel
 from slicing_gym.errors import check_integer
+from slicing_gym.ranking import MAX_ALLOCATIONS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -43,7 +44,8 @@ def limits(shape: Sequence[int], num_units: int, lowest: Any = None, highest: An
 
     Raises:
         TypeError: units or bounds are not whole numbers.
-        ValueError: another shape of the values or the bounds, or bounds that no allocation meets.
+        ValueError: another shape of the values or the bounds, bounds that no allocation meets, or that more than 2**62
+            do.
     """
     num_units = check_integer("num_units", num_units, at_least=1)
     if len(shape) != 3 or shape[1] < 1 or shape[2] != num_units - shape[1] + 1:
@@ -89,6 +91,11 @@ def _limits(num_units: int, lowest: tuple[int, ...], highest: tuple[int, ...]) -
     full = num_units - len(lowest) + 1
     ways = _room(reach)
     kernel.fill(np.ones((len(widths), widths.max())), reach, False, ways)
+    if ways[0, 0] > MAX_ALLOCATIONS:
+        raise ValueError(
+            f"num_units: {num_units} units for {len(lowest)} slices make {ways[0, 0]:.3g} allocations within the "
+            f"bounds, allowed are 2**62 = {MAX_ALLOCATIONS:.3g}; take fewer units or slices, or narrower bounds"
+        )
     return Limits(fewest, bool((widths < full).any()), reach, int(ways[0, 0]))
 
 
@@ -110,8 +117,8 @@ def best_allocations(
 
     Raises:
         TypeError: the bounds are not whole numbers.
-        ValueError: another shape, NaN or +inf, bounds that no allocation meets, or a row in which every allocation that
-            meets them is forbidden.
+        ValueError: another shape, NaN or +inf, bounds that no allocation meets or more than 2**62 do, or a row in which
+            every allocation that meets them is forbidden.
     """
     cell, spare_values = _spare_values(values, num_units, lowest, highest)
     units, totals = np.empty(spare_values.shape[:2], np.int64), np.empty(len(spare_values))

@@ -13,6 +13,7 @@ from gymnasium.spaces import utils
 from gymnasium.vector.utils import batch_differing_spaces, batch_space, iterate
 
 from slicing_gym.allocation import MAX_LISTED
+from slicing_gym.errors import check_integer
 from slicing_gym.ranking import count_allocations
 
 
@@ -32,11 +33,13 @@ class AllocationSpace(gym.spaces.Discrete[np.int64]):
         n: C(num_units - 1, num_slices - 1).
 
     Raises:
+        TypeError: units or slices are not whole numbers.
         ValueError: more slices than units, or more than 2**62 allocations.
     """
 
     def __init__(self, num_units: int, num_slices: int, seed: int | np.random.Generator | None = None) -> None:
-        self.num_units, self.num_slices = int(num_units), int(num_slices)
+        self.num_units = check_integer("num_units", num_units, at_least=1)
+        self.num_slices = check_integer("num_slices", num_slices, at_least=1)
         super().__init__(count_allocations(self.num_units, self.num_slices), seed)
 
     @property

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from agents.deploy.graph import Graph, SliceValues
 from agents.deploy.slice_policy import CHECKSUM_MARK, FORMAT_VERSION, KEY, SlicePolicy, checked_range, checksum
-from agents.dqn import FactoredHead, GeometryHead
-from agents.hooks import action_values, has_hook
+from agents.dqn import GeometryHead
+from agents.hooks import action_values, has_hook, is_factored
 from agents.state import PAGE
 from agents.student import StudentPolicy
 from slicing_gym import Scenario, get_scenario
@@ -95,7 +95,7 @@ def to_onnx(
         "trained_on": [low.tolist(), high.tolist()],
         "fallback": units.tolist(),
     }
-    graph = Graph(scenario, value_network(policy), factored=is_factored(policy))
+    graph = Graph(scenario, value_network(policy), factored=is_factored(_network(policy)))
     model = _traced(graph, scenario)
     onnx.helper.set_model_props(model, {f"{KEY}{key}": json.dumps(value) for key, value in metadata.items()})
     model.metadata_props.add(key=f"{KEY}sha256", value="0" * 64)
@@ -131,7 +131,7 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
         )
     if isinstance(policy, BaseAlgorithm) and getattr(policy.get_vec_normalize_env(), "norm_obs", False):
         raise ValueError("policy: it sees observations that VecNormalize has scaled; allowed are those of the scenario")
-    if not is_factored(policy) and actions > MAX_LISTED:
+    if not is_factored(_network(policy)) and actions > MAX_LISTED:
         raise ValueError(
             f"policy: it values each of {actions} allocations, allowed are {MAX_LISTED}; a factored head values slices"
         )
@@ -147,18 +147,13 @@ def value_network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:
     allocations or the units alone, an embedding, is a constant in it.
     """
     copied = copy.deepcopy(_network(policy)).cpu().eval().requires_grad_(False)
-    if is_factored(policy):
+    if is_factored(copied):
         return SliceValues(copied)
     for module in list(copied.modules()):
         for child_name, child in list(module.named_children()):
             if isinstance(child, GeometryHead):
                 setattr(module, child_name, _constant_head(child))
     return copied
-
-
-def is_factored(policy: BaseAlgorithm | StudentPolicy) -> bool:
-    """Whether it values each slice's units, and allocations by their sum."""
-    return isinstance(getattr(_network(policy), "head", None), FactoredHead)
 
 
 def _network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:

@@ -17,6 +17,7 @@ from agents.protocols import AnyEnv
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
 from experiments.config.bounds import check_bounds
 from experiments.config.schemas import TARGET_MISSING, AgentSettings
+from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
 
 SHARED = (
@@ -72,7 +73,7 @@ def with_head(agent: AgentSettings, sums_over_slices: bool | None) -> AgentSetti
     """
     if agent._target_ == TARGET_MISSING:
         return agent
-    named = agent.head or agent.policy_kwargs.get("head")
+    named = agent.policy_kwargs.get("head") or agent.head  # as `_policy_kwargs` puts them together
     if named is None:
         has_heads = "head" in arguments_of(policy_class(off_policy_class(agent._target_), agent.policy))
         named = "factored" if has_heads and sums_over_slices else "dense"
@@ -113,6 +114,7 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
         raise ValueError(unknown_name("agent.head", agent.head, HEADS))
     check_device("auto" if arguments["device"] is None else arguments["device"])
     _policy_kwargs(agent)
+    _check_outputs(agent, env)
     try:
         least = max(2, setting(agent, "batch_size", changes) or 0)
         learner = OffPolicyLearner(lambda: make_agent(agent, env, 0, {**(changes or {}), "buffer_size": least}))
@@ -126,6 +128,17 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
             message if message.startswith("agent") else f"agent: {agent._target_} cannot be made so: {message}"
         ) from error
     return learner
+
+
+def _check_outputs(agent: AgentSettings, env: AnyEnv) -> None:
+    """Refuse a policy of Stable-Baselines3, which has an output for each action, where they would take gigabytes."""
+    policy = policy_class(off_policy_class(agent._target_), agent.policy)
+    actions = getattr(getattr(env, "single_action_space", env.action_space), "n", 0)
+    if actions > MAX_LISTED and policy.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib"):
+        raise ValueError(
+            f"agent._target_: {agent._target_!r} given, which has an output for each of the {actions} actions; allowed "
+            f"are {MAX_LISTED}. Agents of this package with agent.head=factored list none"
+        )
 
 
 def check_numbers(settings: Mapping[str, Any]) -> None:

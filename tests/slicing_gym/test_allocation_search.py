@@ -136,6 +136,8 @@ def test_no_rows_bring_none():
         ({"values": np.zeros((2, 3, 7))}, ValueError, r"values: shape \(2, 3, 7\) given, .* with num_units = 10"),
         ({"values": np.zeros((3, 8))}, ValueError, r"values: shape \(3, 8\) given"),
         ({"values": np.zeros((2, 11, 0))}, ValueError, "no allocation of num_units = 10"),
+        ({"values": np.zeros((1, 600, 601)), "num_units": 1200}, ValueError, "num_units: 1200 .* take fewer units"),
+        ({"values": np.zeros((1, 30, 971)), "num_units": 1000}, ValueError, r"make 7\.29e\+55 allocations within"),
         ({"values": np.full((2, 3, 8), np.nan)}, ValueError, "values: NaN"),
         ({"values": np.full((2, 3, 8), np.inf)}, ValueError, "values: NaN, .inf"),
         ({"values": np.full((2, 3, 8), 1e308)}, ValueError, "too large to add"),

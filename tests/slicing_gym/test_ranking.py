@@ -95,6 +95,13 @@ def test_units_keep_the_shape_and_take_any_integers():
     assert allocation_index(backwards).tolist() == [allocation_index(row) for row in backwards.tolist()]
 
 
+def test_no_rows_have_no_numbers():
+    assert allocation_index(np.empty((0, 3), np.int64)).shape == (0,)
+    assert allocation_index(np.empty((2, 0, 3), np.int64), 10).shape == (2, 0)
+    with pytest.raises(ValueError, match=r"units: shape \(2, 0\) of int64 given"):
+        allocation_index(np.empty((2, 0), np.int64))
+
+
 @pytest.mark.parametrize("index", [36, -1, [0, 36], 2**63, -(2**63), 2**64 - 1])
 def test_numbers_that_no_allocation_has_are_refused(index):
     with pytest.raises(ValueError, match=r"index: -?\d+ given, allowed are 0 to 35"):

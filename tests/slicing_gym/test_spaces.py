@@ -112,3 +112,11 @@ def test_it_is_flattened_where_it_can_be_listed():
 def test_cells_that_have_no_numbers_are_refused(units, slices):
     with pytest.raises(ValueError, match=r"num_slices|num_units"):
         AllocationSpace(units, slices)
+
+
+@pytest.mark.parametrize("units", [20.7, "20", True])
+def test_units_and_slices_are_whole_numbers(units):
+    with pytest.raises(TypeError, match=r"num_units: .* is not a whole number"):
+        AllocationSpace(units, 3)
+    with pytest.raises(TypeError, match=r"num_slices: .* is not a whole number"):
+        AllocationSpace(20, units)

@@ -74,6 +74,12 @@ def test_what_could_not_be_made_is_refused(target, changes, message, env):
         check_agent(settings(target, **changes), env)
 
 
+@pytest.mark.parametrize("target", [SB3, QRDQN])
+def test_an_output_for_each_of_too_many_actions_is_refused_before_it_is_made(target):
+    with pytest.raises(ValueError, match=r"agent\._target_: '.*' given, .* each of the 20218614631344 actions"):
+        check_agent(settings(target), gym.make("SliceRAN-v0", scenario="nr-8slices"))
+
+
 def test_a_class_is_given_the_settings_that_it_takes(env):
     own = make_agent(settings(DDQN, head="geometry", kwargs={"n_steps": 3}), env, seed=4)
     assert type(own) is agents.DDQN
@@ -110,6 +116,7 @@ def test_a_head_that_is_named_is_taken(sums):
     for head in ("dense", "geometry"):
         assert with_head(settings(DDQN, head=head), sums).head == head
         assert with_head(settings(DDQN, head=None, policy_kwargs={"head": head}), sums).head == head
+        assert with_head(settings(DDQN, head="factored", policy_kwargs={"head": head}), sums).head == head
     approximate = {"head_kwargs": {"approximate": True}}
     assert with_head(settings(DDQN, head="factored", policy_kwargs=approximate), sums).head == "factored"
     if sums is False:
