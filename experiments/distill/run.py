@@ -17,6 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from agents.dqn.heads import check_head
 from agents.hooks import action_values, has_hook, is_factored, require_hook
 from agents.student import StudentPolicy
 from agents.student import distill as fit_student
@@ -31,8 +32,10 @@ from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluat
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import AGENT, HISTORY, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
+from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
+from slicing_gym.space_spec import SpaceSpec
 from twin.data.transitions import transitions_of
 
 _NOT_COMPARED = ("agents", "hidden", "progress")
@@ -141,7 +144,8 @@ class Distillation:
 
         Raises:
             ValueError, TypeError: a file is missing or damaged; the agent sees other observations than its students
-                do, or its values are wanted and not known; it has seen a cell of the comparison.
+                do, or its values are wanted and not known; it has seen a cell of the comparison; it chooses among more
+                allocations than the students' head lists.
         """
         settings = self.settings
         for name in (AGENT, *_FILES[settings.states]):
@@ -154,6 +158,8 @@ class Distillation:
                 f"teacher: {str(run.folder)!r} was trained under {run.wrappers}, so it sees other observations than "
                 "students do; allowed are runs whose wrappers change the reward alone"
             )
+        if settings.head is not None:
+            check_head(settings.head, SpaceSpec(run.scenario).action_space)
         if settings.target == "soft":
             require_hook("target=soft", action_values, type(run.agent(trust=self._trust)))
         if run.seed in settings.evaluation.seeds:
@@ -302,7 +308,8 @@ def teach_student(
     label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, settings: Settings
 ) -> StudentPolicy:
     """A student of one size, taught on states (n, n_slices), with a progress bar that begins with `label`."""
-    head = settings.head or ("factored" if is_factored(_network(agent)) else "dense")
+    unlisted = is_factored(_network(agent)) or scenario.num_allocations > MAX_LISTED
+    head = settings.head or ("factored" if unlisted else "dense")
     student = StudentPolicy(scenario, size, head, seed=settings.seed)
     with tqdm(
         total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False

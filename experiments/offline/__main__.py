@@ -36,10 +36,14 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
     recorded = config.history in RECORDED
     if recorded and config.seed in config.evaluation.seeds:
         raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
+    history = None if recorded else make_history(config.history, scenario, config.seed, config.decisions)
+    if history is not None:  # a file has a scenario of its own
+        scenario = history.scenario
     kind = scenario.reward.kind if config.reward is None else config.reward
     config.agent = with_head(config.agent, kind == "utility" and config.algorithm.uncertainty != "penalty")
     _check_agents(config, scenario, twin is not None)
-    history = make_history(config.history, scenario, config.seed, config.decisions)
+    if history is None:
+        history = make_history(config.history, scenario, config.seed, config.decisions)
     changes: dict[str, Any] = {**config.algorithm.agent, **(config.algorithm.agent_1 if twin else {})}
     roles = {"history": {**changes, "buffer_size": len(history)}, "twin": config.algorithm.agent_2}
     training = OfflineTraining(

@@ -10,6 +10,7 @@ from agents import FixedPolicy
 from agents.student import StudentPolicy, distill
 from experiments.evaluate.rollout import Predictor
 from slicing_gym import allocation_units
+from slicing_gym.allocation import MAX_LISTED
 from twin import History
 from twin.data.transitions import transitions_of, utilities_of
 
@@ -20,7 +21,8 @@ LOWER_BASELINES = ("behaviour_cloning", "best_in_data")
 def lower_baselines(history: History, seed: int) -> dict[str, Predictor]:
     """Policies without values: choosing as the history did, and the allocation with the best mean utility in it."""
     observations, actions = transitions_of(history)[:2]
-    clone = StudentPolicy(history.scenario, hidden=64, seed=seed)
+    head = "dense" if history.scenario.num_allocations <= MAX_LISTED else "factored"
+    clone = StudentPolicy(history.scenario, hidden=64, head=head, seed=seed)
     distill(clone, actions, observations, np.random.default_rng(seed), updates=2000)
     first, held, times = np.unique(actions, return_index=True, return_inverse=True, return_counts=True)[1:]
     means = np.bincount(held, utilities_of(history)) / times

@@ -158,7 +158,7 @@ class OfflineTraining:
         check_instance("settings", self.settings, (Settings,))
         check_instance("history", history, (History,))
         check_bounds(self.settings)
-        check_estimate(self.settings.estimate)
+        check_estimate(self.settings.estimate, history.scenario)
         if own_seed is not None:
             check_integer("own_seed", own_seed, at_least=0, at_most=MAX_SEED)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)

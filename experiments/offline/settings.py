@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.dqn.heads import check_head
 from experiments.config.agents import SHARED, check_numbers
 from experiments.config.bounds import MAX_SEED, bounded
 from experiments.config.schemas import AgentSettings, CommandSettings, EvaluationSettings, TwinTrainingSettings
+from slicing_gym.builtin_types import named
 from slicing_gym.errors import unknown_name
-from slicing_gym.scenario import REWARD_KINDS
+from slicing_gym.scenario import REWARD_KINDS, Scenario
+from slicing_gym.space_spec import SpaceSpec
 
 
 @dataclass
@@ -40,8 +43,8 @@ class EstimateSettings:
     )
 
 
-def check_estimate(settings: EstimateSettings) -> None:
-    """Refuse changes of settings that the network which estimates cannot have.
+def check_estimate(settings: EstimateSettings, scenario: Scenario) -> None:
+    """Refuse changes of settings that the network which estimates cannot have, for histories of a scenario.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
@@ -51,6 +54,9 @@ def check_estimate(settings: EstimateSettings) -> None:
         if name not in allowed:
             raise ValueError(unknown_name("estimate.agent", name, allowed))
     check_numbers(settings.agent)
+    if settings.agent.get("head") is not None:
+        with named("estimate.agent"):
+            check_head(settings.agent["head"], SpaceSpec(scenario).action_space)
 
 
 @dataclass

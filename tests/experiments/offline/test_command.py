@@ -8,6 +8,8 @@ import pytest
 
 from agents import DDQN
 from experiments.offline.__main__ import prepare
+from experiments.offline.histories import record_history
+from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import composed
 
@@ -134,3 +136,19 @@ def test_bad_values_are_refused_before_anything_runs(file, overrides, message, t
     with pytest.raises((ValueError, TypeError), match=message):
         prepare(composed("offline", *TINY, f"history='{file}'", *overrides), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["agent=sb3_dqn"], r"agent\._target_: 'stable_baselines3\.DQN' given, .* each of the 20218614631344 actions"),
+        (["agent.head=dense"], r"agent: .* head: 'dense' given, which lists all of the 20218614631344 actions"),
+        (["estimate.agent.head=geometry"], r"estimate\.agent\.head: 'geometry' given, which lists all"),
+        (["estimate.agent.head=geometri"], r"estimate\.agent\.head: unknown name 'geometri'; did you mean 'geometry'"),
+    ],
+)
+def test_what_cannot_list_the_allocations_of_a_file_is_refused(overrides, message, tmp_path):
+    large = get_scenario("nr-8slices").replace(radio={"slots_per_interval": 20})
+    record_history("random", large, 0, 20).save(tmp_path / "history.npz")
+    with pytest.raises(ValueError, match=message):
+        prepare(composed("offline", *TINY, f"history='{tmp_path}'", *overrides), tmp_path / "run")

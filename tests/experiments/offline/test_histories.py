@@ -11,6 +11,7 @@ from experiments.offline.histories import check_history, make_history, record_hi
 from slicing_gym import allocation_index, get_scenario
 from tests.helpers.histories import recorded
 from tests.helpers.learners import _one_thread as _one_thread
+from twin.data.transitions import transitions_of, utilities_of
 
 
 def test_a_random_history_is_what_the_random_policy_did(small):
@@ -69,3 +70,14 @@ def test_lower_baselines_are_doing_as_was_done_and_the_best_that_was(small):
     seen = (history.arrivals / small.nominal_arrivals).astype(np.float32)[proportional]
     done = allocation_index(history.allocation)[proportional]
     assert np.mean(found["behaviour_cloning"].predict(seen)[0] == done) > 0.8
+
+
+def test_lower_baselines_of_a_cell_with_too_many_allocations_to_list():
+    large = get_scenario("nr-8slices").replace(radio={"resolution_hz": 7 * 360e3, "slots_per_interval": 20})
+    assert large.num_allocations == 12_620_256
+    history = record_history("random", large, seed=0, decisions=20)
+    found = lower_baselines(history, seed=0)
+    best = history.allocation[utilities_of(history).argmax()]
+    np.testing.assert_array_equal(found["best_in_data"].units, best)
+    seen, actions = transitions_of(history)[:2]
+    assert np.mean(found["behaviour_cloning"].predict(seen)[0] == actions) > 0.8
