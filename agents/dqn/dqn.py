@@ -334,6 +334,7 @@ class DQN(stable_baselines3.DQN):
 def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:
     """`clip_grad_norm_`, which touches the gradients only where they are too long."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norms = torch._foreach_norm(gradients)  # as `get_total_norm`, without a look at where each of them is
+    norm = torch.linalg.vector_norm(torch.stack(norms))
     if norm > largest:
         torch.nn.utils.clip_grads_with_norm_(parameters, largest, norm)

@@ -10,6 +10,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
+from torch.nn import functional
 
 from agents.allocation_search import best_allocations, log_sum_exp
 from agents.dqn.units import slices_and_units
@@ -94,7 +95,14 @@ class FactoredHead(nn.Module):
 
     def taken(self, hidden: Tensor, actions: Tensor) -> Tensor:
         """See `ActionHead`."""
-        return self._at(self.slice_values(hidden), actions)
+        if self.embedding is not None:
+            return self._at(self.slice_values(hidden), actions)
+        # Of a table only the rows of the units that were taken are read and differentiated.
+        first = torch.arange(0, self.state.out_features, self.most_units, device=actions.device)
+        places = self.units_of(actions) - 1 + first  # (batch, n_slices)
+        rows = functional.embedding(places, self.state.weight).sum(dim=1)  # (batch, width)
+        values: Tensor = torch.linalg.vecdot(hidden, rows) + self.state.bias[places].sum(dim=1)
+        return values
 
     def best(self, hidden: Tensor) -> Tensor:
         """See `ActionHead`."""

@@ -6,11 +6,20 @@ from itertools import islice
 from typing import Any
 
 from gymnasium import spaces
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.dqn.policies import QNetwork
 from torch import Tensor, nn
 
 from agents.dqn.factored import FactoredHead
 from agents.dqn.heads import ActionHead, ListedHead, check_head, is_listed, make_head
+
+_STEADY = (nn.Linear, nn.Sequential, nn.Flatten, nn.ReLU, nn.Tanh, FlattenExtractor)
+"""Layers that do in training what they do elsewhere; those of this package do, too."""
+
+
+def _is_steady(module: nn.Module) -> bool:
+    kind = type(module)
+    return kind in _STEADY or kind.__module__.startswith("agents.")
 
 
 class AllocationNetwork(QNetwork):
@@ -33,6 +42,26 @@ class AllocationNetwork(QNetwork):
         listed = action_space if is_listed(head) else spaces.Discrete(1)
         super().__init__(observation_space=observation_space, action_space=listed, **arguments)
         self.action_space = action_space
+        shape = observation_space.shape
+        self._is_steady: bool | None = None  # known once all layers are there
+        self._flat = type(self.features_extractor) is FlattenExtractor and shape is not None and len(shape) == 1
+
+    def features(self, observations: Tensor) -> Tensor:
+        """What the first layer sees (batch, features_dim) of observations (batch, *shape); flat ones are it."""
+        if self._flat:
+            return observations.float()
+        features: Tensor = self.extract_features(observations, self.features_extractor)
+        return features
+
+    def set_training_mode(self, mode: bool) -> None:
+        """As in Stable-Baselines3, but nothing is done where no layer behaves otherwise in training.
+
+        Each decision and each update sets it, and to tell every layer takes as long as a layer does.
+        """
+        if self._is_steady is None:
+            self._is_steady = all(map(_is_steady, self.modules()))
+        if not self._is_steady:
+            super().set_training_mode(mode)
 
     @property
     def head(self) -> ActionHead:
@@ -107,7 +136,7 @@ class SlicingQNetwork(AllocationNetwork):
 
     def before_head(self, observations: Tensor) -> Tensor:
         """See `AllocationNetwork`."""
-        hidden = self.extract_features(observations, self.features_extractor)
+        hidden = self.features(observations)
         for layer in islice(self.q_net, len(self.q_net) - 1):  # a slice of a Sequential is made anew each time
             hidden = layer(hidden)
         return hidden

@@ -53,7 +53,7 @@ class Generator(AllocationNetwork):
 
         Without noise its mean is taken, so that acting is deterministic.
         """
-        state = self.state_embedding(self.extract_features(observations, self.features_extractor))
+        state = self.state_embedding(self.features(observations))
         if noise is None:
             noise = observations.new_full((1, self.noise_size), 0.5)
         hidden: Tensor = self.hidden(state * self.noise_embedding(noise))

@@ -41,6 +41,7 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
     environments = Environments(scenario, **asdict(config.env)).on(make_scenario(config.scenario, config.reward))
     environments.check(twin is not None)
     config.agent = with_head(config.agent, _sums_over_slices(config, environments))
+    config.algorithm = config.algorithm.for_agent(config.agent)
     check_agent(config.agent, environments.real())
     roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)
     if config.without_twin and twin is None:

@@ -27,8 +27,9 @@ class Algorithm1(TwinAlgorithm):
     - `fine_tune`: Agent 1 acts in the real environment and is fine-tuned there; what it does goes to the history, so
       that the paper's step 1 of the next iteration is this step 5.
 
-    Whenever there are two candidates (fine-tuned or not, trained again or not) both are evaluated on the same episodes
-    in the latest twin, and the better one is kept (`keep_better`): that costs no real decision.
+    With `select_in_twin`, whenever there are two candidates (fine-tuned or not, trained again or not) both are
+    evaluated on the same episodes in the latest twin, and the better one is kept (`keep_better`): that costs no real
+    decision.
 
     Args:
         job: what the run is given; the roles of its agents are "real" and "twin".
@@ -91,7 +92,10 @@ class Algorithm1(TwinAlgorithm):
             self.twin.calibrate(history.take(np.arange(self._fitted_to, len(history))))
         self._fitted_to = len(history)
         if self._agent_2 is not None:
-            self.keep_better()
+            if self.settings.algorithm.select_in_twin:
+                self.keep_better()
+            else:
+                self._agent_2.copy_from(self.agent)
         self._next_step = -1 if self._finished() else 2
 
     def train_in_twin(self) -> None:
@@ -101,7 +105,7 @@ class Algorithm1(TwinAlgorithm):
         agent = self._learn_in_twin(
             self.iterations, settings.twin_decisions if first else settings.later_twin_decisions
         )
-        if first:
+        if first or not settings.select_in_twin:
             self.agent.copy_from(agent)
         else:
             self.keep_better()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from experiments.config.bounds import MAX_SEED, bounded
@@ -27,6 +27,8 @@ class Algorithm1Settings(TwinTrainingSettings):
         refit: fit the twin from scratch to the whole history in every iteration; False: calibrate it on what is new.
         later_twin_decisions: of Agent 2 in each twin but the first.
         warm_replay: decisions of Agent 2 that Agent 1 is fine-tuned on in addition to its own.
+        select_in_twin: whenever there are two candidates, evaluate both in the latest twin, and keep the better one;
+            False, as the paper has it: what each agent has learned last goes to the other.
         patience: episodes without a better one after which Agent 1 has converged; None: spend the budget.
         tolerance: of the utility, for that.
     """
@@ -36,6 +38,7 @@ class Algorithm1Settings(TwinTrainingSettings):
     refit: bool = True
     later_twin_decisions: int = bounded(51_200, at_least=1)
     warm_replay: int = bounded(5_000, at_least=0)
+    select_in_twin: bool = True
     patience: int | None = bounded(None, at_least=1)
     tolerance: float = 0.01
 
@@ -66,10 +69,31 @@ class Settings:
 
 @dataclass
 class Algorithm1Config(Algorithm1Settings):
-    """`conf/algorithm/online.yaml`: the changes of `agent` for each role, too."""
+    """`conf/algorithm/online.yaml`: the changes of `agent` for each role, too; some may be left to the agent's head."""
 
+    warm_replay: int | None = bounded(None, at_least=0)  # type: ignore[assignment]  # resolved before it is used
+    select_in_twin: bool | None = None  # type: ignore[assignment]  # as well
     agent_1: dict[str, Any] = field(default_factory=dict)
     agent_2: dict[str, Any] = field(default_factory=dict)
+
+    def for_agent(self, agent: AgentSettings) -> Algorithm1Config:
+        """How Agent 1 is fine-tuned, where the configuration leaves it to the agent's head.
+
+        What a dense head learns of one allocation it forgets of others, so it takes small steps and rehearses what
+        Agent 2 saw; a factored head learns from real decisions alone, and corrects what the twin had wrong, so that the
+        twin cannot say which of the two is better.
+        """
+        factored = agent.head == "factored"
+        own = dict(self.agent_1)
+        if own.get("learning_rate") is None:
+            own["learning_rate"] = 3e-4 if factored else 1e-5
+        if own.get("gradient_steps") is None:
+            own["gradient_steps"] = 8 if factored else agent.gradient_steps
+        warm_replay = self.warm_replay
+        if warm_replay is None:
+            warm_replay = 0 if factored else 5_000
+        select = not factored if self.select_in_twin is None else self.select_in_twin
+        return replace(self, agent_1=own, warm_replay=warm_replay, select_in_twin=select)
 
 
 @dataclass
