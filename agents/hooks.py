@@ -36,8 +36,8 @@ class MissingHookError(TypeError):
 def action_values(model: Any) -> nn.Module:
     """The network that values actions: (batch, num_actions) of observations (batch, n_slices).
 
-    Its arg max is what the model chooses; where there are too many actions to list, `best_actions` and `taken_values`
-    ask it. Known for DQN of Stable-Baselines3 and agents of this package (the Q-network) and for QRDQN of sb3-contrib
+    Its arg max is what the model chooses; where there are too many actions to list, it has methods `best` and `taken`.
+    Known for DQN of Stable-Baselines3 and agents of this package (the Q-network) and for QRDQN of sb3-contrib
     (the mean over quantiles); register one for a class of your own with `@action_values.register`.
 
     Raises:
@@ -46,16 +46,6 @@ def action_values(model: Any) -> nn.Module:
     if _register_contrib(type(model)):
         return action_values(model)
     raise MissingHookError("its values", "action_values", type(model))
-
-
-def best_actions(network: nn.Module, observations: Tensor) -> Tensor:
-    """The actions (batch,) that a network of values prefers for observations (batch, n_slices).
-
-    A network with a method `best` is asked by it, so that one need not list all actions.
-    """
-    own = getattr(network, "best", None)
-    best: Tensor = network(observations).argmax(dim=1) if own is None else own(observations)
-    return best
 
 
 def taken_values(network: nn.Module, observations: Tensor, actions: Tensor) -> Tensor:

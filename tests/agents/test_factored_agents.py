@@ -12,7 +12,7 @@ import twin  # noqa: F401  # registers SliceTwin-v0
 from agents import DDQN, DQN, DuelingGANDDQN, NoEnv, learn_offline
 from agents.dqn import SlicingPolicy
 from agents.dqn.factored import VALUES
-from agents.hooks import best_actions, taken_values
+from agents.hooks import taken_values
 from slicing_gym import (
     AllocationSpace,
     Constant,
@@ -60,7 +60,6 @@ def test_all_that_it_values_is_in_the_list(kind, values):
         torch.testing.assert_close(net.highest(seen), listed.amax(dim=1), rtol=1e-5, atol=1e-5)
         taken = listed.gather(1, actions[:, None])[:, 0]
         torch.testing.assert_close(net.taken(seen, actions), taken, rtol=1e-5, atol=1e-5)
-        np.testing.assert_array_equal(best_actions(net, seen), best)
         np.testing.assert_array_equal(taken_values(net, seen, actions), net.taken(seen, actions))
     # But for the value of the state, which is the same for all of them, the list is made of the terms.
     sums = terms.numpy()[:, np.arange(3), TABLE - 1].sum(axis=2)
