@@ -56,9 +56,9 @@ def draw_headroom(folder: Path, output: Path) -> str:
         best, oracle = values.get((scenario, "best_fixed")), values.get((scenario, "one_step_oracle"))
         if best and oracle and best.keys() == oracle.keys():
             room = estimate([oracle[seed] - best[seed] for seed in best])
-            axes.annotate(f"headroom\n{room.mean:.2f} ± {room.half_width:.2f}", (index, 8.7), ha="center", fontsize=8.5)
+            axes.annotate(f"headroom\n{room.mean:.2f} ± {room.half_width:.2f}", (index, 9.1), ha="center", fontsize=8.5)
     axes.set_xticks(range(len(scenarios)), scenarios)
-    axes.set_ylim(0.0, 9.8)
+    axes.set_ylim(0.0, 10.2)
     axes.set_ylabel("mean utility U")
     axes.set_title("Baselines on every scenario; thin bars are 95 % intervals over cells", fontsize=10.5)
     figure.legend(loc="outside lower center", ncols=len(policies), frameon=False)
