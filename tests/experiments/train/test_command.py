@@ -74,7 +74,8 @@ def test_bad_values_are_refused_before_anything_runs(overrides, message, tmp_pat
         (["+algorithm.agent_2.center_rewards=false"], "algorithm.agent_2: unknown name 'center_rewards'"),
         (["+algorithm.agent_1.learning_starts=0"], "algorithm.agent_1: unknown name 'learning_starts'"),
         (["+algorithm.agent_2.n_steps=3"], "algorithm.agent_2: unknown name 'n_steps'"),
-        (["agent.buffer_size=300"], "agent.buffer_size .* 300 given, allowed is 6000 or more"),
+        (["agent.head=dense", "agent.buffer_size=300"], "agent.buffer_size .* 300 given, allowed is 6000 or more"),
+        (["agent.head=factored", "agent.buffer_size=300"], "agent.buffer_size .* 300 given, allowed is 1000 or more"),
         (["twin.transition.members=0"], "transition.members: 0 given"),
     ],
 )
@@ -156,6 +157,7 @@ def test_a_configuration_is_run_and_reported(tmp_path, capsys):
 def test_roles_change_the_arguments_of_their_agents():
     config = composed("train", *TINY, "twin=lstm", *SHORT, "algorithm.agent_2.batch_size=77")
     environments = Environments(SCENARIO)
+    config.algorithm = config.algorithm.for_agent(config.agent)
     make = maker(config.agent, config.seed, _roles(config, environments))
     agent_1, agent_2 = make(environments.real(), "real"), make(environments.cells(2), "twin")
     assert (agent_1.batch_size, agent_2.batch_size) == (16, 77)
@@ -164,6 +166,21 @@ def test_roles_change_the_arguments_of_their_agents():
     assert (agent_1.exploration_initial_eps, agent_2.exploration_initial_eps) == (0.02, 1.0)
     assert (agent_2.buffer_size, agent_2.gradient_steps) == (512, 8)
     assert (agent_1.seed, agent_1.learning_starts, agent_2.learning_starts) == (0, 50, 256)
+
+
+@pytest.mark.parametrize(
+    ("head", "learning_rate", "gradient_steps", "warm_replay", "select"),
+    [("dense", 1e-5, 1, 5000, True), ("geometry", 1e-5, 1, 5000, True), ("factored", 3e-4, 8, 0, False)],
+)
+def test_fine_tuning_is_as_the_head_wants_it_unless_it_is_set(head, learning_rate, gradient_steps, warm_replay, select):
+    config = composed("train", "twin=lstm", f"agent.head={head}")
+    found = config.algorithm.for_agent(config.agent)
+    assert (found.agent_1["learning_rate"], found.agent_1["gradient_steps"]) == (learning_rate, gradient_steps)
+    assert (found.warm_replay, found.select_in_twin) == (warm_replay, select)
+    given = ["algorithm.agent_1.learning_rate=0.5", "algorithm.warm_replay=7", "algorithm.select_in_twin=true"]
+    config = composed("train", "twin=lstm", f"agent.head={head}", *given)
+    found = config.algorithm.for_agent(config.agent)
+    assert (found.agent_1["learning_rate"], found.warm_replay, found.select_in_twin) == (0.5, 7, True)
 
 
 def test_the_reward_is_the_scenarios_unless_overridden(tmp_path):

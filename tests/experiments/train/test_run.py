@@ -184,13 +184,13 @@ def test_the_reward_is_the_scenarios_unless_another_is_asked_for(tmp_path):
 
 
 def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
-    """600 real decisions on 171 allocations: near the best fixed allocation, where without a twin it is far from it."""
+    """600 real decisions with the paper's head: near the best fixed allocation, where without a twin it is far from it."""
     from experiments.train.__main__ import prepare
 
     settings = ["scenario=paper-1mhz", "decisions=600", "progress=false", "evaluation.policies=[random,best_fixed]"]
     shorter = ["algorithm.twin_decisions=20480", "algorithm.later_twin_decisions=7680", "without_twin=true"]
     smaller = ["agent.net_arch=[64,64]", "twin.transition.members=1", "twin.training.max_epochs=60"]
-    prepare(composed("train", "agent=ddqn", "twin=lstm", *settings, *shorter, *smaller), tmp_path)()
+    prepare(composed("train", "agent=ddqn", "agent.head=dense", "twin=lstm", *settings, *shorter, *smaller), tmp_path)()
     rows = read_rows(tmp_path / "evaluation.csv")
     utility = {
         name: np.mean([float(row["utility"]) for row in rows if row["policy"] == name])
