@@ -184,7 +184,7 @@ def test_the_reward_is_the_scenarios_unless_another_is_asked_for(tmp_path):
 
 
 def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
-    """600 real decisions with the paper's head: near the best fixed allocation, where without a twin it is far from it."""
+    """600 real decisions, a dense head: near the best fixed allocation, where without a twin it is far from it."""
     from experiments.train.__main__ import prepare
 
     settings = ["scenario=paper-1mhz", "decisions=600", "progress=false", "evaluation.policies=[random,best_fixed]"]
