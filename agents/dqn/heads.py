@@ -179,7 +179,7 @@ def check_head(name: str, action_space: spaces.Discrete) -> None:
     if is_listed(name) and action_space.n > MAX_LISTED:
         raise ValueError(
             f"head: {name!r} given, which lists all of the {action_space.n} actions; allowed are {MAX_LISTED}. "
-            "Take 'factored', which lists none"
+            "Take 'factored', which lists none, for rewards that are the utility"
         )
 
 
