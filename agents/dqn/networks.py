@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from itertools import islice
 from typing import Any
 
@@ -64,13 +65,13 @@ class AllocationNetwork(QNetwork):
             super().set_training_mode(mode)
 
     @property
+    @abstractmethod
     def head(self) -> ActionHead:
         """What distinguishes actions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def before_head(self, observations: Tensor) -> Tensor:
         """What the head sees (batch, width) of observations (batch, n_slices)."""
-        raise NotImplementedError
 
     def taken(self, observations: Tensor, actions: Tensor) -> Tensor:
         """Q (batch,) of one action (batch,) in each observation (batch, n_slices); no other is computed."""
@@ -137,6 +138,6 @@ class SlicingQNetwork(AllocationNetwork):
     def before_head(self, observations: Tensor) -> Tensor:
         """See `AllocationNetwork`."""
         hidden = self.features(observations)
-        for layer in islice(self.q_net, len(self.q_net) - 1):  # a slice of a Sequential is made anew each time
+        for layer in islice(self.q_net, len(self.q_net) - 1):  # slicing a Sequential makes another one each time
             hidden = layer(hidden)
         return hidden
