@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.allocation_search import best_allocations, log_sum_exp
-from agents.dqn.units import slices_and_units
+from agents.dqn.units import scaled_shares, slices_and_units
 from slicing_gym.allocation import MAX_LISTED, allocation_index, allocation_table, allocation_units
 from slicing_gym.errors import check_instance, check_integer, unknown_name
 from slicing_gym.ranking import count_allocations
@@ -90,7 +90,7 @@ class FactoredHead(nn.Module):
         if self.embedding is None:
             return state.view(-1, self.num_slices, self.most_units)
         units: Tensor = self.embedding(self.features)  # (most_units, embedding_size)
-        values: Tensor = (self.scale * state).view(-1, len(units.T)) @ units.T  # (batch * n_slices, most_units)
+        values: Tensor = (self.scale * state).view(-1, units.shape[1]) @ units.T  # (batch * n_slices, most_units)
         return values.view(-1, self.num_slices, self.most_units)
 
     def taken(self, hidden: Tensor, actions: Tensor) -> Tensor:
@@ -213,9 +213,6 @@ def unit_features(num_units: int, most_units: int) -> Tensor:
     first few: where a slice has few units one more changes much.
     """
     units = np.arange(1, most_units + 1)
-    share = units / num_units
-    columns = np.stack([share, np.sqrt(share), np.log(share)], axis=1)
-    deviation = columns.std(axis=0)
-    scaled = (columns - columns.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)
+    scaled = scaled_shares(units[:, None] / num_units)
     marks = units[:, None] == np.arange(1, _MARKED + 1)
     return torch.tensor(np.concatenate([scaled, marks], axis=1), dtype=torch.float32)

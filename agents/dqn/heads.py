@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from torch.nn import functional
 
 from agents.conservative import DenseSurplus
 from agents.dqn.factored import FactoredHead
-from agents.dqn.units import slices_and_units
+from agents.dqn.units import scaled_shares, slices_and_units
 from agents.products import dense_product
 from slicing_gym.allocation import MAX_LISTED, allocation_table
 from slicing_gym.errors import check_integer, unknown_name
@@ -210,8 +209,4 @@ def share_features(observation_space: spaces.Space[Any], action_space: spaces.Di
         ValueError: the actions are not as many as there are allocations of some number of units.
     """
     slices, units = slices_and_units("geometry", observation_space, action_space)
-    share = allocation_table(units, slices) / units
-    columns = np.concatenate([share, np.sqrt(share), np.log(share)], axis=1)
-    deviation = columns.std(axis=0)
-    scaled = (columns - columns.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)
-    return torch.tensor(scaled, dtype=torch.float32)
+    return torch.tensor(scaled_shares(allocation_table(units, slices) / units), dtype=torch.float32)

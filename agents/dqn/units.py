@@ -1,9 +1,11 @@
-"""What a head has to know of an action space: how many units, to how many slices."""
+"""What a head has to know of an action space: how many units, to how many slices, and how their shares are shown."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from gymnasium import spaces
 
 from slicing_gym.allocation import units_of_table
@@ -35,3 +37,14 @@ def slices_and_units(head: str, observation_space: spaces.Space[Any], action_spa
             f"{slices} slices at least a unit each"
         )
     return slices, units
+
+
+def scaled_shares(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Shares of the units (n, k), their square roots and their logarithms (n, 3 k), each column of about unit variance.
+
+    Where a slice has few units one more changes much, and the last two show it.
+    """
+    columns = np.concatenate([shares, np.sqrt(shares), np.log(shares)], axis=1)
+    deviation = columns.std(axis=0)
+    scaled: npt.NDArray[np.float64] = (columns - columns.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)
+    return scaled

@@ -6,7 +6,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
+from torch import nn
 
 import twin  # noqa: F401  # registers SliceTwin-v0
 from agents import DDQN, DQN, DuelingGANDDQN, NoEnv, learn_offline
@@ -297,3 +299,26 @@ def test_cells_of_other_units_or_slices_are_refused(other, message, tmp_path):
         DDQN.load(tmp_path / "agent", env=alike(*other))
     with pytest.raises(ValueError, match="Observation spaces do not match"):
         DDQN.load(tmp_path / "agent", env=cell(reward="utility"))
+
+
+class Dropping(FlattenExtractor):
+    """Drops half of what it sees in training."""
+
+    def __init__(self, observation_space):
+        super().__init__(observation_space)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, observations):
+        return self.drop(super().forward(observations))
+
+
+@pytest.mark.parametrize("head", ["dense", "factored"])
+def test_a_layer_that_minds_whether_it_is_trained_is_told(head):
+    env = gym.make("SliceRAN-v0", scenario="paper-1mhz", reward="utility")
+    kwargs = {"head": head, "net_arch": [8], "features_extractor_class": Dropping}
+    network = DQN("MlpPolicy", env, policy_kwargs=kwargs, seed=0).policy.q_net
+    seen = torch.ones(1, 3)
+    network.set_training_mode(True)
+    assert len({network.taken(seen, torch.tensor([5])).item() for _ in range(30)}) > 1
+    network.set_training_mode(False)
+    assert len({network.taken(seen, torch.tensor([5])).item() for _ in range(30)}) == 1
