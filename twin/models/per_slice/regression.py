@@ -112,9 +112,9 @@ def posterior(
 
 
 def _posterior(moments: Moments, column: int, scales: FloatArray, noise: float) -> Posterior:
-    precision = moments.products * np.outer(scales, scales) / noise**2
+    precision: FloatArray = moments.products * np.outer(scales, scales) / noise**2
     precision[np.diag_indices_from(precision)] += 1.0
-    factor = np.linalg.cholesky(precision)
+    factor: FloatArray = np.linalg.cholesky(precision)
     half = _solved(factor, scales * moments.cross[column] / noise**2)
     return Posterior(scales * _solved(factor, half, transposed=True), factor, scales, noise)
 

@@ -1,4 +1,4 @@
-"""What each slice brings, learned from a few decisions: a regression of its own columns, and one of those of the cell."""
+"""What each slice brings, learned from a few decisions: regressions of its own columns and of those of the cell."""
 
 from __future__ import annotations
 
