@@ -114,7 +114,7 @@ def posterior(
 def _posterior(moments: Moments, column: int, scales: FloatArray, noise: float) -> Posterior:
     precision: FloatArray = moments.products * np.outer(scales, scales) / noise**2
     precision[np.diag_indices_from(precision)] += 1.0
-    factor: FloatArray = np.linalg.cholesky(precision)
+    factor = np.asarray(np.linalg.cholesky(precision), np.float64)
     half = _solved(factor, scales * moments.cross[column] / noise**2)
     return Posterior(scales * _solved(factor, half, transposed=True), factor, scales, noise)
 
