@@ -60,39 +60,56 @@ def evaluate_policy(
     decisions: int,
     progress: bool = False,
 ) -> Evaluation:
-    """Run a policy on one cell a seed.
+    """Run a policy on one cell a seed, and take means.
+
+    Args:
+        name, envs, seeds, decisions, progress: see `roll_out`.
+        policy: chooses the actions, deterministically. An agent that learned under wrappers makes its own cells
+            (`make_wrapped_cells`), as many as there are seeds.
+    """
+    if hasattr(policy, "make_wrapped_cells"):
+        envs = policy.make_wrapped_cells(len(seeds))
+    brought = roll_out(name, policy, envs, seeds, decisions, progress)
+    return Evaluation(
+        policy=name,
+        seeds=tuple(seeds),
+        utility=brought["utility"].mean(axis=0),
+        reward=(brought["utility"] >= scenario_of(envs).reward.threshold_end).mean(axis=0),
+        spectral_efficiency=brought["spectral_efficiency"].mean(axis=0),
+        ssr=brought["ssr"].mean(axis=0),
+    )
+
+
+def roll_out(
+    name: str,
+    policy: Predictor,
+    envs: AnyVectorEnv,
+    seeds: Sequence[int],
+    decisions: int,
+    progress: bool = False,
+) -> dict[str, npt.NDArray[np.float64]]:
+    """What every decision of a policy brought on one cell a seed.
 
     Args:
         name: what it is called.
-        policy: chooses the actions, deterministically. An agent that learned under wrappers makes its own cells
-            (`make_wrapped_cells`), as many as there are seeds.
+        policy: chooses the actions, deterministically.
         envs: as many cells as seeds.
         seeds: of the cells.
         decisions: a cell.
         progress: show a bar.
+
+    Returns:
+        "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices).
     """
-    if hasattr(policy, "make_wrapped_cells"):
-        envs = policy.make_wrapped_cells(len(seeds))
-    scenario = scenario_of(envs)
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
-    utility, efficiency, ssr = (
-        np.zeros((decisions, len(seeds))),
-        np.zeros((decisions, len(seeds))),
-        np.zeros((decisions, len(seeds), scenario.num_slices)),
-    )
+    shapes = {"utility": (), "spectral_efficiency": (), "ssr": (scenario_of(envs).num_slices,)}
+    stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
     choose = _Chooser(policy, len(seeds))
     for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
         observations, brought, choose.over = advance(envs, choose(observations))
-        for store, key in ((utility, "utility"), (efficiency, "spectral_efficiency"), (ssr, "ssr")):
+        for key, store in stores.items():
             store[step] = brought[key]
-    return Evaluation(
-        policy=name,
-        seeds=tuple(seeds),
-        utility=utility.mean(axis=0),
-        reward=(utility >= scenario.reward.threshold_end).mean(axis=0),
-        spectral_efficiency=efficiency.mean(axis=0),
-        ssr=ssr.mean(axis=0),
-    )
+    return stores
 
 
 class _Chooser:

@@ -42,6 +42,12 @@ def agent_colour(method: str) -> str:
     return _AGENT_COLOURS.get(name, _SPARE_COLOURS[zlib.crc32(name.encode()) % len(_SPARE_COLOURS)])
 
 
+def curve_dashes(method: str) -> str:
+    """Of the curve of an agent: solid with a twin, dash-dotted with a twin of another kind, dashed without."""
+    _, twin, kind = method.partition("-dt")
+    return "-." if kind else "-" if twin else "--"
+
+
 def bar_style(method: str) -> dict[str, Any]:
     """Of the bar of an agent: its colour, hatched where it has no twin."""
     hatch = "//" if method == base_name(method) else ""
