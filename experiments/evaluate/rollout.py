@@ -63,9 +63,13 @@ def evaluate_policy(
     """Run a policy on one cell a seed, and take means.
 
     Args:
-        name, envs, seeds, decisions, progress: see `roll_out`.
+        name: what it is called.
         policy: chooses the actions, deterministically. An agent that learned under wrappers makes its own cells
             (`make_wrapped_cells`), as many as there are seeds.
+        envs: as many cells as seeds.
+        seeds: of the cells.
+        decisions: a cell.
+        progress: show a bar.
     """
     if hasattr(policy, "make_wrapped_cells"):
         envs = policy.make_wrapped_cells(len(seeds))
@@ -88,15 +92,7 @@ def roll_out(
     decisions: int,
     progress: bool = False,
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """What every decision of a policy brought on one cell a seed.
-
-    Args:
-        name: what it is called.
-        policy: chooses the actions, deterministically.
-        envs: as many cells as seeds.
-        seeds: of the cells.
-        decisions: a cell.
-        progress: show a bar.
+    """What every decision of a policy brings on one cell a seed; arguments as of `evaluate_policy`.
 
     Returns:
         "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices).

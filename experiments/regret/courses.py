@@ -25,7 +25,7 @@ class Course:
         method: its name.
         seed: of the cell.
         utility: of each decision (n,).
-        best_fixed, oracle: of the best fixed allocation and the one-step oracle in the same cell (n,).
+        best_fixed, proportional, oracle: of these baselines in the same cell (n,).
         unseen: mean utility in the end on cells that it did not learn on.
         unseen_oracle: the one-step oracle's on those cells.
     """
@@ -34,6 +34,7 @@ class Course:
     seed: int
     utility: FloatArray
     best_fixed: FloatArray
+    proportional: FloatArray
     oracle: FloatArray
     unseen: float
     unseen_oracle: float
@@ -47,6 +48,8 @@ class Course:
         """Its figures by name; nan where it took too few decisions. Regrets are sums over decisions [U]."""
         length = scenario.decisions_per_episode
         first, lost = self.utility[:length], self.oracle - self.utility
+        later = float(lost[length:].sum()) if self.decisions > length else float("nan")
+        others = float((self.oracle - self.proportional)[length:].sum())
         return {
             "u_1_10": self._mean(0, 10),
             "u_11_50": self._mean(10, 50),
@@ -56,13 +59,14 @@ class Course:
             "u_last_episode": self._mean(self.decisions - length, self.decisions),
             "regret_best_fixed": float((self.best_fixed - self.utility).sum()),
             "regret_oracle": float(lost.sum()),
-            "regret_oracle_later": float(lost[length:].sum()) if self.decisions > length else float("nan"),
+            "regret_oracle_later": later,
+            "of_proportional": later / others if others else float("nan"),
             "u_unseen": self.unseen,
             "below_oracle_unseen": self.unseen_oracle - self.unseen,
         }
 
     def _mean(self, start: int, stop: int) -> float:
-        return float(self.utility[start:stop].mean()) if 0 <= start and stop <= self.decisions else float("nan")
+        return float(self.utility[start:stop].mean()) if start >= 0 and stop <= self.decisions else float("nan")
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,8 @@ def _needed(runs: Sequence[Run], earned: Sequence[FloatArray], unseen: Sequence[
 
 def _beside(references: References, seed: int, decisions: int) -> dict[str, FloatArray]:
     """What a course is compared with."""
-    names = {"best_fixed": "best_fixed", "oracle": "one_step_oracle"}
-    return {name: references.utility(policy, seed, decisions) for name, policy in names.items()}
+    names = ("best_fixed", "proportional", "oracle")
+    return {name: references.utility(policy, seed, decisions) for name, policy in zip(names, REFERENCES, strict=True)}
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

@@ -75,7 +75,7 @@ def _key(policy: str, seed: int) -> str:
 def _read(path: Path) -> dict[str, FloatArray]:
     """What a file has; nothing if there is none, or a damaged one."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: np.asarray(found[name], np.float64) for name in found}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return {}

@@ -31,6 +31,7 @@ LOST = {
     "regret_best_fixed": ("regret, best fixed [U]", 1),
     "regret_oracle": ("regret, oracle [U]", 1),
     "regret_oracle_later": ("after episode 1", 1),
+    "of_proportional": ("as share of proportional's", 2),
     "u_unseen": ("final U, unseen cells", 3),
     "below_oracle_unseen": ("below the oracle there", 3),
 }

@@ -105,7 +105,12 @@ def _line(axes: Axes, method: str, values: FloatArray) -> None:
     """A curve (seeds, episodes) with its interval."""
     episodes = np.arange(1, values.shape[1] + 1)
     twin = method != base_name(method)
-    style = {"ls": ":" if method == "random" else curve_dashes(method), "lw": 2.0 if twin else 1.4, "marker": "o" if twin else "", "ms": 4}
+    style = {
+        "ls": ":" if method == "random" else curve_dashes(method),
+        "lw": 2.0 if twin else 1.4,
+        "marker": "o" if twin else "",
+        "ms": 4,
+    }
     draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
 
 
