@@ -34,7 +34,7 @@ def draw_courses(path: Path, scenario: Scenario, methods: Methods) -> None:
     longest = max(decisions for _, decisions in shown)
     _draw_first(left, shown)
     _draw_regret(right, shown, longest)
-    columns = min(len(shown), 7)
+    columns = min(len(shown), 8)
     figure.legend(
         *left.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
@@ -56,11 +56,9 @@ def _draw_first(axes: Axes, methods: Methods) -> None:
         style = _style(method) | ({"shade": 0.0} if others else {})
         draw_curve(axes, np.arange(1, first.shape[1] + 1), first, **style, label=label)
         others.append(label)
-    alike = "\n".join(f"one curve: {', '.join(names)}" for names in begun.values() if len(names) > 1)
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-    axes.annotate(alike, (0.98, 0.03), xycoords="axes fraction", ha="right", fontsize=8.5, bbox=box if alike else None)
+    alike = ["\none curve: " + ", ".join(names) for names in begun.values() if len(names) > 1]
     axes.set_title(f"utility U of the first {FIRST} decisions (each point the mean of {SMOOTHED})", fontsize=10)
-    axes.set_xlabel("decision")
+    axes.set_xlabel("decision" + "".join(alike))
     axes.set_xlim(1, FIRST)
     axes.grid(alpha=0.25)
 
@@ -116,5 +114,5 @@ def _style(method: str) -> dict[str, Any]:
     if method in REFERENCES:
         return {"color": policy_colours([])[method], "ls": ":", "lw": 1.8, "shade": 0.0}
     if method == "planner":
-        return {"color": "#000000", "ls": "-", "lw": 2.4, "shade": 0.15}
-    return {"color": agent_colour(method), "ls": curve_dashes(method), "lw": 1.8, "shade": 0.15}
+        return {"color": "#000000", "ls": "-", "lw": 2.4, "shade": 0.12}
+    return {"color": agent_colour(method), "ls": curve_dashes(method), "lw": 1.8, "shade": 0.12}

@@ -40,7 +40,7 @@ class References:
         self._known = _read(self.path)
 
     def prepare(self, decisions: Mapping[int, int]) -> None:
-        """Compute what is not known yet, and write it after each baseline.
+        """Compute what is not known yet; the file is written each time that a baseline is through.
 
         Args:
             decisions: how many are needed, by seed of the cell.
@@ -52,16 +52,16 @@ class References:
                     missing[number].append(seed)
             for number, seeds in missing.items():
                 self._compute(policy, seeds, number)
-            if missing:
-                with atomic_write(self.path) as file:
-                    np.savez_compressed(file, **self._known)  # type: ignore[arg-type]
 
     def _compute(self, policy: str, seeds: Sequence[int], decisions: int) -> None:
+        """Run a baseline, one cell a seed, and write all that is known."""
         cells = make_cells(self._scenario, len(seeds))
         chosen = make_baseline(policy, self._scenario, cells)
         label = f"{self._scenario.name}: {policy}"
         found = roll_out(label, chosen, cells, seeds, decisions, self._progress)["utility"]
         self._known |= {_key(policy, seed): found[:, place] for place, seed in enumerate(seeds)}
+        with atomic_write(self.path) as file:
+            np.savez_compressed(file, **self._known)  # type: ignore[arg-type]
 
     def utility(self, policy: str, seed: int, decisions: int) -> FloatArray:
         """Utility (decisions,) of a baseline's first decisions in a cell; `prepare` has to have been asked for them."""

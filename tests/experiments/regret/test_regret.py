@@ -104,7 +104,7 @@ def test_courses_are_computed_once_and_a_damaged_file_again(tmp_path):
 
 
 def test_figures_of_a_course():
-    """Episodes of 10 decisions; half of the first reaches the threshold; later half of what proportional loses is lost."""
+    """Half of the first episode reaches the threshold; later half of what proportional loses is lost."""
     scenario = COARSE.replace(reward={"threshold_end": 6.0})
     earned = np.repeat([4.0, 6.0, 7.0], [5, 5, 20])
     oracle, proportional = np.full(30, 8.0), np.full(30, 6.0)
