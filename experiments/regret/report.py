@@ -38,7 +38,7 @@ LOST = {
 """Figures of the second."""
 
 
-def by_method(courses: Sequence[Course]) -> dict[tuple[str, int], list[Course]]:
+def group_courses(courses: Sequence[Course]) -> dict[tuple[str, int], list[Course]]:
     """Courses by method and number of decisions, in the order of the methods, the longest first."""
     order = list(dict.fromkeys(course.method for course in courses))
     methods: dict[tuple[str, int], list[Course]] = defaultdict(list)
@@ -73,7 +73,7 @@ def _shown(values: Sequence[float], digits: int) -> str:
     return bootstrap_interval(values if np.ptp(values) > 0.0 else values[:1]).show(digits)
 
 
-def write_figures(path: Path, scenario: Scenario, courses: Sequence[Course]) -> None:
+def write_courses(path: Path, scenario: Scenario, courses: Sequence[Course]) -> None:
     """Write all figures of every course, a row each."""
     names = [*EARNED, *LOST]
     rows = []

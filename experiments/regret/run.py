@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments.regret.courses import courses_of
 from experiments.regret.figure import draw_courses
 from experiments.regret.references import References
-from experiments.regret.report import by_method, tables, write_figures
+from experiments.regret.report import group_courses, tables, write_courses
 from experiments.reporting.statistics import base_name
 from experiments.runs.folder import Run, common_scenario, find_runs
 
@@ -34,8 +34,8 @@ def draw_regret(folder: Path, output: Path, *, progress: bool = True) -> str:
         scenario = common_scenario(runs)
         courses = courses_of(runs, scenario, References(scenario, folder, progress))
         path = output.with_name(f"{output.stem}_{name}.png")
-        methods = by_method(courses)
+        methods = group_courses(courses)
         draw_courses(path, scenario, methods)
-        write_figures(path.with_suffix(".csv"), scenario, courses)
+        write_courses(path.with_suffix(".csv"), scenario, courses)
         texts += [tables(scenario, methods), f"written: {path}, {path.with_suffix('.csv')}"]
     return "\n".join(texts)
