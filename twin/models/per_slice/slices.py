@@ -34,7 +34,7 @@ class ColumnPrior:
 BOUNDED = ColumnPrior(smooth=0.7, left_over=0.3, linear=0.0, noise=0.04)
 """Of a ratio between 0 and 1 such as the SSR; its scale is 1."""
 
-TOTAL = ColumnPrior(smooth=0.05, left_over=0.04, linear=1.0, noise=0.04)
+TOTAL = ColumnPrior(smooth=0.04, left_over=0.04, linear=1.0, noise=0.06)
 """Of a sum over the slices such as the SE; its scale is the size of the values seen."""
 
 
