@@ -15,10 +15,11 @@ NAME = "paper-1mhz"
 
 
 class LoadModel(TableModel):
-    """Whose slices are worth the more with their share of the arrivals: the best allocation depends on these."""
+    """Whose best allocation is in proportion to the loads, arrivals over nominal ones."""
 
     def values(self, arrivals, *_, **__):
-        shares = arrivals / arrivals.sum(axis=1, keepdims=True)
+        loads = arrivals / self.scenario.nominal_arrivals
+        shares = loads / loads.sum(axis=1, keepdims=True)
         units = np.arange(1, self.count.shape[1] + 1)
         return -((units - self.scenario.num_units * shares[:, :, None]) ** 2)
 
