@@ -14,6 +14,9 @@ from twin.env import UNCERTAINTIES
 TARGET_MISSING = "???"
 """What stands in place of the class of an agent that has to be given."""
 
+PLANNER = "agents.Planner"
+"""The class that `agent=planner` names, which has the settings of `planner` in place of those of agents."""
+
 
 @dataclass
 class AgentSettings:
@@ -54,6 +57,35 @@ class EnvironmentSettings:
     vector_wrappers: list[Any] = field(default_factory=list)
     observer: Any = None
     reward_function: Any = None
+
+
+@dataclass
+class PlannerSettings:
+    """How a planner chooses, be it the agent or the one that collects for another.
+
+    Args:
+        choose_by: "sample": by a sample of what may be true (Thompson); "mean": by what is expected.
+        horizon: intervals that it looks ahead; above 1 what is left in the queues counts.
+        gamma: discount of these.
+        structure: of its model: "per_slice": each slice by its own load and units; "joint": allocations as a whole;
+            "auto": which of both predicts better.
+        memory: decisions after which what was seen counts 1/e; None: everything counts alike.
+        lowest, highest: units by slice name.
+        allowed: allocations in units by slice, the only ones that may be chosen; None: all.
+        min_ssr: expected SSR over an episode that an allocation has to reach, by slice name.
+        min_probability: with which it has to.
+    """
+
+    choose_by: str = bounded("sample", choices=("sample", "mean"))
+    horizon: int = bounded(1, at_least=1)
+    gamma: float = bounded(0.8, at_least=0.0, at_most=1.0)
+    structure: str = bounded("per_slice", choices=("per_slice", "joint", "auto"))
+    memory: float | None = bounded(None, above=0.0)
+    lowest: dict[str, int] = field(default_factory=dict)
+    highest: dict[str, int] = field(default_factory=dict)
+    allowed: list[Any] | None = None
+    min_ssr: dict[str, float] = field(default_factory=dict)
+    min_probability: float = bounded(0.9, above=0.0, at_most=1.0)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from agents import check_head
+from agents import Planner, check_head
 from agents.hooks import action_values, has_hook, is_factored, require_hook
 from agents.student import StudentPolicy
 from agents.student import distill as fit_student
@@ -30,7 +30,7 @@ from experiments.evaluate.policies import check_policies, labelled, load_policie
 from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.runs.compare import check_same_configuration
-from experiments.runs.folder import AGENT, HISTORY, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
+from experiments.runs.folder import AGENT, HISTORY, PLANNER, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_instance
@@ -148,7 +148,7 @@ class Distillation:
                 allocations than the students' head lists.
         """
         settings = self.settings
-        for name in (AGENT, *_FILES[settings.states]):
+        for name in (run.agent_file.name, *_FILES[settings.states]):
             if not (run.folder / name).is_file():
                 raise ValueError(f"states: {settings.states!r} given, but {str(run.folder)!r} has no {name}")
         if settings.states != "history":
@@ -194,7 +194,7 @@ class Distillation:
         """What has to be the same for a student not to be taught again."""
         names = [each.name for each in fields(Settings) if each.name not in _NOT_COMPARED]
         given = asdict(self.settings)
-        agent = hashlib.sha256((run.folder / AGENT).read_bytes()).hexdigest()
+        agent = hashlib.sha256(run.agent_file.read_bytes()).hexdigest()
         return {**{name: given[name] for name in names}, "agent": agent}
 
     def run(self, on_teacher: Callable[[Run, Sequence[StudentResult]], object] | None = None) -> DistillResult:
@@ -250,7 +250,7 @@ def _root(teachers: str | Path | Sequence[Run]) -> Path:
     """The folder below which runs were looked for, or are."""
     if isinstance(teachers, str | Path):
         given = Path(teachers).resolve()
-        return given.parent if given.name == AGENT else given
+        return given.parent if given.name in (AGENT, PLANNER) else given
     return Path(os.path.commonpath([run.folder.resolve() for run in teachers]))
 
 
@@ -263,7 +263,7 @@ class _Evaluator:
         settings: of the evaluation.
     """
 
-    def __init__(self, run: Run, agent: BaseAlgorithm, settings: Settings) -> None:
+    def __init__(self, run: Run, agent: BaseAlgorithm | Planner, settings: Settings) -> None:
         self._run, self._agent = run, agent
         self._seeds = settings.evaluation.seeds
         self._cells = make_cells(run.scenario, len(self._seeds))
@@ -276,7 +276,7 @@ class _Evaluator:
         policy: Predictor = self._agent if student is None else student
         evaluation = evaluate_policy("", policy, self._cells, self._seeds, self._decisions)
         chosen, _ = policy.predict(self._met, deterministic=True)
-        network = _network(self._agent) if student is None else student
+        network = _network(self._agent) if student is None else student  # a planner has none, and no parameters
         return StudentResult(
             scenario=self._run.scenario.name,
             head=str(self._run.summary["head"]),
@@ -287,7 +287,7 @@ class _Evaluator:
             reward_at_c_max=float(evaluation.reward.mean()),
             agreement=float(np.mean(chosen == self._wanted)),
             allocations=len(np.unique(chosen)),
-            parameters=sum(weights.numel() for weights in network.parameters()),
+            parameters=0 if network is None else sum(weights.numel() for weights in network.parameters()),
         )
 
 
@@ -305,11 +305,17 @@ def states_of(run: Run, agent: Predictor, settings: Settings) -> npt.NDArray[np.
 
 
 def teach_student(
-    label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, settings: Settings
+    label: str,
+    agent: BaseAlgorithm | Planner,
+    states: npt.NDArray[np.float32],
+    scenario: Scenario,
+    size: int,
+    settings: Settings,
 ) -> StudentPolicy:
     """A student of one size, taught on states (n, n_slices), with a progress bar that begins with `label`."""
-    unlisted = is_factored(_network(agent)) or scenario.num_allocations > MAX_LISTED
-    head = settings.head or ("factored" if unlisted else "dense")
+    network = _network(agent)
+    factored = network is None or is_factored(network) or scenario.num_allocations > MAX_LISTED
+    head = settings.head or ("factored" if factored else "dense")
     student = StudentPolicy(scenario, size, head, seed=settings.seed)
     with tqdm(
         total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False
@@ -329,13 +335,15 @@ def teach_student(
     return student
 
 
-def _network(agent: BaseAlgorithm) -> nn.Module:
-    """What an agent chooses by: its values where they are known, else all of its policy."""
+def _network(agent: BaseAlgorithm | Planner) -> nn.Module | None:
+    """What an agent chooses by: its values where they are known, else all of its policy; a planner has none."""
+    if isinstance(agent, Planner):
+        return None
     return action_values(agent) if has_hook(action_values, type(agent)) else agent.policy
 
 
 def _lesson(
-    agent: BaseAlgorithm, states: npt.NDArray[np.float32]
+    agent: BaseAlgorithm | Planner, states: npt.NDArray[np.float32]
 ) -> Callable[[Tensor], Tensor] | npt.NDArray[np.int64]:
     """The agent's values where they are known, else what it chooses in these states."""
     if has_hook(action_values, type(agent)):

@@ -8,6 +8,7 @@ from pathlib import Path
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.student import StudentPolicy
+from experiments.config.planner import is_planner_file
 from experiments.environments import Environments
 from experiments.evaluate.policies import env_config, load_run_agent, policy_file
 from experiments.runs.folder import AGENT, HISTORY, SUMMARY, read_run, run_folder
@@ -73,6 +74,11 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
     path = path / AGENT if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"policy: there is no file {str(path)!r}; {ALLOWED}")
+    if path.suffix == ".safetensors" and is_planner_file(path):
+        raise ValueError(
+            f"policy: {given!r} is a planner, which is no network; allowed is a student of it, that experiments.distill "
+            "makes"
+        )
     wanted = None if scenario is None else get_scenario(scenario)
     named = "/".join(path.resolve().parts[-2 if run_folder(path) == path.parent else -3 :])  # which run it was
     if path.suffix == ".safetensors":
