@@ -228,7 +228,7 @@ class OffPolicyLearner:
         assert self.model.replay_buffer is not None
         self.model.replay_buffer.reset()
 
-    def copy_from(self, other: OffPolicyLearner, *, optimizer: bool = True) -> None:
+    def copy_from(self, other: Any, *, optimizer: bool = True) -> None:
         """Take over what another agent of the same class has learned (equation 8), see `agents.sync`."""
         sync(other.model, self.model, optimizer=optimizer)
 
@@ -284,7 +284,7 @@ def _chosen_by(model: OffPolicyAlgorithm, choose: Callable[[], int] | None) -> I
     finally:
         del vars(model)["_sample_action"]
     if not asked:
-        raise TypeError(f"agent: {type(model).__name__} takes actions without _sample_action; nothing can choose for it")
+        raise TypeError(f"agent: {type(model).__name__} takes actions without _sample_action; nothing else can choose")
 
 
 def for_sb3(env: AnyEnv) -> Any:

@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import gymnasium as gym
 from safetensors import SafetensorError, safe_open
 
-from agents import Planner
-from agents.protocols import AnyEnv
+from agents import Planner, PlanningPolicy
 from experiments.config.bounds import check_bounds
 from experiments.config.schemas import AgentSettings, PlannerSettings
 from slicing_gym import Scenario
 from twin import PlanningTwin
 
-def make_planner(settings: PlannerSettings, scenario: Scenario, env: AnyEnv, seed: int) -> Planner:
+_Planning = TypeVar("_Planning", bound=PlanningPolicy)
+
+
+def make_planner(settings: PlannerSettings, env: gym.Env[Any, Any], seed: int) -> Planner:
     """The planner that settings describe, with a model that has learned nothing yet.
 
     Args:
         settings: of the planner and of its model.
-        scenario: of the network.
         env: that it acts in.
         seed: of all that it draws, and of the environment's first reset.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
+    scenario = env.unwrapped.scenario  # type: ignore[attr-defined]  # of SliceRAN-v0
+    return _made(settings, scenario, seed, lambda model, arguments: Planner(env, model, **arguments))
+
+
+def make_planning_policy(settings: PlannerSettings, scenario: Scenario, seed: int) -> PlanningPolicy:
+    """The same without an environment of its own, to choose for another learner."""
+    return _made(settings, scenario, seed, lambda model, arguments: PlanningPolicy(scenario, model, **arguments))
+
+
+def _made(
+    settings: PlannerSettings,
+    scenario: Scenario,
+    seed: int,
+    make: Callable[[PlanningTwin, dict[str, Any]], _Planning],
+) -> _Planning:
     check_bounds(settings, "planner.")
-    given = {each.name: getattr(settings, each.name) for each in fields(settings)}
-    structure, memory = given.pop("structure"), given.pop("memory")
+    arguments = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    structure, memory = arguments.pop("structure"), arguments.pop("memory")
     try:
-        return Planner(env, PlanningTwin(scenario, structure, memory, seed), **given, seed=seed)
+        return make(PlanningTwin(scenario, structure, memory, seed), {**arguments, "seed": seed})
     except (ValueError, TypeError) as error:
         raise type(error)(f"planner.{error}") from None
 

@@ -269,7 +269,7 @@ class _Evaluator:
         self._cells = make_cells(run.scenario, len(self._seeds))
         self._decisions = settings.evaluation.decisions or run.scenario.decisions_per_episode
         self._met = states_met(agent, self._cells, list(self._seeds), self._decisions * len(self._seeds))
-        self._wanted, _ = agent.predict(self._met, deterministic=True)
+        self._wanted: npt.NDArray[np.int64] = agent.predict(self._met, deterministic=True)[0]
 
     def evaluate(self, student: StudentPolicy | None) -> StudentResult:
         """The figures of a student; None: of the teacher."""

@@ -22,10 +22,10 @@ from agents.packing import Arrays
 from agents.registry import arguments_of, named
 from agents.search import cache_path
 from agents.student import StudentPolicy
+from experiments.config.planner import is_planner_file, load_planner
 from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
-from experiments.config.planner import is_planner_file, load_planner
 from experiments.runs.folder import (
     AGENT,
     OFFLINE_SUMMARY,

@@ -76,8 +76,8 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
         raise FileNotFoundError(f"policy: there is no file {str(path)!r}; {ALLOWED}")
     if path.suffix == ".safetensors" and is_planner_file(path):
         raise ValueError(
-            f"policy: {given!r} is a planner, which is no network; allowed is a student of it, that experiments.distill "
-            "makes"
+            f"policy: {given!r} is a planner, which is no network; allowed is a student of it, which "
+            "experiments.distill teaches"
         )
     wanted = None if scenario is None else get_scenario(scenario)
     named = "/".join(path.resolve().parts[-2 if run_folder(path) == path.parent else -3 :])  # which run it was

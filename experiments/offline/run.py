@@ -32,7 +32,13 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
-from experiments.train.check import check_evaluation, check_off_policy, check_same_shapes, check_sums, check_twin_training
+from experiments.train.check import (
+    check_evaluation,
+    check_off_policy,
+    check_same_shapes,
+    check_sums,
+    check_twin_training,
+)
 from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from agents import OffPolicyLearner
 from agents.packing import Arrays
 from agents.protocols import DecisionListener, Learner
-from experiments.config.planner import make_planner
+from experiments.config.planner import make_planning_policy
 from experiments.runs.folder import EPISODES
 from experiments.train.callbacks import Checkpoints, EpisodeLog, Follow, HistoryLog, Listeners, Progress
 from experiments.train.learners import make_learner
@@ -84,7 +84,7 @@ class Algorithm1(TwinAlgorithm):
         """Step 1: decisions of a planner, or random ones, in the real environment go to the history."""
         number = self.settings.algorithm.collect
         if self.settings.algorithm.collect_by == "planner":
-            planner = make_planner(self.settings.planner, self.scenario, self.real, self.seed)
+            planner = make_planning_policy(self.settings.planner, self.scenario, self.seed)
             assert isinstance(self.agent, OffPolicyLearner)  # with a twin
             listeners = Listeners([self._listeners, Follow(planner)])
             self.agent.learn(number, listeners, choose=lambda: planner.decide()[0])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm.auto import tqdm
 
-from agents import Planner
+from agents import PlanningPolicy
 from agents.packing import Arrays, part_of, with_prefix
 from agents.protocols import DecisionListener, Experience, Learner
 from experiments.reporting.tables import write_rows
@@ -61,13 +61,13 @@ class Listeners:
 
 
 class Follow(Listener):
-    """Lets a planner see what becomes of the decisions that it chooses for another learner.
+    """Lets a planner learn from the decisions that it chooses for another learner.
 
     Args:
-        planner: learns from them.
+        planner: chooses them.
     """
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: PlanningPolicy) -> None:
         self._planner = planner
 
     def on_start(self, reset_info: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from agents.planner import Planner
 from agents.protocols import AnyEnv
 from agents.random_streams import RandomStreams
 from experiments.config.agents import MakeAgent
-from experiments.config.planner import make_planner
+from experiments.config.planner import make_planning_policy
 from experiments.config.schemas import EvaluationSettings, TwinTrainingSettings
 from experiments.environments import Environments
 from experiments.evaluate.policies import check_policies, load_policies
@@ -26,8 +26,8 @@ from experiments.runs.naming import shapes_of
 from experiments.train.learners import AnyLearner, make_learner
 from experiments.train.settings import Settings
 from slicing_gym import Scenario
-from slicing_gym.builtin_types import differences
 from slicing_gym.allocation import allocation_units
+from slicing_gym.builtin_types import differences
 from slicing_gym.errors import check_integer
 from slicing_gym.space_spec import SpaceSpec
 from twin import DigitalTwin
@@ -216,7 +216,7 @@ def check_same_shapes(agent_1: OffPolicyLearner, agent_2: OffPolicyLearner) -> N
 
 
 def check_planner(environments: Environments, twin: DigitalTwin | None) -> None:
-    """Refuse a run of a planner in which it would not maximise what is learned from, or would not see what it chooses by.
+    """Refuse a run in which a planner would maximise something else than the reward, or not see what it chooses by.
 
     Args:
         environments: that it acts in.
@@ -264,7 +264,7 @@ def check_collecting(settings: Settings, environments: Environments, seed: int) 
             f"algorithm.collect_by: 'planner' given, which chooses allocations by their numbers, but under "
             f"{environments.names} actions mean something else; allowed is random"
         )
-    make_planner(settings.planner, scenario, env, seed)
+    make_planning_policy(settings.planner, scenario, seed)
 
 
 def check_multiple(key: str, value: int, agent: OffPolicyLearner) -> None:

@@ -6,16 +6,14 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents import OffPolicyLearner, Planner
 from agents.learner import for_sb3
-from agents.protocols import AnyEnv
+from agents.protocols import AnyEnv, Learner
 from agents.random_streams import RandomStreams
 from experiments.config.agents import MakeAgent
 
 AnyLearner = OffPolicyLearner | Planner
 
 
-def make_learner(
-    make: MakeAgent, env: AnyEnv, role: str, seed: int, conservative_weight: float = 0.0
-) -> AnyLearner:
+def make_learner(make: MakeAgent, env: AnyEnv, role: str, seed: int, conservative_weight: float = 0.0) -> AnyLearner:
     """The learner that a function makes: a planner is one, an algorithm becomes one.
 
     Args:
@@ -33,6 +31,9 @@ def make_learner(
     return OffPolicyLearner(lambda: made, seed=seed, streams=streams, conservative_weight=conservative_weight)
 
 
-def learned_by(learner: AnyLearner) -> OffPolicyAlgorithm | Planner:
-    """What a learner is to its user: the algorithm that he made, or the planner."""
-    return learner if isinstance(learner, Planner) else learner.model
+def learned_by(learner: Learner) -> OffPolicyAlgorithm | Planner:
+    """What a user has made that learns: the algorithm of Stable-Baselines3, or the planner itself."""
+    if isinstance(learner, OffPolicyLearner):
+        return learner.model
+    assert isinstance(learner, Planner)
+    return learner

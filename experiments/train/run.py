@@ -181,7 +181,7 @@ class Training:
             check_planner(self.environments, self.twin)
         else:
             self._check_algorithm(make, agent_1)
-        self.kind = type(learned_by(agent_1))
+        self.kind: Any = type(learned_by(agent_1))
         own = self.kind.__name__.lower() if name is None else name
         check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
         check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)

@@ -17,7 +17,6 @@ from experiments.config.schemas import (
 from slicing_gym.scenario import REWARD_KINDS
 from twin.twin import MIN_DECISIONS
 
-
 COLLECTORS = ("planner", "random")
 """What may choose the decisions before the first twin."""
 
