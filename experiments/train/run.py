@@ -44,6 +44,7 @@ from experiments.train.twin_phase import Job
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
+from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
 
 EVALUATION = "evaluation.csv"
@@ -301,8 +302,8 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=first.trust), policies)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, first.settings.progress)
     write_csv(first.folder / EVALUATION, scenario, evaluations)
-    curves = {each.name: each.algorithm.log.utility for each in trainings}
-    plot_training(first.folder / PICTURE, scenario, curves, evaluations)
+    learned = {each.name: utilities_of(each.algorithm.history.recorder.history()) for each in trainings}
+    plot_training(first.folder / PICTURE, scenario, learned, evaluations)
     summaries = [each.write_summary(own) for each, own in reversed(list(zip(trainings, evaluations, strict=False)))]
     for each in trainings:
         (each.folder / checkpoint.FILE).unlink(missing_ok=True)
