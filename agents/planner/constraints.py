@@ -148,7 +148,8 @@ class Constraints:
         return self._within(allocation_table(self.num_units, self._num_slices))
 
     @cached_property
-    def _numbers(self) -> IntArray:
+    def numbers(self) -> IntArray:
+        """Their numbers (r,)."""
         return allocation_index(self.rows, self.num_units)
 
     def best(self, values: FloatArray, permitted: BoolArray | None = None) -> tuple[IntArray, FloatArray]:
@@ -164,11 +165,18 @@ class Constraints:
         if values.ndim == 3 and self._allowed is None:
             masked = values if permitted is None else np.where(permitted, values, -np.inf)
             return best_allocations(masked, self.num_units, self.lowest, self.highest)
-        totals = self._of_rows(values) if values.ndim == 3 else values[:, self._numbers]
-        if permitted is not None:
-            totals = np.where(self._by_slice(permitted).all(axis=1), totals, -np.inf)
+        totals = self.totals(values, permitted)
         chosen = totals.argmax(axis=1)
         return self.rows[chosen], totals[np.arange(len(totals)), chosen]
+
+    def totals(self, values: FloatArray, permitted: BoolArray | None = None) -> FloatArray:
+        """The values of each of `rows` (k, r), -inf where it is not permitted; arguments as for `best`.
+
+        Raises:
+            ValueError: the allocations cannot be listed.
+        """
+        totals = self._of_rows(values) if values.ndim == 3 else values[:, self.numbers]
+        return totals if permitted is None else np.where(self._by_slice(permitted).all(axis=1), totals, -np.inf)
 
     def _of_rows(self, values: FloatArray) -> FloatArray:
         """The sum over the slices of each listed allocation (k, r)."""

@@ -141,6 +141,23 @@ class PlanningPolicy:
             raise ValueError("slice_values: the model's utility is no sum over slices; predict chooses by all of it")
         return self._values(np.asarray(observations, np.float64) * self._nominal_arrivals)
 
+    def allocation_values(self, observations: npt.ArrayLike) -> FloatArray:
+        """The expected utility of every allocation (k, num_allocations), -inf where the constraints forbid it.
+
+        What `agents.distill` asks of a teacher, for a student that is to learn the values.
+
+        Args:
+            observations: (k, n_slices), see `predict`.
+
+        Raises:
+            ValueError: the allocations cannot be listed.
+        """
+        values = self._values(np.asarray(observations, np.float64) * self._nominal_arrivals)
+        totals = self.constraints.totals(values, self._permit().units if self.constraints.demands else None)
+        every = np.full((len(values), self.scenario.num_allocations), -np.inf)
+        every[:, self.constraints.numbers] = totals
+        return every
+
     @property
     def _sampling(self) -> np.random.Generator | None:
         return self.generator if self.choose_by == "sample" else None
@@ -182,7 +199,12 @@ class PlanningPolicy:
 
         Args:
             deterministic: choose by the expectation; else as `choose_by` says.
+
+        Raises:
+            ValueError: no episode has begun.
         """
+        if not self._seen:
+            raise ValueError("decide: no episode has begun; call begin(reset_info) first")
         arrivals, held, ssr = (self._seen[name][None] for name in _SEEN)
         generator = None if deterministic else self._sampling
         units, values = self._best(self._values(arrivals, held, ssr, generator))

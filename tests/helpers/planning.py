@@ -46,7 +46,7 @@ class TableModel:
     def expected_ssr(self):
         return (self.ssr + self.WEIGHT) / (self.count + self.WEIGHT)
 
-    def values(self, arrivals, held, ssr, *, horizon=1, gamma=0.8, generator=None):
+    def values(self, arrivals, _held, _ssr, *, horizon=1, gamma=0.8, generator=None):
         expected = np.broadcast_to(self.expected_ssr(), (len(arrivals), *self.count.shape))
         if generator is not None:
             expected = expected + self._std * generator.standard_normal(expected.shape)
@@ -96,7 +96,7 @@ class OracleModel(TableModel):
         super().__init__(env.unwrapped.scenario)
         self._env = env
 
-    def values(self, arrivals, held, ssr, *, horizon=1, gamma=0.8, generator=None):
+    def values(self, arrivals, *_, **__):
         if self.episodes == 0:  # there is no cell yet
             return np.zeros((len(arrivals), *self.count.shape))
         (outcomes,) = self._env.unwrapped.simulator.what_if_slices()
