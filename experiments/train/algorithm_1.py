@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from experiments.train.callbacks import Checkpoints, EpisodeLog, Follow, History
 from experiments.train.learners import make_learner
 from experiments.train.settings import Settings
 from experiments.train.twin_phase import Job, TwinAlgorithm
+
+_log = logging.getLogger(__name__)
 
 
 class Algorithm1(TwinAlgorithm):
@@ -88,6 +91,8 @@ class Algorithm1(TwinAlgorithm):
             assert isinstance(self.agent, OffPolicyLearner)  # with a twin
             listeners = Listeners([self._listeners, Follow(planner)])
             self.agent.learn(number, listeners, choose=lambda: planner.decide()[0])
+            if planner.constraints.demands:
+                _log.info(planner.constraint_report())
         else:
             self._act(number)
         self._next_step = 1

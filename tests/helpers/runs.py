@@ -60,6 +60,7 @@ def short_settings(decisions=280, policies=("random",), **changes):
     """With a twin three steps of it, without one some updates; a comparison of two cells."""
     algorithm = {
         "collect": 200,
+        "collect_by": "random",
         "fine_tune": 40,
         "twin_decisions": 384,
         "later_twin_decisions": 320,
