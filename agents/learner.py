@@ -282,7 +282,7 @@ def _chosen_by(model: OffPolicyAlgorithm, choose: Callable[[], int] | None) -> I
     try:
         yield
     finally:
-        del vars(model)["_sample_action"]
+        vars(model).pop("_sample_action", None)
     if not asked:
         raise TypeError(f"agent: {type(model).__name__} takes actions without _sample_action; nothing else can choose")
 

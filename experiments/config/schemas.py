@@ -70,9 +70,9 @@ class PlannerSettings:
         structure: of its model: "per_slice": each slice by its own load and units; "joint": allocations as a whole;
             "auto": which of both predicts better.
         memory: decisions after which what was seen counts 1/e; None: everything counts alike.
-        lowest, highest: units by slice name.
+        lowest, highest: units by slice name; None: no bound.
         allowed: allocations in units by slice, the only ones that may be chosen; None: all.
-        min_ssr: expected SSR over an episode that an allocation has to reach, by slice name.
+        min_ssr: expected SSR over an episode that an allocation has to reach, by slice name; None: none has to.
         min_probability: with which it has to.
     """
 
@@ -81,10 +81,10 @@ class PlannerSettings:
     gamma: float = bounded(0.8, at_least=0.0, at_most=1.0)
     structure: str = bounded("per_slice", choices=("per_slice", "joint", "auto"))
     memory: float | None = bounded(None, above=0.0)
-    lowest: dict[str, int] = field(default_factory=dict)
-    highest: dict[str, int] = field(default_factory=dict)
+    lowest: Any = None  # of mappings that may be None OmegaConf can override nothing
+    highest: Any = None
     allowed: list[Any] | None = None
-    min_ssr: dict[str, float] = field(default_factory=dict)
+    min_ssr: Any = None
     min_probability: float = bounded(0.9, above=0.0, at_most=1.0)
 
 

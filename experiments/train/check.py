@@ -78,6 +78,8 @@ def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> AnyLea
         raise TypeError(f"make: {make!r} given, allowed is a function make(env, role)")
     learner = make_learner(make, env, role, seed)
     if isinstance(learner, Planner):
+        if role == "real" and learner.env is not env:
+            raise ValueError(f"make: the planner for role {role!r} acts in another environment than the one given")
         learner.check_storable()
         return learner
     spaces = [env.single_observation_space, env.single_action_space] if isinstance(env, VectorEnv) else []
@@ -240,16 +242,18 @@ def check_planner(environments: Environments, twin: DigitalTwin | None) -> None:
             )
 
 
-def check_collecting(settings: Settings, environments: Environments, seed: int) -> None:
-    """Refuse a planner that is to collect for an agent and cannot: its settings, or actions that are no allocations.
+def check_collecting(settings: Settings, environments: Environments, make: MakeAgent, seed: int) -> None:
+    """Refuse a planner that is to collect for an agent and cannot; one decision is taken to see.
 
     Args:
         settings: of the run.
         environments: that it acts in.
+        make: makes the agent.
         seed: of the run.
 
     Raises:
-        ValueError, TypeError: the message names the key, the value and what is allowed.
+        ValueError, TypeError: the planner's settings are not allowed, actions are no numbers of allocations, or the
+            agent does not let another choose; the message names the key, the value and what is allowed.
     """
     if settings.algorithm.collect_by != "planner":
         return
@@ -265,6 +269,12 @@ def check_collecting(settings: Settings, environments: Environments, seed: int) 
             f"{environments.names} actions mean something else; allowed is random"
         )
     make_planning_policy(settings.planner, scenario, seed)
+    learner = check_off_policy("real", make, env, seed)
+    learner.model.learning_starts = settings.algorithm.collect
+    try:
+        learner.learn(1, choose=lambda: 0)
+    except TypeError as error:
+        raise TypeError(f"algorithm.collect_by: 'planner' given, allowed here is random ({error})") from error
 
 
 def check_multiple(key: str, value: int, agent: OffPolicyLearner) -> None:

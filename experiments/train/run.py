@@ -199,7 +199,7 @@ class Training:
             agent_2 = check_off_policy("twin", make, self.environments.cells(1), self.seed)
             check_algorithm_1(self.settings, agent_1, agent_2)
             check_same_shapes(agent_1, agent_2)
-            check_collecting(self.settings, self.environments, self.seed)
+            check_collecting(self.settings, self.environments, make, self.seed)
 
     def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
