@@ -62,7 +62,10 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
         trainings.append(Training(make, scenario, None, folder=folder / "without_twin", **more))
     if config.with_planner:
         more["name"] = "planner"
-        trainings.append(Training(_planner_maker(config), scenario, None, folder=folder / "planner", **more))
+        try:
+            trainings.append(Training(_planner_maker(config), scenario, None, folder=folder / "planner", **more))
+        except ValueError as error:
+            raise ValueError(f"with_planner: {error}") from error
     if trainings[0].finished:
         return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
     return lambda: _run(config, trainings)

@@ -129,7 +129,10 @@ def test_what_it_would_not_maximise_or_not_see_is_refused_before_anything_runs(a
     [
         (["twin=lstm"], "twin: 'lstm' given, allowed with a planner is none"),
         (["reward=shaped"], "reward: 'shaped' given, allowed with a planner is 'utility'"),
-        ([f"env.wrappers=[{{_target_: {OWN}.LogObservation}}]", f"imports=[{OWN}]"], r"env\.wrappers: .* given, allowed with a planner is none"),
+        (
+            [f"env.wrappers=[{{_target_: {OWN}.LogObservation}}]", f"imports=[{OWN}]"],
+            r"env\.wrappers: .* given, allowed with a planner is none",
+        ),
         (["with_planner=true"], "with_planner: true given, allowed with another agent only"),
         (["planner.choose_by=best"], r"planner\.choose_by: unknown name 'best'"),
         (["planner.horizon=0"], r"planner\.horizon: 0 given, allowed is 1 or more"),
