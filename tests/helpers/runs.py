@@ -80,15 +80,10 @@ def short_settings(decisions=280, policies=("random",), **changes):
     )
 
 
-def planner_run(folder, decisions=60, seed=0):
+def planner_run(folder, decisions=60):
     """A finished run of a planner."""
     return train(
-        lambda env, _: make_planner(PlannerSettings(), env, seed),
-        SCENARIO,
-        None,
-        short_settings(decisions),
-        folder,
-        seed,
+        lambda env, _: make_planner(PlannerSettings(), env, 0), SCENARIO, None, short_settings(decisions), folder
     )
 
 
