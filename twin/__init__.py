@@ -17,6 +17,7 @@ from twin.models import (
     register_transition,
     transition_kinds,
 )
+from twin.planning import PlanningTwin
 from twin.registration import register_twin
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.model import Prediction
@@ -36,6 +37,7 @@ __all__ = [
     "Layout",
     "LstmSettings",
     "PerformanceSettings",
+    "PlanningTwin",
     "Prediction",
     "RecordHistory",
     "RecordHistoryVector",
