@@ -50,7 +50,7 @@ def _made(
     arguments = {each.name: getattr(settings, each.name) for each in fields(settings)}
     structure, memory = arguments.pop("structure"), arguments.pop("memory")
     try:
-        return make(PlanningTwin(scenario, structure, memory, seed), {**arguments, "seed": seed})
+        return make(PlanningTwin(scenario, structure, memory), {**arguments, "seed": seed})
     except (ValueError, TypeError) as error:
         raise type(error)(f"planner.{error}") from None
 

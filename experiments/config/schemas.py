@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.config.bounds import MAX_SEED, bounded
 from twin.env import UNCERTAINTIES
+from twin.planning import STRUCTURES
 
 TARGET_MISSING = "???"
 """What stands in place of the class of an agent that has to be given."""
@@ -67,8 +68,7 @@ class PlannerSettings:
         choose_by: "sample": by a sample of what may be true (Thompson); "mean": by what is expected.
         horizon: intervals that it looks ahead; above 1 what is left in the queues counts.
         gamma: discount of these.
-        structure: of its model: "per_slice": each slice by its own load and units; "joint": allocations as a whole;
-            "auto": which of both predicts better.
+        structure: of its model, see `twin.PlanningTwin`.
         memory: decisions after which what was seen counts 1/e; None: everything counts alike.
         lowest, highest: units by slice name; None: no bound.
         allowed: allocations in units by slice, the only ones that may be chosen; None: all.
@@ -79,8 +79,8 @@ class PlannerSettings:
     choose_by: str = bounded("sample", choices=("sample", "mean"))
     horizon: int = bounded(1, at_least=1)
     gamma: float = bounded(0.8, at_least=0.0, at_most=1.0)
-    structure: str = bounded("per_slice", choices=("per_slice", "joint", "auto"))
-    memory: float | None = bounded(None, above=0.0)
+    structure: str = bounded("per_slice", choices=STRUCTURES)
+    memory: int | None = bounded(None, at_least=1)
     lowest: Any = None  # of mappings that may be None OmegaConf can override nothing
     highest: Any = None
     allowed: list[Any] | None = None
