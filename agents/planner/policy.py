@@ -122,7 +122,7 @@ class PlanningPolicy:
         generator = None if deterministic else self._sampling
         parts = [
             self._best(self._values(arrivals[first : first + _ROWS], generator=generator))[0]
-            for first in range(0, len(arrivals), _ROWS)
+            for first in range(0, max(len(arrivals), 1), _ROWS)
         ]
         actions = allocation_index(np.concatenate(parts), self.scenario.num_units)
         self._warn_once()

@@ -60,7 +60,7 @@ def evaluate_policy(
     decisions: int,
     progress: bool = False,
 ) -> Evaluation:
-    """Run a policy on one cell a seed.
+    """Run a policy on one cell a seed, and take means.
 
     Args:
         name: what it is called.
@@ -73,26 +73,39 @@ def evaluate_policy(
     """
     if hasattr(policy, "make_wrapped_cells"):
         envs = policy.make_wrapped_cells(len(seeds))
-    scenario = scenario_of(envs)
-    observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
-    utility, efficiency, ssr = (
-        np.zeros((decisions, len(seeds))),
-        np.zeros((decisions, len(seeds))),
-        np.zeros((decisions, len(seeds), scenario.num_slices)),
-    )
-    choose = _Chooser(policy, len(seeds))
-    for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
-        observations, brought, choose.over = advance(envs, choose(observations))
-        for store, key in ((utility, "utility"), (efficiency, "spectral_efficiency"), (ssr, "ssr")):
-            store[step] = brought[key]
+    brought = roll_out(name, policy, envs, seeds, decisions, progress)
     return Evaluation(
         policy=name,
         seeds=tuple(seeds),
-        utility=utility.mean(axis=0),
-        reward=(utility >= scenario.reward.threshold_end).mean(axis=0),
-        spectral_efficiency=efficiency.mean(axis=0),
-        ssr=ssr.mean(axis=0),
+        utility=brought["utility"].mean(axis=0),
+        reward=(brought["utility"] >= scenario_of(envs).reward.threshold_end).mean(axis=0),
+        spectral_efficiency=brought["spectral_efficiency"].mean(axis=0),
+        ssr=brought["ssr"].mean(axis=0),
     )
+
+
+def roll_out(
+    name: str,
+    policy: Predictor,
+    envs: AnyVectorEnv,
+    seeds: Sequence[int],
+    decisions: int,
+    progress: bool = False,
+) -> dict[str, npt.NDArray[np.float64]]:
+    """What every decision of a policy brings on one cell a seed; arguments as of `evaluate_policy`.
+
+    Returns:
+        "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices).
+    """
+    observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
+    shapes = {"utility": (), "spectral_efficiency": (), "ssr": (scenario_of(envs).num_slices,)}
+    stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
+    choose = _Chooser(policy, len(seeds))
+    for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
+        observations, brought, choose.over = advance(envs, choose(observations))
+        for key, store in stores.items():
+            store[step] = brought[key]
+    return stores
 
 
 class _Chooser:

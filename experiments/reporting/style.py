@@ -13,7 +13,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval
+from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval, interquartile_mean
 from slicing_gym.files import atomic_write
 
 _POLICY_COLOURS = {
@@ -42,6 +42,12 @@ def agent_colour(method: str) -> str:
     """Of an agent, with a twin or without; the same in every picture, whatever else is in it."""
     name = base_name(method)
     return _AGENT_COLOURS.get(name, _SPARE_COLOURS[zlib.crc32(name.encode()) % len(_SPARE_COLOURS)])
+
+
+def curve_dashes(method: str) -> str:
+    """Of the curve of an agent: solid with a twin, dash-dotted with a twin of another kind, dashed without."""
+    _, twin, kind = method.partition("-dt")
+    return "-." if kind else "-" if twin else "--"
 
 
 def bar_style(method: str) -> dict[str, Any]:
@@ -81,10 +87,14 @@ def draw_bars_side_by_side(
 
 
 def draw_curve(axes: Axes, x: npt.ArrayLike, values: npt.ArrayLike, *, shade: float, **style: Any) -> None:
-    """The interquartile mean of curves (seeds, points) over `x` (points,), with its 95 % interval as a band."""
-    band = bootstrap_interval(values, resamples=500)
-    (line,) = axes.plot(x, band.value, **style)
-    axes.fill_between(x, band.low, band.high, color=line.get_color(), alpha=shade, lw=0)
+    """The interquartile mean of curves (seeds, points) over `x` (points,), with its 95 % interval as a band.
+
+    Without a band where `shade` is 0.
+    """
+    (line,) = axes.plot(x, interquartile_mean(values), **style)
+    if shade:
+        band = bootstrap_interval(values, resamples=500)
+        axes.fill_between(x, band.low, band.high, color=line.get_color(), alpha=shade, lw=0)
 
 
 def policy_colours(policies: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from agents import RandomPolicy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
 from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, interquartile_mean
-from experiments.reporting.style import agent_colour, draw_curve, save_figure
+from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, save_figure
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import NO_HEAD, Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
@@ -115,9 +115,13 @@ def draw(
 def _line(axes: Axes, method: str, values: FloatArray) -> None:
     """A curve (seeds, episodes) with its interval."""
     episodes = np.arange(1, values.shape[1] + 1)
-    _, twin, kind = method.partition("-dt")
-    dashes = "-." if kind else "-" if twin else ":" if method == "random" else "--"
-    style = {"ls": dashes, "lw": 2.0 if twin else 1.4, "marker": "o" if twin else "", "ms": 4}
+    twin = method != base_name(method)
+    style = {
+        "ls": ":" if method == "random" else curve_dashes(method),
+        "lw": 2.0 if twin else 1.4,
+        "marker": "o" if twin else "",
+        "ms": 4,
+    }
     draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
 
 

@@ -24,7 +24,8 @@ ALLOWED = {
     "export": {"config", "environments", "runs", "evaluate"},
     "fidelity": {*LOW, "evaluate"},
     "calibration": {*LOW, "fidelity"},
-    "figures": {*LOW, "train", "offline"},
+    "regret": {"reporting", "runs", "evaluate"},
+    "figures": {*LOW, "train", "offline", "regret"},
     "benchmark": {"reporting", "evaluate"},
     "tools": {"reporting"},
     "ship": set(),  # the old names of two tools, which say the new ones

@@ -18,10 +18,10 @@ LEAST_LOAD = 0.05
 OCTAVES = 0.75
 """Between two inducing points of the units; a slice's service breaks down within about a factor of two."""
 
-UNITS_LENGTH = 0.9
+UNITS_LENGTH = 0.8
 """Length scale of the units [octaves]."""
 
-LOAD_LENGTH = 2.0
+LOAD_LENGTH = 1.5
 """Length scale of the load [natural logarithm]."""
 
 SHARED = 0.5

@@ -91,7 +91,7 @@ class Posterior:
 
 
 def posterior(
-    moments: Moments, column: int, scales: FloatArray, noise: float, *, learn_noise: bool = True
+    moments: Moments, column: int, scales: FloatArray, noise: float, known_noise: float | None = None
 ) -> Posterior:
     """The posterior of the weights of one column.
 
@@ -100,15 +100,18 @@ def posterior(
         column: number of it.
         scales: standard deviation of each weight a priori (width,); 0 leaves the feature out.
         noise: what the standard deviation of a value around what is expected is taken to be at first.
-        learn_noise: put the noise of the rows themselves in its place as they become many.
+        known_noise: what it was found to be a few rows before; None: it is found from the rows now, which takes a
+            solution more.
     """
-    found = _posterior(moments, column, scales, noise)
-    if not learn_noise:
-        return found
-    known = found.mean
-    squares = moments.squares[column] - 2.0 * known @ moments.cross[column] + known @ moments.products @ known
-    variance = (PRIOR_ROWS * noise**2 + max(float(squares), 0.0)) / (PRIOR_ROWS + moments.count)
-    return _posterior(moments, column, scales, float(np.sqrt(variance)))
+    if known_noise is None:
+        known_noise = residual_noise(moments, column, _posterior(moments, column, scales, noise).mean, noise)
+    return _posterior(moments, column, scales, known_noise)
+
+
+def residual_noise(moments: Moments, column: int, mean: FloatArray, noise: float) -> float:
+    """The standard deviation of the rows around what is expected, `noise` being worth some rows."""
+    squares = moments.squares[column] - 2.0 * mean @ moments.cross[column] + mean @ moments.products @ mean
+    return float(np.sqrt((PRIOR_ROWS * noise**2 + max(float(squares), 0.0)) / (PRIOR_ROWS + moments.count)))
 
 
 def _posterior(moments: Moments, column: int, scales: FloatArray, noise: float) -> Posterior:

@@ -1,0 +1,41 @@
+"""`draw_regret`: of all runs below a folder tables, a CSV and a picture for each scenario."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from experiments.regret.courses import courses_of
+from experiments.regret.figure import draw_courses
+from experiments.regret.references import References
+from experiments.regret.report import group_courses, tables, write_courses
+from experiments.reporting.statistics import base_name
+from experiments.runs.folder import Run, common_scenario, find_runs
+
+
+def draw_regret(folder: Path, output: Path, *, progress: bool = True) -> str:
+    """Draw what methods earn in their first decisions and lose in all, compared with baselines on the same cells.
+
+    The baselines' utilities are kept in `folder`, a file a scenario.
+
+    Args:
+        folder: of runs of `experiments.train`, of one scenario or of several.
+        output: PNG; the scenario is added to its name. A CSV of that name has the figures of every run.
+        progress: show bars.
+
+    Returns:
+        Tables, as text.
+    """
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in sorted(find_runs(folder), key=lambda run: (base_name(run.method), run.method, run.seed)):
+        groups[run.group[0]].append(run)
+    texts = []
+    for name, runs in groups.items():
+        scenario = common_scenario(runs)
+        courses = courses_of(runs, scenario, References(scenario, folder, progress))
+        path = output.with_name(f"{output.stem}_{name}.png")
+        methods = group_courses(courses)
+        draw_courses(path, scenario, methods)
+        write_courses(path.with_suffix(".csv"), scenario, courses)
+        texts += [tables(scenario, methods), f"written: {path}, {path.with_suffix('.csv')}"]
+    return "\n".join(texts)
