@@ -20,8 +20,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.runs.folder import AGENT, PLANNER
-
 COMMON = [
     "scenario=paper-1mhz",
     "progress=false",
@@ -73,8 +71,8 @@ OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: 
 
 def digests(folder: Path) -> dict[str, str]:
     """Checksums of what a finished run has to have in common with one that was not interrupted."""
-    planner = folder / PLANNER
-    found = {PLANNER: hashlib.sha256(planner.read_bytes()).hexdigest()} if planner.exists() else _weights(folder)
+    planner = folder / "planner.safetensors"
+    found = {planner.name: hashlib.sha256(planner.read_bytes()).hexdigest()} if planner.exists() else _weights(folder)
     summary = json.loads((folder / "summary.json").read_text())
     found["all that was learned"] = summary["learned"]
     found["episodes.csv"] = hashlib.sha256((folder / "episodes.csv").read_bytes()).hexdigest()
@@ -90,7 +88,7 @@ def digests(folder: Path) -> dict[str, str]:
 def _weights(folder: Path) -> dict[str, str]:
     """Checksums of weights and optimizer in an agent's zip."""
     found = {}
-    with zipfile.ZipFile(folder / AGENT) as archive:
+    with zipfile.ZipFile(folder / "agent.zip") as archive:
         for name in ("policy.pth", "policy.optimizer.pth"):
             digest = hashlib.sha256()
             _digest(digest, torch.load(io.BytesIO(archive.read(name)), weights_only=True))
