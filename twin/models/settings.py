@@ -112,6 +112,8 @@ class PerformanceSettings:
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.
         learning_rate, weight_decay: see `TransitionSettings`.
+        prior_scale: weight of each member's prior, made-up decisions of its own on any allocations, against that of the
+            history; where it is above 0, each member also sees a bootstrap sample of the history. 0: neither.
     """
 
     members: int = 5
@@ -119,9 +121,11 @@ class PerformanceSettings:
     components: int = 3
     learning_rate: float = 1e-2
     weight_decay: float = 0.3
+    prior_scale: float = 0.0
 
     def __post_init__(self) -> None:
         check_optimizer("performance", self.learning_rate, self.weight_decay)
+        check_number("performance.prior_scale", self.prior_scale, at_least=0.0, at_most=100.0)
         for key in ("members", "hidden_size", "components"):
             check_integer(f"performance.{key}", getattr(self, key), at_least=1, at_most=4096)
 

@@ -67,7 +67,7 @@ def dump(model: TwinModel, training: TrainingSettings, seed: int) -> bytes:
         "format": FORMAT_VERSION,
         "layout": model.layout.to_dict(),
         "transition": {"name": model.transition.name, **_in_order(model.transition)},
-        "performance": asdict(model.performance),
+        "performance": _without_prior(asdict(model.performance)),
         "training": asdict(training),
         "seed": seed,
     }
@@ -86,6 +86,11 @@ def _tensors(model: TwinModel) -> dict[str, npt.NDArray[Any]]:
         tensors[_REHEARSAL] = model.rehearsal
     tensors[_CONTROLS] = model.modal_controls
     return {key: np.ascontiguousarray(array) for key, array in tensors.items()}
+
+
+def _without_prior(performance: dict[str, Any]) -> dict[str, Any]:
+    """Settings as format 1 had them before there were priors, so that a twin without keeps its bytes."""
+    return {name: value for name, value in performance.items() if name != "prior_scale" or value > 0.0}
 
 
 def _in_order(transition: TransitionSettings) -> dict[str, Any]:
