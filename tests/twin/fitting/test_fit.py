@@ -15,7 +15,7 @@ from twin import (
     PerformanceSettings,
     TrainingSettings,
 )
-from twin.fitting.fit import _hold_out
+from twin.fitting.windows import hold_out
 from twin.models.mixture import Mixture
 from twin.runtime.encoding import encode, to_scale
 
@@ -73,13 +73,13 @@ def test_the_memory_matters():
 
 def test_members_of_the_transition_stop_by_different_runs():
     past = history_of("paper-1mhz", 2000)
-    folds = [_hold_out(past, 0.15, fold) for fold in range(4)]
+    folds = [hold_out(past, 0.15, fold) for fold in range(4)]
     for learn, stop in folds:
         assert len(learn) + len(stop) == len(past)
         assert 0.05 * len(past) < len(stop) < 0.35 * len(past)
     assert not set(folds[0][1].runs) & set(folds[1][1].runs)
     cut_short = past.take(np.arange(401))  # a third run of one decision
-    learn, stop = _hold_out(cut_short, 0.15, 0)
+    learn, stop = hold_out(cut_short, 0.15, 0)
     assert len(stop) >= 40
     assert len(learn) + len(stop) == 401
 
