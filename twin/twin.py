@@ -15,7 +15,13 @@ from slicing_gym.allocation import checked_allocations
 from slicing_gym.errors import check_instance, check_integer
 from twin.data.history import History
 from twin.models.registry import transition_settings
-from twin.models.settings import MIN_DECISIONS, NEURAL_DECISIONS, PerformanceSettings, TrainingSettings, TransitionSettings
+from twin.models.settings import (
+    MIN_DECISIONS,
+    NEURAL_DECISIONS,
+    PerformanceSettings,
+    TrainingSettings,
+    TransitionSettings,
+)
 from twin.runtime import storage
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.encoding import encode

@@ -64,7 +64,10 @@ def fit(
     """
     layout, enough = history.layout, len(history) >= NEURAL_DECISIONS
     f, structure = (present.transition, present.structure) if present else (transition, performance.structure)
-    asked = (f if enough and not f.closed_form else None), (performance if enough and structure != "per_slice" else None)
+    asked = (
+        (f if enough and not f.closed_form else None),
+        (performance if enough and structure != "per_slice" else None),
+    )
     scaler = make_scaler(layout, measured_by(history))
     if present:
         neural = asked[0] is not None

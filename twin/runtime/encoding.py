@@ -101,9 +101,7 @@ def make_scaler(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Sca
     return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
 
 
-def opened(
-    scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64], variables: slice
-) -> arrays.Scaler:
+def opened(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64], variables: slice) -> arrays.Scaler:
     """The same scales, with bounds of some variables that leave room for what a history (n, V) has not shown.
 
     A column's own bounds where they are finite, else as far off again as the largest value measured.

@@ -156,9 +156,7 @@ def _transition(named: Mapping[str, Any]) -> TransitionSettings:
     return build(transition_kind("transition", settings.pop("name")), "transition", settings)
 
 
-def _model(
-    header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[str, npt.NDArray[Any]]
-) -> TwinModel:
+def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[str, npt.NDArray[Any]]) -> TwinModel:
     """The model of a header and its tensors, checked."""
     for key, array in tensors.items():
         kind = _DTYPES.get(key, np.dtype(np.float64 if key.startswith(_SCALER) else np.float32))

@@ -52,7 +52,9 @@ class AutoregressiveSettings(TransitionSettings):
         """See `TransitionSettings`."""
         found = [_regress(features[:, n].astype(np.float64), arrivals[:, n], weights) for n in range(arrivals.shape[1])]
         names = ("center", "persistence", "log_scale")
-        return {name: np.array(values, np.float32) for name, values in zip(names, zip(*found, strict=True), strict=True)}
+        return {
+            name: np.array(values, np.float32) for name, values in zip(names, zip(*found, strict=True), strict=True)
+        }
 
     def make_network(self, num_features: int, num_outputs: int) -> nn.Module:
         """There is none: `solve` gives the parameters.

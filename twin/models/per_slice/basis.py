@@ -78,7 +78,9 @@ class SliceBasis:
         octaves = np.log2(self.num_units)
         knots = np.linspace(0.0, octaves, 1 + max(1, round(octaves / OCTAVES)))
         held = np.log2(np.arange(1, self.num_units + 1))
-        self.units: FloatArray = _whitened(held, knots, whitening(knots, UNITS_LENGTH, 0.0), UNITS_LENGTH, 0.0)  # (M, A)
+        self.units: FloatArray = _whitened(
+            held, knots, whitening(knots, UNITS_LENGTH, 0.0), UNITS_LENGTH, 0.0
+        )  # (M, A)
         self.groups = (self.units.shape[1] * len(LOADS), self.units.shape[1], len(LOADS))
 
     @property
