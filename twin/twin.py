@@ -94,8 +94,8 @@ class DigitalTwin:
         """Learn the network from its history.
 
         Args:
-            history: of at least `min_decisions` decisions, 8 or 64. Some runs are held out for early stopping (where runs are few, a part of
-                each), see `TrainingSettings`.
+            history: of at least `min_decisions` decisions, 8 or 64. Where networks are fitted, some runs are held out
+                for early stopping (where runs are few, a part of each), see `TrainingSettings`.
             progress: show a bar.
             log_folder: where TensorBoard's curves go.
 

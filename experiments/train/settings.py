@@ -14,7 +14,7 @@ from experiments.config.schemas import (
     TwinTrainingSettings,
 )
 from slicing_gym.scenario import REWARD_KINDS
-from twin.twin import MIN_DECISIONS
+from twin.models.settings import MIN_DECISIONS
 
 
 @dataclass

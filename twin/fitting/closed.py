@@ -146,7 +146,7 @@ class _Regressed:
     def _place(self, k: int, n: int) -> int:
         """The performance variable of column k, of slice n if each has one."""
         column = self._layout.columns[k]
-        first = self._layout.place(column.name).start - self._layout.scenario.num_slices
+        first: int = self._layout.place(column.name).start - self._layout.scenario.num_slices
         return first + n if column.per_slice else first
 
     def _of(self, k: int, n: int) -> FloatArray:
@@ -187,7 +187,9 @@ class _Regressed:
     def _smoothed(self, squares: FloatArray, found: Posterior, n: int) -> FloatArray:
         """Means at the knots (U, B), those over all decisions being the prior (inverse gamma)."""
         near = self.hats[:, n] * self._weights[:, None, None]
-        return (KNOT_ROWS * found.noise**2 + np.tensordot(squares, near, 1)) / (KNOT_ROWS + near.sum(axis=0))
+        summed = np.tensordot(squares, near, 1)
+        variance: FloatArray = (KNOT_ROWS * found.noise**2 + summed) / (KNOT_ROWS + near.sum(axis=0))
+        return variance
 
 
 def _samples(found: Posterior, generator: np.random.Generator) -> FloatArray:

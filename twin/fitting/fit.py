@@ -25,6 +25,8 @@ from twin.runtime.model import TwinModel
 STAND_IN = "autoregressive"
 """The kind of transition that stands in for networks."""
 
+FEW = f"there are fewer than {NEURAL_DECISIONS} decisions"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -64,31 +66,85 @@ def fit(
     """
     layout, enough = history.layout, len(history) >= NEURAL_DECISIONS
     f, structure = (present.transition, present.structure) if present else (transition, performance.structure)
-    asked = (
-        (f if enough and not f.closed_form else None),
-        (performance if enough and structure != "per_slice" else None),
-    )
-    scaler = make_scaler(layout, measured_by(history))
-    if present:
-        neural = asked[0] is not None
-        scaler = (moved_scaler if neural else _widened)(present, layout, history)
+    neural_f = f if enough and not f.closed_form else None
+    neural_g = performance if enough and structure != "per_slice" else None
+    scaler = _scaler(present, history, neural_f is not None)
     folds = [hold_out(history, settings.validation_share, number) for number in range(f.members)]
-    networks = fit_networks(history, scaler, folds, *asked, settings, seed, present, progress, log_folder)
-    started = time.perf_counter()
-    f, structure, notes = _chosen(networks, f, structure, performance, scaler, folds, seed, present)
-    rows = Rows.of(encode(layout, scaler, history))
-    if networks.transition is not None and not f.closed_form:
-        f_parameters = parameters_of(networks.transition)
+    networks = fit_networks(history, scaler, folds, neural_f, neural_g, settings, seed, present, progress, log_folder)
+    notes: list[str] = []
+    if not present and structure != "joint":
+        f, why_f = _arrivals_of(networks, f, scaler, folds)
+        structure, why_g = _structure_of(networks, performance, scaler, folds, seed)
+        notes += why_f + why_g
+    if networks:
+        notes.append(about_hold_out(history, folds[0][1]))
+    model, seconds = _model(history, networks, f, performance, structure, scaler, seed, present)
+    closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
+    about = networks.about_transition or closed[0], networks.about_performance or closed[1]
+    return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)))
+
+
+def _scaler(present: TwinModel | None, history: History, neural: bool) -> arrays.Scaler:
+    """The scales of the history, or those of a present model with room for it."""
+    layout, measured = history.layout, measured_by(history)
+    if present is None:
+        return make_scaler(layout, measured)
+    return moved_scaler(present, layout, history) if neural else widen(present.scaler, layout, measured)
+
+
+def _arrivals_of(
+    networks: Networks, asked: TransitionSettings, scaler: arrays.Scaler, folds: Folds
+) -> tuple[TransitionSettings, list[str]]:
+    """The transition that is taken, and why: of decisions enough for both, what explains held-out ones better."""
+    if asked.closed_form:
+        return asked, []
+    other = transition_settings(STAND_IN)
+    if networks.transition is None:
+        return other, [f"arrivals: {other.name} instead of {asked.name}, as {FEW}"]
+    gain = gain_of_autoregression(networks.transition, asked, other, scaler, folds)
+    taken, left = (other, asked) if gain > 0.0 else (asked, other)
+    return taken, [f"arrivals: {taken.name}, better than {left.name} by {abs(gain):.3f} nat a held-out decision"]
+
+
+def _structure_of(
+    networks: Networks, performance: PerformanceSettings, scaler: arrays.Scaler, folds: Folds, seed: int
+) -> tuple[str, list[str]]:
+    """The structure that is taken, and why, as above."""
+    if performance.structure == "per_slice":
+        return "per_slice", []
+    if networks.performance is None:
+        return "per_slice", [f"performance: per_slice, as {FEW}"]
+    gain = gain_per_slice(networks.performance, performance, scaler, folds[0], seed)
+    taken, left = ("per_slice", "joint") if gain > 0.0 else ("joint", "per_slice")
+    return taken, [f"performance: {taken}, better than {left} by {abs(gain):.3f} nat a held-out decision"]
+
+
+def _model(
+    history: History,
+    networks: Networks,
+    f: TransitionSettings,
+    performance: PerformanceSettings,
+    structure: str,
+    scaler: arrays.Scaler,
+    seed: int,
+    present: TwinModel | None,
+) -> tuple[TwinModel, tuple[float, float]]:
+    """The model of what was taken, closed forms being solved for all decisions; and the seconds that these took."""
+    layout, started = history.layout, time.perf_counter()
+    slices, encoded = layout.scenario.num_slices, encode(layout, scaler, history)
+    rows = Rows.of(encoded)
+    if f.closed_form or networks.transition is None:
+        f_parameters = solve_arrivals(f, scaler, rows, slices)
     else:
-        f_parameters = solve_arrivals(f, scaler, rows, layout.scenario.num_slices)
-    if networks.performance is not None and structure == "joint":
+        f_parameters = parameters_of(networks.transition)
+    solved_f = time.perf_counter()
+    if structure == "joint" and networks.performance is not None:
         g_parameters = parameters_of(networks.performance)
     else:
-        if not present:
-            scaler = opened(scaler, layout, rows.measured, slice(layout.scenario.num_slices, None))
+        scaler = scaler if present else opened(scaler, layout, rows.measured, slice(slices, None))
         g_parameters = solve_performance(layout, scaler, rows.with_kept(present) if present else rows, seed)
-    closed = Fitted(0, 0, float("nan"), time.perf_counter() - started)
-    windows = initial_windows(encode(layout, scaler, history), history)
+    solved_g = time.perf_counter()
+    windows = initial_windows(encoded, history)
     model = TwinModel(
         layout=layout,
         scaler=scaler,
@@ -101,49 +157,7 @@ def fit(
         modal_controls=modal_controls(layout, history),
         structure=structure,
     )
-    if networks.transition is not None or networks.performance is not None:
-        notes.append(about_hold_out(history, folds[0][1]))
-    about = networks.about_transition or closed, networks.about_performance or closed
-    return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)))
-
-
-def _widened(present: TwinModel, layout: Layout, fresh: History) -> arrays.Scaler:
-    """The scales of a present model, with room for what is fresh."""
-    return widen(present.scaler, layout, measured_by(fresh))
-
-
-def _chosen(
-    networks: Networks,
-    f: TransitionSettings,
-    structure: str,
-    performance: PerformanceSettings,
-    scaler: arrays.Scaler,
-    folds: Folds,
-    seed: int,
-    present: TwinModel | None,
-) -> tuple[TransitionSettings, str, list[str]]:
-    """Transition and structure that are taken, and why: from scratch, what explains held-out decisions better."""
-    notes = []
-    if present or structure == "joint":
-        return f, structure, notes
-    few, by = f"there are fewer than {NEURAL_DECISIONS} decisions", "nat a held-out decision"
-    if networks.transition is None and not f.closed_form:
-        notes.append(f"arrivals: {STAND_IN} instead of {f.name}, as {few}")
-        f = transition_settings(STAND_IN)
-    elif networks.transition is not None:
-        other = transition_settings(STAND_IN)
-        gain = gain_of_autoregression(networks.transition, f, other, scaler, folds)
-        taken, left = (other.name, f.name) if gain > 0.0 else (f.name, other.name)
-        notes.append(f"arrivals: {taken}, better than {left} by {abs(gain):.3f} {by}")
-        f = other if gain > 0.0 else f
-    if structure == "auto" and networks.performance is None:
-        notes.append(f"performance: per_slice, as {few}")
-        structure = "per_slice"
-    elif networks.performance is not None:
-        gain = gain_per_slice(networks.performance, performance, scaler, folds[0], seed)
-        structure, left = ("per_slice", "joint") if gain > 0.0 else ("joint", "per_slice")
-        notes.append(f"performance: {structure}, better than {left} by {abs(gain):.3f} {by}")
-    return f, structure, notes
+    return model, (solved_f - started, solved_g - solved_f)
 
 
 def _remarks(history: History, layout: Layout) -> list[str]:

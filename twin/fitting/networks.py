@@ -53,6 +53,10 @@ class Networks:
     about_transition: Fitted | None = None
     about_performance: Fitted | None = None
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.transition is not None or self.performance is not None
+
 
 def fit_networks(
     history: History,
@@ -82,9 +86,10 @@ def fit_networks(
             f = TransitionEnsemble(transition, layout.num_features, num_outputs(transition.components, slices))
         if performance is not None:
             g = EnsembleNetwork(performance, layout.num_features, num_outputs(performance.components, rest))
-        for network, name in ((f, "transition"), (g, "performance")):
-            if network is not None and present:
-                _load(network, getattr(present, f"{name}_parameters"))
+        if f is not None and present:
+            _load(f, present.transition_parameters)
+        if g is not None and present:
+            _load(g, present.performance_parameters)
         f_old, g_old = (_rehearsal(present, scaler, part, generator) for part in (first, others))
         how = (settings, generator, progress, writer)
         if f is not None and transition is not None:
@@ -186,7 +191,7 @@ def _prior(
     return _tensors(scaler, features, encoded.measured[brought], [], slice(scenario.num_slices, None))
 
 
-def parameters_of(network: nn.Module) -> dict[str, Floats]:
+def parameters_of(network: nn.Module) -> Parameters:
     """Copies of a network's parameters and buffers."""
     return {name: value.numpy().astype(np.float32).copy() for name, value in network.state_dict().items()}
 

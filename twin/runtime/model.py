@@ -16,9 +16,9 @@ from twin.models.operations import Floats
 from twin.models.parameters import Parameters
 from twin.models.settings import MIN_DECISIONS, NEURAL_DECISIONS, PerformanceSettings, TransitionSettings
 from twin.runtime import arrays, draws
-from twin.runtime.kernel import STREAM_PERFORMANCE, STREAM_TRANSITION
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import Encoded
+from twin.runtime.kernel import STREAM_PERFORMANCE, STREAM_TRANSITION
 from twin.runtime.performance import STEPPERS, PerformanceStepper
 from twin.runtime.weights import Stepper, make_stepper
 

@@ -58,7 +58,7 @@ def read_slice(reader: SliceReader, scaler: Scaler, seen: Floats, n: int) -> tup
     slices = len(reader.nominal)
     variables, stride, ssr, total = reader.places[0], reader.places[1], reader.places[2], reader.places[3]
     even = math.exp(seen[variables + stride * n + 3])
-    units = min(max(int(math.floor(even * total / slices + 0.5)), 1), total - slices + 1)
+    units = min(max(math.floor(even * total / slices + 0.5), 1), total - slices + 1)
     scaled = seen[n] * scaler.seen_spread[n] + scaler.seen_center[n]
     load = from_scale(scaler.transform[n], scaled) / reader.nominal[n]
     known = False  # what is not known is 0, and hardly ever is all that is known at the mean
