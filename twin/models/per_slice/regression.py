@@ -91,7 +91,7 @@ class Posterior:
 
 
 def posterior(
-    moments: Moments, column: int, scales: FloatArray, noise: float, known_noise: float | None = None
+    moments: Moments, column: int, scales: FloatArray, noise: float, noise_ratio: float | None = None
 ) -> Posterior:
     """The posterior of the weights of one column.
 
@@ -100,18 +100,23 @@ def posterior(
         column: number of it.
         scales: standard deviation of each weight a priori (width,); 0 leaves the feature out.
         noise: what the standard deviation of a value around what is expected is taken to be at first.
-        known_noise: what it was found to be a few rows before; None: it is found from the rows now, which takes a
-            solution more.
+        noise_ratio: what it was found to be a few rows before, over that; None: it is found from the rows now, which
+            takes a solution more.
     """
-    if known_noise is None:
-        known_noise = residual_noise(moments, column, _posterior(moments, column, scales, noise).mean, noise)
-    return _posterior(moments, column, scales, known_noise)
+    if noise_ratio is None:
+        noise_ratio = find_noise_ratio(moments, column, _posterior(moments, column, scales, noise).mean, noise)
+    return _posterior(moments, column, scales, noise_ratio * noise)
 
 
-def residual_noise(moments: Moments, column: int, mean: FloatArray, noise: float) -> float:
-    """The standard deviation of the rows around what is expected, `noise` being worth some rows."""
+def find_noise_ratio(moments: Moments, column: int, mean: FloatArray, noise: float) -> float:
+    """The standard deviation of the rows around what is expected, over `noise`, which is worth some rows.
+
+    It is a tenth at least: rows that do not differ would else be believed to the last digit, and be more than the
+    factors can resolve.
+    """
     squares = moments.squares[column] - 2.0 * mean @ moments.cross[column] + mean @ moments.products @ mean
-    return float(np.sqrt((PRIOR_ROWS * noise**2 + max(float(squares), 0.0)) / (PRIOR_ROWS + moments.count)))
+    variance = PRIOR_ROWS + max(float(squares), 0.0) / noise**2
+    return max(float(np.sqrt(variance / (PRIOR_ROWS + moments.count))), 0.1)
 
 
 def _posterior(moments: Moments, column: int, scales: FloatArray, noise: float) -> Posterior:

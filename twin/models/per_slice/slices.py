@@ -70,15 +70,15 @@ class SliceRegressions:
         for moments in (*self.own, self.total):
             moments.fade(factor)
 
-    def own_posterior(self, n: int, column: int, prior: ColumnPrior, known_noise: float | None = None) -> Posterior:
+    def own_posterior(self, n: int, column: int, prior: ColumnPrior, noise_ratio: float | None = None) -> Posterior:
         """Of a slice's column; the noise as in `posterior`."""
-        return posterior(self.own[n], column, self._scales(prior, 1.0), prior.noise, known_noise)
+        return posterior(self.own[n], column, self._scales(prior, 1.0), prior.noise, noise_ratio)
 
-    def total_posterior(self, column: int, prior: ColumnPrior, known_noise: float | None = None) -> Posterior:
+    def total_posterior(self, column: int, prior: ColumnPrior, noise_ratio: float | None = None) -> Posterior:
         """Of a column of the cell; the weights of the slices one after the other."""
         scale = self.total_scale(column)
         scales = np.tile(self._scales(prior, scale), len(self.own))
-        return posterior(self.total, column, scales, prior.noise * scale, known_noise)
+        return posterior(self.total, column, scales, prior.noise * scale, noise_ratio)
 
     def total_scale(self, column: int) -> float:
         """The size of the values of a column of the cell."""
