@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agents import OneStepOraclePolicy, Planner, ProportionalPolicy
+from experiments.config.threads import torch_threads
 from slicing_gym import get_scenario
 from slicing_gym.allocation import allocation_units
 from tests.agents.planner.test_planner import followed
@@ -16,6 +17,12 @@ from tests.helpers.learners import written
 from twin import PlanningTwin
 
 NAME = "paper-1mhz"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with torch_threads(1):
+        yield
 
 
 def planner(scenario=NAME, **arguments):
