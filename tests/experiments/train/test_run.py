@@ -194,10 +194,10 @@ def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
     rows = read_rows(tmp_path / "evaluation.csv")
     utility = {
         name: np.mean([float(row["utility"]) for row in rows if row["policy"] == name])
-        for name in ("ddqn-dt", "ddqn", "random", "best_fixed")
+        for name in ("ddqn-dt-planner", "ddqn", "random", "best_fixed")
     }
-    assert utility["ddqn-dt"] > utility["best_fixed"] - 0.1
-    assert utility["ddqn-dt"] > utility["ddqn"] + 0.1
+    assert utility["ddqn-dt-planner"] > utility["best_fixed"] - 0.1
+    assert utility["ddqn-dt-planner"] > utility["ddqn"] + 0.1
     found = read_result(tmp_path)
     assert found.summary["decisions"] == 600
     best = FixedPolicy("paper-1mhz", [1, 18, 1])
