@@ -15,7 +15,13 @@ from slicing_gym.allocation import checked_allocations
 from slicing_gym.errors import check_instance, check_integer
 from twin.data.history import History
 from twin.models.registry import transition_settings
-from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
+from twin.models.settings import (
+    MIN_DECISIONS,
+    NEURAL_DECISIONS,
+    PerformanceSettings,
+    TrainingSettings,
+    TransitionSettings,
+)
 from twin.runtime import storage
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.encoding import encode
@@ -24,21 +30,20 @@ from twin.runtime.model import Prediction, TwinModel
 if TYPE_CHECKING:
     from twin.fitting.fit import Report
 
-MIN_DECISIONS = 64
-"""Fewest decisions that a twin is fitted to, or calibrated on."""
-
 
 class DigitalTwin:
     """A twin of a network (equations 7 and 9): s_{t+1} ~ f(s_t, a_t) and the performance g(s_t, a_t).
 
     f is a recurrent network that has seen everything since the episode began; it predicts a distribution of the next
-    arrivals, and sampling it is autoregressive, the memory being carried along. g is an ensemble of dense networks that
-    predict what the reward is made of, from what was measured in the last interval and the allocation; utility and
-    reward are computed from that by `slicing_gym.reward`, as in the simulator.
+    arrivals, and sampling it is autoregressive, the memory being carried along. g predicts what the reward is made of,
+    from what was measured in the last interval and the allocation: an ensemble of dense networks, or regressions slice
+    by slice (`PerformanceSettings.structure`); utility and reward are computed from that by `slicing_gym.reward`, as in
+    the simulator. While decisions are few, and where that explains held-out decisions better, an autoregression takes
+    the place of f and regressions that of g, both in closed form; with `structure="joint"` both are networks.
 
     Args:
         transition: the name of a registered kind ("lstm", "transformer"), or settings.
-        performance: settings of the ensemble.
+        performance: settings of g.
         training: settings of the fit.
         seed: of the fit; the same seed and history give the same twin.
 
@@ -74,6 +79,11 @@ class DigitalTwin:
         return self._model
 
     @property
+    def min_decisions(self) -> int:
+        """Fewest decisions that it is fitted to: with `structure="joint"` those that networks take."""
+        return NEURAL_DECISIONS if self.performance.structure == "joint" else MIN_DECISIONS
+
+    @property
     def scenario(self) -> Scenario:
         """Of the network it is a twin of."""
         return self.model.scenario
@@ -84,8 +94,8 @@ class DigitalTwin:
         """Learn the network from its history.
 
         Args:
-            history: of at least 64 decisions. Some runs are held out for early stopping (where runs are few, a part of
-                each), see `TrainingSettings`.
+            history: of at least `min_decisions` decisions, 8 or 64. Where networks are fitted, some runs are held out
+                for early stopping (where runs are few, a part of each), see `TrainingSettings`.
             progress: show a bar.
             log_folder: where TensorBoard's curves go.
 
@@ -102,8 +112,11 @@ class DigitalTwin:
     ) -> DigitalTwin:
         """Go on from the present weights on fresh decisions of the same network.
 
+        What was fitted in closed form is so again, to the fresh decisions and to those of the windows that it kept,
+        which count less.
+
         Args:
-            fresh: what was measured since, at least 64 decisions.
+            fresh: what was measured since, at least 64 decisions; 8 where no part of the twin is a network.
             progress: show a bar.
             log_folder: where TensorBoard's curves go.
 
@@ -127,8 +140,10 @@ class DigitalTwin:
     ) -> DigitalTwin:
         """Fit from fresh weights, or from those of a present model."""
         check_instance(key, history, (History,))
-        if len(history) < MIN_DECISIONS:
-            raise ValueError(f"{key}: {len(history)} decisions given, allowed are {MIN_DECISIONS} or more")
+        least = self.min_decisions if present is None else present.min_decisions
+        if len(history) < least:
+            why = ", as networks are fitted" if least == NEURAL_DECISIONS else ""
+            raise ValueError(f"{key}: {len(history)} decisions given, allowed are {least} or more{why}")
         from twin.fitting.fit import fit  # brings in PyTorch, which stepping a twin does without
 
         folder = None if log_folder is None else Path(log_folder)
@@ -190,7 +205,7 @@ class DigitalTwin:
         Raises:
             ValueError: the twin was not fitted.
         """
-        return storage.dump(self.model, self.training, self.seed)
+        return storage.dump(storage.Contents(self.model, self.transition, self.training, self.seed))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DigitalTwin:
@@ -203,7 +218,7 @@ class DigitalTwin:
             FileNotFoundError: there is no such file.
             ValueError: the file is not a twin's, is damaged, or is of another version.
         """
-        return cls._of(*storage.load(path))
+        return cls._of(storage.load(path))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> DigitalTwin:
@@ -212,10 +227,11 @@ class DigitalTwin:
         Raises:
             ValueError: the bytes are not a twin's, are damaged, or are of another version.
         """
-        return cls._of(*storage.parse(content))
+        return cls._of(storage.parse(content))
 
     @classmethod
-    def _of(cls, model: TwinModel, training: TrainingSettings, seed: int) -> DigitalTwin:
-        twin = cls(model.transition, model.performance, training, seed)
+    def _of(cls, contents: storage.Contents) -> DigitalTwin:
+        model, transition, training, seed = contents
+        twin = cls(transition, model.performance, training, seed)
         twin._model = model
         return twin

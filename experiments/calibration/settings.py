@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.config.bounds import bounded
 from experiments.fidelity.settings import CellSettings
-from twin.twin import MIN_DECISIONS
+from twin.models.settings import NEURAL_DECISIONS
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Settings(CellSettings):
     """
 
     fresh: list[int] = bounded(
-        factory=lambda: [100, 200, 400, 1_000, 2_000, 4_000], at_least=MIN_DECISIONS, distinct=True, filled=True
+        factory=lambda: [100, 200, 400, 1_000, 2_000, 4_000], at_least=NEURAL_DECISIONS, distinct=True, filled=True
     )
 
 

@@ -16,9 +16,8 @@ from experiments.fidelity.measures import Figures, over_blocks, over_cells
 from experiments.fidelity.report import as_table, plot_fidelity, write_figures
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from slicing_gym import Scenario, get_scenario
-from slicing_gym.errors import check_instance
+from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History, TransitionSettings
-from twin.twin import MIN_DECISIONS
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,8 @@ class Fidelity:
                 raise ValueError(unknown_policy("policies", name, POLICIES))
         if self.history is not None:
             self._check_runs(self.history)
+        else:
+            check_integer("decisions", self.settings.decisions, at_least=self.twin.min_decisions)
 
     def _check_runs(self, history: History) -> None:
         """Refuse a history that leaves too little to fit to, or to evaluate on."""
@@ -115,10 +116,11 @@ class Fidelity:
             raise ValueError(f"held_out_runs: {given} given, the history has {runs} runs in all")
         past, held_out = history.split_by_run(last=given)
         longest = max(block.stop - block.start for block in held_out.sequences())
-        if len(past) < MIN_DECISIONS or longest < WINDOW + 2:
+        least = self.twin.min_decisions
+        if len(past) < least or longest < WINDOW + 2:
             raise ValueError(
                 f"held_out_runs: {given} given; that leaves {len(past)} decisions to fit to and at most {longest} in a "
-                f"row to evaluate on, allowed are {MIN_DECISIONS} and {WINDOW + 2} or more"
+                f"row to evaluate on, allowed are {least} and {WINDOW + 2} or more"
             )
 
     def run(self) -> FidelityResult:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.baselines import BASELINES
 from experiments.config.bounds import MAX_SEED, bounded
-from twin.twin import MIN_DECISIONS
+from twin.models.settings import MIN_DECISIONS
 
 WINDOW = 16
 """Intervals of a held-out run that a twin sees before it runs freely."""

@@ -44,7 +44,6 @@ from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
-from twin.twin import MIN_DECISIONS
 
 FIRST_SEED = 1_000_000
 """Of the cells in the twin that estimate what the policy is worth: not those by which it was chosen."""
@@ -204,7 +203,7 @@ class OfflineTraining:
         weight = self.settings.algorithm.conservative_weight
         OffPolicyLearner(agent.model, conservative_weight=weight)  # refuses one that lacks a hook
         if self.twin is not None:
-            check_integer("decisions (of the history, for a twin)", len(self.history), at_least=MIN_DECISIONS)
+            check_integer("decisions (of the history, for a twin)", len(self.history), at_least=self.twin.min_decisions)
             _check_loadable(agent, self.trust)
             agent_2 = check_off_policy("twin", make, Environments(scenario).cells(1), self.seed)
             check_twin_training(agent_2, self.settings.algorithm)

@@ -13,7 +13,7 @@ import conf
 import twin
 from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
-from twin import DigitalTwin, LstmSettings
+from twin import DigitalTwin, LstmSettings, PerformanceSettings
 from twin.data.log import LogMapping
 from twin.fidelity.simulated import SimulatedCell
 
@@ -31,7 +31,9 @@ def ship_twin(output: Path) -> None:
     """A twin of the cell of seed 0 of `paper`, fitted to 4000 random decisions."""
     torch.set_num_threads(1)
     history = SimulatedCell(get_scenario("paper"), seed=0).record(4000)
-    made = DigitalTwin(LstmSettings(members=2), seed=0).fit(history, progress=True)  # two, to stay below 1 MB
+    networks = PerformanceSettings(structure="joint")
+    made = DigitalTwin(LstmSettings(members=2), networks, seed=0)  # two, to stay below 1 MB
+    made.fit(history, progress=True)
     made.save(output)
     print(f"written: {output}, {output.stat().st_size / 1e3:.0f} kB")
 

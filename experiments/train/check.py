@@ -31,7 +31,7 @@ from slicing_gym.builtin_types import differences
 from slicing_gym.errors import check_integer
 from slicing_gym.space_spec import SpaceSpec
 from twin import DigitalTwin
-from twin.twin import MIN_DECISIONS
+from twin.models.settings import NEURAL_DECISIONS
 
 
 def check_evaluation(
@@ -167,26 +167,29 @@ def check_sums(agent: OffPolicyLearner, sums_over_slices: bool, given: str) -> N
         )
 
 
-def check_algorithm_1(settings: Settings, agent_1: OffPolicyLearner, agent_2: OffPolicyLearner) -> None:
+def check_algorithm_1(
+    settings: Settings, agent_1: OffPolicyLearner, agent_2: OffPolicyLearner, twin: DigitalTwin
+) -> None:
     """Refuse an Algorithm 1 that makes no sense.
 
     Args:
         settings: of the run.
         agent_1: that acts in the real environment.
         agent_2: that learns in the twin.
+        twin: its settings; not fitted.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
     algorithm = settings.algorithm
     check_twin_training(agent_2, algorithm)
-    check_integer("algorithm.collect", algorithm.collect, at_least=MIN_DECISIONS, at_most=settings.decisions)
-    check_integer("algorithm.fine_tune", algorithm.fine_tune, at_least=1 if algorithm.refit else MIN_DECISIONS)
+    check_integer("algorithm.collect", algorithm.collect, at_least=twin.min_decisions, at_most=settings.decisions)
+    check_integer("algorithm.fine_tune", algorithm.fine_tune, at_least=1 if algorithm.refit else NEURAL_DECISIONS)
     last = (settings.decisions - algorithm.collect) % algorithm.fine_tune
-    if 0 < last < MIN_DECISIONS and not algorithm.refit:
+    if 0 < last < NEURAL_DECISIONS and not algorithm.refit:
         raise ValueError(
             f"decisions: {settings.decisions} given; that leaves {last} for the last calibration, allowed are 0, or "
-            f"{MIN_DECISIONS} or more, beyond algorithm.collect and a multiple of algorithm.fine_tune"
+            f"{NEURAL_DECISIONS} or more, beyond algorithm.collect and a multiple of algorithm.fine_tune"
         )
     for key in ("collect", "fine_tune"):
         check_multiple(f"algorithm.{key}", getattr(algorithm, key), agent_1)

@@ -197,7 +197,7 @@ class Training:
         check_multiple("decisions", self.settings.decisions, agent_1)
         if self.twin is not None:
             agent_2 = check_off_policy("twin", make, self.environments.cells(1), self.seed)
-            check_algorithm_1(self.settings, agent_1, agent_2)
+            check_algorithm_1(self.settings, agent_1, agent_2, self.twin)
             check_same_shapes(agent_1, agent_2)
             check_collecting(self.settings, self.environments, make, self.seed)
 

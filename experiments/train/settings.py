@@ -15,7 +15,7 @@ from experiments.config.schemas import (
     TwinTrainingSettings,
 )
 from slicing_gym.scenario import REWARD_KINDS
-from twin.twin import MIN_DECISIONS
+from twin.models.settings import MIN_DECISIONS
 
 COLLECTORS = ("planner", "random")
 """What may choose the decisions before the first twin."""

@@ -28,7 +28,8 @@ SMALL = {
 }
 ALL_COLUMNS = (*PERFORMANCE, QUEUED, BLOCKED)
 FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
-ENSEMBLE = PerformanceSettings(members=3, hidden_size=16, components=2)
+ENSEMBLE = PerformanceSettings(members=3, hidden_size=16, components=2, structure="joint")
+JOINT = PerformanceSettings(structure="joint")
 
 
 def small_twin(history: History, transition: str = "lstm", epochs: int = 3, seed: int = 0) -> DigitalTwin:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TOP = {"__init__", "env", "registration", "twin"}
+TOP = {"__init__", "env", "planning", "registration", "twin"}
 ALLOWED = {
     "data": {"data"},
     "models": {"models", "data"},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slicing_gym import get_scenario
-from tests.helpers.twins import history_of, quick_twin
+from tests.helpers.twins import JOINT, history_of, quick_twin
 from twin import (
     ARRIVALS,
     Column,
@@ -41,7 +41,15 @@ from twin import (
         ),
         (lambda: PerformanceSettings(members=0), "performance.members: 0 given"),
         (lambda: TrainingSettings(validation_share=0.9), "training.validation_share: 0.9 given"),
-        (lambda: DigitalTwin().fit(history_of("paper-1mhz").take(slice(0, 10))), "history: 10 decisions given"),
+        (
+            lambda: DigitalTwin().fit(history_of("paper-1mhz").take(slice(0, 7))),
+            "history: 7 decisions given, allowed are 8 ",
+        ),
+        (
+            lambda: DigitalTwin("lstm", JOINT).fit(history_of("paper-1mhz").take(slice(0, 63))),
+            "history: 63 decisions given, allowed are 64 or more, as networks are fitted",
+        ),
+        (lambda: PerformanceSettings(structure="joined"), "performance.structure: unknown name 'joined'"),
         (lambda: DigitalTwin().model, "it was not fitted"),
         (lambda: quick_twin(get_scenario("paper")).calibrate(history_of("paper-1mhz")), "fresh: is of another network"),
         (lambda: quick_twin(get_scenario("paper")).predict(history_of("paper-1mhz")), "units are 20, wanted are 100"),

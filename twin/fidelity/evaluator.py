@@ -195,7 +195,7 @@ class Evaluator:
         model, slices = self.model, self.model.scenario.num_slices
         low, high = torch.from_numpy(below), torch.from_numpy(above)
         first = Mixture.of(torch.from_numpy(prediction.transition).double(), model.transition.components)
-        second = Mixture.of(torch.from_numpy(prediction.performance).double(), model.performance.components)
+        second = Mixture.of(torch.from_numpy(prediction.performance).double(), model.performance_stepper.components)
         l_f, h_f = low[:, None, :slices], high[:, None, :slices]
         l_p, h_p = low[:, None, slices:], high[:, None, slices:]
         log_probability = [

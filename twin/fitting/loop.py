@@ -21,6 +21,9 @@ from twin.models.mixture import Mixture
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 
+PRIOR_BATCH = 64
+"""Rows of its prior that a member sees in a batch."""
+
 
 @dataclass(frozen=True)
 class Data:
@@ -166,20 +169,32 @@ def fit_performance(
     generator: np.random.Generator,
     progress: bool,
     writer: Writer | None,
+    prior: Data | None = None,
 ) -> Fitted:
-    """Minimise the loss of the performance; each member sees the decisions in an order of its own."""
-    members = len(network.first)
+    """Minimise the loss of the performance; each member sees the decisions in an order of its own.
+
+    With a prior (members n rows, those of a member together) each sees a bootstrap sample of the decisions, and its
+    own rows of the prior.
+    """
+    members, number = len(network.first), len(training.features)
+    sample = None if prior is None else generator.integers(number, size=(members, number))
 
     def loss_of(data: Data, rows: Tensor) -> Tensor:
         return data.loss(network(data.features[rows]), rows, own.components, settings.mean_weight)
 
     def batches() -> Iterator[Tensor]:
-        order = np.stack([generator.permutation(len(training.features)) for _ in range(members)])
+        order = np.stack([generator.permutation(number) for _ in range(members)])
+        if sample is not None:
+            order = np.take_along_axis(sample, order, axis=1)
         for start in range(0, order.shape[1], settings.batch_size):
             loss = loss_of(training, torch.from_numpy(order[:, start : start + settings.batch_size]))
             if rehearsal is not None:
                 picked = generator.integers(len(rehearsal.features), size=(members, settings.batch_size))
                 loss = loss + settings.rehearsal_weight * loss_of(rehearsal, torch.from_numpy(picked))
+            if prior is not None:
+                each = len(prior.features) // members
+                picked = generator.integers(each, size=(members, PRIOR_BATCH)) + each * np.arange(members)[:, None]
+                loss = loss + own.prior_scale * loss_of(prior, torch.from_numpy(picked))
             yield loss
 
     everything = torch.arange(len(validation.features)).expand(members, -1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from twin.models.autoregressive import AutoregressiveSettings
 from twin.models.lstm import LstmSettings
 from twin.models.registry import register_transition, transition_kinds
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
@@ -21,6 +22,7 @@ _WITH_TORCH = {
 }
 
 __all__ = [
+    "AutoregressiveSettings",
     "EnsembleNetwork",
     "LstmSettings",
     "Mixture",

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from slicing_gym.errors import check_integer, check_number
-from twin.models.operations import Floats, IntArray
+from slicing_gym.errors import check_integer, check_number, unknown_name
+from twin.models.operations import Doubles, Floats, IntArray
 from twin.models.parameters import Parameters, Shapes
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class TransitionSettings(ABC):
 
     Attributes:
         name: of the kind, in configurations and in files.
+        closed_form: whether `solve` gives the parameters; else the network is fitted by gradients, from
+            `NEURAL_DECISIONS` decisions on.
     """
 
     members: int = 3
@@ -36,6 +38,7 @@ class TransitionSettings(ABC):
     learning_rate: float = 3e-3
     weight_decay: float = 1.0
     name: ClassVar[str]
+    closed_form: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_optimizer("transition", self.learning_rate, self.weight_decay)
@@ -57,6 +60,16 @@ class TransitionSettings(ABC):
         The outputs at a time follow from the features until then. PyTorch is imported in here, so that loading and
         stepping a twin do without it.
         """
+
+    def solve(self, features: Floats, arrivals: Doubles, weights: Doubles) -> Parameters:
+        """The parameters of one member in closed form, of kinds that have one.
+
+        Args:
+            features: of n decisions (n, F).
+            arrivals: that followed (n, S), in standard deviations of the history.
+            weights: how much each decision counts (n,).
+        """
+        raise NotImplementedError(f"transition: {self.name} has no closed form")
 
     @abstractmethod
     def parameter_shapes(self, num_features: int, num_outputs: int) -> Shapes:
@@ -103,15 +116,30 @@ class TransitionSettings(ABC):
         """
 
 
+STRUCTURES = ("auto", "per_slice", "joint")
+"""What the performance of slices may depend on."""
+
+MIN_DECISIONS = 8
+"""Fewest decisions that a twin is fitted to, or calibrated on."""
+
+NEURAL_DECISIONS = 64
+"""Fewest decisions that a network is fitted to, or calibrated on."""
+
+
 @dataclass(frozen=True)
 class PerformanceSettings:
-    """The ensemble.
+    """The performance.
 
     Args:
+        structure: "per_slice": what a slice has of its own follows from its units, its load and what it left unserved,
+            and what the cell has is a sum over the slices, in closed form; "joint": an ensemble of networks that see
+            everything; "auto": whichever explains held-out decisions better. The other settings are the ensemble's.
         members: networks; where data are few they disagree, and the disagreement is the epistemic uncertainty.
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.
         learning_rate, weight_decay: see `TransitionSettings`.
+        prior_scale: weight of each member's prior, made-up decisions of its own on any allocations, against that of the
+            history; where it is above 0, each member also sees a bootstrap sample of the history. 0: neither.
     """
 
     members: int = 5
@@ -119,9 +147,14 @@ class PerformanceSettings:
     components: int = 3
     learning_rate: float = 1e-2
     weight_decay: float = 0.3
+    prior_scale: float = 0.0
+    structure: str = "auto"
 
     def __post_init__(self) -> None:
+        if self.structure not in STRUCTURES:
+            raise ValueError(unknown_name("performance.structure", self.structure, STRUCTURES))
         check_optimizer("performance", self.learning_rate, self.weight_decay)
+        check_number("performance.prior_scale", self.prior_scale, at_least=0.0, at_most=100.0)
         for key in ("members", "hidden_size", "components"):
             check_integer(f"performance.{key}", getattr(self, key), at_least=1, at_most=4096)
 

@@ -167,7 +167,7 @@ class TwinCells:
     def _expect(self, rows: IntArray, scratch: Floats) -> None:
         """The outputs of the ensemble's members for the features, and what each expects."""
         buffers = self._buffers
-        kernel.ensemble_step(self.model.ensemble, rows, buffers.features, buffers.performance, scratch)
+        self.model.performance_stepper(rows, buffers.features, buffers.performance, scratch)
         self.model.expect(rows, buffers)
 
     def _result(self, which: IntArray) -> TwinInterval:

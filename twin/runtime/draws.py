@@ -20,6 +20,9 @@ from twin.runtime.kernel import STREAM_MEMBER, from_scale, to_scale
 COMPILED_WITH = "da2245b564ff"
 """Renewed when what these functions call changes, the kernel included (a test gives the value)."""
 
+NEAREST = 1e-3
+"""How near the mean of a clipped variable may be to a bound [scales]: 99.9 % of its values are there."""
+
 
 def num_outputs(components: int, variables: int) -> int:
     """Outputs that a mixture needs: a logit a component, a location and a log scale a component and variable."""
@@ -140,6 +143,20 @@ def expect(
                     means[row, m, v] += weight * (low + scale * inside)
             for v in range(number):
                 means[row, m, v] = means[row, m, v] / total * scaler.spread[first + v] + scaler.center[first + v]
+
+
+@njit
+def location_of(mean: float, low: float, high: float, scale: float) -> float:
+    """The location of a logistic variable whose value, clipped to [low, high], has this mean; the inverse of `expect`.
+
+    With m the mean's distance from `low` and d that of `high`, in scales, it is log(exp(m) - 1) - log(1 - exp(m - d)),
+    from `low` on. A mean closer to a bound than `NEAREST` scales is taken to be that far from it.
+    """
+    width = (high - low) / scale
+    if width <= 2.0 * NEAREST:
+        return low
+    inside = min(max((mean - low) / scale, NEAREST), width - NEAREST)
+    return low + scale * (inside + math.log(-math.expm1(-inside)) - math.log(-math.expm1(inside - width)))
 
 
 @njit

@@ -101,6 +101,24 @@ def make_scaler(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Sca
     return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
 
 
+def opened(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64], variables: slice) -> arrays.Scaler:
+    """The same scales, with bounds of some variables that leave room for what a history (n, V) has not shown.
+
+    A column's own bounds where they are finite, else as far off again as the largest value measured.
+    """
+    columns = [column for _, column in layout.variables]
+    most = np.abs(measured).max(axis=0)
+    edges = []
+    for end, sign in (("lower", -1.0), ("upper", 1.0)):
+        own = np.array([getattr(column, end) for column in columns])
+        far = to_scale(scaler, np.where(np.isfinite(own), own, sign * 2.0 * most)[None])[0]
+        edges.append((far - scaler.center) / scaler.spread)
+    low, high = scaler.low.copy(), scaler.high.copy()
+    low[variables] = np.fmin(low, edges[0])[variables]
+    high[variables] = np.fmax(high, edges[1])[variables]
+    return scaler._replace(low=low, high=high)
+
+
 def widen(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Scaler:
     """The same scales, with bounds that leave room for what a further history measured (n, V) too."""
     other = make_scaler(layout, measured)

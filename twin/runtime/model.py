@@ -14,11 +14,13 @@ from slicing_gym.reward import utility
 from twin.data.layout import Layout
 from twin.models.operations import Floats
 from twin.models.parameters import Parameters
-from twin.models.settings import PerformanceSettings, TransitionSettings
-from twin.runtime import arrays, draws, kernel
+from twin.models.settings import MIN_DECISIONS, NEURAL_DECISIONS, PerformanceSettings, TransitionSettings
+from twin.runtime import arrays, draws
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import Encoded
-from twin.runtime.weights import Stepper, ensemble_weights, make_stepper
+from twin.runtime.kernel import STREAM_PERFORMANCE, STREAM_TRANSITION
+from twin.runtime.performance import STEPPERS, PerformanceStepper
+from twin.runtime.weights import Stepper, make_stepper
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -71,11 +73,13 @@ class TwinModel:
     Args:
         layout: which variables there are.
         scaler: how they are scaled.
-        transition, performance: settings of the two networks.
+        transition: settings of what predicts the arrivals.
+        performance: settings of what predicts the performance.
         transition_parameters, performance_parameters: their parameters by name.
         initial_windows: where episodes begin.
         rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
         modal_controls: the controls (C,) that the history held most often, one-hot; episodes hold them.
+        structure: "joint" or "per_slice": of the performance that was fitted.
     """
 
     layout: Layout
@@ -87,6 +91,7 @@ class TwinModel:
     initial_windows: InitialWindows
     rehearsal: Floats
     modal_controls: Floats
+    structure: str = "joint"
 
     @property
     def scenario(self) -> Scenario:
@@ -99,9 +104,15 @@ class TwinModel:
         return make_stepper(self.transition, self.transition_parameters, self.layout.num_features)
 
     @cached_property
-    def ensemble(self) -> arrays.Ensemble:
+    def performance_stepper(self) -> PerformanceStepper:
         """The performance as the kernel runs it."""
-        return ensemble_weights(self.performance_parameters)
+        return STEPPERS[self.structure](self.layout, self.scaler, self.performance, self.performance_parameters)
+
+    @property
+    def min_decisions(self) -> int:
+        """Fewest decisions that it is calibrated on: those that networks take, if it has any."""
+        closed = self.transition.closed_form and self.structure == "per_slice"
+        return MIN_DECISIONS if closed else NEURAL_DECISIONS
 
     @property
     def has_reward(self) -> bool:
@@ -110,18 +121,18 @@ class TwinModel:
 
     def scratch(self) -> Floats:
         """Working memory of a thread."""
-        return np.zeros(max(self.stepper.scratch_size, 2 * self.performance.hidden_size), np.float32)
+        return np.zeros(max(self.stepper.scratch_size, self.performance_stepper.scratch_size), np.float32)
 
     def buffers(self, number: int) -> Buffers:
         """Buffers of `number` cells."""
         slices, variables = self.scenario.num_slices, self.layout.num_variables
-        members, rest = self.performance.members, variables - slices
+        stepper, rest = self.performance_stepper, variables - slices
         return Buffers(
             features=np.zeros((number, self.layout.num_features), np.float32),
             units=np.ones((number, slices), np.int64),
             transition=self._transition_outputs(number, 1),
-            performance=np.zeros((number, members, num_outputs(self.performance.components, rest)), np.float32),
-            expected=np.zeros((number, members, rest)),
+            performance=np.zeros((number, stepper.members, num_outputs(stepper.components, rest)), np.float32),
+            expected=np.zeros((number, stepper.members, rest)),
         )
 
     @cached_property
@@ -182,7 +193,7 @@ class TwinModel:
         outputs = self.feed(padded, lengths, memory, np.zeros(len(lengths), np.int64))
         transition = np.concatenate([outputs[i, :length] for i, length in enumerate(lengths)])
         buffers, rows = self.buffers(len(transition)), np.arange(len(transition))
-        kernel.ensemble_step(self.ensemble, rows, features, buffers.performance, self.scratch())
+        self.performance_stepper(rows, features, buffers.performance, self.scratch())
         self.expect(rows, buffers)
         return Prediction(transition, buffers.performance, buffers.expected)
 
@@ -205,18 +216,16 @@ class TwinModel:
     ) -> None:
         """Write draws into the rows of `values` (B, V), from outputs (B, M, P) and (B, M', P')."""
         slices = self.scenario.num_slices
-        for first, number, raw, settings, stream in (
-            (0, slices, transition, self.transition, kernel.STREAM_TRANSITION),
-            (slices, values.shape[1] - slices, performance, self.performance, kernel.STREAM_PERFORMANCE),
+        for first, number, raw, components, stream in (
+            (0, slices, transition, self.transition.components, STREAM_TRANSITION),
+            (slices, values.shape[1] - slices, performance, self.performance_stepper.components, STREAM_PERFORMANCE),
         ):
-            draws.draw_values(
-                self.scaler, first, number, rows, raw, settings.components, keys, stream, intervals, values
-            )
+            draws.draw_values(self.scaler, first, number, rows, raw, components, keys, stream, intervals, values)
 
     def expect(self, rows: npt.NDArray[np.int64], buffers: Buffers) -> None:
         """Write what each member expects, from its outputs."""
         first, number = self.scenario.num_slices, buffers.expected.shape[2]
-        components = self.performance.components
+        components = self.performance_stepper.components
         draws.expect(self.scaler, rows, first, number, buffers.performance, components, buffers.expected)
 
     def split(self, measured: FloatArray) -> dict[str, FloatArray]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +24,15 @@ from twin.models.settings import PerformanceSettings, TrainingSettings, Transiti
 from twin.runtime import arrays
 from twin.runtime.draws import num_outputs
 from twin.runtime.model import InitialWindows, TwinModel
+from twin.runtime.performance import STEPPERS, checked_structure
 from twin.runtime.weights import transition_shapes
 
-FORMAT_VERSION = 1
-"""Of the files `DigitalTwin.save` writes."""
+FORMAT_VERSIONS = (1, 2)
+"""Of the files `DigitalTwin.save` writes: 1 where all that was asked for are networks without priors, else 2."""
 
 SUFFIX = ".safetensors"
 
-# Names of tensors in files of format 1.
+# Names of tensors in files.
 _SCALER, _WINDOWS, _CONTROLS, _REHEARSAL = "table.", "starts.", "usual_controls", "rehearsal"
 
 _DTYPES = {
@@ -48,7 +49,16 @@ def save(path: str | os.PathLike[str], content: bytes) -> None:
         file.write(content)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int]:
+class Contents(NamedTuple):
+    """What a file holds: the model, the transition that was asked for, and how it was fitted."""
+
+    model: TwinModel
+    transition: TransitionSettings
+    training: TrainingSettings
+    seed: int
+
+
+def load(path: str | os.PathLike[str]) -> Contents:
     """See `DigitalTwin.load`."""
     name = os.fspath(path)
     file = next((each for each in (Path(path), Path(f"{name}{SUFFIX}")) if each.is_file()), None)
@@ -60,17 +70,22 @@ def load(path: str | os.PathLike[str]) -> tuple[TwinModel, TrainingSettings, int
     return parse(file.read_bytes(), repr(name))
 
 
-def dump(model: TwinModel, training: TrainingSettings, seed: int) -> bytes:
+def dump(contents: Contents) -> bytes:
     """See `DigitalTwin.to_bytes`."""
+    model, transition, training, seed = contents
     tensors = _tensors(model)
-    header = {
-        "format": FORMAT_VERSION,
+    performance = _as_in_format_1(asdict(model.performance))
+    first = len(performance) == _SETTINGS_OF_FORMAT_1 and model.transition == transition
+    header: dict[str, Any] = {
+        "format": 1 if first else 2,
         "layout": model.layout.to_dict(),
-        "transition": {"name": model.transition.name, **_in_order(model.transition)},
-        "performance": asdict(model.performance),
+        "transition": _named(transition),
+        "performance": performance,
         "training": asdict(training),
         "seed": seed,
     }
+    if not first:
+        header |= {"fitted": {"transition": _named(model.transition), "structure": model.structure}}
     whole = json.dumps({"sha256": digest(header, tensors), **header})  # one entry: the order of several is not fixed
     content: bytes = bytes_of(tensors, {"twin": whole})
     return content
@@ -88,6 +103,21 @@ def _tensors(model: TwinModel) -> dict[str, npt.NDArray[Any]]:
     return {key: np.ascontiguousarray(array) for key, array in tensors.items()}
 
 
+_FORMER = {"prior_scale": 0.0, "structure": "joint"}
+"""Settings that format 1 does not name, and what they are there."""
+
+_SETTINGS_OF_FORMAT_1 = len(fields(PerformanceSettings)) - len(_FORMER)
+
+
+def _as_in_format_1(performance: dict[str, Any]) -> dict[str, Any]:
+    """Settings without those that are what they were before there was a choice, so that such a twin keeps its bytes."""
+    return {name: value for name, value in performance.items() if name not in _FORMER or value != _FORMER[name]}
+
+
+def _named(transition: TransitionSettings) -> dict[str, Any]:
+    return {"name": transition.name, **_in_order(transition)}
+
+
 def _in_order(transition: TransitionSettings) -> dict[str, Any]:
     """Settings in the order of format 1, so that the same twin keeps its bytes: the kind's come after `members`."""
     settings = asdict(transition)
@@ -96,7 +126,7 @@ def _in_order(transition: TransitionSettings) -> dict[str, Any]:
     return {name: settings[name] for name in (first, *own, *others)}
 
 
-def parse(content: bytes, name: str = "content") -> tuple[TwinModel, TrainingSettings, int]:
+def parse(content: bytes, name: str = "content") -> Contents:
     """See `DigitalTwin.from_bytes`; `name` is where the bytes are from, for messages."""
     try:
         tensors = tensors_of(content)  # looks at the layout of the whole
@@ -105,18 +135,28 @@ def parse(content: bytes, name: str = "content") -> tuple[TwinModel, TrainingSet
         version, checksum = header["format"], header.pop("sha256", None)
     except (SafetensorError, AttributeError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"twin: {name} is not a twin's file, or is damaged ({error})") from error
-    if version != FORMAT_VERSION:
-        raise ValueError(f"twin: {name} has format {version!r}, allowed is {FORMAT_VERSION}")
+    if version not in FORMAT_VERSIONS:
+        allowed = " and ".join(map(str, FORMAT_VERSIONS))
+        raise ValueError(f"twin: {name} has format {version!r}, allowed are {allowed}")
     if checksum != digest(header, tensors):
         raise ValueError(f"twin: {name} is damaged: its contents do not have the checksum that it names")
     try:
         seed = check_integer("seed", header["seed"], at_least=0)
-        return _model(header, tensors), build(TrainingSettings, "training", header["training"]), seed
+        asked = _transition(header["transition"])
+        return Contents(
+            _model(header, asked, tensors), asked, build(TrainingSettings, "training", header["training"]), seed
+        )
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"twin: {name} does not hold a twin ({error})") from error
 
 
-def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> TwinModel:
+def _transition(named: Mapping[str, Any]) -> TransitionSettings:
+    """The settings that `_named` gave."""
+    settings = dict(named)
+    return build(transition_kind("transition", settings.pop("name")), "transition", settings)
+
+
+def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[str, npt.NDArray[Any]]) -> TwinModel:
     """The model of a header and its tensors, checked."""
     for key, array in tensors.items():
         kind = _DTYPES.get(key, np.dtype(np.float64 if key.startswith(_SCALER) else np.float32))
@@ -124,19 +164,19 @@ def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> T
             raise ValueError(f"{key} has values of type {array.dtype}, wanted are {kind}")
         if key not in (f"{_SCALER}lower", f"{_SCALER}upper") and not np.isfinite(array).all():
             raise ValueError(f"{key} has values that are not finite")
-    settings = dict(header["transition"])
-    transition = transition_kind("transition", settings.pop("name"))
+    fitted = header.get("fitted")
     windows = InitialWindows(**_part(tensors, _WINDOWS))
     model = TwinModel(
         layout=Layout.from_dict(header["layout"]),
         scaler=arrays.Scaler(**{name: tensors[f"{_SCALER}{name}"] for name in arrays.Scaler._fields}),
-        transition=build(transition, "transition", settings),
-        performance=build(PerformanceSettings, "performance", header["performance"]),
+        transition=_transition(fitted["transition"]) if fitted else asked,
+        performance=build(PerformanceSettings, "performance", _FORMER | header["performance"]),
         transition_parameters=_part(tensors, "transition."),
         performance_parameters=_part(tensors, "performance."),
         initial_windows=windows,
         rehearsal=tensors.get(_REHEARSAL, windows.features),
         modal_controls=tensors[_CONTROLS],
+        structure=checked_structure(fitted["structure"]) if fitted else "joint",
     )
     _check_shapes(model)
     return model
@@ -148,9 +188,8 @@ def _check_shapes(model: TwinModel) -> None:
     variables, slices, features = layout.num_variables, layout.scenario.num_slices, layout.num_features
     number, window = model.initial_windows.features.shape[:2]
     f_outputs = num_outputs(model.transition.components, slices)
-    g_outputs = num_outputs(model.performance.components, variables - slices)
     f_shapes = transition_shapes(model.transition, features, f_outputs)
-    g_shapes = model.performance.parameter_shapes(features, g_outputs)
+    g_shapes = STEPPERS[model.structure].shapes(layout, model.performance)
     wanted: dict[str, tuple[int, ...]] = {
         **{f"{_SCALER}{name}": (variables,) for name in arrays.Scaler._fields},
         **{f"transition.{name}": shape for name, shape in f_shapes.items()},

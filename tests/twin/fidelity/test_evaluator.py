@@ -8,7 +8,7 @@ import torch
 
 from experiments.fidelity.measures import one_step_measures, over_blocks
 from slicing_gym import Simulator, get_scenario
-from tests.helpers.twins import history_of, small_twin
+from tests.helpers.twins import JOINT, history_of, small_twin
 from twin import DigitalTwin, TrainingSettings
 from twin.fidelity.evaluator import Evaluator, NoiseFloor
 from twin.fidelity.simulated import SimulatedCell
@@ -42,7 +42,7 @@ def evaluated():
     network = SimulatedCell(get_scenario("diurnal"), 0)
     history = network.record(1000)
     held_out = network.hold_out(2, 120, copies=40, every=60)
-    good = DigitalTwin(training=TrainingSettings(max_epochs=60)).fit(history)
+    good = DigitalTwin("lstm", JOINT, TrainingSettings(max_epochs=60)).fit(history)
     bad = small_twin(history, epochs=1)
     evaluators = [Evaluator(twin.model, history, held_out.history, held_out.noise_floor) for twin in (good, bad)]
     return history, held_out, evaluators

@@ -7,7 +7,7 @@ import torch
 
 from slicing_gym import get_scenario
 from slicing_gym.reward import utility
-from tests.helpers.twins import history_of
+from tests.helpers.twins import JOINT, history_of
 from twin import (
     DigitalTwin,
     History,
@@ -31,7 +31,7 @@ def test_calibration_follows_the_traffic_and_forgets_nothing_else():
     from twin.fidelity.simulated import SimulatedCell
 
     past = history_of("paper-1mhz", 1200)
-    twin = DigitalTwin(training=TrainingSettings(max_epochs=60)).fit(past)
+    twin = DigitalTwin("lstm", JOINT, TrainingSettings(max_epochs=60)).fit(past)
     busy = get_scenario("paper-1mhz").replace(
         slices={"urllc": {"traffic": {"interarrival_s": {"kind": "exponential", "scale": 0.06}}}}
     )
@@ -50,7 +50,7 @@ def test_calibrating_on_more_of_the_same_moves_nothing():
     """Where nothing changed, predictions are neither shifted nor stretched, and stay as good."""
     for name in ("paper-1mhz", "diurnal"):
         past = history_of(name, 1000)
-        twin = DigitalTwin(training=TrainingSettings(max_epochs=60)).fit(past)
+        twin = DigitalTwin("lstm", JOINT, TrainingSettings(max_epochs=60)).fit(past)
         same = history_of(name, 1000, seed=0).take(past.run >= 3)
         before = twin.model
         error = _error(twin, same)

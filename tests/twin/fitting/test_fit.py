@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from slicing_gym import Simulator, allocation_table
-from tests.helpers.twins import SMALL, history_of, small_twin
+from tests.helpers.twins import JOINT, SMALL, history_of, small_twin
 from twin import (
     DigitalTwin,
     PerformanceSettings,
     TrainingSettings,
 )
-from twin.fitting.fit import _hold_out
+from twin.fitting.windows import hold_out
 from twin.models.mixture import Mixture
 from twin.runtime.encoding import encode, to_scale
 
@@ -39,11 +39,12 @@ def test_fitting_leaves_the_callers_randomness_alone(history):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_fitted_twin_knows_good_allocations_from_bad_ones():
+@pytest.mark.parametrize("structure", ["joint", "per_slice"])
+def test_a_fitted_twin_knows_good_allocations_from_bad_ones(structure):
     """It learns: on decisions it has not seen it explains the utility, and ranks allocations as the network does."""
     torch.set_num_threads(1)
     past = history_of("paper-1mhz", 1200)
-    twin = DigitalTwin(training=TrainingSettings(max_epochs=60)).fit(past)
+    twin = DigitalTwin("lstm", PerformanceSettings(structure=structure), TrainingSettings(max_epochs=60)).fit(past)
     cell = Simulator("paper-1mhz", [0])
     cell.warm_up()
     table = allocation_table(20, 3)
@@ -59,7 +60,7 @@ def test_the_memory_matters():
     torch.set_num_threads(1)
     past = history_of("diurnal", 1000)
     seen, held_out = past.split_by_run(last=1)
-    twin = DigitalTwin(training=TrainingSettings(max_epochs=60)).fit(seen)
+    twin = DigitalTwin("lstm", JOINT, TrainingSettings(max_epochs=60)).fit(seen)
     model = twin.model
     mixture = Mixture.of(torch.from_numpy(twin.predict(held_out).transition).double(), model.transition.components)
     low, high = (torch.from_numpy(edge[:3]) for edge in (model.scaler.low, model.scaler.high))
@@ -73,13 +74,13 @@ def test_the_memory_matters():
 
 def test_members_of_the_transition_stop_by_different_runs():
     past = history_of("paper-1mhz", 2000)
-    folds = [_hold_out(past, 0.15, fold) for fold in range(4)]
+    folds = [hold_out(past, 0.15, fold) for fold in range(4)]
     for learn, stop in folds:
         assert len(learn) + len(stop) == len(past)
         assert 0.05 * len(past) < len(stop) < 0.35 * len(past)
     assert not set(folds[0][1].runs) & set(folds[1][1].runs)
     cut_short = past.take(np.arange(401))  # a third run of one decision
-    learn, stop = _hold_out(cut_short, 0.15, 0)
+    learn, stop = hold_out(cut_short, 0.15, 0)
     assert len(stop) >= 40
     assert len(learn) + len(stop) == 401
 
@@ -97,7 +98,8 @@ def test_a_single_run_and_constant_columns_are_handled_and_reported(history):
 
 def test_curves_reach_tensorboard(history, tmp_path):
     torch.set_num_threads(1)
-    twin = DigitalTwin(SMALL["lstm"], PerformanceSettings(members=2, hidden_size=8), TrainingSettings(max_epochs=2))
+    ensemble = PerformanceSettings(members=2, hidden_size=8, structure="joint")
+    twin = DigitalTwin(SMALL["lstm"], ensemble, TrainingSettings(max_epochs=2))
     twin.fit(history, log_folder=tmp_path)
     (events,) = tmp_path.glob("events.*")
     content = events.read_bytes()

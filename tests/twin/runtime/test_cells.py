@@ -10,6 +10,7 @@ from slicing_gym import allocation_table
 from tests.helpers.twins import history_of
 from twin import (
     DigitalTwin,
+    PerformanceSettings,
     TrainingSettings,
 )
 from twin.models.mixture import Mixture
@@ -52,11 +53,12 @@ def test_numbers_do_not_depend_on_batch_or_threads(twin):
                 np.testing.assert_array_equal(getattr(shared, name), getattr(all_of_them, name))
 
 
-def test_uncertainty_grows_where_the_history_was_silent():
+@pytest.mark.parametrize("structure", ["joint", "per_slice"])
+def test_uncertainty_grows_where_the_history_was_silent(structure):
     """A history that never gave URLLC more than a quarter, asked about giving it nearly all."""
     past = history_of("paper-1mhz", 1200)
     narrow = past.take(past.allocation[:, 2] <= 5)
-    twin = DigitalTwin(training=TrainingSettings(max_epochs=40)).fit(narrow)
+    twin = DigitalTwin("lstm", PerformanceSettings(structure=structure), TrainingSettings(max_epochs=40)).fit(narrow)
     table = allocation_table(20, 3)
     known, unknown = table[table[:, 2] <= 5], table[table[:, 2] >= 14]
     spread = [twin.sample(part[None], range(len(part)))[0].epistemic_std.mean() for part in (known, unknown)]

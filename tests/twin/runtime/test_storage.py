@@ -74,7 +74,7 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
     save_file(poisoned, tmp_path / "poisoned", {"twin": with_checksum(contents, poisoned)})
     wrong["not a number"] = (tmp_path / "poisoned").read_bytes()
     messages = {
-        "version": "has format 99, allowed is 1",
+        "version": "has format 99, allowed are 1 and 2",
         "fewer slices": "has shape",
         "unknown transition": "transition: unknown name 'gru'",
         "bad seed": "seed: 'x'",

@@ -15,6 +15,9 @@ LOADS = (0.0, 0.15, 0.5, 1.0, 2.0, 4.0)
 LEAST_LOAD = 0.05
 """Loads enter as logarithms, this being added: what is below hardly differs from nothing."""
 
+LARGEST_LOAD = 2.0 * LOADS[-1]
+"""Loads beyond are taken for it."""
+
 OCTAVES = 0.75
 """Between two inducing points of the units; a slice's service breaks down within about a factor of two."""
 
@@ -26,6 +29,30 @@ LOAD_LENGTH = 1.5
 
 SHARED = 0.5
 """Share of the load's covariance that does not depend on the load: a new load is like those known, at first."""
+
+
+def _covariance(one: FloatArray, other: FloatArray, length: float, shared: float) -> FloatArray:
+    near = np.exp(-0.5 * ((one[..., None] - other) / length) ** 2)
+    covered: FloatArray = (1.0 - shared) * near + shared
+    return covered
+
+
+def whitening(knots: FloatArray, length: float, shared: float) -> FloatArray:
+    """The inverse (K, K) of the Cholesky factor of the covariance of the inducing points."""
+    factor = np.linalg.cholesky(_covariance(knots, knots, length, shared) + 1e-6 * np.eye(len(knots)))
+    return np.asarray(np.linalg.inv(factor), np.float64)
+
+
+LOAD_KNOTS = np.log(np.array(LOADS) + LEAST_LOAD)
+"""The inducing points on the scale of the load."""
+
+LOAD_WHITENING = whitening(LOAD_KNOTS, LOAD_LENGTH, SHARED)
+
+
+def load_place(loads: npt.ArrayLike) -> FloatArray:
+    """Loads on the scale of the inducing points."""
+    found: FloatArray = np.log(np.clip(np.asarray(loads, np.float64), 0.0, LARGEST_LOAD) + LEAST_LOAD)
+    return found
 
 
 class SliceBasis:
@@ -50,8 +77,9 @@ class SliceBasis:
         self.num_units = num_units - num_slices + 1
         octaves = np.log2(self.num_units)
         knots = np.linspace(0.0, octaves, 1 + max(1, round(octaves / OCTAVES)))
+        held = np.log2(np.arange(1, self.num_units + 1))
         self.units: FloatArray = _whitened(
-            np.log2(np.arange(1, self.num_units + 1)), knots, UNITS_LENGTH, 0.0
+            held, knots, whitening(knots, UNITS_LENGTH, 0.0), UNITS_LENGTH, 0.0
         )  # (M, A)
         self.groups = (self.units.shape[1] * len(LOADS), self.units.shape[1], len(LOADS))
 
@@ -67,8 +95,7 @@ class SliceBasis:
 
     def load(self, loads: npt.ArrayLike) -> FloatArray:
         """The axis of the load (..., B) for arrivals over nominal (...)."""
-        values = np.log(np.clip(np.asarray(loads, np.float64), 0.0, 2.0 * LOADS[-1]) + LEAST_LOAD)
-        return _whitened(values, np.log(np.array(LOADS) + LEAST_LOAD), LOAD_LENGTH, SHARED)
+        return _whitened(load_place(loads), LOAD_KNOTS, LOAD_WHITENING, LOAD_LENGTH, SHARED)
 
     def features(self, units: npt.ArrayLike, loads: npt.ArrayLike, left_over: npt.ArrayLike) -> FloatArray:
         """The features (n, width) of n intervals.
@@ -85,16 +112,8 @@ class SliceBasis:
         return np.concatenate([smooth, along * np.asarray(left_over)[:, None], linear], axis=1)
 
 
-def _whitened(values: FloatArray, knots: FloatArray, length: float, shared: float) -> FloatArray:
+def _whitened(values: FloatArray, knots: FloatArray, inverse: FloatArray, length: float, shared: float) -> FloatArray:
     """The covariances (..., K) with K inducing points, times the inverse of the Cholesky factor of theirs."""
-
-    def covariance(one: FloatArray, other: FloatArray) -> FloatArray:
-        near = np.exp(-0.5 * ((one[..., None] - other) / length) ** 2)
-        covered: FloatArray = (1.0 - shared) * near + shared
-        return covered
-
-    factor = np.linalg.cholesky(covariance(knots, knots) + 1e-6 * np.eye(len(knots)))
-    inverse = np.linalg.inv(factor)
     # A sum along the last axis alone, in a fixed order: a batch has the bits of its rows.
-    found: FloatArray = (covariance(values, knots)[..., None, :] * inverse).sum(axis=-1)
+    found: FloatArray = (_covariance(values, knots, length, shared)[..., None, :] * inverse).sum(axis=-1)
     return found

@@ -1,0 +1,200 @@
+"""The networks of a twin fitted to a history: which decisions each sees, what is rehearsed, priors (PyTorch)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from slicing_gym.allocation import allocation_units
+from twin.data.history import History
+from twin.data.layout import Layout
+from twin.fitting.loop import Data, Fitted, curves, fit_performance, fit_transition, one_thread, together
+from twin.models.operations import Floats
+from twin.models.parameters import Parameters
+from twin.models.performance import EnsembleNetwork
+from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
+from twin.models.transition import TransitionEnsemble
+from twin.runtime import arrays, kernel
+from twin.runtime.draws import num_outputs
+from twin.runtime.encoding import Encoded, encode, target_bounds, to_scale
+from twin.runtime.model import TwinModel
+
+PRIOR_REGIONS = 8
+"""Regions of the allocations in each of which a member's prior is one random decision of the history."""
+
+PRIOR_ROWS = 1024
+"""Made-up decisions of a member's prior."""
+
+_Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
+
+Folds = Sequence[tuple[History, History]]
+"""Of each member of the transition the decisions to learn from, and those to stop by; the first are everybody's."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Networks that were fitted, None for what is none.
+
+    Args:
+        transition: members of f.
+        performance: the ensemble g.
+        about_transition, about_performance: how each was fitted.
+    """
+
+    transition: TransitionEnsemble | None = None
+    performance: EnsembleNetwork | None = None
+    about_transition: Fitted | None = None
+    about_performance: Fitted | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.transition is not None or self.performance is not None
+
+
+def fit_networks(
+    history: History,
+    scaler: arrays.Scaler,
+    folds: Folds,
+    transition: TransitionSettings | None,
+    performance: PerformanceSettings | None,
+    settings: TrainingSettings,
+    seed: int,
+    present: TwinModel | None,
+    progress: bool,
+    log_folder: Path | None,
+) -> Networks:
+    """Fit networks with these settings (None: there is no such network), from fresh weights or from a model's."""
+    if transition is None and performance is None:
+        return Networks()
+    layout, slices = history.layout, history.scenario.num_slices
+    rest, rate = layout.num_variables - slices, settings.calibration_rate if present else 1.0
+    if present:
+        settings = _for_calibration(settings, len(history))
+    generator = np.random.default_rng(seed)
+    first, others = slice(0, slices), slice(slices, None)
+    f, g, about_f, about_g = None, None, None, None
+    with torch.random.fork_rng(devices=[]), one_thread(), curves(log_folder) as writer:
+        torch.manual_seed(seed)
+        if transition is not None:
+            f = TransitionEnsemble(transition, layout.num_features, num_outputs(transition.components, slices))
+        if performance is not None:
+            g = EnsembleNetwork(performance, layout.num_features, num_outputs(performance.components, rest))
+        if f is not None and present:
+            _load(f, present.transition_parameters)
+        if g is not None and present:
+            _load(g, present.performance_parameters)
+        f_old, g_old = (_rehearsal(present, scaler, part, generator) for part in (first, others))
+        how = (settings, generator, progress, writer)
+        if f is not None and transition is not None:
+            members, slowed = [], _slowed(transition, rate)
+            for number, (fold, network) in enumerate(zip(folds, f.members, strict=True)):
+                learn, stop = (data_of(scaler, encode(layout, scaler, part), first) for part in fold)
+                members.append(fit_transition(network, slowed, learn, stop, f_old, *how, f"transition_{number}"))
+            about_f = together(members)
+        if g is not None and performance is not None:
+            learn, stop = (data_of(scaler, encode(layout, scaler, part), others) for part in folds[0])
+            prior = _prior(layout, scaler, encode(layout, scaler, history), performance, generator)
+            about_g = fit_performance(g, _slowed(performance, rate), learn, stop, g_old, *how, prior)
+    return Networks(f, g, about_f, about_g)
+
+
+def _for_calibration(settings: TrainingSettings, decisions: int) -> TrainingSettings:
+    return replace(
+        settings,
+        max_epochs=settings.calibration_epochs,
+        patience=settings.calibration_patience,
+        batch_size=min(settings.batch_size, max(64, decisions // 8)),
+    )
+
+
+def _slowed(settings: _Settings, rate: float) -> _Settings:
+    """The same settings with another learning rate."""
+    return replace(settings, learning_rate=settings.learning_rate * rate)
+
+
+def data_of(scaler: arrays.Scaler, encoded: Encoded, variables: slice) -> Data:
+    """The tensors of some variables."""
+    return _tensors(scaler, encoded.features, encoded.measured, encoded.sequences, variables)
+
+
+def _tensors(
+    scaler: arrays.Scaler,
+    features: Floats,
+    measured: npt.NDArray[np.float64],
+    sequences: list[slice],
+    variables: slice,
+) -> Data:
+    below, above = target_bounds(scaler, measured)
+    standard = (to_scale(scaler, measured) - scaler.center) / scaler.spread
+    return Data(
+        features=torch.from_numpy(features),
+        below=torch.from_numpy(below[:, variables]).float(),
+        above=torch.from_numpy(above[:, variables]).float(),
+        values=torch.from_numpy(standard[:, variables]).float(),
+        low=torch.from_numpy(scaler.low[variables]).float(),
+        high=torch.from_numpy(scaler.high[variables]).float(),
+        sequences=sequences,
+    )
+
+
+def _rehearsal(
+    present: TwinModel | None, scaler: arrays.Scaler, variables: slice, generator: np.random.Generator
+) -> Data | None:
+    """What a present model predicts, drawn once, for the windows it keeps: a calibration forgets no other region."""
+    if present is None:
+        return None
+    number, window, width = present.rehearsal.shape
+    features = present.rehearsal.reshape(-1, width)
+    sequences = [slice(i * window, (i + 1) * window) for i in range(number)]
+    drawn = present.draw(present.predict_features(features, sequences), generator)
+    return _tensors(scaler, features, drawn, sequences, variables)
+
+
+def _prior(
+    layout: Layout,
+    scaler: arrays.Scaler,
+    encoded: Encoded,
+    settings: PerformanceSettings,
+    generator: np.random.Generator,
+) -> Data | None:
+    """What each member thinks of allocations before it sees any: random ones bring what random decisions brought.
+
+    Osband and Van Roy (2015, "Bootstrapped Thompson sampling and deep exploration"): members that are fitted to a
+    bootstrap sample and to made-up decisions of their own, together, stand for a sample of the posterior. Far from what
+    was held each goes by its own.
+    """
+    if settings.prior_scale == 0.0:
+        return None
+    scenario, number = layout.scenario, settings.members * PRIOR_ROWS
+
+    def allocations(count: int) -> npt.NDArray[np.int64]:
+        actions = generator.integers(scenario.num_allocations, size=count)
+        return allocation_units(actions, scenario.num_units, scenario.num_slices)
+
+    centers = allocations(settings.members * PRIOR_REGIONS).reshape(settings.members, PRIOR_REGIONS, -1)
+    drawn = generator.integers(len(encoded.measured), size=(settings.members, PRIOR_REGIONS))
+    units = allocations(number)
+    apart = np.log(units.reshape(settings.members, PRIOR_ROWS, 1, -1)) - np.log(centers[:, None])
+    nearest = (apart**2).sum(axis=-1).argmin(axis=-1)  # (members, rows)
+    brought = np.take_along_axis(drawn, nearest, axis=1).ravel()
+    state = generator.integers(len(encoded.measured), size=number)
+    features = np.zeros((number, layout.num_features), np.float32)
+    before, held, controls = (part[state] for part in (encoded.before, encoded.held, encoded.controls))
+    kernel.encode(scaler, np.arange(number), before, held, units, controls, features)
+    return _tensors(scaler, features, encoded.measured[brought], [], slice(scenario.num_slices, None))
+
+
+def parameters_of(network: nn.Module) -> Parameters:
+    """Copies of a network's parameters and buffers."""
+    return {name: value.numpy().astype(np.float32).copy() for name, value in network.state_dict().items()}
+
+
+def _load(network: nn.Module, parameters: Parameters) -> None:
+    network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in parameters.items()})
