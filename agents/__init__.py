@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agents.hooks import action_values, td_loss, td_target
     from agents.learner import OffPolicyLearner
     from agents.offline import FittedQEvaluation, NoEnv, learn_offline
+    from agents.planner import Planner, PlanningModel, PlanningPolicy
     from agents.protocols import Learner
     from agents.replay import NStepReplayBuffer, ReplayBuffer
     from agents.student import StudentPolicy, distill
@@ -50,6 +51,9 @@ _LEARNING = {
     "NStepReplayBuffer": "agents.replay",
     "NoEnv": "agents.offline",
     "OffPolicyLearner": "agents.learner",
+    "Planner": "agents.planner",
+    "PlanningModel": "agents.planner",
+    "PlanningPolicy": "agents.planner",
     "ReplayBuffer": "agents.replay",
     "SlicePolicy": "agents.deploy.slice_policy",
     "SlicingPolicy": "agents.dqn",
@@ -86,6 +90,9 @@ __all__ = [
     "NoEnv",
     "OffPolicyLearner",
     "OneStepOraclePolicy",
+    "Planner",
+    "PlanningModel",
+    "PlanningPolicy",
     "Policy",
     "ProportionalPolicy",
     "RandomPolicy",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -45,6 +46,7 @@ class OffPolicyLearner:
         seed: of the random streams, before the agent is made; an agent that `make` gives no seed is seeded by it, too,
             as its own argument would: it and the first reset of its environment are the same every time. None: the
             streams begin where the global generators are.
+        streams: those within which `make` was run already, so that it only hands the agent over; None: new ones.
         conservative_weight: eta of equation 13, for an agent that has no such argument of its own: `update` then takes
             its steps itself, on `td_loss` plus eta times the conservative term of `action_values`.
 
@@ -61,6 +63,7 @@ class OffPolicyLearner:
         make: Callable[[], OffPolicyAlgorithm] | OffPolicyAlgorithm,
         *,
         seed: int | None = None,
+        streams: RandomStreams | None = None,
         conservative_weight: float = 0.0,
     ) -> None:
         if seed is not None:
@@ -68,7 +71,7 @@ class OffPolicyLearner:
             if isinstance(make, BaseAlgorithm):
                 raise ValueError(f"seed: {seed} given, allowed is None for an agent that is made already")
         known = _STREAMS.get(make) if isinstance(make, OffPolicyAlgorithm) else None
-        self.streams = RandomStreams(seed) if known is None else known
+        self.streams = streams or known or RandomStreams(seed)
         with self.streams:
             model = make if isinstance(make, BaseAlgorithm) else make()
         has_seed = isinstance(make, BaseAlgorithm) or getattr(model, "seed", None) is not None
@@ -139,18 +142,29 @@ class OffPolicyLearner:
             assert self.model.env is not None
             self.model.env.seed(seed)
 
-    def learn(self, decisions: int, listener: DecisionListener | None = None, *, restart: bool = False) -> None:
+    def learn(
+        self,
+        decisions: int,
+        listener: DecisionListener | None = None,
+        *,
+        restart: bool = False,
+        choose: Callable[[], int] | None = None,
+    ) -> None:
         """Decide so often in all environments together, and learn from it as the agent's settings say.
 
         Args:
             decisions: a batch may take a few more.
             listener: is called for each; in a scalar environment only.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
+            choose: gives each action in place of the agent; in a scalar environment only.
+
+        Raises:
+            TypeError: the agent's class did not let `choose` choose.
         """
         if restart:
             self._break_off()
         callback = None if listener is None else _Listening(listener)
-        with self.streams:
+        with self.streams, _chosen_by(self.model, choose):
             self.model.learn(decisions, callback, reset_num_timesteps=restart)
 
     def update(self, progress: float) -> None:
@@ -214,7 +228,7 @@ class OffPolicyLearner:
         assert self.model.replay_buffer is not None
         self.model.replay_buffer.reset()
 
-    def copy_from(self, other: OffPolicyLearner, *, optimizer: bool = True) -> None:
+    def copy_from(self, other: Any, *, optimizer: bool = True) -> None:
         """Take over what another agent of the same class has learned (equation 8), see `agents.sync`."""
         sync(other.model, self.model, optimizer=optimizer)
 
@@ -245,6 +259,32 @@ class OffPolicyLearner:
         for name in sorted(arrays):
             whole.update(name.encode() + arrays[name].tobytes())
         return whole.hexdigest()
+
+
+@contextmanager
+def _chosen_by(model: OffPolicyAlgorithm, choose: Callable[[], int] | None) -> Iterator[None]:
+    """Let a function give the actions that an algorithm takes.
+
+    Raises:
+        TypeError: its class does not ask `_sample_action`, as Stable-Baselines3's do.
+    """
+    if choose is None:
+        yield
+        return
+    asked = False
+
+    def sample_action(*_: Any, **__: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        nonlocal asked
+        asked, action = True, np.array([choose()])
+        return action, action
+
+    vars(model)["_sample_action"] = sample_action
+    try:
+        yield
+    finally:
+        vars(model).pop("_sample_action", None)
+    if not asked:
+        raise TypeError(f"agent: {type(model).__name__} takes actions without _sample_action; nothing else can choose")
 
 
 def for_sb3(env: AnyEnv) -> Any:

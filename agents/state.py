@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.save_util import recursive_getattr
-from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 from torch import nn
 
+from agents.acting import UNCHANGING, pack_env, unpack_env, wrappers_of
 from agents.packing import Arrays, UnstorableError, pack, part_of, unpack, with_prefix
 from agents.random_streams import RandomStreams
 from agents.replay import ReplayBuffer
@@ -33,20 +31,6 @@ _APART = frozenset(
     )
 )
 """Attributes of an agent or its policy that are looked at apart, begin again, or are given again by what makes it."""
-
-_UNCHANGING = (
-    *(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
-    *(FloatSchedule, ConstantSchedule, LinearSchedule, gym.Space, torch.device, torch.dtype, Logger),
-)
-"""Kinds of attributes that are no state."""
-
-_WRAPPER = frozenset(
-    (
-        *("env", "venv", "_action_space", "_observation_space", "_metadata", "_cached_spec", "_saved_kwargs"),
-        "class_attributes",
-    )
-)
-"""Attributes of every wrapper that are no state of its own."""
 
 
 def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
@@ -142,7 +126,7 @@ def _pack_attributes(agent: OffPolicyAlgorithm, arrays: Arrays) -> dict[str, Any
     for path, owner in _owners(agent):
         for name, part in vars(owner).items():
             skipped = name in _APART or (owner is agent and name in saved) or id(part) in known
-            if skipped or isinstance(part, _UNCHANGING) or (owner is not agent and name.startswith("_")):
+            if skipped or isinstance(part, UNCHANGING) or (owner is not agent and name.startswith("_")):
                 continue
             own: Arrays = {}
             try:
@@ -197,7 +181,7 @@ def _pack_replay(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
     if isinstance(buffer, ReplayBuffer):
         arrays |= with_prefix(buffer.state(), "replay.")
         return None
-    changing = {name: part for name, part in vars(buffer).items() if not isinstance(part, _UNCHANGING)}
+    changing = {name: part for name, part in vars(buffer).items() if not isinstance(part, UNCHANGING)}
     try:
         return pack(changing, "replay", arrays)
     except UnstorableError as error:
@@ -221,12 +205,7 @@ def _pack_acting(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
     seen = {name: getattr(agent, name) for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")}
     packed = {"seen": pack(seen, "acting.seen", arrays)}
     packed["reset_infos"] = pack(agent.env.unwrapped.reset_infos, "acting.reset_infos", arrays)
-    for number, wrapper in enumerate(_wrappers(agent)):
-        packed[f"wrapper_{number}"] = pack(changing(wrapper), f"acting.wrapper_{number}", arrays)
-    env = scalar_env(agent)
-    arrays |= with_prefix(env.state(), "environment.")  # type: ignore[attr-defined]
-    packed["np_random"] = pack(env._np_random, "acting.np_random", arrays)
-    return packed
+    return packed | pack_env(_wrappers(agent), _scalar_env(agent), arrays)
 
 
 def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -237,43 +216,17 @@ def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, 
     seen = unpack(packed["seen"], arrays)
     vars(agent).update(seen)
     agent.env.unwrapped.reset_infos = unpack(packed["reset_infos"], arrays)
-    for number, wrapper in enumerate(_wrappers(agent)):
-        own = changing(wrapper)
-        for name, each in unpack(packed[f"wrapper_{number}"], arrays, own).items():
-            setattr(wrapper, name, each)
-    env = scalar_env(agent)
-    env.restore(part_of(arrays, "environment."))  # type: ignore[attr-defined]
-    env._np_random = unpack(packed["np_random"], arrays, env._np_random)
+    unpack_env(packed, arrays, _wrappers(agent), _scalar_env(agent))
 
 
-def changing(wrapper: object) -> dict[str, Any]:
-    """Attributes of a wrapper that may change while it runs.
-
-    Raises:
-        UnstorableError: one of them cannot be stored.
-    """
-    found: dict[str, Any] = {}
-    for name, part in vars(wrapper).items():
-        if name in _WRAPPER or isinstance(part, _UNCHANGING):
-            continue
-        try:
-            pack(part, name, {})
-        except UnstorableError as error:
-            raise UnstorableError(f"env.wrappers: {type(wrapper).__name__}.{error.path}", error.part) from None
-        found[name] = part
-    return found
-
-
-def _wrappers(agent: OffPolicyAlgorithm) -> Iterator[object]:
+def _wrappers(agent: OffPolicyAlgorithm) -> list[object]:
     """The wrappers around the scalar environment an agent acts in, outermost first."""
+    found: list[object] = []
     batch: Any = agent.env
     while isinstance(batch, VecEnvWrapper):
-        yield batch
+        found.append(batch)
         batch = batch.venv
-    env = _only_env(batch)
-    while isinstance(env, gym.Wrapper):
-        yield env
-        env = env.env
+    return [*found, *wrappers_of(_only_env(batch))]
 
 
 def _only_env(batch: VecEnv | None) -> gym.Env[Any, Any]:
@@ -282,15 +235,8 @@ def _only_env(batch: VecEnv | None) -> gym.Env[Any, Any]:
     return batch.envs[0]
 
 
-def scalar_env(agent: OffPolicyAlgorithm) -> gym.Env[Any, Any]:
-    """The environment that an agent acts in, without its wrappers; it has `state()` and `restore(state)`.
-
-    Raises:
-        TypeError: it acts in a batch, or in an environment without these.
-    """
+def _scalar_env(agent: OffPolicyAlgorithm) -> gym.Env[Any, Any]:
+    """The environment that an agent acts in, without its wrappers."""
     assert agent.env is not None
     batch: Any = agent.env.unwrapped
-    env = _only_env(batch).unwrapped
-    if not hasattr(env, "state") or not hasattr(env, "restore"):
-        raise TypeError(f"env: {env} has no state() and restore(state), which a checkpoint needs")
-    return env
+    return _only_env(batch).unwrapped

@@ -18,7 +18,7 @@ from slicing_gym.allocation import allocation_table
 from slicing_gym.allocation_search import best_allocations
 from slicing_gym.errors import check_instance, check_integer, unknown_name
 from slicing_gym.files import digest
-from twin.models.per_slice.regression import Posterior
+from twin.models.per_slice.regression import Posterior, find_noise_ratio
 from twin.models.per_slice.slices import BOUNDED, TOTAL, SliceRegressions
 
 FloatArray = npt.NDArray[np.float64]
@@ -64,6 +64,7 @@ class PlanningTwin:
         self._regressions = SliceRegressions(scenario.num_units, scenario.num_slices)
         self._loads = np.zeros((0, scenario.num_slices))  # of the last intervals, the present one last
         self._left_over = np.zeros(scenario.num_slices)
+        self._noise_ratios = np.zeros(scenario.num_slices + 1)  # of each regression, at its last solution; 0: none
         self._posteriors: tuple[list[Posterior], Posterior] | None = None
 
     def begin(self, reset_info: Mapping[str, Any]) -> None:
@@ -73,6 +74,7 @@ class PlanningTwin:
 
     def observe(self, info: Mapping[str, Any]) -> None:
         """Learn from the interval of a decision; `info` is that of the step."""
+        self._find_noise()
         if self.memory is not None:
             self._regressions.fade(float(np.exp(-1.0 / self.memory)))
         ssr, efficiency = np.asarray(info["ssr"], np.float64), float(info["spectral_efficiency"])
@@ -87,6 +89,16 @@ class PlanningTwin:
         self._posteriors = None
         self._see(info["arrivals"])
         self._left_over = 1.0 - ssr
+
+    def _find_noise(self) -> None:
+        """Take the noise around what is expected for the next solution: finding it then would double the work."""
+        if self._posteriors is None:
+            return
+        own, total = self._posteriors
+        seen = self._regressions
+        found = [find_noise_ratio(seen.own[n], 0, each.mean, BOUNDED.noise) for n, each in enumerate(own)]
+        found.append(find_noise_ratio(seen.total, 0, total.mean, TOTAL.noise * seen.total_scale(0)))
+        self._noise_ratios = np.array(found)
 
     def _see(self, arrivals: npt.ArrayLike) -> None:
         loads = np.asarray(arrivals, np.float64) / self.scenario.nominal_arrivals
@@ -168,8 +180,11 @@ class PlanningTwin:
 
     def _fitted(self) -> tuple[list[Posterior], Posterior]:
         if self._posteriors is None:
-            own = [self._regressions.own_posterior(n, 0, BOUNDED) for n in range(self.scenario.num_slices)]
-            self._posteriors = own, self._regressions.total_posterior(0, TOTAL)
+            seen, slices = self._regressions, self.scenario.num_slices
+            ratios = [each or None for each in self._noise_ratios.tolist()]
+            own = [seen.own_posterior(n, 0, BOUNDED, ratios[n]) for n in range(slices)]
+            total = seen.total_posterior(0, TOTAL, ratios[slices])
+            self._posteriors = own, total
         return self._posteriors
 
     def listed_values(
@@ -211,7 +226,8 @@ class PlanningTwin:
         for bound, (expected, deviation) in zip(wanted, self._over_an_episode(), strict=True):
             asked = bound > 0.0  # not so for nan
             rows.append(_normal_cdf((expected - bound) / deviation) if asked else np.ones_like(expected))
-        return np.stack(rows)
+        # With more units no slice is served worse, also where so many were never held.
+        return np.maximum.accumulate(np.stack(rows), axis=1)
 
     def _over_an_episode(self) -> list[tuple[FloatArray, FloatArray]]:
         """For each slice mean and standard deviation (M,) of the expected SSR, nothing being left over."""
@@ -228,13 +244,18 @@ class PlanningTwin:
     def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Everything that learning changes: builtin types, and arrays by name."""
         arrays = {f"regressions.{name}": array for name, array in self._regressions.state().items()}
-        arrays |= {"loads": self._loads.copy(), "left_over": self._left_over.copy()}
+        arrays |= {
+            "loads": self._loads.copy(),
+            "left_over": self._left_over.copy(),
+            "noise_ratios": self._noise_ratios.copy(),
+        }
         return {"num_decisions": self.num_decisions}, arrays
 
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `state` gave."""
         self.num_decisions, self._posteriors = int(header["num_decisions"]), None
         self._loads, self._left_over = arrays["loads"].copy(), arrays["left_over"].copy()
+        self._noise_ratios = arrays["noise_ratios"].copy()
         prefix = "regressions."
         self._regressions.restore({k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from experiments.benchmark.decision import time_decision
+from experiments.benchmark.decision import HISTORY, time_decision
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
@@ -29,13 +29,14 @@ def main(arguments: list[str] | None = None) -> None:
         help="file of the simulator's reference implementation, which a checkout has",
     )
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
+    parser.add_argument("--history", type=int, default=HISTORY, help="decisions that the planner has learned from")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
         "twin": partial(time_twin, batches=options.batches),
         "training": time_training,
-        "decision": time_decision,
+        "decision": partial(time_decision, history=options.history),
     }
     benchmarks[options.what](get_scenario(options.scenario), options.seconds)
 

@@ -1,4 +1,4 @@
-"""What one decision costs: the agents' `predict`, Stable-Baselines3's, and exported files, in one run."""
+"""What one decision costs: the agents' `predict`, Stable-Baselines3's, exported files and the planner, in one run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import stable_baselines3
 import torch
 
-from agents import DQN, DuelingGANDDQN, SlicePolicy
+from agents import DQN, DuelingGANDDQN, Planner, SlicePolicy
 from agents.deploy.export import to_onnx
 from agents.student import StudentPolicy
 from experiments.benchmark.timing import PAUSE_S, machine, paced, single_calls
@@ -20,26 +20,32 @@ from experiments.reporting.tables import aligned
 from slicing_gym import Scenario
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.space_spec import SpaceSpec
+from twin import PlanningTwin
 
 SB3 = "Stable-Baselines3 DQN"
 
 _PREDICT = ": predict"
 _DEPLOYED = ": SlicePolicy.decide"
+_PLANNED = ": decide"
+
+HISTORY = 1000
+"""Decisions that the planner has learned from, by default."""
 
 HIDDEN = (16, 4)
 """Neurons in each of the two hidden layers of the students; the paper's."""
 
 
-def time_decision(scenario: Scenario, seconds: float) -> None:
+def time_decision(scenario: Scenario, seconds: float, history: int = HISTORY) -> None:
     """Print p50, p99 and p99.9 of one decision by each policy, and how many times as fast as Stable-Baselines3's it is.
 
     Args:
         scenario: that the policies decide on.
         seconds: of measuring for each row.
+        history: decisions that the planner has learned from.
     """
     torch.manual_seed(0)
     policies = _policies(scenario)
-    rows = _rows(scenario, policies)
+    rows = _rows(scenario, policies) | _planner_rows(scenario, history)
     taken = single_calls(rows, seconds)
     first = next(iter(rows))
     stock = np.median(taken[first])
@@ -51,7 +57,7 @@ def time_decision(scenario: Scenario, seconds: float) -> None:
     print(
         f"{machine()}; scenario {scenario.name}: {scenario.num_units} units for {scenario.num_slices} slices, "
         f"{scenario.num_allocations} allocations; agents with layers {LAYERS}, untrained (seed 0); "
-        f"{torch.get_num_threads()} thread"
+        f"planner after {history} decisions; {torch.get_num_threads()} thread"
     )
     if SB3 not in policies:
         print(f"{SB3} would need an output an allocation, which is impossible; ratios are to {first}")
@@ -59,7 +65,7 @@ def time_decision(scenario: Scenario, seconds: float) -> None:
     header = ["one decision", "p50 [us]", "p99 [us]", "p99.9 [us]", f"p50: times as fast as {than}", "calls"]
     print(aligned(header, cells))
     print(f"\nafter a pause of {PAUSE_S * 1e3:.0f} ms, as a controller decides:")
-    for name in (first, *(name for name in rows if name.endswith(_DEPLOYED))):
+    for name in (first, *(name for name in rows if name.endswith((_DEPLOYED, _PLANNED)))):
         rested = np.array(paced(rows[name], seconds)) / 1e3
         print(f"  {name}: p50 {np.median(rested):.0f} us, slowest of {len(rested)} {rested.max():.0f} us")
 
@@ -103,3 +109,17 @@ def _rows(
         assert not deployed.decide(arrivals).fallback
         rows[name + _DEPLOYED] = partial(deployed.decide, arrivals)
     return rows
+
+
+def _planner_rows(scenario: Scenario, history: int) -> dict[str, Callable[[], object]]:
+    """One decision by a planner that has learned from `history` decisions, and one with all that goes with it."""
+    made, learning = (
+        Planner(gym.make("SliceRAN-v0", scenario=scenario), PlanningTwin(scenario), seed=seed) for seed in (0, 1)
+    )
+    made.learn(history)
+    learning.copy_from(made)
+    return {
+        f"planner, by a sample{_PLANNED}": made.decide,
+        f"planner, by the expectation{_PLANNED}": partial(made.decide, deterministic=True),
+        "planner: decide, step, observe": partial(learning.learn, 1),
+    }

@@ -5,6 +5,7 @@ from experiments.config.schemas import (
     AgentSettings,
     EnvironmentSettings,
     EvaluationSettings,
+    PlannerSettings,
     TwinTrainingSettings,
 )
 
@@ -12,6 +13,7 @@ __all__ = [
     "AgentSettings",
     "EnvironmentSettings",
     "EvaluationSettings",
+    "PlannerSettings",
     "TwinTrainingSettings",
     "bounded",
     "check_bounds",

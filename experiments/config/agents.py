@@ -9,14 +9,14 @@ from typing import Any
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
-from agents import HEADS, NStepReplayBuffer, OffPolicyLearner, ReplayBuffer
+from agents import HEADS, NStepReplayBuffer, OffPolicyLearner, Planner, ReplayBuffer
 from agents.devices import check_device
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
 from experiments.config.bounds import check_bounds
-from experiments.config.schemas import TARGET_MISSING, AgentSettings
+from experiments.config.schemas import PLANNER, TARGET_MISSING, AgentSettings
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
 
@@ -37,7 +37,7 @@ _FIRST = ("observation_space", "action_space", "lr_schedule")
 """Arguments of a policy that its algorithm gives."""
 
 
-MakeAgent = Callable[[Any, str], OffPolicyAlgorithm]
+MakeAgent = Callable[[Any, str], OffPolicyAlgorithm | Planner]
 """Makes the agent of a role ("real", "twin" or "history") that acts in an environment: `make(env, role)`.
 
 Random streams are seeded before it is called: an agent that is given no seed is the same every time.
@@ -71,7 +71,7 @@ def with_head(agent: AgentSettings, sums_over_slices: bool | None) -> AgentSetti
     Raises:
         ValueError: they are none, and a factored head is named that is not to learn them all the same.
     """
-    if agent._target_ == TARGET_MISSING:
+    if agent._target_ in (TARGET_MISSING, PLANNER):  # a planner has no network
         return agent
     named = agent.policy_kwargs.get("head") or agent.head  # as `_policy_kwargs` puts them together
     if named is None:
@@ -103,6 +103,11 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
     check_bounds(agent, "agent.")
     if agent._target_ == TARGET_MISSING:
         raise ValueError("agent._target_: not given, allowed is the dotted name of an off-policy algorithm")
+    if agent._target_ == PLANNER:
+        raise ValueError(
+            "agent: the planner learns by deciding, allowed here are off-policy algorithms, which learn from a replay "
+            "buffer too; experiments.train takes it, without a twin"
+        )
     kind = off_policy_class(agent._target_)
     own = arguments_of(kind)
     for name in agent.kwargs:

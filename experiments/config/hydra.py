@@ -160,7 +160,7 @@ def _check_key(config: Any, key: str) -> None:
         if not isinstance(node, DictConfig):
             return
         if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
-            known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else ""
+            known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
             raise ValueError(unknown_name(key, part, [str(name) for name in node]) + known)
         node = None if OmegaConf.is_missing(node, part) else node[part]
 
@@ -173,6 +173,9 @@ _RENAMED = {
     "decisions_per_round": "decisions_per_episode",
 }
 """Keys of versions before, and what they are called now."""
+
+_ELSEWHERE = {"collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in"}
+"""Keys that only another command has, and why."""
 
 
 def config_folders(arguments: Sequence[str]) -> list[str]:

@@ -10,9 +10,13 @@ from typing import Any
 
 from experiments.config.bounds import MAX_SEED, bounded
 from twin.env import UNCERTAINTIES
+from twin.planning import STRUCTURES
 
 TARGET_MISSING = "???"
 """What stands in place of the class of an agent that has to be given."""
+
+PLANNER = "agents.Planner"
+"""The class that `agent=planner` names, which has the settings of `planner` in place of those of agents."""
 
 
 @dataclass
@@ -54,6 +58,34 @@ class EnvironmentSettings:
     vector_wrappers: list[Any] = field(default_factory=list)
     observer: Any = None
     reward_function: Any = None
+
+
+@dataclass
+class PlannerSettings:
+    """How a planner chooses, be it the agent or the one that collects for another.
+
+    Args:
+        choose_by: "sample": by a sample of what may be true (Thompson); "mean": by what is expected.
+        horizon: intervals that it looks ahead; above 1 what is left in the queues counts.
+        gamma: discount of these.
+        structure: of its model, see `twin.PlanningTwin`.
+        memory: decisions after which what was seen counts 1/e; None: everything counts alike.
+        lowest, highest: units by slice name; None: no bound.
+        allowed: allocations in units by slice, the only ones that may be chosen; None: all.
+        min_ssr: expected SSR over an episode that an allocation has to reach, by slice name; None: none has to.
+        min_probability: with which it has to.
+    """
+
+    choose_by: str = bounded("sample", choices=("sample", "mean"))
+    horizon: int = bounded(1, at_least=1)
+    gamma: float = bounded(0.8, at_least=0.0, at_most=1.0)
+    structure: str = bounded("per_slice", choices=STRUCTURES)
+    memory: int | None = bounded(None, at_least=1)
+    lowest: Any = None  # of mappings that may be None OmegaConf can override nothing
+    highest: Any = None
+    allowed: list[Any] | None = None
+    min_ssr: Any = None
+    min_probability: float = bounded(0.9, above=0.0, at_most=1.0)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""How many threads PyTorch computes in, for the time of some work."""
+"""How many threads PyTorch and NumPy compute in, for the time of some work."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """PyTorch computes in so many threads; afterwards in as many as before."""
+    """PyTorch and NumPy's linear algebra compute in so many threads; afterwards in as many as before.
+
+    Two threads on the small matrices of a planner take ten times as long as one, where another process is busy.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
-        yield
+        with threadpool_limits(number, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)

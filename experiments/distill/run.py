@@ -10,33 +10,26 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
-from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from agents import check_head
-from agents.hooks import action_values, has_hook, is_factored, require_hook
+from agents import Planner, check_head
 from agents.student import StudentPolicy
-from agents.student import distill as fit_student
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.distill.report import StudentResult, plot_students, student_tables, write_students
 from experiments.distill.settings import Settings
-from experiments.environments import AnyVectorEnv
+from experiments.distill.teaching import check_values, network_of, states_of, teach_student
 from experiments.evaluate.policies import check_policies, labelled, load_policies
 from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.runs.compare import check_same_configuration
-from experiments.runs.folder import AGENT, HISTORY, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
+from experiments.runs.folder import AGENT, HISTORY, PLANNER, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
-from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
 from slicing_gym.space_spec import SpaceSpec
-from twin.data.transitions import transitions_of
 
 _NOT_COMPARED = ("agents", "hidden", "progress")
 """Settings that may be others when students are not to be taught again."""
@@ -148,7 +141,7 @@ class Distillation:
                 allocations than the students' head lists.
         """
         settings = self.settings
-        for name in (AGENT, *_FILES[settings.states]):
+        for name in (run.agent_file.name, *_FILES[settings.states]):
             if not (run.folder / name).is_file():
                 raise ValueError(f"states: {settings.states!r} given, but {str(run.folder)!r} has no {name}")
         if settings.states != "history":
@@ -161,7 +154,7 @@ class Distillation:
         if settings.head is not None:
             check_head(settings.head, SpaceSpec(run.scenario).action_space)
         if settings.target == "soft":
-            require_hook("target=soft", action_values, type(run.agent(trust=self._trust)))
+            check_values(run, run.agent(trust=self._trust))
         if run.seed in settings.evaluation.seeds:
             raise ValueError(f"evaluation.seeds: {run.seed} is the cell of {str(run.folder)!r}")
 
@@ -194,7 +187,7 @@ class Distillation:
         """What has to be the same for a student not to be taught again."""
         names = [each.name for each in fields(Settings) if each.name not in _NOT_COMPARED]
         given = asdict(self.settings)
-        agent = hashlib.sha256((run.folder / AGENT).read_bytes()).hexdigest()
+        agent = hashlib.sha256(run.agent_file.read_bytes()).hexdigest()
         return {**{name: given[name] for name in names}, "agent": agent}
 
     def run(self, on_teacher: Callable[[Run, Sequence[StudentResult]], object] | None = None) -> DistillResult:
@@ -250,7 +243,7 @@ def _root(teachers: str | Path | Sequence[Run]) -> Path:
     """The folder below which runs were looked for, or are."""
     if isinstance(teachers, str | Path):
         given = Path(teachers).resolve()
-        return given.parent if given.name == AGENT else given
+        return given.parent if given.name in (AGENT, PLANNER) else given
     return Path(os.path.commonpath([run.folder.resolve() for run in teachers]))
 
 
@@ -263,20 +256,20 @@ class _Evaluator:
         settings: of the evaluation.
     """
 
-    def __init__(self, run: Run, agent: BaseAlgorithm, settings: Settings) -> None:
+    def __init__(self, run: Run, agent: BaseAlgorithm | Planner, settings: Settings) -> None:
         self._run, self._agent = run, agent
         self._seeds = settings.evaluation.seeds
         self._cells = make_cells(run.scenario, len(self._seeds))
         self._decisions = settings.evaluation.decisions or run.scenario.decisions_per_episode
         self._met = states_met(agent, self._cells, list(self._seeds), self._decisions * len(self._seeds))
-        self._wanted, _ = agent.predict(self._met, deterministic=True)
+        self._wanted: npt.NDArray[np.int64] = agent.predict(self._met, deterministic=True)[0]
 
     def evaluate(self, student: StudentPolicy | None) -> StudentResult:
         """The figures of a student; None: of the teacher."""
         policy: Predictor = self._agent if student is None else student
         evaluation = evaluate_policy("", policy, self._cells, self._seeds, self._decisions)
         chosen, _ = policy.predict(self._met, deterministic=True)
-        network = _network(self._agent) if student is None else student
+        network = network_of(self._agent) if student is None else student  # a planner has none, and no parameters
         return StudentResult(
             scenario=self._run.scenario.name,
             head=str(self._run.summary["head"]),
@@ -287,57 +280,5 @@ class _Evaluator:
             reward_at_c_max=float(evaluation.reward.mean()),
             agreement=float(np.mean(chosen == self._wanted)),
             allocations=len(np.unique(chosen)),
-            parameters=sum(weights.numel() for weights in network.parameters()),
+            parameters=0 if network is None else sum(weights.numel() for weights in network.parameters()),
         )
-
-
-def states_of(run: Run, agent: Predictor, settings: Settings) -> npt.NDArray[np.float32]:
-    """What students of a run learn on: observations (n, n_slices)."""
-    parts = []
-    if settings.states != "twin":
-        parts.append(transitions_of(run.history()).observations)
-    if settings.states != "history":
-        envs: AnyVectorEnv = gym.make_vec(
-            "SliceTwin-v0", 64, twin=run.twin(), scenario=run.scenario, autoreset_mode="SameStep"
-        )
-        parts.append(states_met(agent, envs, list(range(64)), settings.twin_states)[: settings.twin_states])
-    return np.concatenate(parts)
-
-
-def teach_student(
-    label: str, agent: BaseAlgorithm, states: npt.NDArray[np.float32], scenario: Scenario, size: int, settings: Settings
-) -> StudentPolicy:
-    """A student of one size, taught on states (n, n_slices), with a progress bar that begins with `label`."""
-    unlisted = is_factored(_network(agent)) or scenario.num_allocations > MAX_LISTED
-    head = settings.head or ("factored" if unlisted else "dense")
-    student = StudentPolicy(scenario, size, head, seed=settings.seed)
-    with tqdm(
-        total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False
-    ) as bar:
-        fit_student(
-            student,
-            _lesson(agent, states),
-            states,
-            np.random.default_rng(settings.seed),
-            target=settings.target,
-            temperature=settings.temperature,
-            updates=settings.updates,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            on_update=lambda *_: bar.update(),
-        )
-    return student
-
-
-def _network(agent: BaseAlgorithm) -> nn.Module:
-    """What an agent chooses by: its values where they are known, else all of its policy."""
-    return action_values(agent) if has_hook(action_values, type(agent)) else agent.policy
-
-
-def _lesson(
-    agent: BaseAlgorithm, states: npt.NDArray[np.float32]
-) -> Callable[[Tensor], Tensor] | npt.NDArray[np.int64]:
-    """The agent's values where they are known, else what it chooses in these states."""
-    if has_hook(action_values, type(agent)):
-        return action_values(agent)
-    return np.asarray(agent.predict(states, deterministic=True)[0], np.int64)

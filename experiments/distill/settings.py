@@ -19,8 +19,8 @@ class Settings:
     Args:
         agents: only runs of these names (dqn, dqn-dt, ...) teach; None: all.
         hidden: neurons in each of the two hidden layers: a student of each size.
-        head: of the students, one of `agents.HEADS`; None: "factored" for teachers that have it or choose
-            among too many allocations to list, else "dense".
+        head: of the students, one of `agents.HEADS`; None: "factored" for teachers that have it, are
+            planners, or choose among too many allocations to list, else "dense".
         target: "argmax": the teacher's choice; "soft": how it values all allocations.
         temperature: of these values, with "soft" [U].
         states: that students learn on: of the teacher's "history"; of the "twin": those that the teacher meets in its

@@ -8,8 +8,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from agents.acting import changing
 from agents.packing import Arrays, pack
-from agents.state import changing
 from experiments.environments.stepping import NEEDED, AnyVectorEnv
 from experiments.environments.wrappers import layers
 from slicing_gym import Observer, RewardFunction, Scenario, Simulator

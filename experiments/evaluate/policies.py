@@ -22,19 +22,29 @@ from agents.packing import Arrays
 from agents.registry import arguments_of, named
 from agents.search import cache_path
 from agents.student import StudentPolicy
+from experiments.config.planner import is_planner_file, load_planner
 from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
-from experiments.runs.folder import AGENT, OFFLINE_SUMMARY, STUDENT, STUDENT_SUMMARY, SUMMARY, WRAPPERS, run_folder
+from experiments.runs.folder import (
+    AGENT,
+    OFFLINE_SUMMARY,
+    PLANNER,
+    STUDENT,
+    STUDENT_SUMMARY,
+    SUMMARY,
+    WRAPPERS,
+    run_folder,
+)
 from slicing_gym import Scenario, SliceRANVectorEnv
 
 _log = logging.getLogger(__name__)
 
 _FILES = (".zip", ".safetensors")
-"""Endings of files that hold agents and students."""
+"""Endings of files that hold agents, planners and students."""
 
 _ALLOWED = (
-    "units like 33-33-34, an agent.zip or a student.safetensors, or the folder that has it, "
+    f"units like 33-33-34, an {AGENT}, a {PLANNER} or a {STUDENT}, or the folder that has it, "
     "my_package.MyAgent@agent.zip to name its class, or my_package.MyPolicy"
 )
 
@@ -103,11 +113,11 @@ def _parted(name: str) -> tuple[str | None, str]:
 
 
 def policy_file(name: str) -> str:
-    """The file of a policy: that in a folder, an agent's before a student's; what is no folder is as it was."""
+    """The file of a policy: that in a folder, an agent's or a planner's before a student's; else as it was."""
     _, path = _parted(name)
     if path in BASELINES or not Path(path).is_dir():
         return path
-    found = [Path(path) / file for file in (AGENT, STUDENT) if (Path(path) / file).is_file()]
+    found = [Path(path) / file for file in (PLANNER, AGENT, STUDENT) if (Path(path) / file).is_file()]
     return str(found[0]) if found else path
 
 
@@ -140,7 +150,7 @@ def _agent_name(file: Path) -> str:
     found = _summary(file)
     if "teacher" in found:
         return f"{found['teacher']}-2x{found['hidden']}"
-    return str(found.get("agent", file.resolve().parent.name if file.name in (AGENT, STUDENT) else file.stem))
+    return str(found.get("agent", file.resolve().parent.name if file.name in (AGENT, PLANNER, STUDENT) else file.stem))
 
 
 def _seed(file: Path, label: str) -> str:
@@ -192,7 +202,7 @@ def load_policy(
     if not file.endswith(_FILES):
         return _own_policy(name, scenario, envs)
     if file.endswith(".safetensors"):
-        agent: Any = StudentPolicy.load(file, device="cpu")
+        agent: Any = load_planner(file) if is_planner_file(file) else StudentPolicy.load(file, device="cpu")
     else:
         agent = in_its_cells(load_run_agent(file, _parted(name)[0], trust=trust), file, scenario)
         if isinstance(agent, WrappedAgent):
@@ -259,7 +269,7 @@ def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predi
 def run_config(file: str) -> dict[str, Any]:
     """The configuration of the run that left an agent's file; {} if none did."""
     path = Path(file)
-    if path.name not in (AGENT, "after_algorithm_2.zip", "agent_2.zip"):
+    if path.name not in (AGENT, PLANNER, "after_algorithm_2.zip", "agent_2.zip"):
         return {}
     config = _summary(path).get("config")
     folder = run_folder(path)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents import Planner
 from agents.student import StudentPolicy
+from experiments.config.planner import is_planner_file
 from experiments.environments import Environments
 from experiments.evaluate.policies import env_config, load_run_agent, policy_file
 from experiments.runs.folder import AGENT, HISTORY, SUMMARY, read_run, run_folder
@@ -15,6 +17,10 @@ from slicing_gym import Scenario, get_scenario
 from twin import History
 
 ALLOWED = f"allowed are a finished run's folder, its {AGENT}, or a student.safetensors"
+
+_IS_PLANNER = (
+    "policy: {!r} is a planner, which is no network; allowed is a student of it, which experiments.distill teaches"
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Source:
 
 
 def source_of(
-    policy: BaseAlgorithm | StudentPolicy, scenario: str | Scenario | None, history: History | None
+    policy: BaseAlgorithm | StudentPolicy | Planner, scenario: str | Scenario | None, history: History | None
 ) -> Source:
     """A policy that is no file.
 
@@ -47,9 +53,11 @@ def source_of(
         history: the real decisions that it learned from, if they are known.
 
     Raises:
-        ValueError: the scenario is not known.
+        ValueError: the scenario is not known, or it is a planner.
     """
     name = type(policy).__name__
+    if isinstance(policy, Planner):
+        raise ValueError(_IS_PLANNER.format(name))
     if isinstance(policy, StudentPolicy):
         return Source(policy, get_scenario(scenario or policy.scenario), history, _student_name(policy), name)
     if scenario is None:
@@ -73,6 +81,8 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
     path = path / AGENT if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"policy: there is no file {str(path)!r}; {ALLOWED}")
+    if path.suffix == ".safetensors" and is_planner_file(path):
+        raise ValueError(_IS_PLANNER.format(given))
     wanted = None if scenario is None else get_scenario(scenario)
     named = "/".join(path.resolve().parts[-2 if run_folder(path) == path.parent else -3 :])  # which run it was
     if path.suffix == ".safetensors":

@@ -21,7 +21,7 @@ from experiments.landscape.flatness import FloatArray, curve, flatness_of, rando
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
 from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
-from experiments.runs.folder import AGENT, HISTORY, Run, common_scenario, find_runs
+from experiments.runs.folder import AGENT, HISTORY, PLANNER, Run, common_scenario, find_runs
 from slicing_gym.errors import check_instance
 from slicing_gym.transitions import Transitions
 from twin.data.transitions import transitions_of
@@ -141,6 +141,8 @@ class Landscape:
         Raises:
             ValueError, TypeError: the message names it, and what it lacks.
         """
+        if run.agent_file.name == PLANNER:
+            raise ValueError(f"{key}: {str(run.folder)!r} is the run of a planner, which has no loss")
         for name in (AGENT, HISTORY):
             if not (run.folder / name).is_file():
                 raise ValueError(f"{key}: {str(run.folder)!r} has no {name}")
@@ -179,6 +181,7 @@ class Landscape:
 
     def _load(self, run: Run, method: str) -> tuple[BaseAlgorithm, Transitions]:
         """The agent of a run, or stock Stable-Baselines3's trained as it was, and what its loss is measured on."""
+        agent: Any  # no planner, as was checked
         if method == STOCK:
             agent, data, mean = train_stock(run)
         else:

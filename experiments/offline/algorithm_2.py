@@ -48,6 +48,7 @@ class Algorithm2(TwinAlgorithm):
     """
 
     role = "history"
+    agent: OffPolicyLearner
 
     def __init__(self, job: Job, history: History, settings: Settings) -> None:
         super().__init__(job, settings.algorithm)

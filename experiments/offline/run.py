@@ -32,7 +32,13 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
-from experiments.train.check import check_agent_of, check_evaluation, check_same_shapes, check_sums, check_twin_training
+from experiments.train.check import (
+    check_evaluation,
+    check_off_policy,
+    check_same_shapes,
+    check_sums,
+    check_twin_training,
+)
 from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
@@ -191,7 +197,7 @@ class OfflineTraining:
         """Agent 1, after a look at what could fail later."""
         scenario = self.history.scenario
         utilities_of(self.history)  # it has to have measured what they are made of
-        agent = check_agent_of("history", make, NoEnv(scenario), self.seed)
+        agent = check_off_policy("history", make, NoEnv(scenario), self.seed)
         check_integer("agent.buffer_size", agent.model.buffer_size, at_least=len(self.history))
         check_sums(agent, scenario.reward.kind == "utility", f"reward: {scenario.reward.kind!r}")
         weight = self.settings.algorithm.conservative_weight
@@ -199,7 +205,7 @@ class OfflineTraining:
         if self.twin is not None:
             check_integer("decisions (of the history, for a twin)", len(self.history), at_least=self.twin.min_decisions)
             _check_loadable(agent, self.trust)
-            agent_2 = check_agent_of("twin", make, Environments(scenario).cells(1), self.seed)
+            agent_2 = check_off_policy("twin", make, Environments(scenario).cells(1), self.seed)
             check_twin_training(agent_2, self.settings.algorithm)
             check_same_shapes(agent, agent_2)
         return agent

@@ -16,12 +16,13 @@ from matplotlib.figure import Figure
 from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval, interquartile_mean
 from slicing_gym.files import atomic_write
 
-_BASELINE_COLOURS = {
+_POLICY_COLOURS = {
     "random": "#999999",
     "hard": "#E69F00",
     "proportional": "#56B4E9",
     "best_fixed": "#009E73",
     "one_step_oracle": "#CC79A7",
+    "planner": "#882255",
 }
 _OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#000000")  # Okabe and Ito's, as are those above
 
@@ -31,6 +32,7 @@ _AGENT_COLOURS = {
     "gan_ddqn": "#009E73",
     "sb3_dqn": "#CC79A7",
     "sb3_qrdqn": "#E69F00",
+    "planner": "#882255",
     "random": "#999999",
 }
 _SPARE_COLOURS = ("#56B4E9", "#000000", "#882255", "#44AA99", "#999933")
@@ -96,9 +98,9 @@ def draw_curve(axes: Axes, x: npt.ArrayLike, values: npt.ArrayLike, *, shade: fl
 
 
 def policy_colours(policies: Sequence[str]) -> dict[str, str]:
-    """A colour for each policy; a baseline has the same in every picture."""
-    others = [policy for policy in policies if policy not in _BASELINE_COLOURS]
-    return _BASELINE_COLOURS | {p: _OTHER_COLOURS[n % len(_OTHER_COLOURS)] for n, p in enumerate(others)}
+    """A colour for each policy; baselines and the planner have the same in every picture."""
+    others = [policy for policy in policies if policy not in _POLICY_COLOURS]
+    return _POLICY_COLOURS | {p: _OTHER_COLOURS[n % len(_OTHER_COLOURS)] for n, p in enumerate(others)}
 
 
 def over_seeds(number: int) -> str:

@@ -28,7 +28,17 @@ def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Map
             f"resume: the run in {str(folder)!r} was begun by an earlier version; end it with that one, or begin "
             "it again in another folder"
         )
-    found = differences(comparable(stored), comparable(given))
+    found = differences(comparable(_as_today(stored, given)), comparable(given))
     if found:
         lines = "".join(f"\n  {key}: {own!r} there, {other!r} given" for key, own, other in found)
         raise ValueError(f"resume: the run in {str(folder)!r} has another configuration:{lines}")
+
+
+def _as_today(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with the keys that versions before planners had not: decisions before a twin were random."""
+    whole = {"planner": given["planner"], **stored} if "planner" in given else dict(stored)
+    if "with_planner" in given:
+        whole.setdefault("with_planner", False)
+    if isinstance(whole.get("algorithm"), Mapping) and "collect_by" in given.get("algorithm", {}):
+        whole["algorithm"] = {"collect_by": "random", **whole["algorithm"]}
+    return whole

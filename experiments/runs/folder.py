@@ -13,14 +13,18 @@ import numpy.typing as npt
 import pandas as pd
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents import Planner
 from agents.loading import load_agent
 from experiments.config.parts import make_scenario
+from experiments.config.planner import load_planner
 from experiments.environments.environments import Environments
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
 from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
+PLANNER = "planner.safetensors"
+"""What a planner leaves in place of it."""
 HISTORY = "history.npz"
 EPISODES = "episodes.csv"
 SUMMARY = "summary.json"
@@ -32,6 +36,13 @@ STUDENT_SUMMARY = "student.json"
 TWIN = "twin.safetensors"
 WRAPPERS = "wrappers.npz"
 """What wrappers of the environment learned while they ran."""
+NO_HEAD = "none"
+"""The head of a planner: it has no network."""
+
+
+def agent_file(folder: Path) -> Path:
+    """The file of a run's agent: a planner's if there is one."""
+    return folder / (PLANNER if (folder / PLANNER).is_file() else AGENT)
 
 
 def run_folder(path: Path) -> Path:
@@ -95,7 +106,12 @@ class Run:
         """
         return Environments.of(self.scenario, self.summary["config"].get("env"), typed=False).keep_observations
 
-    def agent(self, kind: type[BaseAlgorithm] | None = None, *, trust: bool = False) -> BaseAlgorithm:
+    @property
+    def agent_file(self) -> Path:
+        """The file of its agent."""
+        return agent_file(self.folder)
+
+    def agent(self, kind: type[BaseAlgorithm] | None = None, *, trust: bool = False) -> BaseAlgorithm | Planner:
         """What it trained.
 
         Args:
@@ -105,6 +121,8 @@ class Run:
         Raises:
             ValueError: its file is missing or damaged, or would run code.
         """
+        if self.agent_file.name == PLANNER:
+            return load_planner(self.agent_file, "run")
         target = str(self.summary["config"]["agent"]["_target_"])
         return load_agent(self._file(AGENT), kind or target, trust=trust, key="run")
 
@@ -168,7 +186,7 @@ def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = 
     """Finished runs: every one in a folder or below it, or those that were given.
 
     Args:
-        given: a run, a folder of runs, the agent.zip of one run, or runs.
+        given: a run, a folder of runs, the agent's file of one run, or runs.
         agents: only those of these names (ddqn, ddqn-dt, ...), if any are given.
         key: what the folder is called where it was given.
 
@@ -198,7 +216,7 @@ def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = 
 
 
 def _runs_below(folder: Path, key: str) -> list[Run]:
-    paths = [folder.parent / SUMMARY] if folder.name == AGENT else sorted(folder.rglob(SUMMARY))
+    paths = [folder.parent / SUMMARY] if folder.name in (AGENT, PLANNER) else sorted(folder.rglob(SUMMARY))
     if not paths:
         missing = "" if folder.exists() else ", which does not exist"
         raise FileNotFoundError(f"{key}: no finished run ({SUMMARY}) below {str(folder)!r}{missing}")

@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from agents.learner import OffPolicyLearner
+from agents import Planner
+from agents.protocols import Learner
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
-from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, SUMMARY, TWIN, WRAPPERS
+from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, PLANNER, SUMMARY, TWIN, WRAPPERS
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History
 
-_LEFT = (SUMMARY, OFFLINE_SUMMARY, checkpoint.FILE, EPISODES, AGENT, HISTORY, TWIN, WRAPPERS, "evaluation.csv")
+_LEFT = (
+    *(SUMMARY, OFFLINE_SUMMARY, checkpoint.FILE, EPISODES, AGENT, PLANNER, HISTORY, TWIN, WRAPPERS),
+    "evaluation.csv",
+)
 """Files of a run that a later one in the same folder must not be taken for."""
 
 
@@ -38,8 +42,8 @@ def is_finished(folder: Path, summary: str, configuration: Mapping[str, Any]) ->
 
 
 def clear(folder: Path) -> None:
-    """Remove what an earlier run left in a folder, with a twin or without."""
-    for place in (folder, folder / "without_twin", folder / "plain"):
+    """Remove what an earlier run left in a folder, with what it left of the agents that were compared with it."""
+    for place in (folder, folder / "without_twin", folder / "planner", folder / "plain"):
         for name in _LEFT:
             (place / name).unlink(missing_ok=True)
 
@@ -65,9 +69,9 @@ def _plainer(value: Any) -> Any:
     raise TypeError(f"settings: {value!r} given, allowed are numbers, texts, lists and mappings of them")
 
 
-def save_learned(folder: Path, agent: OffPolicyLearner, history: History, twin: DigitalTwin | None) -> None:
+def save_learned(folder: Path, agent: Learner, history: History, twin: DigitalTwin | None) -> None:
     """Write agent, history and, if there is one, twin."""
-    with atomic_write(folder / AGENT) as file:
+    with atomic_write(folder / (PLANNER if isinstance(agent, Planner) else AGENT)) as file:
         agent.save(file)
     history.save(folder / HISTORY)
     if twin is not None:

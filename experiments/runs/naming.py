@@ -7,7 +7,10 @@ from typing import Any
 
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from agents import Planner
 from agents.registry import arguments_of
+from experiments.config.schemas import PLANNER
+from experiments.runs.folder import NO_HEAD
 from twin import DigitalTwin, TransitionSettings
 
 
@@ -21,14 +24,23 @@ def as_twin(twin: str | TransitionSettings | DigitalTwin | None) -> DigitalTwin 
     return twin if twin is None or isinstance(twin, DigitalTwin) else DigitalTwin(twin)
 
 
-def method_name(agent: str, twin: DigitalTwin | None) -> str:
-    """What an agent is called in tables: ddqn, with an LSTM twin ddqn-dt, with another ddqn-dt-transformer."""
+def method_name(agent: str, twin: DigitalTwin | None, collect_by: str | None = None) -> str:
+    """What an agent is called in tables.
+
+    ddqn, with an LSTM twin ddqn-dt, with another ddqn-dt-transformer; where a planner took the first decisions
+    ddqn-dt-planner, ddqn-dt-transformer-planner.
+    """
     suffix = {"none": "", "lstm": "-dt"}
-    return agent + suffix.get(twin_name(twin), f"-dt-{twin_name(twin)}")
+    collected = "-planner" if collect_by == "planner" else ""
+    return agent + suffix.get(twin_name(twin), f"-dt-{twin_name(twin)}") + collected
 
 
-def describe_agent(agent: OffPolicyAlgorithm) -> dict[str, Any]:
+def describe_agent(agent: OffPolicyAlgorithm | Planner) -> dict[str, Any]:
     """What a run's configuration says of an agent that was made in Python: class, head, arguments and shapes."""
+    if isinstance(agent, Planner):
+        own = {name: getattr(agent, name) for name in ("choose_by", "horizon", "gamma", "seed")}
+        arguments = {**own, **agent.constraints.to_dict(), "model": agent.digest()}  # of a model that knows nothing yet
+        return {"_target_": PLANNER, "head": NO_HEAD, "arguments": arguments}
     kind = type(agent)
     names = arguments_of(kind).keys() - {"conservative_weight"}  # Algorithm 2 sets it
     arguments = {name: vars(agent).get(name) for name in sorted(names)}

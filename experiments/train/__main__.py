@@ -12,8 +12,9 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from agents import Planner
 from agents.registry import import_modules
-from experiments.config.agents import check_agent, check_roles, left_out, maker, with_head
+from experiments.config.agents import MakeAgent, check_agent, check_roles, left_out, maker, with_head
 from experiments.config.hydra import (
     CONFIG_FOLDER,
     check_overrides,
@@ -22,12 +23,15 @@ from experiments.config.hydra import (
     without_config_folders,
 )
 from experiments.config.parts import make_scenario, make_twin
+from experiments.config.planner import left_out_by_planner, make_planner
+from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
 from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
+from twin import DigitalTwin
 
 
 def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
@@ -40,12 +44,10 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
     environments = Environments(scenario, **asdict(config.env)).on(make_scenario(config.scenario, config.reward))
     environments.check(twin is not None)
-    config.agent = with_head(config.agent, _sums_over_slices(config, environments))
-    config.algorithm = config.algorithm.for_agent(config.agent)
-    check_agent(config.agent, environments.real())
-    roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)
     if config.without_twin and twin is None:
         raise ValueError("without_twin: true given, allowed with a twin only")
+    if config.with_planner and config.agent._target_ == PLANNER:
+        raise ValueError("with_planner: true given, allowed with another agent only")
     more: dict[str, Any] = {
         "settings": config,
         "seed": config.seed,
@@ -54,13 +56,34 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
         "resume": config.resume is not None,
         "trust": config.trust,
     }
-    trainings = [Training(maker(config.agent, config.seed, roles), scenario, twin, folder=folder, **more)]
+    trainings = [Training(_maker(config, environments, twin), scenario, twin, folder=folder, **more)]
     if config.without_twin:
         make = maker(config.agent, config.seed, {"real": {}})
         trainings.append(Training(make, scenario, None, folder=folder / "without_twin", **more))
+    if config.with_planner:
+        more["name"] = "planner"
+        try:
+            trainings.append(Training(_planner_maker(config), scenario, None, folder=folder / "planner", **more))
+        except ValueError as error:
+            raise ValueError(f"with_planner: {error}") from error
     if trainings[0].finished:
         return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
     return lambda: _run(config, trainings)
+
+
+def _maker(config: TrainConfig, environments: Environments, twin: DigitalTwin | None) -> MakeAgent:
+    """What makes the agents of the first run; what it makes is checked, and what is left to its head decided."""
+    if config.agent._target_ == PLANNER:
+        return _planner_maker(config)
+    config.agent = with_head(config.agent, _sums_over_slices(config, environments))
+    config.algorithm = config.algorithm.for_agent(config.agent)
+    check_agent(config.agent, environments.real())
+    roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)
+    return maker(config.agent, config.seed, roles)
+
+
+def _planner_maker(config: TrainConfig) -> MakeAgent:
+    return lambda env, _: make_planner(config.planner, env, config.seed)
 
 
 def _sums_over_slices(config: TrainConfig, environments: Environments) -> bool | None:
@@ -82,7 +105,7 @@ def _roles(config: TrainConfig, environments: Environments) -> dict[str, dict[st
 def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
     """Train, and print the comparison."""
     first = trainings[0]
-    missing = left_out(config.agent)
+    missing = left_out_by_planner(config.agent) if first.kind is Planner else left_out(config.agent)
     if missing:
         print(f"{config.agent._target_} has no {', '.join(missing)}: left out")
     if first.environments.one_by_one and first.twin is not None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agents import OffPolicyLearner
 from agents.packing import Arrays
 from agents.protocols import DecisionListener, Learner
+from experiments.config.planner import make_planning_policy
 from experiments.runs.folder import EPISODES
-from experiments.train.callbacks import Checkpoints, EpisodeLog, HistoryLog, Listeners, Progress
+from experiments.train.callbacks import Checkpoints, EpisodeLog, Follow, HistoryLog, Listeners, Progress
+from experiments.train.learners import make_learner
 from experiments.train.settings import Settings
 from experiments.train.twin_phase import Job, TwinAlgorithm
+
+_log = logging.getLogger(__name__)
 
 
 class Algorithm1(TwinAlgorithm):
     """A run: Agent 1 in the real environment, and if there is a twin, Agent 2 in that.
 
-    With a twin, after some random decisions (`collect`), until the budget of real decisions is spent or Agent 1 has
-    converged, as in the paper's Algorithm 1:
+    With a twin, after some decisions that a planner takes, or that are random as in the paper (`collect`), until the
+    budget of real decisions is spent or Agent 1 has converged, as in the paper's Algorithm 1:
 
     - `learn_twin`: fit the twin to the history, or calibrate it on what has come since (equation 7);
     - `train_in_twin`: train Agent 2 in it, and transfer its weights (equation 8);
@@ -50,8 +56,8 @@ class Algorithm1(TwinAlgorithm):
         self.settings, self.iterations = settings, 0
         self._fitted_to = 0  # decisions that the twin knows
         self.real = job.environments.real()
-        self.agent = self.make_learner(self.real, "real")
-        if self.has_twin:
+        self.agent = make_learner(job.make, self.real, "real", self.seed)
+        if isinstance(self.agent, OffPolicyLearner) and self.has_twin:
             self.agent.model.learning_starts = settings.algorithm.collect  # until there is a twin, decisions are random
         self.log = EpisodeLog(self.scenario, job.folder / EPISODES, self.agent)
         self.history = HistoryLog(self.scenario)
@@ -78,8 +84,17 @@ class Algorithm1(TwinAlgorithm):
         self._next_step = -1
 
     def collect(self) -> None:
-        """Step 1: random decisions in the real environment go to the history."""
-        self._act(self.settings.algorithm.collect)
+        """Step 1: decisions of a planner, or random ones, in the real environment go to the history."""
+        number = self.settings.algorithm.collect
+        if self.settings.algorithm.collect_by == "planner":
+            planner = make_planning_policy(self.settings.planner, self.scenario, self.seed)
+            assert isinstance(self.agent, OffPolicyLearner)  # with a twin
+            listeners = Listeners([self._listeners, Follow(planner)])
+            self.agent.learn(number, listeners, choose=lambda: planner.decide()[0])
+            if planner.constraints.demands:
+                _log.info(planner.constraint_report())
+        else:
+            self._act(number)
         self._next_step = 1
 
     def learn_twin(self) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm.auto import tqdm
 
+from agents import PlanningPolicy
 from agents.packing import Arrays, part_of, with_prefix
 from agents.protocols import DecisionListener, Experience, Learner
 from experiments.reporting.tables import write_rows
@@ -57,6 +58,27 @@ class Listeners:
         """See `Listener`."""
         for each in self._listeners:
             each.on_settled()
+
+
+class Follow(Listener):
+    """Lets a planner learn from the decisions that it chooses for another learner.
+
+    Args:
+        planner: chooses them.
+    """
+
+    def __init__(self, planner: PlanningPolicy) -> None:
+        self._planner = planner
+
+    def on_start(self, reset_info: dict[str, Any]) -> None:
+        """See `Listener`."""
+        self._planner.begin(reset_info)
+
+    def on_decision(self, experience: Experience) -> None:
+        """See `Listener`."""
+        self._planner.observe(experience.info)
+        if experience.reset_info is not None:
+            self._planner.begin(experience.reset_info)
 
 
 class EpisodeLog(Listener):

@@ -12,18 +12,24 @@ from gymnasium.vector import VectorEnv
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 
 from agents.baselines import BASELINES
-from agents.learner import OffPolicyLearner, for_sb3
+from agents.learner import OffPolicyLearner
+from agents.planner import Planner
 from agents.protocols import AnyEnv
 from agents.random_streams import RandomStreams
 from experiments.config.agents import MakeAgent
+from experiments.config.planner import make_planning_policy
 from experiments.config.schemas import EvaluationSettings, TwinTrainingSettings
+from experiments.environments import Environments
 from experiments.evaluate.policies import check_policies, load_policies
 from experiments.evaluate.rollout import make_cells
 from experiments.runs.naming import shapes_of
+from experiments.train.learners import AnyLearner, make_learner
 from experiments.train.settings import Settings
 from slicing_gym import Scenario
+from slicing_gym.allocation import allocation_units
 from slicing_gym.builtin_types import differences
 from slicing_gym.errors import check_integer
+from slicing_gym.space_spec import SpaceSpec
 from twin import DigitalTwin
 from twin.models.settings import NEURAL_DECISIONS
 
@@ -53,7 +59,7 @@ def check_evaluation(
         load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
 
 
-def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> OffPolicyLearner:
+def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> AnyLearner:
     """Make the agent of a role once, and refuse one of which no checkpoint could hold everything.
 
     Args:
@@ -70,7 +76,12 @@ def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> OffPol
     """
     if not callable(make):
         raise TypeError(f"make: {make!r} given, allowed is a function make(env, role)")
-    learner = OffPolicyLearner(lambda: make(for_sb3(env), role), seed=seed)
+    learner = make_learner(make, env, role, seed)
+    if isinstance(learner, Planner):
+        if role == "real" and learner.env is not env:
+            raise ValueError(f"make: the planner for role {role!r} acts in another environment than the one given")
+        learner.check_storable()
+        return learner
     spaces = [env.single_observation_space, env.single_action_space] if isinstance(env, VectorEnv) else []
     spaces = spaces or [env.observation_space, env.action_space]
     if [learner.model.observation_space, learner.model.action_space] != spaces:
@@ -84,6 +95,18 @@ def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> OffPol
         message, kind = str(error) or type(error).__name__, type(learner.model)
         named = message if message.startswith("agent") else f"agent: {kind.__module__}.{kind.__qualname__}: {message}"
         raise ValueError(named) from error
+    return learner
+
+
+def check_off_policy(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> OffPolicyLearner:
+    """The same, of a role in which an agent learns from what it remembers.
+
+    Raises:
+        ValueError, TypeError: it is a planner, or see `check_agent_of`.
+    """
+    learner = check_agent_of(role, make, env, seed)
+    if isinstance(learner, Planner):
+        raise TypeError(f"make: a Planner for role {role!r} given, allowed are off-policy algorithms")
     return learner
 
 
@@ -195,6 +218,66 @@ def check_same_shapes(agent_1: OffPolicyLearner, agent_2: OffPolicyLearner) -> N
         )
     for name, one, two in differences(shapes_of(agent_1.model), shapes_of(agent_2.model)):
         raise ValueError(f"make: {name} has shape {one} in one role and {two} in the other, allowed are equal ones")
+
+
+def check_planner(environments: Environments, twin: DigitalTwin | None) -> None:
+    """Refuse a run in which a planner would maximise something else than the reward, or not see what it chooses by.
+
+    Args:
+        environments: that it acts in.
+        twin: of the run.
+
+    Raises:
+        ValueError: the message names the key, the value and what is allowed.
+    """
+    if twin is not None:
+        raise ValueError(
+            f"twin: {twin.transition.name!r} given, allowed with a planner is none: it learns a model of its own"
+        )
+    kind = environments.scenario.reward.kind
+    if kind != "utility":
+        raise ValueError(f"reward: {kind!r} given, allowed with a planner is 'utility', which it maximises")
+    for key, value in environments.given.items():
+        if value:
+            raise ValueError(
+                f"env.{key}: {value} given, allowed with a planner is none: it chooses by the arrivals, and maximises "
+                "the utility"
+            )
+
+
+def check_collecting(settings: Settings, environments: Environments, make: MakeAgent, seed: int) -> None:
+    """Refuse a planner that is to collect for an agent and cannot; one decision is taken to see.
+
+    Args:
+        settings: of the run.
+        environments: that it acts in.
+        make: makes the agent.
+        seed: of the run.
+
+    Raises:
+        ValueError, TypeError: the planner's settings are not allowed, actions are no numbers of allocations, or the
+            agent does not let another choose; the message names the key, the value and what is allowed.
+    """
+    if settings.algorithm.collect_by != "planner":
+        return
+    env, scenario = environments.real(), environments.scenario
+    found = env.action_space == SpaceSpec(scenario).action_space
+    env.reset(seed=0)
+    for action in (0, scenario.num_allocations // 2, scenario.num_allocations - 1) if found else ():
+        *_, info = env.step(np.int64(action))
+        found &= np.array_equal(info["allocation"], allocation_units(action, scenario.num_units, scenario.num_slices))
+    if not found:
+        raise ValueError(
+            f"algorithm.collect_by: 'planner' given, which chooses allocations by their numbers, but under "
+            f"{environments.names} actions mean something else; allowed is random"
+        )
+    make_planning_policy(settings.planner, scenario, seed)
+    learner = check_off_policy("real", make, env, seed)
+    learner.model.learning_starts = settings.algorithm.collect
+    try:
+        learner.learn(1, choose=lambda: 0)
+    except TypeError as error:
+        raise TypeError(f"algorithm.collect_by: 'planner' given, allowed here is random ({error})") from error
 
 
 def check_multiple(key: str, value: int, agent: OffPolicyLearner) -> None:

@@ -17,7 +17,7 @@ from experiments.evaluate.rollout import evaluate_policy, make_cells
 from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, interquartile_mean
 from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, save_figure
 from experiments.reporting.tables import aligned, write_rows
-from experiments.runs.folder import Run, common_scenario, find_runs
+from experiments.runs.folder import NO_HEAD, Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
 from slicing_gym import Scenario
 
@@ -27,7 +27,7 @@ MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final 
 
 
 def draw_convergence(folder: Path, output: Path) -> str:
-    """Draw the curves of all runs below `folder`, a picture for each scenario and head; write CSVs.
+    """Draw the curves of all runs below `folder`, a picture for each scenario and head, planners in each; write CSVs.
 
     Args:
         folder: of runs of `experiments.train`.
@@ -37,10 +37,7 @@ def draw_convergence(folder: Path, output: Path) -> str:
         Tables, as text.
     """
     texts = []
-    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
-    for run in find_runs(folder):
-        groups[run.group].append(run)
-    for (scenario, head), runs in groups.items():
+    for (scenario, head), runs in _by_picture(find_runs(folder)).items():
         methods: dict[str, list[Run]] = defaultdict(list)
         for run in sorted(runs, key=lambda run: (base_name(run.method), run.method)):
             methods[run.method].append(run)
@@ -52,6 +49,20 @@ def draw_convergence(folder: Path, output: Path) -> str:
         write(path.with_suffix(".csv"), runs)
         texts.append(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
     return "\n".join(texts)
+
+
+def _by_picture(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
+    """Runs by scenario and head; those of planners, which have no head, with all others of their scenario."""
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.group].append(run)
+    for scenario, head in list(groups):
+        others = [key for key in groups if key[0] == scenario and key[1] != NO_HEAD]
+        if head == NO_HEAD and others:
+            planners = groups.pop((scenario, head))
+            for key in others:
+                groups[key] += planners
+    return groups
 
 
 def random_baseline(scenario: Scenario, seeds: Sequence[int], episodes: int = 20) -> dict[str, FloatArray]:
@@ -169,5 +180,6 @@ def write(path: Path, runs: Sequence[Run]) -> None:
         for number in range(1, len(run.episodes["utility"]) + 1)
     ]
     write_rows(path, ["scenario", "head", "agent", "seed", "episode", *names], episodes)
-    keys = [key for key in ordered[0].summary if key != "config"]
-    write_rows(path.with_name(path.stem + "_runs.csv"), keys, [[run.summary[key] for key in keys] for run in ordered])
+    keys = [key for key in dict.fromkeys(key for run in ordered for key in run.summary) if key != "config"]
+    rows = [[run.summary.get(key) for key in keys] for run in ordered]  # versions before wrote fewer
+    write_rows(path.with_name(path.stem + "_runs.csv"), keys, rows)

@@ -1,4 +1,4 @@
-"""`train`: Algorithm 1, or the same agent without a twin, from settings to a folder of files and a result."""
+"""`train`: Algorithm 1, an agent without a twin, or a planner, from settings to a folder of files and a result."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
+from agents import OffPolicyLearner, Planner
 from agents.protocols import DecisionListener
 from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
@@ -21,7 +22,7 @@ from experiments.evaluate.policies import WrappedAgent, in_its_cells, labelled, 
 from experiments.evaluate.report import as_table, read_csv, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
-from experiments.runs.folder import AGENT, SUMMARY, WRAPPERS, read_episodes, read_run
+from experiments.runs.folder import NO_HEAD, SUMMARY, WRAPPERS, read_episodes, read_run
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.algorithm_1 import Algorithm1
@@ -29,16 +30,21 @@ from experiments.train.callbacks import REWARD_GOAL
 from experiments.train.check import (
     check_agent_of,
     check_algorithm_1,
+    check_collecting,
     check_evaluation,
     check_multiple,
+    check_off_policy,
+    check_planner,
     check_same_shapes,
 )
 from experiments.train.figure import plot_training
+from experiments.train.learners import learned_by
 from experiments.train.settings import Settings
 from experiments.train.twin_phase import Job
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
+from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
 
 EVALUATION = "evaluation.csv"
@@ -50,9 +56,9 @@ class TrainResult:
     """What a training run brought.
 
     Args:
-        name: of the agent: ddqn, with a twin ddqn-dt.
+        name: of the agent: ddqn, with a twin ddqn-dt-planner, or ddqn-dt after random decisions.
         folder: with its files; None if it was not to be kept.
-        agent: Agent 1, of Stable-Baselines3.
+        agent: Agent 1, of Stable-Baselines3; or the planner.
         policy: the agent as it is compared with others, in cells with the wrappers and the observer that it knows.
         episodes: a row an episode on the real environment: decisions, mean reward, utility, SSR, ...
         history: every real decision.
@@ -63,7 +69,7 @@ class TrainResult:
 
     name: str
     folder: Path | None
-    agent: OffPolicyAlgorithm
+    agent: OffPolicyAlgorithm | Planner
     policy: Predictor
     episodes: pd.DataFrame
     history: History
@@ -93,8 +99,9 @@ def train(
     """Train an agent in the real environment, with a twin by the paper's Algorithm 1, and compare it with baselines.
 
     Args:
-        make: `make(env, role)` makes an off-policy agent of Stable-Baselines3 that acts in `env`; the role is "real",
-            with a twin also "twin". Random streams are seeded from `seed` before it is called.
+        make: `make(env, role)` makes an off-policy agent of Stable-Baselines3, or without a twin an `agents.Planner`,
+            that acts in `env`; the role is "real", with a twin also "twin". Random streams are seeded from `seed`
+            before it is called.
         scenario: a preset's name or a `Scenario`.
         twin: "lstm", "transformer", settings of a transition, or a `DigitalTwin` that was not fitted; None: without.
         settings: of the run.
@@ -138,7 +145,7 @@ class Training:
         make, scenario, twin, settings, folder, seed, environments, name, resume, listeners, trust: see `train`.
 
     Attributes:
-        name: of the agent: ddqn, with a twin ddqn-dt.
+        name: of the agent, see `TrainResult`.
         kind: its class.
         finished: whether the folder has the run already, and it is to be resumed.
     """
@@ -171,20 +178,28 @@ class Training:
         self.environments = (environments or Environments(found)).on(self.scenario)
         self.environments.check(self.twin is not None)
         agent_1 = check_agent_of("real", make, self.environments.real(), self.seed)
-        check_multiple("decisions", self.settings.decisions, agent_1)
-        if self.twin is not None:
-            agent_2 = check_agent_of("twin", make, self.environments.cells(1), self.seed)
-            check_algorithm_1(self.settings, agent_1, agent_2, self.twin)
-            check_same_shapes(agent_1, agent_2)
-        self.kind = type(agent_1.model)
+        if isinstance(agent_1, Planner):
+            check_planner(self.environments, self.twin)
+        else:
+            self._check_algorithm(make, agent_1)
+        self.kind: Any = type(learned_by(agent_1))
         own = self.kind.__name__.lower() if name is None else name
         check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
         check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
-        self.name = method_name(own, self.twin)
-        self.configuration = self._configuration(found, agent_1.model)
+        self.collect_by = None if self.twin is None else self.settings.algorithm.collect_by
+        self.name = method_name(own, self.twin, self.collect_by)
+        self.configuration = self._configuration(found, describe_agent(learned_by(agent_1)))
         self.finished = resume and is_finished(self.folder, SUMMARY, self.configuration)
         if not self.finished:
             self._prepare(make, listeners)
+
+    def _check_algorithm(self, make: MakeAgent, agent_1: OffPolicyLearner) -> None:
+        check_multiple("decisions", self.settings.decisions, agent_1)
+        if self.twin is not None:
+            agent_2 = check_off_policy("twin", make, self.environments.cells(1), self.seed)
+            check_algorithm_1(self.settings, agent_1, agent_2, self.twin)
+            check_same_shapes(agent_1, agent_2)
+            check_collecting(self.settings, self.environments, make, self.seed)
 
     def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
@@ -194,12 +209,12 @@ class Training:
         if self.has_checkpoint:
             self.algorithm.resume()
 
-    def _configuration(self, scenario: Scenario, agent: OffPolicyAlgorithm) -> dict[str, Any]:
+    def _configuration(self, scenario: Scenario, agent: Mapping[str, Any]) -> dict[str, Any]:
         """All that makes the run what it is, as builtin types; a command's settings name more of it themselves."""
         return builtin(
             {
                 "scenario": scenario.to_dict(),
-                "agent": describe_agent(agent),
+                "agent": agent,
                 "twin": describe_twin(self.twin),
                 "env": self.environments.given,
                 "seed": self.seed,
@@ -243,7 +258,8 @@ class Training:
             "scenario": self.scenario.name,
             "agent": self.name,
             "twin": twin_name(self.twin),
-            "head": self.configuration["agent"]["head"],
+            "collect_by": self.collect_by,
+            "head": NO_HEAD if self.kind is Planner else self.configuration["agent"]["head"],
             "seed": self.seed,
             "decisions": decisions,
             "episodes_to_goal": reached[0] if reached else None,
@@ -262,7 +278,7 @@ class Training:
         return TrainResult(
             name=self.name,
             folder=self.folder,
-            agent=run.agent.model,
+            agent=learned_by(run.agent),
             policy=self.policy,
             episodes=run.log.table(),
             history=run.history.recorder.history(),
@@ -286,8 +302,8 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=first.trust), policies)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, first.settings.progress)
     write_csv(first.folder / EVALUATION, scenario, evaluations)
-    curves = {each.name: each.algorithm.log.utility for each in trainings}
-    plot_training(first.folder / PICTURE, scenario, curves, evaluations)
+    learned = {each.name: utilities_of(each.algorithm.history.recorder.history()) for each in trainings}
+    plot_training(first.folder / PICTURE, scenario, learned, evaluations)
     summaries = [each.write_summary(own) for each, own in reversed(list(zip(trainings, evaluations, strict=False)))]
     for each in trainings:
         (each.folder / checkpoint.FILE).unlink(missing_ok=True)
@@ -320,7 +336,7 @@ def read_result(
         name=run.method,
         folder=run.folder,
         agent=agent,
-        policy=in_its_cells(agent, str(run.folder / AGENT), run.scenario),
+        policy=in_its_cells(agent, str(run.agent_file), run.scenario),
         episodes=read_episodes(run.folder),
         history=run.history(),
         twin=twin,

@@ -11,10 +11,14 @@ from experiments.config.schemas import (
     CommandSettings,
     EnvironmentSettings,
     EvaluationSettings,
+    PlannerSettings,
     TwinTrainingSettings,
 )
 from slicing_gym.scenario import REWARD_KINDS
 from twin.models.settings import MIN_DECISIONS
+
+COLLECTORS = ("planner", "random")
+"""What may choose the decisions before the first twin."""
 
 
 @dataclass
@@ -22,7 +26,8 @@ class Algorithm1Settings(TwinTrainingSettings):
     """How the paper's Algorithm 1 spends its decisions, real and in the twin; only with a twin.
 
     Args:
-        collect: random real decisions before the first twin.
+        collect: real decisions before the first twin.
+        collect_by: what chooses them: "planner", or "random" as in the paper.
         fine_tune: real decisions of Agent 1 after each transfer of weights.
         refit: fit the twin from scratch to the whole history in every iteration; False: calibrate it on what is new.
         later_twin_decisions: of Agent 2 in each twin but the first.
@@ -34,6 +39,7 @@ class Algorithm1Settings(TwinTrainingSettings):
     """
 
     collect: int = bounded(200, at_least=MIN_DECISIONS)
+    collect_by: str = bounded("planner", choices=COLLECTORS)
     fine_tune: int = bounded(200, at_least=1)
     refit: bool = True
     later_twin_decisions: int = bounded(51_200, at_least=1)
@@ -55,6 +61,7 @@ class Settings:
         torch_threads: threads that PyTorch computes in.
         progress: show a progress bar.
         algorithm: Algorithm 1, with a twin.
+        planner: that collects for Algorithm 1, or is the agent.
         evaluation: the comparison that ends the run.
     """
 
@@ -64,6 +71,7 @@ class Settings:
     torch_threads: int = bounded(1, at_least=1)
     progress: bool = True
     algorithm: Algorithm1Settings = field(default_factory=Algorithm1Settings)
+    planner: PlannerSettings = field(default_factory=PlannerSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
 
 
@@ -77,11 +85,12 @@ class Algorithm1Config(Algorithm1Settings):
     agent_2: dict[str, Any] = field(default_factory=dict)
 
     def for_agent(self, agent: AgentSettings) -> Algorithm1Config:
-        """How Agent 1 is fine-tuned, where the configuration leaves it to the agent's head.
+        """How Agent 1 is fine-tuned, where the configuration leaves it to the agent's head, or to what collects.
 
         What a dense head learns of one allocation it forgets of others, so it takes small steps and rehearses what
         Agent 2 saw; a factored head learns from real decisions alone, and corrects what the twin had wrong, so that the
-        twin cannot say which of the two is better.
+        twin cannot say which of the two is better. Where the planner collects no decision is random: what the planner
+        sampled has shown the twin the neighbours of the best allocation.
         """
         factored = agent.head == "factored"
         own = dict(self.agent_1)
@@ -89,6 +98,9 @@ class Algorithm1Config(Algorithm1Settings):
             own["learning_rate"] = 3e-4 if factored else 1e-5
         if own.get("gradient_steps") is None:
             own["gradient_steps"] = 8 if factored else agent.gradient_steps
+        for name in ("exploration_initial_eps", "exploration_final_eps"):
+            if own.get(name) is None:
+                own[name] = 0.0 if self.collect_by == "planner" else 0.02
         warm_replay = self.warm_replay
         if warm_replay is None:
             warm_replay = 0 if factored else 5_000
@@ -102,6 +114,7 @@ class TrainConfig(Settings, CommandSettings):
 
     Args:
         without_twin: with a twin, train the same agent without it too, on as many real decisions.
+        with_planner: let the planner of `planner` learn on the same cell too, on as many real decisions.
         resume: None; "auto": go on if the run's own folder has a checkpoint.
     """
 
@@ -112,4 +125,5 @@ class TrainConfig(Settings, CommandSettings):
     env: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     without_twin: bool = False
+    with_planner: bool = False
     resume: str | None = bounded(None, choices=("auto",))

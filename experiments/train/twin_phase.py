@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.logger import configure
 
-from agents.learner import OffPolicyLearner, for_sb3
+from agents.learner import OffPolicyLearner
 from agents.packing import Arrays, part_of, with_prefix
-from agents.protocols import AnyEnv
+from agents.protocols import AnyEnv, Learner
 from experiments.config.agents import MakeAgent
 from experiments.config.schemas import TwinTrainingSettings
 from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import evaluate_policy
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
+from experiments.train.learners import make_learner
 from twin import DigitalTwin
 
 
@@ -58,7 +59,7 @@ class TwinAlgorithm(ABC):
         seconds: of processor time, over all parts of a run that was resumed.
     """
 
-    agent: OffPolicyLearner
+    agent: Learner
     role: str
     """Of Agent 1."""
 
@@ -98,12 +99,12 @@ class TwinAlgorithm(ABC):
         """Go back to what `_state` gave."""
 
     def make_learner(self, env: AnyEnv, role: str, conservative_weight: float = 0.0) -> OffPolicyLearner:
-        """A learner of this run."""
-        return OffPolicyLearner(
-            lambda: self.make(for_sb3(env), role), seed=self.seed, conservative_weight=conservative_weight
-        )
+        """A learner of this run that learns from what it remembers."""
+        learner = make_learner(self.make, env, role, self.seed, conservative_weight)
+        assert isinstance(learner, OffPolicyLearner)  # as was checked
+        return learner
 
-    def log_to(self, learner: OffPolicyLearner, role: str) -> None:
+    def log_to(self, learner: Learner, role: str) -> None:
         """Let a learner's curves go to a folder of its own for TensorBoard."""
         learner.logger = configure(str(self.folder / "tensorboard" / role), ["tensorboard"])
 
@@ -142,7 +143,7 @@ class TwinAlgorithm(ABC):
             self._agent_2.copy_from(self.agent)
         return utility
 
-    def utility_in_twin(self, agent: OffPolicyLearner, first_seed: int = 0) -> float:
+    def utility_in_twin(self, agent: Learner, first_seed: int = 0) -> float:
         """Mean U of an agent in the latest twin, over `selection_cells` cells and `selection_decisions` in each."""
         number = self.training.selection_cells
         seeds = range(first_seed, first_seed + number)

@@ -11,10 +11,11 @@ from hydra import compose, initialize_config_dir
 from agents import DDQN, DuelingGANDDQN
 from agents.registry import arguments_of
 from experiments.config.hydra import CONFIG_FOLDER, register
-from experiments.config.schemas import EvaluationSettings
+from experiments.config.planner import make_planner
+from experiments.config.schemas import EvaluationSettings, PlannerSettings
 from experiments.evaluate.settings import EvaluateConfig
 from experiments.offline.settings import OfflineConfig
-from experiments.train import Algorithm1Settings, Listener, Settings, Training
+from experiments.train import Algorithm1Settings, Listener, Settings, Training, train
 from experiments.train.settings import TrainConfig
 from slicing_gym import get_scenario
 from tests.helpers.commands import configured
@@ -60,6 +61,7 @@ def short_settings(decisions=280, policies=("random",), **changes):
     """With a twin three steps of it, without one some updates; a comparison of two cells."""
     algorithm = {
         "collect": 200,
+        "collect_by": "random",
         "fine_tune": 40,
         "twin_decisions": 384,
         "later_twin_decisions": 320,
@@ -75,6 +77,13 @@ def short_settings(decisions=280, policies=("random",), **changes):
         algorithm=Algorithm1Settings(**algorithm),
         evaluation=EvaluationSettings(policies=list(policies), seeds=[100, 101], decisions=20),
         **{"checkpoint_s": 1000.0, **changes},
+    )
+
+
+def planner_run(folder, decisions=60):
+    """A finished run of a planner."""
+    return train(
+        lambda env, _: make_planner(PlannerSettings(), env, 0), SCENARIO, None, short_settings(decisions), folder
     )
 
 

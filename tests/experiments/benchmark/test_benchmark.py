@@ -22,11 +22,12 @@ REFERENCE = ROOT / "tests" / "helpers" / "oracle.py"
     [
         ("simulator", ["two threads / one", "times as fast", "packets", "times as long"]),
         ("twin", ["/ simulator", "/ real cell", "lstm", "transformer"]),
-        ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "after a pause"]),
+        ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "observe", "after a pause"]),
     ],
 )
 def test_each_prints_its_ratios(what, expected, capsys):
-    main([what, "--scenario", "paper-1mhz", "--seconds", "0.01", "--reference", str(REFERENCE), "--batches", "1", "64"])
+    given = ["--seconds", "0.01", "--reference", str(REFERENCE), "--batches", "1", "64", "--history", "20"]
+    main([what, "--scenario", "paper-1mhz", *given])
     printed = capsys.readouterr().out
     for text in expected:
         assert text in printed
@@ -34,7 +35,7 @@ def test_each_prints_its_ratios(what, expected, capsys):
 
 def test_decisions_where_no_allocation_is_listed(capsys):
     scenario = get_scenario("nr-8slices").replace(name="large", radio={"resolution_hz": 7 * 360e3})
-    time_decision(scenario, 0.01)
+    time_decision(scenario, 0.01, history=10)
     printed = capsys.readouterr().out
     assert "scenario large: 39 units for 8 slices, 12620256 allocations" in printed
     assert "impossible; ratios are to DQN, factored: predict" in printed

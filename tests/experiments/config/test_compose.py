@@ -33,7 +33,10 @@ def test_every_agent_passes_its_checks_with_a_twin(agent, head, tmp_path):
     config = composed(
         "train", "scenario=paper-1mhz", "progress=false", f"agent={agent}", "twin=lstm", f"agent.head={head}", *given
     )
-    if head != "dense" and agent in ("sb3_dqn", "sb3_qrdqn"):
+    if agent == "planner":
+        with pytest.raises(ValueError, match="twin: 'lstm' given, allowed with a planner is none"):
+            prepare(config, tmp_path)
+    elif head != "dense" and agent in ("sb3_dqn", "sb3_qrdqn"):
         with pytest.raises(ValueError, match=f"agent.head: '{head}' given, allowed for .*QN is 'dense'"):
             prepare(config, tmp_path)
     else:

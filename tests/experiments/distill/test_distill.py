@@ -17,7 +17,8 @@ from agents import DDQN, NoEnv, StudentPolicy
 from agents.student import distill as fit_student
 from experiments.config.schemas import EvaluationSettings
 from experiments.distill import Settings, distill
-from experiments.distill.run import Distillation, states_of, teach_student
+from experiments.distill.run import Distillation
+from experiments.distill.teaching import states_of, teach_student
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.runs.folder import find_runs, read_run
 from slicing_gym import get_scenario

@@ -16,7 +16,7 @@ from experiments.train import train
 from tests.helpers.histories import COARSE
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.offline_runs import offline_settings
-from tests.helpers.runs import SCENARIO, make_ddqn, maker, read_rows, short_settings, twin_settings
+from tests.helpers.runs import SCENARIO, make_ddqn, maker, planner_run, read_rows, short_settings, twin_settings
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,29 @@ def methods(tmp_path_factory):
         train(make_ddqn, SCENARIO, None, short_settings(600), folder / f"alone-{seed}", seed)
         train(make_ddqn, SCENARIO, twin_settings(), short_settings(400, fine_tune=200), folder / f"twin-{seed}", seed)
     return folder
+
+
+def test_a_planner_is_drawn_with_the_agents_of_every_head(methods, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    shutil.copytree(methods / "alone-0", runs / "dense")
+    summary = json.loads((runs / "dense" / "summary.json").read_text())
+    old = {key: value for key, value in summary.items() if key != "collect_by"}  # as versions before wrote it
+    (runs / "dense" / "summary.json").write_text(json.dumps(old))
+    shutil.copytree(runs / "dense", runs / "factored")
+    (runs / "factored" / "summary.json").write_text(json.dumps(old | {"head": "factored"}))
+    planner_run(runs / "planner", 220)
+    figures.main(["convergence", str(runs), "--output", str(tmp_path / "picture.png")])
+    printed = capsys.readouterr().out
+    assert sum(line.split()[:1] == ["planner"] for line in printed.splitlines()) == 2
+    for head in ("dense", "factored"):
+        rows = read_rows(tmp_path / f"picture_paper-1mhz_{head}_runs.csv")
+        assert [(row["agent"], row["head"], row["collect_by"]) for row in rows] == [
+            ("ddqn", head, ""),
+            ("planner", "none", ""),
+        ]
+    assert not (tmp_path / "picture_paper-1mhz_none.png").exists()
+    figures.main(["convergence", str(runs / "planner"), "--output", str(tmp_path / "alone.png")])
+    assert (tmp_path / "alone_paper-1mhz_none.png").exists()
 
 
 def test_convergence_figure_is_drawn_from_runs(methods, tmp_path, capsys):

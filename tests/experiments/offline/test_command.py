@@ -7,8 +7,10 @@ import json
 import pytest
 
 from agents import DDQN
+from experiments.config.hydra import check_overrides, register
 from experiments.offline.__main__ import prepare
 from experiments.offline.histories import record_history
+from experiments.offline.settings import OfflineConfig
 from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import composed
@@ -152,3 +154,13 @@ def test_what_cannot_list_the_allocations_of_a_file_is_refused(overrides, messag
     record_history("random", large, 0, 20).save(tmp_path / "history.npz")
     with pytest.raises(ValueError, match=message):
         prepare(composed("offline", *TINY, f"history='{tmp_path}'", *overrides), tmp_path / "run")
+
+
+def test_a_planner_and_collecting_have_no_environment_here(tmp_path):
+    for twin in ("none", "lstm"):
+        with pytest.raises(ValueError, match=r"agent: the planner learns by deciding, .*; experiments\.train takes it"):
+            prepare(composed("offline", "agent=planner", f"twin={twin}", "history=random", "decisions=80"), tmp_path)
+    register("offline", OfflineConfig)
+    with pytest.raises(SystemExit, match=r"unknown name 'collect_by'.*; experiments\.train alone collects: a hist"):
+        check_overrides("offline", ["history=random", "algorithm.collect_by=planner"])
+    assert list(tmp_path.iterdir()) == []

@@ -46,10 +46,22 @@ def test_a_run_of_an_earlier_version_is_not_resumed(tmp_path):
         check_same_configuration(tmp_path, {"seed": 0, "plain": False}, {"seed": 0, "without_twin": False})
 
 
+def test_a_configuration_of_before_planners_is_one_with_random_decisions_before_the_twin(tmp_path):
+    stored = {"seed": 0, "algorithm": {"collect": 200}}
+    today = {"seed": 0, "algorithm": {"collect": 200, "collect_by": "random"}, "planner": {"horizon": 1}}
+    today["with_planner"] = False
+    check_same_configuration(tmp_path, stored, today)
+    with pytest.raises(ValueError, match=r"\n  algorithm\.collect_by: 'random' there, 'planner' given$"):
+        check_same_configuration(tmp_path, stored, {**today, "algorithm": {"collect": 200, "collect_by": "planner"}})
+
+
 def test_methods_are_called_by_agent_and_twin():
     assert method_name("ddqn", None) == "ddqn"
     assert method_name("ddqn", DigitalTwin("lstm")) == "ddqn-dt"
     assert method_name("ddqn", DigitalTwin("transformer")) == "ddqn-dt-transformer"
+    assert method_name("ddqn", DigitalTwin("lstm"), "random") == "ddqn-dt"
+    assert method_name("ddqn", DigitalTwin("lstm"), "planner") == "ddqn-dt-planner"
+    assert method_name("ddqn", DigitalTwin("transformer"), "planner") == "ddqn-dt-transformer-planner"
     assert [twin_name(None), twin_name(DigitalTwin("lstm"))] == ["none", "lstm"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -9,7 +10,8 @@ from omegaconf import OmegaConf
 from agents.registry import import_modules
 from experiments.config.agents import maker
 from experiments.environments import Environments
-from experiments.runs.folder import read_run
+from experiments.runs.folder import find_runs, read_run
+from experiments.runs.lifecycle import clear
 from experiments.train.__main__ import _roles, how_to_go_on, prepare, with_resumed_run
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, SCENARIO, composed, raw, read_rows
@@ -144,7 +146,7 @@ def test_a_configuration_is_run_and_reported(tmp_path, capsys):
     assert "on unseen cells, seeds [100, 101], ± 95 % interval over cells:" in printed
     assert "written to " in printed
     assert [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2] == [
-        *("scratch-dt", "scratch", "random", "hard")
+        *("scratch-dt-planner", "scratch", "random", "hard")
     ]
     assert [row["decisions"] for row in read_rows(tmp_path / "without_twin" / "episodes.csv")] == ["200", "20"]
     assert not list(tmp_path.rglob("checkpoint.npz"))
@@ -152,6 +154,33 @@ def test_a_configuration_is_run_and_reported(tmp_path, capsys):
     prepare(config, tmp_path)()
     assert "this run is finished" in capsys.readouterr().out
     assert (tmp_path / "agent.zip").stat().st_mtime_ns == before
+
+
+def test_a_planner_is_trained_beside_the_agent_and_drawn_with_it(tmp_path):
+    config = composed("train", *TINY, "twin=lstm", *SHORT, "with_planner=true", "without_twin=true")
+    prepare(config, tmp_path)()
+    names = [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2]
+    assert names == ["ddqn-dt-planner", "ddqn", "planner", "random", "hard"]
+    runs = find_runs(tmp_path)
+    folders = {"ddqn-dt-planner": tmp_path.name, "ddqn": "without_twin", "planner": "planner"}
+    assert {run.method: run.folder.name for run in runs} == folders
+    mine, alone = (read_run(tmp_path / name).history().allocation for name in (".", "planner"))
+    np.testing.assert_array_equal(mine[:200], alone[:200])
+    clear(tmp_path)
+    assert not list(tmp_path.rglob("summary.json"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("reward=shaped", "with_planner: reward: 'shaped' given, allowed with a planner is 'utility'"),
+        (OWN_WRAPPER[0], r"with_planner: env\.wrappers: .* given, allowed with a planner is none"),
+    ],
+)
+def test_a_planner_that_could_not_be_compared_is_refused(override, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        prepare(composed("train", *TINY, "with_planner=true", override), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_roles_change_the_arguments_of_their_agents():
@@ -163,7 +192,7 @@ def test_roles_change_the_arguments_of_their_agents():
     assert (agent_1.batch_size, agent_2.batch_size) == (16, 77)
     assert [agent_1.lr_schedule(left) for left in (1.0, 0.0)] == pytest.approx([1e-5, 1e-5])
     assert [agent_2.lr_schedule(left) for left in (1.0, 0.0)] == pytest.approx([1e-3, 1e-5])
-    assert (agent_1.exploration_initial_eps, agent_2.exploration_initial_eps) == (0.02, 1.0)
+    assert (agent_1.exploration_initial_eps, agent_2.exploration_initial_eps) == (0.0, 1.0)
     assert (agent_2.buffer_size, agent_2.gradient_steps) == (512, 8)
     assert (agent_1.seed, agent_1.learning_starts, agent_2.learning_starts) == (0, 50, 256)
 

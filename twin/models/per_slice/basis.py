@@ -21,10 +21,10 @@ LARGEST_LOAD = 2.0 * LOADS[-1]
 OCTAVES = 0.75
 """Between two inducing points of the units; a slice's service breaks down within about a factor of two."""
 
-UNITS_LENGTH = 0.9
+UNITS_LENGTH = 0.8
 """Length scale of the units [octaves]."""
 
-LOAD_LENGTH = 2.0
+LOAD_LENGTH = 1.5
 """Length scale of the load [natural logarithm]."""
 
 SHARED = 0.5

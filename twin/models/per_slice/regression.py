@@ -91,7 +91,7 @@ class Posterior:
 
 
 def posterior(
-    moments: Moments, column: int, scales: FloatArray, noise: float, *, learn_noise: bool = True
+    moments: Moments, column: int, scales: FloatArray, noise: float, noise_ratio: float | None = None
 ) -> Posterior:
     """The posterior of the weights of one column.
 
@@ -100,15 +100,23 @@ def posterior(
         column: number of it.
         scales: standard deviation of each weight a priori (width,); 0 leaves the feature out.
         noise: what the standard deviation of a value around what is expected is taken to be at first.
-        learn_noise: put the noise of the rows themselves in its place as they become many.
+        noise_ratio: what it was found to be a few rows before, over that; None: it is found from the rows now, which
+            takes a solution more.
     """
-    found = _posterior(moments, column, scales, noise)
-    if not learn_noise:
-        return found
-    known = found.mean
-    squares = moments.squares[column] - 2.0 * known @ moments.cross[column] + known @ moments.products @ known
-    variance = (PRIOR_ROWS * noise**2 + max(float(squares), 0.0)) / (PRIOR_ROWS + moments.count)
-    return _posterior(moments, column, scales, float(np.sqrt(variance)))
+    if noise_ratio is None:
+        noise_ratio = find_noise_ratio(moments, column, _posterior(moments, column, scales, noise).mean, noise)
+    return _posterior(moments, column, scales, noise_ratio * noise)
+
+
+def find_noise_ratio(moments: Moments, column: int, mean: FloatArray, noise: float) -> float:
+    """The standard deviation of the rows around what is expected, over `noise`, which is worth some rows.
+
+    It is a tenth at least: rows that do not differ would else be believed to the last digit, and be more than the
+    factors can resolve.
+    """
+    squares = moments.squares[column] - 2.0 * mean @ moments.cross[column] + mean @ moments.products @ mean
+    variance = PRIOR_ROWS + max(float(squares), 0.0) / noise**2
+    return max(float(np.sqrt(variance / (PRIOR_ROWS + moments.count))), 0.1)
 
 
 def _posterior(moments: Moments, column: int, scales: FloatArray, noise: float) -> Posterior:

@@ -34,7 +34,7 @@ class ColumnPrior:
 BOUNDED = ColumnPrior(smooth=0.7, left_over=0.3, linear=0.0, noise=0.04)
 """Of a ratio between 0 and 1 such as the SSR; its scale is 1."""
 
-TOTAL = ColumnPrior(smooth=0.05, left_over=0.04, linear=1.0, noise=0.04)
+TOTAL = ColumnPrior(smooth=0.04, left_over=0.04, linear=1.0, noise=0.06)
 """Of a sum over the slices such as the SE; its scale is the size of the values seen."""
 
 
@@ -70,15 +70,19 @@ class SliceRegressions:
         for moments in (*self.own, self.total):
             moments.fade(factor)
 
-    def own_posterior(self, n: int, column: int, prior: ColumnPrior, scale: float = 1.0) -> Posterior:
-        """Of a slice's column."""
-        return posterior(self.own[n], column, self._scales(prior, scale), prior.noise * scale)
+    def own_posterior(self, n: int, column: int, prior: ColumnPrior, noise_ratio: float | None = None) -> Posterior:
+        """Of a slice's column; the noise as in `posterior`."""
+        return posterior(self.own[n], column, self._scales(prior, 1.0), prior.noise, noise_ratio)
 
-    def total_posterior(self, column: int, prior: ColumnPrior) -> Posterior:
+    def total_posterior(self, column: int, prior: ColumnPrior, noise_ratio: float | None = None) -> Posterior:
         """Of a column of the cell; the weights of the slices one after the other."""
-        count = max(self.total.count, 1e-12)
-        scale = max(float(np.sqrt(self.total.squares[column] / count)), 1e-6)
-        return posterior(self.total, column, np.tile(self._scales(prior, scale), len(self.own)), prior.noise * scale)
+        scale = self.total_scale(column)
+        scales = np.tile(self._scales(prior, scale), len(self.own))
+        return posterior(self.total, column, scales, prior.noise * scale, noise_ratio)
+
+    def total_scale(self, column: int) -> float:
+        """The size of the values of a column of the cell."""
+        return max(float(np.sqrt(self.total.squares[column] / max(self.total.count, 1e-12))), 1e-6)
 
     def _scales(self, prior: ColumnPrior, scale: float) -> FloatArray:
         return scale * np.repeat([prior.smooth, prior.left_over, prior.linear], self.basis.groups)
