@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -44,11 +45,14 @@ MAX_WINDOWS = 64
 CLEARLY = 0.05
 """Gain in log likelihood [nat a decision] below which a calibration does not move predictions."""
 
-PRIOR_REGIONS = 8
+PRIOR_REGIONS = 4
 """Regions of the allocations in each of which a member's prior is one random decision of the history."""
 
 PRIOR_ROWS = 1024
 """Made-up decisions of a member's prior."""
+
+NEAR = 0.3
+"""Distance, in the logarithm of units, up to which a held allocation tells of another."""
 
 _Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
 
@@ -119,7 +123,7 @@ def fit(
             name = f"transition_{number}"
             members.append(fit_transition(network, learners[0], learn, stop, f_old, *how, name))
         learn, stop = (_data(scaler, encode(layout, scaler, part), others) for part in folds[0])
-        prior = _prior(layout, scaler, encode(layout, scaler, history), performance, generator)
+        prior = _prior(layout, scaler, encode(layout, scaler, history), history.allocation, performance, generator)
         fitted_g = fit_performance(g, learners[1], learn, stop, g_old, *how, prior)
     encoded = encode(layout, scaler, history)
     windows = _initial_windows(encoded, history)
@@ -270,34 +274,53 @@ def _prior(
     layout: Layout,
     scaler: arrays.Scaler,
     encoded: Encoded,
+    allocation: npt.NDArray[np.int64],
     settings: PerformanceSettings,
     generator: np.random.Generator,
 ) -> Data | None:
-    """What each member thinks of allocations before it sees any: random ones bring what random decisions brought.
+    """Decisions that each member of the ensemble makes up, on allocations far from those that were held (n, S).
 
-    Osband and Van Roy (2015, "Bootstrapped Thompson sampling and deep exploration"): members that are fitted to a
-    bootstrap sample and to made-up decisions of their own, together, stand for a sample of the posterior. Far from what
-    was held each goes by its own.
+    Osband and Van Roy (2015, "Bootstrapped Thompson sampling and deep exploration"): members fitted to a bootstrap
+    sample together with made-up decisions of their own stand for samples of the posterior. In each of a few regions of
+    a member's own, an allocation brings what some decision of the history brought. The nearer an allocation is to held
+    ones, the more often a decision of the history takes the place of a made-up one.
     """
     if settings.prior_scale == 0.0:
         return None
-    scenario, number = layout.scenario, settings.members * PRIOR_ROWS
+    scenario, members = layout.scenario, settings.members
 
-    def allocations(count: int) -> npt.NDArray[np.int64]:
-        actions = generator.integers(scenario.num_allocations, size=count)
-        return allocation_units(actions, scenario.num_units, scenario.num_slices)
+    def allocations(*shape: int) -> npt.NDArray[np.int64]:
+        actions = generator.integers(scenario.num_allocations, size=math.prod(shape))
+        return allocation_units(actions, scenario.num_units, scenario.num_slices).reshape(*shape, -1)
 
-    centers = allocations(settings.members * PRIOR_REGIONS).reshape(settings.members, PRIOR_REGIONS, -1)
-    drawn = generator.integers(len(encoded.measured), size=(settings.members, PRIOR_REGIONS))
-    units = allocations(number)
-    apart = np.log(units.reshape(settings.members, PRIOR_ROWS, 1, -1)) - np.log(centers[:, None])
-    nearest = (apart**2).sum(axis=-1).argmin(axis=-1)  # (members, rows)
-    brought = np.take_along_axis(drawn, nearest, axis=1).ravel()
-    state = generator.integers(len(encoded.measured), size=number)
-    features = np.zeros((number, layout.num_features), np.float32)
+    units, centers = allocations(members, PRIOR_ROWS), allocations(members, PRIOR_REGIONS)
+    region = _squared_distances(units, centers).argmin(axis=-1)  # (members, rows)
+    rows = np.take_along_axis(generator.integers(len(allocation), size=centers.shape[:2]), region, axis=1).ravel()
+    units, state = units.reshape(len(rows), -1), generator.integers(len(allocation), size=len(rows))
+    known = generator.random(len(rows)) > _remoteness(units, allocation)
+    units[known], rows[known] = allocation[state[known]], state[known]
+    features = np.zeros((len(rows), layout.num_features), np.float32)
     before, held, controls = (part[state] for part in (encoded.before, encoded.held, encoded.controls))
-    kernel.encode(scaler, np.arange(number), before, held, units, controls, features)
-    return _tensors(scaler, features, encoded.measured[brought], [], slice(scenario.num_slices, None))
+    kernel.encode(scaler, np.arange(len(rows)), before, held, units, controls, features)
+    return _tensors(scaler, features, encoded.measured[rows], [], slice(scenario.num_slices, None))
+
+
+def _squared_distances(units: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Of allocations (..., n, S) and (..., m, S) by the ratios of their units (..., n, m)."""
+    one, other = np.log(units), np.log(others)
+    distance = sum((one[..., :, None, n] - other[..., None, :, n]) ** 2 for n in range(units.shape[-1]))
+    return np.asarray(distance)
+
+
+def _remoteness(units: npt.NDArray[np.int64], allocation: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """From 0 amid held allocations (n, S) to 1 far from all of them, for the allocations `units` (m, S)."""
+    seen, counts = np.unique(allocation, axis=0, return_counts=True)
+    near = np.zeros(len(units))
+    for start in range(0, len(seen), 256):
+        part = slice(start, start + 256)
+        near += np.exp(-_squared_distances(units, seen[part]) / NEAR**2) @ (counts[part] / (counts[part] + 1.0))
+    remote: npt.NDArray[np.float64] = 1.0 / (1.0 + near)
+    return remote
 
 
 def _mixed(old: Floats, fresh: Floats) -> Floats:

@@ -21,7 +21,6 @@ from twin.models.mixture import Mixture
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 
-
 PRIOR_BATCH = 64
 """Rows of its prior that a member sees in a batch."""
 
