@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,16 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from slicing_gym.allocation import allocation_units
 from twin.data.history import History
 from twin.data.layout import Layout
 from twin.fitting.loop import Data, Fitted, curves, fit_performance, fit_transition, one_thread, together
+from twin.fitting.prior import made_up_decisions
 from twin.models.mixture import Mixture, mean_of_mixtures
 from twin.models.operations import Floats
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.models.transition import TransitionEnsemble
-from twin.runtime import arrays, kernel
+from twin.runtime import arrays
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import (
     Encoded,
@@ -44,15 +43,6 @@ MAX_WINDOWS = 64
 
 CLEARLY = 0.05
 """Gain in log likelihood [nat a decision] below which a calibration does not move predictions."""
-
-PRIOR_REGIONS = 4
-"""Regions of the allocations in each of which a member's prior is one random decision of the history."""
-
-PRIOR_ROWS = 1024
-"""Made-up decisions of a member's prior."""
-
-NEAR = 0.3
-"""Distance, in the logarithm of units, up to which a held allocation tells of another."""
 
 _Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
 
@@ -123,7 +113,10 @@ def fit(
             name = f"transition_{number}"
             members.append(fit_transition(network, learners[0], learn, stop, f_old, *how, name))
         learn, stop = (_data(scaler, encode(layout, scaler, part), others) for part in folds[0])
-        prior = _prior(layout, scaler, encode(layout, scaler, history), history.allocation, performance, generator)
+        prior = None
+        if not present and performance.prior_scale > 0.0:  # a calibration goes on from members that differ already
+            features, brought = made_up_decisions(layout, scaler, history, performance.members, generator)
+            prior = _tensors(scaler, features, brought, [], others)
         fitted_g = fit_performance(g, learners[1], learn, stop, g_old, *how, prior)
     encoded = encode(layout, scaler, history)
     windows = _initial_windows(encoded, history)
@@ -268,59 +261,6 @@ def _rehearsal(
     sequences = [slice(i * window, (i + 1) * window) for i in range(number)]
     drawn = present.draw(present.predict_features(features, sequences), generator)
     return _tensors(scaler, features, drawn, sequences, variables)
-
-
-def _prior(
-    layout: Layout,
-    scaler: arrays.Scaler,
-    encoded: Encoded,
-    allocation: npt.NDArray[np.int64],
-    settings: PerformanceSettings,
-    generator: np.random.Generator,
-) -> Data | None:
-    """Decisions that each member of the ensemble makes up, on allocations far from those that were held (n, S).
-
-    Osband and Van Roy (2015, "Bootstrapped Thompson sampling and deep exploration"): members fitted to a bootstrap
-    sample together with made-up decisions of their own stand for samples of the posterior. In each of a few regions of
-    a member's own, an allocation brings what some decision of the history brought. The nearer an allocation is to held
-    ones, the more often a decision of the history takes the place of a made-up one.
-    """
-    if settings.prior_scale == 0.0:
-        return None
-    scenario, members = layout.scenario, settings.members
-
-    def allocations(*shape: int) -> npt.NDArray[np.int64]:
-        actions = generator.integers(scenario.num_allocations, size=math.prod(shape))
-        return allocation_units(actions, scenario.num_units, scenario.num_slices).reshape(*shape, -1)
-
-    units, centers = allocations(members, PRIOR_ROWS), allocations(members, PRIOR_REGIONS)
-    region = _squared_distances(units, centers).argmin(axis=-1)  # (members, rows)
-    rows = np.take_along_axis(generator.integers(len(allocation), size=centers.shape[:2]), region, axis=1).ravel()
-    units, state = units.reshape(len(rows), -1), generator.integers(len(allocation), size=len(rows))
-    known = generator.random(len(rows)) > _remoteness(units, allocation)
-    units[known], rows[known] = allocation[state[known]], state[known]
-    features = np.zeros((len(rows), layout.num_features), np.float32)
-    before, held, controls = (part[state] for part in (encoded.before, encoded.held, encoded.controls))
-    kernel.encode(scaler, np.arange(len(rows)), before, held, units, controls, features)
-    return _tensors(scaler, features, encoded.measured[rows], [], slice(scenario.num_slices, None))
-
-
-def _squared_distances(units: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Of allocations (..., n, S) and (..., m, S) by the ratios of their units (..., n, m)."""
-    one, other = np.log(units), np.log(others)
-    distance = sum((one[..., :, None, n] - other[..., None, :, n]) ** 2 for n in range(units.shape[-1]))
-    return np.asarray(distance)
-
-
-def _remoteness(units: npt.NDArray[np.int64], allocation: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """From 0 amid held allocations (n, S) to 1 far from all of them, for the allocations `units` (m, S)."""
-    seen, counts = np.unique(allocation, axis=0, return_counts=True)
-    near = np.zeros(len(units))
-    for start in range(0, len(seen), 256):
-        part = slice(start, start + 256)
-        near += np.exp(-_squared_distances(units, seen[part]) / NEAR**2) @ (counts[part] / (counts[part] + 1.0))
-    remote: npt.NDArray[np.float64] = 1.0 / (1.0 + near)
-    return remote
 
 
 def _mixed(old: Floats, fresh: Floats) -> Floats:

@@ -136,7 +136,7 @@ def _model(header: dict[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> T
         layout=Layout.from_dict(header["layout"]),
         scaler=arrays.Scaler(**{name: tensors[f"{_SCALER}{name}"] for name in arrays.Scaler._fields}),
         transition=build(transition, "transition", settings),
-        performance=build(PerformanceSettings, "performance", header["performance"]),
+        performance=build(PerformanceSettings, "performance", {"prior_scale": 0.0, **header["performance"]}),
         transition_parameters=_part(tensors, "transition."),
         performance_parameters=_part(tensors, "performance."),
         initial_windows=windows,
