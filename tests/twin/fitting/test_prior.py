@@ -49,7 +49,7 @@ def test_remoteness_falls_with_the_decisions_near_by():
     assert (near < 0.55).all()
     table = allocation_table(20, 3)
     assert (_remoteness(table, np.repeat(table, 20, axis=0)) < 0.55).all()
-    assert (_remoteness(HELD, np.concatenate([held, HELD + [1, -1, 0]])) < near).all()
+    assert (_remoteness(HELD, np.concatenate([held, HELD + np.array([1, -1, 0])])) < near).all()
 
 
 def test_made_up_decisions_bring_what_the_history_brought(narrow):
