@@ -7,12 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from experiments.benchmark.decision import HISTORY, time_decision
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
+from experiments.config.threads import torch_threads
 from slicing_gym import SCENARIOS, Scenario, get_scenario
 
 
@@ -31,14 +30,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
     parser.add_argument("--history", type=int, default=HISTORY, help="decisions that the planner has learned from")
     options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
         "twin": partial(time_twin, batches=options.batches),
         "training": time_training,
         "decision": partial(time_decision, history=options.history),
     }
-    benchmarks[options.what](get_scenario(options.scenario), options.seconds)
+    with torch_threads(1):
+        benchmarks[options.what](get_scenario(options.scenario), options.seconds)
 
 
 if __name__ == "__main__":

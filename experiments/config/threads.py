@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from threadpoolctl import threadpool_limits
 
 
 @contextmanager
@@ -15,6 +14,8 @@ def torch_threads(number: int) -> Iterator[None]:
 
     Two threads on the small matrices of a planner take ten times as long as one, where another process is busy.
     """
+    from threadpoolctl import threadpool_limits  # importing it changes the process's environment
+
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -25,7 +25,7 @@ from experiments.evaluate.policies import check_policies, labelled, load_policie
 from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.runs.compare import check_same_configuration
-from experiments.runs.folder import AGENT, HISTORY, PLANNER, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
+from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from slicing_gym import Scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
@@ -243,7 +243,7 @@ def _root(teachers: str | Path | Sequence[Run]) -> Path:
     """The folder below which runs were looked for, or are."""
     if isinstance(teachers, str | Path):
         given = Path(teachers).resolve()
-        return given.parent if given.name in (AGENT, PLANNER) else given
+        return given.parent if given.name in (AGENT, PLANNER_FILE) else given
     return Path(os.path.commonpath([run.folder.resolve() for run in teachers]))
 
 

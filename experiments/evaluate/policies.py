@@ -29,7 +29,7 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import (
     AGENT,
     OFFLINE_SUMMARY,
-    PLANNER,
+    PLANNER_FILE,
     STUDENT,
     STUDENT_SUMMARY,
     SUMMARY,
@@ -44,7 +44,7 @@ _FILES = (".zip", ".safetensors")
 """Endings of files that hold agents, planners and students."""
 
 _ALLOWED = (
-    f"units like 33-33-34, an {AGENT}, a {PLANNER} or a {STUDENT}, or the folder that has it, "
+    f"units like 33-33-34, an {AGENT}, a {PLANNER_FILE} or a {STUDENT}, or the folder that has it, "
     "my_package.MyAgent@agent.zip to name its class, or my_package.MyPolicy"
 )
 
@@ -117,7 +117,7 @@ def policy_file(name: str) -> str:
     _, path = _parted(name)
     if path in BASELINES or not Path(path).is_dir():
         return path
-    found = [Path(path) / file for file in (PLANNER, AGENT, STUDENT) if (Path(path) / file).is_file()]
+    found = [Path(path) / file for file in (PLANNER_FILE, AGENT, STUDENT) if (Path(path) / file).is_file()]
     return str(found[0]) if found else path
 
 
@@ -150,7 +150,9 @@ def _agent_name(file: Path) -> str:
     found = _summary(file)
     if "teacher" in found:
         return f"{found['teacher']}-2x{found['hidden']}"
-    return str(found.get("agent", file.resolve().parent.name if file.name in (AGENT, PLANNER, STUDENT) else file.stem))
+    return str(
+        found.get("agent", file.resolve().parent.name if file.name in (AGENT, PLANNER_FILE, STUDENT) else file.stem)
+    )
 
 
 def _seed(file: Path, label: str) -> str:
@@ -269,7 +271,7 @@ def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predi
 def run_config(file: str) -> dict[str, Any]:
     """The configuration of the run that left an agent's file; {} if none did."""
     path = Path(file)
-    if path.name not in (AGENT, PLANNER, "after_algorithm_2.zip", "agent_2.zip"):
+    if path.name not in (AGENT, PLANNER_FILE, "after_algorithm_2.zip", "agent_2.zip"):
         return {}
     config = _summary(path).get("config")
     folder = run_folder(path)

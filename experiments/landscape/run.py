@@ -21,7 +21,7 @@ from experiments.landscape.flatness import FloatArray, curve, flatness_of, rando
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
 from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
-from experiments.runs.folder import AGENT, HISTORY, PLANNER, Run, common_scenario, find_runs
+from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, Run, common_scenario, find_runs
 from slicing_gym.errors import check_instance
 from slicing_gym.transitions import Transitions
 from twin.data.transitions import transitions_of
@@ -141,7 +141,7 @@ class Landscape:
         Raises:
             ValueError, TypeError: the message names it, and what it lacks.
         """
-        if run.agent_file.name == PLANNER:
+        if run.agent_file.name == PLANNER_FILE:
             raise ValueError(f"{key}: {str(run.folder)!r} is the run of a planner, which has no loss")
         for name in (AGENT, HISTORY):
             if not (run.folder / name).is_file():

@@ -23,7 +23,7 @@ from slicing_gym.errors import unknown_name
 from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
-PLANNER = "planner.safetensors"
+PLANNER_FILE = "planner.safetensors"
 """What a planner leaves in place of it."""
 HISTORY = "history.npz"
 EPISODES = "episodes.csv"
@@ -42,7 +42,7 @@ NO_HEAD = "none"
 
 def agent_file(folder: Path) -> Path:
     """The file of a run's agent: a planner's if there is one."""
-    return folder / (PLANNER if (folder / PLANNER).is_file() else AGENT)
+    return folder / (PLANNER_FILE if (folder / PLANNER_FILE).is_file() else AGENT)
 
 
 def run_folder(path: Path) -> Path:
@@ -121,7 +121,7 @@ class Run:
         Raises:
             ValueError: its file is missing or damaged, or would run code.
         """
-        if self.agent_file.name == PLANNER:
+        if self.agent_file.name == PLANNER_FILE:
             return load_planner(self.agent_file, "run")
         target = str(self.summary["config"]["agent"]["_target_"])
         return load_agent(self._file(AGENT), kind or target, trust=trust, key="run")
@@ -216,7 +216,7 @@ def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = 
 
 
 def _runs_below(folder: Path, key: str) -> list[Run]:
-    paths = [folder.parent / SUMMARY] if folder.name in (AGENT, PLANNER) else sorted(folder.rglob(SUMMARY))
+    paths = [folder.parent / SUMMARY] if folder.name in (AGENT, PLANNER_FILE) else sorted(folder.rglob(SUMMARY))
     if not paths:
         missing = "" if folder.exists() else ", which does not exist"
         raise FileNotFoundError(f"{key}: no finished run ({SUMMARY}) below {str(folder)!r}{missing}")

@@ -13,12 +13,12 @@ from agents import Planner
 from agents.protocols import Learner
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
-from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, PLANNER, SUMMARY, TWIN, WRAPPERS
+from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, PLANNER_FILE, SUMMARY, TWIN, WRAPPERS
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History
 
 _LEFT = (
-    *(SUMMARY, OFFLINE_SUMMARY, checkpoint.FILE, EPISODES, AGENT, PLANNER, HISTORY, TWIN, WRAPPERS),
+    *(SUMMARY, OFFLINE_SUMMARY, checkpoint.FILE, EPISODES, AGENT, PLANNER_FILE, HISTORY, TWIN, WRAPPERS),
     "evaluation.csv",
 )
 """Files of a run that a later one in the same folder must not be taken for."""
@@ -71,7 +71,7 @@ def _plainer(value: Any) -> Any:
 
 def save_learned(folder: Path, agent: Learner, history: History, twin: DigitalTwin | None) -> None:
     """Write agent, history and, if there is one, twin."""
-    with atomic_write(folder / (PLANNER if isinstance(agent, Planner) else AGENT)) as file:
+    with atomic_write(folder / (PLANNER_FILE if isinstance(agent, Planner) else AGENT)) as file:
         agent.save(file)
     history.save(folder / HISTORY)
     if twin is not None:

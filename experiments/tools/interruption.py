@@ -38,7 +38,9 @@ _WITH_TWIN = [
     "algorithm.selection_cells=8",
 ]
 METHODS = {
-    "ddqn with a twin": _WITH_TWIN,
+    "ddqn with a twin": [*_WITH_TWIN, "algorithm.collect_by=random"],
+    "a planner": ["agent=planner", "decisions=1000"],
+    "ddqn after a planner": _WITH_TWIN,
     "ddqn without": ["twin=none", "decisions=2500", "agent.learning_starts=100"],
     "sb3_dqn with a twin": [*_WITH_TWIN, "agent=sb3_dqn"],
     "sb3_qrdqn with a twin": [*_WITH_TWIN, "agent=sb3_qrdqn"],
@@ -69,14 +71,10 @@ OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: 
 
 def digests(folder: Path) -> dict[str, str]:
     """Checksums of what a finished run has to have in common with one that was not interrupted."""
-    with zipfile.ZipFile(folder / "agent.zip") as archive:
-        found = {}
-        for name in ("policy.pth", "policy.optimizer.pth"):
-            digest = hashlib.sha256()
-            _digest(digest, torch.load(io.BytesIO(archive.read(name)), weights_only=True))
-            found[name] = digest.hexdigest()
+    planner = folder / "planner.safetensors"
+    found = {planner.name: hashlib.sha256(planner.read_bytes()).hexdigest()} if planner.exists() else _weights(folder)
     summary = json.loads((folder / "summary.json").read_text())
-    found["networks, optimizers, replay"] = summary["learned"]
+    found["all that was learned"] = summary["learned"]
     found["episodes.csv"] = hashlib.sha256((folder / "episodes.csv").read_bytes()).hexdigest()
     if (folder / "history.npz").exists():
         digest = hashlib.sha256()
@@ -84,6 +82,17 @@ def digests(folder: Path) -> dict[str, str]:
             for name in sorted(archive.files):
                 digest.update(name.encode() + archive[name].tobytes())
         found["history.npz"] = digest.hexdigest()
+    return found
+
+
+def _weights(folder: Path) -> dict[str, str]:
+    """Checksums of weights and optimizer in an agent's zip."""
+    found = {}
+    with zipfile.ZipFile(folder / "agent.zip") as archive:
+        for name in ("policy.pth", "policy.optimizer.pth"):
+            digest = hashlib.sha256()
+            _digest(digest, torch.load(io.BytesIO(archive.read(name)), weights_only=True))
+            found[name] = digest.hexdigest()
     return found
 
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents import Planner
 from agents.registry import import_modules
-from experiments.config.agents import MakeAgent, check_agent, check_roles, left_out, maker, with_head
+from experiments.config.agents import left_out, maker
 from experiments.config.hydra import (
     CONFIG_FOLDER,
     check_overrides,
@@ -23,15 +23,15 @@ from experiments.config.hydra import (
     without_config_folders,
 )
 from experiments.config.parts import make_scenario, make_twin
-from experiments.config.planner import left_out_by_planner, make_planner
+from experiments.config.planner import left_out_by_planner
 from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
 from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
+from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
-from twin import DigitalTwin
 
 
 def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
@@ -56,50 +56,19 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
         "resume": config.resume is not None,
         "trust": config.trust,
     }
-    trainings = [Training(_maker(config, environments, twin), scenario, twin, folder=folder, **more)]
+    trainings = [Training(agent_maker(config, environments, twin), scenario, twin, folder=folder, **more)]
     if config.without_twin:
         make = maker(config.agent, config.seed, {"real": {}})
         trainings.append(Training(make, scenario, None, folder=folder / "without_twin", **more))
     if config.with_planner:
         more["name"] = "planner"
         try:
-            trainings.append(Training(_planner_maker(config), scenario, None, folder=folder / "planner", **more))
+            trainings.append(Training(planner_maker(config), scenario, None, folder=folder / "planner", **more))
         except ValueError as error:
             raise ValueError(f"with_planner: {error}") from error
     if trainings[0].finished:
         return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
     return lambda: _run(config, trainings)
-
-
-def _maker(config: TrainConfig, environments: Environments, twin: DigitalTwin | None) -> MakeAgent:
-    """What makes the agents of the first run; what it makes is checked, and what is left to its head decided."""
-    if config.agent._target_ == PLANNER:
-        return _planner_maker(config)
-    config.agent = with_head(config.agent, _sums_over_slices(config, environments))
-    config.algorithm = config.algorithm.for_agent(config.agent)
-    check_agent(config.agent, environments.real())
-    roles = {"real": {}, "twin": {}} if twin is None else _roles(config, environments)
-    return maker(config.agent, config.seed, roles)
-
-
-def _planner_maker(config: TrainConfig) -> MakeAgent:
-    return lambda env, _: make_planner(config.planner, env, config.seed)
-
-
-def _sums_over_slices(config: TrainConfig, environments: Environments) -> bool | None:
-    """Whether the rewards of both agents are sums over slices; None where a user's own code may make them anything."""
-    if config.algorithm.uncertainty == "penalty":
-        return False
-    unknown = config.env.wrappers or config.env.vector_wrappers or config.env.reward_function is not None
-    return None if unknown else environments.scenario.reward.kind == "utility"
-
-
-def _roles(config: TrainConfig, environments: Environments) -> dict[str, dict[str, Any]]:
-    """Changes of the agent's arguments, by role."""
-    algorithm = config.algorithm
-    given = {"agent_1": algorithm.agent_1, "agent_2": algorithm.agent_2}
-    check_roles(config.agent, environments.real(), given, {"agent_1": ("learning_starts", "train_freq")})
-    return {"real": algorithm.agent_1, "twin": algorithm.agent_2}
 
 
 def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:

@@ -19,7 +19,7 @@ from slicing_gym import Scenario
 FloatArray = npt.NDArray[np.float64]
 
 
-FIRST, BLOCK = 50, 10
+FIRST_SHOWN, BLOCK = 50, 10
 """Decisions that are shown one by one, and those of which the mean is drawn."""
 
 
@@ -64,16 +64,16 @@ def _widths(number: int) -> FloatArray:
 def _draw_first(axes: Axes, learned: Mapping[str, FloatArray], colours: Mapping[str, str]) -> None:
     """A dot for each of the first decisions, and their mean over every ten as steps."""
     for (agent, utility), width in zip(learned.items(), _widths(len(learned)), strict=True):
-        shown = utility[:FIRST]
+        shown = utility[:FIRST_SHOWN]
         axes.plot(np.arange(1, len(shown) + 1), shown, color=colours[agent], ls="", marker=".", ms=4, alpha=0.35)
         starts = np.arange(0, len(shown), BLOCK)
         means = [shown[start : start + BLOCK].mean() for start in starts]
         edges = np.append(starts, len(shown)) + 0.5
         axes.stairs(means, edges, baseline=None, color=colours[agent], lw=width)
-    axes.set_xlim(0.5, min(FIRST, max(map(len, learned.values()))) + 0.5)
+    axes.set_xlim(0.5, min(FIRST_SHOWN, max(map(len, learned.values()))) + 0.5)
     axes.set_xlabel("decision on the real environment")
     axes.set_ylabel("utility U")
-    axes.set_title(f"the first {FIRST} decisions, and their mean over every {BLOCK}", fontsize=10)
+    axes.set_title(f"the first {FIRST_SHOWN} decisions, and their mean over every {BLOCK}", fontsize=10)
 
 
 def _draw_episodes(

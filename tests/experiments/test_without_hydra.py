@@ -44,7 +44,7 @@ assert type(result.agent) is QRDQN
 assert list(result.episodes["decisions"]) == [200, 52]
 assert result.twin.scenario.name == "paper-1mhz"
 assert len(result.history) == 252
-assert [each.policy for each in result.evaluation] == ["qrdqn-dt", "hard"]
+assert [each.policy for each in result.evaluation] == ["qrdqn-dt-planner", "hard"]
 
 settings = OfflineSettings(
     progress=False,
@@ -57,7 +57,7 @@ assert type(learned.agent) is QRDQN
 assert learned.estimates.keys() == {"fitted_q", "twin"}
 
 compared = evaluate([folder, "hard"], "paper-1mhz", EvaluateSettings(seeds=[100, 101], decisions=10, progress=False))
-assert [each.policy for each in compared.evaluations] == ["qrdqn-dt", "hard"]
+assert [each.policy for each in compared.evaluations] == ["qrdqn-dt-planner", "hard"]
 assert list(compared.evaluations[0].utility) == list(result.evaluation[0].utility)
 assert list(compared.evaluations[1].utility) == list(result.evaluation[1].utility)
 

@@ -33,6 +33,7 @@ def small_run(folder, kind, *, twin=False, seed=0, collect=200, fine_tune=200, n
         selection_cells=4,
         selection_decisions=5,
         collect=collect,
+        collect_by="random",
         fine_tune=fine_tune,
         warm_replay=200,
     )

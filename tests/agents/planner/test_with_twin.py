@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agents import OneStepOraclePolicy, Planner, ProportionalPolicy
+from experiments.config.threads import torch_threads
 from slicing_gym import get_scenario
 from slicing_gym.allocation import allocation_units
 from tests.agents.planner.test_planner import followed
@@ -16,6 +17,12 @@ from tests.helpers.learners import written
 from twin import PlanningTwin
 
 NAME = "paper-1mhz"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with torch_threads(1):
+        yield
 
 
 def planner(scenario=NAME, **arguments):
@@ -35,9 +42,9 @@ def earned(scenario, make_policy, decisions, seed):
 
 def test_it_is_near_the_oracle_from_the_first_decisions_on():
     oracle = earned(NAME, lambda env: OneStepOraclePolicy(NAME, env), 100, seed=0).mean()
-    random = earned(NAME, lambda env: ProportionalPolicy(NAME), 100, seed=0).mean()
+    proportional = earned(NAME, lambda _: ProportionalPolicy(NAME), 100, seed=0).mean()
     utility = followed(planner(), 100).utility
-    assert utility[10:].mean() > oracle - 0.3 * (oracle - random)
+    assert utility[10:].mean() > oracle - 0.3 * (oracle - proportional)
 
 
 @pytest.mark.parametrize("choose_by", ["sample", "mean"])
@@ -59,10 +66,8 @@ def test_it_is_read_as_it_was_written():
     file.seek(0)
     other = Planner.load(file, PlanningTwin.from_bytes)
     observations = np.random.default_rng(0).uniform(0.2, 2.0, (9, 3))
-    for deterministic in (True, False):
-        wanted, _ = one.predict(observations, deterministic=deterministic)
-        if deterministic:
-            np.testing.assert_array_equal(other.predict(observations, deterministic=True)[0], wanted)
+    wanted, _ = one.predict(observations, deterministic=True)
+    np.testing.assert_array_equal(other.predict(observations, deterministic=True)[0], wanted)
     assert other.constraint_report() == one.constraint_report()
 
 
@@ -82,13 +87,13 @@ def test_a_demand_is_met_where_the_reward_tempts_to_give_it_up():
     demanded = 0.95
     free, bound = planner(scenario, seed=1), planner(scenario, seed=1, min_ssr={"urllc": demanded})
     for made in (free, bound):
-        made.learn(150)
+        made.learn(80)
     ssr = {}
     for name, made in (("free", free), ("bound", bound)):
         env = gym.make("SliceRAN-v0", scenario=scenario)
         observation, _ = env.reset(seed=5)
         rows = []
-        for _ in range(60):
+        for _ in range(40):
             observation, *_, info = env.step(made.predict(observation, deterministic=True)[0])
             rows.append(info["ssr"][2])
         ssr[name] = np.mean(rows)

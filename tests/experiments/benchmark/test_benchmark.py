@@ -22,7 +22,7 @@ REFERENCE = ROOT / "tests" / "helpers" / "oracle.py"
     [
         ("simulator", ["two threads / one", "times as fast", "packets", "times as long"]),
         ("twin", ["/ simulator", "/ real cell", "lstm", "transformer"]),
-        ("decision", ["p99.9 [us]", "times as fast as SB3", "student 2x4: SlicePolicy.decide", "observe", "after a pause"]),
+        ("decision", ["p99.9 [us]", "as fast as SB3", "2x4: SlicePolicy.decide", "step, observe", "after a pause"]),
     ],
 )
 def test_each_prints_its_ratios(what, expected, capsys):

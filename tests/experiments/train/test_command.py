@@ -12,7 +12,8 @@ from experiments.config.agents import maker
 from experiments.environments import Environments
 from experiments.runs.folder import find_runs, read_run
 from experiments.runs.lifecycle import clear
-from experiments.train.__main__ import _roles, how_to_go_on, prepare, with_resumed_run
+from experiments.train.__main__ import how_to_go_on, prepare, with_resumed_run
+from experiments.train.makers import roles_of
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, SCENARIO, composed, raw, read_rows
 
@@ -187,7 +188,7 @@ def test_roles_change_the_arguments_of_their_agents():
     config = composed("train", *TINY, "twin=lstm", *SHORT, "algorithm.agent_2.batch_size=77")
     environments = Environments(SCENARIO)
     config.algorithm = config.algorithm.for_agent(config.agent)
-    make = maker(config.agent, config.seed, _roles(config, environments))
+    make = maker(config.agent, config.seed, roles_of(config, environments))
     agent_1, agent_2 = make(environments.real(), "real"), make(environments.cells(2), "twin")
     assert (agent_1.batch_size, agent_2.batch_size) == (16, 77)
     assert [agent_1.lr_schedule(left) for left in (1.0, 0.0)] == pytest.approx([1e-5, 1e-5])

@@ -189,6 +189,7 @@ def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
 
     settings = ["scenario=paper-1mhz", "decisions=600", "progress=false", "evaluation.policies=[random,best_fixed]"]
     shorter = ["algorithm.twin_decisions=20480", "algorithm.later_twin_decisions=7680", "without_twin=true"]
+    shorter.append("algorithm.collect_by=random")
     smaller = ["agent.net_arch=[64,64]", "twin.transition.members=1", "twin.training.max_epochs=60"]
     prepare(composed("train", "agent=ddqn", "agent.head=dense", "twin=lstm", *settings, *shorter, *smaller), tmp_path)()
     rows = read_rows(tmp_path / "evaluation.csv")
