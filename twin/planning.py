@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,95 +13,102 @@ from safetensors.numpy import load as tensors_of
 from safetensors.numpy import save as bytes_of
 
 from slicing_gym import Scenario
-from slicing_gym.allocation import allocation_table
-from slicing_gym.allocation_search import best_allocations
+from slicing_gym.allocation import MAX_LISTED, allocation_table
 from slicing_gym.errors import check_instance, check_integer, unknown_name
 from slicing_gym.files import digest
-from twin.models.per_slice.regression import Posterior, find_noise_ratio
-from twin.models.per_slice.slices import BOUNDED, TOTAL, SliceRegressions
+from twin.data.recorder import Recorder
+from twin.models.per_slice.learner import SliceLearner
+from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings
+from twin.runtime.listing import listed_utilities
+from twin.twin import DigitalTwin
 
 FloatArray = npt.NDArray[np.float64]
 
 FORMAT_VERSION = 1
 """Of what `PlanningTwin.to_bytes` gives."""
 
-SPREAD = 0.7
-"""Samples lie so much nearer to the mean than the posterior's: exploring costs less, and still finds what is better."""
+_HISTORY, _TWIN = "history.", "twin"  # what networks add to the state
 
-STRUCTURES = ("per_slice",)
+STRUCTURES = ("per_slice", "joint", "auto")
 
-LOADS_KEPT = 200
-"""Intervals over which the expected SSR of an episode is taken."""
+FIRST_FITS, FITS_EVERY = (NEURAL_DECISIONS, 128), 200
+"""Decisions after which networks are fitted to what was seen, from scratch."""
 
 
 class PlanningTwin:
-    """The performance of S slices as Gaussian processes, learned decision by decision; a planner's model.
+    """A planner's model that learns from every decision from the first on.
 
-    Each slice's SSR depends on its own units, load and what it left unserved; the SE is a sum of one such term a slice.
-    Both are regressions in closed form, so that a decision costs milliseconds, and a sample of all that may still be
-    true is as cheap as what is expected (Thompson 1933).
+    Slice by slice it is a `SliceLearner`: regressions in closed form. With networks it is a `DigitalTwin` too, fitted
+    now and then to all that was seen; the regressions answer until it is there, and where they do better.
 
     Args:
         scenario: of the network; its slices, units and utility are used, its traffic only for the nominal arrivals.
-        structure: how the utility depends on the allocation.
-        memory: decisions after which what was seen counts 1/e; None: everything counts alike.
+        structure: "per_slice": the utility is a sum of one term a slice; "joint": networks say what every allocation is
+            worth; "auto": whichever explains held-out decisions better.
+        memory: decisions after which what was seen counts 1/e; None: everything counts alike. Networks are fitted to
+            the last so many.
+        seed: of the networks.
 
     Attributes:
-        separable: True.
         num_decisions: learned from.
+
+    Raises:
+        ValueError: `structure` is unknown, or is "joint" and the scenario has too many allocations to list.
     """
 
-    separable = True
-
-    def __init__(self, scenario: Scenario, structure: str = "per_slice", memory: int | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, structure: str = "per_slice", memory: int | None = None, seed: int = 0
+    ) -> None:
         check_instance("scenario", scenario, (Scenario,))
         self.scenario = scenario
         if structure not in STRUCTURES:
             raise ValueError(unknown_name("structure", structure, STRUCTURES))
+        listed = scenario.num_allocations <= MAX_LISTED
+        if structure == "joint" and not listed:
+            raise ValueError(
+                f"structure: 'joint' given, allowed is 'per_slice' or 'auto' where allocations cannot be listed: "
+                f"{scenario.name!r} has {scenario.num_allocations}, at most {MAX_LISTED} can be"
+            )
+        self.structure = structure
         self.memory = None if memory is None else check_integer("memory", memory, at_least=1)
-        self.num_decisions = 0
-        self._regressions = SliceRegressions(scenario.num_units, scenario.num_slices)
-        self._loads = np.zeros((0, scenario.num_slices))  # of the last intervals, the present one last
-        self._left_over = np.zeros(scenario.num_slices)
-        self._noise_ratios = np.zeros(scenario.num_slices + 1)  # of each regression, at its last solution; 0: none
-        self._posteriors: tuple[list[Posterior], Posterior] | None = None
+        self.seed = check_integer("seed", seed, at_least=0)
+        self._slices = SliceLearner(scenario, self.memory)
+        self._recorder = Recorder(scenario) if structure != "per_slice" and listed else None
+        self._twin: DigitalTwin | None = None
+
+    @property
+    def separable(self) -> bool:
+        """Whether the utility is a sum of one term a slice, which `values` gives; else ask for `listed_values`."""
+        return self._twin is None or self._twin.model.structure == "per_slice"
+
+    @property
+    def num_decisions(self) -> int:
+        """Decisions learned from."""
+        return self._slices.num_decisions
 
     def begin(self, reset_info: Mapping[str, Any]) -> None:
         """An episode begins; `reset_info` is the info of the reset."""
-        self._see(reset_info["arrivals"])
-        self._left_over = np.zeros(self.scenario.num_slices)
+        self._slices.begin(reset_info)
+        if self._recorder is not None:
+            self._recorder.begin(0, reset_info)
 
     def observe(self, info: Mapping[str, Any]) -> None:
         """Learn from the interval of a decision; `info` is that of the step."""
-        self._find_noise()
-        if self.memory is not None:
-            self._regressions.fade(float(np.exp(-1.0 / self.memory)))
-        ssr, efficiency = np.asarray(info["ssr"], np.float64), float(info["spectral_efficiency"])
-        self._regressions.add(
-            np.asarray(info["allocation"])[None],
-            self._loads[-1:],
-            self._left_over[None],
-            ssr[None, :, None] - 1.0,
-            np.array([[efficiency]]),
-        )
-        self.num_decisions += 1
-        self._posteriors = None
-        self._see(info["arrivals"])
-        self._left_over = 1.0 - ssr
-
-    def _find_noise(self) -> None:
-        """Take the noise around what is expected for the next solution: finding it then would double the work."""
-        if self._posteriors is None:
+        self._slices.observe(info)
+        if self._recorder is None:
             return
-        own, total = self._posteriors
-        seen = self._regressions
-        found = [find_noise_ratio(seen.own[n], 0, each.mean, BOUNDED.noise) for n, each in enumerate(own)]
-        found.append(find_noise_ratio(seen.total, 0, total.mean, TOTAL.noise * seen.total_scale(0)))
-        self._noise_ratios = np.array(found)
+        self._recorder.add(0, info)
+        number = self.num_decisions
+        if number in FIRST_FITS or number % FITS_EVERY == 0:
+            self._fit(self._recorder)
 
-    def _see(self, arrivals: npt.ArrayLike) -> None:
-        loads = np.asarray(arrivals, np.float64) / self.scenario.nominal_arrivals
-        self._loads = np.concatenate([self._loads[1 - LOADS_KEPT :], loads[None]])
+    def _fit(self, recorder: Recorder) -> None:
+        """Fit networks to what was seen; arrivals are not asked for, so what is quickest predicts them."""
+        history = recorder.history()
+        if self.memory is not None:
+            history = history.take(slice(-max(NEURAL_DECISIONS, self.memory), None))
+        performance = PerformanceSettings(structure=self.structure)
+        self._twin = DigitalTwin("autoregressive", performance, seed=self.seed).fit(history)
 
     def values(
         self,
@@ -116,76 +122,21 @@ class PlanningTwin:
     ) -> FloatArray:
         """Each slice's expected term of the utility with 1 to M units (k, S, M).
 
-        Before the first decision nothing is known but that more units are worth less and less more, which is best met
-        by even shares.
-
         Args:
             arrivals: packets of the last interval (k, S).
-            held: not used: what was left unserved says more.
+            held: units of the last interval (k, S); not used, what was left unserved says more.
             ssr: of the last interval (k, S); None: every packet was served in time.
-            horizon: intervals that count. Later ones see the same arrivals and hold what is best in one interval; they
-                depend on the first by what it leaves unserved.
+            horizon: intervals that count, see `SliceLearner.values`.
             gamma: discount of an interval compared with the one before it.
-            generator: draw the regressions' weights for every row; None: take what is expected.
+            generator: draw a sample of the posterior for every row; None: take what is expected.
+
+        Raises:
+            ValueError: the utility is no such sum, see `separable`.
         """
         del held
-        loads = np.atleast_2d(np.asarray(arrivals, np.float64)) / self.scenario.nominal_arrivals
-        left_over = np.zeros_like(loads) if ssr is None else 1.0 - np.asarray(ssr, np.float64).reshape(loads.shape)
-        if self.num_decisions == 0:
-            unknown = np.log(np.arange(1, self._regressions.basis.num_units + 1))
-            return np.tile(unknown, (*loads.shape, 1))
-        own, total = self._weights(len(loads), generator)
-        satisfied = self._satisfied_ratios(own, loads, left_over)
-        found = self._terms(satisfied, self._regressions.evaluate(total, loads, left_over))
-        if horizon == 1:
-            return found
-        best = best_allocations(found, self.scenario.num_units)[0][..., None] - 1  # (k, S, 1)
-        for later in range(1, horizon):
-            left = 1.0 - satisfied  # of each number of units in the first interval
-            at_best = self._at(own, loads, left, best)
-            efficiency = self._at(total, loads, left, best)
-            satisfied = np.clip(1.0 + at_best, 0.0, 1.0)
-            found += gamma**later * self._terms(satisfied, efficiency)
-        return found
-
-    def _at(
-        self, weights: FloatArray, loads: FloatArray, left_over: FloatArray, units: npt.NDArray[np.int64]
-    ) -> FloatArray:
-        """What weights say of fixed units (k, S, 1), for each of M values of what was left over (k, S, M)."""
-        calm = self._regressions.evaluate(weights, loads, np.zeros_like(loads))
-        busy = self._regressions.evaluate(weights, loads, np.ones_like(loads))
-        still, more = (np.take_along_axis(each, units, axis=2) for each in (calm, busy))
-        return still + left_over * (more - still)
-
-    def _terms(self, satisfied: FloatArray, efficiency: FloatArray) -> FloatArray:
-        """Terms of the utility, equation (5)."""
-        weighted: FloatArray = self.scenario.reward.se_weight * efficiency
-        return weighted + self.scenario.ssr_weights[:, None] * satisfied
-
-    def _satisfied_ratios(self, weights: FloatArray, loads: FloatArray, left_over: FloatArray) -> FloatArray:
-        return np.clip(1.0 + self._regressions.evaluate(weights, loads, left_over), 0.0, 1.0)
-
-    def _weights(self, rows: int, generator: np.random.Generator | None) -> tuple[FloatArray, FloatArray]:
-        """Weights of the SSR and of the SE (rows, S, width) each: the mean, or a sample for every row."""
-        own, total = self._fitted()
-        slices = len(own)
-        if generator is None:
-            ssr, efficiency = np.stack([each.mean for each in own]), total.mean.reshape(slices, -1)
-            return np.broadcast_to(ssr, (rows, *ssr.shape)), np.broadcast_to(efficiency, (rows, *efficiency.shape))
-        drawn = [
-            (np.stack([each.sample(generator, SPREAD) for each in own]), total.sample(generator, SPREAD))
-            for _ in range(rows)
-        ]
-        return np.stack([ssr for ssr, _ in drawn]), np.stack([each.reshape(slices, -1) for _, each in drawn])
-
-    def _fitted(self) -> tuple[list[Posterior], Posterior]:
-        if self._posteriors is None:
-            seen, slices = self._regressions, self.scenario.num_slices
-            ratios = [each or None for each in self._noise_ratios.tolist()]
-            own = [seen.own_posterior(n, 0, BOUNDED, ratios[n]) for n in range(slices)]
-            total = seen.total_posterior(0, TOTAL, ratios[slices])
-            self._posteriors = own, total
-        return self._posteriors
+        if not self.separable:
+            raise ValueError("values: by this twin the utility is no sum over slices; ask for listed_values")
+        return self._slices.values(arrivals, ssr, horizon=horizon, gamma=gamma, generator=generator)
 
     def listed_values(
         self,
@@ -199,70 +150,74 @@ class PlanningTwin:
     ) -> FloatArray:
         """The expected utility of every allocation (k, num_allocations); the arguments are those of `values`.
 
+        With networks a sample is what one of them, drawn for every row, expects.
+
         Raises:
             ValueError: there are too many to list.
         """
-        found = self.values(arrivals, held, ssr, horizon=horizon, gamma=gamma, generator=generator)
         table = allocation_table(self.scenario.num_units, self.scenario.num_slices)
+        if not self.separable:
+            return self._listed_by_networks(
+                np.atleast_2d(np.asarray(arrivals, np.float64)), held, ssr, horizon, gamma, generator
+            )
+        found = self.values(arrivals, held, ssr, horizon=horizon, gamma=gamma, generator=generator)
         total = np.zeros((len(found), len(table)))
         for n in range(table.shape[1]):
             total += found[:, n].take(table[:, n] - 1, axis=1)
         return total
 
+    def _listed_by_networks(
+        self,
+        arrivals: FloatArray,
+        held: npt.ArrayLike | None,
+        ssr: npt.ArrayLike | None,
+        horizon: int,
+        gamma: float,
+        generator: np.random.Generator | None,
+    ) -> FloatArray:
+        assert self._twin is not None
+        model, rows = self._twin.model, []
+        for k, seen in enumerate(arrivals):
+            member = None if generator is None else int(generator.integers(model.performance_stepper.members))
+            units = None if held is None else np.asarray(held, np.int64).reshape(arrivals.shape)[k]
+            satisfied = None if ssr is None else np.asarray(ssr, np.float64).reshape(arrivals.shape)[k]
+            rows.append(listed_utilities(model, seen, units, satisfied, horizon=horizon, gamma=gamma, member=member))
+        return np.stack(rows)
+
     def expected_ssr(self) -> FloatArray:
-        """The expected SSR with 1 to M units (S, M), over the loads of the last episode."""
-        return np.clip(np.stack([expected for expected, _ in self._over_an_episode()]), 0.0, 1.0)
+        """The expected SSR with 1 to M units (S, M), over the loads of the last episode, slice by slice."""
+        return self._slices.expected_ssr()
 
     def satisfied(self, demanded: npt.ArrayLike) -> FloatArray:
-        """The probability that the expected SSR over an episode is at least `demanded` with 1 to M units (S, M).
-
-        The loads are those of the last episode.
+        """The probability (S, M) that a slice's expected SSR over an episode is at least what is demanded (S,).
 
         Args:
-            demanded: SSR of each slice (S,); nan or 0: nothing, with probability 1.
+            demanded: SSR of each slice; 0 or nan: nothing, so that the probability is 1.
         """
-        wanted = np.asarray(demanded, np.float64)
-        rows = []
-        for bound, (expected, deviation) in zip(wanted, self._over_an_episode(), strict=True):
-            asked = bound > 0.0  # not so for nan
-            rows.append(_normal_cdf((expected - bound) / deviation) if asked else np.ones_like(expected))
-        # With more units no slice is served worse, also where so many were never held.
-        return np.maximum.accumulate(np.stack(rows), axis=1)
-
-    def _over_an_episode(self) -> list[tuple[FloatArray, FloatArray]]:
-        """For each slice mean and standard deviation (M,) of the expected SSR, nothing being left over."""
-        basis, own = self._regressions.basis, self._fitted()[0]
-        found = []
-        for n, known in enumerate(own):
-            load = basis.load(self._loads[:, n]).mean(axis=0)
-            smooth = (basis.units[:, :, None] * load).reshape(len(basis.units), -1)
-            others = np.zeros((len(smooth), basis.width - smooth.shape[1]))
-            features = np.concatenate([smooth, others], axis=1)
-            found.append((1.0 + features @ known.mean, np.maximum(known.deviation(features), 1e-9)))
-        return found
+        return self._slices.satisfied(demanded)
 
     def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Everything that learning changes: builtin types, and arrays by name."""
-        arrays = {f"regressions.{name}": array for name, array in self._regressions.state().items()}
-        arrays |= {
-            "loads": self._loads.copy(),
-            "left_over": self._left_over.copy(),
-            "noise_ratios": self._noise_ratios.copy(),
-        }
-        return {"num_decisions": self.num_decisions}, arrays
+        header, arrays = self._slices.state()
+        if self._recorder is not None:
+            arrays |= {f"{_HISTORY}{name}": array for name, array in self._recorder.state().items()}
+        if self._twin is not None:
+            arrays[_TWIN] = np.frombuffer(self._twin.to_bytes(), np.uint8).copy()
+        return header, arrays
 
     def restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to what `state` gave."""
-        self.num_decisions, self._posteriors = int(header["num_decisions"]), None
-        self._loads, self._left_over = arrays["loads"].copy(), arrays["left_over"].copy()
-        self._noise_ratios = arrays["noise_ratios"].copy()
-        prefix = "regressions."
-        self._regressions.restore({k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)})
+        self._slices.restore(header, arrays)
+        if self._recorder is not None:
+            past = {name.removeprefix(_HISTORY): array for name, array in arrays.items() if name.startswith(_HISTORY)}
+            self._recorder.restore(past)
+        self._twin = DigitalTwin.from_bytes(arrays[_TWIN].tobytes()) if _TWIN in arrays else None
 
     def to_bytes(self) -> bytes:
         """Safetensors, with JSON in the header and a checksum of it all; loading it runs no code."""
         header, arrays = self.state()
         whole = {"format": FORMAT_VERSION, "scenario": self.scenario.to_dict(), "memory": self.memory, **header}
+        whole |= {"structure": self.structure, "seed": self.seed}
         entry = json.dumps({"sha256": digest(whole, arrays), **whole})
         content: bytes = bytes_of(arrays, {"planning_twin": entry})
         return content
@@ -285,15 +240,15 @@ class PlanningTwin:
             raise ValueError(f"planning twin: the content has format {version!r}, allowed is {FORMAT_VERSION}")
         if checksum != digest(header, arrays):
             raise ValueError("planning twin: the content does not have the checksum that it names")
-        twin = cls(Scenario.from_dict(header["scenario"]), memory=header["memory"])
-        mine = twin.state()[1]
-        shapes = {name: array.shape[-2:] for name, array in arrays.items() if name != "loads"}
-        if shapes != {name: array.shape[-2:] for name, array in mine.items() if name != "loads"}:
+        scenario, structure = Scenario.from_dict(header["scenario"]), header.get("structure", "per_slice")
+        twin = cls(scenario, structure, header["memory"], header.get("seed", 0))
+        if _shapes(arrays) != _shapes(twin.state()[1]):
             raise ValueError("planning twin: the content has arrays of other shapes than its scenario's twin")
         twin.restore(header, arrays)
         return twin
 
 
-def _normal_cdf(deviates: FloatArray) -> FloatArray:
-    found: FloatArray = 0.5 * np.vectorize(math.erfc)(-deviates / math.sqrt(2.0))
-    return found
+def _shapes(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[int, ...]]:
+    """Of arrays whose shape does not depend on how much was seen."""
+    growing = ("loads", _HISTORY, _TWIN)
+    return {name: array.shape[-2:] for name, array in arrays.items() if not name.startswith(growing)}

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.benchmark.simulator import advance_batch
 from experiments.benchmark.timing import alternate, machine
 from slicing_gym import Scenario, Simulator
-from twin import DigitalTwin, TrainingSettings, transition_kinds
+from twin import DigitalTwin, PerformanceSettings, TrainingSettings, transition_kinds
 from twin.fidelity.simulated import SimulatedCell
 
 BATCHES = (1, 64, 1024, 4096)
@@ -31,10 +31,11 @@ def time_twin(scenario: Scenario, seconds: float, batches: Sequence[int] = BATCH
     """
     history = SimulatedCell(scenario, 0).record(2 * scenario.decisions_per_episode)
     print(f"{machine()}; scenario {scenario.name}")
-    print(f"\n{'':>12} {'batch':>6} {'threads':>8} {'steps/s':>9} {'/ simulator':>12} {'/ real cell':>12}")
-    for name in transition_kinds():
+    print(f"\n{'':>14} {'batch':>6} {'threads':>8} {'steps/s':>9} {'/ simulator':>12} {'/ real cell':>12}")
+    for name, kind in transition_kinds().items():
         settings = TrainingSettings(max_epochs=1)  # a step costs the same whatever was learned
-        made = DigitalTwin(name, training=settings).fit(history)
+        performance = PerformanceSettings(structure="per_slice" if kind.closed_form else "joint")
+        made = DigitalTwin(name, performance, settings).fit(history)
         for size in batches:
             for threads in (1,) if size == 1 else (1, 2):
                 both = [
@@ -44,14 +45,14 @@ def time_twin(scenario: Scenario, seconds: float, batches: Sequence[int] = BATCH
                 in_twin, in_simulator = (float(np.median(taken)) for taken in alternate(both, seconds))
                 rate = max(size, 256) / in_twin
                 print(
-                    f"{name:>12} {size:>6} {threads:>8} {rate:>9,.0f} {in_simulator / in_twin:>11.1f}x "
+                    f"{name:>14} {size:>6} {threads:>8} {rate:>9,.0f} {in_simulator / in_twin:>11.1f}x "
                     f"{rate / REAL_DECISIONS_PER_S:>11,.0f}x"
                 )
         for label, envs in (
             ("gym.make", gym.make("SliceTwin-v0", twin=made)),
             ("gym.make_vec, 1024 cells, 2 threads", gym.make_vec("SliceTwin-v0", 1024, twin=made, num_threads=2)),
         ):
-            print(f"{name:>12} {label}: {_steps_per_s(envs, seconds):,.0f} steps/s")
+            print(f"{name:>14} {label}: {_steps_per_s(envs, seconds):,.0f} steps/s")
 
 
 def _steps_per_s(env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any], seconds: float) -> float:

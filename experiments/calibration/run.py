@@ -12,7 +12,7 @@ from experiments.calibration.trials import Trial, run_trials
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from slicing_gym import Scenario, get_scenario
-from slicing_gym.errors import check_instance
+from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, TransitionSettings
 
 TABLE = "calibration.csv"
@@ -97,6 +97,7 @@ class Calibration:
     def __post_init__(self) -> None:
         check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
+        check_integer("decisions", self.settings.decisions, at_least=self.twin.min_decisions)
         for what in ("slice_names", "num_units"):
             given, allowed = getattr(self.after, what), getattr(self.before, what)
             if given != allowed:

@@ -27,7 +27,7 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
 
     def run() -> None:
         print(evaluation.run().report())
-        print(f"written to {shown}: fidelity.csv, fidelity.png, the twins")
+        print(f"written to {shown}: fidelity.csv, fidelity.png, uncertainty.png, the twins")
 
     return run
 

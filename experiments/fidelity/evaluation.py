@@ -24,6 +24,12 @@ from experiments.fidelity.measures import (
 )
 from experiments.fidelity.settings import WINDOW, Settings
 from experiments.fidelity.trees import tree_errors
+from experiments.fidelity.uncertainty import (
+    Uncertainty,
+    uncertainty_measures,
+    uncertainty_on_cell,
+    uncertainty_on_history,
+)
 from slicing_gym import Scenario
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
@@ -52,12 +58,14 @@ class Outcome:
         rollout: it runs freely from many starting points.
         utilities: of the ranked allocations, in the cell and in the twin (n,) each; None for a history alone.
         twin: the twin, fitted.
+        uncertainty: of allocations never held; None where there is no utility, or none was left out.
     """
 
     measures: list[Measure]
     rollout: Rollout
     utilities: tuple[FloatArray, FloatArray] | None
     twin: DigitalTwin
+    uncertainty: Uncertainty | None = None
 
 
 def evaluate_twin(
@@ -98,7 +106,16 @@ def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings)
     """A twin with these settings fitted to the first runs of a history and evaluated on its last, and those."""
     past, held_out = history.split_by_run(last=settings.held_out_runs)
     fitted = deepcopy(twin).fit(past, progress=settings.progress)
-    return evaluate_twin(fitted, past, held_out, settings), held_out
+    outcome = evaluate_twin(fitted, past, held_out, settings)
+    uncertainty = uncertainty_on_history(twin, history, settings)
+    return _with_uncertainty(outcome, uncertainty), held_out
+
+
+def _with_uncertainty(outcome: Outcome, uncertainty: Uncertainty | None) -> Outcome:
+    """The outcome with what its uncertainty is worth."""
+    if uncertainty is None:
+        return outcome
+    return replace(outcome, measures=outcome.measures + uncertainty_measures(uncertainty), uncertainty=uncertainty)
 
 
 def evaluate_on_cell(twin: DigitalTwin, scenario: Scenario, seed: int, settings: Settings) -> Outcome:
@@ -116,7 +133,8 @@ def evaluate_on_cell(twin: DigitalTwin, scenario: Scenario, seed: int, settings:
         constant("rank correlation", f"{len(in_cell)} allocations", "twin", correlation),
         *policy_gaps(fitted, history, seed, settings),
     ]
-    return replace(outcome, measures=measures, utilities=(in_cell, in_twin))
+    outcome = replace(outcome, measures=measures, utilities=(in_cell, in_twin))
+    return _with_uncertainty(outcome, uncertainty_on_cell(fitted, history, held_out, cell.reserved, settings.copies))
 
 
 def rank_allocations(

@@ -43,13 +43,16 @@ class CellSettings:
 class Settings(CellSettings):
     """An evaluation of twins; see also `CellSettings`. Of a history given, the last `held_out_runs` are held out.
 
-    With a history, the seeds, decisions, copies, run_length, allocations and policies are not used.
+    With a history, the seeds, decisions, copies, run_length, allocations and policies are not used; `left_out` is used
+    with a history alone.
 
     Args:
         run_length: decisions of a held-out run.
         horizon: intervals that the twin runs freely, fewer where runs are shorter.
         allocations: that the history never holds, ranked by their utility.
         policies: baselines whose utility in the twin is compared with that in the cell.
+        left_out: allocations of a history that are left out in turn, the most often held first; each costs a fit. None:
+            all where there are at most 12 different ones, else none.
         tree: evaluate a gradient-boosted tree on the same inputs, too, if scikit-learn is installed.
     """
 
@@ -57,6 +60,7 @@ class Settings(CellSettings):
     horizon: int = bounded(200, at_least=1)
     allocations: int = bounded(200, at_least=3)
     policies: list[str] = bounded(factory=lambda: ["random", "hard", "proportional", "best_fixed"], distinct=True)
+    left_out: int | None = bounded(None, at_least=0)
     tree: bool = True
 
 

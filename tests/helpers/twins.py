@@ -38,6 +38,11 @@ def small_twin(history: History, transition: str = "lstm", epochs: int = 3, seed
     return DigitalTwin(SMALL[transition], ENSEMBLE, TrainingSettings(max_epochs=epochs), seed).fit(history)
 
 
+def cold_twin(history: History, seed: int = 0) -> DigitalTwin:
+    """A twin that is fitted in closed form."""
+    return DigitalTwin("autoregressive", PerformanceSettings(structure="per_slice"), seed=seed).fit(history)
+
+
 @cache
 def history_of(name: str, decisions: int = 400, seed: int = 0) -> History:
     """Random decisions on a cell of a preset."""

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.reward import utility
+from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import FloatArray, rank_correlation
 from twin.models.operations import Floats
+from twin.runtime import kernel
 from twin.runtime.model import TwinModel
 
 DRAWS = 200
@@ -45,7 +47,7 @@ class PredictedUtility:
         return expected
 
     def inside(self, measured: FloatArray) -> FloatArray:
-        """1 where a utility (n,) lies in the central 90 %, else 0."""
+        """1 where utilities (..., n) lie in the central 90 %, else 0."""
         return ((measured >= self.low) & (measured <= self.high)).astype(np.float64)
 
 
@@ -62,6 +64,20 @@ def predict_utility(
     return PredictedUtility(
         model.expected_utility(prediction.expected), model.disagreement(prediction.expected), low, high
     )
+
+
+def predict_choices(
+    evaluator: Evaluator, row: int, units: npt.NDArray[np.int64], generator: np.random.Generator
+) -> PredictedUtility:
+    """Predictions for allocations (n, S), each decided on after row `row` of the evaluator's held-out runs."""
+    model, encoded, number = evaluator.model, evaluator.encoded, len(units)
+    measured, held, controls = (
+        np.repeat(part[row][None], number, axis=0)
+        for part in (encoded.measured, evaluator.held_out.allocation, encoded.controls)
+    )
+    features = np.zeros((number, model.layout.num_features), np.float32)
+    kernel.encode(model.scaler, np.arange(number), measured, held, units, controls, features)
+    return predict_utility(model, features, [slice(i, i + 1) for i in range(number)], generator)
 
 
 def attainable_correlation(std: npt.ArrayLike, seed: int = 0) -> float:

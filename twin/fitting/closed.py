@@ -130,18 +130,22 @@ class _Regressed:
         self.hats = axis[..., None] * hats(load_place(loads), LOAD_KNOTS)[:, :, None, :]  # (n, S, U, B)
 
     def _modelled(self, measured: FloatArray) -> FloatArray:
-        """Values (n, P) on the scales that columns are regressed on, ratios less 1; `offset` is what 0 means there."""
+        """Values (n, P) as they are regressed: ratios less 1, sums as they are, all else standardised.
+
+        `offset` is what 0 means there, and `_scales` what a standard deviation of the history is.
+        """
         scaler, slices = self._scaler, self._layout.scenario.num_slices
         values = to_scale(scaler, measured)[:, slices:]
         center, spread = scaler.center[slices:], scaler.spread[slices:]
-        base, self._scales = np.zeros(values.shape[1]), spread.copy()
+        base, unit = np.zeros(values.shape[1]), np.ones(values.shape[1])
         for v, (_, column) in enumerate(self._layout.variables[slices:]):
             if _is_ratio(column):
                 base[v] = 1.0
             elif column.per_slice:
-                base[v] = center[v]
-        self.offset = (base - center) / spread
-        return values - base
+                base[v], unit[v] = center[v], spread[v]
+        self.offset, self._scales = (base - center) / spread, spread / unit
+        found: FloatArray = (values - base) / unit
+        return found
 
     def _place(self, k: int, n: int) -> int:
         """The performance variable of column k, of slice n if each has one."""
@@ -154,13 +158,13 @@ class _Regressed:
         return found
 
     def scale(self, k: int, n: int) -> float:
-        """A standard deviation of the history, on the scale that the column is regressed on."""
+        """A standard deviation of the history, as the column is regressed."""
         return float(self._scales[self._place(k, n)])
 
     def own(self, k: int, n: int) -> Posterior:
         """Of a column of slice n."""
-        prior, scale = (BOUNDED, 1.0) if _is_ratio(self._layout.columns[k]) else (STANDARD, self.scale(k, n))
-        return self.regressions.own_posterior(n, self._number[k], prior, scale)
+        prior = BOUNDED if _is_ratio(self._layout.columns[k]) else STANDARD
+        return self.regressions.own_posterior(n, self._number[k], prior)
 
     def total(self, k: int) -> Posterior:
         """Of a column of the cell."""

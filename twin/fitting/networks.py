@@ -12,25 +12,18 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from slicing_gym.allocation import allocation_units
 from twin.data.history import History
-from twin.data.layout import Layout
 from twin.fitting.loop import Data, Fitted, curves, fit_performance, fit_transition, one_thread, together
+from twin.fitting.prior import made_up_decisions
 from twin.models.operations import Floats
 from twin.models.parameters import Parameters
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.models.transition import TransitionEnsemble
-from twin.runtime import arrays, kernel
+from twin.runtime import arrays
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import Encoded, encode, target_bounds, to_scale
 from twin.runtime.model import TwinModel
-
-PRIOR_REGIONS = 8
-"""Regions of the allocations in each of which a member's prior is one random decision of the history."""
-
-PRIOR_ROWS = 1024
-"""Made-up decisions of a member's prior."""
 
 _Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
 
@@ -100,7 +93,10 @@ def fit_networks(
             about_f = together(members)
         if g is not None and performance is not None:
             learn, stop = (data_of(scaler, encode(layout, scaler, part), others) for part in folds[0])
-            prior = _prior(layout, scaler, encode(layout, scaler, history), performance, generator)
+            prior = None
+            if not present and performance.prior_scale > 0.0:  # a calibration goes on from members that differ already
+                features, brought = made_up_decisions(layout, scaler, history, performance.members, generator)
+                prior = _tensors(scaler, features, brought, [], others)
             about_g = fit_performance(g, _slowed(performance, rate), learn, stop, g_old, *how, prior)
     return Networks(f, g, about_f, about_g)
 
@@ -155,40 +151,6 @@ def _rehearsal(
     sequences = [slice(i * window, (i + 1) * window) for i in range(number)]
     drawn = present.draw(present.predict_features(features, sequences), generator)
     return _tensors(scaler, features, drawn, sequences, variables)
-
-
-def _prior(
-    layout: Layout,
-    scaler: arrays.Scaler,
-    encoded: Encoded,
-    settings: PerformanceSettings,
-    generator: np.random.Generator,
-) -> Data | None:
-    """What each member thinks of allocations before it sees any: random ones bring what random decisions brought.
-
-    Osband and Van Roy (2015, "Bootstrapped Thompson sampling and deep exploration"): members that are fitted to a
-    bootstrap sample and to made-up decisions of their own, together, stand for a sample of the posterior. Far from what
-    was held each goes by its own.
-    """
-    if settings.prior_scale == 0.0:
-        return None
-    scenario, number = layout.scenario, settings.members * PRIOR_ROWS
-
-    def allocations(count: int) -> npt.NDArray[np.int64]:
-        actions = generator.integers(scenario.num_allocations, size=count)
-        return allocation_units(actions, scenario.num_units, scenario.num_slices)
-
-    centers = allocations(settings.members * PRIOR_REGIONS).reshape(settings.members, PRIOR_REGIONS, -1)
-    drawn = generator.integers(len(encoded.measured), size=(settings.members, PRIOR_REGIONS))
-    units = allocations(number)
-    apart = np.log(units.reshape(settings.members, PRIOR_ROWS, 1, -1)) - np.log(centers[:, None])
-    nearest = (apart**2).sum(axis=-1).argmin(axis=-1)  # (members, rows)
-    brought = np.take_along_axis(drawn, nearest, axis=1).ravel()
-    state = generator.integers(len(encoded.measured), size=number)
-    features = np.zeros((number, layout.num_features), np.float32)
-    before, held, controls = (part[state] for part in (encoded.before, encoded.held, encoded.controls))
-    kernel.encode(scaler, np.arange(number), before, held, units, controls, features)
-    return _tensors(scaler, features, encoded.measured[brought], [], slice(scenario.num_slices, None))
 
 
 def parameters_of(network: nn.Module) -> Parameters:

@@ -142,12 +142,12 @@ class PerformanceSettings:
             history; where it is above 0, each member also sees a bootstrap sample of the history. 0: neither.
     """
 
-    members: int = 5
-    hidden_size: int = 64
+    members: int = 10
+    hidden_size: int = 32
     components: int = 3
     learning_rate: float = 1e-2
     weight_decay: float = 0.3
-    prior_scale: float = 0.0
+    prior_scale: float = 0.1
     structure: str = "auto"
 
     def __post_init__(self) -> None:

@@ -79,6 +79,7 @@ def test_its_folder_has_figures_picture_and_twins(result, folder):
     assert {path.name for path in folder.iterdir()} == {
         "fidelity.csv",
         "fidelity.png",
+        "uncertainty.png",
         "twin_3.safetensors",
         "twin_4.safetensors",
     }

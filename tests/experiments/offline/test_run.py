@@ -201,8 +201,8 @@ def test_bad_values_are_refused_before_anything_runs(arguments, message, history
 
 
 def test_a_history_that_does_not_do_is_refused(history, tmp_path):
-    with pytest.raises(ValueError, match=r"decisions .*40 given, allowed is 64 or more"):
-        OfflineTraining(MAKE, history.take(np.arange(40)), "lstm", offline_settings(), tmp_path)
+    with pytest.raises(ValueError, match=r"decisions .*7 given, allowed is 8 or more"):
+        OfflineTraining(MAKE, history.take(np.arange(7)), "lstm", offline_settings(), tmp_path)
     with pytest.raises(ValueError, match=r"agent\.buffer_size: 100 given, allowed is 101 or more"):
         OfflineTraining(MAKE, record_history("random", COARSE, 0, 101), None, offline_settings(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -65,8 +65,8 @@ def test_bad_values_are_refused_before_anything_runs(overrides, message, tmp_pat
     ("overrides", "message"),
     [
         (["decisions=0"], "decisions: 0 given"),
-        (["algorithm.collect=10"], "algorithm.collect: 10 given, allowed is 64 or more"),
-        (["algorithm.collect=2000"], "algorithm.collect: 2000 given, allowed is 64 to 1000"),
+        (["algorithm.collect=7"], "algorithm.collect: 7 given, allowed is 8 or more"),
+        (["algorithm.collect=2000"], "algorithm.collect: 2000 given, allowed is 8 to 1000"),
         (["algorithm.fine_tune=0"], "algorithm.fine_tune: 0 given"),
         (["algorithm.twin_decisions=0"], "algorithm.twin_decisions: 0 given"),
         (["algorithm.twin_decisions=2000"], "algorithm.twin_decisions: 2000 given, allowed is 2816 or"),

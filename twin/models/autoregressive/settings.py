@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PERSISTENCE = 0.5
-"""A priori the next arrivals are half-way between the history's mean (climatology) and the last (persistence)."""
+"""A priori the next arrivals are half-way between the mean of all (climatology) and the last (persistence)."""
 
 PRIOR_ROWS = 4.0
 """Decisions that this is worth, and that the variance a priori is worth."""
@@ -31,7 +31,7 @@ VARIANCE = 0.5
 class AutoregressiveSettings(TransitionSettings):
     """Each slice's next arrivals are linear in its last, with a spread: Bayesian linear regression.
 
-    The weights have a normal and the variance an inverse-gamma prior (conjugate), between climatology and persistence.
+    The slope has a normal prior between climatology and persistence, the variance an inverse-gamma one (conjugate).
 
     Args:
         members, components: one, there is no more.
@@ -85,11 +85,13 @@ class AutoregressiveSettings(TransitionSettings):
 
 def _regress(last: Doubles, following: Doubles, weights: Doubles) -> tuple[float, float, float]:
     """Intercept, slope, and the logarithm of the logistic scale with the variance that is predicted."""
-    rows = np.stack([np.ones_like(last), last], axis=1)
-    mean, precision = np.array([0.0, PERSISTENCE]), PRIOR_ROWS * np.eye(2)
-    after = precision + rows.T @ (weights[:, None] * rows)
-    found = np.linalg.solve(after, precision @ mean + rows.T @ (weights * following))
-    squares = weights @ following**2 + mean @ precision @ mean - found @ after @ found
-    variance = (PRIOR_ROWS * VARIANCE + max(float(squares), 0.0)) / (PRIOR_ROWS + weights.sum())
-    uncertain = (rows * np.linalg.solve(after, rows.T).T).sum(axis=1).mean()  # of the weights, at decisions like those
-    return float(found[0]), float(found[1]), 0.5 * math.log(3.0 * variance * (1.0 + uncertain)) - math.log(math.pi)
+    total = weights.sum()
+    means = weights @ last / total, weights @ following / total
+    apart, after = last - means[0], following - means[1]
+    precision = PRIOR_ROWS + weights @ apart**2
+    slope = (PRIOR_ROWS * PERSISTENCE + weights @ (apart * after)) / precision
+    squares = weights @ after**2 + PRIOR_ROWS * PERSISTENCE**2 - precision * slope**2
+    variance = (PRIOR_ROWS * VARIANCE + max(float(squares), 0.0)) / (PRIOR_ROWS + total)
+    uncertain = 1.0 / total + (weights @ apart**2) / total / precision  # of mean and slope, at decisions like those
+    log_scale = 0.5 * math.log(3.0 * variance * (1.0 + uncertain)) - math.log(math.pi)
+    return float(means[1] - slope * means[0]), float(slope), log_scale

@@ -1,0 +1,114 @@
+"""Which structure a twin takes, twins of a few decisions, and what a calibration makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from slicing_gym import get_scenario
+from slicing_gym.reward import utility
+from tests.helpers.borrowing import borrowing_history
+from tests.helpers.twins import SMALL, cold_twin, history_of
+from twin import DigitalTwin, PerformanceSettings, TrainingSettings
+from twin.fidelity.evaluator import Evaluator
+from twin.fidelity.simulated import SimulatedCell
+
+AUTO = PerformanceSettings(members=3, hidden_size=32, components=2, prior_scale=0.0)
+
+
+def automatic(history, epochs):
+    torch.set_num_threads(1)
+    return DigitalTwin(SMALL["lstm"], AUTO, TrainingSettings(max_epochs=epochs)).fit(history)
+
+
+def note(twin, part):
+    (found,) = [each for each in twin.report.notes if each.startswith(part)]
+    return found
+
+
+def error(twin, history):
+    """Mean squared error of the expected utility."""
+    expected = twin.model.expected_utility(twin.predict(history).expected).mean(axis=1)
+    return ((expected - utility(history.scenario, history.spectral_efficiency, history.ssr)) ** 2).mean()
+
+
+def test_auto_takes_networks_where_slices_borrow_from_each_other():
+    history, other = borrowing_history(1000), borrowing_history(400, seed=1)
+    made = automatic(history, 80)
+    assert made.model.structure == "joint"
+    assert "performance: joint, better than per_slice by" in note(made, "performance")
+    assert error(made, other) < 0.7 * error(cold_twin(history), other)
+    # arrivals are independent draws: no network knows more of them than an autoregression
+    assert made.model.transition.name == "autoregressive"
+    assert "better than lstm" in note(made, "arrivals")
+
+
+def test_auto_takes_what_explains_the_radio_cell_better():
+    """By the twins' own likelihoods on further runs; what it takes is fitted to all decisions."""
+    past = history_of("paper-1mhz", 300)
+    made, other = automatic(past, 30), history_of("paper-1mhz", 800).take(slice(400, 800))
+    wide = PerformanceSettings(members=3, hidden_size=32, components=2, prior_scale=0.0, structure="joint")
+    joint = DigitalTwin(SMALL["lstm"], wide, TrainingSettings(max_epochs=30)).fit(past)
+    slices = cold_twin(past)
+    nll = [
+        sum(score.nll["twin"].mean() for score in Evaluator(each.model, past, other).one_step().scores[3:])
+        for each in (joint, slices)
+    ]
+    assert made.model.structure == ("joint", "per_slice")[int(np.argmin(nll))] == "per_slice"
+    for name, values in slices.model.performance_parameters.items():
+        np.testing.assert_array_equal(made.model.performance_parameters[name], values)
+
+
+@pytest.mark.parametrize("decisions", [8, 9, 30, 63])
+def test_from_eight_decisions_on_there_is_a_twin(decisions, tmp_path):
+    history = history_of("paper-1mhz").take(slice(0, decisions))
+    made = DigitalTwin("transformer").fit(history)
+    assert (made.model.transition.name, made.model.structure) == ("autoregressive", "per_slice")
+    assert (
+        note(made, "arrivals")
+        == "arrivals: autoregressive instead of transformer, as there are fewer than 64 decisions"
+    )
+    assert note(made, "performance") == "performance: per_slice, as there are fewer than 64 decisions"
+    made.save(tmp_path / "twin")
+    read = DigitalTwin.load(tmp_path / "twin")
+    assert read.to_bytes() == made.to_bytes()
+    assert (read.transition, read.performance) == (made.transition, made.performance)  # a later fit asks for them again
+    plan = [[5, 5, 10], [2, 16, 2]]
+    for one, other in zip(made.sample(plan, [3, 4]), read.sample(plan, [3, 4]), strict=True):
+        np.testing.assert_array_equal(one.utility, other.utility)
+    same = DigitalTwin("transformer").fit(history)
+    assert same.to_bytes() == made.to_bytes()
+    assert DigitalTwin("transformer", seed=1).fit(history).to_bytes() != made.to_bytes()
+
+
+def test_few_decisions_tell_much():
+    """Of the utility of other decisions, and more of it the more there are."""
+    other = history_of("paper", 400, seed=0).take(slice(200, 400))
+    variance = utility(other.scenario, other.spectral_efficiency, other.ssr).var()
+    left = [error(cold_twin(history_of("paper", 200).take(slice(0, n))), other) / variance for n in (8, 30, 200)]
+    assert left[0] < 0.6
+    assert left[1] < 0.1
+    assert left[2] < 0.02
+
+
+def test_a_calibration_follows_the_fresh_decisions_and_keeps_what_it_knew():
+    past = history_of("paper-1mhz", 300)
+    busy = get_scenario("paper-1mhz").replace(
+        slices={"urllc": {"traffic": {"interarrival_s": {"kind": "exponential", "scale": 0.06}}}}
+    )
+    network = SimulatedCell(busy, 0)
+    fresh, after = network.record(60), network.record(200)
+    twin = cold_twin(past)
+    stale, known = error(twin, after), error(twin, past)
+    rare = fresh.take(fresh.allocation[:, 2] >= 3)  # of URLLC with few units, only what was kept tells
+    alone = error(cold_twin(rare), after)
+    twin.calibrate(fresh)
+    assert error(twin, after) < stale
+    assert error(twin, past) < 2.0 * known
+    twin.calibrate(rare)
+    assert error(twin, after) < alone
+    arrivals = np.mean([interval.arrivals[:, 2].mean() for interval in twin.sample([[5, 5, 10]] * 20, range(30))[5:]])
+    assert arrivals == pytest.approx(fresh.arrivals[:, 2].mean(), rel=0.1)
+    with pytest.raises(ValueError, match="fresh: 7 decisions given, allowed are 8 or more"):
+        twin.calibrate(fresh.take(slice(0, 7)))
