@@ -22,6 +22,9 @@ from twin.runtime.encoding import encode, opened
 from twin.runtime.performance import SliceStepper
 from twin.runtime.weights import make_stepper
 
+MOST = 3.0
+"""Log likelihood [nat] by which a single decision may tell for one model: a surprise must not decide alone."""
+
 
 def gain_of_autoregression(
     network: TransitionEnsemble,
@@ -62,7 +65,8 @@ def gain_per_slice(
 ) -> float:
     """By how much regressions slice by slice explain SSR and SE better than an ensemble of networks does.
 
-    In nat a held-out decision; of a history that measured neither of the two, all columns count.
+    In nat a held-out decision, of which none counts more than `MOST`; of a history that measured neither of the two, all
+    columns count.
     """
     learn, stop = fold
     layout, slices = learn.layout, learn.scenario.num_slices
@@ -70,15 +74,15 @@ def gain_per_slice(
     data, rows = data_of(scaler, held_out, slice(slices, None)), Rows.of(encode(layout, scaler, learn))
     wide = opened(scaler, layout, rows.measured, slice(slices, None))
     stepper = SliceStepper(layout, wide, settings, solve_performance(layout, wide, rows, seed))
-    outputs = num_outputs(1, layout.num_variables - slices)
+    outputs = num_outputs(stepper.components, layout.num_variables - slices)
     raw: Floats = np.zeros((len(stop), stepper.members, outputs), np.float32)
     stepper(np.arange(len(stop)), held_out.features, raw, np.zeros(stepper.scratch_size, np.float32))
     with torch.no_grad():
         joint = network(data.features).transpose(0, 1)
     columns = _rewarded(layout)
-    return float(
-        _marginal(torch.from_numpy(raw), 1, data, columns) - _marginal(joint, settings.components, data, columns)
-    )
+    slice_by_slice = _marginal(torch.from_numpy(raw), stepper.components, data, columns)
+    better = slice_by_slice - _marginal(joint, settings.components, data, columns)
+    return float(better.clamp(-MOST, MOST).mean())
 
 
 def _likelihood(raw: Tensor, components: int, data: Data) -> float:
@@ -87,11 +91,11 @@ def _likelihood(raw: Tensor, components: int, data: Data) -> float:
     return float(mixture.log_likelihood(data.below.double(), data.above.double()).mean())
 
 
-def _marginal(raw: Tensor, components: int, data: Data, columns: list[int]) -> float:
-    """Mean over decisions of the sum over some variables of log probabilities, of members' outputs (n, M, P)."""
+def _marginal(raw: Tensor, components: int, data: Data, columns: list[int]) -> Tensor:
+    """Sums over some variables of their log probabilities (n,), of members' outputs (n, M, P)."""
     below, above = (edge.double()[:, None] for edge in (data.below, data.above))
     each = mean_of_mixtures(Mixture.of(raw.double(), components).marginal_log_likelihood(below, above), dim=1)
-    return float(each[:, columns].sum(dim=1).mean())
+    return each[:, columns].sum(dim=1)
 
 
 def _rewarded(layout: Layout) -> list[int]:

@@ -80,7 +80,7 @@ def test_its_report_and_its_folder_say_the_same(result, folder):
         ({"fresh": []}, "fresh: none given"),
         ({"fresh": [100, 100]}, "fresh: .* allowed are different ones"),
         ({"seeds": [-1]}, "seeds: -1 given"),
-        ({"decisions": 30}, "decisions: 30 given, allowed is 64 or more"),
+        ({"decisions": 7}, "decisions: 7 given, allowed is 8 or more"),
         ({"copies": 1}, "copies: 1 given, allowed is 2 or more"),
     ],
 )

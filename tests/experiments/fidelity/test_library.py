@@ -12,7 +12,7 @@ import pytest
 
 from experiments import calibration
 from experiments.fidelity import Settings, fidelity
-from tests.helpers.twins import ENSEMBLE, SMALL, history_of
+from tests.helpers.twins import ENSEMBLE, JOINT, SMALL, history_of
 from twin import DigitalTwin, TrainingSettings
 
 QUICK = Settings(
@@ -119,7 +119,7 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
         ({"seeds": []}, "seeds: none given"),
         ({"seeds": [1, 1]}, r"seeds: \[1, 1\] given, allowed are different ones"),
         ({"run_length": 10}, "run_length: 10 given, allowed is 18 or more"),
-        ({"decisions": 30}, "decisions: 30 given, allowed is 64 or more"),
+        ({"decisions": 7}, "decisions: 7 given, allowed is 8 or more"),
         ({"copies": 1}, "copies: 1 given, allowed is 2 or more"),
         ({"allocations": 2}, "allocations: 2 given, allowed is 3 or more"),
         ({"policies": ["one_step_oracle"]}, "policies: unknown name 'one_step_oracle'"),
@@ -144,7 +144,11 @@ def test_wrong_settings_are_refused(changes, message):
         ({"history": "log.csv"}, "history: 'log.csv' given, allowed is History"),
         ({"history": history_of("paper-1mhz")}, "held_out_runs: 9 given, the history has 2 runs in all"),
         (
-            {"history": history_of("paper-1mhz").take(slice(150, 260)), "settings": replace(QUICK, held_out_runs=1)},
+            {
+                "history": history_of("paper-1mhz").take(slice(150, 260)),
+                "settings": replace(QUICK, held_out_runs=1),
+                "twin": DigitalTwin("lstm", JOINT),
+            },
             "held_out_runs: 1 given; that leaves 50 decisions to fit to and at most 60 in a row to evaluate on",
         ),
     ],
