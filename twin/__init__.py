@@ -9,6 +9,7 @@ from twin.data.layout import Layout
 from twin.data.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
 from twin.env import SliceTwinEnv, SliceTwinVectorEnv
 from twin.models import (
+    AutoregressiveSettings,
     LstmSettings,
     PerformanceSettings,
     TrainingSettings,
@@ -30,6 +31,7 @@ __all__ = [
     "QUEUED",
     "SPECTRAL_EFFICIENCY",
     "SSR",
+    "AutoregressiveSettings",
     "Column",
     "Control",
     "DigitalTwin",

@@ -65,8 +65,8 @@ def gain_per_slice(
 ) -> float:
     """By how much regressions slice by slice explain SSR and SE better than an ensemble of networks does.
 
-    In nat a held-out decision, of which none counts more than `MOST`; of a history that measured neither of the two, all
-    columns count.
+    In nat a held-out decision, of which none counts more than `MOST`. Of a history that measured neither of the two,
+    all columns count.
     """
     learn, stop = fold
     layout, slices = learn.layout, learn.scenario.num_slices
