@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 
 # A process that computes with torch shares the machine badly when it spins.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Nor is linear algebra of matrices as small as a planner's any faster in two threads.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: train test lint clean
 
