@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from experiments.benchmark.decision import HISTORY, time_decision
+from experiments.benchmark.decision import LEARNED_FROM, time_decision
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="file of the simulator's reference implementation, which a checkout has",
     )
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
-    parser.add_argument("--history", type=int, default=HISTORY, help="decisions that the planner has learned from")
+    parser.add_argument("--history", type=int, default=LEARNED_FROM, help="decisions that the planner has learned from")
     options = parser.parse_args(arguments)
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),

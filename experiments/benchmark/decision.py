@@ -28,14 +28,14 @@ _PREDICT = ": predict"
 _DEPLOYED = ": SlicePolicy.decide"
 _PLANNED = ": decide"
 
-HISTORY = 1000
+LEARNED_FROM = 1000
 """Decisions that the planner has learned from, by default."""
 
 HIDDEN = (16, 4)
 """Neurons in each of the two hidden layers of the students; the paper's."""
 
 
-def time_decision(scenario: Scenario, seconds: float, history: int = HISTORY) -> None:
+def time_decision(scenario: Scenario, seconds: float, history: int = LEARNED_FROM) -> None:
     """Print p50, p99 and p99.9 of one decision by each policy, and how many times as fast as Stable-Baselines3's it is.
 
     Args:

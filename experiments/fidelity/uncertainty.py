@@ -24,7 +24,7 @@ LISTED = 12
 COPIES = 4
 """Copies of a cell whose mean utility is the noise-free one, for each of the noise floor's."""
 
-FIRST_SEED = 3_000_000_000
+SAMPLES_FROM_SEED = 3_000_000_000
 """Seed of the first such copy; far from those of cells and of the noise floor."""
 
 BINS = 5
@@ -75,7 +75,7 @@ def uncertainty_on_cell(
     if not model.has_reward:
         return None
     evaluator, generator = Evaluator(model, history, held_out.history), np.random.default_rng(twin.seed)
-    seeds = range(FIRST_SEED, FIRST_SEED + COPIES * copies)
+    seeds = range(SAMPLES_FROM_SEED, SAMPLES_FROM_SEED + COPIES * copies)
     std, error, inside = [], [], []
     for row, moment in held_out.moments:
         predicted = predict_choices(evaluator, row, chosen, generator)

@@ -120,7 +120,7 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
         ("fresh=[10]", "fresh: 10 given, allowed is 64 or more"),
         ("+change.slices.urllc.num_users=-1", ".*num_users: -1 given"),
         ("+change.slices.urlc.num_users=1", ".*unknown name 'urlc'"),
-        ("twin=none", "twin: none given, allowed are lstm, transformer"),
+        ("twin=none", "twin: none given, allowed are autoregressive, lstm, transformer"),
     ],
 )
 def test_the_command_names_what_is_wrong_before_anything_is_done(override, message, tmp_path):

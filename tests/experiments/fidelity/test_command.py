@@ -31,7 +31,7 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("twin=none", "twin: none given, allowed are lstm, transformer"),
+        ("twin=none", "twin: none given, allowed are autoregressive, lstm, transformer"),
         ("twin.transition.memory_size=0", r"(twin\.)?transition.memory_size: 0 given"),
         ("+twin.transition.heads=3", "twin.transition: unknown name 'heads'"),
         ("+twin.training.epochs=3", "twin.training: unknown name 'epochs'; did you mean 'max_epochs'"),

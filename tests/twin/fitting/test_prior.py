@@ -31,7 +31,7 @@ def narrow():
 
 def _std(history, units, **performance):
     """Mean epistemic standard deviation of the first interval under each allocation."""
-    settings = PerformanceSettings(hidden_size=16, components=2, **performance)
+    settings = PerformanceSettings(structure="joint", hidden_size=16, components=2, **performance)
     twin = DigitalTwin(SMALL["lstm"], settings, TrainingSettings(max_epochs=40), seed=0).fit(history)
     return np.mean([twin.sample(allocation[None], range(20))[0].epistemic_std.mean() for allocation in units])
 
