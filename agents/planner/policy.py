@@ -35,7 +35,7 @@ class PlanningPolicy:
 
         u(t) = arg max over allocations u of sum_n V_n(u_n; arrivals, what was held, theta)
 
-    V being the model's terms of the utility of equation 4, over `horizon` intervals. With `choose_by="sample"`, theta
+    V being the model's terms of the utility of equation 5, over `horizon` intervals. With `choose_by="sample"`, theta
     is drawn from the model's posterior before every decision (Thompson sampling): what may be the best is tried, and
     what is known to be worse is not. The search is exact (`slicing_gym.allocation_search`). A model that is not a sum
     over slices is asked for all allocations, where they can be listed.

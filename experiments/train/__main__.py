@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from agents import Planner
+from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.config.agents import left_out, maker
 from experiments.config.hydra import (
@@ -88,6 +88,9 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
     evaluations = [result.evaluation[0] for result in results] + results[0].evaluation[1:]
     print(f"on unseen cells, seeds {config.evaluation.seeds}, ± 95 % interval over cells:")
     print(as_table(first.scenario, evaluations))
+    for result in results:
+        if isinstance(result.policy, PlanningPolicy) and result.policy.constraints.demands:
+            print(result.policy.constraint_report())
     written = ", ".join(sorted(path.name for path in first.folder.iterdir()))
     print(f"written to {os.path.relpath(first.folder)}: {written}")
 
