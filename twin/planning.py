@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_of
 from safetensors.numpy import save as bytes_of
 
-from slicing_gym import Scenario
+from slicing_gym import Scenario, get_scenario
 from slicing_gym.allocation import MAX_LISTED, allocation_table
-from slicing_gym.errors import check_instance, check_integer, unknown_name
+from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.files import digest
 from twin.data.recorder import Recorder
 from twin.models.per_slice.learner import SliceLearner
@@ -42,7 +42,8 @@ class PlanningTwin:
     now and then to all that was seen; the regressions answer until it is there, and where they do better.
 
     Args:
-        scenario: of the network; its slices, units and utility are used, its traffic only for the nominal arrivals.
+        scenario: of the network, a preset's name or a `Scenario`; its slices, units and utility are used, its traffic
+            only for the nominal arrivals.
         structure: "per_slice": the utility is a sum of one term a slice; "joint": networks say what every allocation is
             worth; "auto": whichever explains held-out decisions better.
         memory: decisions after which what was seen counts 1/e; None: everything counts alike. Networks are fitted to
@@ -53,14 +54,14 @@ class PlanningTwin:
         num_decisions: learned from.
 
     Raises:
-        ValueError: `structure` is unknown, or is "joint" and the scenario has too many allocations to list.
+        ValueError, TypeError: `scenario` or `structure` is unknown, `structure` is "joint" and the scenario has too
+            many allocations to list, or `memory` or `seed` is not allowed.
     """
 
     def __init__(
-        self, scenario: Scenario, structure: str = "per_slice", memory: int | None = None, seed: int = 0
+        self, scenario: str | Scenario, structure: str = "per_slice", memory: int | None = None, seed: int = 0
     ) -> None:
-        check_instance("scenario", scenario, (Scenario,))
-        self.scenario = scenario
+        self.scenario = scenario = get_scenario(scenario)
         if structure not in STRUCTURES:
             raise ValueError(unknown_name("structure", structure, STRUCTURES))
         listed = scenario.num_allocations <= MAX_LISTED

@@ -112,5 +112,22 @@ def test_structures_that_make_no_sense_are_refused():
     with pytest.raises(
         ValueError, match=r"structure: 'joint' given, allowed is 'per_slice' or 'auto' .* cannot be listed"
     ):
-        PlanningTwin(get_scenario("nr-8slices"), "joint")
-    assert PlanningTwin(get_scenario("nr-8slices"), "auto").separable
+        PlanningTwin("nr-8slices", "joint")
+    assert PlanningTwin("nr-8slices", "auto").separable
+    with pytest.raises(ValueError, match="scenario: unknown name 'paper-2mhz'"):
+        PlanningTwin("paper-2mhz")
+
+
+def test_an_episode_begins_with_what_the_interval_before_it_left():
+    """What is learned of the first decision is what is asked before it: the SSR under the even split counts."""
+    late = {"arrivals": SCENARIO.nominal_arrivals, "ssr": np.array([1.0, 0.2, 1.0]), "spectral_efficiency": 0.0}
+    late["allocation"] = np.array([6, 7, 7])
+    apart = []
+    for before in (late, {**late, "ssr": np.ones(3)}):
+        model = PlanningTwin(SCENARIO)
+        for _ in range(5):
+            model.begin(before)
+            model.observe(late)
+        expected = model.values(SCENARIO.nominal_arrivals[None], ssr=late["ssr"][None])[0, 1, 7 - 1]
+        apart.append(abs(expected - 0.2))
+    assert apart[0] < apart[1]

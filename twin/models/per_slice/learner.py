@@ -50,7 +50,7 @@ class SliceLearner:
     def begin(self, reset_info: Mapping[str, Any]) -> None:
         """An episode begins; `reset_info` is the info of the reset."""
         self._see(reset_info["arrivals"])
-        self._left_over = np.zeros(self.scenario.num_slices)
+        self._left_over = 1.0 - np.asarray(reset_info["ssr"], np.float64)
 
     def observe(self, info: Mapping[str, Any]) -> None:
         """Learn from the interval of a decision; `info` is that of the step."""
