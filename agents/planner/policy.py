@@ -13,6 +13,7 @@ from agents.planner.checks import check_model, check_values
 from agents.planner.constraints import Bounds, Constraints, Permitted
 from agents.planner.protocol import PlanningModel
 from slicing_gym import Scenario, allocation_index, get_scenario
+from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.space_spec import SpaceSpec
 
@@ -152,9 +153,15 @@ class PlanningPolicy:
         Raises:
             ValueError: the allocations cannot be listed.
         """
+        number = self.scenario.num_allocations
+        if number > MAX_LISTED:
+            raise ValueError(
+                f"allocation_values: {number} allocations cannot be listed, at most {MAX_LISTED} can be; slice_values "
+                "says what each slice's units are worth"
+            )
         values = self._values(np.asarray(observations, np.float64) * self._nominal_arrivals)
         totals = self.constraints.totals(values, self._permit().units if self.constraints.demands else None)
-        every = np.full((len(values), self.scenario.num_allocations), -np.inf)
+        every = np.full((len(values), number), -np.inf)
         every[:, self.constraints.numbers] = totals
         return every
 

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from agents import OneStepOraclePolicy, Planner, ProportionalPolicy
+from agents import OneStepOraclePolicy, Planner, PlanningPolicy, ProportionalPolicy
 from experiments.config.threads import torch_threads
 from slicing_gym import get_scenario
 from slicing_gym.allocation import allocation_units
@@ -26,8 +26,7 @@ def _one_thread():
 
 
 def planner(scenario=NAME, **arguments):
-    found = get_scenario(scenario)
-    return Planner(gym.make("SliceRAN-v0", scenario=found), PlanningTwin(found), **arguments)
+    return Planner(gym.make("SliceRAN-v0", scenario=scenario), PlanningTwin(scenario), **arguments)
 
 
 def earned(scenario, make_policy, decisions, seed):
@@ -107,3 +106,25 @@ def test_it_plans_where_no_allocation_can_be_listed():
     made.learn(3)
     action, _ = made.predict(np.ones(8), deterministic=True)
     assert allocation_units(action, 273, 8).sum() == 273
+
+
+def test_before_the_first_decision_it_answers_too():
+    """Its constraints go by nominal arrivals then, and the report says that nothing is known yet."""
+    policy = PlanningPolicy(NAME, PlanningTwin(NAME), min_ssr={"urllc": 0.95})
+    units = allocation_units(policy.predict(np.ones(3))[0], 20, 3)
+    assert units.sum() == 20
+    assert "by what the model knows no allocation meets it" in policy.constraint_report()
+
+
+def test_no_observations_get_no_actions():
+    taught = planner()
+    taught.learn(8)
+    for deterministic in (True, False):
+        assert taught.predict(np.zeros((0, 3)), deterministic=deterministic)[0].shape == (0,)
+
+
+def test_values_of_allocations_that_cannot_be_listed_are_refused_also_of_a_set():
+    whole = get_scenario("nr-8slices")
+    corner = [[whole.num_units - 7, *[1] * 7]]
+    with pytest.raises(ValueError, match=r"allocation_values: 20218614631344 allocations cannot be listed, at most"):
+        PlanningPolicy(whole, PlanningTwin(whole), allowed=corner).allocation_values(np.ones((1, 8)))

@@ -149,11 +149,12 @@ class SliceLearner:
         if generator is None:
             ssr, efficiency = np.stack([each.mean for each in own]), total.mean.reshape(slices, -1)
             return np.broadcast_to(ssr, (rows, *ssr.shape)), np.broadcast_to(efficiency, (rows, *efficiency.shape))
-        drawn = [
-            (np.stack([each.sample(generator, SPREAD) for each in own]), total.sample(generator, SPREAD))
-            for _ in range(rows)
-        ]
-        return np.stack([ssr for ssr, _ in drawn]), np.stack([each.reshape(slices, -1) for _, each in drawn])
+        width = self._regressions.basis.width
+        ssr, efficiency = np.zeros((rows, slices, width)), np.zeros((rows, slices, width))
+        for row in range(rows):
+            ssr[row] = [each.sample(generator, SPREAD) for each in own]
+            efficiency[row] = total.sample(generator, SPREAD).reshape(slices, width)
+        return ssr, efficiency
 
     def _fitted(self) -> tuple[list[Posterior], Posterior]:
         if self._posteriors is None:
@@ -187,9 +188,10 @@ class SliceLearner:
     def _over_an_episode(self) -> list[tuple[FloatArray, FloatArray]]:
         """For each slice mean and standard deviation (M,) of the expected SSR, nothing being left over."""
         basis, own = self._regressions.basis, self._fitted()[0]
+        loads = self._loads if len(self._loads) else np.ones((1, len(own)))  # no episode has begun: nominal arrivals
         found = []
         for n, known in enumerate(own):
-            load = basis.load(self._loads[:, n]).mean(axis=0)
+            load = basis.load(loads[:, n]).mean(axis=0)
             smooth = (basis.units[:, :, None] * load).reshape(len(basis.units), -1)
             others = np.zeros((len(smooth), basis.width - smooth.shape[1]))
             features = np.concatenate([smooth, others], axis=1)
