@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -39,7 +40,8 @@ def describe_agent(agent: OffPolicyAlgorithm | Planner) -> dict[str, Any]:
     """What a run's configuration says of an agent that was made in Python: class, head, arguments and shapes."""
     if isinstance(agent, Planner):
         own = {name: getattr(agent, name) for name in ("choose_by", "horizon", "gamma", "seed")}
-        arguments = {**own, **agent.constraints.to_dict(), "model": agent.digest()}  # of a model that knows nothing yet
+        model = sha256(agent.model.to_bytes()).hexdigest()  # of one that knows nothing yet: its settings
+        arguments = {**own, **agent.constraints.to_dict(), "model": model}
         return {"_target_": PLANNER, "head": NO_HEAD, "arguments": arguments}
     kind = type(agent)
     names = arguments_of(kind).keys() - {"conservative_weight"}  # Algorithm 2 sets it
