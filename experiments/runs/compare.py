@@ -35,10 +35,16 @@ def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Map
 
 
 def _as_today(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with the keys that versions before planners had not: decisions before a twin were random."""
+    """A configuration with the keys that versions before planners had not.
+
+    Decisions before a twin were random, and its performance were networks without priors.
+    """
     whole = {"planner": given["planner"], **stored} if "planner" in given else dict(stored)
     if "with_planner" in given:
         whole.setdefault("with_planner", False)
     if isinstance(whole.get("algorithm"), Mapping) and "collect_by" in given.get("algorithm", {}):
         whole["algorithm"] = {"collect_by": "random", **whole["algorithm"]}
+    twin = whole.get("twin")
+    if isinstance(twin, Mapping) and "performance" in twin:
+        whole["twin"] = {**twin, "performance": {"structure": "joint", "prior_scale": 0.0, **twin["performance"]}}
     return whole

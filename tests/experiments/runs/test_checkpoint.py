@@ -53,6 +53,13 @@ def test_a_configuration_of_before_planners_is_one_with_random_decisions_before_
     check_same_configuration(tmp_path, stored, today)
     with pytest.raises(ValueError, match=r"\n  algorithm\.collect_by: 'random' there, 'planner' given$"):
         check_same_configuration(tmp_path, stored, {**today, "algorithm": {"collect": 200, "collect_by": "planner"}})
+    before = {**stored, "twin": {"performance": {"members": 5}}}
+    networks = {"members": 5, "structure": "joint", "prior_scale": 0.0}
+    check_same_configuration(tmp_path, before, {**today, "twin": {"performance": networks}})
+    with pytest.raises(ValueError, match=r"\n  twin\.performance\.structure: 'joint' there, 'auto' given$"):
+        check_same_configuration(
+            tmp_path, before, {**today, "twin": {"performance": {**networks, "structure": "auto"}}}
+        )
 
 
 def test_methods_are_called_by_agent_and_twin():
