@@ -95,7 +95,7 @@ def fit_networks(
             learn, stop = (data_of(scaler, encode(layout, scaler, part), others) for part in folds[0])
             prior = None
             if not present and performance.prior_scale > 0.0:  # a calibration goes on from members that differ already
-                features, brought = made_up_decisions(layout, scaler, history, performance.members, generator)
+                features, brought = made_up_decisions(layout, scaler, folds[0][0], performance.members, generator)
                 prior = _tensors(scaler, features, brought, [], others)
             about_g = fit_performance(g, _slowed(performance, rate), learn, stop, g_old, *how, prior)
     return Networks(f, g, about_f, about_g)

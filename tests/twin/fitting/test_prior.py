@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from slicing_gym import Simulator, allocation_table, get_scenario
 from tests.helpers.twins import SMALL, history_of
-from twin import DigitalTwin, PerformanceSettings, TrainingSettings
+from twin import DigitalTwin, PerformanceSettings, TrainingSettings, concatenate
 from twin.data.recorder import Recorder
 from twin.fidelity.simulated import _info
+from twin.fitting.networks import fit_networks, parameters_of
 from twin.fitting.prior import _remoteness, made_up_decisions
+from twin.fitting.windows import hold_out
 from twin.runtime.encoding import make_scaler, measured_by
 
 HELD = np.array([[4, 12, 4], [5, 10, 5], [3, 13, 4]])
@@ -82,3 +86,20 @@ def test_without_a_prior_a_twins_file_is_as_before():
         again = DigitalTwin.from_bytes(content)
         assert again.performance.prior_scale == scale  # missing means none
         assert again.to_bytes() == content
+
+
+def test_what_is_held_out_is_not_learned_from():
+    """Networks that were stopped by other decisions, the scales being the same, have learned the same in an epoch."""
+    history = history_of("paper-1mhz")
+    scaler, (learn, stop) = make_scaler(history.layout, measured_by(history)), hold_out(history, 0.15, 0)
+    others = replace(stop, performance={name: values[::-1] for name, values in stop.performance.items()})
+    assert any((values != values[::-1]).any() for values in stop.performance.values())
+    settings = PerformanceSettings(structure="joint", members=2, hidden_size=8, prior_scale=0.5)
+    found = []
+    for part in (stop, others):
+        whole, once = concatenate([learn, part]), TrainingSettings(max_epochs=1)
+        networks = fit_networks(whole, scaler, [(learn, part)], None, settings, once, 0, None, False, None)
+        assert networks.about_performance.best_epoch == 1
+        found.append(parameters_of(networks.performance))
+    for name, array in found[0].items():
+        np.testing.assert_array_equal(array, found[1][name], err_msg=name)
