@@ -167,7 +167,8 @@ class SliceLearner:
 
     def expected_ssr(self) -> FloatArray:
         """The expected SSR with 1 to M units (S, M), over the loads of the last episode."""
-        return np.clip(np.stack([expected for expected, _ in self._over_an_episode()]), 0.0, 1.0)
+        expected = np.stack([each for each, _ in self._over_an_episode()])
+        return np.clip(np.maximum.accumulate(expected, axis=1), 0.0, 1.0)  # as `satisfied`
 
     def satisfied(self, demanded: npt.ArrayLike) -> FloatArray:
         """The probability that the expected SSR over an episode is at least `demanded` with 1 to M units (S, M).
