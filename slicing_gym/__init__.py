@@ -9,6 +9,7 @@ from slicing_gym.allocation_search import allocation_shares, best_allocations, l
 from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
 from slicing_gym.interval import Interval
+from slicing_gym.measured import Empirical, Trace
 from slicing_gym.observation import ArrivalsObserver, Observer
 from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.radio import Radio
@@ -44,6 +45,7 @@ __all__ = [
     "Daily",
     "Distribution",
     "Drift",
+    "Empirical",
     "Exponential",
     "Interval",
     "Jumps",
@@ -60,6 +62,7 @@ __all__ = [
     "SliceRANEnv",
     "SliceRANVectorEnv",
     "Steady",
+    "Trace",
     "Traffic",
     "Uniform",
     "__version__",
