@@ -44,7 +44,7 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
     Args:
         history: it must have measured what the reward is made of.
         dataset_id: "name-v0" or "namespace/name-v0"; Minari keeps data sets in ~/.minari, or MINARI_DATASETS_PATH.
-        **metadata: further arguments of `minari.create_dataset_from_buffers`, such as author or description; `env` takes
+        **metadata: further arguments of `minari.create_dataset_from_buffers`, such as author; `env` takes
             the place of the environment described above, None is for none.
 
     Returns:
