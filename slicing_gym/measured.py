@@ -76,9 +76,8 @@ class Empirical(Distribution):
             raise ValueError("samples: none given, or not all finite; allowed are one finite number or more")
         tail = np.geomspace(1.0 / knots, min(1.0 / knots, _TAIL / len(given)), 1 + knots // 4)
         shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, knots + 1), tail, 1.0 - tail]))
-        shares = shares[np.concatenate([[True], np.diff(shares) > 1e-9])]
-        shares[-1] = 1.0
-        return cls(tuple(np.quantile(given, shares).tolist()), tuple(shares.tolist()))
+        shares = np.unique(shares.round(7))
+        return cls(_short(np.quantile(given, shares)), tuple(shares.tolist()))
 
     def __repr__(self) -> str:
         """Without its knots, which may be many."""
@@ -154,6 +153,11 @@ class Trace:
     def parameters(self) -> tuple[float, ...]:
         """Numbers the kernel looks the level up in."""
         return (float(len(self.levels)), float(self.window_decisions), *self.levels)
+
+
+def _short(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Six digits of each: files are no longer than what was measured deserves."""
+    return tuple(float(f"{value:.6g}") for value in values)
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`TrafficTwin`: a generative model of arrivals alone, of a network in which nobody is known to have decided anything."""
+"""`TrafficTwin`: a generative model of arrivals alone, whoever decided what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from slicing_gym import even_split
 from slicing_gym.errors import check_instance, check_integer
-from twin.models.settings import TrainingSettings, TransitionSettings
+from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.traffic.log import NOBODY, TrafficLog
 from twin.twin import DigitalTwin
 
@@ -32,7 +32,8 @@ class TrafficTwin:
         training: TrainingSettings | None = None,
         seed: int = 0,
     ) -> None:
-        self.twin = DigitalTwin(transition, training=training, seed=seed)
+        performance = PerformanceSettings(structure="per_slice")  # there is none: no networks for it
+        self.twin = DigitalTwin(transition, performance, training, seed)
 
     @property
     def slices(self) -> tuple[str, ...]:

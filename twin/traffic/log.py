@@ -196,14 +196,16 @@ def _of_history(history: History, period_s: float | None) -> TrafficLog:
     last = np.array([block.stop - 1 for block in history.sequences()])
     run = np.concatenate([history.run, history.run[last]])
     interval = np.concatenate([history.interval, history.interval[last] + 1])
-    arrivals = np.concatenate([history.arrivals, history.next_arrivals[last]]).astype(np.float64)
+    names = tuple(name for name in history.scenario.slice_names if name != NOBODY)
+    places = [history.scenario.slice_names.index(name) for name in names]
+    arrivals = np.concatenate([history.arrivals, history.next_arrivals[last]])[:, places].astype(np.float64)
     order = np.lexsort((interval, run))
     keep = np.ones(len(order), np.bool_)  # a gap of one interval: what follows it was seen from both sides
     keep[1:] = (np.diff(run[order]) != 0) | (np.diff(interval[order]) != 0)
     rows = order[keep]
     volume = history.arrivals_column.unit == "byte"
     return TrafficLog(
-        slices=history.scenario.slice_names,
+        slices=names,
         period_s=history.scenario.radio.interval_s if period_s is None else period_s,
         run=run[rows],
         interval=interval[rows],

@@ -57,8 +57,8 @@ def scenario_from_log(
             half of the mean with which all users together send what the log has at its peak.
         packet_size_byte: sizes, by slice; by default the empirical distribution of the sizes in the log, where it has
             packets and volumes, else constant (1500 byte).
-        sla: `rate_sla_bps`, `latency_sla_s` and `ssr_weight` by slice; by default those of the base's slice of that name,
-            else no rate, 10 ms, and 1.
+        sla: `rate_sla_bps`, `latency_sla_s` and `ssr_weight` by slice; by default those of the base's slice of that
+            name, else no rate, 10 ms, and 1.
 
     Returns:
         The scenario. Of a log of more than 10 000 intervals its traces hold windows, spread evenly over the log.

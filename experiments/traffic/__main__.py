@@ -1,0 +1,42 @@
+"""`python -m experiments.traffic log=my_log.csv mapping=mapping.yaml`: a log's traffic in the simulator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.config.parts import make_scenario, make_twin
+from experiments.traffic.run import traffic
+from experiments.traffic.settings import TrafficConfig
+from twin.data import LogMapping
+from twin.traffic import traffic_of
+
+LISTS = ("log", "imports")
+"""Keys of which `key=a,b` is a list."""
+
+
+def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
+    """The scenario of a configuration; the log is read, and checked, before anything is written."""
+    import_modules(config.imports)
+    for key in ("log", "mapping"):
+        if getattr(config, key) is None:
+            raise ValueError(f"{key}: missing; experiments.inspect looks at a log, and proposes a mapping")
+    mapping = LogMapping.from_yaml(config.mapping)
+    log = traffic_of(config.log, mapping, period_s=config.period_s, volume_byte=config.volume_byte)
+    base, twin = make_scenario(config.scenario), make_twin(config.twin)
+
+    def run() -> None:
+        result = traffic(log, base, config, twin=twin)
+        print(result.report())
+        paths = [os.path.relpath(path) for path in result.write(folder)]
+        print(f"written: {', '.join(paths)}")
+        print(f"next: python -m experiments.train scenario={paths[0]}")
+
+    return run
+
+
+if __name__ == "__main__":
+    command("traffic", TrafficConfig, prepare, lists=LISTS)
