@@ -27,9 +27,10 @@ class Replay:
     arrived: FloatArray
 
     @property
-    def lost(self) -> FloatArray:
-        """Share of each slice's packets that did not get into a queue (S,), below 0 where chance brought more."""
-        share: FloatArray = 1.0 - self.arrived.sum(axis=(0, 1)) / np.maximum(self.wanted.sum(axis=(0, 1)), 1e-9)
+    def kept_out(self) -> FloatArray:
+        """Share of each slice's packets that full queues kept out (S,): what is missing, less what chance may take."""
+        wanted, arrived = self.wanted.sum(axis=(0, 1)), self.arrived.sum(axis=(0, 1))
+        share: FloatArray = np.maximum(wanted - arrived - 4.0 * np.sqrt(wanted), 0.0) / np.maximum(wanted, 1.0)
         return share
 
     @property
@@ -53,7 +54,7 @@ def replay(scenario: Scenario, seeds: tuple[int, ...] = (0, 1)) -> Replay:
     units = even_split(scenario.num_units, scenario.num_slices)
     wanted, arrived = [], []
     for _ in range(scenario.decisions_per_episode):
-        arrived.append(simulator.advance(units).arrivals)
+        arrived.append(simulator.advance(units).arrivals.astype(np.float64))
         share, intensity = np.moveaxis(simulator.levels, 2, 0)
         wanted.append(np.floor(share * users + 0.5) * intensity * scenario.radio.interval_s / gaps)
-    return Replay(scenario, np.stack(wanted, axis=1), np.stack(arrived, axis=1).astype(np.float64))
+    return Replay(scenario, np.stack(wanted, axis=1), np.stack(arrived, axis=1))

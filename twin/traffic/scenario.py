@@ -23,8 +23,8 @@ MOST_USERS = 100
 LATENCY_S = 10e-3
 """What a slice is promised if nothing is said: this latency, and no rate."""
 
-LOST = 0.1
-"""Share of the packets that may have to wait for room in a queue before a warning says so."""
+KEPT_OUT = 0.05
+"""Share of a slice's packets that full queues may keep out before a warning says so."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -64,8 +64,8 @@ def scenario_from_log(
         The scenario. Of a log of more than 10 000 intervals its traces hold windows, spread evenly over the log.
 
     Warns:
-        UserWarning: a tenth of a slice's packets or more do not get into the queues in time, were the bandwidth split
-            evenly: the load that agents meet is then not the log's.
+        UserWarning: where the bandwidth is split evenly, full queues keep packets of a slice out: the load that agents
+            meet is then not the log's.
 
     Raises:
         ValueError, TypeError: a slice sent nothing, or an argument does not fit; the message names it.
@@ -174,12 +174,12 @@ def _active_users(wanted: FloatArray, users: int) -> npt.NDArray[np.int64]:
 
 
 def _warn_of_full_queues(scenario: Scenario) -> None:
-    """Warn of slices whose packets do not get into the queues under the even split."""
+    """Warn of slices whose packets full queues keep out under the even split."""
     found = replay(replace(scenario, decisions_per_episode=50))
-    for part, lost in zip(scenario.slices, found.lost, strict=True):
-        if lost > LOST:
+    for part, kept_out in zip(scenario.slices, found.kept_out, strict=True):
+        if kept_out > KEPT_OUT:
             warnings.warn(
-                f"slices.{part.name}: {lost:.0%} of its packets find the queue full under the even split, so that "
-                "agents meet another load than the log's; a smaller scale, more users or more bandwidth help",
+                f"slices.{part.name}: full queues keep {kept_out:.0%} of its packets out under the even split, so that "
+                "agents meet another load than the log's; a smaller scale or more bandwidth help",
                 stacklevel=3,
             )

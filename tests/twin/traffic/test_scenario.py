@@ -94,8 +94,8 @@ def test_a_long_log_is_held_in_windows():
 
 
 def test_full_queues_are_warned_of():
-    with pytest.warns(UserWarning, match=r"slices\.embb: \d+% of its packets find the queue full"):
-        scenario_from_log(traffic_log(), BASE, scale={"embb": 20_000.0})
+    with pytest.warns(UserWarning, match=r"slices\.embb: full queues keep \d+% of its packets out"):
+        scenario_from_log(traffic_log(), BASE, scale={"embb": 2_000.0})
 
 
 @pytest.mark.parametrize(

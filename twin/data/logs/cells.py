@@ -192,7 +192,9 @@ def _all_whole(values: npt.NDArray[np.float64]) -> bool:
     """Whether all are whole numbers that int64 and float64 hold; block by block, for columns are long."""
     for start in range(0, len(values), 65_536):
         block = values[start : start + 65_536]
-        if not (np.isfinite(block).all() and (np.abs(block) <= LARGEST_WHOLE).all() and (block == np.rint(block)).all()):
+        if not (
+            np.isfinite(block).all() and (np.abs(block) <= LARGEST_WHOLE).all() and (block == np.rint(block)).all()
+        ):
             return False
     return True
 
