@@ -111,7 +111,11 @@ class Layout:
             TypeError, ValueError: they are not of that form, or no allocations.
         """
         given = np.asarray(units)
-        if self.smallest and given.dtype.kind in "iu" and given.shape in ((num_rows, len(self.smallest)), self.spare.shape):
+        if (
+            self.smallest
+            and given.dtype.kind in "iu"
+            and given.shape in ((num_rows, len(self.smallest)), self.spare.shape)
+        ):
             self.check_allocations("units", np.atleast_2d(given).astype(np.int64), lambda row: f"row {row}")
             given = self.lifted(given)
         return checked_allocations(given, num_rows, self.num_units, self.scenario.num_slices)
