@@ -12,20 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
-import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-import conf
 from experiments.config.bounds import check_bounds
+from experiments.config.files import CONFIG_FOLDER, FILES, groups_of, with_files
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.errors import unknown_name
-
-CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
-"""Where the YAML files are, in a checkout and in an installed wheel alike."""
 
 _Settings = TypeVar("_Settings")
 
@@ -55,7 +51,7 @@ def command(
     register(name, schema)
     given = [_renamed(argument, renamed or {}) for argument in sys.argv[1:]]
     with readable_errors():
-        sys.argv[1:] = rewrite(with_scenario_files(with_lists(given, lists)))
+        sys.argv[1:] = rewrite(with_files(name, with_lists(given, lists)))
     check_overrides(name, sys.argv[1:])
 
     def task(config: DictConfig) -> None:
@@ -79,45 +75,6 @@ def register(name: str, schema: type) -> None:
     store.store(name=f"{name}_schema", node=schema)
     for scenario in SCENARIOS:
         store.store(group="scenario", name=scenario, node=OmegaConf.create(get_scenario(scenario).to_dict()))
-
-
-def with_scenario_files(arguments: Sequence[str]) -> list[str]:
-    """Arguments in which `scenario=<file>.yaml` is the name of the file, by which Hydra finds its scenario from now on.
-
-    Raises:
-        ValueError, TypeError, OSError: there is no such file, it is no scenario, or is called as a preset is.
-    """
-    found = []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        names = [name.strip("'\"") for name in value.split(",")]
-        if key == "scenario" and any(name.endswith(_YAML) for name in names):
-            argument = f"scenario={','.join(_stored(name) if name.endswith(_YAML) else name for name in names)}"
-        found.append(argument)
-    return found
-
-
-def _stored(path: str) -> str:
-    """Give Hydra the scenario in a file; the name by which it is then found."""
-    name = Path(path).stem
-    if name in SCENARIOS:
-        raise ValueError(f"scenario: {path!r} is called as a preset is, {name!r}; give the file another name")
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"scenario: {path!r} is not YAML ({error})") from None
-    store_scenario(name, data)
-    return name
-
-
-def store_scenario(name: str, data: Any) -> None:
-    """Give Hydra a scenario by a name of the user's own, as `scenario=<name>` finds it."""
-    if not isinstance(data, dict):
-        raise TypeError(f"scenario: {name!r} is not a mapping of the keys of a scenario")
-    ConfigStore.instance().store(group="scenario", name=name, node=OmegaConf.create(data))
-
-
-_YAML = (".yaml", ".yml")
 
 
 def settings_of(config: DictConfig, schema: type[_Settings]) -> _Settings:
@@ -183,11 +140,17 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"), readable_errors():
         loader = GlobalHydra.instance().config_loader()
         found = {key: loader.get_group_options(key) for key in given}
-        groups = {key: [name for name in names if name[0] != "_"] for key, names in found.items() if names}
+        chosen = groups_of(name)
+        groups = {
+            key: [option for option in options if option[0] != "_"]
+            for key, options in found.items()
+            if options and (key in chosen or "/" in key)
+        }
         for key, options in groups.items():
             for choice in given[key].split(","):
                 if choice not in options:
-                    raise ValueError(unknown_name(key, choice, options))
+                    more = "; or a YAML file of your own, by its path or with --config-dir" if key in FILES else ""
+                    raise ValueError(unknown_name(key, choice, options) + more)
         config = compose(name, [f"{key}={given[key].split(',')[0]}" for key in groups])
         for key in given.keys() - groups.keys():
             _check_key(config, key)

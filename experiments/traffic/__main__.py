@@ -22,9 +22,9 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     """The scenario of a configuration; the log is read, and checked, before anything is written."""
     import_modules(config.imports)
     for key in ("log", "mapping"):
-        if getattr(config, key) is None:
+        if not getattr(config, key):
             raise ValueError(f"{key}: missing; experiments.inspect looks at a log, and proposes a mapping")
-    mapping = LogMapping.from_yaml(config.mapping)
+    mapping = LogMapping.from_dict(config.mapping)
     log = traffic_of(config.log, mapping, period_s=config.period_s, volume_byte=config.volume_byte)
     base, twin = make_scenario(config.scenario), make_twin(config.twin)
 

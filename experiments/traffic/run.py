@@ -24,7 +24,7 @@ from slicing_gym.measured import MOST_LEVELS
 from twin import DigitalTwin
 from twin.traffic import Replay, TrafficLog, TrafficTwin, replay, scenario_from_log
 
-RUNS = 8
+RUNS = 4
 """Runs that a log is cut into where it has fewer, so that some can be held out."""
 
 PATHS = 25
@@ -71,6 +71,7 @@ class TrafficResult:
         lines = [
             f"{len(self.log):,} intervals of {self.log.period_s:g} s in {runs} run{'s' if runs > 1 else ''}; "
             f"one becomes a decision of {interval_s:g} s",
+            *(f"note: {note}" for note in self.log.notes),
             aligned(header, rows),
             "mean ± standard deviation over intervals; replayed: an episode of two cells, the bandwidth split evenly",
         ]
@@ -151,6 +152,5 @@ def _evaluation(log: TrafficLog, twin: DigitalTwin, settings: Settings) -> Fidel
         progress=settings.progress,
         torch_threads=settings.torch_threads,
     )
-    return fidelity(
-        DigitalTwin(twin.transition, training=twin.training, seed=twin.seed), settings=wanted, history=cut.history()
-    )
+    made = TrafficTwin(twin.transition, twin.training, twin.seed).twin
+    return fidelity(made, settings=wanted, history=cut.history())

@@ -18,7 +18,7 @@ class Settings:
         users: of a slice, by name; None: so many that an active user sends a packet an interval, at most 100.
         sla: `rate_sla_bps`, `latency_sla_s` and `ssr_weight` by slice; None: those of slices of the same name.
         resample: put paths of the twin of the arrivals in place of the log.
-        held_out_runs: of the twin's evaluation; a log of fewer than 8 runs is cut into 8 or more.
+        held_out_runs: of the twin's evaluation; a log of fewer than 4 runs is cut into 4 or more.
         torch_threads: threads that PyTorch computes in.
         progress: show progress bars.
     """
@@ -28,7 +28,7 @@ class Settings:
     users: Any = None  # of mappings that may be None OmegaConf can override nothing
     sla: Any = None
     resample: bool = False
-    held_out_runs: int = bounded(2, at_least=1)
+    held_out_runs: int = bounded(1, at_least=1)
     torch_threads: int = bounded(1, at_least=1)
     progress: bool = True
 
@@ -39,7 +39,7 @@ class TrafficConfig(Settings):
 
     Args:
         log: a file, a glob, a folder, or a list of these.
-        mapping: YAML file that says what the log's columns mean.
+        mapping: what the log's columns mean.
         period_s: length of an interval of the log [s]; None: what the mapping says.
         volume_byte: column with the bytes of an interval; None: a column of `performance` with the unit byte, if any.
         scenario: whose radio, reward and SLAs are taken.
@@ -48,9 +48,9 @@ class TrafficConfig(Settings):
     """
 
     log: Any = None
-    mapping: str | None = None
     period_s: float | None = bounded(None, above=0.0)
     volume_byte: str | None = None
     scenario: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] = field(default_factory=dict)
     twin: dict[str, Any] = field(default_factory=dict)
     imports: list[str] = field(default_factory=list)

@@ -15,12 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.config.agents import left_out, maker
+from experiments.config.files import CONFIG_FOLDER, store
 from experiments.config.hydra import (
-    CONFIG_FOLDER,
     check_overrides,
     command,
     config_folders,
-    store_scenario,
     without_config_folders,
 )
 from experiments.config.parts import make_scenario, make_twin
@@ -126,7 +125,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     for argument in own:  # a file of a scenario may be gone by now: what the run was begun with is here
         key, _, own_name = argument.partition("=")
         if key == "scenario" and own_name not in SCENARIOS and not folders:
-            store_scenario(own_name, _builtin(stored)["scenario"])
+            store("scenario", own_name, _builtin(stored)["scenario"])
     check_overrides("train", new)
     try:
         with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Constant, Radio, Scenario, Slice, Traffic, even_split
-from slicing_gym.errors import check_integer, check_number
+from slicing_gym.errors import check_integer, check_number, unknown_name
 from twin.data.checks import check_bounds, check_order, checked, follows
 from twin.data.columns import ARRIVALS
 from twin.data.history import History
+
+if TYPE_CHECKING:
+    from twin.data.logs import Intervals, LogMapping
 
 PACKET_BYTE = 1500.0
 """Size of a packet where a log has volumes alone: what fits in a frame of Ethernet."""
@@ -37,6 +40,7 @@ class TrafficLog:
         interval: number of the interval in its run (n,).
         packets: (n, S); None where only volumes were measured.
         volume_byte: (n, S); None where only packets were.
+        notes: what was cleaned or cut when the log was read.
 
     Raises:
         ValueError, TypeError: something does not fit together; the message names row, column and what is allowed.
@@ -48,6 +52,7 @@ class TrafficLog:
     interval: IntArray
     packets: FloatArray | None
     volume_byte: FloatArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slices", tuple(self.slices))
@@ -169,26 +174,71 @@ def _stand_in(names: Sequence[str], period_s: float, most: float) -> Scenario:
 
 
 def traffic_of(
-    source: TrafficLog | History | str | os.PathLike[str] | Sequence[Any] | Any,
-    mapping: Any = None,
+    source: TrafficLog | History | Any,
+    mapping: LogMapping | None = None,
     *,
     period_s: float | None = None,
+    volume_byte: str | None = None,
 ) -> TrafficLog:
-    """The traffic in a log, in a history, or in a table.
+    """The traffic in a log or in a history; what was decided, if anything, does not matter.
 
     Args:
-        source: files or a DataFrame, as `twin.read_log` takes them, with a mapping; or a `History`.
-        mapping: which columns hold what; of a passive log no allocation.
-        period_s: length of an interval [s]; None: what the mapping or the history's scenario says.
+        source: files or a DataFrame, as `twin.data.read_log` takes them, with a mapping; or a `History`.
+        mapping: what the log's columns mean; of a passive log it names no allocation.
+        period_s: length of an interval [s]; None: what the log's times, or the history's scenario, say.
+        volume_byte: column of the log with the bytes of each interval, its arrivals or one of `performance`; None: a
+            column of `performance` with the unit byte, if there is one.
 
     Raises:
-        ValueError, TypeError: the log does not fit the mapping; the message names column and row.
+        FileNotFoundError: there is no such file.
+        ValueError, TypeError: the log does not fit the mapping, or nothing says how long its intervals are; the message
+            names column and row.
     """
     if isinstance(source, TrafficLog):
         return source if period_s is None else replace(source, period_s=period_s)
     if isinstance(source, History):
         return _of_history(source, period_s)
-    raise NotImplementedError
+    if mapping is None:
+        raise ValueError("mapping: None given, allowed is a LogMapping: it says what the log's columns mean")
+    from twin.data.logs import read_intervals  # DuckDB reads logs, and few need it
+
+    return _of_intervals(read_intervals(source, mapping), period_s, volume_byte)
+
+
+def _of_intervals(found: Intervals, period_s: float | None, volume_byte: str | None) -> TrafficLog:
+    """The arrivals and, where they were measured, the volumes of a log that was read."""
+    mapping = found.mapping
+    columns = {name: column for name, column in mapping.columns().items() if column.per_slice}
+    if volume_byte is None:
+        volume_byte = next((name for name, column in columns.items() if column.unit in ("byte", "bytes")), None)
+    elif volume_byte not in (mapping.arrivals, *columns):
+        raise ValueError(unknown_name("volume_byte", volume_byte, [mapping.arrivals, *columns]))
+    period_s = found.period_s if period_s is None else period_s
+    if period_s is None:
+        raise ValueError(
+            f"period_s: not given, and {mapping.interval!r} numbers the intervals; allowed is their length in seconds"
+        )
+    arrivals, volume = found.arrivals.astype(np.float64), None
+    if volume_byte is not None and volume_byte != mapping.arrivals:
+        volume = found.performance[columns[volume_byte].name]
+    alone = volume_byte == mapping.arrivals
+    return TrafficLog(
+        slices=_names(mapping),
+        period_s=period_s,
+        run=found.run,
+        interval=found.interval,
+        packets=None if alone else arrivals,
+        volume_byte=arrivals if alone else volume,
+        notes=found.notes,
+    )
+
+
+def _names(mapping: LogMapping) -> tuple[str, ...]:
+    """Names of the slices: the scenario's, or what the log calls them as far as names may be so."""
+    if mapping.scenario is not None:
+        return mapping.scenario.slice_names[: len(mapping.values)]
+    plain = [re.sub(r"\W", "_", str(value)) for value in mapping.values]
+    return tuple(name if name.isidentifier() else f"slice_{name}" for name in plain)
 
 
 def _of_history(history: History, period_s: float | None) -> TrafficLog:
