@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 
 from twin.data.allocations import about_allocations
 from twin.data.history import History
