@@ -1,0 +1,110 @@
+"""The picture of a log: arrivals, allocation and performance over time, a panel each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.reporting.style import save_figure
+from twin.inspection import Inspection
+from twin.inspection.roles import unit_in
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
+_WHATS = {
+    "allocation": "an allocation log",
+    "constant": "a constant allocation",
+    "passive": "a passive log (no allocation)",
+    "nothing": "no arrivals and no allocation found",
+}
+
+
+def plot_log(path: Path, found: Inspection, most: int) -> None:
+    """Draw the first intervals of a log's first run.
+
+    Args:
+        path: PNG to write.
+        found: of the log.
+        most: intervals that are shown.
+
+    Raises:
+        ValueError: no column says when.
+    """
+    facts = found.facts
+    if facts.grid is None or facts.timing is None:
+        raise ValueError("found: without a column of time, allowed is a log with one")
+    panels = list(_panels(found))
+    timing = facts.timing
+    shown = np.flatnonzero(timing.run == timing.run[0])[:most]
+    scale, label = _time_axis(found)
+    time = (timing.time[shown] - timing.time[shown[0]]) * scale
+    figure = Figure(figsize=(11.0, 2.5 * max(len(panels), 1) + 1.2), layout="constrained")
+    grid = figure.subplots(max(len(panels), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (title, unit, values, steps) in zip(grid, panels, strict=False):
+        _draw(axes, time, values[shown], facts.grid.slices, steps, timing.steps[shown] > 1)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_ylabel(unit, fontsize=9)
+    grid[0].legend(loc="upper right", ncols=min(len(facts.grid.slices), 6), fontsize=8.5, framealpha=0.9, title="slice")
+    grid[-1].set_xlabel(label, fontsize=9)
+    of = f"first {len(shown):,} of {len(timing.time):,} intervals" if len(shown) < len(timing.time) else "all intervals"
+    run = f", run {facts.runs[0]}" if len(facts.runs) > 1 else ""
+    figure.suptitle(f"{found.name}: {_WHATS[found.what]}; {of}{run}", fontsize=11)
+    save_figure(figure, path)
+
+
+def _panels(found: Inspection) -> Iterator[tuple[str, str, npt.NDArray[np.float64], bool]]:
+    """Title, unit, values (m, S) of each panel, and whether they are held until the next."""
+    facts = found.facts
+    assert facts.grid is not None
+    if facts.arrivals is not None:
+        yield (
+            f"arrivals: {facts.arrivals}",
+            unit_in(facts.arrivals) or "per interval",
+            facts.grid.values[facts.arrivals],
+            False,
+        )
+    if facts.allocations is not None:
+        column, kind = facts.allocations.column, facts.allocations.counted_as
+        units = {"mask": "groups (bits that are set)", "share": "share of the units", "percent": "% of the units"}
+        how = {"decided": "decided at an interval's end, for the next", "in_force": "in force in its interval"}
+        says = how.get(facts.alignment.says if facts.alignment and not facts.allocations.constant else "", "")
+        yield f"allocation: {column}{says and f', {says}'}", units.get(kind, "units"), facts.grid.values[column], True
+    if facts.performance:
+        name = facts.performance[0]
+        yield f"performance: {name}", unit_in(name) or "as in the log", facts.grid.values[name], False
+
+
+def _draw(
+    axes: Axes,
+    time: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    slices: tuple[object, ...],
+    steps: bool,
+    pauses: npt.NDArray[np.bool_],
+) -> None:
+    """A line a slice, broken where it has no value; pauses are grey."""
+    cuts = np.flatnonzero(pauses)
+    for number, name in enumerate(slices):
+        x, y = np.insert(time, cuts, np.nan), np.insert(values[:, number], cuts, np.nan)
+        colour = _COLOURS[number % len(_COLOURS)]
+        style = {"drawstyle": "steps-post"} if steps else {}
+        axes.plot(x, y, color=colour, lw=1.1, label=str(name), marker="." if len(time) < 60 else "", **style)
+    for cut in cuts:
+        axes.axvspan(time[cut - 1], time[cut], color="0.9", lw=0)
+    axes.grid(alpha=0.25)
+    axes.set_ylim(bottom=0.0 if np.nanmin(values, initial=0.0) >= 0.0 else None)
+    axes.margins(x=0.01)
+
+
+def _time_axis(found: Inspection) -> tuple[float, str]:
+    """By what times are multiplied, and what stands below the axis."""
+    timing = found.facts.timing
+    assert timing is not None
+    if timing.unit == "count":
+        return 1.0, f"interval ({timing.column})"
+    pauses = "; grey: a pause, no rows" if len(timing.pauses) else ""
+    return 1.0 / timing.per_second, f"time since the first row [s] ({timing.column}){pauses}"
