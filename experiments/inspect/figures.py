@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from experiments.reporting.style import save_figure
 from twin.inspection import Inspection
+from twin.inspection.cells import FloatArray, IntArray
 from twin.inspection.roles import unit_in
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
@@ -44,11 +45,17 @@ def plot_log(path: Path, found: Inspection, most: int) -> None:
     time = (timing.time[shown] - timing.time[shown[0]]) * scale
     figure = Figure(figsize=(11.0, 2.5 * max(len(panels), 1) + 1.2), layout="constrained")
     grid = figure.subplots(max(len(panels), 1), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (title, unit, values, steps) in zip(grid, panels, strict=False):
-        _draw(axes, time, values[shown], facts.grid.slices, steps, timing.steps[shown] > 1)
+    cuts = np.flatnonzero(timing.steps[shown] > 1)
+    for axes, (title, unit, values, stacked) in zip(grid, panels, strict=False):
+        (_draw_stack if stacked else _draw_lines)(axes, time, values[shown], cuts)
+        for cut in cuts:
+            axes.axvspan(time[cut - 1], time[cut], color="0.9", lw=0)
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_ylabel(unit, fontsize=9)
-    grid[0].legend(loc="upper right", ncols=min(len(facts.grid.slices), 6), fontsize=8.5, framealpha=0.9, title="slice")
+        axes.grid(alpha=0.25)
+        axes.margins(x=0.01)
+    handles = [Patch(color=_colour(number), label=str(name)) for number, name in enumerate(facts.grid.slices)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), fontsize=9, frameon=False)
     grid[-1].set_xlabel(label, fontsize=9)
     of = f"first {len(shown):,} of {len(timing.time):,} intervals" if len(shown) < len(timing.time) else "all intervals"
     run = f", run {facts.runs[0]}" if len(facts.runs) > 1 else ""
@@ -56,8 +63,8 @@ def plot_log(path: Path, found: Inspection, most: int) -> None:
     save_figure(figure, path)
 
 
-def _panels(found: Inspection) -> Iterator[tuple[str, str, npt.NDArray[np.float64], bool]]:
-    """Title, unit, values (m, S) of each panel, and whether they are held until the next."""
+def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
+    """Title, unit, values (m, S) of each panel, and whether they add up."""
     facts = found.facts
     assert facts.grid is not None
     if facts.arrivals is not None:
@@ -72,32 +79,40 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, npt.NDArray[np.float6
         units = {"mask": "groups (bits that are set)", "share": "share of the units", "percent": "% of the units"}
         how = {"decided": "decided at an interval's end, for the next", "in_force": "in force in its interval"}
         says = how.get(facts.alignment.says if facts.alignment and not facts.allocations.constant else "", "")
-        yield f"allocation: {column}{says and f', {says}'}", units.get(kind, "units"), facts.grid.values[column], True
+        yield (
+            f"allocation, stacked: {column}{says and f', {says}'}",
+            units.get(kind, "units"),
+            facts.grid.values[column],
+            True,
+        )
     if facts.performance:
         name = facts.performance[0]
         yield f"performance: {name}", unit_in(name) or "as in the log", facts.grid.values[name], False
 
 
-def _draw(
-    axes: Axes,
-    time: npt.NDArray[np.float64],
-    values: npt.NDArray[np.float64],
-    slices: tuple[object, ...],
-    steps: bool,
-    pauses: npt.NDArray[np.bool_],
-) -> None:
-    """A line a slice, broken where it has no value; pauses are grey."""
-    cuts = np.flatnonzero(pauses)
-    for number, name in enumerate(slices):
-        x, y = np.insert(time, cuts, np.nan), np.insert(values[:, number], cuts, np.nan)
-        colour = _COLOURS[number % len(_COLOURS)]
-        style = {"drawstyle": "steps-post"} if steps else {}
-        axes.plot(x, y, color=colour, lw=1.1, label=str(name), marker="." if len(time) < 60 else "", **style)
-    for cut in cuts:
-        axes.axvspan(time[cut - 1], time[cut], color="0.9", lw=0)
-    axes.grid(alpha=0.25)
+def _draw_lines(axes: Axes, time: FloatArray, values: FloatArray, cuts: IntArray) -> None:
+    """A line a slice, broken where it has no value."""
+    x = np.insert(time, cuts, np.nan)
+    for number in range(values.shape[1]):
+        y = np.insert(values[:, number], cuts, np.nan)
+        axes.plot(x, y, color=_colour(number), lw=1.1, marker="." if len(time) < 60 else "")
     axes.set_ylim(bottom=0.0 if np.nanmin(values, initial=0.0) >= 0.0 else None)
-    axes.margins(x=0.01)
+
+
+def _draw_stack(axes: Axes, time: FloatArray, values: FloatArray, cuts: IntArray) -> None:
+    """What slices hold on top of each other, so that the height is the sum; broken at pauses."""
+    x = np.insert(time, cuts, np.nan)
+    top = np.zeros(len(x))
+    for number in range(values.shape[1]):
+        foot, top = top, top + np.insert(np.nan_to_num(values[:, number]), cuts, np.nan)
+        foot = np.nan_to_num(foot)
+        axes.fill_between(x, foot, top, step="post", color=_colour(number), alpha=0.75, lw=0)
+        top = np.nan_to_num(top)
+    axes.set_ylim(bottom=0.0)
+
+
+def _colour(number: int) -> str:
+    return _COLOURS[number % len(_COLOURS)]
 
 
 def _time_axis(found: Inspection) -> tuple[float, str]:

@@ -21,7 +21,7 @@ def trial(log: Any, mapping: LogMapping) -> str:
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:
     """The command to go on with."""
-    shown = f"[{','.join(map(str, log))}]" if isinstance(log, list) else log
+    shown = ",".join(map(str, log)) if isinstance(log, list) else log
     if found.what == "allocation":
         return f"next: look at {mapping}, then python -m experiments.fidelity log={shown} mapping={mapping}"
     if found.what in ("passive", "constant"):

@@ -36,7 +36,7 @@ class Alignment:
 
     @property
     def says(self) -> str:
-        """ "decided", "in_force", or "" if neither explains more."""
+        """What explains more: "decided" or "in_force"; "" if neither does."""
         if max(self.before, self.same) < self.neither + MARGIN or abs(self.before - self.same) < MARGIN:
             return ""
         return "decided" if self.before > self.same else "in_force"

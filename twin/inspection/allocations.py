@@ -108,7 +108,7 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
 
 def _sums(values: FloatArray) -> FloatArray:
     """Over the slices of the intervals in which all are there."""
-    return values[np.isfinite(values).all(axis=1)].sum(axis=1)
+    return np.asarray(values[np.isfinite(values).all(axis=1)].sum(axis=1))
 
 
 def _whole_units(shares: FloatArray) -> tuple[FloatArray, int]:

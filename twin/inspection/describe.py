@@ -102,8 +102,8 @@ def _of_rows(facts: LogFacts, grid: Grid) -> Iterator[Finding]:
         counts = rows[present]
         yield Finding(
             "rows_per_ue",
-            f"a row per UE: {counts.min()} to {counts.max()} rows a slice and interval, one for each {facts.keys['ue']}; "
-            f"{_how(grid)}",
+            f"a row per UE: {counts.min()} to {counts.max()} rows a slice and interval, one for each "
+            f"{facts.keys['ue']}; {_how(grid)}",
         )
     if not present.all():
         yield _absent(facts, grid)
@@ -160,8 +160,8 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
         held = [f"{value:.6g}" for value in found.units[np.isfinite(found.units).all(axis=1)][0]]
         yield Finding(
             "constant_allocation",
-            f"a constant allocation: {found.column} is {'-'.join(held)} in every interval, so nothing can be learned of "
-            "its effect; use it as a passive log (an environment whose actions matter is refused)",
+            f"a constant allocation: {found.column} is {'-'.join(held)} in every interval, so nothing can be "
+            "learned of its effect; use it as a passive log (an environment whose actions matter is refused)",
         )
         return
     if found.idle:
@@ -222,7 +222,8 @@ def dirty(facts: LogFacts, lines: IntArray) -> list[Finding]:
 
 def _wrong_cells(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
     """Line and what is wrong of every cell that holds no value of its column's kind."""
-    found, short = [], {}
+    found: list[tuple[int, str]] = []
+    short: dict[int, list[str]] = {}
     for name, each in facts.cells.items():
         for number, place in enumerate(each.wrong.tolist()):
             text = each.shown[number] if number < len(each.shown) else "?"

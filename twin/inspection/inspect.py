@@ -79,8 +79,8 @@ def inspect_log(files: Files | Any, *, query: str | None = None) -> Inspection:
     """Look at a log, whatever its form.
 
     Args:
-        files: a path, a glob, a folder, or a list of these (CSV of any dialect, JSON lines, Parquet; gz, zst, zip), or a
-            DataFrame.
+        files: a path, a glob, a folder, or a list of these (CSV of any dialect, JSON lines, Parquet; gz, zst, zip), or
+            a DataFrame.
         query: SQL that shapes it before (the key `query` of a mapping).
 
     Raises:
@@ -131,8 +131,8 @@ def _of_files(table: Table) -> Iterator[Finding]:
     if len(fields) == 2 and fields[0] != fields[1]:
         yield Finding(
             "header",
-            f"the header has {fields[0]} fields, the first row {fields[1]}: what stands behind the last name is left out "
-            "(a reader that makes the first column an index shifts every column)",
+            f"the header has {fields[0]} fields, the first row {fields[1]}: what stands behind the last name is left "
+            "out (a reader that makes the first column an index shifts every column)",
         )
     if len(table.surplus):
         rows = tuple(table.rows[table.surplus].tolist())

@@ -213,9 +213,9 @@ def slice_name(label: Any) -> str:
 
 def _identifier(name: str, taken: set[str]) -> str:
     """A name of letters, digits and underscores for a column, without the unit in brackets."""
-    short = (
-        re.sub(r"\W+", "_", re.sub(r"[\[(].*?[\])]", "", name)).strip("_").lower() if not name.isidentifier() else name
-    )
+    short = name
+    if not name.isidentifier():
+        short = re.sub(r"\W+", "_", re.sub(r"[\[(].*?[\])]", "", name)).strip("_").lower()
     short = short if short.isidentifier() and not short.startswith("_") else f"column_{short}"
     return f"{short}_2" if short in taken else short
 
@@ -257,7 +257,7 @@ COMMENTS = {
     "allowed": "held: an environment offers only the allocations that the log has; all: every one",
     "performance": "measured in every interval, predicted by the twin",
     "ssr": "CHECK: a log has no SLAs; these bounds are each slice's median. Put yours",
-    "spectral_efficiency": "CHECK: unit_bps is what one of the rate is in bit/s; users: 1 as the rate is the slice's, not a user's",
+    "spectral_efficiency": "CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate",
     "missing": "what stands for no value",
     "unused": "left out; move a name to performance to use it",
     "scenario": "CHECK: units are bandwidth_hz / resolution_hz; traffic only sets the scale of observations",

@@ -64,9 +64,10 @@ def roles(facts: LogFacts) -> dict[str, str]:
     """What each column is likely to be, by its name."""
     found = {name: "time, too" for name, each in facts.cells.items() if each.kind == "time"}
     found |= {name: role for role, name in facts.keys.items()}
-    quantities = {facts.arrivals: "arrivals", **dict.fromkeys(facts.performance, "performance")}
+    quantities: dict[str | None, str] = dict.fromkeys(facts.performance, "performance")
     quantities |= {name: "arrivals, too" for name in facts.performance if arrivals_column([name])}
     quantities |= dict.fromkeys(facts.controls, "control")
+    quantities[facts.arrivals] = "arrivals"
     if facts.allocations is not None:
         quantities[facts.allocations.column] = "allocation"
     for quantity, role in quantities.items():
@@ -84,11 +85,9 @@ def _rows(facts: LogFacts) -> Iterator[str]:
     table = [("column", "looks like", "type", "range", "unit")]
     for name, each in list(facts.cells.items())[:MOST_COLUMNS]:
         table.append((name[:40], of.get(name, "-"), each.kind, _range(each), unit_in(name)))
-    widths = [max(len(row[place]) for row in table) for place in range(4)]
+    widths = [*(max(len(row[place]) for row in table) for place in range(4)), 0]
     for row in table:
-        yield (
-            "  " + "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[4]]).rstrip()
-        )
+        yield "  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
     if len(facts.cells) > MOST_COLUMNS:
         yield f"  and {len(facts.cells) - MOST_COLUMNS} more columns"
 
@@ -127,14 +126,16 @@ def _slices(facts: LogFacts) -> str:
     found = facts.allocations
     if found is not None:
         lines.append(
-            f"allocation: {found.column}, counted as {found.counted_as}; sums {found.lowest:.6g} to {found.highest:.6g}; "
-            f"different ones: {found.held:,} of {found.possible:,} in {found.complete:,} intervals with all slices"
+            f"allocation: {found.column}, counted as {found.counted_as}; sums {found.lowest:.6g} to "
+            f"{found.highest:.6g}; different ones: {found.held:,} of {found.possible:,} in {found.complete:,} intervals "
+            "with all slices"
         )
     if facts.alignment is not None and facts.what == "allocation":
         each = facts.alignment
         lines.append(
             f"variance of {each.column} explained on held-out intervals: {each.before:.0%} by arrivals and the "
-            f"allocation of the row before, {each.same:.0%} with that of the same row, {each.neither:.0%} by arrivals alone"
+            f"allocation of the row before, {each.same:.0%} with that of the same row, {each.neither:.0%} "
+            "by arrivals alone"
         )
     return "\n".join(lines)
 

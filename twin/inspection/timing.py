@@ -58,7 +58,7 @@ class Timing:
 
     def follows(self) -> npt.NDArray[np.bool_]:
         """Whether the next interval is that of the next time (m - 1,)."""
-        return self.steps[1:] == 1
+        return np.asarray(self.steps[1:] == 1)
 
 
 def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
