@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.config.hydra import command
-from experiments.inspect.figures import plot_log
+from experiments.inspect.outcome import next_step, trial, write
 from experiments.inspect.settings import InspectConfig
-from experiments.inspect.trial import next_step, trial
-from slicing_gym.files import atomic_write
 from twin.data.logs.mapping import LogMapping
 from twin.inspection import inspect_log
 
@@ -26,18 +24,13 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     found = inspect_log(config.log, query=None if mapping is None else mapping.query)
 
     def run() -> None:
-        print(found.report())
+        lines = [found.report()]
         if mapping is not None:
-            print(f"with {config.mapping}: {trial(config.log, mapping)}")
-        picture, proposal = folder / "log.png", folder / "mapping.yaml"
-        written = [proposal]
-        with atomic_write(proposal) as file:
-            file.write(found.mapping_yaml().encode())
-        if found.facts.grid is not None:
-            plot_log(picture, found, config.intervals)
-            written.append(picture)
-        print(f"written: {', '.join(os.path.relpath(path) for path in written)}")
-        print(next_step(found, config.log, os.path.relpath(proposal)))
+            lines.append(f"with {config.mapping}: {trial(config.log, mapping)}")
+        written = write(found, folder, config.intervals)
+        lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
+        lines.append(next_step(found, config.log, os.path.relpath(written[0])))
+        print("\n".join(lines))  # at once: whoever pipes it to `head` has the files all the same
 
     return run
 

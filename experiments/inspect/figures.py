@@ -12,8 +12,9 @@ from matplotlib.patches import Patch
 
 from experiments.reporting.style import save_figure
 from twin.inspection import Inspection
+from twin.inspection.allocations import Allocations
 from twin.inspection.cells import FloatArray, IntArray
-from twin.inspection.roles import unit_in
+from twin.inspection.roles import arrivals_column, unit_in
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
 _WHATS = {
@@ -48,6 +49,8 @@ def plot_log(path: Path, found: Inspection, most: int) -> None:
     cuts = np.flatnonzero(timing.steps[shown] > 1)
     for axes, (title, unit, values, stacked) in zip(grid, panels, strict=False):
         (_draw_stack if stacked else _draw_lines)(axes, time, values[shown], cuts)
+        if stacked and facts.allocations is not None and facts.allocations.idle:
+            axes.axhline(_all_of(facts.allocations), color="black", lw=1.0, ls="--")
         for cut in cuts:
             axes.axvspan(time[cut - 1], time[cut], color="0.9", lw=0)
         axes.set_title(title, fontsize=10, loc="left")
@@ -79,15 +82,17 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
         units = {"mask": "groups (bits that are set)", "share": "share of the units", "percent": "% of the units"}
         how = {"decided": "decided at an interval's end, for the next", "in_force": "in force in its interval"}
         says = how.get(facts.alignment.says if facts.alignment and not facts.allocations.constant else "", "")
+        idle = f"; dashed: all {facts.allocations.total} units" if facts.allocations.idle else ""
         yield (
-            f"allocation, stacked: {column}{says and f', {says}'}",
+            f"allocation, stacked: {column}{says and f', {says}'}{idle}",
             units.get(kind, "units"),
             facts.grid.values[column],
             True,
         )
     if facts.performance:
         name = facts.performance[0]
-        yield f"performance: {name}", unit_in(name) or "as in the log", facts.grid.values[name], False
+        what = "arrivals, too" if arrivals_column([name]) else "performance"
+        yield f"{what}: {name}", unit_in(name) or "as in the log", facts.grid.values[name], False
 
 
 def _draw_lines(axes: Axes, time: FloatArray, values: FloatArray, cuts: IntArray) -> None:
@@ -106,9 +111,14 @@ def _draw_stack(axes: Axes, time: FloatArray, values: FloatArray, cuts: IntArray
     for number in range(values.shape[1]):
         foot, top = top, top + np.insert(np.nan_to_num(values[:, number]), cuts, np.nan)
         foot = np.nan_to_num(foot)
-        axes.fill_between(x, foot, top, step="post", color=_colour(number), alpha=0.75, lw=0)
+        axes.fill_between(x, foot, top, step="post", color=_colour(number), alpha=0.9, lw=0)
         top = np.nan_to_num(top)
     axes.set_ylim(bottom=0.0)
+
+
+def _all_of(found: Allocations) -> float:
+    """What there is to give away, in what the column counts."""
+    return {"share": 1.0, "percent": 100.0}.get(found.counted_as, float(found.total))
 
 
 def _colour(number: int) -> str:

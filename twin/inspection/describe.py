@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from twin.inspection.alignment import MOST
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
@@ -102,7 +103,7 @@ def _of_rows(facts: LogFacts, grid: Grid) -> Iterator[Finding]:
         counts = rows[present]
         yield Finding(
             "rows_per_ue",
-            f"a row per UE: {counts.min()} to {counts.max()} rows a slice and interval, one for each "
+            f"a row per UE: {_span(counts.min(), counts.max())} rows a slice and interval, one for each "
             f"{facts.keys['ue']}; {_how(grid)}",
         )
     if not present.all():
@@ -115,8 +116,12 @@ def _how(grid: Grid) -> str:
     for how, what in (("sum", "summed"), ("mean", "averaged"), ("once", "taken once, for it is the slice's")):
         names = [name for name, each in grid.how.items() if each == how]
         if names:
-            parts.append(f"{listed(names)} {what}")
+            parts.append(f"{listed(names, 4)} {what}")
     return "; ".join(parts)
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _absent(facts: LogFacts, grid: Grid) -> Finding:
@@ -191,9 +196,11 @@ def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
     found, column = facts.alignment, facts.allocations.column if facts.allocations else ""
     if facts.allocations is None or facts.allocations.constant or found is None:
         return
+    intervals = len(facts.timing.time) if facts.timing else 0
+    looked_at = f", of the first {MOST:,} intervals" if intervals > MOST else ""
     numbers = (
         f"the row before explains {percent(found.before)} of the variance of {found.column} on held-out intervals, "
-        f"the same row {percent(found.same)}"
+        f"the same row {percent(found.same)}{looked_at}"
     )
     texts = {
         "decided": f"{column} is decided for the next interval: {numbers}",

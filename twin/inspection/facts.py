@@ -14,7 +14,7 @@ from twin.inspection.alignment import Alignment, alignment_of
 from twin.inspection.allocations import Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
-from twin.inspection.roles import WORDS, arrivals_column, is_control, key_columns, says, time_column
+from twin.inspection.roles import WORDS, arrivals_column, is_control, is_key, key_columns, says, time_column
 from twin.inspection.timing import Timing, timing_of
 
 
@@ -74,7 +74,7 @@ def facts_of(table: Table) -> LogFacts:
     if wide:
         grid = wide_grid(cells, wide, slices, timing)
     else:
-        names = [name for name, each in cells.items() if each.numeric and name not in keys.values()]
+        names = [name for name, each in cells.items() if each.numeric and not _is_any_key(name, keys)]
         grid = long_grid(cells, cells[keys["slice"]] if "slice" in keys else None, timing, names)
     again = _again(series, cells[time].numbers)
     return _with_quantities(LogFacts(cells, keys, wide, timing, grid, runs, file_is_run, again))
@@ -105,6 +105,13 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
         controls=controls,
         allocations=allocations,
         alignment=alignment,
+    )
+
+
+def _is_any_key(name: str, keys: Mapping[str, str]) -> bool:
+    """Whether a column says of what a row is, be it used or not: RNTI where there is an IMSI."""
+    return name in keys.values() or any(
+        says(name, WORDS[role]) and is_key(name, role) for role in ("slice", "ue", "run")
     )
 
 

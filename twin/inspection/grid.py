@@ -102,7 +102,7 @@ def _combined(name: str, place: IntArray, given: FloatArray, size: int) -> tuple
         return np.where(there, low, np.nan), "once"
     total = np.bincount(place, given, size)
     count = np.bincount(place, minlength=size)
-    how = "mean" if says(name, MEANS) else "sum"
+    how = "mean" if says(name, MEANS) or "%" in name else "sum"
     value = total / np.maximum(count, 1) if how == "mean" else total
     return np.where(there, value, np.nan), how
 

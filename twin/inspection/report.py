@@ -127,8 +127,8 @@ def _slices(facts: LogFacts) -> str:
     if found is not None:
         lines.append(
             f"allocation: {found.column}, counted as {found.counted_as}; sums {found.lowest:.6g} to "
-            f"{found.highest:.6g}; different ones: {found.held:,} of {found.possible:,} in {found.complete:,} intervals "
-            "with all slices"
+            f"{found.highest:.6g}; different ones: {found.held:,} of {found.possible:,} in {found.complete:,} "
+            "intervals with all slices"
         )
     if facts.alignment is not None and facts.what == "allocation":
         each = facts.alignment

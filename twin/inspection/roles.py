@@ -37,7 +37,9 @@ NOT_ALLOCATION = _words(
 UPLINK = _words("ul uplink rx")
 PACKETS = _words("pkts pkt packets packet arrivals arrived sdu sdus")
 COUNTS = _words("num count number n")
-MEANS = _words("cqi mcs snr sinr bler delay latency ratio power rsrp rsrq ri pmi mean avg average rtt")
+MEANS = _words(
+    "cqi mcs snr sinr rssi rsrp rsrq phr bler delay latency rtt ratio percent pct power ri pmi iters mean avg average"
+)
 """Words of quantities whose mean over users is that of a slice; others are summed."""
 
 MOST_SLICES = 32
@@ -86,13 +88,13 @@ def key_columns(cells: Mapping[str, Cells], time: str | None) -> dict[str, str]:
             few = each.kind in ("whole", "text") and (role != "slice" or each.distinct() <= MOST_SLICES)
             other = says(name, WORDS["allocation"]) or says(name, WORDS["arrivals"]) or says(name, COUNTS)
             taken = name == time or name in found.values() or not few or other
-            if not taken and says(name, WORDS[role]) and _is_key(name, role):
+            if not taken and says(name, WORDS[role]) and is_key(name, role):
                 found[role] = name
                 break
     return found
 
 
-def _is_key(name: str, role: str) -> bool:
+def is_key(name: str, role: str) -> bool:
     """Whether a name is a key's, not a quantity's: `slice`, `slice_id`, not `slicing_enabled` or `ue_thp`."""
     rest = [word for word in tokens(name) if word.rstrip("0123456789") not in WORDS[role] and word not in WORDS[role]]
     return all(word in ("id", "name", "index", "no", "idx", "key", "nr", "label", "hash") for word in rest)

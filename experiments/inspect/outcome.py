@@ -1,11 +1,31 @@
-"""What comes of a log that is read by a mapping, and what to do next, in a line each."""
+"""The files of an inspection, what comes of a log that is read by a mapping, and what to do next."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from experiments.inspect.figures import plot_log
+from slicing_gym.files import atomic_write
 from twin.data.logs.mapping import LogMapping
 from twin.inspection import Inspection
+
+
+def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
+    """Write mapping.yaml and, where a column says when, log.png into a folder.
+
+    Args:
+        found: of the log.
+        folder: where to.
+        intervals: most that the picture shows.
+    """
+    written = [folder / "mapping.yaml"]
+    with atomic_write(written[0]) as file:
+        file.write(found.mapping_yaml().encode())
+    if found.facts.grid is not None:
+        written.append(folder / "log.png")
+        plot_log(written[1], found, intervals)
+    return written
 
 
 def trial(log: Any, mapping: LogMapping) -> str:
