@@ -3,7 +3,7 @@
 Importing registers `SliceRAN-v0`.
 """
 
-from slicing_gym.action import ActionCodec, AllocationIndexCodec
+from slicing_gym.action import ActionCodec, AllocationIndexCodec, AllocationListCodec, DiscreteCodec
 from slicing_gym.allocation import allocation_index, allocation_table, allocation_units, even_split
 from slicing_gym.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
 from slicing_gym.distributions import Distribution, register_distribution
@@ -37,6 +37,7 @@ __all__ = [
     "SCENARIOS",
     "ActionCodec",
     "AllocationIndexCodec",
+    "AllocationListCodec",
     "AllocationSpace",
     "ArrivalsObserver",
     "Choice",

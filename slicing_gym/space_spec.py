@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.action import ActionCodec, AllocationIndexCodec
+from slicing_gym.action import ActionCodec, AllocationIndexCodec, DiscreteCodec
 from slicing_gym.allocation import allocation_table
 from slicing_gym.backend import Backend
 from slicing_gym.errors import check_instance, check_integer, unknown_name
@@ -159,6 +159,9 @@ class EpisodeMixin:
         Raises:
             ValueError: there are more than 2 million.
         """
+        codec = self.space_spec.action_codec
+        if isinstance(codec, DiscreteCodec):
+            return codec.allocations(self.scenario)
         return allocation_table(self.scenario.num_units, self.scenario.num_slices)
 
     @property

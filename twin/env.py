@@ -139,7 +139,8 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     ) -> None:
         refuse_unknown(unknown, SliceTwinEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        codec = self.model.layout.codec if action_codec is None else action_codec
+        space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
         super().__init__(space_spec, decisions, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
@@ -178,7 +179,8 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
     ) -> None:
         refuse_unknown(unknown, SliceTwinVectorEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        codec = self.model.layout.codec if action_codec is None else action_codec
+        space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
         super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 

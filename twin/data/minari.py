@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import SCENARIOS, Scenario, allocation_index, allocation_units, get_scenario
+from slicing_gym import SCENARIOS, Scenario, get_scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.reward import utility
 from slicing_gym.space_spec import SpaceSpec
@@ -63,7 +63,7 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
             minari.data_collector.EpisodeBuffer(
                 id=number,
                 observations=spaces.observe(arrivals),
-                actions=allocation_index(history.allocation[block], history.scenario.num_units),
+                actions=history.layout.codec.index(history.scenario, history.allocation[block]),
                 rewards=arrays["utility"][block],
                 terminations=np.zeros(length, np.bool_),
                 truncations=np.arange(length) == length - 1,
@@ -157,7 +157,7 @@ def _decisions(
                 "one more than there are decisions"
             )
     arrivals = np.asarray(infos["arrivals"])
-    allocation = allocation_units(episode.actions, layout.scenario.num_units, layout.scenario.num_slices)
+    allocation = layout.codec.units(layout.scenario, np.asarray(episode.actions))
     if "allocation" in infos and not np.array_equal(np.asarray(infos["allocation"])[1:], allocation):
         raise ValueError(f"infos: 'allocation' in {where} is not what the actions mean in {layout.scenario.name!r}")
     if not np.allclose(spaces.observe(arrivals), episode.observations, rtol=1e-6, atol=0.0):

@@ -117,7 +117,7 @@ class _Regressed:
         own = [k for k, column in enumerate(layout.columns) if column.per_slice]
         cell = [k for k, column in enumerate(layout.columns) if not column.per_slice]
         self._number = {k: i for group in (own, cell) for i, k in enumerate(group)}
-        self.regressions = SliceRegressions(layout.scenario.num_units, slices, len(own), len(cell))
+        self.regressions = SliceRegressions(layout.num_units, slices, len(own), len(cell))
         parts = [self.regressions.basis.features(units[:, n], loads[:, n], left_over[:, n]) for n in range(slices)]
         self._features = parts
         root = np.sqrt(rows.weights)[:, None]

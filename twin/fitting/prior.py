@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.allocation import allocation_units
+from slicing_gym.ranking import count_allocations
 from twin.data.history import History
 from twin.data.layout import Layout
 from twin.models.operations import Doubles, Floats
@@ -41,11 +42,12 @@ def made_up_decisions(
     Returns:
         Features (members n, F) and what was measured (members n, V), those of a member together.
     """
-    scenario, allocation, encoded = layout.scenario, history.allocation, encode(layout, scaler, history)
+    allocation, encoded = layout.lifted(history.allocation), encode(layout, scaler, history)
+    slices, number = layout.scenario.num_slices, count_allocations(layout.num_units, layout.scenario.num_slices)
 
     def allocations(*shape: int) -> npt.NDArray[np.int64]:
-        actions = generator.integers(scenario.num_allocations, size=math.prod(shape))
-        return allocation_units(actions, scenario.num_units, scenario.num_slices).reshape(*shape, -1)
+        actions = generator.integers(number, size=math.prod(shape))
+        return allocation_units(actions, layout.num_units, slices).reshape(*shape, -1)
 
     units, centers = allocations(members, PRIOR_ROWS), allocations(members, PRIOR_REGIONS)
     region = _squared_distances(units, centers).argmin(axis=-1)  # (members, rows)

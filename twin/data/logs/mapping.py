@@ -13,6 +13,7 @@ from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
 from twin.data.columns import ARRIVALS, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import Layout
+from twin.data.logs.idle import IDLE, PRESENT, with_idle
 from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
 
 FILE = "file"
@@ -85,3 +86,275 @@ class LogMapping:
     short_rows: str | None = None
     drop_identical: bool = False
     unused: tuple[str, ...] | str = ()
+
+    def __post_init__(self) -> None:
+        with named("history"):
+            self._check_types()
+            self._check_choices()
+            self._check_columns()
+            if not self.is_passive:
+                _ = self.layout
+
+    def _check_types(self) -> None:
+        """Refuse lists where names are wanted, and the like: YAML takes anything for anything."""
+        for name in ("arrivals", "interval", "slice", "files", "query"):
+            if getattr(self, name) is not None or name == "arrivals":
+                check_instance(name, getattr(self, name), (str,))
+        if self.run is not None:
+            check_instance("run", self.run, (str, tuple, list))
+        check_instance("slices", self.slices, (tuple, list))
+        check_instance("missing", self.missing, (tuple, list))
+        if self.unused != REST:
+            check_instance("unused", self.unused, (tuple, list))
+        for name in ("performance", "controls", "wide", "absent"):
+            check_instance(name, getattr(self, name), (Mapping,))
+        for name, settings in self.performance.items():
+            check_instance(f"performance.{name}", settings, (Mapping, type(None)))
+        for name, value in self.absent.items():
+            check_number(f"absent.{name}", value)
+        if self.scenario is not None:
+            check_instance("scenario", self.scenario, (Scenario,))
+        check_instance("drop_identical", self.drop_identical, (bool,))
+
+    def _check_choices(self) -> None:
+        """Refuse values that are none of a few, and keys of which one is needed."""
+        for name, allowed in (("allocation_is", ALIGNMENTS), ("allowed", ALLOWED), ("missing_is", ("gap",))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(unknown_name(name, getattr(self, name), allowed))
+        if self.short_rows not in (None, "missing"):
+            raise ValueError(unknown_name("short_rows", self.short_rows, ("missing",)))
+        if (self.interval is None) == (self.time is None):
+            raise ValueError(
+                "interval missing; allowed is interval or time"
+                if self.interval is None
+                else "interval and time given, allowed is one of the two"
+            )
+        if self.wide and self.slice is not None:
+            raise ValueError("slice and wide given, allowed is one of the two")
+        if self.slice is None and not self.wide and len(self.values) > 1:
+            raise ValueError("slice missing; allowed is slice or wide")
+        if self.scenario is None and not self.is_passive:
+            raise ValueError("scenario missing")
+        if self.absent and self.is_passive is False and self.slice is None:
+            raise ValueError("absent: given for a log that is wide, whose rows hold all slices")
+
+    def _check_columns(self) -> None:
+        """Refuse slices, names and rules that do not fit together."""
+        values = self.values
+        number = len(values) if self.scenario is None else self.scenario.num_slices
+        if len(values) != number or len(set(values)) < len(values):
+            names = "" if self.scenario is None else f", for {', '.join(self.scenario.slice_names)}"
+            raise ValueError(f"slices: {list(values)} given, allowed are {number} different values{names}")
+        described = list(self.columns().values())
+        columns = {column.name: column for column in described}
+        if len(columns) < len(described):
+            raise ValueError(f"performance: the names {[column.name for column in described]} are not all different")
+        rules = [("ssr", "column", self.ssr), ("spectral_efficiency", "column", self.spectral_efficiency)]
+        if self.spectral_efficiency is not None and isinstance(self.spectral_efficiency.users, str):
+            rules.append(("spectral_efficiency", "users", self.spectral_efficiency))
+        for key, part, rule in rules:
+            if rule is None:
+                continue
+            name = getattr(rule, part)
+            if name not in columns:
+                raise ValueError(unknown_name(f"{key}.{part}", name, columns))
+            if not columns[name].per_slice:
+                raise ValueError(f"{key}.{part}: {name!r} is the cell's, allowed is one of every slice")
+            if key in columns:
+                raise ValueError(f"{key}: is both a column of the log and to be computed; allowed is one")
+        if self.ssr is not None and len(self.ssr.bounds) != len(values):
+            raise ValueError(f"ssr: {len(self.ssr.bounds)} bounds given, allowed are {len(values)}, one a slice")
+        if self.absent:
+            filled = {self.log_name(name) for name in self.absent}
+            needed = [self.arrivals, *(name for name, each in self.columns().items() if each.per_slice), *self.controls]
+            lacking = [name for name in needed if name not in filled]
+            if lacking:
+                raise ValueError(f"absent: {', '.join(lacking)} missing, of which a slice without a row needs a value")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LogMapping:
+        """The mapping that builtin types describe.
+
+        Raises:
+            ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
+        """
+        check_instance("history", data, (Mapping,))
+        parts: dict[str, Any] = dict(data)
+        if parts.get("scenario") is not None and not isinstance(parts["scenario"], Scenario):
+            with named("history.scenario"):
+                parts["scenario"] = Scenario.from_dict(parts["scenario"])
+        if isinstance(parts.get("aggregate"), Mapping):
+            rest = dict(parts["aggregate"])
+            parts["aggregate"] = {"by": rest.pop("by", None), "functions": rest}
+        if isinstance(parts.get("allocation"), Mapping):
+            parts["allocation"] = {("kind" if key == "as" else key): value for key, value in parts["allocation"].items()}
+        elif isinstance(parts.get("allocation"), str):
+            parts["allocation"] = {"column": parts["allocation"]}
+        for name, rule in _RULES.items():
+            if parts.get(name) is not None:
+                with named(f"history.{name}"):
+                    parts[name] = build(rule, f"history.{name}", _with_tuples(parts[name]))
+        return build(cls, "history", _with_tuples(parts))
+
+    @classmethod
+    def from_yaml(cls, path: str | os.PathLike[str]) -> LogMapping:
+        """The mapping in a YAML file, wherever it lies.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError, TypeError: it is not YAML, or not a mapping; the message names the file or the key.
+        """
+        import yaml
+
+        file = Path(path)
+        if not file.is_file():
+            raise FileNotFoundError(f"mapping: the file {os.fspath(path)!r} does not exist")
+        try:
+            data = yaml.safe_load(file.read_text())
+        except yaml.YAMLError as error:
+            raise ValueError(f"mapping: {os.fspath(path)!r} is not YAML ({error})") from error
+        return cls.from_dict(data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As builtin types, without what is as it would be anyway; `from_dict` reads it back."""
+        found: dict[str, Any] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if value is None or value == () or value == {} or value == entry.default:
+                continue
+            found[entry.name] = _plain(value)
+        return found
+
+    def to_yaml(self) -> str:
+        """As the text of a YAML file."""
+        import yaml
+
+        return str(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
+
+    @property
+    def is_passive(self) -> bool:
+        """Whether nobody decided anything."""
+        return self.allocation is None
+
+    @property
+    def allocation_rule(self) -> AllocationRule:
+        """How the log holds allocations.
+
+        Raises:
+            ValueError: it holds none.
+        """
+        if self.allocation is None:
+            raise ValueError("history.allocation: null given, allowed is a column: nobody decided anything in this log")
+        return AllocationRule(self.allocation) if isinstance(self.allocation, str) else self.allocation
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What stands for each slice."""
+        if self.slices or self.scenario is None:
+            return tuple(self.slices)
+        return tuple(name for name in self.scenario.slice_names if name != IDLE)
+
+    @property
+    def run_columns(self) -> tuple[str, ...]:
+        """What names the run."""
+        if self.run is None:
+            return ()
+        return (self.run,) if isinstance(self.run, str) else tuple(self.run)
+
+    def columns(self) -> dict[str, Column]:
+        """The performance columns by the log's names."""
+        return {
+            name: Column.from_dict({"name": name, **(settings or {})}, f"performance.{name}")
+            for name, settings in self.performance.items()
+        }
+
+    def log_name(self, name: str) -> str:
+        """The log's name of a column that may be called by what it is (`arrivals`), or by its new name."""
+        renamed = {column.name: own for own, column in self.columns().items()}
+        return {"arrivals": self.arrivals, **renamed}.get(name, name)
+
+    @property
+    def layout(self) -> Layout:
+        """What the history of such a log measures: the performance columns, and what is computed from them."""
+        assert self.scenario is not None
+        given = list(self.columns().values())
+        columns = list(given)
+        if self.absent:
+            columns.append(PRESENT)
+        if self.ssr is not None:
+            columns.append(SSR)
+        if self.spectral_efficiency is not None:
+            rate = next(column for column in given if column.name == self.spectral_efficiency.column)
+            columns.append(self.spectral_efficiency.describe(self.scenario, rate))
+        if self.arrivals_transform not in TRANSFORMS:
+            raise ValueError(unknown_name("arrivals_transform", self.arrivals_transform, TRANSFORMS))
+        controls = []
+        for name, values in self.controls.items():
+            with named(f"controls.{name}"):
+                controls.append(Control(name, values))
+        arrivals = replace(ARRIVALS, transform=self.arrivals_transform)
+        scenario, smallest = self.scenario, (0 if self.absent else self.allocation_rule.smallest,) * len(self.values)
+        if self.has_idle:
+            scenario, smallest = with_idle(scenario), (*smallest, 0)
+        return Layout(scenario, arrivals, tuple(columns), tuple(controls), smallest)
+
+    @property
+    def has_idle(self) -> bool:
+        """Whether units may belong to nobody."""
+        return not self.is_passive and (self.allocation_rule.idle or bool(self.absent))
+
+    def wanted(self) -> list[str]:
+        """The log's columns that are read, each once."""
+        return [name for each in self.used() for name in self.raw_names(each)]
+
+    def used(self) -> list[str]:
+        """The columns that a slice's row must have, as this mapping calls them, each once."""
+        names = [name for name in self.run_columns if name != FILE]
+        names += [self.interval] if self.interval is not None else []
+        names += [self.time.column] if self.time is not None else []
+        names += [self.slice] if self.slice is not None else []
+        names += [self.aggregate.by] if self.aggregate is not None else []
+        names += [self.arrivals]
+        names += [] if self.is_passive else [self.allocation_rule.column]
+        names += [*self.performance, *self.controls]
+        counted = () if self.aggregate is None else self.aggregate.counted
+        return [name for name in dict.fromkeys(names) if name not in counted]
+
+    def raw_names(self, name: str) -> list[str]:
+        """The log's columns that make a column of slices: several where the log is wide."""
+        if name not in self.wide:
+            return [name]
+        return [self.wide[name].replace("{slice}", str(value)) for value in self.values]
+
+
+_RULES: dict[str, type[Any]] = {
+    "time": TimeRule,
+    "allocation": AllocationRule,
+    "aggregate": AggregateRule,
+    "ssr": SsrRule,
+    "spectral_efficiency": EfficiencyRule,
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value of a mapping as builtin types."""
+    if isinstance(value, Scenario):
+        return value.to_dict()
+    if isinstance(value, AggregateRule):
+        return {"by": value.by, **value.functions}
+    if isinstance(value, tuple(_RULES.values())):
+        given = {entry.name: getattr(value, entry.name) for entry in fields(value)}
+        kept = {name: _plain(each) for name, each in given.items() if each is not None and each is not False}
+        return {("as" if name == "kind" else name): each for name, each in kept.items()}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+def _with_tuples(value: Any) -> Any:
+    """Lists of builtin types as tuples; objects as they are."""
+    if isinstance(value, list | tuple):
+        return tuple(_with_tuples(each) for each in value)
+    if isinstance(value, Mapping):
+        return {key: _with_tuples(each) for key, each in value.items()}
+    return value
