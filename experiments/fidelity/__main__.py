@@ -12,7 +12,7 @@ from experiments.config.parts import make_scenario, make_twin
 from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig
 from twin import History, transition_kinds
-from twin.data.log import LogMapping, read_log
+from twin.data.logs import LogMapping, read_log
 
 
 def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:

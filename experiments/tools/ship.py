@@ -14,7 +14,7 @@ import twin
 from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
 from twin import DigitalTwin, LstmSettings, PerformanceSettings
-from twin.data.log import LogMapping
+from twin.data.logs import LogMapping
 from twin.fidelity.simulated import SimulatedCell
 
 SHIPPED_TWIN = Path(twin.__file__).resolve().parent / "shipped" / "paper.safetensors"

@@ -8,7 +8,7 @@ import pytest
 
 from twin.data.columns import SSR
 from twin.data.history import concatenate
-from twin.data.log import LogMapping, from_table, read_log
+from twin.data.logs import LogMapping, from_table, read_log
 
 
 def test_a_decision_is_an_interval_and_the_next(table, mapping):

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from twin.data.log import LogMapping, from_table
+from twin.data.logs import LogMapping, from_table
 
 
 def set_at(*path_and_value):

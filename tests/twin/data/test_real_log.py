@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from twin.data.log import LogMapping, read_log
+from twin.data.logs import LogMapping, read_log
 
 ROOT = Path(__file__).resolve().parents[3]
 

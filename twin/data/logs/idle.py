@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from slicing_gym import Scenario
-from slicing_gym.distributions import Constant
 from slicing_gym.scenario import Slice
-from slicing_gym.traffic import Traffic
+from slicing_gym.traffic import Constant, Traffic
 from twin.data.columns import Column
 
 IDLE = "idle"

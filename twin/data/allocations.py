@@ -1,0 +1,34 @@
+"""What the allocations of a history can teach: one that is always the same is no action, few of many are little."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slicing_gym.ranking import count_allocations
+from twin.data.history import History
+
+LITTLE = 0.05
+"""Share of all allocations below which few of them were held."""
+
+OFTEN = 10
+"""Decisions for each held allocation, in the mean, from which on it matters that they are few: they are not random."""
+
+
+def is_constant(history: History) -> bool:
+    """Whether one allocation was held all the time, so that nothing can be learned of what another would bring."""
+    return bool((history.allocation == history.allocation[0]).all())
+
+
+def about_allocations(history: History) -> list[str]:
+    """That the allocation never changes, or that few of many were held, if it is so."""
+    held = len(np.unique(history.allocation, axis=0))
+    layout = history.layout
+    number = count_allocations(layout.num_units, layout.scenario.num_slices)
+    if held == 1:
+        return [
+            f"the allocation is always {history.allocation[0].tolist()}: a constant is no action, and nothing is learned "
+            "of what others would bring"
+        ]
+    if held < LITTLE * number and held * OFTEN <= len(history):
+        return [f"{held} of {number} allocations ({held / number:.2%}): of others the twin can know little"]
+    return []
