@@ -81,7 +81,7 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
         column, kind = facts.allocations.column, facts.allocations.counted_as
         units = {"mask": "groups (bits that are set)", "share": "share of the units", "percent": "% of the units"}
         how = {"decided": "decided at an interval's end, for the next", "in_force": "in force in its interval"}
-        says = how.get(facts.alignment.says if facts.alignment and not facts.allocations.constant else "", "")
+        says = how.get(facts.allocation_is, "")
         idle = f"; dashed: all {facts.allocations.total} units" if facts.allocations.idle else ""
         yield (
             f"allocation, stacked: {column}{says and f', {says}'}{idle}",

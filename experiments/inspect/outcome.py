@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,14 @@ def trial(log: Any, mapping: LogMapping) -> str:
     """What a mapping makes of a log: how many decisions, or why it is refused."""
     from twin.data import read_log
 
-    try:
-        history = read_log(log, mapping)
-    except ValueError as error:
-        return f"refused, {error}"
-    return f"{len(history):,} decisions in {len(history.sequences):,} sequences"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            history = read_log(log, mapping)
+        except ValueError as error:
+            return f"refused, {error}"
+    told = "".join(f"\n  {each.message}" for each in caught)
+    return f"{len(history):,} decisions in {len(history.sequences()):,} sequences{told}"
 
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:

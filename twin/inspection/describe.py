@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twin.inspection.alignment import MOST
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
@@ -196,18 +195,16 @@ def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
     found, column = facts.alignment, facts.allocations.column if facts.allocations else ""
     if facts.allocations is None or facts.allocations.constant or found is None:
         return
-    intervals = len(facts.timing.time) if facts.timing else 0
-    looked_at = f", of the first {MOST:,} intervals" if intervals > MOST else ""
     numbers = (
-        f"the row before explains {percent(found.before)} of the variance of {found.column} on held-out intervals, "
-        f"the same row {percent(found.same)}{looked_at}"
+        f"the units of the row before explain {percent(found.decided)} of the variance of {found.column}, "
+        f"those of the same row {percent(found.in_force)}"
     )
     texts = {
         "decided": f"{column} is decided for the next interval: {numbers}",
         "in_force": f"{column} is in force, held while its own row was measured: {numbers} (allocation_is: in_force)",
         "": f"whether {column} is decided or in force cannot be told: {numbers}; taken as decided",
     }
-    yield Finding("alignment", texts[found.says])
+    yield Finding("alignment", texts[facts.allocation_is])
 
 
 def dirty(facts: LogFacts, lines: IntArray) -> list[Finding]:

@@ -9,13 +9,16 @@ from pathlib import PurePath
 import numpy as np
 import numpy.typing as npt
 
+from twin.data.logs.alignment import Alignment, alignments
 from twin.data.logs.reader import Table
-from twin.inspection.alignment import Alignment, alignment_of
 from twin.inspection.allocations import Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
 from twin.inspection.roles import WORDS, arrivals_column, is_control, is_key, key_columns, says, time_column
 from twin.inspection.timing import Timing, timing_of
+
+TOLD_APART = 0.03
+"""By how much more of the variance one alignment has to explain to be taken."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class LogFacts:
         arrivals: quantity that arrived; None if there is none.
         performance, controls: names of the other quantities that differ.
         allocations: None if there is no such column.
-        alignment: of the allocation; None if it cannot be told.
+        alignment: what explains the performance: the units of the row before, or of the same row; None if there are too
+            few intervals.
     """
 
     cells: Mapping[str, Cells]
@@ -58,6 +62,14 @@ class LogFacts:
         if self.allocations is None:
             return "passive"
         return "constant" if self.allocations.constant else "allocation"
+
+    @property
+    def allocation_is(self) -> str:
+        """By what explains the performance better "decided" or "in_force"; empty if that cannot be told."""
+        found = self.alignment
+        if found is None or abs(found.decided - found.in_force) < TOLD_APART:
+            return ""
+        return "decided" if found.decided > found.in_force else "in_force"
 
 
 def facts_of(table: Table) -> LogFacts:
@@ -92,12 +104,7 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
     controls = tuple(name for name in rest if is_control(name) and len(np.unique(grid.values[name])) <= 8)
     performance = tuple(sorted((n for n in rest if n not in controls), key=lambda name: not says(name, WORDS["rate"])))
     allocations = None if column is None else allocations_of(grid, column, facts.cells.get(column))
-    alignment = None
-    if allocations is not None and performance:
-        load = None if arrivals is None else grid.values[arrivals]
-        rates = [name for name in performance if says(name, WORDS["rate"])] or list(performance)
-        found = [alignment_of(allocations.units, load, grid.values[name], timing.follows(), name) for name in rates[:3]]
-        alignment = max((each for each in found if each), key=lambda each: abs(each.before - each.same), default=None)
+    alignment = None if allocations is None else _alignment(allocations, grid, timing, performance)
     return replace(
         facts,
         arrivals=arrivals,
@@ -106,6 +113,20 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
         allocations=allocations,
         alignment=alignment,
     )
+
+
+def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:
+    """The two alignments of the performance column that tells them apart best, where no slice lacks a value."""
+    whole: npt.NDArray[np.bool_] = np.isfinite(found.units).all(axis=1)
+    units = np.nan_to_num(found.units).astype(np.int64)
+    best: list[Alignment] = []
+    for name in performance:
+        values = grid.values[name]
+        good = np.asarray(whole & np.isfinite(values).all(axis=1))
+        now = np.flatnonzero(timing.follows() & good[:-1] & good[1:])
+        if len(now) and not found.constant:
+            best += alignments(now, now + 1, units, {name: values})
+    return max(best, key=lambda each: abs(each.decided - each.in_force), default=None)
 
 
 def _is_any_key(name: str, keys: Mapping[str, str]) -> bool:
@@ -122,18 +143,20 @@ def _runs(cells: Mapping[str, Cells], keys: Mapping[str, str], table: Table) -> 
     """
     file = table.file.astype(np.int64)
     names = table.files
+    users_apart = False
     if len(names) > 1 and "ue" in keys and _one_user_a_file(cells[keys["ue"]].numbers, file, len(names)):
+        users_apart = True
         folders = [str(PurePath(name).parent) for name in names]
         names = tuple(dict.fromkeys(folders))
         file = np.array([names.index(folder) for folder in folders])[file]
     if "run" not in keys:
-        return file, names, len(names) > 1
+        return file, names, len(names) > 1 and not users_apart
     column = cells[keys["run"]]
     run, first = _numbered(file, column.numbers)
     labels = [column.labels[int(value)] if column.labels else f"{value:g}" for value in column.numbers[first]]
     if len(names) > 1:
         labels = [f"{names[number]} {label}" for number, label in zip(file[first], labels, strict=True)]
-    return run, tuple(labels), len(names) > 1
+    return run, tuple(labels), len(names) > 1 and not users_apart
 
 
 def _one_user_a_file(users: FloatArray, file: IntArray, number: int) -> bool:

@@ -88,7 +88,10 @@ def inspect_log(files: Files | Any, *, query: str | None = None) -> Inspection:
         ImportError: DuckDB is not installed.
         ValueError: it is not a table, or the query fails.
     """
-    table = read_table(files, query=query)
+    try:
+        table = read_table(files, query=query)
+    except ValueError as error:
+        raise ValueError(str(error).partition("\n")[0] if query is None else str(error)) from error
     if not len(table) or not table.columns:
         raise ValueError(
             f"log: {table.files[0]!r} has no rows, allowed is a table with a line of names and rows below it"
@@ -109,11 +112,14 @@ def _dialect(table: Table) -> str:
     found = table.dialect
     if found is None:
         end = Path(table.files[0]).name.lower()
-        return "Parquet" if ".parquet" in end or end.endswith(".pq") else "JSON lines" if "." in end else "a table"
+        return next((kind for mark, kind in _KINDS.items() if mark in end), "a table")
     quote = f", quote {found.quote}" if found.quote else ""
     header = "a header" if found.header else "no header"
     skipped = f", {found.skipped} lines skipped above it" if found.skipped else ""
     return f"CSV, delimiter {found.delimiter!r}, decimal {found.decimal!r}{quote}, {header}{skipped}"
+
+
+_KINDS = {".parquet": "Parquet", ".pq": "Parquet", ".jsonl": "JSON lines", ".ndjson": "JSON lines", ".json": "JSON"}
 
 
 def _of_files(table: Table) -> Iterator[Finding]:
@@ -126,7 +132,10 @@ def _of_files(table: Table) -> Iterator[Finding]:
         decimal = " and decimal commas" if found.decimal == "," else ""
         yield Finding("dialect", f"written with {found.delimiter!r} between fields{decimal}")
     if not found.header:
-        yield Finding("header", f"no line of names: columns are called {listed(list(table.columns), 3)}")
+        yield Finding(
+            "header",
+            f"no line of names: columns are called {listed(list(table.columns), 3)}; put one above the first row",
+        )
     fields = _fields(Path(table.files[0]), found.delimiter, found.skipped) if found.header else []
     if len(fields) == 2 and fields[0] != fields[1]:
         yield Finding(

@@ -33,7 +33,7 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
         return {}
     keys: dict[str, Any] = {}
     if facts.file_is_run or "run" in facts.keys:
-        columns = ["file"] * facts.file_is_run + [facts.keys["run"]] * ("run" in facts.keys)
+        columns = ["file"] * facts.file_is_run + [facts.keys[key] for key in ("run",) if key in facts.keys]
         keys["run"] = columns if len(columns) > 1 else columns[0]
     if timing.unit == "count":
         keys["interval"] = timing.column
@@ -84,7 +84,7 @@ def _allocation(facts: LogFacts) -> dict[str, Any]:
     if found.idle or (facts.grid is not None and not facts.grid.present.all()):
         rule["idle"] = True
     keys: dict[str, Any] = {"allocation": rule if len(rule) > 1 else found.column}
-    keys["allocation_is"] = (facts.alignment.says if facts.alignment else "") or "decided"
+    keys["allocation_is"] = facts.allocation_is or "decided"
     if found.few:
         keys["allowed"] = "held"
     return keys

@@ -130,13 +130,6 @@ def _slices(facts: LogFacts) -> str:
             f"{found.highest:.6g}; different ones: {found.held:,} of {found.possible:,} in {found.complete:,} "
             "intervals with all slices"
         )
-    if facts.alignment is not None and facts.what == "allocation":
-        each = facts.alignment
-        lines.append(
-            f"variance of {each.column} explained on held-out intervals: {each.before:.0%} by arrivals and the "
-            f"allocation of the row before, {each.same:.0%} with that of the same row, {each.neither:.0%} "
-            "by arrivals alone"
-        )
     return "\n".join(lines)
 
 
