@@ -20,13 +20,13 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     """The inspection of a configuration: the log is read, and looked at, before anything is written."""
     if config.log is None:
         raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
-    mapping = None if config.mapping is None else LogMapping.from_yaml(config.mapping)
+    mapping = LogMapping.from_dict(config.mapping) if config.mapping else None
     found = inspect_log(config.log, query=None if mapping is None else mapping.query)
 
     def run() -> None:
         lines = [found.report()]
         if mapping is not None:
-            lines.append(f"with {config.mapping}: {trial(config.log, mapping)}")
+            lines.append(f"with the mapping: {trial(config.log, mapping)}")
         written = write(found, folder, config.intervals)
         lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
         lines.append(next_step(found, config.log, os.path.relpath(written[0])))

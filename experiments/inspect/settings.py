@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.config.bounds import bounded
@@ -14,10 +14,10 @@ class InspectConfig:
 
     Args:
         log: a file, a glob, a folder, or a list of these.
-        mapping: a YAML file that is tried on the log; its `query` shapes the log before it is looked at. None: none.
+        mapping: one that is tried on the log; its `query` shapes the log before it is looked at. Empty: none.
         intervals: most intervals that the picture shows.
     """
 
     log: Any = None
-    mapping: str | None = None
+    mapping: dict[str, Any] = field(default_factory=dict)
     intervals: int = bounded(400, at_least=2)

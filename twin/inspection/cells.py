@@ -15,7 +15,6 @@ IntArray = npt.NDArray[np.int64]
 
 _MASK = re.compile(r"['\"b]?[01]{8,}")
 _MANY = 20_000
-_SHOWN = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,7 @@ class Cells:
             texts the number of the text in `labels`.
         labels: the different texts; none but of texts.
         wrong: positions (k,) of cells that hold no value of the kind.
-        shown: what stands in the first of them; None where the row is too short.
+        shown: what stands in them; None where the row is too short.
         width: bits of a mask, else 0.
     """
 
@@ -82,7 +81,7 @@ def cells_of(table: Table, name: str) -> Cells:
     wrong = np.flatnonzero(np.isnan(numbers))
     if len(wrong) == len(numbers):
         return Cells(name, "empty", numbers, (), wrong[:0], ())
-    return Cells(name, kind, numbers, (), wrong, tuple(_shown(table, name, wrong[:_SHOWN])))
+    return Cells(name, kind, numbers, (), wrong, tuple(_shown(table, name, wrong)))
 
 
 def _shown(table: Table, name: str, places: npt.NDArray[np.intp]) -> list[str | None]:
@@ -110,7 +109,7 @@ def _texts(table: Table, name: str) -> Cells:
     of_each = np.array(bits) if is_mask else np.where(filled, np.arange(len(words), dtype=np.float64), np.nan)
     numbers = of_each[codes]
     wrong = np.flatnonzero(np.isnan(numbers))
-    shown = tuple(texts[code] for code in codes[wrong[:_SHOWN]].tolist())
+    shown = tuple(texts[code] for code in codes[wrong].tolist())
     if not is_mask:
         return Cells(name, "text", numbers, tuple(words), wrong, shown)
     width = max(len(word.strip("'\"b")) for word, mask in zip(words, masks, strict=True) if mask)

@@ -229,8 +229,7 @@ def _wrong_cells(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     short: dict[int, list[str]] = {}
     for name, each in facts.cells.items():
-        for number, place in enumerate(each.wrong.tolist()):
-            text = each.shown[number] if number < len(each.shown) else "?"
+        for place, text in zip(each.wrong.tolist(), each.shown, strict=True):
             if text is None:
                 short.setdefault(int(lines[place]), []).append(name)
             else:

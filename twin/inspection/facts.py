@@ -117,7 +117,7 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
 
 def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:
     """The two alignments of the performance column that tells them apart best, where no slice lacks a value."""
-    whole: npt.NDArray[np.bool_] = np.isfinite(found.units).all(axis=1)
+    whole = np.asarray(np.isfinite(found.units).all(axis=1))
     units = np.nan_to_num(found.units).astype(np.int64)
     best: list[Alignment] = []
     for name in performance:
