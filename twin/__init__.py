@@ -8,6 +8,7 @@ from twin.data.history import History, concatenate
 from twin.data.layout import Layout
 from twin.data.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
 from twin.env import SliceTwinEnv, SliceTwinVectorEnv
+from twin.inspection import Finding, Inspection, inspect_log
 from twin.models import (
     AutoregressiveSettings,
     LstmSettings,
@@ -35,7 +36,9 @@ __all__ = [
     "Column",
     "Control",
     "DigitalTwin",
+    "Finding",
     "History",
+    "Inspection",
     "Layout",
     "LstmSettings",
     "PerformanceSettings",
@@ -52,6 +55,7 @@ __all__ = [
     "TwinCells",
     "TwinInterval",
     "concatenate",
+    "inspect_log",
     "register_transition",
     "register_twin",
     "transition_kinds",

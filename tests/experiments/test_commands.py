@@ -26,7 +26,7 @@ from experiments.config.hydra import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-TOPICS = ("train", "evaluate", "fidelity", "calibration", "landscape", "distill", "offline", "export")
+TOPICS = ("train", "evaluate", "fidelity", "calibration", "inspect", "landscape", "distill", "offline", "export")
 STUDIES_OF_RUNS = ("distill", "landscape", "export")
 """What looks at finished runs, which are not there."""
 

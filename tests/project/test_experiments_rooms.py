@@ -21,6 +21,7 @@ ALLOWED = {
     "offline": {*LOW, "environments", "runs", "evaluate", "train"},
     "distill": {*LOW, "environments", "runs", "evaluate"},
     "landscape": {*LOW, "runs"},
+    "inspect": LOW,
     "export": {"config", "environments", "runs", "evaluate"},
     "fidelity": {*LOW, "evaluate"},
     "calibration": {*LOW, "fidelity"},

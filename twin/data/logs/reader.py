@@ -54,7 +54,7 @@ class Table:
         if self.query or len(self) == 0:
             return np.arange(1, len(self) + 1)
         starts = np.searchsorted(self.file, np.arange(len(self.files)))
-        lines = np.arange(len(self)) - starts[self.file] + self._first_line
+        lines: IntArray = np.arange(len(self)) - starts[self.file] + self._first_line
         if self.dialect is None:
             return lines
         for number, name in enumerate(self.files):

@@ -1,0 +1,114 @@
+"""The command that looks at a log: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from matplotlib.image import imread
+
+from experiments.inspect import InspectConfig, plot_log
+from experiments.inspect.__main__ import prepare
+from experiments.inspect.outcome import next_step, trial
+from tests.helpers.commands import configured, yaml_defaults
+from twin import inspect_log
+from twin.data.logs.mapping import LogMapping
+
+CASES = Path(__file__).resolve().parents[2] / "data" / "logs"
+
+
+def test_its_yaml_sets_the_defaults_of_its_settings():
+    assert yaml_defaults("inspect") | {"mapping": {}} == asdict(InspectConfig())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "log: missing; allowed is a file, a glob, a folder, or a list of these"),
+        (["log=/nowhere.csv"], "log: the file '/nowhere.csv' does not exist"),
+        ([f"log={CASES}/*.xyz"], r"log: '.*\.xyz' matches no file"),
+        ([f"log={CASES}/01_decided.csv", "intervals=1"], "intervals: 1 given, allowed is 2 or more"),
+        ([f"log=[{CASES}/01_decided.csv,{CASES}/05_wide.csv]"], "log: .* has other columns than"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, tmp_path):
+    with pytest.raises((ValueError, OSError), match=message):
+        prepare(configured("inspect", InspectConfig, *overrides), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CASES.glob("*.csv")))
+def test_every_case_is_printed_drawn_and_mapped(name, tmp_path, capsys):
+    prepare(configured("inspect", InspectConfig, f"log={CASES}/{name}"), tmp_path)()
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{name}: ")
+    assert printed.splitlines()[-1].startswith("next: ")
+    assert imread(tmp_path / "log.png").std() > 0.05
+    assert isinstance(yaml.safe_load((tmp_path / "mapping.yaml").read_text()), dict)
+
+
+def test_a_picture_has_a_panel_for_what_there_is(tmp_path):
+    """Arrivals, allocation and performance; a passive log has no allocation, and is drawn less high."""
+    for name in ("01_decided.csv", "07_passive.csv"):
+        plot_log(tmp_path / f"{name}.png", inspect_log(CASES / name), 100)
+    full, passive = (imread(tmp_path / f"{name}.png").shape[0] for name in ("01_decided.csv", "07_passive.csv"))
+    assert full > 1.3 * passive
+
+
+def test_a_table_without_time_is_not_drawn(tmp_path):
+    (tmp_path / "x.csv").write_text("name,colour\nx,red\ny,blue\n")
+    with pytest.raises(ValueError, match="without a column of time"):
+        plot_log(tmp_path / "x.png", inspect_log(tmp_path / "x.csv"), 100)
+    prepare(configured("inspect", InspectConfig, f"log={tmp_path}/x.csv"), tmp_path / "out")()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mapping.yaml"]
+
+
+def test_a_mapping_is_tried_on_the_log():
+    proposal = inspect_log(CASES / "03_epoch_ms_semicolon.csv").proposal
+    told = trial(CASES / "03_epoch_ms_semicolon.csv", proposal)
+    assert told.startswith("158 decisions in 2 sequences")
+    assert "pause" in told
+    other = LogMapping.from_dict({**inspect_log(CASES / "02_in_force.csv").keys, "allocation_is": "decided"})
+    assert "in_force" in trial(CASES / "02_in_force.csv", other)
+    assert trial(CASES / "01_decided.csv", other).startswith("refused, ")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("01_decided.csv", "experiments.fidelity log=a.csv mapping=m.yaml"),
+        ("07_passive.csv", "traffic"),
+        ("13_constant_allocation.csv", "traffic"),
+    ],
+)
+def test_the_next_step_is_what_the_log_is_good_for(name, words):
+    assert words in next_step(inspect_log(CASES / name), ["a.csv"], "m.yaml")
+
+
+def test_it_runs_as_typed(tmp_path):
+    """Several files in one argument; the mapping's query shapes what is looked at."""
+    for number in range(2):
+        lines = (CASES / "01_decided.csv").read_text().replace("pkts", "x")
+        (tmp_path / f"{number}.csv").write_text(lines)
+    query = "SELECT t, slice, x AS pkts, rate_mbps, prb_next FROM log"
+    keys = inspect_log(CASES / "01_decided.csv").keys
+    (tmp_path / "mapping").mkdir()
+    (tmp_path / "mapping" / "m.yaml").write_text(yaml.safe_dump({**keys, "query": query}))
+    command = [sys.executable, "-m", "experiments.inspect"]
+    given = [f"log={tmp_path}/0.csv", f"--config-dir={tmp_path}", "mapping=m", f"hydra.run.dir={tmp_path}/out"]
+    ran = subprocess.run([*command, *given], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "159 decisions in 1 sequences" in ran.stdout
+    several = [f"log={tmp_path}/0.csv,{tmp_path}/1.csv", f"hydra.run.dir={tmp_path}/two"]
+    ran = subprocess.run([*command, *several], capture_output=True, text=True)
+    assert ran.stdout.startswith("0.csv and 1 more files: 960 rows")
+    refused = subprocess.run([*command, f"log={tmp_path}/no.csv"], capture_output=True, text=True, cwd=tmp_path)
+    assert refused.stderr.startswith("error: log: the file")
+    assert len(refused.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("runs/*"))
+    assert np.all([(tmp_path / name / "log.png").exists() for name in ("out", "two")])
