@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
-from experiments.traffic.run import traffic
+from experiments.traffic.run import scenario_of, traffic
 from experiments.traffic.settings import TrafficConfig
 from twin.data import LogMapping
 from twin.traffic import traffic_of
@@ -27,15 +29,28 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     mapping = LogMapping.from_dict(config.mapping)
     log = traffic_of(config.log, mapping, period_s=config.period_s, volume_byte=config.volume_byte)
     base, twin = make_scenario(config.scenario), make_twin(config.twin)
+    if config.resample and twin is None:
+        raise ValueError("resample: true given without a twin; allowed with twin=lstm or twin=transformer")
+    with _without_warnings():
+        scenario_of(log, log, base, config)
 
     def run() -> None:
-        result = traffic(log, base, config, twin=twin)
+        with _without_warnings():
+            result = traffic(log, base, config, twin=twin)
         print(result.report())
         paths = [os.path.relpath(path) for path in result.write(folder)]
         print(f"written: {', '.join(paths)}")
         print(f"next: python -m experiments.train scenario={paths[0]}")
 
     return run
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without those of full queues, of which the report has a line."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "slices", UserWarning)
+        yield
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
 from slicing_gym.measured import MOST_LEVELS
 from twin import DigitalTwin
-from twin.traffic import Replay, TrafficLog, TrafficTwin, replay, scenario_from_log
+from twin.traffic import KEPT_OUT, Replay, TrafficLog, TrafficTwin, replay, scenario_from_log
 
 RUNS = 4
 """Runs that a log is cut into where it has fewer, so that some can be held out."""
@@ -75,6 +75,9 @@ class TrafficResult:
             aligned(header, rows),
             "mean ± standard deviation over intervals; replayed: an episode of two cells, the bandwidth split evenly",
         ]
+        for part, share in zip(self.scenario.slices, found.kept_out, strict=True):
+            if share > KEPT_OUT:
+                lines.append(f"note: full queues keep {share:.0%} of the packets of {part.name} out, were it split so")
         return "\n".join([*lines, *([] if self.evaluation is None else [self.evaluation.report()])])
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
@@ -119,25 +122,29 @@ def traffic(
     with torch_threads(settings.torch_threads):
         fitted = None if twin is None else TrafficTwin(twin.transition, twin.training, twin.seed).fit(log)
         evaluation = None if twin is None else _evaluation(log, twin, settings)
-    source, sizes = log, {}
+    source = log
     if settings.resample and fitted is not None:
-        length = of_base.decisions_per_episode
-        source = fitted.sample(range(max(1, min(PATHS, MOST_LEVELS // length))), min(length, MOST_LEVELS))
-        known = {name: log.packet_sizes(name) for name in log.slices}
-        sizes = {name: Empirical.of(values) for name, values in known.items() if values is not None}
-    scenario = scenario_from_log(
-        source,
-        of_base,
-        name=settings.name,
-        scale=settings.scale,
-        users=settings.users,
-        sla=settings.sla,
-        packet_size_byte=sizes,
-    )
+        length = min(of_base.decisions_per_episode, MOST_LEVELS)
+        source = fitted.sample(range(max(1, min(PATHS, MOST_LEVELS // length))), length)
+    scenario = scenario_of(source, log, of_base, settings)
     result = TrafficResult(scenario, log, replay(scenario), fitted, evaluation)
     if folder is not None:
         result.write(folder)
     return result
+
+
+def scenario_of(source: TrafficLog, log: TrafficLog, base: Scenario, settings: Settings) -> Scenario:
+    """The scenario of a log, or of paths of its twin; a twin of packets knows no sizes, which are the log's."""
+    sizes = {name: log.packet_sizes(name) for name in log.slices}
+    return scenario_from_log(
+        source,
+        base,
+        name=settings.name,
+        scale=settings.scale,
+        users=settings.users,
+        sla=settings.sla,
+        packet_size_byte={name: Empirical.of(values) for name, values in sizes.items() if values is not None},
+    )
 
 
 def _evaluation(log: TrafficLog, twin: DigitalTwin, settings: Settings) -> FidelityResult:

@@ -3,6 +3,6 @@
 from twin.traffic.generative import TrafficTwin
 from twin.traffic.log import TrafficLog, traffic_of
 from twin.traffic.replay import Replay, replay
-from twin.traffic.scenario import scenario_from_log
+from twin.traffic.scenario import KEPT_OUT, scenario_from_log
 
-__all__ = ["Replay", "TrafficLog", "TrafficTwin", "replay", "scenario_from_log", "traffic_of"]
+__all__ = ["KEPT_OUT", "Replay", "TrafficLog", "TrafficTwin", "replay", "scenario_from_log", "traffic_of"]
