@@ -17,7 +17,7 @@ from slicing_gym.backend import Backend
 from slicing_gym.builtin_types import differences
 from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.episode_vector_env import SlicingVectorEnv
-from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.errors import check_number, shown, unknown_name
 from slicing_gym.observation import MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import RewardFunction
@@ -216,7 +216,7 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
         if key.partition(".")[0] not in ("name", "reward", "decisions_per_episode"):
             raise ValueError(
                 f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}: "
-                f"{key} is {own!r} there, not {other!r}"
+                f"{key} is {shown(own)} there, not {shown(other)}"
             )
     return with_scenario(model, wanted)
 

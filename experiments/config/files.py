@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
 
 import conf
 from slicing_gym import SCENARIOS
@@ -63,4 +61,7 @@ def _stored(group: str, path: str) -> str:
 
 def store(group: str, name: str, data: dict[str, Any]) -> None:
     """Give Hydra a choice by a name of the user's own, as `scenario=<name>` finds it."""
+    from hydra.core.config_store import ConfigStore  # libraries do without Hydra
+    from omegaconf import OmegaConf
+
     ConfigStore.instance().store(group=group, name=name, node=OmegaConf.create(data))

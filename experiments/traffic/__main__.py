@@ -11,7 +11,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
-from experiments.traffic.run import scenario_of, traffic
+from experiments.traffic.run import traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig
 from twin.data import LogMapping
 from twin.traffic import traffic_of
@@ -32,7 +32,7 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     if config.resample and twin is None:
         raise ValueError("resample: true given without a twin; allowed with twin=lstm or twin=transformer")
     with _without_warnings():
-        scenario_of(log, log, base, config)
+        traced_scenario(log, log, base, config)
 
     def run() -> None:
         with _without_warnings():

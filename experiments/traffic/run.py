@@ -126,14 +126,14 @@ def traffic(
     if settings.resample and fitted is not None:
         length = min(of_base.decisions_per_episode, MOST_LEVELS)
         source = fitted.sample(range(max(1, min(PATHS, MOST_LEVELS // length))), length)
-    scenario = scenario_of(source, log, of_base, settings)
+    scenario = traced_scenario(source, log, of_base, settings)
     result = TrafficResult(scenario, log, replay(scenario), fitted, evaluation)
     if folder is not None:
         result.write(folder)
     return result
 
 
-def scenario_of(source: TrafficLog, log: TrafficLog, base: Scenario, settings: Settings) -> Scenario:
+def traced_scenario(source: TrafficLog, log: TrafficLog, base: Scenario, settings: Settings) -> Scenario:
     """The scenario of a log, or of paths of its twin; a twin of packets knows no sizes, which are the log's."""
     sizes = {name: log.packet_sizes(name) for name in log.slices}
     return scenario_from_log(

@@ -25,6 +25,7 @@ ALLOWED = {
     "export": {"config", "environments", "runs", "evaluate"},
     "fidelity": {*LOW, "evaluate"},
     "calibration": {*LOW, "fidelity"},
+    "traffic": {*LOW, "fidelity"},
     "regret": {"reporting", "runs", "evaluate"},
     "figures": {*LOW, "train", "offline", "regret"},
     "benchmark": {*LOW, "evaluate"},
