@@ -23,6 +23,8 @@ def about_allocations(history: History) -> list[str]:
     """That the allocation never changes, or that few of many were held, if it is so."""
     held = len(np.unique(history.allocation, axis=0))
     layout = history.layout
+    if not layout.columns:
+        return []  # arrivals alone: nothing depends on what was held
     number = count_allocations(layout.num_units, layout.scenario.num_slices)
     if held == 1:
         return [

@@ -8,8 +8,6 @@ import typing
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
 from agents import SlicePolicy
 from experiments.config.files import with_files
 from experiments.config.hydra import check_overrides, register, with_lists
@@ -69,4 +67,4 @@ def test_a_passive_log_becomes_an_exported_agent(tmp_path):
     deployed = SlicePolicy(tmp_path / "export" / "policy.onnx")
     assert deployed.scenario.slice_names == ("embb", "mtc", "urllc")
     assert all(isinstance(part.traffic.active_users, Trace) for part in deployed.scenario.slices)
-    assert np.sum(deployed.decide([600, 250, 300])) == deployed.scenario.num_units
+    assert sum(deployed.decide([600, 250, 300]).units) == deployed.scenario.num_units

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.helpers.traffic import traffic_log
+from twin.data import LogMapping
 from twin.traffic import TrafficLog, traffic_of
+
+PASSIVE = "tests/data/logs/07_passive.csv"
+DECIDED = "tests/data/logs/01_decided.csv"
 
 
 def test_a_history_without_decisions_and_back():
@@ -78,3 +83,47 @@ def test_runs_are_cut_where_some_shall_be_held_out():
 def test_what_is_no_traffic_is_refused_by_name(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(traffic_log(30), **changes)
+
+
+def mapping(**changes) -> LogMapping:
+    """Of the passive log."""
+    given = {"interval": "t", "slice": "slice", "slices": ["embb", "mtc", "urllc"], "arrivals": "pkts"}
+    return LogMapping.from_dict({**given, "performance": {"bytes": {"unit": "byte"}}, **changes})
+
+
+def test_a_passive_log_is_read_by_its_mapping():
+    log = traffic_of(PASSIVE, mapping(), period_s=0.5)
+    assert (len(log), log.slices, log.period_s) == (160, ("embb", "mtc", "urllc"), 0.5)
+    assert log.packets[0].tolist() == [61.0, 43.0, 34.0]
+    assert log.volume_byte[0].tolist() == [6954.0, 56029.0, 40800.0]
+    alone = traffic_of(PASSIVE, mapping(performance={}, unused=["bytes"]), period_s=0.5)
+    assert alone.volume_byte is None
+    np.testing.assert_array_equal(alone.packets, log.packets)
+
+
+def test_volumes_may_be_a_logs_arrivals():
+    given = mapping(arrivals="bytes", performance={}, unused=["pkts"])
+    log = traffic_of(PASSIVE, given, period_s=0.5, volume_byte="bytes")
+    assert (log.packets, log.unit) == (None, "byte")
+    assert log.volume_byte[0].tolist() == [6954.0, 56029.0, 40800.0]
+
+
+def test_a_log_of_decisions_has_traffic_too():
+    """With the length of its intervals, where its times say it; slices called as names cannot be get some."""
+    time = {"column": "t", "unit": "ms", "period": 1}
+    given = mapping(interval=None, time=time, performance={}, unused="rest")
+    log = traffic_of(DECIDED, given)
+    assert log.period_s == pytest.approx(1e-3)
+    assert log.packets[0].tolist() == [61.0, 43.0, 34.0]
+    numbers = pd.DataFrame({"t": [0, 0, 1, 1], "slice": [1, 2, 1, 2], "pkts": [3, 4, 5, 6]})
+    named = traffic_of(numbers, mapping(slices=[1, 2], performance={}), period_s=1.0)
+    assert (named.slices, named.packets.tolist()) == (("slice_1", "slice_2"), [[3.0, 4.0], [5.0, 6.0]])
+
+
+def test_what_a_mapping_does_not_say_is_asked_for():
+    with pytest.raises(ValueError, match="period_s: not given, and 't' numbers the intervals"):
+        traffic_of(PASSIVE, mapping())
+    with pytest.raises(ValueError, match="volume_byte: unknown name 'byte'; did you mean 'bytes'"):
+        traffic_of(PASSIVE, mapping(), period_s=1.0, volume_byte="byte")
+    with pytest.raises(ValueError, match="mapping: None given, allowed is a LogMapping"):
+        traffic_of(PASSIVE)
