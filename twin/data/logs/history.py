@@ -68,21 +68,23 @@ def history_of(log: Intervals) -> History:
     if len(now) == 0:
         stamp = mapping.interval if mapping.time is None else mapping.time.column
         raise ValueError(f"{stamp}: no number follows another in any run, of which a decision is made up")
-    units = _with_idle_units(log)
-    decided = units[now + 1] if mapping.allocation_is == "in_force" else units[now]
+    units, before, after = _with_idle_units(log), _rows(now), _rows(now + 1)
+    decided = units[after] if mapping.allocation_is == "in_force" else units[before]
     layout = mapping.layout
     held: tuple[tuple[int, ...], ...] = ()
     if mapping.allowed == "held":
         held = tuple(tuple(int(each) for each in row) for row in np.unique(decided, axis=0))
     history = History(
         **{**vars(layout), "held": held},
-        run=log.run[now],
-        interval=log.interval[now],
+        run=log.run[before],
+        interval=log.interval[before],
         allocation=decided,
-        arrivals=_padded(log, log.arrivals, 0)[now],
-        next_arrivals=_padded(log, log.arrivals, 0)[now + 1],
-        performance={name: values[now + 1] for name, values in _performance(log).items()},
-        controls={name: _padded(log, values, mapping.controls[name][0])[now] for name, values in log.controls.items()},
+        arrivals=_padded(log, log.arrivals, 0)[before],
+        next_arrivals=_padded(log, log.arrivals, 0)[after],
+        performance={name: values[after] for name, values in _performance(log).items()},
+        controls={
+            name: _padded(log, values, mapping.controls[name][0])[before] for name, values in log.controls.items()
+        },
     )
     notes = [*log.notes, *_about_alignment(log, now), *about_allocations(history)]
     if notes:
@@ -91,6 +93,12 @@ def history_of(log: Intervals) -> History:
             "; ".join(shown) if len(shown) == 1 else "\n  ".join(["the log:", *shown]), LogWarning, stacklevel=3
         )
     return history
+
+
+def _rows(numbers: IntArray) -> IntArray | slice:
+    """Numbers of rows; a slice, which copies nothing, where they follow one another."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    return slice(first, last + 1) if last - first + 1 == len(numbers) else numbers
 
 
 def _with_idle_units(log: Intervals) -> IntArray:
