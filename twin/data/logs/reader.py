@@ -24,7 +24,8 @@ class Table:
     """A log as it stands in its files, n rows.
 
     Args:
-        columns: by name, in the files' order (n,): int64 or float64 (NaN where no number stands), bool, datetime64[us],
+        names: of all columns that there are.
+        columns: those that were read, by name, in the files' order (n,): int64 or float64 (NaN where no number stands), bool, datetime64[us],
             or texts (object).
         files: names of the files.
         file: number of each row's file (n,).
@@ -34,6 +35,7 @@ class Table:
         query: whether a query shaped the rows, which then have no lines.
     """
 
+    names: tuple[str, ...]
     columns: dict[str, npt.NDArray[Any]]
     files: tuple[str, ...]
     file: npt.NDArray[Any]
@@ -194,6 +196,7 @@ def _table(
     if len(files) > 1 and query is None:
         file = connection.execute(f"SELECT file_index FROM {relation}").fetchnumpy()["file_index"].astype(np.int32)
     return Table(
+        tuple(names),
         got.columns,
         files,
         file,

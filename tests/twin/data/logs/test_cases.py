@@ -31,7 +31,9 @@ def same(one, other):
 def test_01_the_rate_follows_the_allocation_of_the_row_before(decided):
     rows = rows_of("01_decided.csv")
     assert len(decided) == 159
-    assert decided.allocation.tolist() == [[int(row["prb_next"]) for row in rows[3 * t : 3 * t + 3]] for t in range(159)]
+    assert decided.allocation.tolist() == [
+        [int(row["prb_next"]) for row in rows[3 * t : 3 * t + 3]] for t in range(159)
+    ]
     rates = [[float(row["rate_mbps"]) for row in rows[3 * t : 3 * t + 3]] for t in range(1, 160)]
     assert decided.performance["rate"].tolist() == rates
     bound = np.minimum(0.09 * decided.next_arrivals, 0.21 * decided.allocation)
@@ -129,7 +131,9 @@ def test_08_shares_are_units(decided):
 
 
 def test_09_the_rest_belongs_to_nobody():
-    with pytest.raises(ValueError, match=r"prb_next: \[4, 6, 35\] in rows \[2, 3, 4\], .* 50 in all \(idle: true.*160 of 160"):
+    with pytest.raises(
+        ValueError, match=r"prb_next: \[4, 6, 35\] in rows \[2, 3, 4\], .* 50 in all \(idle: true.*160 of 160"
+    ):
         read_log(CASES / "09_idle_rest.csv", mapping_of())
     history = read_log(CASES / "09_idle_rest.csv", mapping_of(allocation={"column": "prb_next", "idle": True}))
     assert history.allocation[0].tolist() == [4, 6, 35, 5]
