@@ -129,7 +129,7 @@ def test_caps_of_more_than_all_are_shared_out(tmp_path):
     assert history.allocation[0, 2] == max(history.allocation[0])
 
 
-def test_a_slice_without_rows_names_the_rule(tmp_path):
+def test_a_slice_without_rows_names_the_rule():
     with pytest.raises(ValueError, match=r"slice: interval \d+ \(row \d+\) lacks 'mtc', .*`absent` says"):
         read_log(CASES / "06_slices_come_and_go.csv", mapping_of())
 

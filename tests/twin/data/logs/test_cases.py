@@ -1,4 +1,4 @@
-"""Fourteen small logs of the shapes that people have, and the outcome of each that `tests/data/logs/README.md` names."""
+"""Fourteen small logs of the shapes that people have; `tests/data/logs/README.md` names the outcome of each."""
 
 from __future__ import annotations
 

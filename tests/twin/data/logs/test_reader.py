@@ -6,10 +6,10 @@ import gzip
 import sys
 import zipfile
 
+import duckdb
 import numpy as np
 import pytest
 
-import duckdb
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
 from twin.data.logs import read_table
 from twin.data.logs.intervals import read_intervals
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_refused(tmp_path):
             read_table(files)
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     (tmp_path / "b.jsonl").write_text('{"a": 1}\n')
-    with pytest.raises(ValueError, match="files of several formats given .csv, json., allowed is one"):
+    with pytest.raises(ValueError, match=r"files of several formats given \(csv, json\), allowed is one"):
         read_table(tmp_path)
     (tmp_path / "c.zip").write_text("no archive")
     with pytest.raises(ValueError, match=r"'.*c\.zip' is not a zip archive"):
