@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -63,12 +64,14 @@ def run_query(connection: Any, query: str, folders: Sequence[str]) -> None:
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             kinds = ", ".join(each.type.name for each in statements) or "nothing"
-            raise ValueError(f"query: {kinds} given, allowed is one SELECT from {TABLE}")
+            raise ValueError(f"history.query: {kinds} given, allowed is one SELECT from {TABLE}")
         names = ", ".join(text(folder) for folder in folders)
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         connection.execute(f"SET allowed_directories = [{names}]")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-        inner = query.strip().rstrip(";")
-        connection.execute(f"CREATE TABLE shaped AS SELECT * FROM (\n{inner}\n)")
+        inner = query.rstrip().rstrip(";")
+        connection.execute(f"CREATE TABLE shaped AS SELECT * FROM ({inner}\n)")
     except duckdb.Error as error:
-        raise ValueError(f"query: {short(error)}") from error
+        line = re.search(r"LINE (\d+):", str(error))
+        where = f" line {line.group(1)}:" if line else ""
+        raise ValueError(f"history.query:{where} {short(error)}") from error

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from twin.data.columns import Column
 from twin.data.logs import grid
-from twin.data.logs.dialect import check_names
 from twin.data.logs.faults import Faults
 from twin.data.logs.files import Files
 from twin.data.logs.long import Long, aggregated, when, without_doubles
@@ -66,9 +65,7 @@ def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
                 f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
             )
         files = os.path.join(files, mapping.files)
-    as_text = _texts(mapping)
-    names = None if mapping.unused != REST else mapping.wanted()
-    table = read_table(files, query=mapping.query, columns=names, as_text=as_text)
+    table = read_table(files, query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
     _check_names(table, mapping)
     return _Reading(table, mapping).intervals()
 
@@ -80,12 +77,11 @@ def _texts(mapping: LogMapping) -> tuple[str, ...]:
 
 
 def _check_names(table: Table, mapping: LogMapping) -> None:
-    """Refuse a log that lacks columns, or has some that the mapping does not name."""
-    names, wanted = list(table.columns), mapping.wanted()
-    check_names(names, wanted)
+    """Refuse a log without rows, or with columns that the mapping does not name."""
     if mapping.unused != REST:
-        for name in names:
-            if name not in (*wanted, *mapping.unused):
+        known = {*mapping.wanted(), *mapping.unused}
+        for name in table.names:
+            if name not in known:
                 raise ValueError(
                     f"history: the mapping does not name column {name!r}; use it, or list it under `unused` "
                     "(unused: rest leaves out all that are not named)"
@@ -119,7 +115,8 @@ class _Reading:
             self._notes += laid.notes
         else:
             interval = rows.numbers(str(mapping.interval), Column("interval", lower=-np.inf, whole=True))
-            interval = np.nan_to_num(interval).astype(np.int64, copy=False)
+            if interval.dtype.kind == "f":  # an empty cell is a fault that was noted
+                interval = np.nan_to_num(interval).astype(np.int64)
         columns = self._columns()
         if by is not None and users is not None:
             columns[users] = by

@@ -18,14 +18,18 @@ from twin.data.logs.files import Files, Source, opened
 
 IntArray = npt.NDArray[np.int64]
 
+FILE = "file"
+"""What a query calls the file that a row comes from, where the log has no such column itself."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """A log as it stands in its files, n rows.
 
     Args:
-        columns: by name, in the files' order (n,): int64 or float64 (NaN where no number stands), bool, datetime64[us],
-            or texts (object).
+        names: of all columns that there are.
+        columns: those that were read, by name, in the files' order (n,): int64 or float64 (NaN where no number stands),
+            bool, datetime64[us], or texts (object).
         files: names of the files.
         file: number of each row's file (n,).
         dialect: how the first file is written; None where it is no CSV.
@@ -34,6 +38,7 @@ class Table:
         query: whether a query shaped the rows, which then have no lines.
     """
 
+    names: tuple[str, ...]
     columns: dict[str, npt.NDArray[Any]]
     files: tuple[str, ...]
     file: npt.NDArray[Any]
@@ -96,7 +101,8 @@ def read_table(
     Args:
         files: a path, a glob, a folder, or a list of these; CSV of any dialect, JSON lines or Parquet, also packed (gz,
             zst, zip); or a pandas DataFrame.
-        query: SQL that shapes the log, which it calls `log`, before anything else; runs locked in (`run_query`).
+        query: SQL that shapes the log, which it calls `log`, before anything else; runs locked in (`run_query`). The
+            name of a row's file is its column `file`.
         columns: those to read; None: all.
         as_text: columns that are read as texts even where they look like numbers.
 
@@ -180,7 +186,7 @@ def _table(
     decimal = "." if found is None else found.decimal
     types = dialect.columns_of(connection, relation)
     if query is not None:
-        _shape(connection, relation, types, decimal, folders, query, as_text)
+        _shape(connection, relation, types, decimal, files, folders, query, as_text)
         relation, decimal = "shaped", "."
         types = dialect.columns_of(connection, relation)
     names = [name for name in types if name != dialect.BEYOND]
@@ -194,6 +200,7 @@ def _table(
     if len(files) > 1 and query is None:
         file = connection.execute(f"SELECT file_index FROM {relation}").fetchnumpy()["file_index"].astype(np.int32)
     return Table(
+        tuple(names),
         got.columns,
         files,
         file,
@@ -211,17 +218,22 @@ def _shape(
     relation: str,
     types: Mapping[str, str],
     decimal: str,
+    files: Sequence[str],
     folders: Sequence[str],
     query: str,
     as_text: Collection[str],
 ) -> None:
-    """Run a query on the columns as what they are; what is not a number is nothing there."""
+    """Run a query on the columns as what they are, and the file; what is not a number is NULL there."""
     kinds = cells.kinds_of(connection, relation, types, decimal, as_text)
     selected = ", ".join(
         f"{cells.typed(name, kind, types[name], decimal)} AS {engine.quoted(name)}"
         for name, kind in kinds.items()
         if name != dialect.BEYOND
     )
+    if FILE not in types:
+        names = ", ".join(engine.text(file) for file in files)
+        number = "CAST(file_index AS BIGINT)" if len(files) > 1 else "0"
+        selected += f", [{names}][{number} + 1] AS {FILE}"
     connection.execute(f"CREATE VIEW {engine.TABLE} AS SELECT {selected} FROM {relation}")
     engine.run_query(connection, query, folders)
 
