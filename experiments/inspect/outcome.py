@@ -40,7 +40,8 @@ def trial(log: Any, mapping: LogMapping) -> str:
         except ValueError as error:
             return f"refused, {error}"
     told = "".join(f"\n  {each.message}" for each in caught)
-    return f"{len(history):,} decisions in {len(history.sequences()):,} sequences{told}"
+    cut = len(history.sequences())
+    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}"
 
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:

@@ -104,7 +104,7 @@ def inspect_log(files: Files | Any, *, query: str | None = None) -> Inspection:
 def _name(table: Table) -> str:
     """What a log is called: its file, or how many there are."""
     first = Path(table.files[0]).name
-    return first if len(table.files) == 1 else f"{first} and {len(table.files) - 1:,} more files"
+    return first if len(table.files) == 1 else f"{first} and {len(table.files) - 1:,} more"
 
 
 def _dialect(table: Table) -> str:

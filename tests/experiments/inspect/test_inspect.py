@@ -100,15 +100,16 @@ def test_it_runs_as_typed(tmp_path):
     (tmp_path / "mapping").mkdir()
     (tmp_path / "mapping" / "m.yaml").write_text(yaml.safe_dump({**keys, "query": query}))
     command = [sys.executable, "-m", "experiments.inspect"]
-    given = [f"log={tmp_path}/0.csv", f"--config-dir={tmp_path}", "mapping=m", f"hydra.run.dir={tmp_path}/out"]
+    given = [f"--config-dir={tmp_path}", f"log={tmp_path}/0.csv", "mapping=m", f"hydra.run.dir={tmp_path}/out"]
     ran = subprocess.run([*command, *given], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert "159 decisions in 1 sequences" in ran.stdout
+    assert "159 decisions in 1 sequence" in ran.stdout
     several = [f"log={tmp_path}/0.csv,{tmp_path}/1.csv", f"hydra.run.dir={tmp_path}/two"]
     ran = subprocess.run([*command, *several], capture_output=True, text=True)
-    assert ran.stdout.startswith("0.csv and 1 more files: 960 rows")
-    refused = subprocess.run([*command, f"log={tmp_path}/no.csv"], capture_output=True, text=True, cwd=tmp_path)
+    assert ran.stdout.startswith("0.csv and 1 more: 960 rows")
+    wrong = [f"log={tmp_path}/no.csv", f"hydra.run.dir={tmp_path}/wrong"]
+    refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
     assert refused.stderr.startswith("error: log: the file")
     assert len(refused.stderr.splitlines()) == 1
-    assert not list(tmp_path.glob("runs/*"))
+    assert not (tmp_path / "wrong").exists()
     assert np.all([(tmp_path / name / "log.png").exists() for name in ("out", "two")])
