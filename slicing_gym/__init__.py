@@ -43,6 +43,7 @@ __all__ = [
     "Choice",
     "Constant",
     "Daily",
+    "DiscreteCodec",
     "Distribution",
     "Drift",
     "Exponential",

@@ -169,7 +169,8 @@ class AllocationListCodec(DiscreteCodec):
 
     def units(self, scenario: Scenario, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:  # noqa: ARG002
         """The allocations of these numbers."""
-        return self._rows[actions]
+        found: npt.NDArray[np.int64] = self._rows[actions]
+        return found
 
     def allocations(self, scenario: Scenario) -> npt.NDArray[np.int64]:  # noqa: ARG002
         """See `DiscreteCodec.allocations`."""
@@ -181,7 +182,9 @@ class AllocationListCodec(DiscreteCodec):
         both, numbers = np.unique(np.concatenate([self._rows, given]), axis=0, return_inverse=True)
         if len(both) > len(self._rows):
             known = (given[:, None] == self._rows[None, : len(self._rows)]).all(axis=2).any(axis=1)
-            raise ValueError(f"units: {given[known.argmin()].tolist()} given, allowed are {len(self._rows)} allocations")
+            raise ValueError(
+                f"units: {given[known.argmin()].tolist()} given, allowed are {len(self._rows)} allocations"
+            )
         found: npt.NDArray[np.int64] = numbers.reshape(-1)[len(self._rows) :].reshape(np.shape(units)[:-1])
         return found
 

@@ -209,6 +209,7 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
             "twin: its history measured no 'ssr' or no 'spectral_efficiency', of which the reward is made; "
             f"it has {', '.join(column.name for column in model.layout.columns)}"
         )
+    _refuse_constant(model)
     if wanted is None:
         return model
     for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):
@@ -218,6 +219,21 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
                 f"{key} is {own!r} there, not {other!r}"
             )
     return with_scenario(model, wanted)
+
+
+def _refuse_constant(model: TwinModel) -> None:
+    """Refuse a twin in which actions cannot matter.
+
+    Raises:
+        ValueError: its history held one allocation.
+    """
+    only = model.only_allocation
+    if only is not None:
+        raise ValueError(
+            f"twin: its history always held the allocation {only.tolist()}, and a constant is no action: nothing was "
+            "learned of what others would bring, so an environment's actions would not matter; twin.traffic makes a "
+            "source of traffic of such a log"
+        )
 
 
 def with_scenario(model: TwinModel, scenario: Scenario) -> TwinModel:

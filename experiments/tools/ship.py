@@ -45,7 +45,7 @@ def ship_log(output: Path) -> None:
     constant.
     """
     mapping = LogMapping.from_dict(yaml.safe_load(MAPPING.read_text()))
-    scenario = mapping.scenario
+    scenario = mapping.network
     table = allocation_table(scenario.num_units, scenario.num_slices)
     table = table[(table % 3 == [0, 0, 2]).all(axis=1)]  # as on the emulator: groups of three blocks, the last of two
     users = np.array([each.num_users for each in scenario.slices])

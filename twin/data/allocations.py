@@ -26,8 +26,8 @@ def about_allocations(history: History) -> list[str]:
     number = count_allocations(layout.num_units, layout.scenario.num_slices)
     if held == 1:
         return [
-            f"the allocation is always {history.allocation[0].tolist()}: a constant is no action, and nothing is learned "
-            "of what others would bring"
+            f"the allocation is always {history.allocation[0].tolist()}: a constant is no action, and nothing is "
+            "learned of what others would bring"
         ]
     if held < LITTLE * number and held * OFTEN <= len(history):
         return [f"{held} of {number} allocations ({held / number:.2%}): of others the twin can know little"]

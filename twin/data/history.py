@@ -203,9 +203,7 @@ class History:
     @property
     def layout(self) -> Layout:
         """Which variables it measures."""
-        return Layout(
-            self.scenario, self.arrivals_column, self.columns, self.control_columns, self.smallest, self.held
-        )
+        return Layout(self.scenario, self.arrivals_column, self.columns, self.control_columns, self.smallest, self.held)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file (npz) with the schema inside, atomically."""

@@ -16,6 +16,9 @@ from twin.data.columns import Column, Control
 
 IntArray = npt.NDArray[np.int64]
 
+IDLE = "idle"
+"""The name of the slice of units that belong to nobody, where the smallest number of its units is 0."""
+
 RESERVED = ("run", "interval", "allocation", "next_arrivals", "utility", "threshold", "epistemic_std")
 """What a history calls its own fields, and an environment its own figures."""
 
@@ -96,6 +99,12 @@ class Layout:
         """Units that lifted allocations share out."""
         return self.scenario.num_units + int(self.spare.sum())
 
+    @property
+    def idle(self) -> int | None:
+        """The position of the units that belong to nobody; None where there are none."""
+        names = self.scenario.slice_names
+        return names.index(IDLE) if IDLE in names and self.smallest and not self.smallest[names.index(IDLE)] else None
+
     def lifted(self, allocation: IntArray) -> IntArray:
         """Allocations (..., S) as models and actions count them: every slice has 1 or more of `num_units`."""
         return allocation + self.spare if self.smallest else allocation
@@ -111,7 +120,11 @@ class Layout:
             TypeError, ValueError: they are not of that form, or no allocations.
         """
         given = np.asarray(units)
-        if self.smallest and given.dtype.kind in "iu" and given.shape in ((num_rows, len(self.smallest)), self.spare.shape):
+        if (
+            self.smallest
+            and given.dtype.kind in "iu"
+            and given.shape in ((num_rows, len(self.smallest)), self.spare.shape)
+        ):
             self.check_allocations("units", np.atleast_2d(given).astype(np.int64), lambda row: f"row {row}")
             given = self.lifted(given)
         return checked_allocations(given, num_rows, self.num_units, self.scenario.num_slices)

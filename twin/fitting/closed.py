@@ -96,6 +96,8 @@ def solve_performance(layout: Layout, scaler: Scaler, rows: Rows, seed: int) -> 
             drawn = _samples(found, generator).reshape(SAMPLES, slices, width) / regressed.scale(k, 0)
             weights[:, :, :, k] = drawn.transpose(1, 2, 0)
             noise[:, k] = regressed.total_noise(found, k)
+    if layout.idle is not None:  # units that belong to nobody bring nothing
+        weights[layout.idle] = 0.0
     return {
         "weights": weights.reshape(slices, width, -1).astype(np.float32),
         "offset": regressed.offset.astype(np.float32),
@@ -125,7 +127,8 @@ class _Regressed:
             values = np.stack([self._of(k, n) for k in own], axis=1) if own else np.zeros((number, 0))
             moments.add(root * part, root * values)
         totals = np.stack([self._of(k, 0) for k in cell], axis=1) if cell else np.zeros((number, 0))
-        self.regressions.total.add(root * np.concatenate(parts, axis=1), root * totals)
+        used = [np.zeros_like(part) if n == layout.idle else part for n, part in enumerate(parts)]
+        self.regressions.total.add(root * np.concatenate(used, axis=1), root * totals)
         axis = unit_hats(layout)[units - 1]  # (n, S, U)
         self.hats = axis[..., None] * hats(load_place(loads), LOAD_KNOTS)[:, :, None, :]  # (n, S, U, B)
 

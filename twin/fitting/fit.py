@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 
+from twin.data.allocations import about_allocations
 from twin.data.history import History
 from twin.data.layout import Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
@@ -170,7 +170,4 @@ def _remarks(history: History, layout: Layout) -> list[str]:
     for v, (name, _) in enumerate(layout.variables):
         if (measured[:, v] == measured[0, v]).all():
             notes.append(f"{name} is constant ({measured[0, v]:g}): it is predicted so, whatever the allocation")
-    distinct = len(np.unique(history.allocation, axis=0))
-    if distinct < 10:
-        notes.append(f"only {distinct} different allocations: of others the twin can know little")
-    return notes
+    return [*notes, *about_allocations(history)]

@@ -40,7 +40,8 @@ def alignments(
     """The two alignments for every performance column of slices, that with the greatest difference first.
 
     Args:
-        now, following: numbers of intervals and of the next ones (n,).
+        now: numbers of intervals (n,).
+        following: of the next ones (n,).
         units: of every interval (m, S).
         performance: columns (m, S); those of the cell (m,) are left out.
     """

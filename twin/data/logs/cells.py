@@ -1,4 +1,4 @@
-"""The columns of a relation as arrays: which are numbers, times or texts, and which cells are not what their column is."""
+"""The columns of a relation as arrays: which are numbers, times or texts, and which cells are none of it."""
 
 from __future__ import annotations
 
@@ -192,7 +192,9 @@ def _all_whole(values: npt.NDArray[np.float64]) -> bool:
     """Whether all are whole numbers that int64 and float64 hold; block by block, for columns are long."""
     for start in range(0, len(values), 65_536):
         block = values[start : start + 65_536]
-        if not (np.isfinite(block).all() and (np.abs(block) <= LARGEST_WHOLE).all() and (block == np.rint(block)).all()):
+        if not (
+            np.isfinite(block).all() and (np.abs(block) <= LARGEST_WHOLE).all() and (block == np.rint(block)).all()
+        ):
             return False
     return True
 
@@ -204,7 +206,7 @@ def _wrong_cells(connection: Any, relation: str, name: str, rows: npt.NDArray[np
         every = connection.execute(
             f"SELECT row, cell FROM (SELECT row_number() OVER () - 1 AS row, {quoted(name)} AS cell FROM {relation}) "
             f"WHERE row BETWEEN {rows[0]} AND {rows[-1]} AND "
-            f"(cell IS NULL OR TRY_CAST(replace(cell, ',', '.') AS DOUBLE) IS NULL OR lower(cell) LIKE '%nan%') ORDER BY row"
+            "(cell IS NULL OR TRY_CAST(replace(cell, ',', '.') AS DOUBLE) IS NULL OR lower(cell) LIKE '%nan%')"
         ).fetchall()
         by_row = dict(every)
         for place, row in enumerate(rows.tolist()):

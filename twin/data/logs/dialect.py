@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from slicing_gym.errors import unknown_name
 from twin.data.logs.engine import quoted, text
 from twin.data.logs.files import Source
 
 ABSENT = "\x01"
 """Stands for a field that a row lacks; an empty field is an empty text."""
 
+
+_MOST_NAMES = 20
 
 BEYOND = "\x01"
 """The column of what stands behind the last one that the header names; no file can have one of this name."""
@@ -84,6 +86,10 @@ def _sniff(connection: Any, path: str, options: str = "") -> Dialect:
         f"sniff_csv({text(path)}, all_varchar=true, null_padding=true{options})"
     ).fetchone()
     names = tuple(column["name"] for column in columns)
+    if header and names[-1] == f"column{len(names) - 1}":  # the longest row has more fields than the header
+        unnamed = Dialect(names, delimiter, "" if quote in (None, "(empty)") else quote, False, ".", int(skipped))
+        first = connection.execute(f"SELECT * FROM {unnamed.scan([path])} LIMIT 1").fetchone()
+        names = tuple(name for name, cell in zip(names, first, strict=False) if cell is not None)
     return Dialect(names, delimiter, "" if quote in (None, "(empty)") else quote, bool(header), ".", int(skipped))
 
 
@@ -110,13 +116,19 @@ def decimal_comma(connection: Any, relation: str, names: Sequence[str]) -> bool:
     return bool(names) and any(connection.execute(f"SELECT {tests} FROM {relation}").fetchone())
 
 
-def check_names(names: Sequence[str], wanted: Sequence[str], key: str = "history") -> None:
-    """Refuse a log that lacks wanted columns; the message has the nearest names."""
+def check_names(names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a log that lacks wanted columns; the message has the nearest names.
+
+    Raises:
+        ValueError: a column is missing.
+    """
     for name in wanted:
         if name not in names:
-            message = unknown_name(key, name, names)
-            raise ValueError(_cut(message.replace("unknown name", "the mapping wants column", 1)))
-
-
-def _cut(message: str, most: int = 600) -> str:
-    return message if len(message) <= most else f"{message[:most]} ..."
+            nearest = get_close_matches(name, names, n=3, cutoff=0.5)
+            likely = f"; is it {' or '.join(map(repr, nearest))}?" if nearest else ""
+            shown = ", ".join(names[:_MOST_NAMES]) + (
+                f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)
+            )
+            raise ValueError(
+                f"history: the mapping wants column {name!r}, which the log lacks{likely} (it has {shown})"
+            )

@@ -39,10 +39,11 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     Args:
         rows: of the log.
         rule: how its stamps are written.
-        run, slices: of each row (n,).
+        run: of each row (n,).
+        slices: of each row (n,).
         by: what tells apart the rows of a slice (n,); None: there is one of an interval.
     """
-    stamps, missing = _stamps(rows, rule)
+    stamps = _stamps(rows, rule)
     scale = 1.0 if rule.unit != "iso" else 1.0 / UNITS["iso"]
     _refuse_running_back(rows, rule, stamps, run, slices, by)
     rows.faults.check()
@@ -60,9 +61,11 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
         places = order[off + 1]
         rows.note(
             places,
-            lambda i: f"{rule.column}: {_shown(stamps_in_order[off[i] + 1])} in {rows.where(places[i])} comes "
-            f"{steps_of[off[i]] / scale:g} after the stamp before, allowed are multiples of {period / scale:g} within "
-            f"{tolerance / scale:g} (time.period, time.tolerance)",
+            lambda i: (
+                f"{rule.column}: {_shown(stamps_in_order[off[i] + 1])} in {rows.where(places[i])} comes "
+                f"{steps_of[off[i]] / scale:g} after the stamp before, allowed are multiples of {period / scale:g} "
+                f"within {tolerance / scale:g} (time.period, time.tolerance)"
+            ),
         )
         rows.faults.check()
     starts = np.concatenate([[True], ~same | paused])
@@ -72,14 +75,17 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     interval = np.empty(len(order), np.int64)
     run_of[order] = np.cumsum(starts) - 1
     interval[order] = total - total[begin]
-    del missing
     period_s = period * UNITS[rule.unit]
     return Grid(run_of, interval, period_s, _notes(steps, steps_of, same, paused, period, UNITS[rule.unit]))
 
 
 def _notes(
-    steps: IntArray, differences: npt.NDArray[Any], same: npt.NDArray[np.bool_], paused: npt.NDArray[np.bool_],
-    period: float, seconds: float,
+    steps: IntArray,
+    differences: npt.NDArray[Any],
+    same: npt.NDArray[np.bool_],
+    paused: npt.NDArray[np.bool_],
+    period: float,
+    seconds: float,
 ) -> tuple[str, ...]:
     """Pauses and gaps, for reports."""
     notes = []
@@ -93,7 +99,7 @@ def _notes(
     return tuple(notes)
 
 
-def _stamps(rows: Rows, rule: TimeRule) -> tuple[npt.NDArray[Any], None]:
+def _stamps(rows: Rows, rule: TimeRule) -> npt.NDArray[Any]:
     """Time stamps as numbers (n,), iso ones in microseconds."""
     values = rows.table.columns[rule.column]
     is_date = values.dtype.kind == "M"
@@ -110,7 +116,7 @@ def _stamps(rows: Rows, rule: TimeRule) -> tuple[npt.NDArray[Any], None]:
         rows.faults.check()
     numbers = values.astype(np.int64) if is_date else values
     each = rows.number // max(len(values), 1)
-    return (np.repeat(numbers, each) if each > 1 else numbers), None
+    return np.repeat(numbers, each) if each > 1 else numbers
 
 
 def _ordered(run: npt.NDArray[Any], stamps: npt.NDArray[Any]) -> IntArray:
@@ -122,7 +128,7 @@ def _ordered(run: npt.NDArray[Any], stamps: npt.NDArray[Any]) -> IntArray:
 def _groups(run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any) -> IntArray:
     """One number for the rows of the same run, slice and user."""
     group = run.astype(np.int64) * (int(slices.max(initial=0)) + 1) + slices
-    return group if by is None else group * (int(by.max(initial=0)) + 1) + by
+    return group if by is None else np.asarray(group * (int(by.max(initial=0)) + 1) + by, np.int64)
 
 
 def _refuse_running_back(
@@ -136,8 +142,10 @@ def _refuse_running_back(
     before = order[:-1][back]
     rows.note(
         places,
-        lambda i: f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(stamps[places[i]])} after "
-        f"{_shown(stamps[before[i]])}); name what begins anew under `run`, or sort by a query",
+        lambda i: (
+            f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(stamps[places[i]])} after "
+            f"{_shown(stamps[before[i]])}); name what begins anew under `run`, or sort by a query"
+        ),
     )
 
 

@@ -71,7 +71,7 @@ def history_of(log: Intervals) -> History:
     units = _with_idle_units(log)
     decided = units[now + 1] if mapping.allocation_is == "in_force" else units[now]
     layout = mapping.layout
-    held = ()
+    held: tuple[tuple[int, ...], ...] = ()
     if mapping.allowed == "held":
         held = tuple(tuple(int(each) for each in row) for row in np.unique(decided, axis=0))
     history = History(
@@ -82,14 +82,14 @@ def history_of(log: Intervals) -> History:
         arrivals=_padded(log, log.arrivals, 0)[now],
         next_arrivals=_padded(log, log.arrivals, 0)[now + 1],
         performance={name: values[now + 1] for name, values in _performance(log).items()},
-        controls={
-            name: _padded(log, values, mapping.controls[name][0])[now] for name, values in log.controls.items()
-        },
+        controls={name: _padded(log, values, mapping.controls[name][0])[now] for name, values in log.controls.items()},
     )
     notes = [*log.notes, *_about_alignment(log, now), *about_allocations(history)]
     if notes:
         shown = notes[:MOST_NOTES] + ([f"and {len(notes) - MOST_NOTES} more"] if len(notes) > MOST_NOTES else [])
-        warnings.warn("; ".join(shown) if len(shown) == 1 else "\n  ".join(["the log:", *shown]), LogWarning, stacklevel=3)
+        warnings.warn(
+            "; ".join(shown) if len(shown) == 1 else "\n  ".join(["the log:", *shown]), LogWarning, stacklevel=3
+        )
     return history
 
 
@@ -98,13 +98,8 @@ def _with_idle_units(log: Intervals) -> IntArray:
     assert log.units is not None
     if not log.mapping.has_idle:
         return log.units
-    idle = _num_units(log) - log.units.sum(axis=1, keepdims=True)
+    idle = log.mapping.network.num_units - log.units.sum(axis=1, keepdims=True)
     return np.concatenate([log.units, idle], axis=1)
-
-
-def _num_units(log: Intervals) -> int:
-    assert log.mapping.scenario is not None
-    return log.mapping.scenario.num_units
 
 
 def _padded(log: Intervals, values: npt.NDArray[Any], idle: float) -> npt.NDArray[Any]:
@@ -117,7 +112,6 @@ def _padded(log: Intervals, values: npt.NDArray[Any], idle: float) -> npt.NDArra
 def _performance(log: Intervals) -> dict[str, FloatArray]:
     """The performance columns of the layout (m, S) or (m,)."""
     mapping = log.mapping
-    assert mapping.scenario is not None
     found = {}
     for column in mapping.columns().values():
         nothing = min(max(0.0, column.lower), column.upper)
@@ -131,7 +125,7 @@ def _performance(log: Intervals) -> dict[str, FloatArray]:
     rule = mapping.spectral_efficiency
     if rule is not None:
         users = log.performance[rule.users] if isinstance(rule.users, str) else None
-        found["spectral_efficiency"] = rule(mapping.scenario, log.performance[rule.column], users)
+        found["spectral_efficiency"] = rule(mapping.network, log.performance[rule.column], users)
     return found
 
 

@@ -6,9 +6,7 @@ from slicing_gym import Scenario
 from slicing_gym.scenario import Slice
 from slicing_gym.traffic import Constant, Traffic
 from twin.data.columns import Column
-
-IDLE = "idle"
-"""The name of the slice of units that belong to nobody."""
+from twin.data.layout import IDLE
 
 PRESENT = Column("present", upper=1.0, resolution=1.0, whole=True)
 """Whether a slice had users (a row in the log)."""

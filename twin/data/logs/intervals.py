@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.errors import unknown_name
 from twin.data.columns import Column
 from twin.data.logs import grid
+from twin.data.logs.dialect import check_names
 from twin.data.logs.faults import Faults
 from twin.data.logs.files import Files
 from twin.data.logs.long import Long, aggregated, when, without_doubles
@@ -62,7 +62,9 @@ def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
     """A log by interval and slice; see `read_log`, which makes decisions of it."""
     if mapping.files is not None and isinstance(files, str | os.PathLike):
         if not Path(files).is_dir():
-            raise FileNotFoundError(f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}")
+            raise FileNotFoundError(
+                f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
+            )
         files = os.path.join(files, mapping.files)
     as_text = _texts(mapping)
     names = None if mapping.unused != REST else mapping.wanted()
@@ -80,10 +82,7 @@ def _texts(mapping: LogMapping) -> tuple[str, ...]:
 def _check_names(table: Table, mapping: LogMapping) -> None:
     """Refuse a log that lacks columns, or has some that the mapping does not name."""
     names, wanted = list(table.columns), mapping.wanted()
-    for name in wanted:
-        if name not in names:
-            message = unknown_name("history", name, names).replace("unknown name", "the mapping wants column", 1)
-            raise ValueError(message[:600].replace(" (allowed:", ", which the log lacks (it has:"))
+    check_names(names, wanted)
     if mapping.unused != REST:
         for name in names:
             if name not in (*wanted, *mapping.unused):
@@ -132,7 +131,7 @@ class _Reading:
         if doubles:
             self._notes.append(f"{doubles} row(s) left out that stood there twice (drop_identical)")
         if users is not None:
-            long = aggregated(long, rows, mapping, self._faults)
+            long = aggregated(long, rows, mapping)
             self._faults.check()
         return long
 
@@ -146,14 +145,7 @@ class _Reading:
                 columns[name] = rows.numbers(name, column)
         for name in mapping.controls:
             columns[name] = rows.numbers(name, Column("control", lower=-np.inf, whole=True))
-            wrong = np.flatnonzero(~np.isin(columns[name], mapping.controls[name]) & ~np.isnan(columns[name]))
-            allowed, values = ", ".join(map(str, mapping.controls[name])), columns[name]
-            rows.note(
-                wrong,
-                lambda i, name=name, wrong=wrong, values=values, allowed=allowed: (
-                    f"{name}: {values[wrong[i]]:g} in {rows.where(wrong[i])}, allowed are {allowed}"
-                ),
-            )
+            rows.check_choices(name, columns[name], mapping.controls[name])
         if not mapping.is_passive:
             rule = mapping.allocation_rule
             if rule.kind == "mask":
@@ -233,7 +225,9 @@ class _Reading:
         for name, column in mapping.columns().items():
             cube = self._cube(name, fill.get(name, 0.0)).astype(np.float64, copy=False)
             performance[column.name] = cube if column.per_slice else self._of_cell(name, cube)
-        controls = {name: self._cube(name, fill.get(name, 0.0)).astype(np.int64, copy=False) for name in mapping.controls}
+        controls = {
+            name: self._cube(name, fill.get(name, 0.0)).astype(np.int64, copy=False) for name in mapping.controls
+        }
         arrivals = self._arrivals(fill.get(mapping.arrivals, 0.0))
         units = None if mapping.is_passive else self._units()
         return Intervals(
@@ -260,29 +254,28 @@ class _Reading:
                 row = int(wrong.argmax())
                 n = int((given[row] > largest).argmax())
                 raise ValueError(
-                    f"{name}: {given[row, n]:g} in {self._where(self._place[row, n])}, allowed are 0 to {largest[n]:g}, "
-                    "the scenario's num_users x radio.queue_capacity x radio.slots_per_interval"
+                    f"{name}: {given[row, n]:g} in {self._where(self._place[row, n])}, allowed are 0 to "
+                    f"{largest[n]:g}, the scenario's num_users x radio.queue_capacity x radio.slots_per_interval"
                 )
         return given.astype(np.int64, copy=False)
 
     def _of_cell(self, name: str, cube: FloatArray) -> FloatArray:
         """A column (m,) of the cell, which all slices that are there must agree on."""
         there = self._place >= 0
-        own = cube[np.arange(len(cube)), there.argmax(axis=1)]
+        own: FloatArray = cube[np.arange(len(cube)), there.argmax(axis=1)]
         differ = ((cube != own[:, None]) & there).any(axis=1)
         if differ.any():
             row = int(differ.argmax())
             raise ValueError(
-                f"{name}: {cube[row].tolist()} in {self._rows_of(row)}, allowed is the same for every slice, for it is a "
-                "column of the cell (per_slice: false)"
+                f"{name}: {cube[row].tolist()} in {self._rows_of(row)}, allowed is the same for every slice, for it "
+                "is a column of the cell (per_slice: false)"
             )
         return own
 
     def _units(self) -> IntArray:
         """Units of each slice (m, S), which leave nothing over unless that belongs to nobody."""
         mapping, rule = self._mapping, self._mapping.allocation_rule
-        assert mapping.scenario is not None
-        num_units = mapping.scenario.num_units
+        num_units = mapping.network.num_units
         absent = -1 if rule.kind == "mask" else 0
         given = self._cube(rule.column, absent)
         units, notes = units_of(rule, given, self._masks, num_units, self._rows_of)
@@ -296,7 +289,7 @@ class _Reading:
             hint = "" if mapping.has_idle or total[row] >= num_units else " (idle: true, if the rest belongs to nobody)"
             at_most = "at most " if mapping.has_idle else ""
             raise ValueError(
-                f"{rule.column}: {units[row].tolist()} in {self._rows_of(row)}, allowed is at least {smallest} a slice and "
-                f"{at_most}{num_units} in all{hint}{rest}"
+                f"{rule.column}: {units[row].tolist()} in {self._rows_of(row)}, allowed is at least {smallest} a slice "
+                f"and {at_most}{num_units} in all{hint}{rest}"
             )
         return units

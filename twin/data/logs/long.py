@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twin.data.logs.faults import Faults
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.rows import Rows
 
@@ -92,8 +91,8 @@ def _twice(long: Long, rows: Rows, mapping: LogMapping, row: int, identical: boo
     one, other = sorted(int(place) for place in long.place[row : row + 2])
     hint = ", the same: drop_identical leaves it out" if identical else ", which differ"
     return (
-        f"{when(long, rows, mapping, row)} has slice {mapping.values[long.slices[row]]!r} in {rows.where(one)} and again "
-        f"in {rows.where(other)}{hint}; allowed is once"
+        f"{when(long, rows, mapping, row)} has slice {mapping.values[long.slices[row]]!r} in {rows.where(one)} and "
+        f"again in {rows.where(other)}{hint}; allowed is once"
     )
 
 
@@ -107,7 +106,7 @@ def when(long: Long, rows: Rows, mapping: LogMapping, row: int) -> str:
     return f"{stamp}: {value}" + (f" of {', '.join(runs)}" if runs else "")
 
 
-def aggregated(long: Long, rows: Rows, mapping: LogMapping, faults: Faults) -> Long:
+def aggregated(long: Long, rows: Rows, mapping: LogMapping) -> Long:
     """One row a slice and interval, of rows of users in order; see `AggregateRule`."""
     assert mapping.aggregate is not None
     first = np.flatnonzero(np.concatenate([[True], ~long.same_as_before()]))
@@ -123,7 +122,7 @@ def aggregated(long: Long, rows: Rows, mapping: LogMapping, faults: Faults) -> L
     for name, values in long.columns.items():
         if name != mapping.aggregate.by:
             columns[name] = _brought_together(name, values, functions.get(name), first, counts, long, rows)
-    columns |= {name: counts for name in mapping.aggregate.counted}
+    columns |= dict.fromkeys(mapping.aggregate.counted, counts)
     together = long.take(first)
     return replace(together, columns=columns, missing=np.logical_or.reduceat(long.missing, first))
 
@@ -149,7 +148,9 @@ def _brought_together(
         odd = np.flatnonzero((values != repeated) & ~((values != values) & (repeated != repeated)))
         rows.note(
             long.place[odd],
-            lambda i: f"{name}: {values[odd[i]]} in {rows.where(long.place[odd[i]])}, but {repeated[odd[i]]} in another "
-            "row of its slice and interval; say under `aggregate` how to bring them together",
+            lambda i: (
+                f"{name}: {values[odd[i]]} in {rows.where(long.place[odd[i]])}, but {repeated[odd[i]]} in another "
+                "row of its slice and interval; say under `aggregate` how to bring them together"
+            ),
         )
     return found

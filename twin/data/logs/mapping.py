@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from slicing_gym import Scenario
 from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
 from twin.data.columns import ARRIVALS, SSR, TRANSFORMS, Column, Control
-from twin.data.layout import Layout
-from twin.data.logs.idle import IDLE, PRESENT, with_idle
+from twin.data.layout import IDLE, Layout
+from twin.data.logs.idle import PRESENT, with_idle
 from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
 
 FILE = "file"
@@ -125,16 +125,16 @@ class LogMapping:
             raise ValueError(unknown_name("short_rows", self.short_rows, ("missing",)))
         if (self.interval is None) == (self.time is None):
             raise ValueError(
-                "interval missing; allowed is interval or time"
+                "interval: missing; allowed is interval or time"
                 if self.interval is None
-                else "interval and time given, allowed is one of the two"
+                else "interval: given together with time, allowed is one of the two"
             )
         if self.wide and self.slice is not None:
-            raise ValueError("slice and wide given, allowed is one of the two")
+            raise ValueError("slice: given together with wide, allowed is one of the two")
         if self.slice is None and not self.wide and len(self.values) > 1:
-            raise ValueError("slice missing; allowed is slice or wide")
+            raise ValueError("slice: missing; allowed is slice or wide")
         if self.scenario is None and not self.is_passive:
-            raise ValueError("scenario missing")
+            raise ValueError("scenario: missing; only a log in which nobody decided anything does without")
         if self.absent and self.is_passive is False and self.slice is None:
             raise ValueError("absent: given for a log that is wide, whose rows hold all slices")
 
@@ -187,7 +187,9 @@ class LogMapping:
             rest = dict(parts["aggregate"])
             parts["aggregate"] = {"by": rest.pop("by", None), "functions": rest}
         if isinstance(parts.get("allocation"), Mapping):
-            parts["allocation"] = {("kind" if key == "as" else key): value for key, value in parts["allocation"].items()}
+            parts["allocation"] = {
+                ("kind" if key == "as" else key): value for key, value in parts["allocation"].items()
+            }
         elif isinstance(parts.get("allocation"), str):
             parts["allocation"] = {"column": parts["allocation"]}
         for name, rule in _RULES.items():
@@ -248,6 +250,17 @@ class LogMapping:
         return AllocationRule(self.allocation) if isinstance(self.allocation, str) else self.allocation
 
     @property
+    def network(self) -> Scenario:
+        """The scenario.
+
+        Raises:
+            ValueError: it was left out.
+        """
+        if self.scenario is None:
+            raise ValueError("history.scenario: missing; only a log in which nobody decided anything does without")
+        return self.scenario
+
+    @property
     def values(self) -> tuple[Any, ...]:
         """What stands for each slice."""
         if self.slices or self.scenario is None:
@@ -276,7 +289,6 @@ class LogMapping:
     @property
     def layout(self) -> Layout:
         """What the history of such a log measures: the performance columns, and what is computed from them."""
-        assert self.scenario is not None
         given = list(self.columns().values())
         columns = list(given)
         if self.absent:
@@ -285,7 +297,7 @@ class LogMapping:
             columns.append(SSR)
         if self.spectral_efficiency is not None:
             rate = next(column for column in given if column.name == self.spectral_efficiency.column)
-            columns.append(self.spectral_efficiency.describe(self.scenario, rate))
+            columns.append(self.spectral_efficiency.describe(self.network, rate))
         if self.arrivals_transform not in TRANSFORMS:
             raise ValueError(unknown_name("arrivals_transform", self.arrivals_transform, TRANSFORMS))
         controls = []
@@ -293,7 +305,7 @@ class LogMapping:
             with named(f"controls.{name}"):
                 controls.append(Control(name, values))
         arrivals = replace(ARRIVALS, transform=self.arrivals_transform)
-        scenario, smallest = self.scenario, (0 if self.absent else self.allocation_rule.smallest,) * len(self.values)
+        scenario, smallest = self.network, (0 if self.absent else self.allocation_rule.smallest,) * len(self.values)
         if self.has_idle:
             scenario, smallest = with_idle(scenario), (*smallest, 0)
         return Layout(scenario, arrivals, tuple(columns), tuple(controls), smallest)
@@ -343,6 +355,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, AggregateRule):
         return {"by": value.by, **value.functions}
     if isinstance(value, tuple(_RULES.values())):
+        assert is_dataclass(value)
         given = {entry.name: getattr(value, entry.name) for entry in fields(value)}
         kept = {name: _plain(each) for name, each in given.items() if each is not None and each is not False}
         return {("as" if name == "kind" else name): each for name, each in kept.items()}

@@ -36,7 +36,7 @@ class Table:
 
     columns: dict[str, npt.NDArray[Any]]
     files: tuple[str, ...]
-    file: IntArray
+    file: npt.NDArray[Any]
     dialect: Dialect | None
     wrong: dict[str, Wrong]
     surplus: IntArray
@@ -54,7 +54,7 @@ class Table:
         if self.query or len(self) == 0:
             return np.arange(1, len(self) + 1)
         starts = np.searchsorted(self.file, np.arange(len(self.files)))
-        lines = np.arange(len(self)) - starts[self.file] + self._first_line
+        lines: IntArray = np.arange(len(self)) - starts[self.file] + self._first_line
         if self.dialect is None:
             return lines
         for number, name in enumerate(self.files):
@@ -190,7 +190,7 @@ def _table(
     got = cells.fetch(connection, relation, types, kinds, decimal)
     surplus = got.columns.pop(dialect.BEYOND, np.empty(0, np.bool_))
     count = len(next(iter(got.columns.values())))
-    file = np.zeros(count, np.int8)
+    file: npt.NDArray[Any] = np.zeros(count, np.int8)
     if len(files) > 1 and query is None:
         file = connection.execute(f"SELECT file_index FROM {relation}").fetchnumpy()["file_index"].astype(np.int32)
     return Table(

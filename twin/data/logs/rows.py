@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 _TEXT_OF_NOTHING = ""
+
+_BLOCK = 1 << 18  # rows that are looked at together: columns are long
 
 
 class Rows:
@@ -77,7 +79,7 @@ class Rows:
             rows, texts = np.empty(0, np.int64), np.empty(0, object)
         if len(rows):
             values = values.astype(np.float64) if values.dtype.kind in "iuf" else np.full(len(values), np.nan)
-            refused = self._not_missing(raw, rows, texts, place)
+            refused = self._not_missing(rows, texts, place)
             shown, why = rows[refused], texts[refused]
             self.faults.add(shown, lambda i: self._about(name, raw, why[i], int(shown[i])))
         listed = np.isin(values, self._numbers) if len(self._numbers) else None
@@ -86,7 +88,7 @@ class Rows:
             self._miss(np.flatnonzero(listed), place)
         return values
 
-    def _not_missing(self, raw: str, rows: IntArray, texts: npt.NDArray[np.object_], place: int) -> BoolArray:
+    def _not_missing(self, rows: IntArray, texts: npt.NDArray[np.object_], place: int) -> BoolArray:
         """Which cells no rule takes for missing; the others are noted as missing."""
         is_short = self.table.dialect is not None and not self.table.query
         lacking = np.array([text is None for text in texts], np.bool_)
@@ -117,23 +119,25 @@ class Rows:
 
     def _check_bounds(self, name: str, values: npt.NDArray[Any], column: Column) -> None:
         """Note values that the column may not have."""
-        for start in range(0, len(values), 1 << 18):  # block by block: columns are long
-            part = values[start : start + (1 << 18)]
+        bounds = f"allowed are {column.lower:g} to {column.upper:g}"
+        for start in range(0, len(values), _BLOCK):
+            part = values[start : start + _BLOCK]
             known = ~np.isnan(part)
             if column.whole:
-                wrong = known & ((part != np.floor(part)) | (np.abs(part) > LARGEST_WHOLE))
-                places = np.flatnonzero(wrong) + start
-                self.note(
-                    places, lambda i, at=places: f"{name}: {values[at[i]]:g} in {self.where(at[i])} is not a whole number"
-                )
-                known &= ~wrong
+                broken = known & ((part != np.floor(part)) | (np.abs(part) > LARGEST_WHOLE))
+                self._note_values(name, values, np.flatnonzero(broken) + start, " is not a whole number")
+                known &= ~broken
             wrong = known & (np.isinf(part) | (part < column.lower) | (part > column.upper))
-            places = np.flatnonzero(wrong) + start
-            bounds = f"{column.lower:g} to {column.upper:g}"
-            self.note(
-                places,
-                lambda i, at=places: f"{name}: {values[at[i]]:g} in {self.where(at[i])}, allowed are {bounds}",
-            )
+            self._note_values(name, values, np.flatnonzero(wrong) + start, f", {bounds}")
+
+    def check_choices(self, name: str, values: npt.NDArray[Any], allowed: Sequence[int]) -> None:
+        """Note values that are none of a few."""
+        wrong = np.flatnonzero(~np.isin(values, allowed) & ~np.isnan(values))
+        self._note_values(name, values, wrong, f", allowed are {', '.join(map(str, allowed))}")
+
+    def _note_values(self, name: str, values: npt.NDArray[Any], places: IntArray, what: str) -> None:
+        """Note values at some places, and what is wrong with them."""
+        self.note(places, lambda i: f"{name}: {values[places[i]]:g} in {self.where(places[i])}{what}")
 
     def _spread(self, parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """A value a row of the parts, one of every slice, or one for all slices."""
@@ -167,12 +171,15 @@ class Rows:
         unknown = np.array([value not in (None, "") for value in different], np.bool_) & (found < 0)
         rows = np.flatnonzero(unknown[given]) if unknown.any() else np.empty(0, np.int64)
         allowed = ", ".join(map(repr, wanted))
-        self.note(rows, lambda i: f"{name}: {different[given[rows[i]]]!r} in {self.where(rows[i])}, allowed are {allowed}")
-        return found[given]
+        self.note(
+            rows, lambda i: f"{name}: {different[given[rows[i]]]!r} in {self.where(rows[i])}, allowed are {allowed}"
+        )
+        of_rows: npt.NDArray[Any] = found[given]
+        return of_rows
 
-    def runs(self) -> IntArray:
+    def runs(self) -> npt.NDArray[Any]:
         """The number of each row's run; runs are numbered as they come."""
-        run = np.zeros(self.number, np.int32)
+        run: npt.NDArray[Any] = np.zeros(self.number, np.int32)
         for name in self.mapping.run_columns:
             if name == "file" and "file" not in self.table.columns:
                 own = np.repeat(self.table.file, self._each) if self._each > 1 else self.table.file

@@ -163,10 +163,7 @@ class EfficiencyRule:
         users: npt.NDArray[np.float64] | None = None,
     ) -> npt.NDArray[np.float64]:
         """SE (n,) [bit/s/Hz] of the column (n, S), and of the users (n, S) where a column has them."""
-        if users is None:
-            total = values @ self._users(scenario)
-        else:
-            total = (values * users).sum(axis=1)
+        total = values @ self._users(scenario) if users is None else (values * users).sum(axis=1)
         return np.asarray(total * self.unit_bps / scenario.radio.bandwidth_hz, np.float64)
 
     def _users(self, scenario: Scenario) -> npt.NDArray[np.int64]:

@@ -64,7 +64,9 @@ def _of_shares(rule: AllocationRule, shares: FloatArray, num_units: int, where: 
     units = np.rint(quotas).astype(np.int64)
     down = np.floor(quotas[full] / total[full, None]).astype(np.int64)
     left = num_units - down.sum(axis=1, keepdims=True)
-    ranks = np.argsort(np.argsort(down - quotas[full] / total[full, None], axis=1, kind="stable"), axis=1, kind="stable")
+    ranks = np.argsort(
+        np.argsort(down - quotas[full] / total[full, None], axis=1, kind="stable"), axis=1, kind="stable"
+    )
     units[full] = down + (ranks < left)
     return units
 
@@ -84,7 +86,8 @@ def _of_masks(
         if len(text) != length or group is None or -(-num_units // group) != length:
             groups = "groups" if group is None else f"{-(-num_units // group)} groups of {group} units"
             raise ValueError(
-                f"{rule.column}: {masks[code]!r} has {len(text)} bits, which fit no carrier of {num_units} units in {groups}"
+                f"{rule.column}: {masks[code]!r} has {len(text)} bits, which fit no carrier of {num_units} units in "
+                f"{groups}"
             )
     assert group is not None or not used
     bits = np.array([[each == "1" for each in texts[code].ljust(length, "0")[:length]] for code in range(len(texts))])

@@ -27,8 +27,8 @@ def drop(key):
 
 BAD_MAPPINGS = {
     "unknown key": (set_at("allocations", "blocks"), r"history: unknown name 'allocations'; did you mean 'allocation'"),
-    "missing key": (drop("interval"), r"history: interval missing"),
-    "no scenario": (drop("scenario"), r"history: scenario missing"),
+    "missing key": (drop("interval"), r"history\.interval: missing; allowed is interval or time"),
+    "no scenario": (drop("scenario"), r"history\.scenario: missing"),
     "list for a name": (set_at("arrivals", ["packets"]), r"history\.arrivals: \('packets',\) given, allowed is str"),
     "name for a list": (
         set_at("unused", "comment"),
