@@ -97,7 +97,11 @@ def inspect_log(files: Files | Any, *, query: str | None = None) -> Inspection:
             f"log: {table.files[0]!r} has no rows, allowed is a table with a line of names and rows below it"
         )
     facts = facts_of(table)
-    found = [*dirty(facts, table.rows), *findings_of(facts, table.rows), *_of_files(table)]
+    found = [
+        *dirty(facts, table.rows),
+        *findings_of(facts, table.rows),
+        *_of_files(table),
+    ]
     return Inspection(_name(table), len(table), facts, tuple(in_order(found)), _dialect(table))
 
 
