@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from slicing_gym.ranking import count_allocations
 from twin.data.history import History
+
+IntArray = npt.NDArray[np.int64]
 
 LITTLE = 0.05
 """Share of all allocations below which few of them were held."""
@@ -19,10 +22,20 @@ def is_constant(history: History) -> bool:
     return bool((history.allocation == history.allocation[0]).all())
 
 
+def different(allocation: IntArray, num_units: int) -> IntArray:
+    """The different rows of allocations (n, S), in lexicographic order."""
+    base = num_units + 1
+    if base ** allocation.shape[1] >= 2**62:
+        return np.unique(allocation, axis=0)
+    places = base ** np.arange(allocation.shape[1])[::-1]  # a number a row sorts far faster than rows do
+    found: IntArray = np.unique(allocation @ places)[:, None] // places % base
+    return found
+
+
 def about_allocations(history: History) -> list[str]:
     """That the allocation never changes, or that few of many were held, if it is so."""
-    held = len(np.unique(history.allocation, axis=0))
     layout = history.layout
+    held = len(different(history.allocation, layout.scenario.num_units))
     number = count_allocations(layout.num_units, layout.scenario.num_slices)
     if held == 1:
         return [

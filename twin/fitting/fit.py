@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from twin.data.allocations import about_allocations
 from twin.data.history import History
 from twin.data.layout import Layout

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twin.data.allocations import about_allocations
+from twin.data.allocations import about_allocations, different
 from twin.data.checks import follows
 from twin.data.history import History
 from twin.data.logs.alignment import FAR, alignments
@@ -68,29 +68,38 @@ def history_of(log: Intervals) -> History:
     if len(now) == 0:
         stamp = mapping.interval if mapping.time is None else mapping.time.column
         raise ValueError(f"{stamp}: no number follows another in any run, of which a decision is made up")
-    units = _with_idle_units(log)
-    decided = units[now + 1] if mapping.allocation_is == "in_force" else units[now]
+    units, before, after = _with_idle_units(log), _rows(now), _rows(now + 1)
+    decided = units[after] if mapping.allocation_is == "in_force" else units[before]
     layout = mapping.layout
     held: tuple[tuple[int, ...], ...] = ()
     if mapping.allowed == "held":
-        held = tuple(tuple(int(each) for each in row) for row in np.unique(decided, axis=0))
+        held = tuple(tuple(row) for row in different(decided, layout.scenario.num_units).tolist())
     history = History(
         **{**vars(layout), "held": held},
-        run=log.run[now],
-        interval=log.interval[now],
+        run=log.run[before],
+        interval=log.interval[before],
         allocation=decided,
-        arrivals=_padded(log, log.arrivals, 0)[now],
-        next_arrivals=_padded(log, log.arrivals, 0)[now + 1],
-        performance={name: values[now + 1] for name, values in _performance(log).items()},
-        controls={name: _padded(log, values, mapping.controls[name][0])[now] for name, values in log.controls.items()},
+        arrivals=_padded(log, log.arrivals, 0)[before],
+        next_arrivals=_padded(log, log.arrivals, 0)[after],
+        performance={name: values[after] for name, values in _performance(log).items()},
+        controls={name: values[before] for name, values in _controls(log).items()},
     )
-    notes = [*log.notes, *_about_alignment(log, now), *about_allocations(history)]
-    if notes:
-        shown = notes[:MOST_NOTES] + ([f"and {len(notes) - MOST_NOTES} more"] if len(notes) > MOST_NOTES else [])
-        warnings.warn(
-            "; ".join(shown) if len(shown) == 1 else "\n  ".join(["the log:", *shown]), LogWarning, stacklevel=3
-        )
+    _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history)])
     return history
+
+
+def _warn(notes: list[str]) -> None:
+    """Say what is unusual, in a few lines."""
+    if notes:
+        more = [f"and {len(notes) - MOST_NOTES} more"] if len(notes) > MOST_NOTES else []
+        text = notes[0] if len(notes) == 1 else "\n  ".join(["the log:", *notes[:MOST_NOTES], *more])
+        warnings.warn(text, LogWarning, stacklevel=4)
+
+
+def _rows(numbers: IntArray) -> IntArray | slice:
+    """Numbers of rows; a slice, which copies nothing, where they follow one another."""
+    first, last = int(numbers[0]), int(numbers[-1])
+    return slice(first, last + 1) if last - first + 1 == len(numbers) else numbers
 
 
 def _with_idle_units(log: Intervals) -> IntArray:
@@ -107,6 +116,11 @@ def _padded(log: Intervals, values: npt.NDArray[Any], idle: float) -> npt.NDArra
     if values.ndim == 1 or not log.mapping.has_idle:
         return values
     return np.concatenate([values, np.full((len(values), 1), idle, values.dtype)], axis=1)
+
+
+def _controls(log: Intervals) -> dict[str, IntArray]:
+    """The controls (m, S)."""
+    return {name: _padded(log, values, log.mapping.controls[name][0]) for name, values in log.controls.items()}
 
 
 def _performance(log: Intervals) -> dict[str, FloatArray]:

@@ -119,7 +119,8 @@ class _Reading:
             self._notes += laid.notes
         else:
             interval = rows.numbers(str(mapping.interval), Column("interval", lower=-np.inf, whole=True))
-            interval = np.nan_to_num(interval).astype(np.int64, copy=False)
+            if interval.dtype.kind == "f":  # an empty cell is a fault that was noted
+                interval = np.nan_to_num(interval).astype(np.int64)
         columns = self._columns()
         if by is not None and users is not None:
             columns[users] = by
