@@ -42,6 +42,12 @@ def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, t
     assert not list(tmp_path.iterdir())
 
 
+def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ValueError, match=r'pip install "slicing-gym\[logs\]"'):
+        prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in CASES.glob("*.csv")))
 def test_every_case_is_printed_drawn_and_mapped(name, tmp_path, capsys):
     prepare(configured("inspect", InspectConfig, f"log={CASES}/{name}"), tmp_path)()
