@@ -140,7 +140,7 @@ def _runs(cells: Mapping[str, Cells], keys: Mapping[str, str], table: Table) -> 
     A file with one of several users is no run: its folder is.
     """
     file = table.file.astype(np.int64)
-    names = table.files
+    names = table.files if not table.query else table.files[:1]  # of a query's rows nothing says which file they are of
     users_apart = False
     if len(names) > 1 and "ue" in keys and _one_user_a_file(cells[keys["ue"]].numbers, file, len(names)):
         users_apart = True

@@ -7,7 +7,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from matplotlib.image import imread
@@ -48,8 +47,10 @@ def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
         prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in CASES.glob("*.csv")))
-def test_every_case_is_printed_drawn_and_mapped(name, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "name", ["03_epoch_ms_semicolon.csv", "05_wide.csv", "06_slices_come_and_go.csv", "14_dirty.csv"]
+)
+def test_a_log_is_printed_drawn_and_mapped(name, tmp_path, capsys):
     prepare(configured("inspect", InspectConfig, f"log={CASES}/{name}"), tmp_path)()
     printed = capsys.readouterr().out
     assert printed.startswith(f"{name}: ")
@@ -97,25 +98,28 @@ def test_the_next_step_is_what_the_log_is_good_for(name, words):
 
 
 def test_it_runs_as_typed(tmp_path):
-    """Several files in one argument; the mapping's query shapes what is looked at."""
-    for number in range(2):
-        lines = (CASES / "01_decided.csv").read_text().replace("pkts", "x")
-        (tmp_path / f"{number}.csv").write_text(lines)
+    """The mapping's query shapes what is looked at, and stands in what is proposed."""
+    (tmp_path / "0.csv").write_text((CASES / "01_decided.csv").read_text().replace("pkts", "x"))
     query = "SELECT t, slice, x AS pkts, rate_mbps, prb_next FROM log"
     keys = inspect_log(CASES / "01_decided.csv").keys
     (tmp_path / "mapping").mkdir()
     (tmp_path / "mapping" / "m.yaml").write_text(yaml.safe_dump({**keys, "query": query}))
     command = [sys.executable, "-m", "experiments.inspect"]
-    given = [f"--config-dir={tmp_path}", f"log={tmp_path}/0.csv", "mapping=m", f"hydra.run.dir={tmp_path}/out"]
+    given = [
+        f"--config-dir={tmp_path}",
+        f"log={tmp_path}/0.csv",
+        "mapping=m",
+        f"hydra.run.dir={tmp_path}/out",
+    ]
     ran = subprocess.run([*command, *given], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert "159 decisions in 1 sequence" in ran.stdout
-    several = [f"log={tmp_path}/0.csv,{tmp_path}/1.csv", f"hydra.run.dir={tmp_path}/two"]
-    ran = subprocess.run([*command, *several], capture_output=True, text=True)
-    assert ran.stdout.startswith("0.csv and 1 more: 960 rows")
+    assert ran.stdout.startswith("0.csv: 480 rows")
     wrong = [f"log={tmp_path}/no.csv", f"hydra.run.dir={tmp_path}/wrong"]
     refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
     assert refused.stderr.startswith("error: log: the file")
     assert len(refused.stderr.splitlines()) == 1
     assert not (tmp_path / "wrong").exists()
-    assert np.all([(tmp_path / name / "log.png").exists() for name in ("out", "two")])
+    assert (tmp_path / "out" / "log.png").exists()
+    proposed = yaml.safe_load((tmp_path / "out" / "mapping.yaml").read_text())
+    assert (proposed["query"], proposed["ssr"]) == (query, keys["ssr"])

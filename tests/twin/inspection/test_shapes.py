@@ -265,6 +265,9 @@ def test_what_is_no_log_is_said_and_nothing_is_proposed(tmp_path):
 def test_a_query_shapes_the_log_before_it_is_looked_at(tmp_path):
     cell().rename(columns={"prb": "x", "dl_pkts": "y"}).to_csv(tmp_path / "x.csv", index=False)
     query = "SELECT interval, slice_id, y AS packets, x AS prb_next, thp_mbps FROM log"
+    cell(seed=1).rename(columns={"prb": "x", "dl_pkts": "y"}).to_csv(tmp_path / "y.csv", index=False)
+    assert "run" not in inspect_log(tmp_path, query=query).keys  # the files are not told apart any more
     found = inspect_log(tmp_path / "x.csv", query=query)
+    assert found.proposal.query == query
     assert found.facts.arrivals == "packets"
     assert found.facts.allocation_is == "decided"
