@@ -47,8 +47,9 @@ def trial(log: Any, mapping: LogMapping) -> str:
 def next_step(found: Inspection, log: Any, mapping: str) -> str:
     """The command to go on with."""
     shown = ",".join(map(str, log)) if isinstance(log, list) else log
-    if found.what == "allocation":
-        return f"next: look at {mapping}, then python -m experiments.fidelity log={shown} mapping={mapping}"
-    if found.what in ("passive", "constant"):
-        return f"next: look at {mapping}; the log is traffic for the simulator (docs/inspect.md)"
-    return f"next: say in {mapping} which columns are what"
+    command = {"allocation": "fidelity", "passive": "traffic", "constant": "traffic"}.get(found.what)
+    if command is None or not found.keys:
+        return (
+            "next: write a mapping that says which columns are what, or a query that shapes the log (docs/inspect.md)"
+        )
+    return f"next: look at {mapping}, then python -m experiments.{command} log={shown} mapping={mapping}"

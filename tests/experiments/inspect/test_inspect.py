@@ -89,8 +89,8 @@ def test_a_mapping_is_tried_on_the_log():
     ("name", "words"),
     [
         ("01_decided.csv", "experiments.fidelity log=a.csv mapping=m.yaml"),
-        ("07_passive.csv", "traffic"),
-        ("13_constant_allocation.csv", "traffic"),
+        ("07_passive.csv", "experiments.traffic log=a.csv mapping=m.yaml"),
+        ("13_constant_allocation.csv", "experiments.traffic log=a.csv"),
     ],
 )
 def test_the_next_step_is_what_the_log_is_good_for(name, words):
