@@ -52,4 +52,6 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
         return (
             "next: write a mapping that says which columns are what, or a query that shapes the log (docs/inspect.md)"
         )
-    return f"next: look at {mapping}, then python -m experiments.{command} log={shown} mapping={mapping}"
+    counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
+    period = " period_s=<length of an interval in s>" if counted else ""
+    return f"next: look at {mapping}, then python -m experiments.{command} log={shown} mapping={mapping}{period}"
