@@ -21,7 +21,10 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     if config.log is None:
         raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
     mapping = LogMapping.from_dict(config.mapping) if config.mapping else None
-    found = inspect_log(config.log, query=None if mapping is None else mapping.query)
+    try:
+        found = inspect_log(config.log, query=None if mapping is None else mapping.query)
+    except ImportError as error:  # DuckDB is an extra
+        raise ValueError(str(error)) from error
 
     def run() -> None:
         lines = [found.report()]

@@ -14,7 +14,7 @@ from experiments.reporting.style import save_figure
 from twin.inspection import Inspection
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import FloatArray, IntArray
-from twin.inspection.roles import arrivals_column, unit_in
+from twin.inspection.roles import PACKETS, arrivals_column, says, unit_in
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
 _WHATS = {
@@ -57,7 +57,7 @@ def plot_log(path: Path, found: Inspection, most: int) -> None:
         axes.set_ylabel(unit, fontsize=9)
         axes.grid(alpha=0.25)
         axes.margins(x=0.01)
-    handles = [Patch(color=_colour(number), label=str(name)) for number, name in enumerate(facts.grid.slices)]
+    handles = [Patch(color=_colour(number), label=_slice_label(name)) for number, name in enumerate(facts.grid.slices)]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), fontsize=9, frameon=False)
     grid[-1].set_xlabel(label, fontsize=9)
     of = f"first {len(shown):,} of {len(timing.time):,} intervals" if len(shown) < len(timing.time) else "all intervals"
@@ -73,7 +73,7 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
     if facts.arrivals is not None:
         yield (
             f"arrivals: {facts.arrivals}",
-            unit_in(facts.arrivals) or "per interval",
+            unit_in(facts.arrivals) or ("packets" if says(facts.arrivals, PACKETS) else "per interval"),
             facts.grid.values[facts.arrivals],
             False,
         )
@@ -81,10 +81,10 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
         column, kind = facts.allocations.column, facts.allocations.counted_as
         units = {"mask": "groups (bits that are set)", "share": "share of the units", "percent": "% of the units"}
         how = {"decided": "decided at an interval's end, for the next", "in_force": "in force in its interval"}
-        says = how.get(facts.allocation_is, "")
+        which = how.get(facts.allocation_is, "")
         idle = f"; dashed: all {facts.allocations.total} units" if facts.allocations.idle else ""
         yield (
-            f"allocation, stacked: {column}{says and f', {says}'}{idle}",
+            f"allocation, stacked: {column}{which and f', {which}'}{idle}",
             units.get(kind, "units"),
             facts.grid.values[column],
             True,
@@ -121,6 +121,10 @@ def _all_of(found: Allocations) -> float:
     return {"share": 1.0, "percent": 100.0}.get(found.counted_as, float(found.total))
 
 
+def _slice_label(name: object) -> str:
+    return name if isinstance(name, str) else f"slice {name}"
+
+
 def _colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
@@ -130,6 +134,6 @@ def _time_axis(found: Inspection) -> tuple[float, str]:
     timing = found.facts.timing
     assert timing is not None
     if timing.unit == "count":
-        return 1.0, f"interval ({timing.column})"
+        return 1.0, f"number of the interval ({timing.column})"
     pauses = "; grey: a pause, no rows" if len(timing.pauses) else ""
     return 1.0 / timing.per_second, f"time since the first row [s] ({timing.column}){pauses}"

@@ -40,14 +40,18 @@ def trial(log: Any, mapping: LogMapping) -> str:
         except ValueError as error:
             return f"refused, {error}"
     told = "".join(f"\n  {each.message}" for each in caught)
-    return f"{len(history):,} decisions in {len(history.sequences()):,} sequences{told}"
+    cut = len(history.sequences())
+    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}"
 
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:
     """The command to go on with."""
     shown = ",".join(map(str, log)) if isinstance(log, list) else log
-    if found.what == "allocation":
-        return f"next: look at {mapping}, then python -m experiments.fidelity log={shown} mapping={mapping}"
-    if found.what in ("passive", "constant"):
-        return f"next: look at {mapping}; the log is traffic for the simulator (docs/inspect.md)"
-    return f"next: say in {mapping} which columns are what"
+    command = {"allocation": "fidelity", "passive": "traffic", "constant": "traffic"}.get(found.what)
+    if command is None or not found.keys:
+        return (
+            "next: write a mapping that says which columns are what, or a query that shapes the log (docs/inspect.md)"
+        )
+    counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
+    period = " period_s=<length of an interval in s>" if counted else ""
+    return f"next: look at {mapping}, then python -m experiments.{command} log={shown} mapping={mapping}{period}"

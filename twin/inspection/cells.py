@@ -91,7 +91,15 @@ def _shown(table: Table, name: str, places: npt.NDArray[np.intp]) -> list[str | 
         given = table.wrong[name]
         found = dict(zip(given.rows.tolist(), given.texts.tolist(), strict=True))
     values = table.columns[name]
-    return [found[place] if place in found else str(values[place]) for place in places.tolist()]
+    shown = [found[place] if place in found else str(values[place]) for place in places.tolist()]
+    return _short_or_empty(table, shown)
+
+
+def _short_or_empty(table: Table, shown: list[str | None]) -> list[str | None]:
+    """Only lines of fields can be too short; elsewhere what is not there is empty."""
+    if table.dialect is not None and not table.query:
+        return shown
+    return ["" if text is None else text for text in shown]
 
 
 def _texts(table: Table, name: str) -> Cells:
@@ -109,7 +117,7 @@ def _texts(table: Table, name: str) -> Cells:
     of_each = np.array(bits) if is_mask else np.where(filled, np.arange(len(words), dtype=np.float64), np.nan)
     numbers = of_each[codes]
     wrong = np.flatnonzero(np.isnan(numbers))
-    shown = tuple(texts[code] for code in codes[wrong].tolist())
+    shown = tuple(_short_or_empty(table, [texts[code] for code in codes[wrong].tolist()]))
     if not is_mask:
         return Cells(name, "text", numbers, tuple(words), wrong, shown)
     width = max(len(word.strip("'\"b")) for word, mask in zip(words, masks, strict=True) if mask)

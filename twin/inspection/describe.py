@@ -11,6 +11,7 @@ from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
+from twin.inspection.roles import WORDS, says
 from twin.inspection.timing import Timing
 
 MOST_LINES = 8
@@ -40,7 +41,9 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
 def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
     names = listed(list(facts.cells), 20)
     if facts.timing is None:
-        yield Finding("no_time", f"no column says when a row was written (columns: {names})")
+        texts = [name for name, each in facts.cells.items() if each.kind == "text" and says(name, WORDS["time"])]
+        hint = f"; {texts[0]} holds texts that are no dates, which a query may parse (strptime)" if texts else ""
+        yield Finding("no_time", f"no column says when a row was written (columns: {names}){hint}")
     elif facts.arrivals is None:
         yield Finding("no_arrivals", "no column looks like arrivals (packets or bytes of an interval)")
     if facts.grid is not None and "slice" not in facts.keys and not facts.wide:
@@ -65,10 +68,13 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
     if len(timing.back):
         rows = tuple(lines[timing.back].tolist())
         yield Finding(
-            "time_back", f"{timing.column} runs back in {_count(len(rows), 'row')}: lines {listed(rows)}", rows
+            "time_back",
+            f"{timing.column} runs back in {_count(len(rows), 'row')}: lines {listed(rows)} "
+            "(a new run? then a column that names it is missing)",
+            rows,
         )
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
-    pauses = timing.pauses
+    pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
     if len(pauses) and not np.isnan(timing.period):
         longest = (timing.steps[pauses].max() - 1) * timing.period / timing.per_second
         seconds = "" if timing.unit == "count" else f", the longest of {longest:.3g} s"
@@ -79,14 +85,21 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             f"{_count(len(pauses), 'pause')}{seconds} ({_count(lost, 'interval')} without any row): "
             f"each cuts the run in two; after it {timing.column} is {listed(first)}",
         )
-    if timing.jitter:
+    if timing.irregular:
+        yield Finding(
+            "irregular",
+            f"{timing.column} follows no grid: {percent(timing.on_grid)} of the times between rows are a multiple of "
+            f"{timing.period:.4g}; rows are events, not intervals, which a query can count by interval (time_bucket)",
+        )
+    elif timing.jitter:
         yield Finding(
             "jitter",
             f"{timing.column} jitters: neighbours are {timing.shortest:.6g} to {timing.longest:.6g} {unit} apart, "
             f"usually {timing.period:.6g}; rows less than half of that apart are of one interval",
         )
     if len(facts.runs) > 1:
-        kind = "file" if facts.file_is_run else facts.keys.get("run", "run")
+        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
+        kind = " and ".join(columns) or "folder (users have files of their own): a query has to tell them apart"
         yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
 
 

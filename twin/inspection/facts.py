@@ -131,9 +131,7 @@ def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tupl
 
 def _is_any_key(name: str, keys: Mapping[str, str]) -> bool:
     """Whether a column says of what a row is, be it used or not: RNTI where there is an IMSI."""
-    return name in keys.values() or any(
-        says(name, WORDS[role]) and is_key(name, role) for role in ("slice", "ue", "run")
-    )
+    return name in keys.values() or any(is_key(name, role) for role in ("slice", "ue", "run"))
 
 
 def _runs(cells: Mapping[str, Cells], keys: Mapping[str, str], table: Table) -> tuple[IntArray, tuple[str, ...], bool]:
@@ -142,21 +140,21 @@ def _runs(cells: Mapping[str, Cells], keys: Mapping[str, str], table: Table) -> 
     A file with one of several users is no run: its folder is.
     """
     file = table.file.astype(np.int64)
-    names = table.files
+    names = table.files if not table.query else table.files[:1]  # of a query's rows nothing says which file they are of
     users_apart = False
     if len(names) > 1 and "ue" in keys and _one_user_a_file(cells[keys["ue"]].numbers, file, len(names)):
         users_apart = True
         folders = [str(PurePath(name).parent) for name in names]
         names = tuple(dict.fromkeys(folders))
         file = np.array([names.index(folder) for folder in folders])[file]
-    if "run" not in keys:
-        return file, names, len(names) > 1 and not users_apart
-    column = cells[keys["run"]]
-    run, first = _numbered(file, column.numbers)
-    labels = [column.labels[int(value)] if column.labels else f"{value:g}" for value in column.numbers[first]]
-    if len(names) > 1:
-        labels = [f"{names[number]} {label}" for number, label in zip(file[first], labels, strict=True)]
-    return run, tuple(labels), len(names) > 1 and not users_apart
+    file_is_run = len(names) > 1 and not users_apart
+    run, labels = file, list(names if len(names) > 1 else [""])
+    for column in (cells[name] for role, name in keys.items() if role.startswith("run")):
+        before = run
+        run, first = _numbered(run, column.numbers)
+        values = [column.labels[int(value)] if column.labels else f"{value:g}" for value in column.numbers[first]]
+        labels = [f"{labels[number]} {value}".strip() for number, value in zip(before[first], values, strict=True)]
+    return run, tuple(labels), file_is_run
 
 
 def _one_user_a_file(users: FloatArray, file: IntArray, number: int) -> bool:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 ORDER = (
-    "cells",
-    "doubled",
-    "conflict",
     "time_back",
+    "cells",
     "no_time",
+    "irregular",
     "no_slice",
     "no_arrivals",
     "constant_allocation",

@@ -30,6 +30,7 @@ class Inspection:
         facts: its columns, intervals, slices and allocations.
         findings: what is special or wrong, the most important first.
         dialect: how its files are written.
+        query: that shaped it; None: none did.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Inspection:
     facts: LogFacts
     findings: tuple[Finding, ...]
     dialect: str
+    query: str | None = None
 
     @property
     def what(self) -> str:
@@ -56,7 +58,8 @@ class Inspection:
     @cached_property
     def keys(self) -> dict[str, Any]:
         """The keys of the proposal as builtin types; none if the log cannot be read as it is."""
-        return proposal_of(self.facts, Path(self.name).name.partition(".")[0] or "log")
+        keys = proposal_of(self.facts, Path(self.name).name.partition(".")[0] or "log")
+        return {"query": self.query, **keys} if keys and self.query else keys
 
     @property
     def proposal(self) -> LogMapping | None:
@@ -97,14 +100,18 @@ def inspect_log(files: Files | Any, *, query: str | None = None) -> Inspection:
             f"log: {table.files[0]!r} has no rows, allowed is a table with a line of names and rows below it"
         )
     facts = facts_of(table)
-    found = [*dirty(facts, table.rows), *findings_of(facts, table.rows), *_of_files(table)]
-    return Inspection(_name(table), len(table), facts, tuple(in_order(found)), _dialect(table))
+    found = [
+        *dirty(facts, table.rows),
+        *findings_of(facts, table.rows),
+        *_of_files(table),
+    ]
+    return Inspection(_name(table), len(table), facts, tuple(in_order(found)), _dialect(table), query)
 
 
 def _name(table: Table) -> str:
     """What a log is called: its file, or how many there are."""
     first = Path(table.files[0]).name
-    return first if len(table.files) == 1 else f"{first} and {len(table.files) - 1:,} more files"
+    return first if len(table.files) == 1 else f"{first} and {len(table.files) - 1:,} more"
 
 
 def _dialect(table: Table) -> str:

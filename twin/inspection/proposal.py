@@ -29,11 +29,11 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
         name: of the scenario.
     """
     grid, timing = facts.grid, facts.timing
-    if grid is None or timing is None or facts.arrivals is None:
+    if grid is None or timing is None or facts.arrivals is None or timing.irregular:
         return {}
     keys: dict[str, Any] = {}
     if facts.file_is_run or "run" in facts.keys:
-        columns = ["file"] * facts.file_is_run + [facts.keys[key] for key in ("run",) if key in facts.keys]
+        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
         keys["run"] = columns if len(columns) > 1 else columns[0]
     if timing.unit == "count":
         keys["interval"] = timing.column

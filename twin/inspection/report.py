@@ -63,7 +63,7 @@ def sections(facts: LogFacts, findings: Sequence[Finding], dialect: str) -> Iter
 def roles(facts: LogFacts) -> dict[str, str]:
     """What each column is likely to be, by its name."""
     found = {name: "time, too" for name, each in facts.cells.items() if each.kind == "time"}
-    found |= {name: role for role, name in facts.keys.items()}
+    found |= {name: role.partition(" ")[0] for role, name in facts.keys.items()}
     quantities: dict[str | None, str] = dict.fromkeys(facts.performance, "performance")
     quantities |= {name: "arrivals, too" for name in facts.performance if arrivals_column([name])}
     quantities |= dict.fromkeys(facts.controls, "control")

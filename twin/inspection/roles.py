@@ -32,11 +32,10 @@ NOT_ARRIVALS = _words(
     "dropped drop lost loss error errors err ratio rate mean size buffer queue backlog retx nack delay"
 )
 NOT_ALLOCATION = _words(
-    "ratio requested request used usage util utilization utilisation available total scheduler type reward id"
+    "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
 )
 UPLINK = _words("ul uplink rx")
 PACKETS = _words("pkts pkt packets packet arrivals arrived sdu sdus")
-COUNTS = _words("num count number n")
 MEANS = _words(
     "cqi mcs snr sinr rssi rsrp rsrq phr bler delay latency rtt ratio percent pct power ri pmi iters mean avg average"
 )
@@ -46,8 +45,8 @@ MOST_SLICES = 32
 
 
 def tokens(name: str) -> list[str]:
-    """The words of a column's name, in small letters: `tx_pkts downlink [Mbps]` is tx, pkts, downlink, mbps."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(name))
+    """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
     return [word for word in re.split(r"[^a-zA-Z0-9]+", apart.lower()) if word]
 
 
@@ -81,23 +80,33 @@ _PLAIN_TIMES = _words("t time timestamp ts date datetime epoch")
 
 
 def key_columns(cells: Mapping[str, Cells], time: str | None) -> dict[str, str]:
-    """The columns that say of which slice, UE and run a row is, where there are such."""
+    """The columns that say of which slice, UE and run a row is, where there are such; further runs are `run 2`, ..."""
     found: dict[str, str] = {}
     for role in ("slice", "ue", "run"):
-        for name, each in cells.items():
-            few = each.kind in ("whole", "text") and (role != "slice" or each.distinct() <= MOST_SLICES)
-            other = says(name, WORDS["allocation"]) or says(name, WORDS["arrivals"]) or says(name, COUNTS)
-            taken = name == time or name in found.values() or not few or other
-            if not taken and says(name, WORDS[role]) and is_key(name, role):
-                found[role] = name
-                break
+        fits = [
+            name
+            for name, each in cells.items()
+            if each.kind in ("whole", "text")
+            and name != time
+            and name not in found.values()
+            and (role != "slice" or each.distinct() <= MOST_SLICES)
+            and is_key(name, role)
+        ]
+        if role == "run":
+            fits = [name for name in fits if not cells[name].constant]
+            found |= {f"run {number}" if number > 1 else "run": name for number, name in enumerate(fits, 1)}
+        elif fits:
+            found[role] = fits[0]
     return found
 
 
 def is_key(name: str, role: str) -> bool:
     """Whether a name is a key's, not a quantity's: `slice`, `slice_id`, not `slicing_enabled` or `ue_thp`."""
     rest = [word for word in tokens(name) if word.rstrip("0123456789") not in WORDS[role] and word not in WORDS[role]]
-    return all(word in ("id", "name", "index", "no", "idx", "key", "nr", "label", "hash") for word in rest)
+    return says(name, WORDS[role]) and all(word in _OF_KEYS for word in rest)
+
+
+_OF_KEYS = _words("id name index no idx key nr label hash")
 
 
 def arrivals_column(names: list[str]) -> str | None:

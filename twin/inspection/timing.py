@@ -14,6 +14,10 @@ UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 """Units of time in seconds."""
 
 
+REGULAR = 0.75
+"""Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
+
+
 @dataclass(frozen=True)
 class Timing:
     """The intervals of a log, m in all, in order of run and time.
@@ -25,6 +29,7 @@ class Timing:
         shortest, longest: between neighbours that follow each other.
         run: of each interval (m,).
         time: of each interval (m,), that of its first row.
+        on_grid: share of the times between neighbours in a series that are a multiple of the period, but for a quarter.
         steps: (m,) intervals since the one before in its run; 0 for the first of a run.
         of_row: the interval of each row (n,), -1 where there is no time.
         back: positions of rows whose time is before that of the row before in its series.
@@ -35,6 +40,7 @@ class Timing:
     period: float
     shortest: float
     longest: float
+    on_grid: float
     run: IntArray
     time: FloatArray
     steps: IntArray
@@ -45,6 +51,11 @@ class Timing:
     def pauses(self) -> npt.NDArray[np.intp]:
         """Intervals that do not follow the one before in their run."""
         return np.flatnonzero(self.steps > 1)
+
+    @property
+    def irregular(self) -> bool:
+        """Whether rows are events rather than intervals: of random times half are near a multiple of any period."""
+        return self.on_grid < REGULAR
 
     @property
     def jitter(self) -> bool:
@@ -71,7 +82,7 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
     """
     times = cells.numbers
     given = np.flatnonzero(~np.isnan(times))
-    period, back = _period(times[given], series[given])
+    period, on_grid, back = _period(times[given], series[given])
     order = given[np.lexsort((times[given], run[given]))]
     stamps, runs = times[order], run[order]
     starts, steps = _starts(stamps, runs, period)
@@ -85,6 +96,7 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
         period,
         shortest,
         longest,
+        on_grid,
         runs[starts],
         stamps[starts],
         steps,
@@ -93,13 +105,18 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
     )
 
 
-def _period(times: FloatArray, series: IntArray) -> tuple[float, npt.NDArray[np.intp]]:
-    """The usual time between rows of a series, and positions of rows that go back in it."""
+def _period(times: FloatArray, series: IntArray) -> tuple[float, float, npt.NDArray[np.intp]]:
+    """The usual time between rows of a series, how many are multiples of it, and positions of rows that go back."""
     order = np.argsort(series, kind="stable")
     apart, same = np.diff(times[order]), np.diff(series[order]) == 0
     forward = apart[same & (apart > 0)]
     back = order[1:][same & (apart < 0)]
-    return (float(np.median(forward)) if len(forward) else float("nan")), back
+    if not len(forward):
+        return float("nan"), 1.0, back
+    period = float(np.median(forward))
+    periods = forward / period
+    near = (np.abs(periods - periods.round()) <= 0.25) & (periods >= 0.75)
+    return period, float(near.mean()), back
 
 
 def _starts(stamps: FloatArray, runs: IntArray, period: float) -> tuple[npt.NDArray[np.intp], IntArray]:

@@ -7,7 +7,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from matplotlib.image import imread
@@ -42,8 +41,16 @@ def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, t
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in CASES.glob("*.csv")))
-def test_every_case_is_printed_drawn_and_mapped(name, tmp_path, capsys):
+def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ValueError, match=r'pip install "slicing-gym\[logs\]"'):
+        prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["03_epoch_ms_semicolon.csv", "05_wide.csv", "06_slices_come_and_go.csv", "14_dirty.csv"]
+)
+def test_a_log_is_printed_drawn_and_mapped(name, tmp_path, capsys):
     prepare(configured("inspect", InspectConfig, f"log={CASES}/{name}"), tmp_path)()
     printed = capsys.readouterr().out
     assert printed.startswith(f"{name}: ")
@@ -82,8 +89,8 @@ def test_a_mapping_is_tried_on_the_log():
     ("name", "words"),
     [
         ("01_decided.csv", "experiments.fidelity log=a.csv mapping=m.yaml"),
-        ("07_passive.csv", "traffic"),
-        ("13_constant_allocation.csv", "traffic"),
+        ("07_passive.csv", "experiments.traffic log=a.csv mapping=m.yaml period_s=<"),
+        ("13_constant_allocation.csv", "experiments.traffic log=a.csv"),
     ],
 )
 def test_the_next_step_is_what_the_log_is_good_for(name, words):
@@ -91,24 +98,28 @@ def test_the_next_step_is_what_the_log_is_good_for(name, words):
 
 
 def test_it_runs_as_typed(tmp_path):
-    """Several files in one argument; the mapping's query shapes what is looked at."""
-    for number in range(2):
-        lines = (CASES / "01_decided.csv").read_text().replace("pkts", "x")
-        (tmp_path / f"{number}.csv").write_text(lines)
+    """The mapping's query shapes what is looked at, and stands in what is proposed."""
+    (tmp_path / "0.csv").write_text((CASES / "01_decided.csv").read_text().replace("pkts", "x"))
     query = "SELECT t, slice, x AS pkts, rate_mbps, prb_next FROM log"
     keys = inspect_log(CASES / "01_decided.csv").keys
     (tmp_path / "mapping").mkdir()
     (tmp_path / "mapping" / "m.yaml").write_text(yaml.safe_dump({**keys, "query": query}))
     command = [sys.executable, "-m", "experiments.inspect"]
-    given = [f"log={tmp_path}/0.csv", f"--config-dir={tmp_path}", "mapping=m", f"hydra.run.dir={tmp_path}/out"]
+    given = [
+        f"--config-dir={tmp_path}",
+        f"log={tmp_path}/0.csv",
+        "mapping=m",
+        f"hydra.run.dir={tmp_path}/out",
+    ]
     ran = subprocess.run([*command, *given], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert "159 decisions in 1 sequences" in ran.stdout
-    several = [f"log={tmp_path}/0.csv,{tmp_path}/1.csv", f"hydra.run.dir={tmp_path}/two"]
-    ran = subprocess.run([*command, *several], capture_output=True, text=True)
-    assert ran.stdout.startswith("0.csv and 1 more files: 960 rows")
-    refused = subprocess.run([*command, f"log={tmp_path}/no.csv"], capture_output=True, text=True, cwd=tmp_path)
+    assert "159 decisions in 1 sequence" in ran.stdout
+    assert ran.stdout.startswith("0.csv: 480 rows")
+    wrong = [f"log={tmp_path}/no.csv", f"hydra.run.dir={tmp_path}/wrong"]
+    refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
     assert refused.stderr.startswith("error: log: the file")
     assert len(refused.stderr.splitlines()) == 1
-    assert not list(tmp_path.glob("runs/*"))
-    assert np.all([(tmp_path / name / "log.png").exists() for name in ("out", "two")])
+    assert not (tmp_path / "wrong").exists()
+    assert (tmp_path / "out" / "log.png").exists()
+    proposed = yaml.safe_load((tmp_path / "out" / "mapping.yaml").read_text())
+    assert (proposed["query"], proposed["ssr"]) == (query, keys["ssr"])

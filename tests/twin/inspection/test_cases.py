@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from twin import inspect_log
 from twin.data import read_log
 from twin.data.logs.mapping import LogMapping
 
-CASES = Path(__file__).resolve().parents[2] / "data" / "logs"
+ROOT = Path(__file__).resolve().parents[3]
+CASES = ROOT / "tests" / "data" / "logs"
+REAL = Path(os.environ.get("SLICING_GYM_LOG", ROOT.parent / "shared" / "data" / "colosseum_slicing_log.csv"))
 
 WORDS = {
     "01_decided.csv": ["prb_next is decided for the next interval", "the row before explain 5"],
@@ -56,6 +59,20 @@ def test_what_is_special_stands_in_the_first_five_lines(name, inspected):
     for words in WORDS[name]:
         assert words in first
     assert inspected[name].what == WHAT.get(name, "allocation")
+
+
+def test_the_real_log_is_told_what_it_is():
+    """Runs of RIC agents, of eleven allocations, decided for the next interval."""
+    if not REAL.is_file():
+        pytest.skip(f"the log {REAL} is not here; SLICING_GYM_LOG may name it")
+    found = inspect_log(REAL)
+    first = "\n".join(found.report().splitlines()[:5])
+    for words in ("EXPLORA", "11 of 1,176", "action_prb is decided for the next interval", "16 runs, by experiment"):
+        assert words in first
+    assert found.facts.controls == ("action_scheduler",)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(read_log(REAL, found.proposal)) == 8817
 
 
 def test_every_case_is_looked_at():

@@ -134,11 +134,56 @@ def test_percentages_and_shares_are_parts_of_as_many_units_as_fit():
         np.testing.assert_array_equal(found.facts.allocations.units.ravel(), table["prb"])
 
 
+def test_packets_of_a_capture_are_events_not_intervals():
+    rng = np.random.default_rng(0)
+    capture = {"time": rng.exponential(0.01, 3000).cumsum(), "protocol": 6, "bytes": rng.integers(60, 1500, 3000)}
+    found = inspect_log(pd.DataFrame(capture))
+    assert "follows no grid" in str(found.findings[0])
+    assert not {"pause", "jitter"} & set(keys_of(found))
+    assert found.proposal is None
+
+
+def test_cells_and_runs_together_name_a_run():
+    parts = [
+        cell(seed=3 * run + place, intervals=40).assign(run=run, cell_id=f"c{place}")
+        for run in range(2)
+        for place in range(3)
+    ]
+    found = inspect_log(pd.concat(parts, ignore_index=True))
+    assert found.keys["run"] == ["run", "cell_id"]
+    assert len(found.facts.runs) == 6
+    assert not {"cells", "time_back"} & set(keys_of(found))
+
+
+def test_names_of_3gpp_counters_are_understood():
+    names = {"interval": "measTimeStamp", "slice_id": "SNSSAI", "dl_pkts": "DRB.PdcpSduVolumeDL", "prb": "RRU.PrbQuota"}
+    table = cell().rename(columns={**names, "thp_mbps": "DRB.UEThpDl"}).assign(**{"RRU.PrbTotDl": 50, "gnb_id": 1})
+    table["measTimeStamp"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(table["measTimeStamp"], unit="s")
+    roles = inspect_log(table).roles
+    wanted = ["time", "slice", "arrivals", "performance", "allocation"]
+    assert [roles[name] for name in table.columns[:5]] == wanted
+
+
+def test_times_that_are_no_dates_are_pointed_out():
+    table = cell().rename(columns={"interval": "Time"})
+    table["Time"] = [f"at {each}" for each in table["Time"]]
+    assert "Time holds texts that are no dates" in str(finding(inspect_log(table), "no_time"))
+
+
+def test_values_that_json_lacks_are_missing_not_short(tmp_path):
+    table = cell(intervals=40).astype({"thp_mbps": object})
+    table.loc[7, "thp_mbps"] = None
+    table.to_json(tmp_path / "x.jsonl", orient="records", lines=True)
+    found = inspect_log(tmp_path / "x.jsonl")
+    assert "1 line is not clean: 8 (thp_mbps is empty)" in str(finding(found, "cells"))
+
+
 def test_a_log_of_one_slice_is_traffic():
     table = cell(slices=("a", "b")).query("slice_id == 'a'").drop(columns=["slice_id", "prb"])
     found = inspect_log(table)
     assert found.what == "passive"
     assert {"no_slice", "passive"} <= set(keys_of(found))
+    assert found.proposal.slices == ("all",)
 
 
 def test_files_of_a_folder_an_archive_and_packed_ones_are_runs(tmp_path):
@@ -220,6 +265,9 @@ def test_what_is_no_log_is_said_and_nothing_is_proposed(tmp_path):
 def test_a_query_shapes_the_log_before_it_is_looked_at(tmp_path):
     cell().rename(columns={"prb": "x", "dl_pkts": "y"}).to_csv(tmp_path / "x.csv", index=False)
     query = "SELECT interval, slice_id, y AS packets, x AS prb_next, thp_mbps FROM log"
+    cell(seed=1).rename(columns={"prb": "x", "dl_pkts": "y"}).to_csv(tmp_path / "y.csv", index=False)
+    assert "run" not in inspect_log(tmp_path, query=query).keys  # the files are not told apart any more
     found = inspect_log(tmp_path / "x.csv", query=query)
+    assert found.proposal.query == query
     assert found.facts.arrivals == "packets"
     assert found.facts.allocation_is == "decided"
