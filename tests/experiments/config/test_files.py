@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import typing
+from importlib import import_module
+
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
@@ -37,6 +40,15 @@ def test_a_path_is_a_choice(file):
     assert found == "scenario=my_traffic"
     assert scenario_of(found) == MINE
     assert scenario_of(found, "scenario.slices.urllc.num_users=3").slices[2].num_users == 3
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "fidelity", "calibration", "offline", "export", "traffic"])
+def test_every_command_with_a_scenario_takes_files(command, file):
+    register(command, typing.get_type_hints(import_module(f"experiments.{command}.__main__").prepare)["config"])
+    (found,) = with_files(command, [f"scenario={file}"])
+    check_overrides(command, [found])
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        assert make_scenario(OmegaConf.to_container(compose(command, [found]))["scenario"]) == MINE
 
 
 def test_several_are_swept_over_and_names_of_the_package_stay_its_own(file):
