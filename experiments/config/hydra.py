@@ -52,7 +52,7 @@ def command(
         how_to_go_on: what Ctrl-C says, if the work can be resumed.
     """
     register(name, schema)
-    given = [_renamed(argument, renamed or {}) for argument in sys.argv[1:]]
+    given = [_renamed(with_file(argument), renamed or {}) for argument in sys.argv[1:]]
     with readable_errors():
         sys.argv[1:] = rewrite(with_lists(given, lists))
     check_overrides(name, sys.argv[1:])
@@ -125,6 +125,12 @@ def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
     return listed
 
 
+def with_file(argument: str) -> str:
+    """`mapping=<path>.yaml` as the key that takes a path: Hydra's choices are names of its own files."""
+    key, _, value = argument.partition("=")
+    return f"{key}_file={value}" if key == "mapping" and value.endswith((".yaml", ".yml")) else argument
+
+
 def _renamed(argument: str, names: Mapping[str, str]) -> str:
     key, _, value = argument.partition("=")
     return f"{names[key]}={value}" if key in names else argument
@@ -147,7 +153,7 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
         for key, options in groups.items():
             for choice in given[key].split(","):
                 if choice not in options:
-                    raise ValueError(unknown_name(key, choice, options))
+                    raise ValueError(unknown_name(key, choice, options) + _OWN_FILES.get(key, ""))
         config = compose(name, [f"{key}={given[key].split(',')[0]}" for key in groups])
         for key in given.keys() - groups.keys():
             _check_key(config, key)
@@ -173,6 +179,9 @@ _RENAMED = {
     "decisions_per_round": "decisions_per_episode",
 }
 """Keys of versions before, and what they are called now."""
+
+_OWN_FILES = {"mapping": "; one of your own: mapping=<path>.yaml, or a folder with mapping/<name>.yaml as --config-dir"}
+"""Where more choices of a group may come from."""
 
 _ELSEWHERE = {"collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in"}
 """Keys that only another command has, and why."""
