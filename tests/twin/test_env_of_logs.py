@@ -145,3 +145,27 @@ def test_a_history_refuses_a_slice_below_its_fewest_units(histories):
             next_arrivals=history.next_arrivals,
             performance=history.performance,
         )
+
+
+def test_an_absent_slice_stays_absent_as_in_the_log(histories, twins):
+    """The chance of staying absent, and of staying, over 40 cells of the twin under the log's allocations."""
+    history, twin = histories["absent"], DigitalTwin.from_bytes(twins["absent"].to_bytes())
+    drawn = twin.sample(history.allocation, range(40))
+    in_log = history.performance["present"]
+    in_twin = np.stack([each.performance["present"] for each in drawn])
+    for n in (1, 2):
+        for state in (0.0, 1.0):
+            wanted = (in_log[1:, n] == in_log[:-1, n])[in_log[:-1, n] == state].mean()
+            found = (in_twin[1:, :, n] == in_twin[:-1, :, n])[in_twin[:-1, :, n] == state].mean()
+            assert found == pytest.approx(wanted, abs=0.015)
+    assert (in_twin[..., 0] == 1.0).all()  # never absent in the log
+    assert (in_twin[..., 3] == 0.0).all()  # nobody uses idle units
+    away = in_twin == 0.0
+    assert not np.stack([each.arrivals for each in drawn])[away].any()
+    assert not np.stack([each.performance["rate"] for each in drawn])[away].any()
+    assert (np.stack([each.performance["ssr"] for each in drawn])[away] == 1.0).all()
+
+
+def test_twins_of_slices_that_are_always_there_have_no_such_state(twins):
+    assert twins["idle"].model.presence is None
+    assert twins["absent"].model.presence is not None
