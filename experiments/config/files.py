@@ -14,8 +14,8 @@ from slicing_gym import SCENARIOS
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
 
-FILES = ("scenario", "mapping")
-"""Groups of which a choice may be a path."""
+FILES = ("scenario",)
+"""Groups of which a choice may be a path; that of a mapping is a setting of its own (`mapping_file`)."""
 
 _YAML = (".yaml", ".yml")
 

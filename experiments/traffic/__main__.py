@@ -10,10 +10,9 @@ from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.config.hydra import command
-from experiments.config.parts import make_scenario, make_twin
+from experiments.config.parts import make_mapping, make_scenario, make_twin
 from experiments.traffic.run import traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig
-from twin.data import LogMapping
 from twin.traffic import traffic_of
 
 LISTS = ("log", "imports")
@@ -23,10 +22,10 @@ LISTS = ("log", "imports")
 def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     """The scenario of a configuration; the log is read, and checked, before anything is written."""
     import_modules(config.imports)
-    for key in ("log", "mapping"):
-        if not getattr(config, key):
+    mapping = make_mapping(config.mapping, config.mapping_file)
+    for key, given in (("log", config.log), ("mapping", mapping)):
+        if given is None:
             raise ValueError(f"{key}: missing; experiments.inspect looks at a log, and proposes a mapping")
-    mapping = LogMapping.from_dict(config.mapping)
     log = traffic_of(config.log, mapping, period_s=config.period_s, volume_byte=config.volume_byte)
     base, twin = make_scenario(config.scenario), make_twin(config.twin)
     if config.resample and twin is None:

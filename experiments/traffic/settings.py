@@ -39,7 +39,7 @@ class TrafficConfig(Settings):
 
     Args:
         log: a file, a glob, a folder, or a list of these.
-        mapping: what the log's columns mean.
+        mapping, mapping_file: what the log's columns mean: a choice of Hydra's, or a file.
         period_s: length of an interval of the log [s]; None: what the mapping says.
         volume_byte: column with the bytes of an interval; None: a column of `performance` with the unit byte, if any.
         scenario: whose radio, reward and SLAs are taken.
@@ -48,6 +48,7 @@ class TrafficConfig(Settings):
     """
 
     log: Any = None
+    mapping_file: str | None = None
     period_s: float | None = bounded(None, above=0.0)
     volume_byte: str | None = None
     scenario: dict[str, Any] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings, Training
 from twin.runtime import arrays
 from twin.runtime.encoding import encode, make_scaler, measured_by, opened, widen
 from twin.runtime.model import TwinModel
+from twin.runtime.presence import Presence
 
 STAND_IN = "autoregressive"
 """The kind of transition that stands in for networks."""
@@ -155,6 +156,7 @@ def _model(
         rehearsal=mixed(present.rehearsal, windows.features) if present else windows.features,
         modal_controls=modal_controls(layout, history),
         structure=structure,
+        presence=Presence.of(history, encoded.measured),
     )
     return model, (solved_f - started, solved_g - solved_f)
 

@@ -148,7 +148,12 @@ class TwinCells:
                 f"cells: no episode has begun in {which[~self._begun[which]].tolist()}; call begin_episode first"
             )
         self._buffers.units[which] = self.model.layout.checked_units(units, len(which))
+        before = self._measured[which]
         self._threads.run(self._step, which, self._scratch)
+        if self.model.presence is not None:
+            drawn = self._measured[which]
+            self.model.presence.step(self.model.layout, before, drawn, self._key[which], self._interval[which])
+            self._measured[which] = drawn
         self._held[which] = self._buffers.units[which]
         self._interval[which] += 1
         return self._result(which)

@@ -21,6 +21,7 @@ from twin.runtime.encoding import Encoded
 from twin.runtime.kernel import STREAM_PERFORMANCE, STREAM_TRANSITION
 from twin.runtime.per_slice import read_slices
 from twin.runtime.performance import STEPPERS, PerformanceStepper, slice_reader
+from twin.runtime.presence import Presence
 from twin.runtime.weights import Stepper, make_stepper
 
 FloatArray = npt.NDArray[np.float64]
@@ -81,6 +82,7 @@ class TwinModel:
         rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
         modal_controls: the controls (C,) that the history held most often, one-hot; episodes hold them.
         structure: "joint" or "per_slice": of the performance that was fitted.
+        presence: which slices are there; None where all always are.
     """
 
     layout: Layout
@@ -93,6 +95,7 @@ class TwinModel:
     rehearsal: Floats
     modal_controls: Floats
     structure: str = "joint"
+    presence: Presence | None = None
 
     @property
     def scenario(self) -> Scenario:

@@ -83,7 +83,7 @@ def test_what_is_no_such_file_is_refused(content, error, message, tmp_path):
 
 @pytest.mark.usefixtures("file")
 def test_a_name_that_is_none_is_answered_with_how_files_are_given():
-    with pytest.raises(SystemExit, match=r"unknown name 'my_trafic'.* or a YAML file of your own, by its path"):
+    with pytest.raises(SystemExit, match=r"unknown name 'my_trafic'.*; one of your own: scenario=<path>.yaml"):
         check_overrides("evaluate", ["scenario=my_trafic"])
 
 

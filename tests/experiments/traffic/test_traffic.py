@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import yaml
 
-from experiments.config.files import with_files
 from experiments.traffic import Settings, traffic
 from experiments.traffic.__main__ import prepare
 from experiments.traffic.settings import TrafficConfig
@@ -55,8 +54,8 @@ def test_without_a_twin_nothing_is_fitted(tmp_path):
 
 def test_the_command_reads_a_log_by_its_mapping(tmp_path, capsys):
     (tmp_path / "mapping.yaml").write_text(yaml.safe_dump(MAPPING))
-    given = [f"log={PASSIVE}", f"mapping={tmp_path}/mapping.yaml", "period_s=1", "scale={embb: 50, mtc: 10}"]
-    config = configured("traffic", TrafficConfig, *with_files("traffic", given))
+    given = [f"log={PASSIVE}", f"mapping_file={tmp_path}/mapping.yaml", "period_s=1", "scale={embb: 50, mtc: 10}"]
+    config = configured("traffic", TrafficConfig, *given)
     prepare(config, tmp_path / "out")()
     shown = capsys.readouterr().out
     assert "160 intervals of 1 s in 1 run" in shown
@@ -72,16 +71,16 @@ def test_the_command_reads_a_log_by_its_mapping(tmp_path, capsys):
         (["period_s=null"], "period_s: not given, and 't' numbers the intervals"),
         (["volume_byte=byte"], "volume_byte: unknown name 'byte'; did you mean 'bytes'"),
         (["log=null"], "log: missing; experiments.inspect"),
-        (["mapping=none"], "mapping: missing; experiments.inspect"),
+        (["mapping_file=null"], "mapping: missing; experiments.inspect"),
         (["log=nowhere.csv"], "nowhere.csv"),
         (["scale=0"], "scale.embb: 0 given, allowed is above 0"),
     ],
 )
 def test_what_the_command_refuses(changes, message, tmp_path):
     (tmp_path / "mapping.yaml").write_text(yaml.safe_dump(MAPPING))
-    given = [f"log={PASSIVE}", f"mapping={tmp_path}/mapping.yaml", "period_s=1", *changes]
+    given = [f"log={PASSIVE}", f"mapping_file={tmp_path}/mapping.yaml", "period_s=1", *changes]
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        prepare(configured("traffic", TrafficConfig, *with_files("traffic", given)), tmp_path / "out")
+        prepare(configured("traffic", TrafficConfig, *given), tmp_path / "out")
 
 
 def test_the_yaml_holds_the_defaults():

@@ -144,7 +144,7 @@ def _refuse_running_back(
         places,
         lambda i: (
             f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(stamps[places[i]])} after "
-            f"{_shown(stamps[before[i]])}); name what begins anew under `run`, or sort by a query"
+            f"{_shown(stamps[before[i]])}); name what tells runs apart under `run`, or sort by a query"
         ),
     )
 

@@ -1,15 +1,11 @@
-"""The slice of the units that belong to nobody, and the column that says which slices are there."""
+"""The slice of the units that belong to nobody."""
 
 from __future__ import annotations
 
 from slicing_gym import Scenario
 from slicing_gym.scenario import Slice
 from slicing_gym.traffic import Constant, Traffic
-from twin.data.columns import Column
 from twin.data.layout import IDLE
-
-PRESENT = Column("present", upper=1.0, resolution=1.0, whole=True)
-"""Whether a slice had users (a row in the log)."""
 
 _RARELY_S = 1e6
 

@@ -11,9 +11,9 @@ from typing import Any
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
-from twin.data.columns import ARRIVALS, SSR, TRANSFORMS, Column, Control
+from twin.data.columns import ARRIVALS, PRESENT, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import IDLE, Layout
-from twin.data.logs.idle import PRESENT, with_idle
+from twin.data.logs.idle import with_idle
 from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
 
 FILE = "file"

@@ -50,7 +50,7 @@ def test_many_columns_are_not_all_named(read, lines):
 def test_time_that_runs_back_is_refused(read, lines):
     restarted = [*lines, *lines[1:]]
     time = {"column": "t", "unit": "s"}
-    refused(read, restarted, r"t: time runs back in row 482 \(0 after 159\); name what begins anew under `run`",
+    refused(read, restarted, r"t: time runs back in row 482 \(0 after 159\); name what tells runs apart under `run`",
             interval=None, time=time)  # fmt: skip
     numbered = [f"{line},{'night' if n == 0 else 1 + (n > 480)}" for n, line in enumerate(restarted)]
     history = read(numbered, interval=None, time=time, run="night")
