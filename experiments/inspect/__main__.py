@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.config.hydra import command
+from experiments.config.parts import make_mapping
 from experiments.inspect.outcome import next_step, trial, write
 from experiments.inspect.settings import InspectConfig
-from twin.data.logs.mapping import LogMapping
 from twin.inspection import inspect_log
 
 LISTS = ("log",)
@@ -20,7 +20,7 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     """The inspection of a configuration: the log is read, and looked at, before anything is written."""
     if config.log is None:
         raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
-    mapping = LogMapping.from_dict(config.mapping) if config.mapping else None
+    mapping = make_mapping(config.mapping, config.mapping_file)
     try:
         found = inspect_log(config.log, query=None if mapping is None else mapping.query)
     except ImportError as error:  # DuckDB is an extra

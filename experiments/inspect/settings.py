@@ -14,10 +14,12 @@ class InspectConfig:
 
     Args:
         log: a file, a glob, a folder, or a list of these.
-        mapping: one that is tried on the log; its `query` shapes the log before it is looked at. Empty: none.
+        mapping, mapping_file: one that is tried on the log, a choice of Hydra's or a file; its `query` shapes the log
+            before it is looked at. Empty, None: none.
         intervals: most intervals that the picture shows.
     """
 
     log: Any = None
+    mapping_file: str | None = None
     mapping: dict[str, Any] = field(default_factory=dict)
     intervals: int = bounded(400, at_least=2)
