@@ -33,7 +33,8 @@ class LogMapping:
         interval: column with the number of the interval in its run; None where `time` says when it was.
         time: how time stamps become intervals.
         slice: column with the slice; None for a log that is `wide`, or of one slice.
-        slices: what stands in it for each slice of the scenario, in order; empty: the names of the scenario's slices.
+        slices: what stands in it for each slice of the scenario, in order; empty: the names of the scenario's slices,
+            or without a scenario those that the log has.
         arrivals: column with the packets (or bytes) of the interval.
         arrivals_transform: scale on which they are modelled (`Column.transform`).
         allocation: column with the units that were decided for the next interval, or how it holds them; None where
@@ -132,6 +133,8 @@ class LogMapping:
             )
         if self.wide and self.slice is not None:
             raise ValueError("slice: given together with wide, allowed is one of the two")
+        if self.wide and not self.values:
+            raise ValueError("slices: missing; a log that is wide needs them, or a scenario")
         if self.slice is None and not self.wide and len(self.values) > 1:
             raise ValueError("slice: missing; allowed is slice or wide")
         if self.scenario is None and not self.is_passive:
