@@ -17,11 +17,6 @@ OFTEN = 10
 """Decisions for each held allocation, in the mean, from which on it matters that they are few: they are not random."""
 
 
-def is_constant(history: History) -> bool:
-    """Whether one allocation was held all the time, so that nothing can be learned of what another would bring."""
-    return bool((history.allocation == history.allocation[0]).all())
-
-
 def different(allocation: IntArray, num_units: int) -> IntArray:
     """The different rows of allocations (n, S), in lexicographic order."""
     base = num_units + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ from twin.data.logs.units import units_of
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+
+
+THE_ONLY = "all"
+"""What the slice of a log is called that has one, and no column for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,17 @@ def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
         files = os.path.join(files, mapping.files)
     table = read_table(files, query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
     _check_names(table, mapping)
+    if not mapping.values:
+        mapping = replace(mapping, slices=_slices_in(table, mapping))
     return _Reading(table, mapping).intervals()
+
+
+def _slices_in(table: Table, mapping: LogMapping) -> tuple[Any, ...]:
+    """The slices that a log has, for a mapping that names none."""
+    if mapping.slice is None:
+        return (THE_ONLY,)
+    _, different = table.codes(mapping.slice)
+    return tuple(each for each in different if each not in (None, ""))
 
 
 def _texts(mapping: LogMapping) -> tuple[str, ...]:

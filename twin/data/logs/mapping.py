@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
 from twin.data.columns import ARRIVALS, PRESENT, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import IDLE, Layout
+from twin.data.logs.builtin import RULES, plain, with_tuples
 from twin.data.logs.idle import with_idle
 from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
 
@@ -32,7 +33,8 @@ class LogMapping:
         interval: column with the number of the interval in its run; None where `time` says when it was.
         time: how time stamps become intervals.
         slice: column with the slice; None for a log that is `wide`, or of one slice.
-        slices: what stands in it for each slice of the scenario, in order; empty: the names of the scenario's slices.
+        slices: what stands in it for each slice of the scenario, in order; empty: the names of the scenario's slices,
+            or without a scenario those that the log has.
         arrivals: column with the packets (or bytes) of the interval.
         arrivals_transform: scale on which they are modelled (`Column.transform`).
         allocation: column with the units that were decided for the next interval, or how it holds them; None where
@@ -131,6 +133,8 @@ class LogMapping:
             )
         if self.wide and self.slice is not None:
             raise ValueError("slice: given together with wide, allowed is one of the two")
+        if self.wide and not self.values:
+            raise ValueError("slices: missing; a log that is wide needs them, or a scenario")
         if self.slice is None and not self.wide and len(self.values) > 1:
             raise ValueError("slice: missing; allowed is slice or wide")
         if self.scenario is None and not self.is_passive:
@@ -192,11 +196,11 @@ class LogMapping:
             }
         elif isinstance(parts.get("allocation"), str):
             parts["allocation"] = {"column": parts["allocation"]}
-        for name, rule in _RULES.items():
+        for name, rule in RULES.items():
             if parts.get(name) is not None:
                 with named(f"history.{name}"):
-                    parts[name] = build(rule, f"history.{name}", _with_tuples(parts[name]))
-        return build(cls, "history", _with_tuples(parts))
+                    parts[name] = build(rule, f"history.{name}", with_tuples(parts[name]))
+        return build(cls, "history", with_tuples(parts))
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> LogMapping:
@@ -224,7 +228,7 @@ class LogMapping:
             value = getattr(self, entry.name)
             if value is None or value == () or value == {} or value == entry.default:
                 continue
-            found[entry.name] = _plain(value)
+            found[entry.name] = plain(value)
         return found
 
     def to_yaml(self) -> str:
@@ -337,37 +341,3 @@ class LogMapping:
         if name not in self.wide:
             return [name]
         return [self.wide[name].replace("{slice}", str(value)) for value in self.values]
-
-
-_RULES: dict[str, type[Any]] = {
-    "time": TimeRule,
-    "allocation": AllocationRule,
-    "aggregate": AggregateRule,
-    "ssr": SsrRule,
-    "spectral_efficiency": EfficiencyRule,
-}
-
-
-def _plain(value: Any) -> Any:
-    """A value of a mapping as builtin types."""
-    if isinstance(value, Scenario):
-        return value.to_dict()
-    if isinstance(value, AggregateRule):
-        return {"by": value.by, **value.functions}
-    if isinstance(value, tuple(_RULES.values())):
-        assert is_dataclass(value)
-        given = {entry.name: getattr(value, entry.name) for entry in fields(value)}
-        kept = {name: _plain(each) for name, each in given.items() if each is not None and each is not False}
-        return {("as" if name == "kind" else name): each for name, each in kept.items()}
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
-
-
-def _with_tuples(value: Any) -> Any:
-    """Lists of builtin types as tuples; objects as they are."""
-    if isinstance(value, list | tuple):
-        return tuple(_with_tuples(each) for each in value)
-    if isinstance(value, Mapping):
-        return {key: _with_tuples(each) for key, each in value.items()}
-    return value

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
+from tests.twin.data.logs.conftest import CASES, mapping_of, quietly, scenario
 from twin import DigitalTwin, SliceTwinEnv
 from twin.data.logs import LogMapping, read_intervals, read_log
 
@@ -121,6 +121,10 @@ def test_07_is_no_history_but_intervals():
     assert log.arrivals.ravel().tolist() == [int(row["pkts"]) for row in rows]
     assert log.performance["bytes"].ravel().tolist() == [float(row["bytes"]) for row in rows]
     assert log.units is None
+    least = LogMapping.from_dict({"interval": "t", "slice": "slice", "arrivals": "pkts", "unused": "rest"})
+    found = read_intervals(CASES / "07_passive.csv", least)
+    assert found.mapping.values == ("embb", "mtc", "urllc")
+    np.testing.assert_array_equal(found.arrivals, log.arrivals)
     with pytest.raises(ValueError, match=r"allocation: null given: nobody decided anything"):
         read_log(CASES / "07_passive.csv", mapping)
 
@@ -207,3 +211,21 @@ def test_14_is_cleaned_by_rules_that_count(decided):
     whole = [i for i, t in enumerate(decided.interval) if not {t, t + 1} & lost]
     np.testing.assert_array_equal(history.allocation, decided.allocation[whole])
     np.testing.assert_array_equal(history.performance["rate"], decided.performance["rate"][whole])
+
+
+def test_one_passive_slice_and_four_slices_of_273_units_are_no_special_cases(tmp_path):
+    (tmp_path / "one.csv").write_text("sec,bytes\n0.0,70\n0.5,80\n1.0,90\n")
+    one = read_intervals(tmp_path / "one.csv", LogMapping.from_dict({"time": {"column": "sec"}, "arrivals": "bytes"}))
+    assert (one.arrivals.tolist(), one.period_s) == ([[70], [80], [90]], 0.5)
+    rows = [
+        f"{t},{name},{t},1.5,{units}"
+        for t in range(3)
+        for name, units in zip("abcd", (200 - t, 70, 1, 2 + t), strict=True)
+    ]
+    (tmp_path / "four.csv").write_text("\n".join(["t,slice,pkts,rate_mbps,prb_next", *rows]))
+    network = scenario()
+    part = network["slices"]["embb"]
+    network["slices"] = dict.fromkeys("abcd", part)
+    network["radio"] |= {"bandwidth_hz": 273 * 360e3, "resolution_hz": 360e3}
+    history = read_log(tmp_path / "four.csv", mapping_of(scenario=network, ssr=None))
+    assert history.allocation.tolist() == [[200, 70, 1, 2], [199, 70, 1, 3]]
