@@ -16,7 +16,7 @@ from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import FloatArray, crps, density_nll
 from twin.models.mixture import Mixture, mean_of_mixtures
 from twin.runtime.cells import TwinCells
-from twin.runtime.encoding import encode, from_scale, one_hot, target_bounds, to_scale
+from twin.runtime.encoding import encode, from_scale, one_hot, standardised, target_bounds, to_scale
 from twin.runtime.model import InitialWindows, Prediction, TwinModel
 
 BoolArray = npt.NDArray[np.bool_]
@@ -165,7 +165,7 @@ class Evaluator:
     def _standard(self, samples: FloatArray, v: int) -> FloatArray:
         """Samples (n, L) of variable v in standard deviations of the history."""
         scaler = self.model.scaler
-        standard: FloatArray = (to_scale(scaler, samples)[..., v] - scaler.center[v]) / scaler.spread[v]
+        standard: FloatArray = standardised(scaler, samples)[..., v]
         return standard
 
     def _points(self, prediction: Prediction) -> dict[str, FloatArray]:

@@ -16,7 +16,7 @@ from twin.models.per_slice.regression import Posterior
 from twin.models.per_slice.slices import BOUNDED, TOTAL, ColumnPrior, SliceRegressions
 from twin.models.settings import TransitionSettings
 from twin.runtime.arrays import Scaler
-from twin.runtime.encoding import Encoded, from_scale, to_scale
+from twin.runtime.encoding import Encoded, from_scale, standardised, to_scale
 from twin.runtime.model import TwinModel
 from twin.runtime.per_slice import read_slices
 from twin.runtime.performance import SAMPLES, hats, slice_reader, unit_hats
@@ -72,7 +72,7 @@ class Rows:
 
 def solve_arrivals(settings: TransitionSettings, scaler: Scaler, rows: Rows, slices: int) -> Parameters:
     """The parameters of a transition that has a closed form."""
-    arrivals = _standardised(scaler, rows.measured)[:, :slices]
+    arrivals = standardised(scaler, rows.measured)[:, :slices]
     one = settings.solve(rows.features, arrivals, rows.weights)
     return {f"members.{number}.{name}": array for number in range(settings.members) for name, array in one.items()}
 
@@ -140,6 +140,9 @@ class _Regressed:
         scaler, slices = self._scaler, self._layout.scenario.num_slices
         values = to_scale(scaler, measured)[:, slices:]
         center, spread = scaler.center[slices:], scaler.spread[slices:]
+        by_rank = scaler.scores[slices:].any(axis=1)
+        values[:, by_rank] = standardised(scaler, measured)[:, slices:][:, by_rank]
+        center, spread = np.where(by_rank, 0.0, center), np.where(by_rank, 1.0, spread)
         base, unit = np.zeros(values.shape[1]), np.ones(values.shape[1])
         for v, (_, column) in enumerate(self._layout.variables[slices:]):
             if _is_ratio(column):
@@ -209,8 +212,3 @@ def _samples(found: Posterior, generator: np.random.Generator) -> FloatArray:
 def _is_ratio(column: Column) -> bool:
     """Whether the column is a ratio between 0 and 1 of each slice, as the SSR."""
     return column.per_slice and (column.lower, column.upper, column.transform) == (0.0, 1.0, "identity")
-
-
-def _standardised(scaler: Scaler, measured: FloatArray) -> FloatArray:
-    standard: FloatArray = (to_scale(scaler, measured) - scaler.center) / scaler.spread
-    return standard

@@ -22,7 +22,7 @@ from twin.models.settings import PerformanceSettings, TrainingSettings, Transiti
 from twin.models.transition import TransitionEnsemble
 from twin.runtime import arrays
 from twin.runtime.draws import num_outputs
-from twin.runtime.encoding import Encoded, encode, target_bounds, to_scale
+from twin.runtime.encoding import Encoded, encode, standardised, target_bounds
 from twin.runtime.model import TwinModel
 
 _Settings = TypeVar("_Settings", bound=TransitionSettings | PerformanceSettings)
@@ -128,7 +128,7 @@ def _tensors(
     variables: slice,
 ) -> Data:
     below, above = target_bounds(scaler, measured)
-    standard = (to_scale(scaler, measured) - scaler.center) / scaler.spread
+    standard = standardised(scaler, measured)
     return Data(
         features=torch.from_numpy(features),
         below=torch.from_numpy(below[:, variables]).float(),

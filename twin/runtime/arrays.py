@@ -21,6 +21,8 @@ class Scaler(NamedTuple):
     high: Doubles  # (V,) and above which
     resolution: Doubles  # (V,)
     whole: IntArray  # (V,) 1 where values are whole numbers
+    knots: Doubles  # (V, K) on the transformed scale, of variables that are modelled by their ranks; else zeros
+    scores: Doubles  # (V, K) and what is predicted for them, in standard deviations
 
 
 class Ensemble(NamedTuple):

@@ -53,10 +53,33 @@ def component_scale(raw: float) -> float:
 
 
 @njit
+def by_rank(scaler: Scaler, v: int) -> bool:
+    """Whether variable v has a table of ranks."""
+    last = scaler.knots.shape[1] - 1
+    return last > 0 and scaler.knots[v, 0] < scaler.knots[v, last]
+
+
+@njit
+def from_score(scaler: Scaler, v: int, score: float) -> float:
+    """What has this score, on the scale that variable v is modelled on."""
+    scores, knots = scaler.scores, scaler.knots
+    k, last = 0, knots.shape[1] - 2
+    while k < last and score > scores[v, k + 1]:
+        k += 1
+    width = scores[v, k + 1] - scores[v, k]
+    share = min(max((score - scores[v, k]) / width, 0.0), 1.0) if width > 0.0 else 1.0
+    return knots[v, k] + share * (knots[v, k + 1] - knots[v, k])
+
+
+@njit
 def to_value(scaler: Scaler, v: int, standardised: float) -> float:
     """A value of variable v: bounded, and as coarse as the column is where that matters."""
     bounded = min(max(standardised, scaler.low[v]), scaler.high[v])
-    value = from_scale(scaler.transform[v], bounded * scaler.spread[v] + scaler.center[v])
+    if by_rank(scaler, v):
+        scaled = from_score(scaler, v, bounded)
+    else:
+        scaled = bounded * scaler.spread[v] + scaler.center[v]
+    value = from_scale(scaler.transform[v], scaled)
     half = 0.5 * scaler.resolution[v]
     if scaler.whole[v]:
         value = math.floor(value + 0.5)
@@ -116,6 +139,27 @@ def softplus(x: float) -> float:
 
 
 @njit
+def mean_of_scores(scaler: Scaler, v: int, location: float, scale: float) -> float:
+    """Expected value, on the scale that variable v is modelled on, of what has logistic scores.
+
+    From knot to knot values rise evenly, so it is a sum of what `expect` computes once.
+    """
+    knots, scores = scaler.knots, scaler.scores
+    mean, last = knots[v, 0], knots.shape[1] - 1
+    over = softplus((location - scores[v, 0]) / scale)
+    for k in range(last):
+        rise, width = knots[v, k + 1] - knots[v, k], scores[v, k + 1] - scores[v, k]
+        if rise > 0.0:
+            beyond = softplus((location - scores[v, k + 1]) / scale)
+            if width > 0.0:
+                mean += rise * scale / width * (over - beyond)
+            else:
+                mean += rise * -math.expm1(-over)
+            over = beyond
+    return mean
+
+
+@njit
 def expect(
     scaler: Scaler, rows: IntArray, first: int, number: int, raw: Floats, components: int, means: Doubles
 ) -> None:
@@ -138,11 +182,16 @@ def expect(
                 for v in range(number):
                     location = outputs[components + k * number + v]
                     scale = component_scale(outputs[components + (components + k) * number + v])
+                    if by_rank(scaler, first + v):
+                        means[row, m, v] += weight * mean_of_scores(scaler, first + v, location, scale)
+                        continue
                     low, high = scaler.low[first + v], scaler.high[first + v]
                     inside = softplus((location - low) / scale) - softplus((location - high) / scale)
                     means[row, m, v] += weight * (low + scale * inside)
             for v in range(number):
-                means[row, m, v] = means[row, m, v] / total * scaler.spread[first + v] + scaler.center[first + v]
+                means[row, m, v] /= total
+                if not by_rank(scaler, first + v):
+                    means[row, m, v] = means[row, m, v] * scaler.spread[first + v] + scaler.center[first + v]
 
 
 @njit

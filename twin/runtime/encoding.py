@@ -12,6 +12,7 @@ from twin.data.columns import TRANSFORMS
 from twin.data.history import History
 from twin.data.layout import Layout
 from twin.runtime import arrays, draws, kernel
+from twin.runtime.ranks import tables
 
 MARGIN = 0.5
 """A twin draws no value farther beyond those of its history than this share of their range."""
@@ -82,6 +83,8 @@ def make_scaler(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Sca
         high=np.zeros(number),
         resolution=np.array([c.resolution for c in columns]),
         whole=np.array([int(c.whole) for c in columns]),
+        knots=np.zeros((number, 0)),
+        scores=np.zeros((number, 0)),
     )
     scaled = to_scale(raw, measured)
     center, spread = scaled.mean(axis=0), scaled.std(axis=0)
@@ -98,7 +101,22 @@ def make_scaler(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Sca
         to_scale(raw, edge[None])[0] for edge in (np.fmax(least - margin, lower), np.fmin(most + margin, upper))
     )
     low, high = (low - center) / spread, (high - center) / spread
-    return raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
+    made = raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
+    knots, scores = tables(layout, measured)
+    return _with_tables(made, np.ascontiguousarray(to_scale(raw, knots.T).T), scores)
+
+
+def _with_tables(scaler: arrays.Scaler, knots: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> arrays.Scaler:
+    """The same scales, some variables being modelled by their ranks, within the range that their tables have."""
+    low, high = scaler.low.copy(), scaler.high.copy()
+    for v in _ranked(knots):
+        low[v], high[v] = scores[v, 0], scores[v, -1]
+    return scaler._replace(low=low, high=high, knots=knots, scores=scores)
+
+
+def _ranked(knots: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The variables that have tables."""
+    return np.flatnonzero(knots[:, 0] < knots[:, -1]) if knots.shape[1] else np.zeros(0, np.int64)
 
 
 def opened(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64], variables: slice) -> arrays.Scaler:
@@ -116,7 +134,7 @@ def opened(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float
     low, high = scaler.low.copy(), scaler.high.copy()
     low[variables] = np.fmin(low, edges[0])[variables]
     high[variables] = np.fmax(high, edges[1])[variables]
-    return scaler._replace(low=low, high=high)
+    return _with_tables(scaler._replace(low=low, high=high), scaler.knots, scaler.scores)
 
 
 def widen(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Scaler:
@@ -124,7 +142,11 @@ def widen(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float6
     other = make_scaler(layout, measured)
     edges = (edge * other.spread + other.center for edge in (other.low, other.high))
     low, high = ((edge - scaler.center) / scaler.spread for edge in edges)
-    return scaler._replace(low=np.fmin(scaler.low, low), high=np.fmax(scaler.high, high), upper=other.upper)
+    wide = scaler._replace(low=np.fmin(scaler.low, low), high=np.fmax(scaler.high, high), upper=other.upper)
+    knots = scaler.knots.copy()
+    for v in _ranked(knots):  # the largest value moves, its rank stays
+        knots[v, knots[v] == knots[v, -1]] = max(knots[v, -1], *other.knots[v])
+    return _with_tables(wide, knots, scaler.scores)
 
 
 def move(scaler: arrays.Scaler, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> arrays.Scaler:
@@ -143,6 +165,15 @@ def to_scale(scaler: arrays.Scaler, values: npt.NDArray[np.float64]) -> npt.NDAr
     scaled = np.empty_like(flat)
     draws.rescale(scaler, np.arange(len(flat)), flat, scaled)
     return scaled.reshape(values.shape)
+
+
+def standardised(scaler: arrays.Scaler, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Values (..., V) in standard deviations of the history: what networks are asked for."""
+    scaled = to_scale(scaler, values)
+    standard: npt.NDArray[np.float64] = (scaled - scaler.center) / scaler.spread
+    for v in _ranked(scaler.knots):
+        standard[..., v] = np.interp(scaled[..., v], scaler.knots[v], scaler.scores[v])
+    return standard
 
 
 def from_scale(scaler: arrays.Scaler, scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -176,7 +207,9 @@ def target_bounds(
     """Between which standardised values (n, V each) the same value is drawn; `OPEN` at a column's own bounds."""
     half = 0.5 * scaler.resolution
     at_lower, at_upper = measured < scaler.lower + half, measured > scaler.upper - half
+    below, above = standardised(scaler, measured - half), standardised(scaler, measured + half)
+    for v in _ranked(scaler.knots):  # nothing is drawn beyond the ends of a table
+        at_lower[:, v] |= below[:, v] <= scaler.low[v]
+        at_upper[:, v] |= above[:, v] >= scaler.high[v]
     # at a bound all that lies beyond counts; inside, a bin of one resolution
-    below = np.where(at_lower, -OPEN, (to_scale(scaler, measured - half) - scaler.center) / scaler.spread)
-    above = np.where(at_upper, OPEN, (to_scale(scaler, measured + half) - scaler.center) / scaler.spread)
-    return below, above
+    return np.where(at_lower, -OPEN, below), np.where(at_upper, OPEN, above)

@@ -29,14 +29,16 @@ from twin.runtime.performance import STEPPERS, checked_structure
 from twin.runtime.presence import Presence
 from twin.runtime.weights import transition_shapes
 
-FORMAT_VERSIONS = (1, 2)
-"""Of the files `DigitalTwin.save` writes: 1 where all that was asked for are networks without priors, else 2."""
+FORMAT_VERSIONS = (1, 2, 3)
+"""Of the files `DigitalTwin.save` writes: 3 where a variable is modelled by its ranks, 1 where all that was asked for are
+networks without priors, else 2."""
 
 SUFFIX = ".safetensors"
 
 # Names of tensors in files.
 _SCALER, _WINDOWS, _CONTROLS, _REHEARSAL = "table.", "starts.", "usual_controls", "rehearsal"
 _PRESENCE = "presence."
+_TABLES = ("knots", "scores")
 
 _DTYPES = {
     f"{_SCALER}transform": np.dtype(np.int64),
@@ -82,7 +84,7 @@ def dump(contents: Contents) -> bytes:
     performance = _as_in_format_1(asdict(model.performance))
     first = len(performance) == _SETTINGS_OF_FORMAT_1 and model.transition == transition
     header: dict[str, Any] = {
-        "format": 1 if first else 2,
+        "format": 3 if model.scaler.knots.shape[1] else 1 if first else 2,
         "layout": model.layout.to_dict(),
         "transition": _named(transition),
         "performance": performance,
@@ -98,7 +100,10 @@ def dump(contents: Contents) -> bytes:
 
 def _tensors(model: TwinModel) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a model by their names in a file."""
-    tensors: dict[str, npt.NDArray[Any]] = {f"{_SCALER}{name}": a for name, a in model.scaler._asdict().items()}
+    scales = model.scaler._asdict()
+    if not scales["knots"].shape[1]:
+        scales = {name: array for name, array in scales.items() if name not in _TABLES}
+    tensors: dict[str, npt.NDArray[Any]] = {f"{_SCALER}{name}": array for name, array in scales.items()}
     tensors |= {f"transition.{name}": array for name, array in model.transition_parameters.items()}
     tensors |= {f"performance.{name}": array for name, array in model.performance_parameters.items()}
     tensors |= {f"{_WINDOWS}{name}": array for name, array in vars(model.initial_windows).items()}
@@ -175,7 +180,7 @@ def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[s
     windows = InitialWindows(**_part(tensors, _WINDOWS))
     model = TwinModel(
         layout=Layout.from_dict(header["layout"]),
-        scaler=arrays.Scaler(**{name: tensors[f"{_SCALER}{name}"] for name in arrays.Scaler._fields}),
+        scaler=_scaler(tensors),
         transition=_transition(fitted["transition"]) if fitted else asked,
         performance=build(PerformanceSettings, "performance", _FORMER | header["performance"]),
         transition_parameters=_part(tensors, "transition."),
@@ -190,6 +195,14 @@ def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[s
     return model
 
 
+def _scaler(tensors: Mapping[str, npt.NDArray[Any]]) -> arrays.Scaler:
+    """The scales; without tables of ranks in files before format 3, and where no variable has one."""
+    found = _part(tensors, _SCALER)
+    if _TABLES[0] not in found:
+        found |= {name: np.zeros((len(found["transform"]), 0)) for name in _TABLES}
+    return arrays.Scaler(**found)
+
+
 def _check_shapes(model: TwinModel) -> None:
     """Compiled code trusts shapes, so they are looked at before it runs."""
     layout = model.layout
@@ -199,7 +212,7 @@ def _check_shapes(model: TwinModel) -> None:
     f_shapes = transition_shapes(model.transition, features, f_outputs)
     g_shapes = STEPPERS[model.structure].shapes(layout, model.performance)
     wanted: dict[str, tuple[int, ...]] = {
-        **{f"{_SCALER}{name}": (variables,) for name in arrays.Scaler._fields},
+        **{f"{_SCALER}{name}": (variables,) for name in arrays.Scaler._fields if name not in _TABLES},
         **{f"transition.{name}": shape for name, shape in f_shapes.items()},
         **{f"performance.{name}": shape for name, shape in g_shapes.items()},
         f"{_WINDOWS}features": (number, window, features),
@@ -208,6 +221,8 @@ def _check_shapes(model: TwinModel) -> None:
         _REHEARSAL: (*model.rehearsal.shape[:2], features),
         _CONTROLS: (layout.num_controls,),
     }
+    if knots := model.scaler.knots.shape[-1]:
+        wanted |= {f"{_SCALER}{name}": (variables, knots) for name in _TABLES}
     if PRESENT in layout.columns:
         wanted |= {f"{_PRESENCE}chance": (2, slices), f"{_PRESENCE}absent": (variables,)}
     given = {_REHEARSAL: model.rehearsal.shape, **{name: array.shape for name, array in _tensors(model).items()}}
