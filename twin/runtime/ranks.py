@@ -17,7 +17,7 @@ from twin.data.layout import Layout
 
 FloatArray = npt.NDArray[np.float64]
 
-LEVELS = 33
+LEVELS = 129
 """Ranks at which a table has knots, evenly spaced in their scores."""
 
 DEVIATION = math.pi / math.sqrt(3.0)
@@ -56,14 +56,16 @@ def _table(values: FloatArray, resolution: float) -> tuple[FloatArray, FloatArra
     """Knots and scores of one variable, in standard deviations of a logistic distribution.
 
     A value that is met at several of the levels, as an empty queue, has knots below and above it: what lies between
-    them is that value.
+    them is that value. The next values are knots, too: no queue is between them and it.
     """
     ordered, number = np.sort(values), len(values)
     most = math.log(2.0 * number - 1.0)  # the score of the middle of the history's largest value
     levels = number / (1.0 + np.exp(-np.linspace(-most, most, LEVELS)))
     picked, times = np.unique(ordered[np.minimum(levels.astype(np.int64), number - 1)], return_counts=True)
-    often = picked[times > 1]
-    edges = np.concatenate([picked[times == 1], often - 0.5 * resolution, often + 0.5 * resolution, ordered[[0, -1]]])
+    below, above = (picked[times > 1] + sign * 0.5 * resolution for sign in (-1.0, 1.0))
+    nearest = np.searchsorted(ordered, below, "left") - 1, np.searchsorted(ordered, above, "right")
+    beside = ordered[np.clip(np.concatenate(nearest), 0, number - 1)]
+    edges = np.concatenate([picked[times == 1], below, above, beside, ordered[[0, -1]]])
     knots = np.unique(np.clip(edges, ordered[0], ordered[-1]))
     ranks = 0.5 * (np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right"))
     return knots, np.log(ranks / (number - ranks)) / DEVIATION
