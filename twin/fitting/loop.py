@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -23,6 +24,12 @@ from twin.models.settings import PerformanceSettings, TrainingSettings, Transiti
 
 PRIOR_BATCH = 64
 """Rows of its prior that a member sees in a batch."""
+
+EPOCH_DECISIONS = 16_384
+"""Decisions that a pass takes of a longer history, drawn anew for each: a pass takes no longer then."""
+
+STOP_DECISIONS, STOP_WINDOW = 4_096, 512
+"""Decisions that early stopping looks at of a longer hold-out, the same in every pass; the transition's in windows."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def fit_transition(
 ) -> Fitted:
     """Minimise the loss of the next arrivals over windows of the history (equation 7), and of what is rehearsed."""
     old = rehearsal.windows(10**9, 0) if rehearsal is not None else []
-    whole = validation.windows(10**9, 0)
+    whole = _stop_windows(validation)
 
     def loss_of(data: Data, cuts: list[tuple[int, int]]) -> Tensor:
         rows, mask = pad(cuts)
@@ -148,8 +155,8 @@ def fit_transition(
     def batches() -> Iterator[Tensor]:
         offset = int(generator.integers(settings.window))
         cuts = training.windows(settings.window, offset)
-        order = generator.permutation(len(cuts))
-        for start in range(0, len(cuts), settings.windows_per_batch):
+        order = generator.permutation(len(cuts))[: max(1, EPOCH_DECISIONS // settings.window)]
+        for start in range(0, len(order), settings.windows_per_batch):
             loss = loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
             if rehearsal is not None:
                 picked = generator.integers(len(old), size=settings.windows_per_batch)
@@ -183,7 +190,7 @@ def fit_performance(
         return data.loss(network(data.features[rows]), rows, own.components, settings.mean_weight)
 
     def batches() -> Iterator[Tensor]:
-        order = np.stack([generator.permutation(number) for _ in range(members)])
+        order = np.stack([generator.permutation(number)[:EPOCH_DECISIONS] for _ in range(members)])
         if sample is not None:
             order = np.take_along_axis(sample, order, axis=1)
         for start in range(0, order.shape[1], settings.batch_size):
@@ -197,10 +204,24 @@ def fit_performance(
                 loss = loss + own.prior_scale * loss_of(prior, torch.from_numpy(picked))
             yield loss
 
-    everything = torch.arange(len(validation.features)).expand(members, -1)
+    some = torch.from_numpy(_evenly(len(validation.features), STOP_DECISIONS)).expand(members, -1)
     return _minimise(
-        network, batches, lambda: loss_of(validation, everything), own, settings, "performance", progress, writer
+        network, batches, lambda: loss_of(validation, some), own, settings, "performance", progress, writer
     )
+
+
+def _evenly(number: int, most: int) -> npt.NDArray[np.int64]:
+    """All of so many rows, or `most` of them, evenly spread."""
+    return np.linspace(0, number - 1, min(number, most)).round().astype(np.int64)
+
+
+def _stop_windows(validation: Data) -> list[tuple[int, int]]:
+    """The sequences to stop by, or windows of them where they are long."""
+    if len(validation.features) <= STOP_DECISIONS:
+        return validation.windows(10**9, 0)
+    cuts = validation.windows(STOP_WINDOW, 0)
+    lengths = np.array([stop - start for start, stop in cuts])
+    return [cuts[i] for i in _evenly(len(cuts), max(1, int(STOP_DECISIONS / lengths.mean())))]
 
 
 def _minimise(
