@@ -12,6 +12,7 @@ from twin.data.layout import Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
 from twin.fitting.loop import Fitted
+from twin.fitting.marginals import with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
 from twin.fitting.scales import moved_scaler
 from twin.fitting.windows import about_hold_out, hold_out, initial_windows, mixed, modal_controls
@@ -158,6 +159,8 @@ def _model(
         structure=structure,
         presence=Presence.of(history, encoded.measured),
     )
+    if present is None:
+        model = with_marginals(model, encoded.features)
     return model, (solved_f - started, solved_g - solved_f)
 
 

@@ -103,19 +103,22 @@ def make_scaler(layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Sca
     low, high = (low - center) / spread, (high - center) / spread
     made = raw._replace(seen_center=center, seen_spread=spread, center=center, spread=spread, low=low, high=high)
     knots, scores = tables(layout, measured)
-    return _with_tables(made, np.ascontiguousarray(to_scale(raw, knots.T).T), scores)
+    return with_tables(made, np.ascontiguousarray(to_scale(raw, knots.T).T), scores)
 
 
-def _with_tables(scaler: arrays.Scaler, knots: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]) -> arrays.Scaler:
-    """The same scales, some variables being modelled by their ranks, within the range that their tables have."""
-    low, high = scaler.low.copy(), scaler.high.copy()
-    for v in _ranked(knots):
+def with_tables(
+    scaler: arrays.Scaler, knots: npt.NDArray[np.float64], scores: npt.NDArray[np.float64]
+) -> arrays.Scaler:
+    """The same scales with these tables (V, K) each, whose ends bound what is drawn."""
+    made, low, high = scaler._replace(knots=knots, scores=scores), scaler.low.copy(), scaler.high.copy()
+    for v in ranked_variables(made):
         low[v], high[v] = scores[v, 0], scores[v, -1]
-    return scaler._replace(low=low, high=high, knots=knots, scores=scores)
+    return made._replace(low=low, high=high)
 
 
-def _ranked(knots: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """The variables that have tables."""
+def ranked_variables(scaler: arrays.Scaler) -> npt.NDArray[np.int64]:
+    """The variables that have tables; a constant has none."""
+    knots = scaler.knots
     return np.flatnonzero(knots[:, 0] < knots[:, -1]) if knots.shape[1] else np.zeros(0, np.int64)
 
 
@@ -134,7 +137,7 @@ def opened(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float
     low, high = scaler.low.copy(), scaler.high.copy()
     low[variables] = np.fmin(low, edges[0])[variables]
     high[variables] = np.fmax(high, edges[1])[variables]
-    return _with_tables(scaler._replace(low=low, high=high), scaler.knots, scaler.scores)
+    return with_tables(scaler._replace(low=low, high=high), scaler.knots, scaler.scores)
 
 
 def widen(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float64]) -> arrays.Scaler:
@@ -144,9 +147,9 @@ def widen(scaler: arrays.Scaler, layout: Layout, measured: npt.NDArray[np.float6
     low, high = ((edge - scaler.center) / scaler.spread for edge in edges)
     wide = scaler._replace(low=np.fmin(scaler.low, low), high=np.fmax(scaler.high, high), upper=other.upper)
     knots = scaler.knots.copy()
-    for v in _ranked(knots):  # the largest value moves, its rank stays
+    for v in ranked_variables(scaler):  # the largest value moves, its rank stays
         knots[v, knots[v] == knots[v, -1]] = max(knots[v, -1], *other.knots[v])
-    return _with_tables(wide, knots, scaler.scores)
+    return with_tables(wide, knots, scaler.scores)
 
 
 def move(scaler: arrays.Scaler, shift: npt.NDArray[np.float64], stretch: npt.NDArray[np.float64]) -> arrays.Scaler:
@@ -171,7 +174,7 @@ def standardised(scaler: arrays.Scaler, values: npt.NDArray[np.float64]) -> npt.
     """Values (..., V) in standard deviations of the history: what networks are asked for."""
     scaled = to_scale(scaler, values)
     standard: npt.NDArray[np.float64] = (scaled - scaler.center) / scaler.spread
-    for v in _ranked(scaler.knots):
+    for v in ranked_variables(scaler):
         standard[..., v] = np.interp(scaled[..., v], scaler.knots[v], scaler.scores[v])
     return standard
 
@@ -208,7 +211,7 @@ def target_bounds(
     half = 0.5 * scaler.resolution
     at_lower, at_upper = measured < scaler.lower + half, measured > scaler.upper - half
     below, above = standardised(scaler, measured - half), standardised(scaler, measured + half)
-    for v in _ranked(scaler.knots):  # nothing is drawn beyond the ends of a table
+    for v in ranked_variables(scaler):  # nothing is drawn beyond the ends of a table
         at_lower[:, v] |= below[:, v] <= scaler.low[v]
         at_upper[:, v] |= above[:, v] >= scaler.high[v]
     # at a bound all that lies beyond counts; inside, a bin of one resolution
