@@ -12,7 +12,7 @@ from twin.data.layout import Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
 from twin.fitting.loop import Fitted
-from twin.fitting.marginals import with_marginals
+from twin.fitting.marginals import shrunk, with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
 from twin.fitting.scales import moved_scaler
 from twin.fitting.windows import about_hold_out, hold_out, initial_windows, mixed, modal_controls
@@ -79,7 +79,7 @@ def fit(
         notes += why_f + why_g
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
-    model, seconds = _model(history, networks, f, performance, structure, scaler, seed, present)
+    model, seconds = _model(history, folds[0][1], networks, f, performance, structure, scaler, seed, present)
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
     about = networks.about_transition or closed[0], networks.about_performance or closed[1]
     return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)))
@@ -122,6 +122,7 @@ def _structure_of(
 
 def _model(
     history: History,
+    held_out: History,
     networks: Networks,
     f: TransitionSettings,
     performance: PerformanceSettings,
@@ -160,7 +161,7 @@ def _model(
         presence=Presence.of(history, encoded.measured),
     )
     if present is None:
-        model = with_marginals(model, encoded.features)
+        model = with_marginals(shrunk(model, encode(layout, scaler, held_out)), encoded.features)
     return model, (solved_f - started, solved_g - solved_f)
 
 
