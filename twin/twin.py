@@ -88,14 +88,14 @@ class DigitalTwin:
         return self.model.scenario
 
     def fit(
-        self, history: History, *, progress: bool = False, log_folder: str | os.PathLike[str] | None = None
+        self, history: History, *, progress: float = False, log_folder: str | os.PathLike[str] | None = None
     ) -> DigitalTwin:
         """Learn the network from its history.
 
         Args:
             history: of at least `min_decisions` decisions, 8 or 64. Where networks are fitted, some runs are held out
                 for early stopping (where runs are few, a part of each), see `TrainingSettings`.
-            progress: show a bar.
+            progress: show a bar; a number: where a network takes longer than so many seconds.
             log_folder: where TensorBoard's curves go.
 
         Returns:
@@ -107,7 +107,7 @@ class DigitalTwin:
         return self._fit("history", history, None, progress, log_folder)
 
     def calibrate(
-        self, fresh: History, *, progress: bool = False, log_folder: str | os.PathLike[str] | None = None
+        self, fresh: History, *, progress: float = False, log_folder: str | os.PathLike[str] | None = None
     ) -> DigitalTwin:
         """Go on from the present weights on fresh decisions of the same network.
 
@@ -116,7 +116,7 @@ class DigitalTwin:
 
         Args:
             fresh: what was measured since, at least 64 decisions; 8 where no part of the twin is a network.
-            progress: show a bar.
+            progress: show a bar; a number: where a network takes longer than so many seconds.
             log_folder: where TensorBoard's curves go.
 
         Returns:
@@ -134,7 +134,7 @@ class DigitalTwin:
         key: str,
         history: History,
         present: TwinModel | None,
-        progress: bool,
+        progress: float,
         log_folder: str | os.PathLike[str] | None,
     ) -> DigitalTwin:
         """Fit from fresh weights, or from those of a present model."""

@@ -1,4 +1,4 @@
-"""How long a log takes to read, and how much memory: a made-up one, read in a process of its own."""
+"""How long a log takes to read and a twin to be fitted to it, and how much memory: in processes of their own."""
 
 from __future__ import annotations
 
@@ -22,11 +22,24 @@ _UNITS = 50
 
 _BLOCK = 100_000
 
+_FITTED = 100_000
+"""Decisions of the log that a twin is fitted to, its first."""
+
 _READ = """
 import json, sys, time
 from twin.data.logs import LogMapping, read_log
 started = time.perf_counter()
 history = read_log(sys.argv[1], LogMapping.from_yaml(sys.argv[2]))
+"""
+
+_FIT = """
+from twin import DigitalTwin
+history = history.take(slice(0, int(sys.argv[3])))
+started = time.perf_counter()
+report = DigitalTwin().fit(history, progress=True).report
+"""
+
+_TELL = """
 seconds = time.perf_counter() - started
 with open("/proc/self/status") as status:  # the peak that `resource` knows begins with that of the parent
     (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
@@ -35,23 +48,35 @@ print(json.dumps({"decisions": len(history), "seconds": seconds, "bytes": peak})
 
 
 def time_log_reading(rows: int) -> None:
-    """Print seconds and peak memory (Linux) of reading a log of so many rows, of three slices each.
+    """Print seconds and peak memory (Linux) of reading a log of so many rows, of three slices each, and of a fit to it.
 
     Raises:
         ValueError: fewer rows than two intervals have.
     """
     if rows < 2 * len(_SLICES):
         raise ValueError(f"rows: {rows} given, allowed are {2 * len(_SLICES)} or more")
+    print(machine())
     with tempfile.TemporaryDirectory() as folder:
         log, mapping = Path(folder) / "log.csv", Path(folder) / "mapping.yaml"
         write_log(log, rows // len(_SLICES))
         mapping.write_text(made_mapping().to_yaml())
-        command = [sys.executable, "-c", _READ, str(log), str(mapping)]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         size = log.stat().st_size / 1e6
-    print(machine())
-    print(f"read {rows} rows ({size:.0f} MB of CSV, 5 columns) to a history of {found['decisions']} decisions")
-    print(f"{found['seconds']:.1f} s, {found['bytes'] / 1e6:.0f} MB at most, the interpreter and its modules included")
+        read = _in_a_process(_READ + _TELL, log, mapping)
+        print(f"read {rows} rows ({size:.0f} MB of CSV, 5 columns) to {read['decisions']} decisions: {_cost(read)}")
+        fitted = _in_a_process(_READ + _FIT + _TELL, log, mapping)
+        print(f"fit a twin to {fitted['decisions']} of them: {_cost(fitted)}")
+
+
+def _in_a_process(code: str, log: Path, mapping: Path) -> dict[str, float]:
+    """What a program prints of itself."""
+    command = [sys.executable, "-W", "ignore", "-c", code, str(log), str(mapping), str(_FITTED)]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return found
+
+
+def _cost(found: dict[str, float]) -> str:
+    """Seconds and memory in words."""
+    return f"{found['seconds']:.1f} s, {found['bytes'] / 1e6:.0f} MB at most, the interpreter and its modules included"
 
 
 def write_log(path: Path, intervals: int) -> None:

@@ -105,7 +105,7 @@ def evaluate_twin(
 def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
     """A twin with these settings fitted to the first runs of a history and evaluated on its last, and those."""
     past, held_out = history.split_by_run(last=settings.held_out_runs)
-    fitted = deepcopy(twin).fit(past, progress=settings.progress)
+    fitted = deepcopy(twin).fit(past, progress=settings.progress or settings.delay)
     outcome = evaluate_twin(fitted, past, held_out, settings)
     uncertainty = uncertainty_on_history(twin, history, settings)
     return _with_uncertainty(outcome, uncertainty), held_out
@@ -124,7 +124,7 @@ def evaluate_on_cell(twin: DigitalTwin, scenario: Scenario, seed: int, settings:
     history = cell.record(settings.decisions)
     every = min(settings.run_length, max(1, settings.held_out_runs * settings.run_length // MOMENTS))
     held_out = cell.hold_out(settings.held_out_runs, settings.run_length, settings.copies, every)
-    fitted = deepcopy(twin).fit(history, progress=settings.progress)
+    fitted = deepcopy(twin).fit(history, progress=settings.progress or settings.delay)
     outcome = evaluate_twin(fitted, history, held_out.history, settings, held_out)
     in_cell, in_twin = rank_allocations(fitted, history, held_out, cell.reserved, settings.threads)
     correlation = rank_correlation(in_cell, in_twin)

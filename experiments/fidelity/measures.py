@@ -169,13 +169,20 @@ def ahead_measures(rollout: Rollout, names: Sequence[str], num_slices: int) -> l
 
 
 def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
-    """How far distributions are from what was measured, at the end of a long free run."""
+    """How far distributions are from what was measured, at the end of a long free run, and means from the history's."""
     horizon = len(rollout.truth)
-    return [
+    last = min(MARGINAL_INTERVALS, horizon)
+    distances = [
         constant(f"distance after {horizon}", name, predictor, distance)
         for v, name in enumerate(names)
-        for predictor, distance in rollout.marginal_distance(v, min(MARGINAL_INTERVALS, horizon)).items()
+        for predictor, distance in rollout.marginal_distance(v, last).items()
     ]
+    means = [
+        constant(f"mean after {horizon} / fitted", name, predictor, mean)
+        for v, name in enumerate(names)
+        for predictor, mean in rollout.relative_mean(v, last).items()
+    ]
+    return distances + means
 
 
 def over_cells(cells: Sequence[Sequence[Measure]]) -> Figures:

@@ -139,7 +139,7 @@ class Fidelity:
     def _on_cells(self) -> FidelityResult:
         settings, outcomes = self.settings, []
         names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
-        for seed, name in tqdm(list(zip(settings.seeds, names, strict=True)), "cells", disable=not settings.progress):
+        for seed, name in tqdm(list(zip(settings.seeds, names, strict=True)), "cells", delay=settings.delay):
             outcomes.append(evaluate_on_cell(self.twin, self.scenario, seed, settings))
             if self.folder is not None:  # `write` does it again: an interrupted run keeps the twins of its cells
                 outcomes[-1].twin.save(Path(self.folder) / name)

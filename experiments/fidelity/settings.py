@@ -9,6 +9,9 @@ from agents.baselines import BASELINES
 from experiments.config.bounds import MAX_SEED, bounded
 from twin.models.settings import MIN_DECISIONS
 
+LONG_S = 10.0
+"""Work of a part of an evaluation [s] that shows its progress whatever is asked for; there are many parts."""
+
 WINDOW = 16
 """Intervals of a held-out run that a twin sees before it runs freely."""
 
@@ -27,7 +30,7 @@ class CellSettings:
         copies: of the cell with resampled noise: the noise floor.
         threads: that share the cells.
         torch_threads: threads that PyTorch computes in.
-        progress: show progress bars.
+        progress: show progress bars; else only those of work of minutes.
     """
 
     seeds: list[int] = bounded(factory=lambda: list(range(5)), at_least=0, at_most=MAX_SEED, distinct=True, filled=True)
@@ -37,6 +40,11 @@ class CellSettings:
     threads: int = bounded(2, at_least=1)
     torch_threads: int = bounded(1, at_least=1)
     progress: bool = True
+
+    @property
+    def delay(self) -> float:
+        """Seconds after which work shows its progress."""
+        return 0.0 if self.progress else LONG_S
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from tqdm.auto import tqdm
 
 from experiments.fidelity.measures import FloatArray, Measure, constant
 from experiments.fidelity.settings import Settings
@@ -98,10 +99,11 @@ def uncertainty_on_history(twin: DigitalTwin, history: History, settings: Settin
     if number == 0 or len(seen) < 2 or not {"ssr", "spectral_efficiency"} <= set(columns):
         return None
     chosen = seen[np.argsort(-counts, kind="stable")[:number]]
-    return _together([_leave_out(twin, history, units, settings.progress) for units in chosen])
+    progress, left_out = settings.progress or settings.delay, tqdm(chosen, "left out", delay=settings.delay)
+    return _together([_leave_out(twin, history, units, progress) for units in left_out])
 
 
-def _leave_out(twin: DigitalTwin, history: History, units: npt.NDArray[np.int64], progress: bool) -> Uncertainty:
+def _leave_out(twin: DigitalTwin, history: History, units: npt.NDArray[np.int64], progress: float) -> Uncertainty:
     """One allocation left out."""
     own = (history.allocation == units).all(axis=1)
     model = deepcopy(twin).fit(history.take(~own), progress=progress).model

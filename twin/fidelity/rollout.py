@@ -53,3 +53,11 @@ class Rollout:
         if self.noise_floor is not None:
             sets["noise_floor"] = self.noise_floor[-last:, :, :, v]
         return {who: wasserstein(values.ravel(), truth) / deviation for who, values in sets.items()}
+
+    def relative_mean(self, v: int, last: int) -> dict[str, float]:
+        """Mean of variable v over the `last` intervals, over the history's, by predictor; nan where that is 0."""
+        mean = float(self.past[:, v].mean()) or float("nan")
+        sets = {"twin": self.twin[-last:, :, :, v]}
+        if self.noise_floor is not None:
+            sets["noise_floor"] = self.noise_floor[-last:, :, :, v]
+        return {who: float(values.mean()) / mean for who, values in sets.items()}

@@ -58,7 +58,7 @@ def fit(
     settings: TrainingSettings,
     seed: int,
     present: TwinModel | None = None,
-    progress: bool = False,
+    progress: float = False,
     log_folder: Path | None = None,
 ) -> tuple[TwinModel, Report]:
     """Fit a model to a history, from scratch or from a present model, whose structure stays what it is.

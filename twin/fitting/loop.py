@@ -140,7 +140,7 @@ def fit_transition(
     rehearsal: Data | None,
     settings: TrainingSettings,
     generator: np.random.Generator,
-    progress: bool,
+    progress: float,
     writer: Writer | None,
     name: str = "transition",
 ) -> Fitted:
@@ -174,7 +174,7 @@ def fit_performance(
     rehearsal: Data | None,
     settings: TrainingSettings,
     generator: np.random.Generator,
-    progress: bool,
+    progress: float,
     writer: Writer | None,
     prior: Data | None = None,
 ) -> Fitted:
@@ -231,7 +231,7 @@ def _minimise(
     own: TransitionSettings | PerformanceSettings,
     settings: TrainingSettings,
     name: str,
-    progress: bool,
+    progress: float,
     writer: Writer | None,
 ) -> Fitted:
     """Adam on the batches until the validation loss stops falling; the best weights stay.
@@ -246,7 +246,8 @@ def _minimise(
     if not math.isfinite(best):
         raise FloatingPointError(f"twin: the loss of the {name} is not finite before the first epoch")
     kept, best_epoch, epoch = _copy(network), 0, 0
-    bar = tqdm(range(1, settings.max_epochs + 1), desc=f"fit {name}", disable=not progress, leave=False)
+    passes, delay = range(1, settings.max_epochs + 1), 0.0 if progress is True else progress
+    bar = tqdm(passes, desc=f"fit {name}", disable=not progress, delay=delay, leave=False)
     for epoch in bar:
         rate = 0.5 * (1.0 + math.cos(math.pi * (epoch - 1) / settings.max_epochs))
         for group in optimizer.param_groups:

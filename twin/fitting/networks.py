@@ -60,7 +60,7 @@ def fit_networks(
     settings: TrainingSettings,
     seed: int,
     present: TwinModel | None,
-    progress: bool,
+    progress: float,
     log_folder: Path | None,
 ) -> Networks:
     """Fit networks with these settings (None: there is no such network), from fresh weights or from a model's."""

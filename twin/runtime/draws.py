@@ -75,10 +75,7 @@ def from_score(scaler: Scaler, v: int, score: float) -> float:
 def to_value(scaler: Scaler, v: int, standardised: float) -> float:
     """A value of variable v: bounded, and as coarse as the column is where that matters."""
     bounded = min(max(standardised, scaler.low[v]), scaler.high[v])
-    if by_rank(scaler, v):
-        scaled = from_score(scaler, v, bounded)
-    else:
-        scaled = bounded * scaler.spread[v] + scaler.center[v]
+    scaled = from_score(scaler, v, bounded) if by_rank(scaler, v) else bounded * scaler.spread[v] + scaler.center[v]
     value = from_scale(scaler.transform[v], scaled)
     half = 0.5 * scaler.resolution[v]
     if scaler.whole[v]:

@@ -30,8 +30,8 @@ from twin.runtime.presence import Presence
 from twin.runtime.weights import transition_shapes
 
 FORMAT_VERSIONS = (1, 2, 3)
-"""Of the files `DigitalTwin.save` writes: 3 where a variable is modelled by its ranks, 1 where all that was asked for are
-networks without priors, else 2."""
+"""Of the files `DigitalTwin.save` writes: 3 where a variable is modelled by its ranks, 1 where all that was asked for
+are networks without priors, else 2."""
 
 SUFFIX = ".safetensors"
 

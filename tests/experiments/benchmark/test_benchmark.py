@@ -76,6 +76,7 @@ def test_reading_a_log_prints_seconds_and_megabytes(capsys):
     main(["log_reading", "--rows", "900"])
     text = capsys.readouterr().out
     assert "read 900 rows" in text
-    assert "a history of 299 decisions" in text
+    assert "to 299 decisions: " in text
+    assert "fit a twin to 299 of them: " in text
     assert " s, " in text
     assert " MB at most" in text
