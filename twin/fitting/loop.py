@@ -247,7 +247,7 @@ def _minimise(
         raise FloatingPointError(f"twin: the loss of the {name} is not finite before the first epoch")
     kept, best_epoch, epoch = _copy(network), 0, 0
     passes, delay = range(1, settings.max_epochs + 1), 0.0 if progress is True else progress
-    bar = tqdm(passes, desc=f"fit {name}", disable=not progress, delay=delay, leave=False)
+    bar = tqdm(passes, desc=f"fit {name}", disable=not progress, delay=delay, mininterval=max(0.1, delay), leave=False)
     for epoch in bar:
         rate = 0.5 * (1.0 + math.cos(math.pi * (epoch - 1) / settings.max_epochs))
         for group in optimizer.param_groups:

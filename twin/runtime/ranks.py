@@ -9,6 +9,7 @@ that, and no value lies beyond the largest measured.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -56,16 +57,25 @@ def _table(values: FloatArray, resolution: float) -> tuple[FloatArray, FloatArra
     """Knots and scores of one variable, in standard deviations of a logistic distribution.
 
     A value that is met at several of the levels, as an empty queue, has knots below and above it: what lies between
-    them is that value. The next values are knots, too: no queue is between them and it.
+    them is that value.
     """
     ordered, number = np.sort(values), len(values)
     most = math.log(2.0 * number - 1.0)  # the score of the middle of the history's largest value
     levels = number / (1.0 + np.exp(-np.linspace(-most, most, LEVELS)))
     picked, times = np.unique(ordered[np.minimum(levels.astype(np.int64), number - 1)], return_counts=True)
     below, above = (picked[times > 1] + sign * 0.5 * resolution for sign in (-1.0, 1.0))
-    nearest = np.searchsorted(ordered, below, "left") - 1, np.searchsorted(ordered, above, "right")
-    beside = ordered[np.clip(np.concatenate(nearest), 0, number - 1)]
-    edges = np.concatenate([picked[times == 1], below, above, beside, ordered[[0, -1]]])
+    edges = np.concatenate([picked[times == 1], below, above, _beside_jumps(ordered, picked), ordered[[0, -1]]])
     knots = np.unique(np.clip(edges, ordered[0], ordered[-1]))
     ranks = 0.5 * (np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right"))
     return knots, np.log(ranks / (number - ranks)) / DEVIATION
+
+
+def _beside_jumps(ordered: FloatArray, picked: FloatArray) -> FloatArray:
+    """Values on both sides of a jump between neighbours of `picked`: no value is in between, so none is drawn there."""
+    found, scaled, numbers = [], np.log1p(ordered), np.searchsorted(ordered, picked, "left")
+    for first, last in pairwise(numbers.tolist()):
+        jumps = np.diff(scaled[first : last + 1])
+        at = first + int(jumps.argmax())
+        if jumps.max() > 0.5 * (scaled[last] - scaled[first]):
+            found += [ordered[at], ordered[at + 1]]
+    return np.array(found, np.float64)
