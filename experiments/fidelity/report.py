@@ -24,7 +24,19 @@ _COLOURS = {
 }
 _LABELS = {NOISE_FLOOR: "noise floor: the same cell, resampled noise", "tree": "gradient-boosted tree"}
 _ORDER = (
-    *("CRPS / ", "CRPS", "NLL", "inside 90 %", "CRPS 5 ", "CRPS 20 ", "CRPS 50 ", "distance", "skill less", "skill"),
+    *(
+        "CRPS / ",
+        "CRPS",
+        "NLL",
+        "inside 90 %",
+        "CRPS 5 ",
+        "CRPS 20 ",
+        "CRPS 50 ",
+        "distance",
+        "mean",
+        "skill less",
+        "skill",
+    ),
     *("R²", "rank", "|U", "U in", "never held", "fit"),
 )
 """What metrics begin with, in the order of the table."""
@@ -39,6 +51,19 @@ def as_table(figures: Figures) -> str:
         rows.append([metric, variable, *("" if cell is None else show(cell) for cell in cells)])
     header = ["metric", "of", *(column.replace("_", " ") for column in columns)]
     return aligned(header, sorted(rows, key=lambda row: _rank(row[0])))
+
+
+def not_learned(figures: Figures) -> list[str]:
+    """Of the variables whose CRPS is no better than the better of climatology's and persistence's, a sentence each."""
+    found = []
+    for metric, variable, predictor in figures:
+        if metric != "CRPS" or predictor != "twin":
+            continue
+        others = {who: figures.get((metric, variable, who)) for who in ("climatology", "persistence")}
+        name, least = min(((who, value.mean) for who, value in others.items() if value), key=lambda pair: pair[1])
+        if figures[metric, variable, predictor].mean >= 0.99 * least > 0.0:
+            found.append(f"{variable}: nothing is learned beyond {name}, whose CRPS is {least:.3g}")
+    return found
 
 
 def show(value: Estimate) -> str:

@@ -13,7 +13,7 @@ from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
-from experiments.fidelity.report import as_table, plot_fidelity, write_figures
+from experiments.fidelity.report import as_table, not_learned, plot_fidelity, write_figures
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
 from slicing_gym import Scenario, get_scenario
@@ -42,7 +42,7 @@ class FidelityResult:
     def report(self) -> str:
         """The figures as text: a row a metric and variable, a column a predictor."""
         report = self.outcomes[0].twin.report
-        notes = [] if report is None else report.notes
+        notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
         return "\n".join([self.title, *(f"note: {note}" for note in notes), as_table(self.figures)])
 
     def write(self, folder: str | Path) -> list[Path]:
