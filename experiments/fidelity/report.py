@@ -24,20 +24,8 @@ _COLOURS = {
 }
 _LABELS = {NOISE_FLOOR: "noise floor: the same cell, resampled noise", "tree": "gradient-boosted tree"}
 _ORDER = (
-    *(
-        "CRPS / ",
-        "CRPS",
-        "NLL",
-        "inside 90 %",
-        "CRPS 5 ",
-        "CRPS 20 ",
-        "CRPS 50 ",
-        "distance",
-        "mean",
-        "skill less",
-        "skill",
-    ),
-    *("R²", "rank", "|U", "U in", "never held", "fit"),
+    *("CRPS / ", "CRPS", "NLL", "inside 90 %", "CRPS 5 ", "CRPS 20 ", "CRPS 50 ", "distance", "mean", "skill less"),
+    *("skill", "R²", "rank", "|U", "U in", "never held", "fit"),
 )
 """What metrics begin with, in the order of the table."""
 
