@@ -39,8 +39,11 @@ from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut, SimulatedCell
 from twin.runtime.encoding import encode, to_scale
 
-MOMENTS = 8
-"""Moments of the held-out runs from which allocations are held, or one a run where there are more runs."""
+MOMENTS = 50
+"""Moments of the held-out runs from which allocations never held are tried, or one a run where there are more runs."""
+
+RANKED_FROM = 8
+"""Moments of these, at most, from which allocations are ranked."""
 
 HELD_INTERVALS = 5
 """Intervals for which each allocation is held from there."""
@@ -142,16 +145,17 @@ def rank_allocations(
 ) -> tuple[FloatArray, FloatArray]:
     """Mean utility (n,) of allocations (n, n_slices) in the cell and in the twin.
 
-    Each is held for some intervals from the same moments of the held-out runs on; in the cell with common random
+    Each is held for some intervals from the same few moments of the held-out runs on; in the cell with common random
     numbers.
     """
     evaluator = Evaluator(twin.model, history, held_out.history)
     in_cell, in_twin = np.zeros(len(chosen)), np.zeros(len(chosen))
-    for row, moment in held_out.moments:
+    moments = held_out.moments[:: -(-len(held_out.moments) // RANKED_FROM)]
+    for row, moment in moments:
         in_cell += np.mean([interval.utility for interval in moment.what_if(chosen, intervals=HELD_INTERVALS)], axis=0)
         cells = evaluator.cells_at(row, len(chosen), threads)
         in_twin += np.mean([cells.advance(chosen).utility for _ in range(HELD_INTERVALS)], axis=0)
-    return in_cell / len(held_out.moments), in_twin / len(held_out.moments)
+    return in_cell / len(moments), in_twin / len(moments)
 
 
 def policy_gaps(twin: DigitalTwin, history: History, seed: int, settings: Settings) -> list[Measure]:
