@@ -3,12 +3,13 @@
 Importing registers `SliceRAN-v0`.
 """
 
-from slicing_gym.action import ActionCodec, AllocationIndexCodec
+from slicing_gym.action import ActionCodec, AllocationIndexCodec, AllocationListCodec, DiscreteCodec
 from slicing_gym.allocation import allocation_index, allocation_table, allocation_units, even_split
 from slicing_gym.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
 from slicing_gym.distributions import Distribution, register_distribution
 from slicing_gym.env import SliceRANEnv
 from slicing_gym.interval import Interval
+from slicing_gym.measured import Empirical, Trace
 from slicing_gym.observation import ArrivalsObserver, Observer
 from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.radio import Radio
@@ -37,13 +38,16 @@ __all__ = [
     "SCENARIOS",
     "ActionCodec",
     "AllocationIndexCodec",
+    "AllocationListCodec",
     "AllocationSpace",
     "ArrivalsObserver",
     "Choice",
     "Constant",
     "Daily",
+    "DiscreteCodec",
     "Distribution",
     "Drift",
+    "Empirical",
     "Exponential",
     "Interval",
     "Jumps",
@@ -60,6 +64,7 @@ __all__ = [
     "SliceRANEnv",
     "SliceRANVectorEnv",
     "Steady",
+    "Trace",
     "Traffic",
     "Uniform",
     "__version__",

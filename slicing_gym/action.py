@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -10,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.allocation import allocation_units
+from slicing_gym.allocation import allocation_index, allocation_table, allocation_units
 from slicing_gym.scenario import Scenario
 from slicing_gym.spaces import AllocationSpace
 
@@ -58,16 +59,24 @@ class ActionCodec(ABC):
         return rows
 
 
-class AllocationIndexCodec(ActionCodec):
-    """The number of an allocation, see `slicing_gym.allocation_units`."""
+class DiscreteCodec(ActionCodec):
+    """The number of an allocation, among those that there are."""
 
-    def space(self, scenario: Scenario) -> AllocationSpace:
-        """As many actions as there are allocations."""
-        return AllocationSpace(scenario.num_units, scenario.num_slices)
+    @abstractmethod
+    def allocations(self, scenario: Scenario) -> npt.NDArray[np.int64]:
+        """All of them, in the order of their numbers (n, n_slices) [units]; read-only.
 
-    def units(self, scenario: Scenario, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The allocations of these numbers."""
-        return allocation_units(actions, scenario.num_units, scenario.num_slices)
+        Raises:
+            ValueError: there are more than 2 million.
+        """
+
+    @abstractmethod
+    def index(self, scenario: Scenario, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The numbers of allocations (..., n_slices); inverts `units`.
+
+        Raises:
+            ValueError: some are not among them.
+        """
 
     def check_action(self, space: gym.Space[Any], action: Any) -> npt.NDArray[Any]:
         """See `ActionCodec.check_action`; a float is refused even where it is a whole number."""
@@ -97,6 +106,87 @@ class AllocationIndexCodec(ActionCodec):
                 f"actions[{np.flatnonzero(wrong)[0]}]: {given[wrong][0]} given, allowed are 0 to {space.n - 1}"
             )
         return given.astype(np.int64)
+
+
+class AllocationIndexCodec(DiscreteCodec):
+    """The number of an allocation, see `slicing_gym.allocation_units`.
+
+    Args:
+        smallest: units that each slice has at least (n_slices,), 0 or 1; empty: 1 each. Where it is 0 the numbers are
+            those of allocations that give these slices one unit more.
+    """
+
+    def __init__(self, smallest: Sequence[int] = ()) -> None:
+        self.smallest = tuple(smallest)
+
+    def _spare(self, scenario: Scenario) -> npt.NDArray[np.int64]:
+        if not self.smallest:
+            return np.zeros(scenario.num_slices, np.int64)
+        return 1 - np.array(self.smallest, np.int64)
+
+    def _shared(self, scenario: Scenario) -> int:
+        return scenario.num_units + int(self._spare(scenario).sum())
+
+    def space(self, scenario: Scenario) -> AllocationSpace:
+        """As many actions as there are allocations."""
+        return AllocationSpace(self._shared(scenario), scenario.num_slices)
+
+    def units(self, scenario: Scenario, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The allocations of these numbers."""
+        units = allocation_units(actions, self._shared(scenario), scenario.num_slices)
+        return units - self._spare(scenario) if self.smallest else units
+
+    def allocations(self, scenario: Scenario) -> npt.NDArray[np.int64]:
+        """See `DiscreteCodec.allocations`."""
+        table = allocation_table(self._shared(scenario), scenario.num_slices)
+        if not self.smallest:
+            return table
+        lowered = table - self._spare(scenario)
+        lowered.flags.writeable = False
+        return lowered
+
+    def index(self, scenario: Scenario, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """See `DiscreteCodec.index`."""
+        return allocation_index(units + self._spare(scenario), self._shared(scenario))
+
+
+class AllocationListCodec(DiscreteCodec):
+    """The number of an allocation among a few.
+
+    Args:
+        rows: the allocations (n, n_slices) [units], all different, in lexicographic order.
+    """
+
+    def __init__(self, rows: npt.ArrayLike) -> None:
+        self._rows = np.array(rows, np.int64)
+        if self._rows.ndim != 2 or not np.array_equal(np.unique(self._rows, axis=0), self._rows):
+            raise ValueError("rows: allowed are different allocations (n, n_slices) in lexicographic order")
+        self._rows.flags.writeable = False
+
+    def space(self, scenario: Scenario) -> gym.spaces.Discrete[np.int64]:  # noqa: ARG002
+        """As many actions as there are rows."""
+        return gym.spaces.Discrete(len(self._rows))
+
+    def units(self, scenario: Scenario, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:  # noqa: ARG002
+        """The allocations of these numbers."""
+        found: npt.NDArray[np.int64] = self._rows[actions]
+        return found
+
+    def allocations(self, scenario: Scenario) -> npt.NDArray[np.int64]:  # noqa: ARG002
+        """See `DiscreteCodec.allocations`."""
+        return self._rows
+
+    def index(self, scenario: Scenario, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:  # noqa: ARG002
+        """See `DiscreteCodec.index`."""
+        given = np.asarray(units, np.int64).reshape(-1, self._rows.shape[1])
+        both, numbers = np.unique(np.concatenate([self._rows, given]), axis=0, return_inverse=True)
+        if len(both) > len(self._rows):
+            known = (given[:, None] == self._rows[None, : len(self._rows)]).all(axis=2).any(axis=1)
+            raise ValueError(
+                f"units: {given[known.argmin()].tolist()} given, allowed are {len(self._rows)} allocations"
+            )
+        found: npt.NDArray[np.int64] = numbers.reshape(-1)[len(self._rows) :].reshape(np.shape(units)[:-1])
+        return found
 
 
 def _cast(space: gym.Space[Any], actions: Any, shape: tuple[int, ...] | None) -> npt.NDArray[Any] | None:

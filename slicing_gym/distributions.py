@@ -19,7 +19,10 @@ OWN = -1
 """The code of every kind that does not come with the package; the kernel calls those by address."""
 
 MAX_PARAMETERS = 33
-"""Numbers a distribution may need in the kernel: a count and up to 32 choices."""
+"""Numbers that a distribution of a user's own may need in the kernel: a count and up to 32 choices."""
+
+LARGEST = 1e12
+"""No number of a distribution or profile may exceed it (a maximum may be infinite)."""
 
 _MIDPOINTS = 10_000
 _MEAN_TOLERANCE = 0.02
@@ -149,15 +152,16 @@ def _check_draws(key: str, distribution: Distribution) -> None:
 
 
 def parameter_row(name: str, distribution: Distribution, factor: float) -> npt.NDArray[np.float64]:
-    """The kernel's parameters of a distribution (MAX_PARAMETERS,), padded with zeros.
+    """The kernel's parameters of a distribution (MAX_PARAMETERS or more,), padded with zeros.
 
     Raises:
         ValueError: there are too many, or one is not a number.
     """
     values = distribution.parameters(factor)
-    if len(values) > MAX_PARAMETERS or np.isnan(np.asarray(values, np.float64)).any():
+    many = distribution.code == OWN and len(values) > MAX_PARAMETERS
+    if many or np.isnan(np.asarray(values, np.float64)).any():
         raise ValueError(f"{name}.parameters: {values!r} given, allowed are at most {MAX_PARAMETERS} numbers")
-    row = np.zeros(MAX_PARAMETERS)
+    row = np.zeros(max(MAX_PARAMETERS, len(values)))
     row[: len(values)] = values
     return row
 

@@ -9,18 +9,47 @@ import numpy as np
 
 from slicing_gym._intrinsics import call_quantile
 from slicing_gym._jit import njit
-from slicing_gym.counter_rng import STREAM_ACTIVITY, STREAM_FADING, STREAM_INTERARRIVAL, counter, exponential, uniform
+from slicing_gym.counter_rng import (
+    STREAM_ACTIVITY,
+    STREAM_FADING,
+    STREAM_INTERARRIVAL,
+    USER_BITS,
+    counter,
+    exponential,
+    uniform,
+)
+from slicing_gym.measured import EMPIRICAL, TRACE
 from slicing_gym.physics import FloatArray, Physics, Scratch
 from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
 
-COMPILED_WITH = "2483ff16cee6"
+COMPILED_WITH = "9f0088255977"
 """Digest of what is called here from other files; see `slicing_gym.kernel`."""
+
+
+ALL_TRACES = (1 << USER_BITS) - 1
+"""The number of a profile by which all traces of a cell draw where their windows begin."""
 
 
 @njit
 def at(index: Any) -> Any:
     """An index that is never negative: typed so, it spares numba's wrap-around test (a fifth of the running time)."""
     return np.uintp(index)
+
+
+@njit
+def interpolate(parameters: FloatArray, share: float) -> float:
+    """The number that a share of the draws stays below; see `slicing_gym.measured.Empirical`."""
+    knots = int(parameters[0])
+    low, high = 0, knots - 1
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if parameters[1 + middle] <= share:
+            low = middle
+        else:
+            high = middle
+    part = (share - parameters[1 + low]) / (parameters[1 + high] - parameters[1 + low])
+    least = parameters[1 + knots + low]
+    return least + (parameters[1 + knots + high] - least) * part
 
 
 @njit
@@ -34,7 +63,9 @@ def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) ->
         return min(parameters[1] * (math.exp(exponential(key, count) / parameters[0]) - 1.0), parameters[2])
     if kind == CHOICE:
         return parameters[1 + int(uniform(key, count) * parameters[0])]
-    if kind > CHOICE:  # no code but the address of a compiled quantile
+    if kind == EMPIRICAL:
+        return interpolate(parameters, uniform(key, count))
+    if kind > EMPIRICAL:  # no code but the address of a compiled quantile
         return call_quantile(kind, uniform(key, count), parameters)
     return parameters[0]
 
@@ -56,6 +87,10 @@ def profile_level(kind: int, parameters: FloatArray, key: np.uint64, which: int,
         before = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot))
         after = low * (high / low) ** uniform(key, counter(STREAM_ACTIVITY, which, knot + 1))
         return before + (after - before) * part
+    if kind == TRACE:
+        length, window = int(parameters[0]), int(parameters[1])
+        start = uniform(key, counter(STREAM_ACTIVITY, ALL_TRACES, decision // window)) * length
+        return parameters[2 + (int(start) + decision % window) % length]
     return low
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -77,8 +77,9 @@ class SliceRANEnv(SlicingEnv):
     gym.make("SliceRAN-v0", scenario="paper", reward=None, decisions=0, render_mode=None,
              observer=None, reward_function=None, action_codec=None)
     ```
-    `scenario`: a preset's name (`slicing_gym.SCENARIOS`) or a `Scenario`. `reward`: a kind or a `Reward` in place of
-    the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
+    `scenario`: a preset's name (`slicing_gym.SCENARIOS`), a `Scenario`, or the plain data of one (as of
+    `Scenario.to_dict`; then the environment's spec can be written to a file). `reward`: a kind or a `Reward` in place
+    of the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
     `observer` (`Observer`), `reward_function` (`RewardFunction`, not together with `reward`), `action_codec`
     (`ActionCodec`): objects of your own in place of what is described above, see `docs/extending.md`.
 
@@ -91,7 +92,7 @@ class SliceRANEnv(SlicingEnv):
 
     def __init__(
         self,
-        scenario: str | Scenario = "paper",
+        scenario: str | Scenario | Mapping[str, Any] = "paper",
         reward: str | Reward | None = None,
         decisions: int = 0,
         render_mode: str | None = None,

@@ -17,6 +17,12 @@ def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
     return f"{key}: unknown name {value!r}{hint} (allowed: {', '.join(nearest)})"
 
 
+def shown(value: object, most: int = 100) -> str:
+    """A value as messages show it: of a long text, such as the levels of a trace, the beginning."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
 def check_number(
     key: str,
     value: object,

@@ -45,7 +45,7 @@ class Physics(NamedTuple):
     packet_kind: IntArray  # (S,)
     packet: FloatArray  # (S, parameters), in bits
     profile_kind: IntArray  # (S, 2): share of users that are active; intensity of an active user
-    profile: FloatArray  # (S, 2, 4)
+    profile: FloatArray  # (S, 2, parameters)
 
 
 class Cells(NamedTuple):
@@ -128,7 +128,7 @@ def compile_physics(scenario: Scenario) -> Physics:
         packet_kind=np.array([code_of(type(part)) for part in sizes]),
         packet=_parameters(sizes, 8.0),
         profile_kind=np.array([[profile.code for profile in pair] for pair in profiles]),
-        profile=np.array([[profile.parameters() for profile in pair] for pair in profiles], np.float64),
+        profile=_table([each.parameters() for pair in profiles for each in pair]).reshape(len(slices), 2, -1),
     )
 
 
@@ -270,4 +270,13 @@ def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _parameters(parts: Sequence[Distribution], factor: float) -> npt.NDArray[np.float64]:
     """The kernel's parameters of some distributions, a row each."""
-    return np.stack([parameter_row(part.kind, part, factor) for part in parts])
+    return _table([parameter_row(part.kind, part, factor) for part in parts])
+
+
+def _table(rows: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
+    """Rows of different lengths one below the other, padded with zeros."""
+    arrays = [np.asarray(row, np.float64) for row in rows]
+    table = np.zeros((len(arrays), max(map(len, arrays))))
+    for place, array in zip(table, arrays, strict=True):
+        place[: len(array)] = array
+    return table

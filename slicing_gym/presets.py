@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from slicing_gym.errors import unknown_name
 from slicing_gym.radio import Radio
@@ -183,13 +184,15 @@ SCENARIOS: tuple[str, ...] = tuple(_PRESETS)
 """Names of the presets."""
 
 
-def get_scenario(scenario: str | Scenario) -> Scenario:
-    """The preset of that name, or the scenario itself.
+def get_scenario(scenario: str | Scenario | Mapping[str, Any]) -> Scenario:
+    """The preset of that name, the scenario itself, or the one that plain data (as of `Scenario.to_dict`) describes.
 
     Raises:
-        ValueError: no preset has the name.
-        TypeError: `scenario` is neither a name nor a `Scenario`.
+        ValueError: no preset has the name, or a value in the data is not allowed.
+        TypeError: `scenario` is none of these.
     """
+    if isinstance(scenario, Mapping):
+        return Scenario.from_dict(scenario)
     if isinstance(scenario, Scenario):
         return scenario
     if not isinstance(scenario, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.action import ActionCodec, AllocationIndexCodec
+from slicing_gym.action import ActionCodec, AllocationIndexCodec, DiscreteCodec
 from slicing_gym.allocation import allocation_table
 from slicing_gym.backend import Backend
 from slicing_gym.errors import check_instance, check_integer, unknown_name
@@ -28,7 +28,7 @@ class SpaceSpec:
     """Spaces and conversions of one scenario, shared by every environment of it.
 
     Args:
-        scenario: a preset's name or a `Scenario`.
+        scenario: a preset's name, a `Scenario`, or plain data (as of `Scenario.to_dict`).
         reward: the kind of reward, or a `Reward`, in place of the scenario's own.
         observer: makes observations; by default `ArrivalsObserver`.
         reward_function: in place of the scenario's kinds of reward; not together with `reward`.
@@ -45,7 +45,7 @@ class SpaceSpec:
 
     def __init__(
         self,
-        scenario: str | Scenario,
+        scenario: str | Scenario | Mapping[str, Any],
         reward: str | Reward | None = None,
         observer: Observer | None = None,
         reward_function: RewardFunction | None = None,
@@ -159,6 +159,9 @@ class EpisodeMixin:
         Raises:
             ValueError: there are more than 2 million.
         """
+        codec = self.space_spec.action_codec
+        if isinstance(codec, DiscreteCodec):
+            return codec.allocations(self.scenario)
         return allocation_table(self.scenario.num_units, self.scenario.num_slices)
 
     @property

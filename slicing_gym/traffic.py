@@ -8,15 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from slicing_gym.builtin_types import build, named
-from slicing_gym.distributions import MAX_PARAMETERS, Distribution, check_distribution, register_distribution
+from slicing_gym.distributions import LARGEST, MAX_PARAMETERS, Distribution, check_distribution, register_distribution
 from slicing_gym.errors import check_instance, check_number, unknown_name
+from slicing_gym.measured import Empirical, Trace, plain
 
 # What the kernel calls the kinds.
 CONSTANT, UNIFORM, EXPONENTIAL, LOMAX, CHOICE = range(5)
 STEADY, DAILY, JUMPS, DRIFT = range(4)
-
-LARGEST = 1e12
-"""No number of a distribution or profile may exceed it (a maximum may be infinite)."""
 
 
 @register_distribution
@@ -167,6 +165,9 @@ class Choice(Distribution):
         return (float(len(self.values)), *(value * factor for value in self.values))
 
 
+register_distribution(Empirical)
+
+
 @dataclass(frozen=True)
 class Steady:
     """The same `level` all the time."""
@@ -276,9 +277,9 @@ class Drift(_Random):
         return (self.low, self.high, self.knot_decisions, 0.0)
 
 
-Profile: TypeAlias = Steady | Daily | Jumps | Drift
+Profile: TypeAlias = Steady | Daily | Jumps | Drift | Trace
 
-PROFILES: dict[str, type[Profile]] = {p.kind: p for p in (Steady, Daily, Jumps, Drift)}
+PROFILES: dict[str, type[Profile]] = {p.kind: p for p in (Steady, Daily, Jumps, Drift, Trace)}
 
 
 @dataclass(frozen=True)
@@ -311,8 +312,10 @@ class Traffic:
 
     @property
     def mean_load(self) -> float:
-        """Mean over time of active share times intensity; random profiles are independent, two cosines are not."""
+        """Mean over time of active share times intensity; random profiles are independent, cosines and traces not."""
         share, intensity = self.active_users, self.intensity
+        if isinstance(share, Trace) and isinstance(intensity, Trace):
+            return share.mean_with(intensity)
         together = 0.0
         if (
             isinstance(share, Daily)
@@ -331,7 +334,7 @@ class Traffic:
 
 def to_dict(part: Distribution | Profile) -> dict[str, Any]:
     """A distribution or profile as plain data, its kind first."""
-    return {"kind": part.kind, **{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(part).items()}}
+    return {"kind": part.kind, **{name: plain(value) for name, value in asdict(part).items()}}
 
 
 def from_dict(key: str, data: object, kinds: Mapping[str, type[Any]]) -> Any:

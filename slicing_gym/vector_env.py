@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gymnasium.vector import AutoresetMode
@@ -40,7 +40,7 @@ class SliceRANVectorEnv(SlicingVectorEnv):
     def __init__(
         self,
         num_envs: int = 1,
-        scenario: str | Scenario = "paper",
+        scenario: str | Scenario | Mapping[str, Any] = "paper",
         reward: str | Reward | None = None,
         decisions: int = 0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,

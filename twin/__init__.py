@@ -6,8 +6,10 @@ Importing registers `SliceTwin-v0`. Fitting needs PyTorch; loading and stepping 
 from twin.data.columns import ARRIVALS, PERFORMANCE, SPECTRAL_EFFICIENCY, SSR, Column, Control
 from twin.data.history import History, concatenate
 from twin.data.layout import Layout
+from twin.data.logs import LogMapping, LogWarning, read_log
 from twin.data.recorder import BLOCKED, QUEUED, Recorder, RecordHistory, RecordHistoryVector
 from twin.env import SliceTwinEnv, SliceTwinVectorEnv
+from twin.inspection import Finding, Inspection, inspect_log
 from twin.models import (
     AutoregressiveSettings,
     LstmSettings,
@@ -35,8 +37,12 @@ __all__ = [
     "Column",
     "Control",
     "DigitalTwin",
+    "Finding",
     "History",
+    "Inspection",
     "Layout",
+    "LogMapping",
+    "LogWarning",
     "LstmSettings",
     "PerformanceSettings",
     "PlanningTwin",
@@ -52,6 +58,8 @@ __all__ = [
     "TwinCells",
     "TwinInterval",
     "concatenate",
+    "inspect_log",
+    "read_log",
     "register_transition",
     "register_twin",
     "transition_kinds",

@@ -17,7 +17,7 @@ from slicing_gym.backend import Backend
 from slicing_gym.builtin_types import differences
 from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.episode_vector_env import SlicingVectorEnv
-from slicing_gym.errors import check_number, unknown_name
+from slicing_gym.errors import check_number, shown, unknown_name
 from slicing_gym.observation import MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import RewardFunction
@@ -139,7 +139,8 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     ) -> None:
         refuse_unknown(unknown, SliceTwinEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        codec = self.model.layout.codec if action_codec is None else action_codec
+        space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
         super().__init__(space_spec, decisions, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
@@ -178,7 +179,8 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
     ) -> None:
         refuse_unknown(unknown, SliceTwinVectorEnv)
         found = self._take(twin, scenario, uncertainty, penalty, largest_std)
-        space_spec = SpaceSpec(found, reward, observer, reward_function, action_codec)
+        codec = self.model.layout.codec if action_codec is None else action_codec
+        space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
         super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
         self.model = with_scenario(self.model, self.scenario)
 
@@ -207,15 +209,31 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
             "twin: its history measured no 'ssr' or no 'spectral_efficiency', of which the reward is made; "
             f"it has {', '.join(column.name for column in model.layout.columns)}"
         )
+    _refuse_constant(model)
     if wanted is None:
         return model
     for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):
         if key.partition(".")[0] not in ("name", "reward", "decisions_per_episode"):
             raise ValueError(
                 f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}: "
-                f"{key} is {own!r} there, not {other!r}"
+                f"{key} is {shown(own)} there, not {shown(other)}"
             )
     return with_scenario(model, wanted)
+
+
+def _refuse_constant(model: TwinModel) -> None:
+    """Refuse a twin in which actions cannot matter.
+
+    Raises:
+        ValueError: its history held one allocation.
+    """
+    only = model.only_allocation
+    if only is not None:
+        raise ValueError(
+            f"twin: its history always held the allocation {only.tolist()}, and a constant is no action: nothing was "
+            "learned of what others would bring, so an environment's actions would not matter; twin.traffic makes a "
+            "source of traffic of such a log"
+        )
 
 
 def with_scenario(model: TwinModel, scenario: Scenario) -> TwinModel:

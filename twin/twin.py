@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Scenario
-from slicing_gym.allocation import checked_allocations
 from slicing_gym.errors import check_instance, check_integer
 from twin.data.history import History
 from twin.models.registry import transition_settings
@@ -190,7 +189,7 @@ class DigitalTwin:
                 f"units: shape {plan.shape} given, allowed are (T, {slices}) and (T, {len(seeds)}, {slices})"
             )
         for now in plan:  # all, before the first interval is simulated
-            checked_allocations(now, len(seeds), self.scenario.num_units, slices)
+            self.model.layout.checked_units(now, len(seeds))
         cells = self.cells(seeds, num_threads)
         cells.begin_episode()
         return [cells.advance(now) for now in plan]

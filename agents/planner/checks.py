@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from agents.planner.protocol import PlanningModel
 from slicing_gym import Scenario
-from slicing_gym.action import AllocationIndexCodec
+from slicing_gym.action import AllocationIndexCodec, AllocationListCodec, DiscreteCodec
 from slicing_gym.allocation import MAX_LISTED
 
 FloatArray = npt.NDArray[np.float64]
@@ -27,17 +27,34 @@ def checked_scenario(env: Any) -> Scenario:
     scenario = getattr(env.unwrapped, "scenario", None)
     if not isinstance(scenario, Scenario):
         raise TypeError(f"env: {env} has no scenario, allowed are SliceRAN-v0 and SliceTwin-v0, wrapped or not")
-    codec = getattr(getattr(env.unwrapped, "space_spec", None), "action_codec", None)
-    if not isinstance(codec, AllocationIndexCodec | None):
+    codec = codec_of(env)
+    if not isinstance(codec, AllocationIndexCodec | AllocationListCodec):
         raise ValueError(
             f"env: its action_codec is a {type(codec).__name__}, allowed is AllocationIndexCodec: a planner's actions "
             "are numbers of allocations"
         )
-    if not isinstance(env.action_space, gym.spaces.Discrete) or env.action_space.n != scenario.num_allocations:
+    if codec_may_leave_out(codec, scenario):
         raise ValueError(
-            f"env: its actions are {env.action_space}, allowed are numbers of {scenario.num_allocations} allocations"
+            "env: its slices may hold no unit (idle units, absent slices), allowed is 1 or more a slice: a planner's "
+            "models know nothing of slices without units; agents with a dense or factored head learn there"
         )
+    number = codec.space(scenario).n
+    if not isinstance(env.action_space, gym.spaces.Discrete) or env.action_space.n != number:
+        raise ValueError(f"env: its actions are {env.action_space}, allowed are numbers of {number} allocations")
     return scenario
+
+
+def codec_of(env: Any) -> Any:
+    """The codec that says what the actions of an environment mean."""
+    codec = getattr(getattr(env.unwrapped, "space_spec", None), "action_codec", None)
+    return AllocationIndexCodec() if codec is None else codec
+
+
+def codec_may_leave_out(codec: DiscreteCodec, scenario: Scenario) -> bool:
+    """Whether an action may leave a slice without a unit."""
+    if isinstance(codec, AllocationIndexCodec):
+        return bool(codec.smallest) and not all(codec.smallest)
+    return bool((codec.allocations(scenario) < 1).any())
 
 
 def check_same(key: str, scenario: Scenario, own: Scenario) -> None:

@@ -13,7 +13,7 @@ from stable_baselines3.common.logger import Logger
 
 from agents.acting import changing, pack_env, unpack_env, wrappers_of
 from agents.packing import Arrays, pack, part_of, unpack, with_prefix
-from agents.planner.checks import check_same, checked_scenario
+from agents.planner.checks import check_same, checked_scenario, codec_of
 from agents.planner.constraints import Bounds
 from agents.planner.file import read_planner, write_planner
 from agents.planner.policy import PlanningPolicy
@@ -74,6 +74,7 @@ class Planner(PlanningPolicy):
             min_ssr=min_ssr,
             min_probability=min_probability,
             seed=seed,
+            codec=codec_of(env),
         )
         self.env = env
         self.logger = Logger(None, [])
@@ -100,6 +101,7 @@ class Planner(PlanningPolicy):
         scenario = checked_scenario(env)
         check_same("env", scenario, self.scenario)
         assert isinstance(env, gym.Env)
+        self.codec = codec_of(env)
         self.env, self._observation = env, None
         self._first_seed = check_integer("seed", seed, at_least=0)
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from agents.planner.checks import check_model, check_values
 from agents.planner.constraints import Bounds, Constraints, Permitted
 from agents.planner.protocol import PlanningModel
-from slicing_gym import Scenario, allocation_index, get_scenario
+from slicing_gym import Scenario, get_scenario
+from slicing_gym.action import AllocationIndexCodec, AllocationListCodec, DiscreteCodec
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.space_spec import SpaceSpec
@@ -52,6 +53,7 @@ class PlanningPolicy:
         gamma: discount of each interval after the first.
         lowest, highest, allowed, min_ssr, min_probability: see `agents.planner.constraints.Constraints`.
         seed: of the samples.
+        codec: what its actions mean; by default numbers of all allocations. Of a list only those in it are chosen.
 
     Attributes:
         observation_space: of what `predict` takes.
@@ -77,10 +79,14 @@ class PlanningPolicy:
         min_ssr: Mapping[str, float] | None = None,
         min_probability: float = 0.9,
         seed: int = 0,
+        codec: DiscreteCodec | None = None,
     ) -> None:
         self.scenario = get_scenario(scenario)
-        spec = SpaceSpec(self.scenario)
+        self.codec = AllocationIndexCodec() if codec is None else codec
+        spec = SpaceSpec(self.scenario, action_codec=self.codec)
         self.observation_space, self.action_space = spec.observation_space, spec.action_space
+        if isinstance(self.codec, AllocationListCodec) and allowed is None:
+            allowed = self.codec.allocations(self.scenario)
         self._nominal_arrivals = self.scenario.nominal_arrivals
         if choose_by not in CHOOSE_BY:
             raise ValueError(unknown_name("choose_by", choose_by, CHOOSE_BY))
@@ -125,7 +131,7 @@ class PlanningPolicy:
             self._best(self._values(arrivals[first : first + _ROWS], generator=generator))[0]
             for first in range(0, max(len(arrivals), 1), _ROWS)
         ]
-        actions = allocation_index(np.concatenate(parts), self.scenario.num_units)
+        actions = self.codec.index(self.scenario, np.concatenate(parts))
         self._warn_once()
         return (actions if seen.ndim == 2 else actions[0]), state
 
@@ -215,7 +221,7 @@ class PlanningPolicy:
         arrivals, held, ssr = (self._seen[name][None] for name in _SEEN)
         generator = None if deterministic else self._sampling
         units, values = self._best(self._values(arrivals, held, ssr, generator))
-        return int(allocation_index(units[0], self.scenario.num_units)), float(values[0])
+        return int(self.codec.index(self.scenario, units[0])), float(values[0])
 
     def observe(self, info: Mapping[str, Any]) -> None:
         """The interval of a decision is over: learn from it.

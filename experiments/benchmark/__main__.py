@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator`, `twin`, `training` or `decision`: how fast, as ratios of one run."""
+"""`python -m experiments.benchmark simulator`, `twin`, `training`, `decision` or `log_reading`: how fast."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from experiments.benchmark.decision import LEARNED_FROM, time_decision
+from experiments.benchmark.log_reading import ROWS, time_log_reading
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
@@ -18,7 +19,7 @@ from slicing_gym import SCENARIOS, Scenario, get_scenario
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["simulator", "twin", "training", "decision"])
+    parser.add_argument("what", choices=["simulator", "twin", "training", "decision", "log_reading"])
     parser.add_argument("--scenario", default="paper", choices=SCENARIOS)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
     parser.add_argument(
@@ -29,7 +30,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
     parser.add_argument("--history", type=int, default=LEARNED_FROM, help="decisions that the planner has learned from")
+    parser.add_argument("--rows", type=int, default=ROWS, help="of the log that is read")
     options = parser.parse_args(arguments)
+    if options.what == "log_reading":
+        time_log_reading(options.rows)
+        return
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
         "twin": partial(time_twin, batches=options.batches),

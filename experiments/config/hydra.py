@@ -18,13 +18,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-import conf
 from experiments.config.bounds import check_bounds
+from experiments.config.files import CONFIG_FOLDER, groups_of, with_files
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.errors import unknown_name
-
-CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
-"""Where the YAML files are, in a checkout and in an installed wheel alike."""
 
 _Settings = TypeVar("_Settings")
 
@@ -52,9 +49,9 @@ def command(
         how_to_go_on: what Ctrl-C says, if the work can be resumed.
     """
     register(name, schema)
-    given = [_renamed(argument, renamed or {}) for argument in sys.argv[1:]]
+    given = [_renamed(with_file(argument), renamed or {}) for argument in sys.argv[1:]]
     with readable_errors():
-        sys.argv[1:] = rewrite(with_lists(given, lists))
+        sys.argv[1:] = rewrite(with_files(name, with_lists(given, lists)))
     check_overrides(name, sys.argv[1:])
 
     def task(config: DictConfig) -> None:
@@ -125,6 +122,12 @@ def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
     return listed
 
 
+def with_file(argument: str) -> str:
+    """`mapping=<path>.yaml` as the key that takes a path: Hydra's choices are names of its own files."""
+    key, _, value = argument.partition("=")
+    return f"{key}_file={value}" if key == "mapping" and value.endswith((".yaml", ".yml")) else argument
+
+
 def _renamed(argument: str, names: Mapping[str, str]) -> str:
     key, _, value = argument.partition("=")
     return f"{names[key]}={value}" if key in names else argument
@@ -143,11 +146,16 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"), readable_errors():
         loader = GlobalHydra.instance().config_loader()
         found = {key: loader.get_group_options(key) for key in given}
-        groups = {key: [name for name in names if name[0] != "_"] for key, names in found.items() if names}
+        chosen = groups_of(name)
+        groups = {
+            key: [option for option in options if option[0] != "_"]
+            for key, options in found.items()
+            if options and (key in chosen or "/" in key)
+        }
         for key, options in groups.items():
             for choice in given[key].split(","):
                 if choice not in options:
-                    raise ValueError(unknown_name(key, choice, options))
+                    raise ValueError(unknown_name(key, choice, options) + _OWN_FILES.get(key, ""))
         config = compose(name, [f"{key}={given[key].split(',')[0]}" for key in groups])
         for key in given.keys() - groups.keys():
             _check_key(config, key)
@@ -173,6 +181,12 @@ _RENAMED = {
     "decisions_per_round": "decisions_per_episode",
 }
 """Keys of versions before, and what they are called now."""
+
+_OWN_FILES = {
+    group: f"; one of your own: {group}=<path>.yaml, or a folder with {group}/<name>.yaml as --config-dir"
+    for group in ("scenario", "mapping")
+}
+"""Where more choices of a group may come from."""
 
 _ELSEWHERE = {"collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in"}
 """Keys that only another command has, and why."""

@@ -1,4 +1,4 @@
-"""Parts made of settings: scenario, twin."""
+"""Parts made of settings: scenario, mapping of a log, twin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from slicing_gym.builtin_types import build
 from slicing_gym.errors import unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
+from twin.data.logs import LogMapping
 from twin.models.registry import transition_kind
 
 
@@ -23,6 +24,19 @@ def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenar
         raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
     scenario = Scenario.from_dict(given)
     return scenario if reward is None else scenario.replace(reward={"kind": reward})
+
+
+def make_mapping(given: Mapping[str, Any], file: str | None) -> LogMapping | None:
+    """The mapping of a log: a choice of Hydra's, or a file of the user's own. None if neither is given.
+
+    Raises:
+        ValueError, TypeError, OSError: both are given, or it is not right; the message names the key.
+    """
+    if file is None:
+        return LogMapping.from_dict(given) if given else None
+    if given:
+        raise ValueError(f"mapping: {file!r} given in addition to a choice, allowed is one of the two")
+    return LogMapping.from_yaml(file)
 
 
 def make_twin(given: Mapping[str, Any]) -> DigitalTwin | None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.config.hydra import command
-from experiments.config.parts import make_scenario, make_twin
+from experiments.config.parts import make_mapping, make_scenario, make_twin
 from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig
 from twin import History, transition_kinds
-from twin.data.log import LogMapping, read_log
+from twin.data.logs import read_log
 
 
 def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
@@ -38,13 +38,17 @@ def read_history(config: FidelityConfig) -> History | None:
     Raises:
         ValueError, OSError: a log without a mapping of its columns, or a mapping without a log; or it cannot be read.
     """
+    mapping = make_mapping(config.mapping, config.mapping_file)
     if config.log is None:
-        if config.mapping:
+        if mapping is not None:
             raise ValueError("log: null given, allowed is the file that mapping=... describes")
         return None
-    if not config.mapping:
-        raise ValueError(f"log: {config.log!r} given without a mapping of its columns (mapping=...)")
-    return read_log(config.log, LogMapping.from_dict(config.mapping))
+    if mapping is None:
+        raise ValueError(
+            f"log: {config.log!r} given without a mapping of its columns "
+            "(mapping=..., a name or the path of a YAML file)"
+        )
+    return read_log(config.log, mapping)
 
 
 if __name__ == "__main__":

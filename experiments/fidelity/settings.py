@@ -70,6 +70,7 @@ class FidelityConfig(Settings):
 
     Args:
         log: file of a log of one's own, whose columns `mapping` names; None: the simulator's histories are used.
+        mapping_file: the mapping in a file of the user's own, which `mapping=<path>.yaml` stands for.
         imports: modules of the user's own, which may register transitions of twins.
     """
 
@@ -77,4 +78,5 @@ class FidelityConfig(Settings):
     mapping: dict[str, Any] = field(default_factory=dict)
     twin: dict[str, Any] = field(default_factory=dict)
     log: str | None = None
+    mapping_file: str | None = None
     imports: list[str] = field(default_factory=list)

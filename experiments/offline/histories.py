@@ -57,9 +57,7 @@ def check_history(name: str) -> None:
     """
     if name in RECORDED or _file_of(name).is_file():
         if name.endswith((".csv", ".parquet")):
-            raise ValueError(
-                f"history: {name!r} is a log; twin.data.log.read_log makes a History of it, and its save a file"
-            )
+            raise ValueError(f"history: {name!r} is a log; twin.read_log makes a History of it, and its save a file")
         return
     if "/" in name or name.endswith(".npz") or Path(name).is_dir():
         raise ValueError(f"history: there is no file {str(_file_of(name))!r}")

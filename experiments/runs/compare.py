@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slicing_gym.builtin_types import differences
+from slicing_gym.errors import shown
 
 _NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust")
 """Keys that may be others when a run is resumed."""
@@ -30,7 +31,7 @@ def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Map
         )
     found = differences(comparable(_as_today(stored, given)), comparable(given))
     if found:
-        lines = "".join(f"\n  {key}: {own!r} there, {other!r} given" for key, own, other in found)
+        lines = "".join(f"\n  {key}: {shown(own)} there, {shown(other)} given" for key, own, other in found)
         raise ValueError(f"resume: the run in {str(folder)!r} has another configuration:{lines}")
 
 

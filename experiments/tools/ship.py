@@ -14,7 +14,7 @@ import twin
 from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
 from twin import DigitalTwin, LstmSettings, PerformanceSettings
-from twin.data.log import LogMapping
+from twin.data.logs import LogMapping
 from twin.fidelity.simulated import SimulatedCell
 
 SHIPPED_TWIN = Path(twin.__file__).resolve().parent / "shipped" / "paper.safetensors"
@@ -45,7 +45,7 @@ def ship_log(output: Path) -> None:
     constant.
     """
     mapping = LogMapping.from_dict(yaml.safe_load(MAPPING.read_text()))
-    scenario = mapping.scenario
+    scenario = mapping.network
     table = allocation_table(scenario.num_units, scenario.num_slices)
     table = table[(table % 3 == [0, 0, 2]).all(axis=1)]  # as on the emulator: groups of three blocks, the last of two
     users = np.array([each.num_users for each in scenario.slices])

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.config.agents import left_out, maker
+from experiments.config.files import CONFIG_FOLDER, store
 from experiments.config.hydra import (
-    CONFIG_FOLDER,
     check_overrides,
     command,
     config_folders,
@@ -32,6 +32,7 @@ from experiments.runs.compare import check_same_configuration
 from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
+from slicing_gym import SCENARIOS
 
 
 def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
@@ -119,6 +120,12 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
     folders = config_folders(new)
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
+    stored = OmegaConf.load(config)
+    assert isinstance(stored, DictConfig)
+    for argument in own:  # a file of a scenario may be gone by now: what the run was begun with is here
+        key, _, own_name = argument.partition("=")
+        if key == "scenario" and own_name not in SCENARIOS and not folders:
+            store("scenario", own_name, _builtin(stored)["scenario"])
     check_overrides("train", new)
     try:
         with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
@@ -129,8 +136,6 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
             f"resume: {name!r} was begun with {own}, which do not compose ({reason}); type "
             "--config-dir again, if it was typed then"
         ) from None
-    stored = OmegaConf.load(config)
-    assert isinstance(stored, DictConfig)
     check_same_configuration(folder, _builtin(stored), _builtin(now))
     first = [each for each in new if each not in without_config_folders(new)]
     return [

@@ -26,7 +26,18 @@ from experiments.config.hydra import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-TOPICS = ("train", "evaluate", "fidelity", "calibration", "landscape", "distill", "offline", "export")
+TOPICS = (
+    "train",
+    "evaluate",
+    "fidelity",
+    "calibration",
+    "inspect",
+    "traffic",
+    "landscape",
+    "distill",
+    "offline",
+    "export",
+)
 STUDIES_OF_RUNS = ("distill", "landscape", "export")
 """What looks at finished runs, which are not there."""
 
@@ -78,6 +89,7 @@ COMMANDS = [
         re.findall(rf"^python -m experiments\.(?:{'|'.join(TOPICS)})\b.*", path.read_text(), re.MULTILINE)
     )
     if "<" not in command
+    and path.name != "traffic.md"  # whose commands go on from each other: tests/experiments/traffic
 ]
 
 

@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slicing_gym import Choice, Constant, Daily, Distribution, Drift, Exponential, Jumps, Lomax, Scenario, Uniform
+from slicing_gym import (
+    Choice,
+    Constant,
+    Daily,
+    Distribution,
+    Drift,
+    Empirical,
+    Exponential,
+    Jumps,
+    Lomax,
+    Scenario,
+    Trace,
+    Uniform,
+)
 from slicing_gym.counter_rng import cell_key, exponential, uniform
 
 INTERARRIVAL, PACKET_SIZE, FADING, ACTIVITY = range(4)
@@ -48,6 +61,8 @@ class RandomSource:
                 return min(scale * (math.exp(exponential(self.key, count) / shape) - 1), maximum)
             case Choice(values):
                 return values[int(uniform(self.key, count) * len(values))]
+            case Empirical(values, shares):
+                return float(np.interp(uniform(self.key, count), shares, values))
             case Distribution():
                 return distribution.quantile(uniform(self.key, count), distribution.parameters(1.0))
         raise TypeError(distribution)
@@ -78,6 +93,10 @@ class RandomSource:
             case Drift(_, _, knot):
                 whole, part = divmod(decision / knot, 1)
                 return (1 - part) * log_uniform(int(whole)) + part * log_uniform(int(whole) + 1)
+            case Trace(levels, window):
+                number, since = divmod(decision, window)
+                begins = int(uniform(self.key, self._count(ACTIVITY, 2**14 - 1, number)) * len(levels))
+                return levels[(begins + since) % len(levels)]
         return profile.level
 
 

@@ -11,6 +11,7 @@ from slicing_gym import (
     Constant,
     Daily,
     Drift,
+    Empirical,
     Exponential,
     Jumps,
     Lomax,
@@ -18,6 +19,7 @@ from slicing_gym import (
     Scenario,
     Slice,
     Steady,
+    Trace,
     Traffic,
     Uniform,
 )
@@ -28,6 +30,7 @@ gaps = st.one_of(
     st.floats(3e-4, 0.02).map(lambda scale: Exponential(scale, maximum=2 * scale)),
     st.floats(3e-4, 0.02).map(lambda high: Uniform(0.0, high)),
     st.floats(3e-4, 0.02).map(lambda scale: Lomax(1.2, scale, maximum=3 * scale)),
+    st.floats(3e-4, 0.02).map(lambda high: Empirical((0.0, 0.2 * high, high), (0.0, 0.7, 1.0))),
 )
 sizes = st.one_of(
     st.floats(10.0, 1e5).map(Constant),
@@ -35,6 +38,7 @@ sizes = st.one_of(
     st.floats(10.0, 1e5).map(lambda scale: Lomax(1.2, scale)),
     st.just(Choice((100.0, 2e3, 4e4))),
     st.just(Uniform(50.0, 3e4)),
+    st.just(Empirical((40.0, 40.0, 1500.0, 9e4), (0.0, 0.4, 0.9, 1.0))),
 )
 profiles = st.one_of(
     st.just(Steady()),
@@ -42,6 +46,7 @@ profiles = st.one_of(
     st.just(Daily(0.1, 1.0, period_decisions=7.0)),
     st.just(Jumps(0.1, 1.0, mean_decisions=2.0)),
     st.just(Drift(0.1, 1.0, knot_decisions=3.0)),
+    st.just(Trace((0.3, 1.0, 0.05, 0.6, 0.7), window_decisions=3)),
 )
 
 

@@ -13,11 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 TOP = {"__init__", "env", "planning", "registration", "twin"}
 ALLOWED = {
     "data": {"data"},
+    "inspection": {"inspection", "data"},
     "models": {"models", "data"},
     "runtime": {"runtime", "models", "data"},
     "fitting": {"fitting", "runtime", "models", "data"},
     "fidelity": {"fidelity", "fitting", "runtime", "models", "data"},
-    "top": {"top", "fitting", "runtime", "models", "data"},
+    "top": {"top", "fitting", "runtime", "models", "inspection", "data"},
+    "traffic": {"traffic", "top", "models", "data"},
 }
 KINDS = {path.name for path in (ROOT / "twin" / "models").iterdir() if (path / "settings.py").exists()}
 
@@ -69,7 +71,7 @@ def test_a_kind_of_transition_is_known_in_its_own_folder_only():
 def test_every_room_names_its_public_things():
     code = """
 import importlib
-for room in ("data", "models", "runtime", "fitting", "fidelity"):
+for room in ("data", "inspection", "models", "runtime", "fitting", "fidelity", "traffic"):
     module = importlib.import_module(f"twin.{room}")
     assert module.__doc__
     assert len(set(module.__all__)) == len(module.__all__) > 0

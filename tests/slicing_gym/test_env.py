@@ -121,7 +121,8 @@ def test_bad_actions_are_refused(env_id, action):
         ({"reward": "shape"}, "unknown name 'shape'; did you mean 'shaped'"),
         ({"reward": 3}, "reward: 3 is neither"),
         ({"decisions": -1}, "decisions: -1 given"),
-        ({"scenario": {"name": "x"}}, "is neither a name nor a Scenario"),
+        ({"scenario": 3}, "is neither a name nor a Scenario"),
+        ({"scenario": {"name": "x"}}, "scenario.slices: None is not a mapping of name to slice"),
         ({"scenari": "paper"}, "Slice.*Env: unknown name 'scenari'; did you mean 'scenario'"),
     ],
 )

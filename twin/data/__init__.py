@@ -1,6 +1,6 @@
 """Histories of a network: what was decided and what was measured, from recorders, logs and data sets.
 
-`read_log` and `LogMapping` bring in pandas when they are asked for, `HistoryCallback` Stable-Baselines3, and
+`read_log` and `LogMapping` bring in what reads logs when they are asked for, `HistoryCallback` Stable-Baselines3, and
 `to_minari` and `from_minari` Minari when they are called.
 """
 
@@ -17,9 +17,9 @@ from twin.data.transitions import transitions_of, utilities_of
 
 _ON_DEMAND = {
     "HistoryCallback": "twin.data.callback",
-    "LogMapping": "twin.data.mapping",
+    "LogMapping": "twin.data.logs",
     "from_minari": "twin.data.minari",
-    "read_log": "twin.data.log",
+    "read_log": "twin.data.logs",
     "to_minari": "twin.data.minari",
 }
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.allocation import are_not_allocations
 from slicing_gym.errors import unknown_name
 
 LARGEST_WHOLE = 2**53
@@ -118,15 +117,4 @@ def check_arrivals(run: IntArray, interval: IntArray, arrivals: IntArray, next_a
         raise ValueError(
             f"next_arrivals: {next_arrivals[row].tolist()} in row {row}, allowed are the arrivals of row {row + 1}, "
             f"which follows: {arrivals[row + 1].tolist()}"
-        )
-
-
-def check_allocations(run: IntArray, interval: IntArray, allocation: IntArray, num_units: int) -> None:
-    """Refuse allocations that leave a slice without a unit, or do not give all units away."""
-    wrong = are_not_allocations(allocation, num_units)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(
-            f"allocation: {allocation[row].tolist()} in row {row} (run {run[row]}, interval {interval[row]}), "
-            f"allowed is at least 1 a slice and {num_units} in all"
         )

@@ -78,6 +78,9 @@ ARRIVALS = Column("arrivals", transform="sqrt", resolution=1.0, whole=True, unit
 SSR = Column("ssr", upper=1.0, resolution=0.01)
 SPECTRAL_EFFICIENCY = Column("spectral_efficiency", per_slice=False, resolution=0.5, unit="bit/s/Hz")
 
+PRESENT = Column("present", upper=1.0, resolution=1.0, whole=True)
+"""Whether a slice was there, in logs whose slices come and go."""
+
 PERFORMANCE: tuple[Column, ...] = (SSR, SPECTRAL_EFFICIENCY)
 """What the reward is made of, and what a simulator's history measures in addition to the arrivals."""
 

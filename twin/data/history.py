@@ -47,6 +47,8 @@ class History:
         columns: of `performance`, in order; those of a simulator are `ssr` and `spectral_efficiency`.
         arrivals_column: how arrivals are modelled.
         control_columns: of `controls`, in order.
+        smallest: units that each slice holds at least (S,), 0 or 1; empty: 1 each.
+        held: the allocations (k, S) to which environments are restricted; empty: all.
 
     Raises:
         ValueError, TypeError: something does not fit together; the message names row, column and what is allowed.
@@ -63,6 +65,8 @@ class History:
     columns: tuple[Column, ...] = PERFORMANCE
     arrivals_column: Column = ARRIVALS
     control_columns: tuple[Control, ...] = ()
+    smallest: tuple[int, ...] = ()
+    held: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         check_instance("scenario", self.scenario, (Scenario,))
@@ -97,7 +101,9 @@ class History:
             checks.check_bounds(name, values, 0.0, self.scenario.largest_arrivals, names)
         checks.check_order(self.run, self.interval)
         checks.check_arrivals(self.run, self.interval, self.arrivals, self.next_arrivals)
-        checks.check_allocations(self.run, self.interval, self.allocation, self.scenario.num_units)
+        self.layout.check_allocations(
+            "allocation", self.allocation, lambda row: f"row {row} (run {self.run[row]}, interval {self.interval[row]})"
+        )
 
     def __len__(self) -> int:
         """Number of decisions."""
@@ -197,7 +203,7 @@ class History:
     @property
     def layout(self) -> Layout:
         """Which variables it measures."""
-        return Layout(self.scenario, self.arrivals_column, self.columns, self.control_columns)
+        return Layout(self.scenario, self.arrivals_column, self.columns, self.control_columns, self.smallest, self.held)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file (npz) with the schema inside, atomically."""
@@ -270,8 +276,9 @@ def concatenate(histories: Sequence[History]) -> History:
     def joined(name: str) -> IntArray:
         return np.concatenate([getattr(each, name) for each in histories])
 
+    held = {row for each in histories for row in each.held} if all(each.held for each in histories) else set()
     return History(
-        **vars(first.layout),
+        **{**vars(first.layout), "held": tuple(sorted(held))},
         run=np.concatenate(runs),
         interval=joined("interval"),
         allocation=joined("allocation"),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from slicing_gym import Scenario
+from slicing_gym.action import AllocationIndexCodec, AllocationListCodec, DiscreteCodec
+from slicing_gym.allocation import are_not_allocations, checked_allocations
 from twin.data.columns import Column, Control
+
+IntArray = npt.NDArray[np.int64]
+
+IDLE = "idle"
+"""The name of the slice of units that belong to nobody, where the smallest number of its units is 0."""
 
 RESERVED = ("run", "interval", "allocation", "next_arrivals", "utility", "threshold", "epistemic_std")
 """What a history calls its own fields, and an environment its own figures."""
@@ -23,6 +33,9 @@ class Layout:
     Args:
         scenario: of the network.
         arrivals_column, columns, control_columns: those of the history.
+        smallest: units that each slice holds at least (S,), 0 or 1; empty: 1 each. Models and actions count a unit more
+            for slices that may hold none (`lifted`), so that every number of units is 1 or more for them.
+        held: the allocations (k, S), in the order of their numbers, to which an environment is restricted; empty: all.
 
     Raises:
         ValueError: two of them have the same name, a name has a meaning of its own in a history, or a column that the
@@ -33,8 +46,11 @@ class Layout:
     arrivals_column: Column
     columns: tuple[Column, ...]
     control_columns: tuple[Control, ...] = ()
+    smallest: tuple[int, ...] = ()
+    held: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_units()
         measured = [column.name for column in (self.arrivals_column, *self.columns)]
         names = [*measured, *(control.name for control in self.control_columns)]
         for group in ([*names, *RESERVED], [name for name, _ in self.variables]):
@@ -61,6 +77,82 @@ class Layout:
                     "the reward takes its mean"
                 )
 
+    def _check_units(self) -> None:
+        """Refuse fewest units and held allocations that do not fit the slices."""
+        slices = self.scenario.num_slices
+        if self.smallest and (len(self.smallest) != slices or not set(self.smallest) <= {0, 1}):
+            raise ValueError(f"smallest: {list(self.smallest)} given, allowed are {slices} times 0 or 1")
+        if all(self.smallest):
+            object.__setattr__(self, "smallest", ())
+        if self.held:
+            self.check_allocations("held", np.array(self.held, np.int64), lambda row: f"row {row}")
+
+    @property
+    def spare(self) -> IntArray:
+        """What `lifted` adds to the units of each slice (S,): 1 where it may hold none."""
+        if not self.smallest:
+            return np.zeros(self.scenario.num_slices, np.int64)
+        return 1 - np.array(self.smallest, np.int64)
+
+    @property
+    def num_units(self) -> int:
+        """Units that lifted allocations share out."""
+        return self.scenario.num_units + int(self.spare.sum())
+
+    @property
+    def idle(self) -> int | None:
+        """The position of the units that belong to nobody; None where there are none."""
+        names = self.scenario.slice_names
+        return names.index(IDLE) if IDLE in names and self.smallest and not self.smallest[names.index(IDLE)] else None
+
+    def lifted(self, allocation: IntArray) -> IntArray:
+        """Allocations (..., S) as models and actions count them: every slice has 1 or more of `num_units`."""
+        return allocation + self.spare if self.smallest else allocation
+
+    def lowered(self, allocation: IntArray) -> IntArray:
+        """The inverse of `lifted`: the units that slices hold."""
+        return allocation - self.spare if self.smallest else allocation
+
+    def checked_units(self, units: npt.ArrayLike, num_rows: int) -> IntArray:
+        """Allocations (num_rows, S), or (S,) for all rows, checked and lifted.
+
+        Raises:
+            TypeError, ValueError: they are not of that form, or no allocations.
+        """
+        given = np.asarray(units)
+        if (
+            self.smallest
+            and given.dtype.kind in "iu"
+            and given.shape in ((num_rows, len(self.smallest)), self.spare.shape)
+        ):
+            self.check_allocations("units", np.atleast_2d(given).astype(np.int64), lambda row: f"row {row}")
+            given = self.lifted(given)
+        return checked_allocations(given, num_rows, self.num_units, self.scenario.num_slices)
+
+    @property
+    def codec(self) -> DiscreteCodec:
+        """What an environment's actions mean: the number of an allocation, or of one of those that are held."""
+        if self.held:
+            return AllocationListCodec(self.held)
+        return AllocationIndexCodec(self.smallest)
+
+    def check_allocations(self, key: str, allocation: IntArray, where: Callable[[int], str]) -> None:
+        """Refuse allocations (n, S) that give a slice too little, or do not give all units away.
+
+        Args:
+            key: what they are, for the message.
+            allocation: the units.
+            where: which row it is, for the message.
+        """
+        wrong = are_not_allocations(self.lifted(allocation), self.num_units)
+        if wrong.any():
+            row = int(wrong.argmax())
+            least = "at least 1 a slice" if not self.smallest else f"at least {list(self.smallest)}"
+            raise ValueError(
+                f"{key}: {allocation[row].tolist()} in {where(row)}, allowed is {least} and "
+                f"{self.scenario.num_units} in all"
+            )
+
     @property
     def variables(self) -> list[tuple[str, Column]]:
         """Name and column of every variable, V in all."""
@@ -85,7 +177,7 @@ class Layout:
     @property
     def num_features(self) -> int:
         """F."""
-        knots = 2 * self.scenario.num_units.bit_length()  # 1, 2, 3, 4, 6, 8, ... up to all units and beyond
+        knots = 2 * self.num_units.bit_length()  # 1, 2, 3, 4, 6, 8, ... up to all units and beyond
         return self.num_variables + (4 + knots) * self.scenario.num_slices + self.num_controls
 
     def place(self, name: str) -> slice:
@@ -113,6 +205,8 @@ class Layout:
             "arrivals_column": self.arrivals_column.to_dict(),
             "columns": [column.to_dict() for column in self.columns],
             "control_columns": [{"name": each.name, "values": list(each.values)} for each in self.control_columns],
+            **({"smallest": list(self.smallest)} if self.smallest else {}),
+            **({"held": [list(each) for each in self.held]} if self.held else {}),
         }
 
     @classmethod
@@ -123,6 +217,8 @@ class Layout:
             Column.from_dict(data["arrivals_column"]),
             tuple(Column.from_dict(each) for each in data["columns"]),
             tuple(Control(each["name"], tuple(each["values"])) for each in data["control_columns"]),
+            tuple(data.get("smallest", ())),
+            tuple(tuple(each) for each in data.get("held", ())),
         )
 
     def check_same(self, key: str, other: Layout) -> None:
@@ -142,6 +238,7 @@ class Layout:
         for what, wanted, given in (
             ("slices", self.scenario.slice_names, other.scenario.slice_names),
             ("units", self.scenario.num_units, other.scenario.num_units),
+            ("smallest units", self.smallest, other.smallest),
             *((part, mine[part], theirs[part]) for part in ("arrivals_column", "columns", "control_columns")),
         ):
             if wanted != given:

@@ -12,16 +12,20 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import SCENARIOS, Scenario, allocation_index, allocation_units, get_scenario
+from slicing_gym import SCENARIOS, Scenario, get_scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.reward import utility
 from slicing_gym.space_spec import SpaceSpec
 from twin.data.columns import ARRIVALS, PERFORMANCE, Column
 from twin.data.history import History
 from twin.data.layout import Layout
+from twin.data.recorder import BLOCKED, QUEUED
 
 LAYOUT_KEY = "slicing_gym_layout"
 """Where a data set's metadata holds what its history measures."""
+
+_SIMULATED = {column.name for column in (*PERFORMANCE, QUEUED, BLOCKED)}
+"""What a history of `SliceRAN-v0` may have measured."""
 
 
 def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
@@ -33,10 +37,15 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
     performance and the controls of decision t - 1, and `run` and `interval` of decision t. In row 0 only arrivals, run
     and interval are known; performance is NaN there, and units and controls are 0.
 
+    The data set notes down how to make its environment again (`dataset.recover_environment()`): the scenario by its
+    name, or in full where no preset is it. A history that measured what `SliceRAN-v0` does not is of another network,
+    which no environment stands for: there is none then, unless `env=` is given.
+
     Args:
         history: it must have measured what the reward is made of.
         dataset_id: "name-v0" or "namespace/name-v0"; Minari keeps data sets in ~/.minari, or MINARI_DATASETS_PATH.
-        **metadata: further arguments of `minari.create_dataset_from_buffers`, such as author or description.
+        **metadata: further arguments of `minari.create_dataset_from_buffers`, such as author; `env` takes
+            the place of the environment described above, None is for none.
 
     Returns:
         The `minari.MinariDataset`.
@@ -63,7 +72,7 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
             minari.data_collector.EpisodeBuffer(
                 id=number,
                 observations=spaces.observe(arrivals),
-                actions=allocation_index(history.allocation[block], history.scenario.num_units),
+                actions=history.layout.codec.index(history.scenario, history.allocation[block]),
                 rewards=arrays["utility"][block],
                 terminations=np.zeros(length, np.bool_),
                 truncations=np.arange(length) == length - 1,
@@ -75,10 +84,9 @@ def to_minari(history: History, dataset_id: str, **metadata: Any) -> Any:
         dataset = minari.create_dataset_from_buffers(
             dataset_id,
             episodes,
-            env=_environment(history.scenario),
             observation_space=spaces.observation_space,
             action_space=spaces.action_space,
-            **metadata,
+            **{"env": _environment(history), **metadata},
         )
     dataset.storage.update_metadata({LAYOUT_KEY: json.dumps(history.layout.to_dict())})
     return dataset
@@ -157,7 +165,7 @@ def _decisions(
                 "one more than there are decisions"
             )
     arrivals = np.asarray(infos["arrivals"])
-    allocation = allocation_units(episode.actions, layout.scenario.num_units, layout.scenario.num_slices)
+    allocation = layout.codec.units(layout.scenario, np.asarray(episode.actions))
     if "allocation" in infos and not np.array_equal(np.asarray(infos["allocation"])[1:], allocation):
         raise ValueError(f"infos: 'allocation' in {where} is not what the actions mean in {layout.scenario.name!r}")
     if not np.allclose(spaces.observe(arrivals), episode.observations, rtol=1e-6, atol=0.0):
@@ -199,12 +207,22 @@ def _after_nothing(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.concatenate([np.full((1, *values.shape[1:]), unknown, values.dtype), values])
 
 
-def _environment(scenario: Scenario) -> Any:
-    """What `dataset.recover_environment()` makes; None for a scenario that has no name to make it by."""
-    for name in SCENARIOS:
-        if get_scenario(name) == scenario:
-            return replace(gym.spec("SliceRAN-v0"), kwargs={"scenario": name, "reward": "utility"})
-    return None
+def _environment(history: History) -> gym.envs.registration.EnvSpec | None:
+    """What `dataset.recover_environment()` makes; None where the history is not one of `SliceRAN-v0`."""
+    if history.control_columns or not {column.name for column in history.columns} <= _SIMULATED:
+        return None
+    scenario = replace(history.scenario, reward=replace(history.scenario.reward, kind="utility"))
+    presets = {name: get_scenario(name) for name in SCENARIOS}
+    names = [
+        name
+        for name, preset in presets.items()
+        if replace(preset, reward=replace(preset.reward, kind="utility")) == scenario
+    ]
+    return replace(
+        gym.spec("SliceRAN-v0"),
+        kwargs={"scenario": names[0] if names else scenario.to_dict(), "reward": "utility"},
+        max_episode_steps=scenario.decisions_per_episode,  # as the environment itself does; some loaders ask for it
+    )
 
 
 def _check_id(minari: Any, dataset_id: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import allocation_index
 from slicing_gym.reward import reward_of, threshold, utility
 from slicing_gym.space_spec import SpaceSpec
 from slicing_gym.transitions import Transitions
@@ -28,7 +27,7 @@ def transitions_of(history: History) -> Transitions:
     spaces = SpaceSpec(scenario)
     counted = threshold(scenario.reward, np.arange(len(history)))
     rewards = reward_of(scenario.reward, utilities_of(history), counted)
-    actions = allocation_index(history.allocation, scenario.num_units)
+    actions = history.layout.codec.index(scenario, history.allocation)
     last = np.ones(len(history), np.bool_)
     last[:-1] = (np.diff(history.run) != 0) | (np.diff(history.interval) != 1)
     seen, following = spaces.observe(history.arrivals), spaces.observe(history.next_arrivals)

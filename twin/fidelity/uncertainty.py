@@ -73,10 +73,10 @@ def predict_choices(
     model, encoded, number = evaluator.model, evaluator.encoded, len(units)
     measured, held, controls = (
         np.repeat(part[row][None], number, axis=0)
-        for part in (encoded.measured, evaluator.held_out.allocation, encoded.controls)
+        for part in (encoded.measured, model.layout.lifted(evaluator.held_out.allocation), encoded.controls)
     )
     features = np.zeros((number, model.layout.num_features), np.float32)
-    kernel.encode(model.scaler, np.arange(number), measured, held, units, controls, features)
+    kernel.encode(model.scaler, np.arange(number), measured, held, model.layout.lifted(units), controls, features)
     return predict_utility(model, features, [slice(i, i + 1) for i in range(number)], generator)
 
 

@@ -98,6 +98,8 @@ def solve_performance(layout: Layout, scaler: Scaler, rows: Rows, seed: int) -> 
             drawn = _samples(found, generator, regressed.total_widening(found, k)) / regressed.scale(k, 0)
             weights[:, :, :, k] = drawn.reshape(SAMPLES, slices, width).transpose(1, 2, 0)
             noise[:, k] = regressed.total_noise(found, k)
+    if layout.idle is not None:  # units that belong to nobody bring nothing
+        weights[layout.idle] = 0.0
     return {
         "weights": weights.reshape(slices, width, -1).astype(np.float32),
         "offset": regressed.offset.astype(np.float32),
@@ -119,7 +121,7 @@ class _Regressed:
         own = [k for k, column in enumerate(layout.columns) if column.per_slice]
         cell = [k for k, column in enumerate(layout.columns) if not column.per_slice]
         self._number = {k: i for group in (own, cell) for i, k in enumerate(group)}
-        self.regressions = SliceRegressions(layout.scenario.num_units, slices, len(own), len(cell))
+        self.regressions = SliceRegressions(layout.num_units, slices, len(own), len(cell))
         parts = [self.regressions.basis.features(units[:, n], loads[:, n], left_over[:, n]) for n in range(slices)]
         self._features = parts
         root = np.sqrt(rows.weights)[:, None]
@@ -127,8 +129,9 @@ class _Regressed:
             values = np.stack([self._of(k, n) for k in own], axis=1) if own else np.zeros((number, 0))
             moments.add(root * part, root * values)
         totals = np.stack([self._of(k, 0) for k in cell], axis=1) if cell else np.zeros((number, 0))
-        self.regressions.total.add(root * np.concatenate(parts, axis=1), root * totals)
         self._units = units
+        used = [np.zeros_like(part) if n == layout.idle else part for n, part in enumerate(parts)]
+        self.regressions.total.add(root * np.concatenate(used, axis=1), root * totals)
         axis = unit_hats(layout)[units - 1]  # (n, S, U)
         self.hats = axis[..., None] * hats(load_place(loads), LOAD_KNOTS)[:, :, None, :]  # (n, S, U, B)
 

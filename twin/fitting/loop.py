@@ -64,19 +64,17 @@ class Prior:
         features: of n decisions (n, F).
         functions: of the members (members, n, V), in standardised values.
         weight: how much each decision counts (n,).
-        variables: which of the V.
     """
 
     features: Tensor
     functions: Tensor
     weight: Tensor
-    variables: slice
 
     def loss(self, network: EnsembleNetwork, rows: Tensor, like: Data, components: int) -> Tensor:
-        """Mean square of what members differ by from their mean, less their functions; the mean itself is left alone."""
+        """Mean square of what members differ by from their mean, less their functions; the mean is left alone."""
         shared = self.features[rows].expand(len(self.functions), -1, -1)
         expected = Mixture.of(network(shared), components).mean(like.low, like.high)
-        apart = expected - expected.detach().mean(dim=0) - self.functions[:, rows, self.variables]
+        apart = expected - expected.detach().mean(dim=0) - self.functions[:, rows]
         return (self.weight[rows] * (apart**2).sum(dim=-1)).mean()
 
 

@@ -96,7 +96,8 @@ def fit_networks(
             prior = None
             if not present and performance.prior_scale > 0.0:  # a calibration goes on from members that differ already
                 found = random_functions(layout, scaler, folds[0][0], performance.members, generator)
-                prior = Prior(*(torch.from_numpy(part).float() for part in found), others)
+                at, functions, counts = (torch.from_numpy(part).float() for part in found)
+                prior = Prior(at, functions[..., others], counts)
             about_g = fit_performance(g, _slowed(performance, rate), learn, stop, g_old, *how, prior)
     return Networks(f, g, about_f, about_g)
 

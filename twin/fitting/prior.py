@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.allocation import allocation_units
+from slicing_gym.ranking import count_allocations
 from twin.data.history import History
 from twin.data.layout import Layout
 from twin.models.operations import Doubles, Floats
@@ -42,22 +41,33 @@ def random_functions(
         Features (n, F); differences (members, n, V) of standardised values; and how much each counts (n,), the square
         of how remote its allocation is from those that the history held.
     """
-    scenario, allocation, encoded = layout.scenario, history.allocation, encode(layout, scaler, history)
-
-    def allocations(*shape: int) -> npt.NDArray[np.int64]:
-        actions = generator.integers(scenario.num_allocations, size=math.prod(shape))
-        return allocation_units(actions, scenario.num_units, scenario.num_slices).reshape(*shape, -1)
-
-    units, centers = allocations(PRIOR_ROWS), allocations(members, PRIOR_REGIONS)
+    allocation, encoded = layout.lifted(history.allocation), encode(layout, scaler, history)
+    units = _any_allocations(layout, PRIOR_ROWS, generator)
+    centers = _any_allocations(layout, members * PRIOR_REGIONS, generator).reshape(members, PRIOR_REGIONS, -1)
     region = _squared_distances(np.broadcast_to(units, (members, *units.shape)), centers).argmin(axis=-1)
     rows = np.take_along_axis(generator.integers(len(allocation), size=centers.shape[:2]), region, axis=1)
-    standard = (to_scale(scaler, encoded.measured) - scaler.center) / scaler.spread
-    functions = standard[rows]  # (members, n, V)
+    functions = ((to_scale(scaler, encoded.measured) - scaler.center) / scaler.spread)[rows]  # (members, n, V)
     state = generator.integers(len(allocation), size=len(units))
     features = np.zeros((len(units), layout.num_features), np.float32)
     before, held = encoded.before[state], encoded.held[state]
     kernel.encode(scaler, np.arange(len(units)), before, held, units, encoded.controls[state], features)
     return features, functions - functions.mean(axis=0), remoteness(units, allocation) ** 2
+
+
+def mean_remoteness(layout: Layout, history: History) -> float:
+    """How far the allocations that an environment offers are from those that the history held, from 0 to 1."""
+    if layout.held:
+        offered = layout.lifted(np.array(layout.held, np.int64))
+    else:
+        offered = _any_allocations(layout, PRIOR_ROWS, np.random.default_rng(0))
+    return float(remoteness(offered, layout.lifted(history.allocation)).mean())
+
+
+def _any_allocations(layout: Layout, number: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Random allocations (number, S), as `Layout.lifted` counts units."""
+    slices = layout.scenario.num_slices
+    actions = generator.integers(count_allocations(layout.num_units, slices), size=number)
+    return allocation_units(actions, layout.num_units, slices)
 
 
 def _squared_distances(units: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.allocation import checked_allocations
 from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
 from slicing_gym.reward import utility
@@ -99,7 +98,8 @@ class TwinCells:
             window = min(int(drawn * len(windows.units)), len(windows.units) - 1)
             self._member[cell] = self._draw_member(cell)
             self._memory[cell, 0], self._age[cell] = memory[window, self._member[cell]], windows.features.shape[1]
-            self._measured[cell], self._held[cell] = windows.measured[window], windows.units[window]
+            self._measured[cell] = windows.measured[window]
+            self._held[cell] = self.model.layout.lifted(windows.units[window])
             self._buffers.features[cell] = windows.features[window, -1]
         self._episode[which] += 1
         self._begun[which] = True
@@ -115,7 +115,7 @@ class TwinCells:
         self.model.feed(windows.features, np.full(number, window), memory, self._age)
         self._member[:] = [self._draw_member(cell) for cell in range(number)]
         self._memory[:, 0] = memory[np.arange(number), self._member]
-        self._measured[:], self._held[:] = windows.measured, windows.units
+        self._measured[:], self._held[:] = windows.measured, self.model.layout.lifted(windows.units)
         self._begun[:] = True
 
     def _draw_member(self, cell: int) -> int:
@@ -147,9 +147,13 @@ class TwinCells:
             raise ValueError(
                 f"cells: no episode has begun in {which[~self._begun[which]].tolist()}; call begin_episode first"
             )
-        scenario = self.model.scenario
-        self._buffers.units[which] = checked_allocations(units, len(which), scenario.num_units, scenario.num_slices)
+        self._buffers.units[which] = self.model.layout.checked_units(units, len(which))
+        before = self._measured[which]
         self._threads.run(self._step, which, self._scratch)
+        if self.model.presence is not None:
+            drawn = self._measured[which]
+            self.model.presence.step(self.model.layout, before, drawn, self._key[which], self._interval[which])
+            self._measured[which] = drawn
         self._held[which] = self._buffers.units[which]
         self._interval[which] += 1
         return self._result(which)
@@ -178,7 +182,7 @@ class TwinCells:
         if self.model.has_reward:
             values = utility(self.model.scenario, performance["spectral_efficiency"], performance["ssr"])
         return TwinInterval(
-            allocation=self._held[which],
+            allocation=self.model.layout.lowered(self._held[which]),
             arrivals=self._measured[which, :slices].astype(np.int64),
             performance=performance,
             utility=values,

@@ -29,7 +29,7 @@ class Encoded:
         measured: what the interval brought (n, V).
         before: what was known when the decision was taken (n, V): arrivals, and the performance of the interval before,
             NaN after a gap.
-        held: units in the interval before (n, S), 0 after a gap.
+        held: units in the interval before (n, S), lifted (`Layout.lifted`), 0 after a gap.
         controls: one-hot (n, C).
         sequences: blocks of rows without a gap.
     """
@@ -159,13 +159,14 @@ def encode(layout: Layout, scaler: arrays.Scaler, history: History) -> Encoded:
     measured = measured_by(history)
     sequences = history.sequences()
     first = np.array([block.start for block in sequences])
-    before, held = np.roll(measured, 1, axis=0), np.roll(history.allocation, 1, axis=0)
+    units = np.ascontiguousarray(layout.lifted(history.allocation))
+    before, held = np.roll(measured, 1, axis=0), np.roll(units, 1, axis=0)
     before[first], held[first] = np.nan, 0
     before[:, :slices] = history.arrivals
     controls = one_hot(layout, history.controls, n)
     features = np.zeros((n, layout.num_features), np.float32)
     held = np.ascontiguousarray(held)
-    kernel.encode(scaler, np.arange(n), before, held, np.ascontiguousarray(history.allocation), controls, features)
+    kernel.encode(scaler, np.arange(n), before, held, units, controls, features)
     return Encoded(features, measured, before, held, controls, sequences)
 
 

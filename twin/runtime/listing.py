@@ -27,12 +27,12 @@ def listed_utilities(
     gamma: float = 0.8,
     member: int | None = None,
 ) -> FloatArray:
-    """The expected utility of every allocation (num_allocations,).
+    """The expected utility of every allocation, in the order of their numbers (num_allocations,).
 
     Args:
         model: the twin's.
         arrivals: of the last interval (S,).
-        held: units of the last interval (S,); None: not known.
+        held: units of the last interval (S,), lifted (`Layout.lifted`); None: not known.
         ssr: of the last interval (S,); None: not known.
         horizon: intervals that count. Later ones see the same arrivals and hold what is best in one interval; they
             depend on the first by how that is expected to leave the network.
@@ -40,7 +40,7 @@ def listed_utilities(
         member: of the performance, whose expectation it is; None: that of all.
     """
     slices = model.scenario.num_slices
-    units = allocation_table(model.scenario.num_units, slices)
+    units = allocation_table(model.layout.num_units, slices)
     measured = np.full((len(units), model.layout.num_variables), np.nan)
     measured[:, :slices] = arrivals
     if ssr is not None:

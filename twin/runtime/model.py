@@ -19,7 +19,9 @@ from twin.runtime import arrays, draws
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import Encoded
 from twin.runtime.kernel import STREAM_PERFORMANCE, STREAM_TRANSITION
-from twin.runtime.performance import STEPPERS, PerformanceStepper
+from twin.runtime.per_slice import read_slices
+from twin.runtime.performance import STEPPERS, PerformanceStepper, slice_reader
+from twin.runtime.presence import Presence
 from twin.runtime.weights import Stepper, make_stepper
 
 FloatArray = npt.NDArray[np.float64]
@@ -80,6 +82,7 @@ class TwinModel:
         rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.
         modal_controls: the controls (C,) that the history held most often, one-hot; episodes hold them.
         structure: "joint" or "per_slice": of the performance that was fitted.
+        presence: which slices are there; None where all always are.
     """
 
     layout: Layout
@@ -92,6 +95,7 @@ class TwinModel:
     rehearsal: Floats
     modal_controls: Floats
     structure: str = "joint"
+    presence: Presence | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -118,6 +122,16 @@ class TwinModel:
     def has_reward(self) -> bool:
         """Whether SSR and SE are among the columns, so that there is a utility."""
         return self.layout.has("ssr") and self.layout.has("spectral_efficiency")
+
+    @cached_property
+    def only_allocation(self) -> npt.NDArray[np.int64] | None:
+        """The allocation (S,) that the initial windows hold all the time; None where they hold several."""
+        features, slices = self.initial_windows.features, self.scenario.num_slices
+        rows = np.ascontiguousarray(features.reshape(-1, features.shape[2]))
+        units = np.ones((len(rows), slices), np.int64)
+        loads, left_over = np.zeros(units.shape), np.zeros(units.shape)
+        read_slices(slice_reader(self.layout), self.scaler, rows, units, loads, left_over)
+        return self.layout.lowered(units[0]) if (units == units[0]).all() else None
 
     def scratch(self) -> Floats:
         """Working memory of a thread."""

@@ -99,7 +99,7 @@ class SliceStepper(PerformanceStepper):
         slices = layout.scenario.num_slices
         self.members, self._scaler, self._reader = SAMPLES, scaler, slice_reader(layout)
         weights, columns = parameters["weights"], layout.columns
-        basis = SliceBasis(layout.scenario.num_units, slices)
+        basis = SliceBasis(layout.num_units, slices)
         self._weights = per_slice.SliceWeights(
             weights=weights,
             offset=parameters["offset"],
@@ -119,7 +119,7 @@ class SliceStepper(PerformanceStepper):
     def shapes(layout: Layout, settings: PerformanceSettings) -> Shapes:  # noqa: ARG004
         """See `PerformanceStepper`."""
         slices, columns = layout.scenario.num_slices, len(layout.columns)
-        width = SliceBasis(layout.scenario.num_units, slices).width
+        width = SliceBasis(layout.num_units, slices).width
         return {
             "weights": (slices, width, SAMPLES * columns),
             "offset": (layout.num_variables - slices,),
@@ -151,13 +151,13 @@ def slice_reader(layout: Layout) -> per_slice.SliceReader:
     slices, variables = layout.scenario.num_slices, layout.num_variables
     stride = (layout.num_features - layout.num_controls - variables) // slices
     ssr = layout.place("ssr").start if layout.has("ssr") else -1
-    places = np.array([variables, stride, ssr, layout.scenario.num_units], np.int64)
+    places = np.array([variables, stride, ssr, layout.num_units], np.int64)
     return per_slice.SliceReader(np.maximum(layout.scenario.nominal_arrivals, 1e-9), places)
 
 
 def unit_hats(layout: Layout) -> npt.NDArray[np.float64]:
     """How near 1 to M units are to the knots of the noise (M, U); 1 at a knot, 0 from the next on."""
-    most = layout.scenario.num_units - layout.scenario.num_slices + 1
+    most = layout.num_units - layout.scenario.num_slices + 1
     octaves = np.log2(most)
     knots = np.linspace(0.0, max(octaves, 1.0), 1 + max(1, round(octaves / NOISE_OCTAVES)))
     return hats(np.log2(np.arange(1, most + 1)), knots)

@@ -18,6 +18,7 @@ from safetensors.numpy import save as bytes_of
 from slicing_gym.builtin_types import build
 from slicing_gym.errors import check_integer
 from slicing_gym.files import atomic_write, digest
+from twin.data.columns import PRESENT
 from twin.data.layout import Layout
 from twin.models.registry import transition_kind
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
@@ -25,6 +26,7 @@ from twin.runtime import arrays
 from twin.runtime.draws import num_outputs
 from twin.runtime.model import InitialWindows, TwinModel
 from twin.runtime.performance import STEPPERS, checked_structure
+from twin.runtime.presence import Presence
 from twin.runtime.weights import transition_shapes
 
 FORMAT_VERSIONS = (1, 2)
@@ -34,12 +36,15 @@ SUFFIX = ".safetensors"
 
 # Names of tensors in files.
 _SCALER, _WINDOWS, _CONTROLS, _REHEARSAL = "table.", "starts.", "usual_controls", "rehearsal"
+_PRESENCE = "presence."
 
 _DTYPES = {
     f"{_SCALER}transform": np.dtype(np.int64),
     f"{_SCALER}whole": np.dtype(np.int64),
     f"{_WINDOWS}measured": np.dtype(np.float64),
     f"{_WINDOWS}units": np.dtype(np.int64),
+    f"{_PRESENCE}chance": np.dtype(np.float64),
+    f"{_PRESENCE}absent": np.dtype(np.float64),
 }
 
 
@@ -100,6 +105,8 @@ def _tensors(model: TwinModel) -> dict[str, npt.NDArray[Any]]:
     if model.rehearsal is not model.initial_windows.features:
         tensors[_REHEARSAL] = model.rehearsal
     tensors[_CONTROLS] = model.modal_controls
+    if model.presence is not None:
+        tensors |= {f"{_PRESENCE}{name}": array for name, array in vars(model.presence).items()}
     return {key: np.ascontiguousarray(array) for key, array in tensors.items()}
 
 
@@ -177,6 +184,7 @@ def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[s
         rehearsal=tensors.get(_REHEARSAL, windows.features),
         modal_controls=tensors[_CONTROLS],
         structure=checked_structure(fitted["structure"]) if fitted else "joint",
+        presence=Presence(**_part(tensors, _PRESENCE)) if f"{_PRESENCE}chance" in tensors else None,
     )
     _check_shapes(model)
     return model
@@ -200,6 +208,8 @@ def _check_shapes(model: TwinModel) -> None:
         _REHEARSAL: (*model.rehearsal.shape[:2], features),
         _CONTROLS: (layout.num_controls,),
     }
+    if PRESENT in layout.columns:
+        wanted |= {f"{_PRESENCE}chance": (2, slices), f"{_PRESENCE}absent": (variables,)}
     given = {_REHEARSAL: model.rehearsal.shape, **{name: array.shape for name, array in _tensors(model).items()}}
     for name in sorted(wanted.keys() | given.keys()):
         if wanted.get(name) != given.get(name):

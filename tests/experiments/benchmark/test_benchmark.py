@@ -70,3 +70,12 @@ def test_single_calls_are_timed_one_by_one_and_the_first_block_does_not_count():
     for name, number in calls.items():
         assert 0 < len(taken[name]) < number
     assert len(paced(lambda: step("one"), seconds=0.0)) == 10
+
+
+def test_reading_a_log_prints_seconds_and_megabytes(capsys):
+    main(["log_reading", "--rows", "900"])
+    text = capsys.readouterr().out
+    assert "read 900 rows" in text
+    assert "a history of 299 decisions" in text
+    assert " s, " in text
+    assert " MB at most" in text

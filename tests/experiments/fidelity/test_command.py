@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.config.hydra import with_file
 from experiments.config.parts import make_twin
-from experiments.fidelity.__main__ import prepare
+from experiments.fidelity.__main__ import prepare, read_history
 from experiments.fidelity.settings import FidelityConfig
 from tests.helpers.commands import configured, yaml_defaults
 from twin import DigitalTwin
@@ -42,11 +43,12 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
         ("policies=[one_step_oracle]", "policies: unknown name 'one_step_oracle'"),
         ("mapping=colosseum", "log: null given"),
         ("log=x.csv", "log: 'x.csv' given without a mapping"),
+        ("mapping_file=absent.yaml", "mapping: the file 'absent.yaml' does not exist"),
         ("imports=[no_such_module]", "imports: "),
     ],
 )
 def test_what_is_wrong_is_named_before_anything_is_done(override, message, tmp_path):
-    with pytest.raises((ValueError, TypeError), match=f"^{message}"):
+    with pytest.raises((ValueError, TypeError, OSError), match=f"^{message}"):
         prepare(configured("fidelity", FidelityConfig, override), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -63,3 +65,22 @@ def test_it_evaluates_a_log_as_typed(tmp_path):
     assert {"CRPS", "NLL [nat]", "inside 90 %", "R²", "CRPS 20 ahead", "skill"} <= {row["metric"] for row in rows}
     assert (tmp_path / "fidelity.png").stat().st_size > 0
     assert DigitalTwin.load(tmp_path / "twin.safetensors").scenario.name == rows[0]["scenario"]
+
+
+def test_a_mapping_may_lie_anywhere(tmp_path):
+    """By its path, or as a choice of a folder that --config-dir names; the message says so."""
+    mapping = tmp_path / "own" / "mapping" / "mine.yaml"
+    mapping.parent.mkdir(parents=True)
+    mapping.write_text((ROOT / "conf" / "mapping" / "colosseum.yaml").read_text())
+    assert with_file(f"mapping={mapping}") == f"mapping_file={mapping}"
+    assert with_file("mapping=colosseum") == "mapping=colosseum"
+    history = read_history(configured("fidelity", FidelityConfig, f"log={LOG}", f"mapping_file={mapping}"))
+    assert len(history) == 792
+    ran = subprocess.run(
+        [sys.executable, "-m", "experiments.fidelity", "mapping=mine", f"log={LOG}"],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode != 0
+    assert "mapping=<path>.yaml" in ran.stderr
+    assert "--config-dir" in ran.stderr

@@ -11,7 +11,7 @@ import yaml
 from experiments.config.hydra import check_overrides, register
 from experiments.tools import interruption, ship
 from experiments.train.settings import TrainConfig
-from twin.data.log import LogMapping, read_log
+from twin.data.logs import LogMapping, read_log
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from twin import Control, History
-from twin.data.log import LogMapping
+from twin.data.logs import LogMapping
 
 # Two runs; in the first interval 2 is missing, so there are three sequences: of 2, 3 and 4 decisions.
 RUN = [0, 0, 0, 0, 0, 1, 1, 1, 1]

@@ -13,7 +13,7 @@ from minari.data_collector import EpisodeBuffer
 from slicing_gym import get_scenario
 from slicing_gym.reward import utility
 from tests.helpers.twins import ALL_COLUMNS, assert_same
-from twin import PERFORMANCE, Control, History, RecordHistory
+from twin import PERFORMANCE, Column, Control, History, RecordHistory
 from twin.data.minari import from_minari, to_minari
 
 SHORT = get_scenario("paper-1mhz").replace(decisions_per_episode=5, reward={"kind": "utility"})
@@ -91,6 +91,42 @@ def test_the_environment_can_be_made_again():
     assert made.scenario.name == "paper-1mhz"
     assert made.scenario.reward.kind == "utility"
     assert "scenario" not in gym.spec("SliceRAN-v0").kwargs
+
+
+@pytest.mark.parametrize("scenario", ["paper-1mhz", SHORT, SHORT.to_dict()], ids=["name", "object", "data"])
+def test_the_environment_of_any_scenario_goes_on_as_it_was(scenario):
+    """Reset with the same seed, it brings the observations and rewards that are in the data set."""
+    env = RecordHistory(gym.make("SliceRAN-v0", scenario=scenario, reward="utility"))
+    env.reset(seed=4)
+    for action in (0, 50, 7):
+        env.step(action)
+    dataset = to_minari(env.recorder.history(), "made-v0")
+    made = minari.load_dataset("made-v0").recover_environment()
+    assert made.unwrapped.scenario == env.unwrapped.scenario
+    assert made.spec.max_episode_steps == env.unwrapped.scenario.decisions_per_episode
+    (episode,) = dataset.iterate_episodes()
+    first, _ = made.reset(seed=4)
+    found = [made.step(action) for action in episode.actions]
+    np.testing.assert_array_equal(episode.observations, [first, *(step[0] for step in found)])
+    np.testing.assert_allclose(episode.rewards, [step[1] for step in found], rtol=1e-12)
+    assert from_minari(dataset).scenario == env.unwrapped.scenario
+
+
+def test_an_environment_of_ones_own(recorded):
+    history, _, _ = recorded
+    spec = gym.spec("CartPole-v1")
+    assert to_minari(history, "own-v0", env=spec).env_spec.id == "CartPole-v1"
+    assert to_minari(history, "none-v0", env=None).env_spec is None
+
+
+def test_a_log_has_no_environment(recorded):
+    """No simulator measures what it measured."""
+    history, _, _ = recorded
+    layout = {
+        "columns": (*history.columns, Column("delay")),
+        "performance": {**history.performance, "delay": history.ssr},
+    }
+    assert to_minari(History(**{**vars(history), **layout}), "log-v0").env_spec is None
 
 
 def collected(told, actions, **infos) -> minari.MinariDataset:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from twin.data.log import LogMapping, read_log
+from twin.data.logs import LogMapping, LogWarning, read_log
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -25,7 +25,8 @@ def colosseum():
         mapping = LogMapping.from_dict(yaml.safe_load(file))
     with LOG.open() as file:
         rows = list(csv.DictReader(file))
-    return read_log(LOG, mapping), rows
+    with pytest.warns(LogWarning, match=r"11 of 1176 allocations"):
+        return read_log(LOG, mapping), rows
 
 
 def test_the_real_log_is_read_whole(colosseum):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
-from twin.data.log import LogMapping, from_table
+from tests.twin.data.logs.conftest import CASES, mapping_of
+from twin.data.logs import LogMapping, from_table, read_log
 
 
 def set_at(*path_and_value):
@@ -27,8 +29,8 @@ def drop(key):
 
 BAD_MAPPINGS = {
     "unknown key": (set_at("allocations", "blocks"), r"history: unknown name 'allocations'; did you mean 'allocation'"),
-    "missing key": (drop("interval"), r"history: interval missing"),
-    "no scenario": (drop("scenario"), r"history: scenario missing"),
+    "missing key": (drop("interval"), r"history\.interval: missing; allowed is interval or time"),
+    "no scenario": (drop("scenario"), r"history\.scenario: missing"),
     "list for a name": (set_at("arrivals", ["packets"]), r"history\.arrivals: \('packets',\) given, allowed is str"),
     "name for a list": (
         set_at("unused", "comment"),
@@ -125,3 +127,82 @@ def test_a_mapping_may_say_little(table, from_yaml):
     assert list(history.performance) == ["rate"]
     with pytest.raises(ValueError, match="'ssr' was not measured"):
         _ = history.ssr
+
+
+SHAPES = {
+    "time": {"interval": None, "time": {"column": "ms", "unit": "ms", "period": 250, "tolerance": 5}},
+    "rows of users": {"aggregate": {"by": "ue", "arrivals": "sum", "ues": "count"}, "run": ["file", "cell"]},
+    "wide": {"slice": None, "wide": {"pkts": "pkts_{slice}", "prb_next": "prb_{slice}", "rate_mbps": "thp_{slice}"}},
+    "coming and going": {"absent": {"arrivals": 0, "rate": 0.0}, "allowed": "held"},
+    "masks": {"allocation": {"column": "mask", "as": "mask", "group": 3, "idle": True}, "allocation_is": "in_force"},
+    "dirty": {"missing": ["-", "", "inf"], "short_rows": "missing", "drop_identical": True, "unused": "rest"},
+    "query": {"query": "SELECT *\nFROM log\n", "files": "*/x.csv"},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_mapping_is_written_as_it_is_read(shape, tmp_path):
+    mapping = mapping_of(**SHAPES[shape])
+    (tmp_path / "mapping.yaml").write_text(mapping.to_yaml())
+    assert LogMapping.from_yaml(tmp_path / "mapping.yaml") == mapping
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time": {"column": "ms"}}, r"history\.interval: given together with time, allowed is one of the two"),
+        ({"interval": None, "time": {"column": "ms", "unit": "h"}}, r"history\.time\.unit: unknown name 'h'"),
+        ({"interval": None, "time": {"column": "ms", "periods": 1}}, r"did you mean 'period'"),
+        (
+            {"interval": None, "time": {"column": "ms", "period": 0}},
+            r"history\.time\.period: 0 given, allowed is above 0",
+        ),
+        ({"slice": None}, r"history\.slice: missing; allowed is slice or wide"),
+        ({"wide": {"pkts": "p_{slice}"}}, r"history\.slice: given together with wide"),
+        ({"allocation_is": "inforce"}, r"history\.allocation_is: unknown name 'inforce'; did you mean 'in_force'"),
+        ({"allowed": "some"}, r"history\.allowed: unknown name 'some'"),
+        ({"missing_is": "zero"}, r"history\.missing_is: unknown name 'zero'"),
+        ({"short_rows": "drop"}, r"history\.short_rows: unknown name 'drop'"),
+        ({"allocation": {"column": "prb", "as": "percent"}}, r"history\.allocation\.as: unknown name 'percent'"),
+        (
+            {"allocation": {"column": "prb", "smallest": 2}},
+            r"history\.allocation\.smallest: 2 given",
+        ),
+        ({"aggregate": {"by": "ue", "pkts": "total"}}, r"history\.aggregate\.pkts: unknown name 'total'"),
+        ({"absent": {"arrivals": "none", "rate": 0}}, r"history\.absent\.arrivals: 'none' is not a number"),
+        (
+            {"spectral_efficiency": {"column": "rate", "unit_bps": 1e6, "users": "ues"}},
+            r"history\.spectral_efficiency\.users: unknown name 'ues'",
+        ),
+    ],
+)
+def test_keys_of_shapes_are_checked(changes, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        mapping_of(**changes)
+
+
+def test_what_is_no_mapping_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"mapping: the file '.*absent\.yaml' does not exist"):
+        LogMapping.from_yaml(tmp_path / "absent.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(ValueError, match=r"mapping: '.*broken\.yaml' is not YAML"):
+        LogMapping.from_yaml(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(TypeError, match="history: "):
+        LogMapping.from_yaml(tmp_path / "list.yaml")
+
+
+def test_se_counts_the_users_of_each_interval():
+    mapping = mapping_of(
+        interval=None,
+        time={"column": "time", "unit": "iso"},
+        arrivals="packets [pkt]",
+        allocation="PRB granted next",
+        performance={"throughput downlink [Mbps]": {"name": "rate"}, "ues": {"whole": True}},
+        aggregate={"by": "ue", "arrivals": "sum", "rate": "mean", "ues": "count"},
+        spectral_efficiency={"column": "rate", "unit_bps": 1e6, "users": "ues"},
+    )
+    history = read_log(CASES / "04_row_per_ue.csv", mapping)
+    rates, users = history.performance["rate"], history.performance["ues"]
+    assert len(np.unique(users[:, 0])) > 1
+    np.testing.assert_allclose(history.spectral_efficiency, (rates * users).sum(axis=1) / 10.0)

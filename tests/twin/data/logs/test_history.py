@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from twin.data.columns import SSR
 from twin.data.history import concatenate
-from twin.data.log import LogMapping, from_table, read_log
+from twin.data.logs import LogMapping, from_table, read_log
 
 
 def test_a_decision_is_an_interval_and_the_next(table, mapping):
@@ -101,7 +102,7 @@ def without(row):
 
 
 REFUSED = {
-    "missing column": (lambda t: t.drop(columns="rate"), r"wants column 'rate', which the log lacks.*the log has"),
+    "missing column": (lambda t: t.drop(columns="rate"), r"wants column 'rate', which the log lacks.*\(it has night, "),
     "misspelt column": (
         lambda t: t.rename(columns={"packets": "packet"}),
         r"wants column 'packets', which the log lacks; is it 'packet'\?",
@@ -122,8 +123,7 @@ REFUSED = {
     "empty slice": (cell("kind", 9, None), r"kind: nothing stands in row 9"),
     "NaN": (cell("packets", 3, np.nan), r"packets: nothing stands in row 3, allowed is a value in every row"),
     "text": (cell("packets", 6, "many"), r"packets: 'many' in row 6 is not a number"),
-    "digits as text": (lambda t: t.assign(blocks=t["blocks"].astype(str)), r"blocks: '1' in row 2 is not a number"),
-    "truth values": (lambda t: t.assign(scheduler=True), r"scheduler: True in row 2 is not a number"),
+    "truth values": (lambda t: t.assign(scheduler=True), r"scheduler: '?[Tt]rue'? in row 2 is not a number"),
     "adds up to less": (cell("blocks", 7, 1), r"blocks: \[3, 1\] in rows \[6, 7\], allowed is .* 8 in all"),
     "a slice has none": (
         lambda t: cell("blocks", 5, 8)(cell("blocks", 4, 0)(t)),
@@ -154,8 +154,8 @@ def test_a_log_that_is_not_right_is_refused_by_row_and_column(table, mapping, ca
     changed = change(table)
     with pytest.raises(ValueError, match=message):
         from_table(changed, mapping)
-    if case in ("column twice", "digits as text"):
-        return  # a text file has neither
+    if case == "column twice":
+        return  # DuckDB renames the second one in a text file
     changed.to_csv(tmp_path / "log.csv", index=False)
     with pytest.raises(ValueError, match=message if case != "no rows" else "the table has no rows"):
         read_log(tmp_path / "log.csv", mapping)
@@ -163,7 +163,8 @@ def test_a_log_that_is_not_right_is_refused_by_row_and_column(table, mapping, ca
 
 def test_files_are_read_alike_and_rows_counted_as_an_editor_does(table, mapping, tmp_path):
     wanted = from_table(table, mapping)
-    table.to_parquet(tmp_path / "log.parquet")
+    frame = table  # noqa: F841  # DuckDB finds it by its name
+    duckdb.sql(f"COPY (SELECT * FROM frame) TO '{tmp_path / 'log.parquet'}'")
     table.to_csv(tmp_path / "log.csv", index=False)
     text = (tmp_path / "log.csv").read_text()
     (tmp_path / "longer.csv").write_text(text + "\n\n")
@@ -173,13 +174,15 @@ def test_files_are_read_alike_and_rows_counted_as_an_editor_does(table, mapping,
         np.testing.assert_array_equal(found.arrivals, wanted.arrivals)
         np.testing.assert_array_equal(found.spectral_efficiency, wanted.spectral_efficiency)
     lines = text.splitlines()
+    lines[5] = lines[5].replace(",1,", ",many,", 1)
+    lines[9] = lines[9].replace("fine", "fine,and more")
     (tmp_path / "holes.csv").write_text("\n".join([*lines[:3], "", *lines[3:]]))
-    with pytest.raises(ValueError, match="night: nothing stands in row 4"):
+    with pytest.raises(ValueError, match="row 11 has more fields than the header"):  # blank lines are passed over
         read_log(tmp_path / "holes.csv", mapping)
 
 
 def test_what_is_no_table_is_refused(mapping, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"history: the file '.*absent\.csv' does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"log: the file '.*absent\.csv' does not exist"):
         read_log(tmp_path / "absent.csv", mapping)
     for name, content in (
         ("empty.csv", b""),

@@ -1,0 +1,67 @@
+"""Choices of a command that are files of the user's own, wherever they lie: `scenario=my_traffic.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import conf
+from slicing_gym import SCENARIOS
+
+CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
+"""Where the YAML files are, in a checkout and in an installed wheel alike."""
+
+FILES = ("scenario",)
+"""Groups of which a choice may be a path; that of a mapping is a setting of its own (`mapping_file`)."""
+
+_YAML = (".yaml", ".yml")
+
+
+def groups_of(command: str) -> list[str]:
+    """The groups that a command chooses from, as its file in `conf/` says."""
+    content = yaml.safe_load((Path(CONFIG_FOLDER) / f"{command}.yaml").read_text())
+    return [key for entry in content["defaults"] if isinstance(entry, dict) for key in entry]
+
+
+def with_files(command: str, arguments: Sequence[str]) -> list[str]:
+    """Arguments in which `scenario=<file>.yaml` is a name by which Hydra finds what is in the file from now on.
+
+    Raises:
+        ValueError, TypeError, OSError: there is no such file, or it is no YAML mapping.
+    """
+    groups, found = groups_of(command), []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        names = [name.strip("'\"") for name in value.split(",")]
+        if key in FILES and key in groups and any(name.endswith(_YAML) for name in names):
+            argument = f"{key}={','.join(_stored(key, name) if name.endswith(_YAML) else name for name in names)}"
+        found.append(argument)
+    return found
+
+
+def _stored(group: str, path: str) -> str:
+    """Give Hydra what is in a file; the name by which it is then found."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{group}: the file {path!r} does not exist")
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{group}: {path!r} is not YAML ({error})") from None
+    if not isinstance(data, dict):
+        raise TypeError(f"{group}: {path!r} holds no keys and values, as a file of conf/{group} does")
+    name = Path(path).stem
+    if name in (*SCENARIOS, *(file.stem for file in Path(CONFIG_FOLDER, group).glob("*.yaml"))):
+        name += "_file"  # a choice of the package has the name
+    store(group, name, data)
+    return name
+
+
+def store(group: str, name: str, data: dict[str, Any]) -> None:
+    """Give Hydra a choice by a name of the user's own, as `scenario=<name>` finds it."""
+    from hydra.core.config_store import ConfigStore  # libraries do without Hydra
+    from omegaconf import OmegaConf
+
+    ConfigStore.instance().store(group=group, name=name, node=OmegaConf.create(data))

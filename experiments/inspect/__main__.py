@@ -1,0 +1,42 @@
+"""`python -m experiments.inspect log=my_log.csv`: what a log is, what is wrong with it, and a mapping to begin with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from experiments.config.hydra import command
+from experiments.config.parts import make_mapping
+from experiments.inspect.outcome import next_step, trial, write
+from experiments.inspect.settings import InspectConfig
+from twin.inspection import inspect_log
+
+LISTS = ("log",)
+"""Keys of which `key=a,b` is a list."""
+
+
+def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
+    """The inspection of a configuration: the log is read, and looked at, before anything is written."""
+    if config.log is None:
+        raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
+    mapping = make_mapping(config.mapping, config.mapping_file)
+    try:
+        found = inspect_log(config.log, query=None if mapping is None else mapping.query)
+    except ImportError as error:  # DuckDB is an extra
+        raise ValueError(str(error)) from error
+
+    def run() -> None:
+        lines = [found.report()]
+        if mapping is not None:
+            lines.append(f"with the mapping: {trial(config.log, mapping)}")
+        written = write(found, folder, config.intervals)
+        lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
+        lines.append(next_step(found, config.log, os.path.relpath(written[0])))
+        print("\n".join(lines))  # at once: whoever pipes it to `head` has the files all the same
+
+    return run
+
+
+if __name__ == "__main__":
+    command("inspect", InspectConfig, prepare, lists=LISTS)

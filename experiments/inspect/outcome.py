@@ -1,0 +1,57 @@
+"""The files of an inspection, what comes of a log that is read by a mapping, and what to do next."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from experiments.inspect.figures import plot_log
+from slicing_gym.files import atomic_write
+from twin.data.logs.mapping import LogMapping
+from twin.inspection import Inspection
+
+
+def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
+    """Write mapping.yaml and, where a column says when, log.png into a folder.
+
+    Args:
+        found: of the log.
+        folder: where to.
+        intervals: most that the picture shows.
+    """
+    written = [folder / "mapping.yaml"]
+    with atomic_write(written[0]) as file:
+        file.write(found.mapping_yaml().encode())
+    if found.facts.grid is not None:
+        written.append(folder / "log.png")
+        plot_log(written[1], found, intervals)
+    return written
+
+
+def trial(log: Any, mapping: LogMapping) -> str:
+    """What a mapping makes of a log: how many decisions, or why it is refused."""
+    from twin.data import read_log
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            history = read_log(log, mapping)
+        except ValueError as error:
+            return f"refused, {error}"
+    told = "".join(f"\n  {each.message}" for each in caught)
+    cut = len(history.sequences())
+    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}"
+
+
+def next_step(found: Inspection, log: Any, mapping: str) -> str:
+    """The command to go on with."""
+    shown = ",".join(map(str, log)) if isinstance(log, list) else log
+    command = {"allocation": "fidelity", "passive": "traffic", "constant": "traffic"}.get(found.what)
+    if command is None or not found.keys:
+        return (
+            "next: write a mapping that says which columns are what, or a query that shapes the log (docs/inspect.md)"
+        )
+    counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
+    period = " period_s=<length of an interval in s>" if counted else ""
+    return f"next: look at {mapping}, then python -m experiments.{command} log={shown} mapping={mapping}{period}"

@@ -1,0 +1,25 @@
+"""What the command takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from experiments.config.bounds import bounded
+
+
+@dataclass
+class InspectConfig:
+    """`conf/inspect.yaml`.
+
+    Args:
+        log: a file, a glob, a folder, or a list of these.
+        mapping, mapping_file: one that is tried on the log, a choice of Hydra's or a file; its `query` shapes the log
+            before it is looked at. Empty, None: none.
+        intervals: most intervals that the picture shows.
+    """
+
+    log: Any = None
+    mapping_file: str | None = None
+    mapping: dict[str, Any] = field(default_factory=dict)
+    intervals: int = bounded(400, at_least=2)

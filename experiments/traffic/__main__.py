@@ -1,0 +1,56 @@
+"""`python -m experiments.traffic log=my_log.csv mapping=mapping.yaml`: a log's traffic in the simulator."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agents.registry import import_modules
+from experiments.config.hydra import command
+from experiments.config.parts import make_mapping, make_scenario, make_twin
+from experiments.traffic.run import traced_scenario, traffic
+from experiments.traffic.settings import TrafficConfig
+from twin.traffic import traffic_of
+
+LISTS = ("log", "imports")
+"""Keys of which `key=a,b` is a list."""
+
+
+def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
+    """The scenario of a configuration; the log is read, and checked, before anything is written."""
+    import_modules(config.imports)
+    mapping = make_mapping(config.mapping, config.mapping_file)
+    for key, given in (("log", config.log), ("mapping", mapping)):
+        if given is None:
+            raise ValueError(f"{key}: missing; experiments.inspect looks at a log, and proposes a mapping")
+    log = traffic_of(config.log, mapping, period_s=config.period_s, volume_byte=config.volume_byte)
+    base, twin = make_scenario(config.scenario), make_twin(config.twin)
+    if config.resample and twin is None:
+        raise ValueError("resample: true given without a twin; allowed with twin=lstm or twin=transformer")
+    with _without_warnings():
+        traced_scenario(log, log, base, config)
+
+    def run() -> None:
+        with _without_warnings():
+            result = traffic(log, base, config, twin=twin)
+        print(result.report())
+        paths = [os.path.relpath(path) for path in result.write(folder)]
+        print(f"written: {', '.join(paths)}")
+        print(f"next: python -m experiments.train scenario={paths[0]}")
+
+    return run
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without those of full queues, of which the report has a line."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "slices", UserWarning)
+        yield
+
+
+if __name__ == "__main__":
+    command("traffic", TrafficConfig, prepare, lists=LISTS)

@@ -1,0 +1,125 @@
+"""The command that looks at a log: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+from matplotlib.image import imread
+
+from experiments.inspect import InspectConfig, plot_log
+from experiments.inspect.__main__ import prepare
+from experiments.inspect.outcome import next_step, trial
+from tests.helpers.commands import configured, yaml_defaults
+from twin import inspect_log
+from twin.data.logs.mapping import LogMapping
+
+CASES = Path(__file__).resolve().parents[2] / "data" / "logs"
+
+
+def test_its_yaml_sets_the_defaults_of_its_settings():
+    assert yaml_defaults("inspect") | {"mapping": {}} == asdict(InspectConfig())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "log: missing; allowed is a file, a glob, a folder, or a list of these"),
+        (["log=/nowhere.csv"], "log: the file '/nowhere.csv' does not exist"),
+        ([f"log={CASES}/*.xyz"], r"log: '.*\.xyz' matches no file"),
+        ([f"log={CASES}/01_decided.csv", "intervals=1"], "intervals: 1 given, allowed is 2 or more"),
+        ([f"log=[{CASES}/01_decided.csv,{CASES}/05_wide.csv]"], "log: .* has other columns than"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, tmp_path):
+    with pytest.raises((ValueError, OSError), match=message):
+        prepare(configured("inspect", InspectConfig, *overrides), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ValueError, match=r'pip install "slicing-gym\[logs\]"'):
+        prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["03_epoch_ms_semicolon.csv", "05_wide.csv", "06_slices_come_and_go.csv", "14_dirty.csv"]
+)
+def test_a_log_is_printed_drawn_and_mapped(name, tmp_path, capsys):
+    prepare(configured("inspect", InspectConfig, f"log={CASES}/{name}"), tmp_path)()
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{name}: ")
+    assert printed.splitlines()[-1].startswith("next: ")
+    assert imread(tmp_path / "log.png").std() > 0.05
+    assert isinstance(yaml.safe_load((tmp_path / "mapping.yaml").read_text()), dict)
+
+
+def test_a_picture_has_a_panel_for_what_there_is(tmp_path):
+    """Arrivals, allocation and performance; a passive log has no allocation, and is drawn less high."""
+    for name in ("01_decided.csv", "07_passive.csv"):
+        plot_log(tmp_path / f"{name}.png", inspect_log(CASES / name), 100)
+    full, passive = (imread(tmp_path / f"{name}.png").shape[0] for name in ("01_decided.csv", "07_passive.csv"))
+    assert full > 1.3 * passive
+
+
+def test_a_table_without_time_is_not_drawn(tmp_path):
+    (tmp_path / "x.csv").write_text("name,colour\nx,red\ny,blue\n")
+    with pytest.raises(ValueError, match="without a column of time"):
+        plot_log(tmp_path / "x.png", inspect_log(tmp_path / "x.csv"), 100)
+    prepare(configured("inspect", InspectConfig, f"log={tmp_path}/x.csv"), tmp_path / "out")()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mapping.yaml"]
+
+
+def test_a_mapping_is_tried_on_the_log():
+    proposal = inspect_log(CASES / "03_epoch_ms_semicolon.csv").proposal
+    told = trial(CASES / "03_epoch_ms_semicolon.csv", proposal)
+    assert told.startswith("158 decisions in 2 sequences")
+    assert "pause" in told
+    other = LogMapping.from_dict({**inspect_log(CASES / "02_in_force.csv").keys, "allocation_is": "decided"})
+    assert "in_force" in trial(CASES / "02_in_force.csv", other)
+    assert trial(CASES / "01_decided.csv", other).startswith("refused, ")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("01_decided.csv", "experiments.fidelity log=a.csv mapping=m.yaml"),
+        ("07_passive.csv", "experiments.traffic log=a.csv mapping=m.yaml period_s=<"),
+        ("13_constant_allocation.csv", "experiments.traffic log=a.csv"),
+    ],
+)
+def test_the_next_step_is_what_the_log_is_good_for(name, words):
+    assert words in next_step(inspect_log(CASES / name), ["a.csv"], "m.yaml")
+
+
+def test_it_runs_as_typed(tmp_path):
+    """The mapping's query shapes what is looked at, and stands in what is proposed."""
+    (tmp_path / "0.csv").write_text((CASES / "01_decided.csv").read_text().replace("pkts", "x"))
+    query = "SELECT t, slice, x AS pkts, rate_mbps, prb_next FROM log"
+    keys = inspect_log(CASES / "01_decided.csv").keys
+    (tmp_path / "mapping").mkdir()
+    (tmp_path / "mapping" / "m.yaml").write_text(yaml.safe_dump({**keys, "query": query}))
+    command = [sys.executable, "-m", "experiments.inspect"]
+    given = [
+        f"--config-dir={tmp_path}",
+        f"log={tmp_path}/0.csv",
+        "mapping=m",
+        f"hydra.run.dir={tmp_path}/out",
+    ]
+    ran = subprocess.run([*command, *given], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "159 decisions in 1 sequence" in ran.stdout
+    assert ran.stdout.startswith("0.csv: 480 rows")
+    wrong = [f"log={tmp_path}/no.csv", f"hydra.run.dir={tmp_path}/wrong"]
+    refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
+    assert refused.stderr.startswith("error: log: the file")
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / "wrong").exists()
+    assert (tmp_path / "out" / "log.png").exists()
+    proposed = yaml.safe_load((tmp_path / "out" / "mapping.yaml").read_text())
+    assert (proposed["query"], proposed["ssr"]) == (query, keys["ssr"])

@@ -1,0 +1,139 @@
+"""Logs that are not right: each is refused in a few lines that say where, or cleaned by a rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
+from twin.data.logs import read_log
+
+
+@pytest.fixture
+def lines():
+    """Of `01_decided.csv`."""
+    return (CASES / "01_decided.csv").read_text().splitlines()
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_lines(lines, **changes):
+        (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
+        return read_log(tmp_path / "log.csv", mapping_of(**changes))
+
+    return read_lines
+
+
+def refused(read, lines, match, **changes):
+    with pytest.raises(ValueError, match=match) as caught:
+        read(lines, **changes)
+    text = str(caught.value)
+    assert len(text.splitlines()) < 10
+    assert len(text) < 2500
+
+
+def test_messages_stay_short_however_much_is_wrong(read, lines):
+    many = [lines[0], *(f"{i // 3},{name},x{i},?,-{i}" for i, name in enumerate(["embb", "mtc", "urllc"] * 3000))]
+    refused(read, many, r"history: \d+ faults.*\n(.*\n){7}  and \d+ more")
+
+
+def test_every_fault_of_a_large_file_is_counted(read, lines):
+    wrong = [line.replace(",embb,", ",embb,-", 1) for line in lines]
+    refused(read, wrong, "history: 160 faults")
+
+
+def test_many_columns_are_not_all_named(read, lines):
+    more = [",".join([line, *(f"c{i}" if n == 0 else "0" for i in range(300))]) for n, line in enumerate(lines)]
+    refused(read, more, "does not name column 'c0'")
+    refused(read, more, r"wants column 'packets', .* and \d+ more\)", arrivals="packets", unused="rest")
+
+
+def test_time_that_runs_back_is_refused(read, lines):
+    restarted = [*lines, *lines[1:]]
+    time = {"column": "t", "unit": "s"}
+    refused(read, restarted, r"t: time runs back in row 482 \(0 after 159\); name what tells runs apart under `run`",
+            interval=None, time=time)  # fmt: skip
+    numbered = [f"{line},{'night' if n == 0 else 1 + (n > 480)}" for n, line in enumerate(restarted)]
+    history = read(numbered, interval=None, time=time, run="night")
+    assert history.runs.tolist() == [0, 1]
+
+
+def test_stamps_off_the_grid_are_refused(read, lines):
+    off = [line.replace("7,", "7.4,", 1) if line.startswith("7,") else line for line in lines]
+    refused(read, off, r"t: 7\.4 in row \d+ comes 1\.4 after the stamp before, allowed are multiples of 1 within 0\.25",
+            interval=None, time={"column": "t", "unit": "s", "period": 1})  # fmt: skip
+
+
+def test_times_must_be_in_the_unit_that_is_said(read, lines):
+    refused(read, lines, r"time\.unit: 'iso' given, but column 't' holds no dates", interval=None,
+            time={"column": "t", "unit": "iso"})  # fmt: skip
+    refused(read, lines, r"time\.column: 'slice' holds 'embb', allowed are times", interval=None,
+            time={"column": "slice", "unit": "s"}, unused="rest")  # fmt: skip
+
+
+def test_short_gaps_stay_in_their_run(read, lines):
+    gap = [line for line in lines if not line.startswith(("20,", "21,"))]
+    with pytest.warns(UserWarning, match="1 gap.s., 2 intervals of 1 s without a row"):
+        history = read(gap, interval=None, time={"column": "t", "unit": "s"})
+    assert history.runs.tolist() == [0]
+    assert [history.interval[block.start] for block in history.sequences()] == [0, 22]
+
+
+def test_two_rows_that_differ_are_refused_whatever_the_rules(read, lines):
+    doubled = [*lines[:92], lines[91] + "1", *lines[92:]]
+    for rules in ({}, {"drop_identical": True}):
+        refused(read, doubled, r"has slice '\w+' in row 92 and again in row 93, which differ", **rules)
+
+
+def test_rows_of_users_must_agree_on_what_is_the_slices(tmp_path):
+    text = (CASES / "04_row_per_ue.csv").read_text().splitlines()
+    text[2] = text[2].replace(",7,", ",8,")
+    (tmp_path / "log.csv").write_text("\n".join(text))
+    mapping = mapping_of(
+        interval=None,
+        time={"column": "time", "unit": "iso"},
+        arrivals="packets [pkt]",
+        allocation="PRB granted next",
+        performance={"throughput downlink [Mbps]": {"name": "rate"}},
+        aggregate={"by": "ue", "arrivals": "sum", "rate": "mean"},
+    )
+    with pytest.raises(ValueError, match=r"PRB granted next: 8 in row 3, but 7 in another row of its slice"):
+        read_log(tmp_path / "log.csv", mapping)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("'11000000000000000", "'110000000000000000", "has 18 bits, which fit no carrier of 50 units"),
+        ("'11000000000000000", "'1100000000000000x", "allowed are texts of 0 and 1"),
+        ("'11000000000000000", "'11110000000000000", r"in rows \[2, 3, 4\] overlap"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(tmp_path, old, new, message):
+    text = (CASES / "10_rbg_mask.csv").read_text().replace(old, new, 1)
+    (tmp_path / "log.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_log(tmp_path / "log.csv", mapping_of(allocation={"column": "rbg_mask_next", "as": "mask"}))
+
+
+def test_shares_of_more_than_all_are_refused(tmp_path):
+    (tmp_path / "log.csv").write_text((CASES / "08_shares.csv").read_text().replace("0.72", "0.82", 1))
+    with pytest.raises(ValueError, match=r"share_next: \[0\.14, 0\.14, 0\.82\] in rows \[2, 3, 4\] add up to 1\.1"):
+        read_log(tmp_path / "log.csv", mapping_of(allocation={"column": "share_next", "as": "share"}))
+
+
+def test_caps_of_more_than_all_are_shared_out(tmp_path):
+    (tmp_path / "log.csv").write_text((CASES / "01_decided.csv").read_text().replace(",36\n", ",86\n", 1))
+    history, said = quietly(tmp_path / "log.csv", mapping_of(allocation={"column": "prb_next", "as": "caps"}))
+    assert "1 intervals with caps of more than 50 units: shared out in proportion" in said
+    assert history.allocation[0].sum() == 50
+    assert history.allocation[0, 2] == max(history.allocation[0])
+
+
+def test_a_slice_without_rows_names_the_rule():
+    with pytest.raises(ValueError, match=r"slice: interval \d+ \(row \d+\) lacks 'mtc', .*`absent` says"):
+        read_log(CASES / "06_slices_come_and_go.csv", mapping_of())
+
+
+def test_a_rule_names_what_absent_slices_lack():
+    with pytest.raises(ValueError, match=r"history\.absent: rate_mbps missing"):
+        mapping_of(absent={"arrivals": 0})

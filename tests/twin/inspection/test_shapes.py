@@ -1,0 +1,273 @@
+"""Logs made up here, of which it is known what an inspection has to find."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twin import inspect_log
+
+
+def cell(intervals=200, slices=("a", "b", "c"), units=50, seed=0, lag=1):
+    """A log of slices whose rate follows the allocation `lag` rows before."""
+    rng = np.random.default_rng(seed)
+    width = len(slices)
+    cuts = np.sort(np.argsort(rng.random((intervals, units - 1)), axis=1)[:, : width - 1] + 1, axis=1)
+    held = np.diff(cuts, axis=1, prepend=0, append=units)
+    load = rng.poisson(40.0, (intervals, width))
+    rate = np.minimum(0.09 * load, 0.21 * np.roll(held, lag, axis=0)) + rng.normal(0.0, 0.01, held.shape)
+    return pd.DataFrame(
+        {
+            "interval": np.repeat(np.arange(intervals), width),
+            "slice_id": np.tile(slices, intervals),
+            "dl_pkts": load.ravel(),
+            "thp_mbps": np.round(np.abs(rate), 3).ravel(),
+            "prb": held.ravel(),
+        }
+    )
+
+
+def keys_of(found):
+    return [each.key for each in found.findings]
+
+
+def finding(found, key):
+    return next(each for each in found.findings if each.key == key)
+
+
+@pytest.mark.parametrize(("lag", "says"), [(1, "decided"), (0, "in_force"), (7, "")])
+def test_the_alignment_that_was_made_is_found(lag, says):
+    found = inspect_log(cell(lag=lag))
+    assert found.facts.allocation_is == says
+    numbers = found.facts.alignment
+    assert (numbers.decided > 0.3) == (says == "decided")
+    assert (numbers.in_force > 0.3) == (says == "in_force")
+    assert ("cannot be told" in str(finding(found, "alignment"))) == (says == "")
+
+
+def test_units_and_slices_are_as_the_log_has_them():
+    """273 PRB among four slices, one of which sends nothing."""
+    table = cell(slices=(1, 2, 3, 9), units=273)
+    table.loc[table["slice_id"] == 9, "dl_pkts"] = 0
+    found = inspect_log(table)
+    assert found.facts.grid.slices == (1, 2, 3, 9)
+    assert (found.facts.allocations.total, found.facts.allocations.possible) == (273, math.comb(272, 3))
+    assert found.keys["scenario"]["radio"]["bandwidth_hz"] == 273 * 180e3
+    assert found.proposal.scenario.num_units == 273
+
+
+@pytest.mark.parametrize(("scale", "unit", "start"), [(1, "s", 1.76e9), (1000, "ms", 1.76e12), (1e6, "us", 1.76e15)])
+def test_epochs_are_told_by_their_size(scale, unit, start):
+    table = cell()
+    table["interval"] = start + 0.5 * scale * table["interval"]
+    timing = inspect_log(table.rename(columns={"interval": "ts"})).facts.timing
+    assert (timing.unit, timing.period) == (unit, 0.5 * scale)
+
+
+def test_stamps_that_drift_and_jitter_are_intervals_all_the_same():
+    """A period of 5.008 s of which clocks know nothing; each slice is stamped a moment later than the one before."""
+    table = cell(intervals=2000)
+    rng = np.random.default_rng(1)
+    table["interval"] = 5.008 * table["interval"] + np.tile([0.0, 0.1, 0.2], 2000) + rng.uniform(0, 0.05, len(table))
+    found = inspect_log(table.rename(columns={"interval": "time"}))
+    assert len(found.facts.timing.time) == 2000
+    assert found.facts.timing.period == pytest.approx(5.008, abs=0.01)
+    assert not len(found.facts.timing.pauses)
+    assert "jitter" in keys_of(found)
+
+
+def test_pauses_are_counted_and_measured():
+    table = cell()
+    later = table["interval"].to_numpy() + 30 * (table["interval"] >= 50) + 7 * (table["interval"] >= 120)
+    found = inspect_log(table.assign(interval=later))
+    assert found.facts.timing.pauses.tolist() == [50, 120]
+    assert "2 pauses (37 intervals without any row)" in str(finding(found, "pause"))
+
+
+def test_rows_that_run_back_differ_or_are_doubled_are_named():
+    table = cell(intervals=30)
+    table = pd.concat([table, table.iloc[[6]], table.iloc[[9]].assign(dl_pkts=999)], ignore_index=True)
+    found = inspect_log(table)
+    rows = finding(found, "cells")
+    assert rows.rows == (92, 93)
+    assert "92 (repeats line 8)" in str(rows)
+    assert "93 (differs from line 11 of the same slice and time)" in str(rows)
+    assert finding(found, "time_back").rows == (92,)
+
+
+def test_runs_begin_again_without_running_back():
+    parts = [cell(seed=seed).assign(run=f"r{seed}") for seed in range(3)]
+    found = inspect_log(pd.concat(parts, ignore_index=True))
+    assert "3 runs, by run" in str(finding(found, "runs"))
+    assert not {"time_back", "cells"} & set(keys_of(found))
+    assert found.keys["run"] == "run"
+
+
+def test_thousands_of_lines_make_a_short_message():
+    table = cell(intervals=4000)
+    table["thp_mbps"] = table["thp_mbps"].astype(str)
+    table.loc[::3, "thp_mbps"] = "-"
+    report = inspect_log(table).report()
+    line = report.splitlines()[1]
+    assert "4,000 lines are not clean" in line
+    assert "4,000 x '-' in thp_mbps" in line
+    assert len(line) < 500
+
+
+def test_constant_zero_and_empty_columns_are_listed():
+    table = cell().assign(cqi=15, ul_pkts=0, nothing=np.nan)
+    text = str(finding(inspect_log(table), "constant"))
+    assert text == "always zero: ul_pkts; constant: cqi; always empty: nothing"
+
+
+def test_percentages_and_shares_are_parts_of_as_many_units_as_fit():
+    table = cell(units=20)
+    for scale, name, kind in ((1 / 20, "prb_share", "share"), (5, "prb_percent", "percent")):
+        found = inspect_log(table.assign(prb=table["prb"] * scale).rename(columns={"prb": name}))
+        assert found.facts.allocations.counted_as == kind
+        assert found.facts.allocations.total == 20
+        np.testing.assert_array_equal(found.facts.allocations.units.ravel(), table["prb"])
+
+
+def test_packets_of_a_capture_are_events_not_intervals():
+    rng = np.random.default_rng(0)
+    capture = {"time": rng.exponential(0.01, 3000).cumsum(), "protocol": 6, "bytes": rng.integers(60, 1500, 3000)}
+    found = inspect_log(pd.DataFrame(capture))
+    assert "follows no grid" in str(found.findings[0])
+    assert not {"pause", "jitter"} & set(keys_of(found))
+    assert found.proposal is None
+
+
+def test_cells_and_runs_together_name_a_run():
+    parts = [
+        cell(seed=3 * run + place, intervals=40).assign(run=run, cell_id=f"c{place}")
+        for run in range(2)
+        for place in range(3)
+    ]
+    found = inspect_log(pd.concat(parts, ignore_index=True))
+    assert found.keys["run"] == ["run", "cell_id"]
+    assert len(found.facts.runs) == 6
+    assert not {"cells", "time_back"} & set(keys_of(found))
+
+
+def test_names_of_3gpp_counters_are_understood():
+    names = {"interval": "measTimeStamp", "slice_id": "SNSSAI", "dl_pkts": "DRB.PdcpSduVolumeDL", "prb": "RRU.PrbQuota"}
+    table = cell().rename(columns={**names, "thp_mbps": "DRB.UEThpDl"}).assign(**{"RRU.PrbTotDl": 50, "gnb_id": 1})
+    table["measTimeStamp"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(table["measTimeStamp"], unit="s")
+    roles = inspect_log(table).roles
+    wanted = ["time", "slice", "arrivals", "performance", "allocation"]
+    assert [roles[name] for name in table.columns[:5]] == wanted
+
+
+def test_times_that_are_no_dates_are_pointed_out():
+    table = cell().rename(columns={"interval": "Time"})
+    table["Time"] = [f"at {each}" for each in table["Time"]]
+    assert "Time holds texts that are no dates" in str(finding(inspect_log(table), "no_time"))
+
+
+def test_values_that_json_lacks_are_missing_not_short(tmp_path):
+    table = cell(intervals=40).astype({"thp_mbps": object})
+    table.loc[7, "thp_mbps"] = None
+    table.to_json(tmp_path / "x.jsonl", orient="records", lines=True)
+    found = inspect_log(tmp_path / "x.jsonl")
+    assert "1 line is not clean: 8 (thp_mbps is empty)" in str(finding(found, "cells"))
+
+
+def test_a_log_of_one_slice_is_traffic():
+    table = cell(slices=("a", "b")).query("slice_id == 'a'").drop(columns=["slice_id", "prb"])
+    found = inspect_log(table)
+    assert found.what == "passive"
+    assert {"no_slice", "passive"} <= set(keys_of(found))
+    assert found.proposal.slices == ("all",)
+
+
+def test_files_of_a_folder_an_archive_and_packed_ones_are_runs(tmp_path):
+    for seed in range(2):
+        cell(seed=seed).to_csv(tmp_path / f"{seed}.csv", index=False)
+    with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
+        for seed in range(2):
+            archive.write(tmp_path / f"{seed}.csv", f"{seed}.csv")
+    (tmp_path / "packed").mkdir()
+    for seed in range(2):
+        (tmp_path / "packed" / f"{seed}.csv.gz").write_bytes(gzip.compress((tmp_path / f"{seed}.csv").read_bytes()))
+    for log in (
+        tmp_path / "*.csv",
+        tmp_path / "both.zip",
+        tmp_path / "packed",
+        [tmp_path / f"{n}.csv" for n in (0, 1)],
+    ):
+        found = inspect_log(log)
+        assert found.num_rows == 1200
+        assert len(found.facts.runs) == 2
+        assert found.keys["run"] == "file"
+        assert not {"cells", "time_back"} & set(keys_of(found))
+
+
+def test_a_file_a_user_is_one_run(tmp_path):
+    """As SCOPE and ColO-RAN write their metrics: a slice's PRBs stand in the file of each of its users."""
+    rng = np.random.default_rng(0)
+    for user in range(4):
+        frame = {
+            "Timestamp": 1602000000000 + 250 * np.arange(60),
+            "IMSI": 1010123456000 + user,
+            "RNTI": 70 + user,
+            "slice_id": user // 2,
+            "slice_prb": [36, 14][user // 2],
+            "scheduling_policy": 0,
+            "tx_brate downlink [Mbps]": rng.uniform(0.0, 4.0, 60).round(3),
+            "tx_pkts downlink": rng.integers(0, 120, 60),
+        }
+        pd.DataFrame(frame).to_csv(tmp_path / f"{user}_metrics.csv", index=False)
+    found = inspect_log(tmp_path)
+    assert found.what == "constant"
+    assert "SCOPE" in found.report().splitlines()[0]
+    assert len(found.facts.runs) == 1
+    assert "run" not in found.keys
+    assert found.facts.grid.rows.min() == found.facts.grid.rows.max() == 2
+    assert found.keys["aggregate"] == {
+        "by": "IMSI",
+        "tx_pkts downlink": "sum",
+        "tx_brate downlink [Mbps]": "sum",
+        "ues": "count",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not a table"),
+        (b"a,b,c\n", "has no rows"),
+        (bytes(range(256)) * 8, "is not a table"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path, content, message):
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message) as refused:
+        inspect_log(tmp_path / "x.csv")
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_what_is_no_log_is_said_and_nothing_is_proposed(tmp_path):
+    (tmp_path / "x.csv").write_text("name,colour\nx,red\ny,blue\n")
+    found = inspect_log(tmp_path / "x.csv")
+    assert found.what == "nothing"
+    assert "no column says when" in str(found.findings[0])
+    assert (found.proposal, found.keys) == (None, {})
+    assert found.mapping_yaml().startswith("# No mapping can be proposed")
+
+
+def test_a_query_shapes_the_log_before_it_is_looked_at(tmp_path):
+    cell().rename(columns={"prb": "x", "dl_pkts": "y"}).to_csv(tmp_path / "x.csv", index=False)
+    query = "SELECT interval, slice_id, y AS packets, x AS prb_next, thp_mbps FROM log"
+    cell(seed=1).rename(columns={"prb": "x", "dl_pkts": "y"}).to_csv(tmp_path / "y.csv", index=False)
+    assert "run" not in inspect_log(tmp_path, query=query).keys  # the files are not told apart any more
+    found = inspect_log(tmp_path / "x.csv", query=query)
+    assert found.proposal.query == query
+    assert found.facts.arrivals == "packets"
+    assert found.facts.allocation_is == "decided"

@@ -1,0 +1,43 @@
+"""Mappings from and to builtin types (YAML): which keys are rules of their own, and lists as tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from slicing_gym import Scenario
+from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
+
+RULES: dict[str, type[Any]] = {
+    "time": TimeRule,
+    "allocation": AllocationRule,
+    "aggregate": AggregateRule,
+    "ssr": SsrRule,
+    "spectral_efficiency": EfficiencyRule,
+}
+
+
+def plain(value: Any) -> Any:
+    """A value of a mapping as builtin types."""
+    if isinstance(value, Scenario):
+        return value.to_dict()
+    if isinstance(value, AggregateRule):
+        return {"by": value.by, **value.functions}
+    if isinstance(value, tuple(RULES.values())):
+        assert is_dataclass(value)
+        given = {entry.name: getattr(value, entry.name) for entry in fields(value)}
+        kept = {name: plain(each) for name, each in given.items() if each is not None and each is not False}
+        return {("as" if name == "kind" else name): each for name, each in kept.items()}
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+def with_tuples(value: Any) -> Any:
+    """Lists of builtin types as tuples; objects as they are."""
+    if isinstance(value, list | tuple):
+        return tuple(with_tuples(each) for each in value)
+    if isinstance(value, Mapping):
+        return {key: with_tuples(each) for key, each in value.items()}
+    return value

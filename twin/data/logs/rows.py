@@ -1,0 +1,206 @@
+"""The rows of a log, one of a slice (or user) each: columns by the mapping's names, checked, with what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.data.columns import Column
+from twin.data.logs.cells import LARGEST_WHOLE
+from twin.data.logs.faults import Faults
+from twin.data.logs.mapping import LogMapping
+from twin.data.logs.reader import Table
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_TEXT_OF_NOTHING = ""
+
+_BLOCK = 1 << 18  # rows that are looked at together: columns are long
+
+
+class Rows:
+    """Rows of a table; where it is wide, each of them is one of every slice.
+
+    Args:
+        table: the log.
+        mapping: what its columns mean.
+        faults: where what is wrong is noted.
+
+    Attributes:
+        number: of rows.
+        missing: which rows lack a value that the mapping's rules take for missing.
+        cleaned: how many cells those are.
+    """
+
+    def __init__(self, table: Table, mapping: LogMapping, faults: Faults) -> None:
+        self.table, self.mapping, self.faults = table, mapping, faults
+        self._each = len(mapping.values) if mapping.wide else 1
+        self.number = len(table) * self._each
+        self.missing = np.zeros(self.number, np.bool_)
+        self.cleaned = 0
+        texts = [str(value) for value in mapping.missing]
+        self._texts = {text.strip() for text in texts}
+        self._numbers = np.array([float(text) for text in texts if _is_number(text)])
+        if len(table.surplus):
+            faults.add(table.surplus, lambda i: f"row {table.rows[table.surplus[i]]} has more fields than the header")
+
+    def rows_of(self, places: IntArray) -> IntArray:
+        """The table's rows of some of these rows."""
+        return places // self._each if self._each > 1 else places
+
+    def where(self, place: int) -> str:
+        """A row for messages."""
+        return self.table.where(int(place) // self._each)
+
+    def note(self, places: IntArray, say: Callable[[int], str]) -> None:
+        """Note that some rows are wrong; see `Faults.add`."""
+        self.faults.add(self.rows_of(places), say)
+
+    def numbers(self, name: str, column: Column) -> npt.NDArray[Any]:
+        """A column of numbers; cells that are wrong are noted, missing ones are NaN (0 where numbers are whole)."""
+        parts = [self._number_column(raw, name, place) for place, raw in enumerate(self.mapping.raw_names(name))]
+        values = self._spread(parts)
+        self._check_bounds(name, values, column)
+        return values
+
+    def _number_column(self, raw: str, name: str, place: int) -> npt.NDArray[Any]:
+        """One of the log's columns (of the slice `place` where the log is wide); what is no number is NaN."""
+        values = self.table.columns[raw]
+        if values.dtype.kind not in "iuf":
+            rows = np.arange(len(values))
+            texts = values.astype(object)
+        elif raw in self.table.wrong:
+            rows, texts = self.table.wrong[raw].rows, self.table.wrong[raw].texts
+        else:
+            rows, texts = np.empty(0, np.int64), np.empty(0, object)
+        if len(rows):
+            values = values.astype(np.float64) if values.dtype.kind in "iuf" else np.full(len(values), np.nan)
+            refused = self._not_missing(rows, texts, place)
+            shown, why = rows[refused], texts[refused]
+            self.faults.add(shown, lambda i: self._about(name, raw, why[i], int(shown[i])))
+        listed = np.isin(values, self._numbers) if len(self._numbers) else None
+        if listed is not None and listed.any():
+            values = np.where(listed, np.nan, values)
+            self._miss(np.flatnonzero(listed), place)
+        return values
+
+    def _not_missing(self, rows: IntArray, texts: npt.NDArray[np.object_], place: int) -> BoolArray:
+        """Which cells no rule takes for missing; the others are noted as missing."""
+        is_short = self.table.dialect is not None and not self.table.query
+        lacking = np.array([text is None for text in texts], np.bool_)
+        listed = np.array([text is not None and str(text).strip() in self._texts for text in texts], np.bool_)
+        if is_short:
+            listed |= lacking & (self.mapping.short_rows == "missing")
+        else:
+            listed |= lacking & (_TEXT_OF_NOTHING in self._texts)
+        self._miss(rows[listed], place)
+        return ~listed
+
+    def _miss(self, rows: IntArray, place: int) -> None:
+        self.cleaned += len(rows)
+        if self.mapping.wide:
+            self.missing[rows * self._each + place] = True
+        else:
+            self.missing[rows] = True
+
+    def _about(self, name: str, raw: str, text: Any, row: int) -> str:
+        """What is wrong with a cell that holds no number."""
+        where = self.table.where(row)
+        key = name if name == raw or name not in self.mapping.wide else raw
+        if text is None and self.table.dialect is not None and not self.table.query:
+            return f"{key}: {where} is too short to have it"
+        if text is None or not str(text).strip():
+            return f"{key}: nothing stands in {where}, allowed is a value in every row"
+        return f"{key}: {text!r} in {where} is not a number"
+
+    def _check_bounds(self, name: str, values: npt.NDArray[Any], column: Column) -> None:
+        """Note values that the column may not have."""
+        bounds = f"allowed are {column.lower:g} to {column.upper:g}"
+        for start in range(0, len(values), _BLOCK):
+            part = values[start : start + _BLOCK]
+            known = ~np.isnan(part)
+            if column.whole:
+                broken = known & ((part != np.floor(part)) | (np.abs(part) > LARGEST_WHOLE))
+                self._note_values(name, values, np.flatnonzero(broken) + start, " is not a whole number")
+                known &= ~broken
+            wrong = known & (np.isinf(part) | (part < column.lower) | (part > column.upper))
+            self._note_values(name, values, np.flatnonzero(wrong) + start, f", {bounds}")
+
+    def check_choices(self, name: str, values: npt.NDArray[Any], allowed: Sequence[int]) -> None:
+        """Note values that are none of a few."""
+        wrong = np.flatnonzero(~np.isin(values, allowed) & ~np.isnan(values))
+        self._note_values(name, values, wrong, f", allowed are {', '.join(map(str, allowed))}")
+
+    def _note_values(self, name: str, values: npt.NDArray[Any], places: IntArray, what: str) -> None:
+        """Note values at some places, and what is wrong with them."""
+        self.note(places, lambda i: f"{name}: {values[places[i]]:g} in {self.where(places[i])}{what}")
+
+    def _spread(self, parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """A value a row of the parts, one of every slice, or one for all slices."""
+        if not self.mapping.wide:
+            return parts[0]
+        if len(parts) == 1:
+            return np.repeat(parts[0], self._each)
+        return np.stack(parts, axis=1).ravel()
+
+    def codes(self, name: str) -> tuple[npt.NDArray[Any], list[Any]]:
+        """A column of names or numbers as numbers of its different values; empty cells are noted."""
+        numbers, different = self.table.codes(name)
+        empty = np.array([value is None or value == "" for value in different], np.bool_)
+        if name in self.table.wrong:
+            rows = self.table.wrong[name].rows
+            self.faults.add(rows, lambda i: self._about(name, name, self.table.wrong[name].texts[i], int(rows[i])))
+        elif empty.any():
+            rows = np.flatnonzero(empty[numbers])
+            self.faults.add(rows, lambda i: self._about(name, name, different[numbers[rows[i]]], int(rows[i])))
+        return (np.repeat(numbers, self._each) if self._each > 1 else numbers), different
+
+    def slices(self) -> npt.NDArray[Any]:
+        """The number of each row's slice."""
+        name, wanted = self.mapping.slice, self.mapping.values
+        if name is None:
+            return np.tile(np.arange(max(self._each, 1), dtype=np.int8), len(self.table))
+        given, different = self.codes(name)
+        places = {value: place for place, value in enumerate(wanted)}
+        texts = {str(value): place for place, value in enumerate(wanted)}
+        found = np.array([places.get(value, texts.get(str(value), -1)) for value in different], np.int8)
+        unknown = np.array([value not in (None, "") for value in different], np.bool_) & (found < 0)
+        rows = np.flatnonzero(unknown[given]) if unknown.any() else np.empty(0, np.int64)
+        allowed = ", ".join(map(repr, wanted))
+        self.note(
+            rows, lambda i: f"{name}: {different[given[rows[i]]]!r} in {self.where(rows[i])}, allowed are {allowed}"
+        )
+        of_rows: npt.NDArray[Any] = found[given]
+        return of_rows
+
+    def runs(self) -> npt.NDArray[Any]:
+        """The number of each row's run; runs are numbered as they come."""
+        run: npt.NDArray[Any] = np.zeros(self.number, np.int32)
+        for name in self.mapping.run_columns:
+            if name == "file" and "file" not in self.table.columns:
+                own = np.repeat(self.table.file, self._each) if self._each > 1 else self.table.file
+            else:
+                own, _ = self.codes(name)
+            if len(own) and own.max() > 0:
+                run = _as_they_come(run.astype(np.int64) * (int(own.max()) + 1) + own)
+        return run.astype(np.int32, copy=False)
+
+
+def _as_they_come(values: npt.NDArray[Any]) -> IntArray:
+    """Numbers for values, from 0, in the order of their first rows."""
+    _, first, numbers = np.unique(values, return_index=True, return_inverse=True)
+    order = np.empty(len(first), np.int64)
+    order[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return order[numbers]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,122 @@
+"""Which column is the allocation, in what it is counted, what it adds up to, and how much of all there is was held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.inspection.cells import Cells, FloatArray
+from twin.inspection.grid import Grid
+from twin.inspection.roles import is_ahead, may_be_allocation
+
+CARRIERS = (6, 11, 15, 18, 24, 25, 31, 38, 50, 51, 52, 65, 66, 75, 78, 79, 100, 106, 133, 135, 160, 162, 189, 216, 217)
+"""Resource blocks of LTE's and NR's carriers (3GPP TS 36.101, table 5.6-1; TS 38.101-1, table 5.3.2-1)."""
+LARGER = (245, 264, 270, 273)
+LEAST = 8
+"""Fewest intervals whose equal sums say that a column is an allocation, whatever its name."""
+FEW = 0.02
+"""Share of all allocations below which those that were held are few."""
+
+
+@dataclass(frozen=True)
+class Allocations:
+    """What slices were given.
+
+    Args:
+        column: of it.
+        counted_as: "units", "share", "percent" or "mask".
+        units: (m, S) whole units, NaN where there are none.
+        total: units that there are to give away.
+        lowest, highest: sums over the slices of an interval, in what the column counts.
+        idle: whether some of the units are given to nobody though all slices are there.
+        held: different allocations among intervals in which all slices are there.
+        complete: such intervals.
+        possible: allocations that there are.
+    """
+
+    column: str
+    counted_as: str
+    units: FloatArray
+    total: int
+    lowest: float
+    highest: float
+    idle: bool
+    held: int
+    complete: int
+    possible: int
+
+    @property
+    def constant(self) -> bool:
+        """Whether there is no more than one."""
+        return self.held <= 1
+
+    @property
+    def few(self) -> bool:
+        """Whether those that were held are a small share of all, and were held many times each."""
+        return self.held / self.possible < FEW and self.held * 10 <= self.complete
+
+
+def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | None:
+    """The column that is most likely the allocation; None if none is.
+
+    A name that says so and sums that are always the same count most; either alone will do.
+    """
+    best, found = 0.0, None
+    for name, values in grid.values.items():
+        each = cells.get(name)
+        named = each is not None and may_be_allocation(each)
+        sums = _sums(values)
+        if not len(sums) or not np.nanmax(values) > 0.0 or np.nanmin(values) < 0.0 or len(grid.slices) < 2:
+            continue
+        even = bool(np.ptp(sums) <= 0.021 * sums.max())
+        varied = bool(np.nanstd(values, axis=0).max() > 0.0)
+        if not named and not (even and varied and len(sums) >= LEAST and np.ptp(sums) <= 1e-6 * sums.max()):
+            continue
+        mask = each is not None and each.kind == "mask"
+        score = 4.0 * even + 3.0 * named + 2.0 * mask + is_ahead(name) + 0.5 * (grid.how[name] == "once") + 0.5 * varied
+        if score > best:
+            best, found = score, name
+    return found
+
+
+def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
+    """The allocations in a column of a grid."""
+    values = grid.values[name]
+    sums = _sums(values)
+    highest = float(sums.max())
+    low, high = float(sums.min()), highest
+    if cells is not None and cells.kind == "mask":
+        counted_as, total, units = "mask", cells.width, values
+    elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
+        counted_as, (units, total) = "share", _whole_units(values)
+    elif 99.0 <= highest <= 101.0 and "%" in name + "%" * any(word in name.lower() for word in ("percent", "pct")):
+        counted_as, (units, total) = "percent", _whole_units(values / 100.0)
+    else:
+        even = high - low <= 1e-6 * high
+        counted_as, units = "units", values
+        total = round(high) if even else next((c for c in CARRIERS + LARGER if c >= high), math.ceil(high))
+    complete = units[np.isfinite(units).all(axis=1)]
+    idle = bool((np.round(complete.sum(axis=1), 6) < total).any())
+    slices = units.shape[1]
+    possible = math.comb(total, slices) if idle else math.comb(total - 1, slices - 1)
+    held = len(np.unique(complete, axis=0))
+    return Allocations(name, counted_as, units, total, low, high, idle, held, len(complete), max(possible, 1))
+
+
+def _sums(values: FloatArray) -> FloatArray:
+    """Over the slices of the intervals in which all are there."""
+    return np.asarray(values[np.isfinite(values).all(axis=1)].sum(axis=1))
+
+
+def _whole_units(shares: FloatArray) -> tuple[FloatArray, int]:
+    """Shares as whole units, of the least number of units of which they are multiples but for rounding."""
+    given = np.unique(shares[np.isfinite(shares)])
+    for total in sorted({*range(2, 101), *CARRIERS, *LARGER}):
+        units = given * total
+        fits = np.abs(units - units.round()).max() <= min(0.006 * total, 0.2)
+        if fits and len(np.unique(units.round())) == len(given):
+            return (shares * total).round(), total
+    return (shares * 100).round(), 100

@@ -1,0 +1,284 @@
+"""Findings from the facts of a log: what is special about it, and what is wrong with it, with lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from twin.inspection.allocations import Allocations
+from twin.inspection.cells import IntArray
+from twin.inspection.facts import LogFacts
+from twin.inspection.findings import Finding, listed, percent
+from twin.inspection.grid import Grid
+from twin.inspection.roles import WORDS, says
+from twin.inspection.timing import Timing
+
+MOST_LINES = 8
+"""Lines that are not clean of which a message says what is wrong."""
+
+
+def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
+    """What a person has to know about a log, in no order.
+
+    Args:
+        facts: of the log.
+        lines: of its rows (n,) in their files.
+    """
+    yield from _of_cells(facts)
+    yield from _missing_parts(facts)
+    if facts.timing is None or facts.grid is None:
+        return
+    yield from _of_time(facts.timing, facts, lines)
+    yield from _of_rows(facts, facts.grid)
+    if facts.allocations is None:
+        yield from _passive(facts)
+    else:
+        yield from _of_allocations(facts.allocations, facts.grid)
+        yield from _of_alignment(facts)
+
+
+def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
+    names = listed(list(facts.cells), 20)
+    if facts.timing is None:
+        texts = [name for name, each in facts.cells.items() if each.kind == "text" and says(name, WORDS["time"])]
+        hint = f"; {texts[0]} holds texts that are no dates, which a query may parse (strptime)" if texts else ""
+        yield Finding("no_time", f"no column says when a row was written (columns: {names}){hint}")
+    elif facts.arrivals is None:
+        yield Finding("no_arrivals", "no column looks like arrivals (packets or bytes of an interval)")
+    if facts.grid is not None and "slice" not in facts.keys and not facts.wide:
+        yield Finding("no_slice", f"no column says of which slice a row is (columns: {names})")
+
+
+def _of_cells(facts: LogFacts) -> Iterator[Finding]:
+    constant = [name for name, each in facts.cells.items() if each.constant and each.numeric]
+    empty = [name for name, each in facts.cells.items() if each.kind == "empty"]
+    zero = [name for name in constant if facts.cells[name].low == 0.0]
+    other = [name for name in constant if name not in zero]
+    parts = [
+        f"{what}: {listed(names)}"
+        for what, names in (("always zero", zero), ("constant", other), ("always empty", empty))
+        if names
+    ]
+    if parts:
+        yield Finding("constant", "; ".join(parts))
+
+
+def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
+    if len(timing.back):
+        rows = tuple(lines[timing.back].tolist())
+        yield Finding(
+            "time_back",
+            f"{timing.column} runs back in {_count(len(rows), 'row')}: lines {listed(rows)} "
+            "(a new run? then a column that names it is missing)",
+            rows,
+        )
+    unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
+    pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
+    if len(pauses) and not np.isnan(timing.period):
+        longest = (timing.steps[pauses].max() - 1) * timing.period / timing.per_second
+        seconds = "" if timing.unit == "count" else f", the longest of {longest:.3g} s"
+        lost = int((timing.steps[pauses] - 1).sum())
+        first = [f"{timing.time[pause]:.16g}" for pause in pauses[:3]]
+        yield Finding(
+            "pause",
+            f"{_count(len(pauses), 'pause')}{seconds} ({_count(lost, 'interval')} without any row): "
+            f"each cuts the run in two; after it {timing.column} is {listed(first)}",
+        )
+    if timing.irregular:
+        yield Finding(
+            "irregular",
+            f"{timing.column} follows no grid: {percent(timing.on_grid)} of the times between rows are a multiple of "
+            f"{timing.period:.4g}; rows are events, not intervals, which a query can count by interval (time_bucket)",
+        )
+    elif timing.jitter:
+        yield Finding(
+            "jitter",
+            f"{timing.column} jitters: neighbours are {timing.shortest:.6g} to {timing.longest:.6g} {unit} apart, "
+            f"usually {timing.period:.6g}; rows less than half of that apart are of one interval",
+        )
+    if len(facts.runs) > 1:
+        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
+        kind = " and ".join(columns) or "folder (users have files of their own): a query has to tell them apart"
+        yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
+
+
+def _of_rows(facts: LogFacts, grid: Grid) -> Iterator[Finding]:
+    present, rows = grid.present, grid.rows
+    if facts.wide:
+        yield Finding(
+            "wide",
+            f"a wide log: a row is one interval, a column is one quantity of one slice "
+            f"({listed(list(facts.wide.values()))} for {listed(grid.slices)})",
+        )
+    if "ue" in facts.keys:
+        counts = rows[present]
+        yield Finding(
+            "rows_per_ue",
+            f"a row per UE: {_span(counts.min(), counts.max())} rows a slice and interval, one for each "
+            f"{facts.keys['ue']}; {_how(grid)}",
+        )
+    if not present.all():
+        yield _absent(facts, grid)
+
+
+def _how(grid: Grid) -> str:
+    """How rows of a slice and interval become one."""
+    parts = []
+    for how, what in (("sum", "summed"), ("mean", "averaged"), ("once", "taken once, for it is the slice's")):
+        names = [name for name, each in grid.how.items() if each == how]
+        if names:
+            parts.append(f"{listed(names, 4)} {what}")
+    return "; ".join(parts)
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _absent(facts: LogFacts, grid: Grid) -> Finding:
+    """Slices come and go."""
+    assert facts.timing is not None
+    present, follows = grid.present, facts.timing.follows()
+    parts = []
+    for number, name in enumerate(grid.slices):
+        gone = ~present[:, number]
+        if not gone.any():
+            continue
+        pairs = gone[:-1] & follows
+        stays = float((gone[1:] & pairs).sum() / pairs.sum()) if pairs.any() else float("nan")
+        parts.append(f"{name} in {gone.sum():,} of {len(gone):,} intervals (then P(stays absent) = {stays:.3f})")
+    return Finding(
+        "absent",
+        f"slices come and go: no rows of {'; of '.join(parts)}; what an absent slice would have held belongs to nobody",
+    )
+
+
+def _passive(facts: LogFacts) -> Iterator[Finding]:
+    if facts.arrivals is not None:
+        yield Finding(
+            "passive",
+            f"a passive log: no column looks like an allocation, nobody decided anything; {facts.arrivals} are traffic "
+            "for the simulator, and make an arrivals-only twin, no environment",
+        )
+
+
+def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
+    units = f"{found.total} units"
+    if found.counted_as == "mask":
+        yield Finding("mask", f"{found.column} is a bit mask of {found.total} groups; a slice's units are its bits")
+    if found.counted_as in ("share", "percent"):
+        yield Finding(
+            "shares",
+            f"{found.column} holds shares in place of units: they add up to {found.lowest:.4g} to {found.highest:.4g}, "
+            f"and are whole multiples of 1/{found.total}",
+        )
+    if found.constant:
+        held = [f"{value:.6g}" for value in found.units[np.isfinite(found.units).all(axis=1)][0]]
+        yield Finding(
+            "constant_allocation",
+            f"a constant allocation: {found.column} is {'-'.join(held)} in every interval, so nothing can be "
+            "learned of its effect; use it as a passive log (an environment whose actions matter is refused)",
+        )
+        return
+    if found.idle:
+        left = found.total - found.units[np.isfinite(found.units).all(axis=1)].sum(axis=1)
+        yield Finding(
+            "idle",
+            f"idle units: {found.column} adds up to {found.lowest:.6g} to {found.highest:.6g}, not always to {units}; "
+            f"{left.mean():.3g} belong to nobody on average"
+            + ("" if found.highest == found.total else f" ({found.total} is the next carrier of LTE or NR: check it)"),
+        )
+    elif found.counted_as in ("units", "mask"):
+        whole = "whenever all slices have rows" if not grid.present.all() else "in every interval"
+        yield Finding("sums", f"{found.column} adds up to {units} {whole}")
+    share = percent(found.held / found.possible)
+    where = "" if grid.present.all() else " in intervals with all slices"
+    text = f"{found.held:,} of {found.possible:,} allocations were held{where} ({share})"
+    if found.few:
+        yield Finding(
+            "few_allocations",
+            f"few allocations: only {text}; a twin knows little of the others (allowed: held offers those alone)",
+        )
+    else:
+        yield Finding("allocations", text)
+
+
+def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
+    found, column = facts.alignment, facts.allocations.column if facts.allocations else ""
+    if facts.allocations is None or facts.allocations.constant or found is None:
+        return
+    numbers = (
+        f"the units of the row before explain {percent(found.decided)} of the variance of {found.column}, "
+        f"those of the same row {percent(found.in_force)}"
+    )
+    texts = {
+        "decided": f"{column} is decided for the next interval: {numbers}",
+        "in_force": f"{column} is in force, held while its own row was measured: {numbers} (allocation_is: in_force)",
+        "": f"whether {column} is decided or in force cannot be told: {numbers}; taken as decided",
+    }
+    yield Finding("alignment", texts[facts.allocation_is])
+
+
+def dirty(facts: LogFacts, lines: IntArray) -> list[Finding]:
+    """Cells that hold no value, rows that are a field short, doubled rows and rows that differ, all at once.
+
+    Args:
+        facts: of the log.
+        lines: of its rows (n,) in their files.
+    """
+    wrong = sorted(_wrong_cells(facts, lines) + _doubled(facts, lines))
+    if not wrong:
+        return []
+    shown = listed([f"{line} ({text})" for line, text in wrong], MOST_LINES)
+    more = _by_kind([text for _, text in wrong]) if len(wrong) > MOST_LINES else ""
+    noun = "line is" if len(wrong) == 1 else "lines are"
+    rows = tuple(line for line, _ in wrong)
+    return [Finding("cells", f"{len(wrong):,} {noun} not clean: {shown}{more}", rows)]
+
+
+def _wrong_cells(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
+    """Line and what is wrong of every cell that holds no value of its column's kind."""
+    found: list[tuple[int, str]] = []
+    short: dict[int, list[str]] = {}
+    for name, each in facts.cells.items():
+        for place, text in zip(each.wrong.tolist(), each.shown, strict=True):
+            if text is None:
+                short.setdefault(int(lines[place]), []).append(name)
+            else:
+                found.append((int(lines[place]), f"{text[:20]!r} in {name}" if text.strip() else f"{name} is empty"))
+    for line, names in short.items():
+        fields = "a field" if len(names) == 1 else f"{len(names)} fields"
+        found.append((line, f"{fields} short: no {listed(names, 3)}"))
+    return found
+
+
+def _doubled(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
+    """Rows of a slice, user and time that there was a row of."""
+    if facts.timing is None:
+        return []
+    first, again = facts.again
+    found = []
+    for one, other in zip(first.tolist(), again.tolist(), strict=True):
+        same = all(_same(each.numbers[one], each.numbers[other]) for each in facts.cells.values())
+        text = f"repeats line {lines[one]}" if same else f"differs from line {lines[one]} of the same slice and time"
+        found.append((int(lines[other]), text))
+    return found
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (np.isnan(one) and np.isnan(other))
+
+
+def _by_kind(texts: list[str]) -> str:
+    """How many there are of each kind of text, digits aside."""
+    kinds: dict[str, int] = {}
+    for text in texts:
+        word = text.partition(" line ")[0] if " line " in text else text
+        kinds[word] = kinds.get(word, 0) + 1
+    most = sorted(kinds.items(), key=lambda pair: -pair[1])
+    return f"; in all: {listed([f'{count:,} x {kind}' for kind, count in most], 6)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

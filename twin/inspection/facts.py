@@ -1,0 +1,185 @@
+"""What a log is: its columns and what they are for, its intervals, slices and allocations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.data.logs.alignment import Alignment, alignments
+from twin.data.logs.reader import Table
+from twin.inspection.allocations import Allocations, allocation_column, allocations_of
+from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
+from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
+from twin.inspection.roles import WORDS, arrivals_column, is_control, is_key, key_columns, says, time_column
+from twin.inspection.timing import Timing, timing_of
+
+TOLD_APART = 0.03
+"""By how much more of the variance one alignment has to explain to be taken."""
+
+
+@dataclass(frozen=True)
+class LogFacts:
+    """What was found out about a log.
+
+    Args:
+        cells: of all rows, by column.
+        keys: the columns of "time", "slice", "ue" and "run", where there are such.
+        wide: patterns of the columns of a wide log, by quantity; empty if it is long.
+        timing, grid: intervals and slices; None without a column that says when.
+        runs: names of the runs, in the order of their numbers.
+        file_is_run: whether each file is a run.
+        again: positions (2, k) of rows, and of later ones of the same run, slice, user and time.
+        arrivals: quantity that arrived; None if there is none.
+        performance, controls: names of the other quantities that differ.
+        allocations: None if there is no such column.
+        alignment: what explains the performance: the units of the row before, or of the same row; None if there are too
+            few intervals.
+    """
+
+    cells: Mapping[str, Cells]
+    keys: Mapping[str, str]
+    wide: Mapping[str, str]
+    timing: Timing | None = None
+    grid: Grid | None = None
+    runs: tuple[str, ...] = ()
+    file_is_run: bool = False
+    again: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty((2, 0), np.intp))
+    arrivals: str | None = None
+    performance: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    allocations: Allocations | None = None
+    alignment: Alignment | None = None
+
+    @property
+    def what(self) -> str:
+        """What it can be used for: "allocation", "constant", "passive" or "nothing"."""
+        if self.grid is None or (self.arrivals is None and self.allocations is None):
+            return "nothing"
+        if self.allocations is None:
+            return "passive"
+        return "constant" if self.allocations.constant else "allocation"
+
+    @property
+    def allocation_is(self) -> str:
+        """By what explains the performance better "decided" or "in_force"; empty if that cannot be told."""
+        found = self.alignment
+        if found is None or abs(found.decided - found.in_force) < TOLD_APART:
+            return ""
+        return "decided" if found.decided > found.in_force else "in_force"
+
+
+def facts_of(table: Table) -> LogFacts:
+    """Work out what a log is."""
+    cells = {name: cells_of(table, name) for name in table.columns}
+    time = time_column(cells)
+    keys = ({"time": time} if time else {}) | key_columns(cells, time)
+    wide, slices = ({}, ()) if "slice" in keys else wide_patterns([name for name in cells if name not in keys.values()])
+    if time is None:
+        return LogFacts(cells, keys, wide)
+    run, runs, file_is_run = _runs(cells, keys, table)
+    series = _series(cells, keys, run)
+    timing = timing_of(cells[time], run, series)
+    if wide:
+        grid = wide_grid(cells, wide, slices, timing)
+    else:
+        names = [name for name, each in cells.items() if each.numeric and not _is_any_key(name, keys)]
+        grid = long_grid(cells, cells[keys["slice"]] if "slice" in keys else None, timing, names)
+    again = _again(series, cells[time].numbers)
+    return _with_quantities(LogFacts(cells, keys, wide, timing, grid, runs, file_is_run, again))
+
+
+def _with_quantities(facts: LogFacts) -> LogFacts:
+    """The facts with arrivals, allocation and performance."""
+    grid, timing = facts.grid, facts.timing
+    assert grid is not None
+    assert timing is not None
+    varied = [name for name, values in grid.values.items() if len(np.unique(values[np.isfinite(values)])) > 1]
+    column = allocation_column(grid, facts.cells)
+    arrivals = arrivals_column([name for name in varied if name != column])
+    rest = [name for name in varied if name not in (column, arrivals)]
+    controls = tuple(name for name in rest if is_control(name) and len(np.unique(grid.values[name])) <= 8)
+    performance = tuple(sorted((n for n in rest if n not in controls), key=lambda name: not says(name, WORDS["rate"])))
+    allocations = None if column is None else allocations_of(grid, column, facts.cells.get(column))
+    alignment = None if allocations is None else _alignment(allocations, grid, timing, performance)
+    return replace(
+        facts,
+        arrivals=arrivals,
+        performance=performance,
+        controls=controls,
+        allocations=allocations,
+        alignment=alignment,
+    )
+
+
+def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:
+    """The two alignments of the performance column that tells them apart best, where no slice lacks a value."""
+    whole = np.asarray(np.isfinite(found.units).all(axis=1))
+    units = np.nan_to_num(found.units).astype(np.int64)
+    best: list[Alignment] = []
+    for name in performance:
+        values = grid.values[name]
+        good = np.asarray(whole & np.isfinite(values).all(axis=1))
+        now = np.flatnonzero(timing.follows() & good[:-1] & good[1:])
+        if len(now) and not found.constant:
+            best += alignments(now, now + 1, units, {name: values})
+    return max(best, key=lambda each: abs(each.decided - each.in_force), default=None)
+
+
+def _is_any_key(name: str, keys: Mapping[str, str]) -> bool:
+    """Whether a column says of what a row is, be it used or not: RNTI where there is an IMSI."""
+    return name in keys.values() or any(is_key(name, role) for role in ("slice", "ue", "run"))
+
+
+def _runs(cells: Mapping[str, Cells], keys: Mapping[str, str], table: Table) -> tuple[IntArray, tuple[str, ...], bool]:
+    """The run of each row (n,), what the runs are called, and whether files make runs.
+
+    A file with one of several users is no run: its folder is.
+    """
+    file = table.file.astype(np.int64)
+    names = table.files if not table.query else table.files[:1]  # of a query's rows nothing says which file they are of
+    users_apart = False
+    if len(names) > 1 and "ue" in keys and _one_user_a_file(cells[keys["ue"]].numbers, file, len(names)):
+        users_apart = True
+        folders = [str(PurePath(name).parent) for name in names]
+        names = tuple(dict.fromkeys(folders))
+        file = np.array([names.index(folder) for folder in folders])[file]
+    file_is_run = len(names) > 1 and not users_apart
+    run, labels = file, list(names if len(names) > 1 else [""])
+    for column in (cells[name] for role, name in keys.items() if role.startswith("run")):
+        before = run
+        run, first = _numbered(run, column.numbers)
+        values = [column.labels[int(value)] if column.labels else f"{value:g}" for value in column.numbers[first]]
+        labels = [f"{labels[number]} {value}".strip() for number, value in zip(before[first], values, strict=True)]
+    return run, tuple(labels), file_is_run
+
+
+def _one_user_a_file(users: FloatArray, file: IntArray, number: int) -> bool:
+    _, first = _numbered(file, users)
+    return len(first) == number
+
+
+def _series(cells: Mapping[str, Cells], keys: Mapping[str, str], run: IntArray) -> IntArray:
+    """A number for each row (n,): the same for rows of one run, slice and user."""
+    series = run
+    for role in ("slice", "ue"):
+        if role in keys:
+            series, _ = _numbered(series, cells[keys[role]].numbers)
+    return series
+
+
+def _numbered(one: IntArray, other: FloatArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
+    """A number for each different pair of values (n,), and where each pair is first; NaN is a value, too."""
+    _, codes = np.unique(np.where(np.isnan(other), np.inf, other), return_inverse=True)
+    _, first, numbers = np.unique(one * (int(codes.max(initial=0)) + 1) + codes, return_index=True, return_inverse=True)
+    return numbers.astype(np.int64), first
+
+
+def _again(series: IntArray, times: FloatArray) -> npt.NDArray[np.intp]:
+    """Rows (2, k) of the same series and time: one, and the next after it."""
+    order = np.lexsort((times, series))
+    same = (np.diff(series[order]) == 0) & (np.diff(times[order]) == 0.0)
+    return np.stack([order[:-1][same], order[1:][same]])

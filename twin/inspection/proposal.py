@@ -1,0 +1,265 @@
+"""A mapping to begin with: the keys that the facts of a log suggest, as builtin types and as commented YAML."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from twin.inspection.cells import FloatArray
+from twin.inspection.facts import LogFacts
+from twin.inspection.roles import WORDS, says, tokens, unit_in
+from twin.inspection.timing import UNITS
+
+UNIT_HZ = 180e3
+"""Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
+
+RATES = {"gbps": 1e9, "mbps": 1e6, "kbps": 1e3, "bps": 1.0, "mbit/s": 1e6, "kbit/s": 1e3, "bit/s": 1.0}
+"""In bit/s, by the unit's name in small letters."""
+
+
+def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
+    """The keys of a `LogMapping` for a log, as builtin types; empty if it cannot be read.
+
+    Args:
+        facts: of the log.
+        name: of the scenario.
+    """
+    grid, timing = facts.grid, facts.timing
+    if grid is None or timing is None or facts.arrivals is None or timing.irregular:
+        return {}
+    keys: dict[str, Any] = {}
+    if facts.file_is_run or "run" in facts.keys:
+        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
+        keys["run"] = columns if len(columns) > 1 else columns[0]
+    if timing.unit == "count":
+        keys["interval"] = timing.column
+    else:
+        keys["time"] = {"column": timing.column, "unit": timing.unit, "period": float(f"{timing.period:.9g}")}
+    if "slice" in facts.keys:
+        keys["slice"] = facts.keys["slice"]
+    keys["slices"] = list(grid.slices)
+    keys |= _shape(facts)
+    keys["arrivals"] = facts.arrivals
+    keys |= _allocation(facts)
+    keys["performance"] = _performance(facts)
+    if facts.controls:
+        keys["controls"] = {name: _distinct(grid.values[name]) for name in facts.controls}
+    keys |= _rules(facts)
+    keys |= _cleaning(facts)
+    keys["unused"] = _unused(facts, keys)
+    if facts.what == "allocation":
+        keys["scenario"] = _scenario(facts, name)
+    return {key: value for key, value in keys.items() if value not in ([], {})}
+
+
+def _shape(facts: LogFacts) -> dict[str, Any]:
+    """Wide rows, rows of users, slices without rows."""
+    grid = facts.grid
+    assert grid is not None
+    keys: dict[str, Any] = {}
+    if facts.wide:
+        keys["wide"] = dict(facts.wide)
+    if "ue" in facts.keys:
+        used = [name for name in (facts.arrivals, *facts.performance) if name and grid.how[name] != "once"]
+        keys["aggregate"] = {"by": facts.keys["ue"], **{name: grid.how[name] for name in used}, "ues": "count"}
+    if not grid.present.all():
+        keys["absent"] = {name: 0 for name in (facts.arrivals, *facts.performance) if name}
+    return keys
+
+
+def _allocation(facts: LogFacts) -> dict[str, Any]:
+    """The allocation's column, how it is to be read, and which allocations an environment offers."""
+    found = facts.allocations
+    if found is None or found.constant:
+        return {}
+    rule: dict[str, Any] = {"column": found.column}
+    if found.counted_as != "units":
+        rule["as"] = found.counted_as
+    if found.counted_as == "mask":
+        rule["group"] = 1
+    if found.idle or (facts.grid is not None and not facts.grid.present.all()):
+        rule["idle"] = True
+    keys: dict[str, Any] = {"allocation": rule if len(rule) > 1 else found.column}
+    keys["allocation_is"] = facts.allocation_is or "decided"
+    if found.few:
+        keys["allowed"] = "held"
+    return keys
+
+
+def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
+    """Columns that are measured in every interval, with unit, resolution and scale."""
+    assert facts.grid is not None
+    found = {}
+    taken: set[str] = {"arrivals", "run", "interval", "allocation"}
+    for name in facts.performance:
+        values = facts.grid.values[name]
+        finite = values[np.isfinite(values)]
+        settings: dict[str, Any] = {}
+        short = _identifier(name, taken)
+        taken.add(short)
+        if short != name:
+            settings["name"] = short
+        if unit_in(name):
+            settings["unit"] = unit_in(name)
+        settings["resolution"] = _resolution(finite)
+        if not (finite % 1.0).any():
+            settings["whole"] = True
+        if finite.min() < 0.0:
+            settings["lower"] = None
+        elif finite.max() > 1000.0:
+            settings["transform"] = "log1p"
+        if finite.max() <= 1.0 and {"ratio", "share", "bler", "probability"} & set(tokens(name)):
+            settings["upper"] = 1
+        found[name] = settings
+    if "ue" in facts.keys:
+        found["ues"] = {"whole": True, "resolution": 1}
+    return found
+
+
+def _rules(facts: LogFacts) -> dict[str, Any]:
+    """SSR and spectral efficiency from a rate; none where there is no rate, or no decision to be rewarded."""
+    rates = [name for name in facts.performance if says(name, WORDS["rate"])]
+    if facts.what != "allocation" or not rates:
+        return {}
+    assert facts.grid is not None
+    values = facts.grid.values[rates[0]]
+    column = _performance(facts)[rates[0]].get("name", rates[0])
+    bounds = [float(f"{np.nanmedian(values[:, number]):.3g}") for number in range(values.shape[1])]
+    unit = RATES.get(unit_in(rates[0]).lower(), 1e6 if np.nanmax(values) < 1e4 else 1.0)
+    return {
+        "ssr": {"column": column, "at_least": bounds},
+        "spectral_efficiency": {"column": column, "unit_bps": unit, "users": 1},
+    }
+
+
+def _cleaning(facts: LogFacts) -> dict[str, Any]:
+    """Rules for what is not clean."""
+    texts: list[Any] = []
+    short = False
+    for each in facts.cells.values():
+        for text in each.shown:
+            short |= text is None
+            value = math.inf if text in ("inf", "-inf") else text
+            if text is not None and value not in texts:
+                texts.append(value)
+    keys: dict[str, Any] = {}
+    if texts:
+        keys["missing"] = texts[:20]
+    if texts or short:
+        keys["missing_is"] = "gap"
+    if short:
+        keys["short_rows"] = "missing"
+    if facts.again.size:
+        keys["drop_identical"] = True
+    return keys
+
+
+def _unused(facts: LogFacts, keys: Mapping[str, Any]) -> list[str]:
+    """Columns that no key names."""
+    slices = facts.grid.slices if facts.grid else ()
+    wide = {pattern.replace("{slice}", str(each)) for pattern in facts.wide.values() for each in slices}
+    allocation = keys.get("allocation")
+    column = allocation["column"] if isinstance(allocation, dict) else allocation
+    used = {*facts.keys.values(), *keys["performance"], *facts.controls, facts.arrivals, column, *wide}
+    return [name for name in facts.cells if name not in used]
+
+
+def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
+    """A network of so many units and slices; its traffic only sets the scale of observations."""
+    grid, timing, found = facts.grid, facts.timing, facts.allocations
+    assert grid is not None
+    assert timing is not None
+    assert found is not None
+    assert facts.arrivals is not None
+    period_s = 1.0 if timing.unit == "count" else timing.period * UNITS.get(timing.unit, 1.0)
+    slot_s = 1e-3 if period_s >= 1e-3 else period_s
+    slots = min(max(round(period_s / slot_s), 1), 1_000_000)
+    arrivals = grid.values[facts.arrivals]
+    users = grid.rows.max(axis=0).tolist() if "ue" in facts.keys else [1] * len(grid.slices)
+    largest = max(float(np.nanmax(arrivals[:, n])) / users[n] for n in range(len(users)))
+    slices = {}
+    for number, label in enumerate(grid.slices):
+        mean = max(float(np.nanmean(arrivals[:, number])), 1e-3)
+        gap = float(f"{period_s * users[number] / mean:.4g}")
+        traffic = {
+            "interarrival_s": {"kind": "exponential", "scale": gap},
+            "packet_size_byte": {"kind": "constant", "value": 1500},
+        }
+        slices[slice_name(label)] = {
+            "num_users": int(users[number]),
+            "traffic": traffic,
+            "rate_sla_bps": 0.0,
+            "latency_sla_s": 0.1,
+        }
+    radio = {
+        "bandwidth_hz": found.total * UNIT_HZ,
+        "resolution_hz": UNIT_HZ,
+        "slot_s": slot_s,
+        "slots_per_interval": slots,
+        "queue_capacity": min(max(5, math.ceil(2.0 * largest / slots)), 10_000),
+    }
+    return {"name": name, "radio": radio, "slices": slices, "reward": {"kind": "utility"}}
+
+
+def slice_name(label: Any) -> str:
+    """What a slice is called in a scenario: letters, digits and underscores."""
+    text = re.sub(r"\W", "_", str(label))
+    return text if text.isidentifier() else f"slice_{text}"
+
+
+def _identifier(name: str, taken: set[str]) -> str:
+    """A name of letters, digits and underscores for a column, without the unit in brackets."""
+    short = name
+    if not name.isidentifier():
+        short = re.sub(r"\W+", "_", re.sub(r"[\[(].*?[\])]", "", name)).strip("_").lower()
+    short = short if short.isidentifier() and not short.startswith("_") else f"column_{short}"
+    return f"{short}_2" if short in taken else short
+
+
+def _resolution(values: FloatArray) -> float:
+    """The smallest difference that the first values show, a power of ten."""
+    head = values[:20_000]
+    return next((10.0**-digits for digits in range(6) if np.allclose(head, head.round(digits), atol=1e-9)), 1e-6)
+
+
+def _distinct(values: FloatArray) -> list[int]:
+    return [int(each) for each in np.unique(values[np.isfinite(values)])]
+
+
+def to_text(keys: Mapping[str, Any], title: str) -> str:
+    """A mapping as YAML, each key with what there is to check about it.
+
+    Args:
+        keys: of the mapping.
+        title: first lines, as a comment.
+    """
+    import yaml
+
+    parts = [f"# {line}" for line in title.splitlines()]
+    for key, value in keys.items():
+        flow = None if isinstance(value, dict | list) else False  # lists and innermost keys on one line
+        body = yaml.safe_dump({key: value}, sort_keys=False, default_flow_style=flow, width=200, allow_unicode=True)
+        if key in COMMENTS:
+            parts.append(f"# {COMMENTS[key]}")
+        parts.append(body.rstrip())
+    return "\n".join(parts) + "\n"
+
+
+COMMENTS = {
+    "slices": "what stands for each slice, in the order of scenario.slices",
+    "arrivals": "how much came in an interval: what a twin's state is",
+    "allocation": "what slices were given",
+    "allocation_is": "decided: at a row's end, for the next; in_force: held while the row was measured",
+    "allowed": "held: an environment offers only the allocations that the log has; all: every one",
+    "performance": "measured in every interval, predicted by the twin",
+    "ssr": "CHECK: a log has no SLAs; these bounds are each slice's median. Put yours",
+    "spectral_efficiency": "CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate",
+    "missing": "what stands for no value",
+    "unused": "left out; move a name to performance to use it",
+    "scenario": "CHECK: units are bandwidth_hz / resolution_hz; traffic only sets the scale of observations",
+}
+"""What there is to know about keys, for those who edit them."""

@@ -1,0 +1,134 @@
+"""What each column is likely to be, by the words in its name and the kind of its cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from twin.inspection.cells import Cells
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+WORDS: dict[str, frozenset[str]] = {
+    "time": _words("t time timestamp ts sec secs second seconds date datetime epoch interval step"),
+    "slice": _words("slice sliceid snssai nssai sst sd service qci 5qi drb bearer"),
+    "ue": _words("ue ueid ues imsi rnti crnti user userid supi"),
+    "run": _words("run experiment exp episode trial cell cellid gnb enb bs site nci pci"),
+    "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume octets"),
+    "allocation": _words(
+        "prb prbs rb rbs rbg rbgs alloc allocation allocated quota share shares mask units action budget"
+    ),
+    "rate": _words("rate brate thp thpt throughput tput goodput bitrate mbps kbps bps"),
+}
+"""Words of the names of public KPI logs, by what a column is."""
+
+AHEAD = _words("next action decided decision chosen new target")
+"""Words of an allocation that was decided for the next interval."""
+
+NOT_ARRIVALS = _words(
+    "dropped drop lost loss error errors err ratio rate mean size buffer queue backlog retx nack delay"
+)
+NOT_ALLOCATION = _words(
+    "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
+)
+UPLINK = _words("ul uplink rx")
+PACKETS = _words("pkts pkt packets packet arrivals arrived sdu sdus")
+MEANS = _words(
+    "cqi mcs snr sinr rssi rsrp rsrq phr bler delay latency rtt ratio percent pct power ri pmi iters mean avg average"
+)
+"""Words of quantities whose mean over users is that of a slice; others are summed."""
+
+MOST_SLICES = 32
+
+
+def tokens(name: str) -> list[str]:
+    """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
+    return [word for word in re.split(r"[^a-zA-Z0-9]+", apart.lower()) if word]
+
+
+def unit_in(name: str) -> str:
+    """The unit that a name says: in brackets, or as its last word."""
+    in_brackets = re.search(r"[\[(]([^\])]+)[\])]", name)
+    if in_brackets:
+        return in_brackets[1].strip()
+    last = (tokens(name) or [""])[-1]
+    known = {"mbps": "Mbit/s", "kbps": "kbit/s", "bps": "bit/s", "bytes": "byte", "ms": "ms", "us": "us", "sec": "s"}
+    return known.get(last, {"pkts": "packets", "packets": "packets"}.get(last, ""))
+
+
+def says(name: str, words: frozenset[str]) -> bool:
+    """Whether a name has one of the words; digits at the end of a word do not count."""
+    return any(word in words or word.rstrip("0123456789") in words for word in tokens(name))
+
+
+def time_column(cells: Mapping[str, Cells]) -> str | None:
+    """The column that says when: whole numbers of intervals before stamps, by name before dates of any name."""
+    named = [each for each in cells.values() if says(each.name, WORDS["time"]) and each.kind in _TIMES]
+    counts = [each for each in named if {"interval", "step"} & set(tokens(each.name)) and each.kind == "whole"]
+    dated = [each for each in cells.values() if each.kind == "time"]
+    plain = [each for each in named if set(tokens(each.name)) & _PLAIN_TIMES]
+    found = [each for each in (*counts, *dated, *plain, *named) if not each.constant]
+    return found[0].name if found else None
+
+
+_TIMES = ("whole", "number", "time")
+_PLAIN_TIMES = _words("t time timestamp ts date datetime epoch")
+
+
+def key_columns(cells: Mapping[str, Cells], time: str | None) -> dict[str, str]:
+    """The columns that say of which slice, UE and run a row is, where there are such; further runs are `run 2`, ..."""
+    found: dict[str, str] = {}
+    for role in ("slice", "ue", "run"):
+        fits = [
+            name
+            for name, each in cells.items()
+            if each.kind in ("whole", "text")
+            and name != time
+            and name not in found.values()
+            and (role != "slice" or each.distinct() <= MOST_SLICES)
+            and is_key(name, role)
+        ]
+        if role == "run":
+            fits = [name for name in fits if not cells[name].constant]
+            found |= {f"run {number}" if number > 1 else "run": name for number, name in enumerate(fits, 1)}
+        elif fits:
+            found[role] = fits[0]
+    return found
+
+
+def is_key(name: str, role: str) -> bool:
+    """Whether a name is a key's, not a quantity's: `slice`, `slice_id`, not `slicing_enabled` or `ue_thp`."""
+    rest = [word for word in tokens(name) if word.rstrip("0123456789") not in WORDS[role] and word not in WORDS[role]]
+    return says(name, WORDS[role]) and all(word in _OF_KEYS for word in rest)
+
+
+_OF_KEYS = _words("id name index no idx key nr label hash")
+
+
+def arrivals_column(names: list[str]) -> str | None:
+    """The quantity that says how much arrived: packets before bytes, downlink before uplink."""
+    fits = [name for name in names if says(name, WORDS["arrivals"]) and not says(name, NOT_ARRIVALS)]
+
+    def rank(name: str) -> tuple[bool, bool, int]:
+        return says(name, UPLINK), not says(name, PACKETS), names.index(name)
+
+    return min(fits, key=rank) if fits else None
+
+
+def may_be_allocation(cells: Cells) -> bool:
+    """Whether a quantity's name and values allow that it is what slices were given."""
+    return cells.numeric and says(cells.name, WORDS["allocation"]) and not says(cells.name, NOT_ALLOCATION)
+
+
+def is_ahead(name: str) -> bool:
+    """Whether a name says that an allocation was decided for the next interval."""
+    return says(name, AHEAD)
+
+
+def is_control(name: str) -> bool:
+    """Whether a name says that something else than the allocation was decided."""
+    return bool({"scheduler", "scheduling"} & set(tokens(name)))

@@ -1,0 +1,151 @@
+"""When rows were written: the interval of each, the period, jitter and pauses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twin.inspection.cells import Cells, FloatArray, IntArray
+from twin.inspection.roles import tokens
+
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+"""Units of time in seconds."""
+
+
+REGULAR = 0.75
+"""Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The intervals of a log, m in all, in order of run and time.
+
+    Args:
+        column: that says when.
+        unit: "us", "ms", "s", "iso" (dates), or "count" (numbers of intervals).
+        period: between intervals, in the column's unit, seconds for dates; NaN if there are no two.
+        shortest, longest: between neighbours that follow each other.
+        run: of each interval (m,).
+        time: of each interval (m,), that of its first row.
+        on_grid: share of the times between neighbours in a series that are a multiple of the period, but for a quarter.
+        steps: (m,) intervals since the one before in its run; 0 for the first of a run.
+        of_row: the interval of each row (n,), -1 where there is no time.
+        back: positions of rows whose time is before that of the row before in its series.
+    """
+
+    column: str
+    unit: str
+    period: float
+    shortest: float
+    longest: float
+    on_grid: float
+    run: IntArray
+    time: FloatArray
+    steps: IntArray
+    of_row: IntArray
+    back: npt.NDArray[np.intp]
+
+    @property
+    def pauses(self) -> npt.NDArray[np.intp]:
+        """Intervals that do not follow the one before in their run."""
+        return np.flatnonzero(self.steps > 1)
+
+    @property
+    def irregular(self) -> bool:
+        """Whether rows are events rather than intervals: of random times half are near a multiple of any period."""
+        return self.on_grid < REGULAR
+
+    @property
+    def jitter(self) -> bool:
+        """Whether stamps leave a grid, by more than the digits that they have."""
+        return self.longest - self.shortest > 1e-6 * self.period
+
+    @property
+    def per_second(self) -> float:
+        """The column's units in a second; numbers of intervals count as seconds."""
+        return 1.0 / UNITS.get(self.unit, 1.0)
+
+    def follows(self) -> npt.NDArray[np.bool_]:
+        """Whether the next interval is that of the next time (m - 1,)."""
+        return np.asarray(self.steps[1:] == 1)
+
+
+def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
+    """The intervals of rows.
+
+    Args:
+        cells: of the column that says when.
+        run: of each row (n,).
+        series: (n,) rows of the same number are of one slice, user and run.
+    """
+    times = cells.numbers
+    given = np.flatnonzero(~np.isnan(times))
+    period, on_grid, back = _period(times[given], series[given])
+    order = given[np.lexsort((times[given], run[given]))]
+    stamps, runs = times[order], run[order]
+    starts, steps = _starts(stamps, runs, period)
+    of_row = np.full(len(times), -1, np.int64)
+    of_row[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(order)]))
+    apart = np.diff(stamps[starts], prepend=np.nan)[steps == 1]
+    shortest, longest = (float(apart.min()), float(apart.max())) if len(apart) else (np.nan, np.nan)
+    return Timing(
+        cells.name,
+        _unit(cells, period),
+        period,
+        shortest,
+        longest,
+        on_grid,
+        runs[starts],
+        stamps[starts],
+        steps,
+        of_row,
+        given[back],
+    )
+
+
+def _period(times: FloatArray, series: IntArray) -> tuple[float, float, npt.NDArray[np.intp]]:
+    """The usual time between rows of a series, how many are multiples of it, and positions of rows that go back."""
+    order = np.argsort(series, kind="stable")
+    apart, same = np.diff(times[order]), np.diff(series[order]) == 0
+    forward = apart[same & (apart > 0)]
+    back = order[1:][same & (apart < 0)]
+    if not len(forward):
+        return float("nan"), 1.0, back
+    period = float(np.median(forward))
+    periods = forward / period
+    near = (np.abs(periods - periods.round()) <= 0.25) & (periods >= 0.75)
+    return period, float(near.mean()), back
+
+
+def _starts(stamps: FloatArray, runs: IntArray, period: float) -> tuple[npt.NDArray[np.intp], IntArray]:
+    """Where intervals start among rows in order of run and time, and how many intervals after the one before."""
+    new = np.diff(runs, prepend=-1) != 0
+    different = np.flatnonzero(new | (np.diff(stamps, prepend=-np.inf) > 0))
+    if np.isnan(period):
+        return different, np.where(new[different], 0, 1).astype(np.int64)
+    starts, steps = [], []
+    last = -np.inf
+    for place, stamp, first in zip(
+        different.tolist(), stamps[different].tolist(), new[different].tolist(), strict=True
+    ):
+        if first or stamp - last > 0.5 * period:
+            steps.append(0 if first else max(round((stamp - last) / period), 1))
+            starts.append(place)
+            last = stamp
+    return np.array(starts, np.intp), np.array(steps, np.int64)
+
+
+def _unit(cells: Cells, period: float) -> str:
+    """In what times are: as dates, by the size of epochs, by the name, or counts of intervals."""
+    if cells.kind == "time":
+        return "iso"
+    for unit, least in (("us", 1e14), ("ms", 1e11), ("s", 1e8)):
+        if cells.low >= least:
+            return unit
+    words = tokens(cells.name)
+    for unit, names in (("us", {"us", "usec"}), ("ms", {"ms", "msec", "millis"}), ("s", {"s", "sec", "seconds"})):
+        if names & set(words):
+            return unit
+    return "count" if cells.kind == "whole" and period == 1.0 else "s"
