@@ -11,9 +11,14 @@ import pytest
 import yaml
 from matplotlib.image import imread
 
+from experiments.config.hydra import readable_errors
+from experiments.fidelity.__main__ import prepare as fit
+from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
 from experiments.inspect.__main__ import prepare
 from experiments.inspect.outcome import next_step, trial
+from experiments.traffic.__main__ import prepare as trace
+from experiments.traffic.settings import TrafficConfig
 from tests.helpers.commands import configured, yaml_defaults
 from twin import inspect_log
 from twin.data.logs.mapping import LogMapping
@@ -43,7 +48,7 @@ def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, t
 
 def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(ValueError, match=r'pip install "slicing-gym\[logs\]"'):
+    with pytest.raises(ImportError, match=r'pip install "slicing-gym\[logs\]"'):
         prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
 
 
