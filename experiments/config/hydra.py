@@ -72,9 +72,13 @@ def command(
     hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
 
 
-def _formatted(message: Warning | str, category: type[Warning], *where: Any) -> str:
+def _formatted(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     """A warning as it is printed; what is unusual about a log is so wherever it was read."""
-    return f"warning: {message}\n" if issubclass(category, LogWarning) else _WITH_PLACE(message, category, *where)
+    if issubclass(category, LogWarning):
+        return f"warning: {message}\n"
+    return _WITH_PLACE(message, category, filename, lineno, line)
 
 
 _WITH_PLACE = warnings.formatwarning

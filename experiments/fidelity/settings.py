@@ -41,9 +41,9 @@ class CellSettings:
 
 @dataclass
 class Settings(CellSettings):
-    """An evaluation of twins; see also `CellSettings`. Of a history given, the last `held_out_runs` are held out; if it
-    has no more runs than that, the last part of each.
+    """An evaluation of twins; see also `CellSettings`.
 
+    Of a history given, the last `held_out_runs` are held out; if it has no more runs than that, the last part of each.
     With a history, the seeds, decisions, copies, run_length, allocations and policies are not used; `left_out` is used
     with a history alone.
 

@@ -153,7 +153,7 @@ def test_wrong_settings_are_refused(changes, message):
                 "settings": replace(QUICK, held_out_runs=1),
                 "twin": DigitalTwin("lstm", JOINT),
             },
-            "held_out_runs: 1 given, the history has 2 runs; that leaves 50 decisions to fit to and at most 60 in a row to evaluate on",
+            "held_out_runs: 1 given, the history has 2 runs; that leaves 50 decisions to fit to and at most 60 in a",
         ),
     ],
     ids=[

@@ -46,10 +46,17 @@ def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, t
     assert not list(tmp_path.iterdir())
 
 
-def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "schema", "prepared"),
+    [("inspect", InspectConfig, prepare), ("fidelity", FidelityConfig, fit), ("traffic", TrafficConfig, trace)],
+)
+def test_without_duckdb_every_command_says_in_a_line_what_to_install(name, schema, prepared, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(ImportError, match=r'pip install "slicing-gym\[logs\]"'):
-        prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
+    mapping = "{interval: t, slice: slice, slices: [embb, mtc, urllc], arrivals: pkts, unused: rest}"
+    (tmp_path / "m.yaml").write_text(mapping)
+    given = [f"log={CASES}/07_passive.csv", f"mapping_file={tmp_path}/m.yaml"]
+    with pytest.raises(SystemExit, match=r'^error: .*pip install "slicing-gym\[logs\]"'), readable_errors():
+        prepared(configured(name, schema, *given), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
