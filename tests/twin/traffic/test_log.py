@@ -60,14 +60,6 @@ def test_sizes_count_as_often_as_packets_had_them():
     assert traffic_log(30, volumes=False).packet_sizes("embb") is None
 
 
-def test_runs_are_cut_where_some_shall_be_held_out():
-    cut = traffic_log(30).in_runs(4)
-    assert np.unique(cut.run, return_counts=True)[1].tolist() == [8, 8, 7, 7] * 2
-    np.testing.assert_array_equal(cut.packets, traffic_log(30).packets)
-    with pytest.raises(ValueError, match="number: 31 given, run 0 has 30 intervals"):
-        traffic_log(30).in_runs(31)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
