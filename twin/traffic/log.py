@@ -224,8 +224,9 @@ def _of_history(history: History, period_s: float | None) -> TrafficLog:
     last = np.array([block.stop - 1 for block in history.sequences()])
     run = np.concatenate([history.run, history.run[last]])
     interval = np.concatenate([history.interval, history.interval[last] + 1])
-    names = tuple(name for name in history.scenario.slice_names if name != NOBODY)
-    places = [history.scenario.slice_names.index(name) for name in names]
+    every, idle = history.scenario.slice_names, history.layout.idle
+    places = [place for place, name in enumerate(every) if name != NOBODY and place != idle]
+    names = tuple(every[place] for place in places)
     arrivals = np.concatenate([history.arrivals, history.next_arrivals[last]])[:, places].astype(np.float64)
     order = np.lexsort((interval, run))
     keep = np.ones(len(order), np.bool_)  # a gap of one interval: what follows it was seen from both sides
