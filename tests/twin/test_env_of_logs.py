@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 
 import gymnasium as gym
@@ -82,6 +83,12 @@ def test_a_planner_chooses_among_held_allocations_and_is_refused_where_slices_ma
     planner.learn(12)
     action, _ = planner.predict(env.reset(seed=0)[0], deterministic=True)
     assert env.unwrapped.allocations[action].tolist() in histories["held"].allocation.tolist()
+    file = io.BytesIO()
+    planner.save(file)
+    again = Planner.load(io.BytesIO(file.getvalue()), PlanningTwin.from_bytes, env)
+    assert again.predict(env.reset(seed=0)[0], deterministic=True)[0] == action
+    with pytest.raises(ValueError, match="env: None given, the planner chose among 7 allocations of its environment"):
+        Planner.load(io.BytesIO(file.getvalue()), PlanningTwin.from_bytes)
     empty = gym.make("SliceTwin-v0", twin=twins["idle"], reward="utility")
     with pytest.raises(ValueError, match="env: its slices may hold no unit"):
         Planner(empty, PlanningTwin(empty.unwrapped.scenario))
