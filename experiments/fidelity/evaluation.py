@@ -48,6 +48,9 @@ RANKED_FROM = 8
 HELD_INTERVALS = 5
 """Intervals for which each allocation is held from there."""
 
+LAST_PART = 0.2
+"""Share of each run that is held out where runs are few; more, up to a half, where all of them are short."""
+
 POLICY_EPISODES = 20, 32
 """Episodes over which a policy's utility is the mean: in the cell one after the other, in the twin side by side."""
 
@@ -106,12 +109,20 @@ def evaluate_twin(
 
 
 def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
-    """A twin with these settings fitted to the first runs of a history and evaluated on its last, and those."""
-    past, held_out = history.split_by_run(last=settings.held_out_runs)
+    """A twin with these settings fitted to the first part of a history and evaluated on the last, and this."""
+    past, held_out = split(history, settings.held_out_runs)
     fitted = deepcopy(twin).fit(past, progress=settings.progress)
     outcome = evaluate_twin(fitted, past, held_out, settings)
     uncertainty = uncertainty_on_history(twin, history, settings)
     return _with_uncertainty(outcome, uncertainty), held_out
+
+
+def split(history: History, held_out_runs: int) -> tuple[History, History]:
+    """What a twin is fitted to, and what is held out: the last runs, or the last part of each where runs are few."""
+    if len(history.runs) > held_out_runs:
+        return history.split_by_run(last=held_out_runs)
+    _, lengths = np.unique(history.run, return_counts=True)
+    return history.split_by_time(min(max(LAST_PART, (WINDOW + 2) / lengths.max()), 0.5))
 
 
 def _with_uncertainty(outcome: Outcome, uncertainty: Uncertainty | None) -> Outcome:

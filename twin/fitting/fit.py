@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twin.data.allocations import about_allocations
 from twin.data.history import History
-from twin.data.layout import Layout
+from twin.data.layout import IDLE, Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
 from twin.fitting.loop import Fitted
@@ -186,8 +186,10 @@ def _remarks(history: History, layout: Layout) -> list[str]:
     gaps = len(history.sequences()) - len(history.runs)
     if gaps:
         notes.append(f"{gaps} gaps in the numbers of the intervals: memory begins again after each")
-    measured = measured_by(history)
+    measured, nobody = measured_by(history), None if layout.idle is None else f"_{IDLE}"
     for v, (name, _) in enumerate(layout.variables):
+        if nobody is not None and name.endswith(nobody):
+            continue  # nobody's units have nothing that could vary
         if (measured[:, v] == measured[0, v]).all():
             notes.append(f"{name} is constant ({measured[0, v]:g}): it is predicted so, whatever the allocation")
     return [*notes, *about_allocations(history)]
