@@ -43,8 +43,13 @@ def import_modules(names: Sequence[str]) -> None:
 
 
 def allow_module_of(part: object) -> None:
-    """Let files name the module of what a user has given as an object: it is imported already, and asked for."""
-    _imported.add(str(getattr(part, "__module__", type(part).__module__)))
+    """Let files name the module of what a user has given as an object: it is imported already, and asked for.
+
+    Not that of builtin types, which an object given by mistake has: `exec` is there, too.
+    """
+    module = str(getattr(part, "__module__", type(part).__module__))
+    if module != "builtins":
+        _imported.add(module)
 
 
 def is_imported(module: str) -> bool:

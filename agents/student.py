@@ -179,7 +179,8 @@ def distill(
         student: is changed.
         teacher: gives values (batch, num_actions) of observations (batch, n_slices), as an agent's `q_net` does (which
             is not asked for all of them where it and the student have factored heads); or
-            the actions (n,) that were taken in these states, and what is learned is to do the same (behaviour cloning).
+            the actions (n,) that were taken in these states, as numbers of all allocations of the student's scenario,
+            and what is learned is to do the same (behaviour cloning).
         observations: the states it learns on (n, n_slices), those of a history or of a twin.
         generator: draws the batches.
         target: one of `TARGETS`.

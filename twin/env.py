@@ -47,9 +47,12 @@ class TwinEpisodeMixin(EpisodeMixin):
         uncertainty: str,
         penalty: float,
         largest_std: float | None,
+        allow_constant: bool,
     ) -> Scenario:
         """Keep the arguments, checked; the scenario of the twin."""
         self.model = twin_of(twin, scenario)
+        if not allow_constant:
+            _refuse_constant(self.model)
         if uncertainty not in UNCERTAINTIES:
             raise ValueError(unknown_name("uncertainty", uncertainty, UNCERTAINTIES))
         self.uncertainty = uncertainty
@@ -106,12 +109,15 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     ## Arguments
     ```python
     gym.make("SliceTwin-v0", twin="paper", scenario=None, reward=None, uncertainty="none", penalty=1.0,
-             largest_std=None, decisions=0, render_mode=None, observer=None, reward_function=None, action_codec=None)
+             largest_std=None, decisions=0, render_mode=None, observer=None, reward_function=None, action_codec=None,
+             allow_constant=False)
     ```
     `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package ("paper").
     `scenario`: refuse a twin of any other; its reward and length of an episode are used. `uncertainty`: `"none"`;
     `"penalty"`: the reward is that of the utility less `penalty` times `epistemic_std`; `"truncate"`: the episode ends
     early where `epistemic_std` exceeds `largest_std` (by default what 99 % of the history's decisions stay below).
+    `allow_constant`: a twin whose history held one allocation throughout is refused, unless this is true: its actions
+    do not matter, but in a loop a twin may begin so, and learn from later decisions.
     The others: as for `SliceRANEnv`; an observer or a reward has what the twin's history measured.
 
     ## Vectorized environment
@@ -135,10 +141,11 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
         observer: Observer | None = None,
         reward_function: RewardFunction | None = None,
         action_codec: ActionCodec | None = None,
+        allow_constant: bool = False,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinEnv)
-        found = self._take(twin, scenario, uncertainty, penalty, largest_std)
+        found = self._take(twin, scenario, uncertainty, penalty, largest_std, allow_constant)
         codec = self.model.layout.codec if action_codec is None else action_codec
         space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
         super().__init__(space_spec, decisions, render_mode)
@@ -153,7 +160,7 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
 
     Args:
         num_envs: cells.
-        twin, scenario, reward, uncertainty, penalty, largest_std: as for `SliceTwinEnv`.
+        twin, scenario, reward, uncertainty, penalty, largest_std, allow_constant: as for `SliceTwinEnv`.
         decisions, autoreset_mode, num_threads, render_mode, observer, reward_function, action_codec: as for
             `SliceRANVectorEnv`.
     """
@@ -175,10 +182,11 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
         observer: Observer | None = None,
         reward_function: RewardFunction | None = None,
         action_codec: ActionCodec | None = None,
+        allow_constant: bool = False,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinVectorEnv)
-        found = self._take(twin, scenario, uncertainty, penalty, largest_std)
+        found = self._take(twin, scenario, uncertainty, penalty, largest_std, allow_constant)
         codec = self.model.layout.codec if action_codec is None else action_codec
         space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
         super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
@@ -209,7 +217,6 @@ def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario
             "twin: its history measured no 'ssr' or no 'spectral_efficiency', of which the reward is made; "
             f"it has {', '.join(column.name for column in model.layout.columns)}"
         )
-    _refuse_constant(model)
     if wanted is None:
         return model
     for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):

@@ -125,9 +125,11 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
         )
     actions, shape = getattr(policy.action_space, "n", 0), policy.observation_space.shape
     if actions != scenario.num_allocations or shape != (scenario.num_slices,):
+        logs = "; files know neither slices without units nor a choice among held allocations"  # as twins of logs do
+        seen = f"observations of shape {shape}{logs if shape == (scenario.num_slices,) else ''}"
         raise ValueError(
             f"scenario: {scenario.name!r} has {scenario.num_allocations} allocations of {scenario.num_units} units to "
-            f"{scenario.num_slices} slices, the policy chooses among {actions} and sees observations of shape {shape}"
+            f"{scenario.num_slices} slices, the policy chooses among {actions} and sees {seen}"
         )
     if isinstance(policy, BaseAlgorithm) and getattr(policy.get_vec_normalize_env(), "norm_obs", False):
         raise ValueError("policy: it sees observations that VecNormalize has scaled; allowed are those of the scenario")

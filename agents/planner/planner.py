@@ -20,6 +20,7 @@ from agents.planner.policy import PlanningPolicy
 from agents.planner.protocol import PlanningModel
 from agents.protocols import AnyEnv, DecisionListener, Experience
 from slicing_gym import Scenario
+from slicing_gym.action import AllocationListCodec
 from slicing_gym.errors import check_integer
 from slicing_gym.files import digest
 from slicing_gym.transitions import Transitions
@@ -232,6 +233,8 @@ class Planner(PlanningPolicy):
             **self.constraints.to_dict(),
         }
         header = {"scenario": self.scenario.to_dict(), "settings": settings, "num_decisions": self.num_decisions}
+        if isinstance(self.codec, AllocationListCodec):
+            header["held"] = int(self.codec.space(self.scenario).n)
         write_planner(file, header, self.model.to_bytes())
 
     @classmethod
@@ -249,10 +252,16 @@ class Planner(PlanningPolicy):
             env: to act in; None: `SliceRAN-v0` of its scenario.
 
         Raises:
-            ValueError: the file holds no planner, or is damaged.
+            ValueError: the file holds no planner, or is damaged; or it chose among a few allocations of an environment,
+                and `env` does not say among which.
         """
         header, content = read_planner(file)
         if env is None:
+            if "held" in header:
+                raise ValueError(
+                    f"env: None given, the planner chose among {header['held']} allocations of its environment; "
+                    "allowed is an environment that offers these"
+                )
             env = gym.make("SliceRAN-v0", scenario=Scenario.from_dict(header["scenario"]))
         made = cls(env, model_from(content), **header["settings"])
         made.num_decisions = header["num_decisions"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -22,6 +23,7 @@ from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER, groups_of, with_files
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.errors import unknown_name
+from twin.data.logs import LogWarning
 
 _Settings = TypeVar("_Settings")
 
@@ -49,6 +51,7 @@ def command(
         how_to_go_on: what Ctrl-C says, if the work can be resumed.
     """
     register(name, schema)
+    warnings.formatwarning = _formatted
     given = [_renamed(with_file(argument), renamed or {}) for argument in sys.argv[1:]]
     with readable_errors():
         sys.argv[1:] = rewrite(with_files(name, with_lists(given, lists)))
@@ -67,6 +70,18 @@ def command(
             raise SystemExit(f"stopped; {how_to_go_on(settings, folder)}") from None
 
     hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
+
+
+def _formatted(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning as it is printed; what is unusual about a log is so wherever it was read."""
+    if issubclass(category, LogWarning):
+        return f"warning: {message}\n"
+    return _WITH_PLACE(message, category, filename, lineno, line)
+
+
+_WITH_PLACE = warnings.formatwarning
 
 
 def register(name: str, schema: type) -> None:
@@ -96,7 +111,7 @@ def readable_errors() -> Iterator[None]:
     """Around the checks of a command: what they refuse ends it with the message alone, no stack trace, no folder."""
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:  # what reads logs is an extra
         _remove_unused_folder()
         raise SystemExit(f"error: {error}") from None
 

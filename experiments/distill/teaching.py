@@ -51,7 +51,12 @@ def states_of(run: Run, agent: Predictor, settings: Settings) -> npt.NDArray[np.
         parts.append(transitions_of(run.history()).observations)
     if settings.states != "history":
         envs: AnyVectorEnv = gym.make_vec(
-            "SliceTwin-v0", 64, twin=run.twin(), scenario=run.scenario, autoreset_mode="SameStep"
+            "SliceTwin-v0",
+            64,
+            twin=run.twin(),
+            scenario=run.scenario,
+            autoreset_mode="SameStep",
+            allow_constant=True,  # a planner may have found the best allocation at once
         )
         parts.append(states_met(agent, envs, list(range(64)), settings.twin_states)[: settings.twin_states])
     return np.concatenate(parts)

@@ -124,13 +124,13 @@ class Environments:
         return self._wrap(gym.make("SliceRAN-v0", **self._arguments))
 
     def twin(self, number: int, **arguments: Any) -> AnyVectorEnv:
-        """Cells of a twin; an episode follows the last one within a step.
+        """Cells of a twin of the real cell, whatever it held until now; an episode follows the last one within a step.
 
         Args:
             number: of cells.
             arguments: of `SliceTwin-v0`.
         """
-        return self._batch("SliceTwin-v0", number, {**arguments, **self._arguments})
+        return self._batch("SliceTwin-v0", number, {**arguments, **self._arguments, "allow_constant": True})
 
     def cells(self, number: int, num_threads: int = 1) -> AnyVectorEnv:
         """Cells of the simulator, in which policies are compared; an episode follows the last one within a step."""

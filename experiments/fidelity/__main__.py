@@ -14,6 +14,9 @@ from experiments.fidelity.settings import FidelityConfig
 from twin import History, transition_kinds
 from twin.data.logs import read_log
 
+LISTS = ("log", "imports")
+"""Keys of which `key=a,b` is a list."""
+
 
 def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     """The evaluation of a configuration, checked; an error names the key, the value and what is allowed."""
@@ -52,4 +55,4 @@ def read_history(config: FidelityConfig) -> History | None:
 
 
 if __name__ == "__main__":
-    command("fidelity", FidelityConfig, prepare, lists=("imports",))
+    command("fidelity", FidelityConfig, prepare, lists=LISTS)

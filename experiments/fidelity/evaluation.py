@@ -39,11 +39,17 @@ from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut, SimulatedCell
 from twin.runtime.encoding import encode, to_scale
 
-MOMENTS = 8
-"""Moments of the held-out runs from which allocations are held, or one a run where there are more runs."""
+MOMENTS = 50
+"""Moments of the held-out runs from which allocations never held are tried, or one a run where there are more runs."""
+
+RANKED_FROM = 8
+"""Moments of these, at most, from which allocations are ranked."""
 
 HELD_INTERVALS = 5
 """Intervals for which each allocation is held from there."""
+
+LAST_PART = 0.2
+"""Share of each run that is held out where runs are few; more, up to a half, where all of them are short."""
 
 POLICY_EPISODES = 20, 32
 """Episodes over which a policy's utility is the mean: in the cell one after the other, in the twin side by side."""
@@ -103,12 +109,20 @@ def evaluate_twin(
 
 
 def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
-    """A twin with these settings fitted to the first runs of a history and evaluated on its last, and those."""
-    past, held_out = history.split_by_run(last=settings.held_out_runs)
+    """A twin with these settings fitted to the first part of a history and evaluated on the last, and this."""
+    past, held_out = split(history, settings.held_out_runs)
     fitted = deepcopy(twin).fit(past, progress=settings.progress or settings.delay)
     outcome = evaluate_twin(fitted, past, held_out, settings)
     uncertainty = uncertainty_on_history(twin, history, settings)
     return _with_uncertainty(outcome, uncertainty), held_out
+
+
+def split(history: History, held_out_runs: int) -> tuple[History, History]:
+    """What a twin is fitted to, and what is held out: the last runs, or the last part of each where runs are few."""
+    if len(history.runs) > held_out_runs:
+        return history.split_by_run(last=held_out_runs)
+    _, lengths = np.unique(history.run, return_counts=True)
+    return history.split_by_time(min(max(LAST_PART, (WINDOW + 2) / lengths.max()), 0.5))
 
 
 def _with_uncertainty(outcome: Outcome, uncertainty: Uncertainty | None) -> Outcome:
@@ -142,16 +156,17 @@ def rank_allocations(
 ) -> tuple[FloatArray, FloatArray]:
     """Mean utility (n,) of allocations (n, n_slices) in the cell and in the twin.
 
-    Each is held for some intervals from the same moments of the held-out runs on; in the cell with common random
+    Each is held for some intervals from the same few moments of the held-out runs on; in the cell with common random
     numbers.
     """
     evaluator = Evaluator(twin.model, history, held_out.history)
     in_cell, in_twin = np.zeros(len(chosen)), np.zeros(len(chosen))
-    for row, moment in held_out.moments:
+    moments = held_out.moments[:: -(-len(held_out.moments) // RANKED_FROM)]
+    for row, moment in moments:
         in_cell += np.mean([interval.utility for interval in moment.what_if(chosen, intervals=HELD_INTERVALS)], axis=0)
         cells = evaluator.cells_at(row, len(chosen), threads)
         in_twin += np.mean([cells.advance(chosen).utility for _ in range(HELD_INTERVALS)], axis=0)
-    return in_cell / len(held_out.moments), in_twin / len(held_out.moments)
+    return in_cell / len(moments), in_twin / len(moments)
 
 
 def policy_gaps(twin: DigitalTwin, history: History, seed: int, settings: Settings) -> list[Measure]:

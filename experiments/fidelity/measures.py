@@ -123,9 +123,12 @@ def _of_state(arrivals: Sequence[Scores]) -> list[Measure]:
     rows = len(arrivals[0].error["twin"])
 
     def compare(predictor: str) -> Callable[[Rows], float]:
-        return lambda chosen: float(
-            np.mean([s.crps[predictor][chosen].mean() / s.crps[reference][chosen].mean() for s in arrivals])
-        )
+        def compute(chosen: Rows) -> float:
+            pairs = [(s.crps[predictor][chosen].mean(), s.crps[reference][chosen].mean()) for s in arrivals]
+            ratios = [own / other for own, other in pairs if other > 0.0]  # nothing ever arrives for the idle units
+            return float(np.mean(ratios)) if ratios else float("nan")
+
+        return compute
 
     return [Measure(metric, "state", predictor, compare(predictor), rows) for predictor in arrivals[0].crps]
 

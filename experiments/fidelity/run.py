@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from agents.baselines import unknown_policy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
-from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history
+from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history, split
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
 from experiments.fidelity.report import as_table, not_learned, plot_fidelity, write_figures
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
@@ -74,7 +74,7 @@ def fidelity(
         scenario: a preset's name or a `Scenario`; not used with a history.
         settings: of the evaluation.
         folder: where figures, picture and twins go; None: nowhere.
-        history: of several runs; the twin is fitted to the first and evaluated on the last.
+        history: the twin is fitted to the first runs and evaluated on the last; of few runs, to the first part of each.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
@@ -116,16 +116,14 @@ class Fidelity:
 
     def _check_runs(self, history: History) -> None:
         """Refuse a history that leaves too little to fit to, or to evaluate on."""
-        given, runs = self.settings.held_out_runs, len(history.runs)
-        if runs <= given:
-            raise ValueError(f"held_out_runs: {given} given, the history has {runs} runs in all")
-        past, held_out = history.split_by_run(last=given)
+        past, held_out = split(history, self.settings.held_out_runs)
         longest = max(block.stop - block.start for block in held_out.sequences())
         least = self.twin.min_decisions
         if len(past) < least or longest < WINDOW + 2:
             raise ValueError(
-                f"held_out_runs: {given} given; that leaves {len(past)} decisions to fit to and at most {longest} in a "
-                f"row to evaluate on, allowed are {least} and {WINDOW + 2} or more"
+                f"held_out_runs: {self.settings.held_out_runs} given, the history has {len(history.runs)} runs; that "
+                f"leaves {len(past)} decisions to fit to and at most {longest} in a row to evaluate on, allowed are "
+                f"{least} and {WINDOW + 2} or more"
             )
 
     def run(self) -> FidelityResult:
@@ -152,9 +150,11 @@ class Fidelity:
 
     def _on_history(self, history: History) -> FidelityResult:
         outcome, held_out = evaluate_on_history(self.twin, history, self.settings)
+        runs, given = len(history.runs), self.settings.held_out_runs
+        last = f"the last {given}" if runs > given else f"the last decisions of each run, {len(held_out)} in all"
         title = (
-            f"history of {self.scenario.name}: {len(history)} decisions in {len(history.runs)} runs; held out: the "
-            f"last {self.settings.held_out_runs}; ± 95 % interval by bootstrap over blocks of 25 decisions"
+            f"history of {self.scenario.name}: {len(history)} decisions in {runs} run{'' if runs == 1 else 's'}; held "
+            f"out: {last}; ± 95 % interval by bootstrap over blocks of 25 decisions"
         )
         figures = over_blocks(outcome.measures, held_out.run)
         return FidelityResult(self.scenario, title, figures, [outcome], ["twin.safetensors"])

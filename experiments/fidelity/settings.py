@@ -49,8 +49,9 @@ class CellSettings:
 
 @dataclass
 class Settings(CellSettings):
-    """An evaluation of twins; see also `CellSettings`. Of a history given, the last `held_out_runs` are held out.
+    """An evaluation of twins; see also `CellSettings`.
 
+    Of a history given, the last `held_out_runs` are held out; if it has no more runs than that, the last part of each.
     With a history, the seeds, decisions, copies, run_length, allocations and policies are not used; `left_out` is used
     with a history alone.
 
@@ -77,7 +78,8 @@ class FidelityConfig(Settings):
     """`conf/fidelity.yaml`.
 
     Args:
-        log: file of a log of one's own, whose columns `mapping` names; None: the simulator's histories are used.
+        log: a file, a glob, a folder, or a list of these: a log of one's own, whose columns `mapping` names; None: the
+            simulator's histories are used.
         mapping_file: the mapping in a file of the user's own, which `mapping=<path>.yaml` stands for.
         imports: modules of the user's own, which may register transitions of twins.
     """
@@ -85,6 +87,6 @@ class FidelityConfig(Settings):
     scenario: dict[str, Any] = field(default_factory=dict)
     mapping: dict[str, Any] = field(default_factory=dict)
     twin: dict[str, Any] = field(default_factory=dict)
-    log: str | None = None
+    log: Any = None
     mapping_file: str | None = None
     imports: list[str] = field(default_factory=list)

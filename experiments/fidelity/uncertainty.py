@@ -22,8 +22,8 @@ from twin.runtime.encoding import encode
 LISTED = 12
 """Allocations of a history up to which each is left out in turn, if nothing else is asked for."""
 
-COPIES = 4
-"""Copies of a cell whose mean utility is the noise-free one, for each of the noise floor's."""
+FEWEST_COPIES = 4
+"""Copies of a cell at least, at each moment, whose mean utility is the noise-free one."""
 
 SAMPLES_FROM_SEED = 3_000_000_000
 """Seed of the first such copy; far from those of cells and of the noise floor."""
@@ -37,9 +37,9 @@ class Uncertainty:
     """Predictions of the utility of allocations that a history never held.
 
     Args:
-        std: epistemic standard deviation (n,): of each allocation and interval in a cell, or, of a history, of the mean
-            over the intervals of each allocation left out.
-        error: expected less true utility (n,), of the same.
+        std: epistemic standard deviation (n,) of an allocation's mean utility over the moments of a cell, or over the
+            intervals of a history in which it was held.
+        error: expected less true mean utility (n,).
         inside: shares of utilities inside the central 90 % (m,).
         never_held, held: epistemic standard deviations of single decisions.
         ended: shares of the decisions on held and on never held allocations at which `truncate` ends an episode.
@@ -70,25 +70,35 @@ def uncertainty_on_cell(
 ) -> Uncertainty | None:
     """Of allocations (n, n_slices) held for one interval from moments of the held-out runs on.
 
-    What is true is the mean over copies of the cell with resampled noise; each copy is a measurement, too.
+    What is true at a moment is the mean over copies of the cell with resampled noise; each copy is a measurement, too.
+    Queues and the phase of the load are hidden from the twin and shift the utility of a moment, whatever the
+    allocation: that is no error, so errors are those of the mean over all moments.
     """
     model = twin.model
     if not model.has_reward:
         return None
     evaluator, generator = Evaluator(model, history, held_out.history), np.random.default_rng(twin.seed)
-    seeds = range(SAMPLES_FROM_SEED, SAMPLES_FROM_SEED + COPIES * copies)
-    std, error, inside = [], [], []
+    seeds = range(SAMPLES_FROM_SEED, SAMPLES_FROM_SEED + max(FEWEST_COPIES, copies // 2))
+    std, members, true, inside = [], [], [], []
     for row, moment in held_out.moments:
         predicted = predict_choices(evaluator, row, chosen, generator)
         others = moment.fork(0, seeds)
-        true = np.stack([others.what_if(chosen, cell=copy)[0].utility for copy in range(len(seeds))])
+        measured = np.stack([others.what_if(chosen, cell=copy)[0].utility for copy in range(len(seeds))])
         std.append(predicted.std)
-        error.append(predicted.mean - true.mean(axis=0))
-        inside.append(predicted.inside(true).mean(axis=0))
-    held = model.disagreement(twin.predict(history).expected)
-    never = np.concatenate(std)
+        members.append(predicted.members)
+        true.append(measured.mean(axis=0))
+        inside.append(predicted.inside(measured).mean(axis=0))
+    held, never = model.disagreement(twin.predict(history).expected), np.concatenate(std)
     ended = tuple(float((each > model.spread_quantile_99).mean()) for each in (held, never))
-    return Uncertainty(never, np.concatenate(error), np.concatenate(inside), never, held, (ended[0], ended[1]))
+    expected: FloatArray = np.mean(members, axis=0)  # (n, members)
+    return Uncertainty(
+        std=expected.std(axis=1),
+        error=expected.mean(axis=1) - np.mean(true, axis=0),
+        inside=np.concatenate(inside),
+        never_held=never,
+        held=held,
+        ended=(ended[0], ended[1]),
+    )
 
 
 def uncertainty_on_history(twin: DigitalTwin, history: History, settings: Settings) -> Uncertainty | None:

@@ -21,10 +21,7 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     if config.log is None:
         raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
     mapping = make_mapping(config.mapping, config.mapping_file)
-    try:
-        found = inspect_log(config.log, query=None if mapping is None else mapping.query)
-    except ImportError as error:  # DuckDB is an extra
-        raise ValueError(str(error)) from error
+    found = inspect_log(config.log, query=None if mapping is None else mapping.query)
 
     def run() -> None:
         lines = [found.report()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def trial(log: Any, mapping: LogMapping) -> str:
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:
     """The command to go on with."""
-    shown = ",".join(map(str, log)) if isinstance(log, list) else log
+    shown = shlex.quote(f"log={','.join(map(str, log)) if isinstance(log, list) else log}")
     command = {"allocation": "fidelity", "passive": "traffic", "constant": "traffic"}.get(found.what)
     if command is None or not found.keys:
         return (
@@ -54,4 +55,4 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
         )
     counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
     period = " period_s=<length of an interval in s>" if counted else ""
-    return f"next: look at {mapping}, then python -m experiments.{command} log={shown} mapping={mapping}{period}"
+    return f"next: look at {mapping}, then python -m experiments.{command} {shown} mapping={mapping}{period}"

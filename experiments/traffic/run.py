@@ -1,4 +1,4 @@
-"""A log's traffic as a scenario, replayed once; and a twin of the arrivals, evaluated on runs that it has not seen."""
+"""A log's traffic as a scenario, replayed once; and a twin of the arrivals, evaluated on what it has not seen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.fidelity import FidelityResult, fidelity
 from experiments.fidelity import Settings as FidelitySettings
-from experiments.fidelity.settings import WINDOW
 from experiments.reporting.tables import aligned
 from experiments.traffic.figure import plot_traffic
 from experiments.traffic.settings import Settings
@@ -23,9 +22,6 @@ from slicing_gym.files import atomic_write
 from slicing_gym.measured import MOST_LEVELS
 from twin import DigitalTwin
 from twin.traffic import KEPT_OUT, Replay, TrafficLog, TrafficTwin, replay, scenario_from_log
-
-RUNS = 4
-"""Runs that a log is cut into where it has fewer, so that some can be held out."""
 
 PATHS = 25
 """Paths of a twin that make a trace, an episode each."""
@@ -40,7 +36,7 @@ class TrafficResult:
         log: the traffic.
         replayed: what reaches the simulator.
         twin: of the arrivals, fitted to all of the log; None without one.
-        evaluation: of such a twin on runs held out; None without one.
+        evaluation: of such a twin on what was held out; None without one.
     """
 
     scenario: Scenario
@@ -148,16 +144,12 @@ def traced_scenario(source: TrafficLog, log: TrafficLog, base: Scenario, setting
 
 
 def _evaluation(log: TrafficLog, twin: DigitalTwin, settings: Settings) -> FidelityResult:
-    """A twin fitted to all but the last runs of a log, on these."""
-    runs = len(np.unique(log.run))
-    cut = log if runs >= RUNS else log.in_runs(-(-RUNS // runs))
-    length = min(len(cut) // len(np.unique(cut.run)), 200)
+    """A twin fitted to all but the last part of a log, on this."""
     wanted = FidelitySettings(
         held_out_runs=settings.held_out_runs,
-        horizon=max(1, length - WINDOW - 2),
         tree=False,
         progress=settings.progress,
         torch_threads=settings.torch_threads,
     )
     made = TrafficTwin(twin.transition, twin.training, twin.seed).twin
-    return fidelity(made, settings=wanted, history=cut.history())
+    return fidelity(made, settings=wanted, history=log.history())

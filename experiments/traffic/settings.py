@@ -18,7 +18,7 @@ class Settings:
         users: of a slice, by name; None: so many that an active user sends a packet an interval, at most 100.
         sla: `rate_sla_bps`, `latency_sla_s` and `ssr_weight` by slice; None: those of slices of the same name.
         resample: put paths of the twin of the arrivals in place of the log.
-        held_out_runs: of the twin's evaluation; a log of fewer than 4 runs is cut into 4 or more.
+        held_out_runs: of the twin's evaluation; of a log with no more runs, the last part of each.
         torch_threads: threads that PyTorch computes in.
         progress: show progress bars.
     """

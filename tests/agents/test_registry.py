@@ -16,6 +16,7 @@ from agents import DDQN, DQN, DuelingGANDDQN, registry
 from agents.loading import guess_class, load_agent
 from agents.registry import (
     algorithm_class,
+    allow_module_of,
     arguments_of,
     import_modules,
     is_imported,
@@ -101,6 +102,11 @@ def test_what_was_not_asked_for_is_not_imported(mine):
     assert is_imported("mine_x.agents.below")
     assert not is_imported("mine_x")
     assert not is_imported("mine_x.agents_too")
+
+
+def test_a_value_given_by_mistake_allows_no_builtin_functions():
+    allow_module_of(7)
+    assert not is_imported("builtins")
 
 
 def test_neighbours_of_what_was_asked_for_are_not_imported(mine):

@@ -21,9 +21,11 @@ from experiments.config.hydra import (
     config_folders,
     register,
     settings_of,
+    with_file,
     with_lists,
     without_config_folders,
 )
+from twin import inspect_log
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = (
@@ -134,6 +136,10 @@ def test_commands_of_the_docs_pass_their_checks(command, request, tmp_path):
     main = import_module(f"{module}.__main__")
     renamed = getattr(main, "RENAMED", {})
     arguments = [re.sub(r"^\w+(?==)", lambda key: renamed.get(key[0], key[0]), each) for each in arguments]
+    arguments = [with_file(each.replace("runs/look", str(tmp_path))) for each in arguments]
+    if "runs/look/mapping.yaml" in command:  # what the command before it on the page has written
+        log = re.search(r"log=(\S+)", command)[1]
+        (tmp_path / "mapping.yaml").write_text(inspect_log(log).mapping_yaml())
     arguments = with_lists(arguments, getattr(main, "LISTS", ("imports",)))
     check_overrides(name, arguments)
     folders, arguments = config_folders(arguments), without_config_folders(arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 
 import gymnasium as gym
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from agents import DDQN, Planner
+from agents import DDQN, Planner, StudentPolicy, action_values, distill
+from agents.deploy.export import check_exportable
 from slicing_gym import AllocationIndexCodec, AllocationListCodec, AllocationSpace
 from tests.twin.data.logs.conftest import CASES, mapping_of
 from twin import DigitalTwin, History, PerformanceSettings, PlanningTwin, concatenate, read_log
@@ -81,9 +83,26 @@ def test_a_planner_chooses_among_held_allocations_and_is_refused_where_slices_ma
     planner.learn(12)
     action, _ = planner.predict(env.reset(seed=0)[0], deterministic=True)
     assert env.unwrapped.allocations[action].tolist() in histories["held"].allocation.tolist()
+    file = io.BytesIO()
+    planner.save(file)
+    again = Planner.load(io.BytesIO(file.getvalue()), PlanningTwin.from_bytes, env)
+    assert again.predict(env.reset(seed=0)[0], deterministic=True)[0] == action
+    with pytest.raises(ValueError, match="env: None given, the planner chose among 7 allocations of its environment"):
+        Planner.load(io.BytesIO(file.getvalue()), PlanningTwin.from_bytes)
     empty = gym.make("SliceTwin-v0", twin=twins["idle"], reward="utility")
     with pytest.raises(ValueError, match="env: its slices may hold no unit"):
         Planner(empty, PlanningTwin(empty.unwrapped.scenario))
+
+
+@pytest.mark.parametrize("name", ["idle", "absent", "held"])
+def test_what_was_learned_there_is_neither_exported_nor_distilled(twins, name):
+    agent = DDQN("MlpPolicy", gym.make("SliceTwin-v0", twin=twins[name], reward="utility"), seed=0)
+    scenario = twins[name].scenario
+    with pytest.raises(ValueError, match="files know neither slices without units nor a choice among held allocations"):
+        check_exportable(agent, scenario)
+    student, states = StudentPolicy(scenario, 4, "dense"), np.ones((3, scenario.num_slices), np.float32)
+    with pytest.raises(ValueError, match=r"teacher: it values .* allocations, allowed are"):
+        distill(student, action_values(agent), states, np.random.default_rng(0), updates=1)
 
 
 def test_what_nobody_holds_never_matters(twins):

@@ -27,6 +27,11 @@ def different(allocation: IntArray, num_units: int) -> IntArray:
     return found
 
 
+def are_few(held: int, possible: int, decisions: int) -> bool:
+    """Whether allocations that were held are a small share of all, and each was held many times in the mean."""
+    return held < LITTLE * possible and held * OFTEN <= decisions
+
+
 def about_allocations(history: History) -> list[str]:
     """That the allocation never changes, or that few of many were held, if it is so."""
     layout = history.layout
@@ -39,6 +44,6 @@ def about_allocations(history: History) -> list[str]:
             f"the allocation is always {history.allocation[0].tolist()}: a constant is no action, and nothing is "
             "learned of what others would bring"
         ]
-    if held < LITTLE * number and held * OFTEN <= len(history):
+    if are_few(held, number, len(history)):
         return [f"{held} of {number} allocations ({held / number:.2%}): of others the twin can know little"]
     return []

@@ -170,18 +170,21 @@ class History:
         return self.take(~held_out), self.take(held_out)
 
     def split_by_time(self, share: float) -> tuple[History, History]:
-        """The first part of every run, and the last `share` of it (at least one decision on each side).
+        """The first part of every run, and the last `share` of it: at least one decision on each side.
+
+        A run of one decision is in the first part.
 
         Raises:
-            ValueError: a run has only one decision, or `share` is not above 0 and at most 1.
+            ValueError: all runs have only one decision, or `share` is not above 0 and at most 1.
         """
         check_number("share", share, above=0.0, at_most=1.0)
         late = np.zeros(len(self), np.bool_)
         for run in self.runs:
             rows = np.flatnonzero(self.run == run)
-            if len(rows) < 2:
-                raise ValueError(f"history: run {run} has one decision and cannot be split by time")
-            late[rows[-min(max(1, round(share * len(rows))), len(rows) - 1) :]] = True
+            if len(rows) > 1:
+                late[rows[-min(max(1, round(share * len(rows))), len(rows) - 1) :]] = True
+        if not late.any():
+            raise ValueError("history: every run has one decision and cannot be split by time")
         return self.take(~late), self.take(late)
 
     def sample_windows(self, number: int, length: int, generator: np.random.Generator) -> IntArray:

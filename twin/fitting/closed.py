@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,12 +90,13 @@ def solve_performance(layout: Layout, scaler: Scaler, rows: Rows, seed: int) -> 
         if column.per_slice:
             for n in range(slices):
                 found = regressed.own(k, n)
-                weights[n, :, :, k] = _samples(found, generator).T / regressed.scale(k, n)
+                drawn = _samples(found, generator, regressed.own_widening(found, k, n))
+                weights[n, :, :, k] = drawn.T / regressed.scale(k, n)
                 noise[n, k] = regressed.own_noise(found, k, n)
         else:
             found = regressed.total(k)
-            drawn = _samples(found, generator).reshape(SAMPLES, slices, width) / regressed.scale(k, 0)
-            weights[:, :, :, k] = drawn.transpose(1, 2, 0)
+            drawn = _samples(found, generator, regressed.total_widening(found, k)) / regressed.scale(k, 0)
+            weights[:, :, :, k] = drawn.reshape(SAMPLES, slices, width).transpose(1, 2, 0)
             noise[:, k] = regressed.total_noise(found, k)
     if layout.idle is not None:  # units that belong to nobody bring nothing
         weights[layout.idle] = 0.0
@@ -127,6 +129,7 @@ class _Regressed:
             values = np.stack([self._of(k, n) for k in own], axis=1) if own else np.zeros((number, 0))
             moments.add(root * part, root * values)
         totals = np.stack([self._of(k, 0) for k in cell], axis=1) if cell else np.zeros((number, 0))
+        self._units = units
         used = [np.zeros_like(part) if n == layout.idle else part for n, part in enumerate(parts)]
         self.regressions.total.add(root * np.concatenate(used, axis=1), root * totals)
         axis = unit_hats(layout)[units - 1]  # (n, S, U)
@@ -176,6 +179,26 @@ class _Regressed:
         """Of a column of the cell."""
         return self.regressions.total_posterior(self._number[k], TOTAL)
 
+    def own_widening(self, found: Posterior, k: int, n: int) -> float:
+        """By how much the samples of a column of slice n lie further apart for what its form lacks."""
+        return self._widening(found, self._features[n], self._of(k, n), [n])
+
+    def total_widening(self, found: Posterior, k: int) -> float:
+        """The same of a column of the cell."""
+        features, slices = np.concatenate(self._features, axis=1), range(len(self._features))
+        return self._widening(found, features, self._of(k, 0), slices)
+
+    def _widening(self, found: Posterior, features: FloatArray, values: FloatArray, slices: Iterable[int]) -> float:
+        """What the posterior leaves out is the mean square by which residuals with equal units lie off zero.
+
+        That is the lack of fit of an analysis of variance (Draper and Smith 1998, section 2.1), beyond what the noise
+        within equal units explains.
+        """
+        residuals = values - features @ found.mean
+        lacking = sum(_lack_of_fit(residuals, self._units[:, n]) for n in slices)
+        known = float((found.deviation(features) ** 2).mean())
+        return float(np.sqrt(1.0 + lacking / known))
+
     def own_noise(self, found: Posterior, k: int, n: int) -> FloatArray:
         """The variance (U, B) of a column of slice n around what is expected."""
         squares = self._squares(found, self._features[n], self._of(k, n))
@@ -202,10 +225,22 @@ class _Regressed:
         return variance
 
 
-def _samples(found: Posterior, generator: np.random.Generator) -> FloatArray:
-    """Weights (SAMPLES, width) with exactly the posterior's mean, and its variance on average."""
+def _lack_of_fit(residuals: FloatArray, units: IntArray) -> float:
+    """Variance of residuals (n,) between numbers of units (n,), less what the variance within them explains."""
+    counts = np.bincount(units)
+    sums, squares = (np.bincount(units, values) for values in (residuals, residuals**2))
+    told = counts > 1
+    counts, sums, squares = counts[told], sums[told], squares[told]
+    if len(counts) == 0:
+        return 0.0
+    within = np.maximum(squares - sums**2 / counts, 0.0) / (counts - 1)
+    return max(float((sums**2 / counts - within).sum() / counts.sum()), 0.0)
+
+
+def _samples(found: Posterior, generator: np.random.Generator, widening: float) -> FloatArray:
+    """Weights (SAMPLES, width) with exactly the posterior's mean, and on average `widening` times its deviation."""
     drawn = np.stack([found.sample(generator) for _ in range(SAMPLES)])
-    apart: FloatArray = (drawn - drawn.mean(axis=0)) * np.sqrt(SAMPLES / (SAMPLES - 1))
+    apart: FloatArray = (drawn - drawn.mean(axis=0)) * np.sqrt(SAMPLES / (SAMPLES - 1)) * widening
     return found.mean + apart
 
 

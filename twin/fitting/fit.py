@@ -8,12 +8,13 @@ from pathlib import Path
 
 from twin.data.allocations import about_allocations
 from twin.data.history import History
-from twin.data.layout import Layout
+from twin.data.layout import IDLE, Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
 from twin.fitting.loop import Fitted
 from twin.fitting.marginals import shrunk, with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
+from twin.fitting.prior import mean_remoteness
 from twin.fitting.scales import moved_scaler
 from twin.fitting.windows import about_hold_out, hold_out, initial_windows, mixed, modal_controls
 from twin.models.registry import transition_settings
@@ -25,6 +26,15 @@ from twin.runtime.presence import Presence
 
 STAND_IN = "autoregressive"
 """The kind of transition that stands in for networks."""
+
+REMOTE = 0.8
+"""Mean remoteness of the allocations from which on a history tells of few of them.
+
+A history of 64 random decisions has 0.7, one of 1000 decisions of a planner 0.95.
+"""
+
+MUCH = 1.0
+"""By how much networks must be better then [nat a held-out decision]: what slices bring carries over."""
 
 FEW = f"there are fewer than {NEURAL_DECISIONS} decisions"
 
@@ -75,7 +85,7 @@ def fit(
     notes: list[str] = []
     if not present and structure != "joint":
         f, why_f = _arrivals_of(networks, f, scaler, folds)
-        structure, why_g = _structure_of(networks, performance, scaler, folds, seed)
+        structure, why_g = _structure_of(networks, performance, scaler, folds, mean_remoteness(layout, history), seed)
         notes += why_f + why_g
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
@@ -108,14 +118,23 @@ def _arrivals_of(
 
 
 def _structure_of(
-    networks: Networks, performance: PerformanceSettings, scaler: arrays.Scaler, folds: Folds, seed: int
+    networks: Networks,
+    performance: PerformanceSettings,
+    scaler: arrays.Scaler,
+    folds: Folds,
+    remote: float,
+    seed: int,
 ) -> tuple[str, list[str]]:
-    """The structure that is taken, and why, as above."""
+    """The structure that is taken, and why, as above; `remote` is how far allocations are from those held."""
     if performance.structure == "per_slice":
         return "per_slice", []
     if networks.performance is None:
         return "per_slice", [f"performance: per_slice, as {FEW}"]
     gain = gain_per_slice(networks.performance, performance, scaler, folds[0], seed)
+    needed = -MUCH if remote >= REMOTE else 0.0
+    if needed < gain <= 0.0:
+        better = f"joint is better by {-gain:.3f} nat a held-out decision"
+        return "per_slice", [f"performance: per_slice, as most allocations are far from those held ({better})"]
     taken, left = ("per_slice", "joint") if gain > 0.0 else ("joint", "per_slice")
     return taken, [f"performance: {taken}, better than {left} by {abs(gain):.3f} nat a held-out decision"]
 
@@ -171,8 +190,10 @@ def _remarks(history: History, layout: Layout) -> list[str]:
     gaps = len(history.sequences()) - len(history.runs)
     if gaps:
         notes.append(f"{gaps} gaps in the numbers of the intervals: memory begins again after each")
-    measured = measured_by(history)
+    measured, nobody = measured_by(history), None if layout.idle is None else f"_{IDLE}"
     for v, (name, _) in enumerate(layout.variables):
+        if nobody is not None and name.endswith(nobody):
+            continue  # nobody's units have nothing that could vary
         if (measured[:, v] == measured[0, v]).all():
             notes.append(f"{name} is constant ({measured[0, v]:g}): it is predicted so, whatever the allocation")
     return [*notes, *about_allocations(history)]

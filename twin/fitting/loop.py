@@ -23,7 +23,7 @@ from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 
 PRIOR_BATCH = 64
-"""Rows of its prior that a member sees in a batch."""
+"""Rows of the prior in a batch."""
 
 EPOCH_DECISIONS = 16_384
 """Decisions that a pass takes of a longer history, drawn anew for each: a pass takes no longer then."""
@@ -61,6 +61,28 @@ class Data:
         mixture = Mixture.of(raw, components)
         error = ((mixture.mean(self.low, self.high) - self.values[rows]) ** 2).sum(dim=-1)
         return (mean_weight * error - mixture.log_likelihood(self.below[rows], self.above[rows])).mean()
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Random functions by which members differ from their mean, as tensors.
+
+    Args:
+        features: of n decisions (n, F).
+        functions: of the members (members, n, V), in standardised values.
+        weight: how much each decision counts (n,).
+    """
+
+    features: Tensor
+    functions: Tensor
+    weight: Tensor
+
+    def loss(self, network: EnsembleNetwork, rows: Tensor, like: Data, components: int) -> Tensor:
+        """Mean square of what members differ by from their mean, less their functions; the mean is left alone."""
+        shared = self.features[rows].expand(len(self.functions), -1, -1)
+        expected = Mixture.of(network(shared), components).mean(like.low, like.high)
+        apart = expected - expected.detach().mean(dim=0) - self.functions[:, rows]
+        return (self.weight[rows] * (apart**2).sum(dim=-1)).mean()
 
 
 @dataclass(frozen=True)
@@ -176,32 +198,27 @@ def fit_performance(
     generator: np.random.Generator,
     progress: float,
     writer: Writer | None,
-    prior: Data | None = None,
+    prior: Prior | None = None,
 ) -> Fitted:
     """Minimise the loss of the performance; each member sees the decisions in an order of its own.
 
-    With a prior (members n rows, those of a member together) each sees a bootstrap sample of the decisions, and its
-    own rows of the prior.
+    With a prior they are held to random functions, too, by which they differ from their mean.
     """
     members, number = len(network.first), len(training.features)
-    sample = None if prior is None else generator.integers(number, size=(members, number))
 
     def loss_of(data: Data, rows: Tensor) -> Tensor:
         return data.loss(network(data.features[rows]), rows, own.components, settings.mean_weight)
 
     def batches() -> Iterator[Tensor]:
         order = np.stack([generator.permutation(number)[:EPOCH_DECISIONS] for _ in range(members)])
-        if sample is not None:
-            order = np.take_along_axis(sample, order, axis=1)
         for start in range(0, order.shape[1], settings.batch_size):
             loss = loss_of(training, torch.from_numpy(order[:, start : start + settings.batch_size]))
             if rehearsal is not None:
                 picked = generator.integers(len(rehearsal.features), size=(members, settings.batch_size))
                 loss = loss + settings.rehearsal_weight * loss_of(rehearsal, torch.from_numpy(picked))
             if prior is not None:
-                each = len(prior.features) // members
-                picked = generator.integers(each, size=(members, PRIOR_BATCH)) + each * np.arange(members)[:, None]
-                loss = loss + own.prior_scale * loss_of(prior, torch.from_numpy(picked))
+                rows = torch.from_numpy(generator.integers(len(prior.features), size=PRIOR_BATCH))
+                loss = loss + own.prior_scale * prior.loss(network, rows, training, own.components)
             yield loss
 
     some = torch.from_numpy(_evenly(len(validation.features), STOP_DECISIONS)).expand(members, -1)

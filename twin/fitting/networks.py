@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from twin.data.history import History
-from twin.fitting.loop import Data, Fitted, curves, fit_performance, fit_transition, one_thread, together
-from twin.fitting.prior import made_up_decisions
+from twin.fitting.loop import Data, Fitted, Prior, curves, fit_performance, fit_transition, one_thread, together
+from twin.fitting.prior import random_functions
 from twin.models.operations import Floats
 from twin.models.parameters import Parameters
 from twin.models.performance import EnsembleNetwork
@@ -95,8 +95,9 @@ def fit_networks(
             learn, stop = (data_of(scaler, encode(layout, scaler, part), others) for part in folds[0])
             prior = None
             if not present and performance.prior_scale > 0.0:  # a calibration goes on from members that differ already
-                features, brought = made_up_decisions(layout, scaler, folds[0][0], performance.members, generator)
-                prior = _tensors(scaler, features, brought, [], others)
+                found = random_functions(layout, scaler, folds[0][0], performance.members, generator)
+                at, functions, counts = (torch.from_numpy(part).float() for part in found)
+                prior = Prior(at, functions[..., others], counts)
             about_g = fit_performance(g, _slowed(performance, rate), learn, stop, g_old, *how, prior)
     return Networks(f, g, about_f, about_g)
 

@@ -1,8 +1,6 @@
-"""The prior of the ensemble: decisions that each member makes up where the history is silent."""
+"""The prior of the ensemble: random functions by which its members differ where the history is silent."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import numpy.typing as npt
@@ -13,52 +11,63 @@ from twin.data.history import History
 from twin.data.layout import Layout
 from twin.models.operations import Doubles, Floats
 from twin.runtime import arrays, kernel
-from twin.runtime.encoding import encode
+from twin.runtime.encoding import encode, to_scale
 
 PRIOR_REGIONS = 4
-"""Regions of the allocations in each of which a member's prior is one random decision of the history."""
+"""Regions of the allocations in each of which a member's function has one value."""
 
 PRIOR_ROWS = 1024
-"""Made-up decisions of a member's prior."""
+"""Allocations at which the functions are known."""
 
 NEAR = 0.3
 """Distance, in the logarithm of units, up to which a held allocation tells of another."""
 
 
-def made_up_decisions(
+def random_functions(
     layout: Layout,
     scaler: arrays.Scaler,
     history: History,
     members: int,
     generator: np.random.Generator,
-) -> tuple[Floats, Doubles]:
-    """Decisions that each member of the ensemble makes up, on allocations far from those that the history held.
+) -> tuple[Floats, Doubles, Doubles]:
+    """What each member of the ensemble is to differ by from their mean, on allocations anywhere.
 
-    Osband and Van Roy (2015, "Bootstrapped Thompson sampling and deep exploration"): members fitted to a bootstrap
-    sample together with made-up decisions of their own stand for samples of the posterior. In each of a few regions of
-    a member's own, an allocation brings what some decision of the history brought. The nearer an allocation is to held
-    ones, the more often a decision of the history takes the place of a made-up one.
+    After Osband, Aslanides and Cassirer (2018, "Randomized prior functions for deep reinforcement learning"): where
+    the history is silent, members differ by random functions of the allocation. In each of a few regions of a member's
+    own such a function is what some decision of the history brought, compared with the mean of the history. The
+    functions of all members add up to nothing, so that what the ensemble expects stays what the history says.
 
     Returns:
-        Features (members n, F) and what was measured (members n, V), those of a member together.
+        Features (n, F); differences (members, n, V) of standardised values; and how much each counts (n,), the square
+        of how remote its allocation is from those that the history held.
     """
     allocation, encoded = layout.lifted(history.allocation), encode(layout, scaler, history)
-    slices, number = layout.scenario.num_slices, count_allocations(layout.num_units, layout.scenario.num_slices)
-
-    def allocations(*shape: int) -> npt.NDArray[np.int64]:
-        actions = generator.integers(number, size=math.prod(shape))
-        return allocation_units(actions, layout.num_units, slices).reshape(*shape, -1)
-
-    units, centers = allocations(members, PRIOR_ROWS), allocations(members, PRIOR_REGIONS)
-    region = _squared_distances(units, centers).argmin(axis=-1)  # (members, rows)
-    rows = np.take_along_axis(generator.integers(len(allocation), size=centers.shape[:2]), region, axis=1).ravel()
-    units, state = units.reshape(len(rows), -1), generator.integers(len(allocation), size=len(rows))
-    known = generator.random(len(rows)) > _remoteness(units, allocation)
-    units[known], rows[known] = allocation[state[known]], state[known]
-    features = np.zeros((len(rows), layout.num_features), np.float32)
+    units = _any_allocations(layout, PRIOR_ROWS, generator)
+    centers = _any_allocations(layout, members * PRIOR_REGIONS, generator).reshape(members, PRIOR_REGIONS, -1)
+    region = _squared_distances(np.broadcast_to(units, (members, *units.shape)), centers).argmin(axis=-1)
+    rows = np.take_along_axis(generator.integers(len(allocation), size=centers.shape[:2]), region, axis=1)
+    functions = ((to_scale(scaler, encoded.measured) - scaler.center) / scaler.spread)[rows]  # (members, n, V)
+    state = generator.integers(len(allocation), size=len(units))
+    features = np.zeros((len(units), layout.num_features), np.float32)
     before, held = encoded.before[state], encoded.held[state]
-    kernel.encode(scaler, np.arange(len(rows)), before, held, units, encoded.controls[state], features)
-    return features, encoded.measured[rows]
+    kernel.encode(scaler, np.arange(len(units)), before, held, units, encoded.controls[state], features)
+    return features, functions - functions.mean(axis=0), remoteness(units, allocation) ** 2
+
+
+def mean_remoteness(layout: Layout, history: History) -> float:
+    """How far the allocations that an environment offers are from those that the history held, from 0 to 1."""
+    if layout.held:
+        offered = layout.lifted(np.array(layout.held, np.int64))
+    else:
+        offered = _any_allocations(layout, PRIOR_ROWS, np.random.default_rng(0))
+    return float(remoteness(offered, layout.lifted(history.allocation)).mean())
+
+
+def _any_allocations(layout: Layout, number: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Random allocations (number, S), as `Layout.lifted` counts units."""
+    slices = layout.scenario.num_slices
+    actions = generator.integers(count_allocations(layout.num_units, slices), size=number)
+    return allocation_units(actions, layout.num_units, slices)
 
 
 def _squared_distances(units: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -68,7 +77,7 @@ def _squared_distances(units: npt.NDArray[np.int64], others: npt.NDArray[np.int6
     return np.asarray(distance)
 
 
-def _remoteness(units: npt.NDArray[np.int64], allocation: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def remoteness(units: npt.NDArray[np.int64], allocation: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """From 0 amid held allocations (n, S) to 1 far from all of them, for the allocations `units` (m, S)."""
     seen, counts = np.unique(allocation, axis=0, return_counts=True)
     near = np.zeros(len(units))

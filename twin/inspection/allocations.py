@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin.data.allocations import are_few
 from twin.inspection.cells import Cells, FloatArray
 from twin.inspection.grid import Grid
 from twin.inspection.roles import is_ahead, may_be_allocation
@@ -17,8 +18,6 @@ CARRIERS = (6, 11, 15, 18, 24, 25, 31, 38, 50, 51, 52, 65, 66, 75, 78, 79, 100, 
 LARGER = (245, 264, 270, 273)
 LEAST = 8
 """Fewest intervals whose equal sums say that a column is an allocation, whatever its name."""
-FEW = 0.02
-"""Share of all allocations below which those that were held are few."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Allocations:
     @property
     def few(self) -> bool:
         """Whether those that were held are a small share of all, and were held many times each."""
-        return self.held / self.possible < FEW and self.held * 10 <= self.complete
+        return are_few(self.held, self.possible, self.complete)
 
 
 def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from twin.data.logs.builtin import slice_name
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.roles import WORDS, says, tokens, unit_in
-from twin.inspection.timing import UNITS
 
 UNIT_HZ = 180e3
 """Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
@@ -175,7 +175,7 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     assert timing is not None
     assert found is not None
     assert facts.arrivals is not None
-    period_s = 1.0 if timing.unit == "count" else timing.period * UNITS.get(timing.unit, 1.0)
+    period_s = 1.0 if timing.unit == "count" else timing.period / timing.per_second
     slot_s = 1e-3 if period_s >= 1e-3 else period_s
     slots = min(max(round(period_s / slot_s), 1), 1_000_000)
     arrivals = grid.values[facts.arrivals]
@@ -203,12 +203,6 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
         "queue_capacity": min(max(5, math.ceil(2.0 * largest / slots)), 10_000),
     }
     return {"name": name, "radio": radio, "slices": slices, "reward": {"kind": "utility"}}
-
-
-def slice_name(label: Any) -> str:
-    """What a slice is called in a scenario: letters, digits and underscores."""
-    text = re.sub(r"\W", "_", str(label))
-    return text if text.isidentifier() else f"slice_{text}"
 
 
 def _identifier(name: str, taken: set[str]) -> str:

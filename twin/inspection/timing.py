@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twin.data.logs.grid import neighbours
+from twin.data.logs.rules import UNITS
 from twin.inspection.cells import Cells, FloatArray, IntArray
 from twin.inspection.roles import tokens
-
-UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-"""Units of time in seconds."""
-
 
 REGULAR = 0.75
 """Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
@@ -64,8 +62,8 @@ class Timing:
 
     @property
     def per_second(self) -> float:
-        """The column's units in a second; numbers of intervals count as seconds."""
-        return 1.0 / UNITS.get(self.unit, 1.0)
+        """The column's units in a second; numbers of intervals count as seconds, dates are in seconds."""
+        return 1.0 if self.unit in ("count", "iso") else 1.0 / UNITS[self.unit]
 
     def follows(self) -> npt.NDArray[np.bool_]:
         """Whether the next interval is that of the next time (m - 1,)."""
@@ -107,10 +105,8 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
 
 def _period(times: FloatArray, series: IntArray) -> tuple[float, float, npt.NDArray[np.intp]]:
     """The usual time between rows of a series, how many are multiples of it, and positions of rows that go back."""
-    order = np.argsort(series, kind="stable")
-    apart, same = np.diff(times[order]), np.diff(series[order]) == 0
-    forward = apart[same & (apart > 0)]
-    back = order[1:][same & (apart < 0)]
+    _, after, apart = neighbours(times, series)
+    forward, back = apart[apart > 0], after[apart < 0]
     if not len(forward):
         return float("nan"), 1.0, back
     period = float(np.median(forward))

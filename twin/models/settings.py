@@ -133,13 +133,14 @@ class PerformanceSettings:
     Args:
         structure: "per_slice": what a slice has of its own follows from its units, its load and what it left unserved,
             and what the cell has is a sum over the slices, in closed form; "joint": an ensemble of networks that see
-            everything; "auto": whichever explains held-out decisions better. The other settings are the ensemble's.
+            everything; "auto": whichever explains held-out decisions better, networks by much where most allocations
+            are far from those that the history held. The other settings are the ensemble's.
         members: networks; where data are few they disagree, and the disagreement is the epistemic uncertainty.
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.
         learning_rate, weight_decay: see `TransitionSettings`.
-        prior_scale: weight of each member's prior, made-up decisions of its own on any allocations, against that of the
-            history; where it is above 0, each member also sees a bootstrap sample of the history. 0: neither.
+        prior_scale: weight, against the decisions of the history, of the random functions by which members differ far
+            from what was held; 0: none.
     """
 
     members: int = 10
@@ -147,7 +148,7 @@ class PerformanceSettings:
     components: int = 3
     learning_rate: float = 1e-2
     weight_decay: float = 0.3
-    prior_scale: float = 0.1
+    prior_scale: float = 10.0
     structure: str = "auto"
 
     def __post_init__(self) -> None:

@@ -125,8 +125,11 @@ class TwinModel:
 
     @cached_property
     def only_allocation(self) -> npt.NDArray[np.int64] | None:
-        """The allocation (S,) that the initial windows hold all the time; None where they hold several."""
-        features, slices = self.initial_windows.features, self.scenario.num_slices
+        """The allocation (S,) of all that the twin was ever fitted to; None where it held several."""
+        features, slices = (
+            self.rehearsal,
+            self.scenario.num_slices,
+        )  # a calibration may hold one, and the twin know more
         rows = np.ascontiguousarray(features.reshape(-1, features.shape[2]))
         units = np.ones((len(rows), slices), np.int64)
         loads, left_over = np.zeros(units.shape), np.zeros(units.shape)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Constant, Radio, Scenario, Slice, Traffic, even_split
-from slicing_gym.errors import check_integer, check_number, unknown_name
+from slicing_gym.errors import check_number, unknown_name
 from twin.data.checks import check_bounds, check_order, checked, follows
 from twin.data.columns import ARRIVALS
 from twin.data.history import History
-
-if TYPE_CHECKING:
-    from twin.data.logs import Intervals, LogMapping
+from twin.data.logs import Intervals, LogMapping, read_intervals
+from twin.data.logs.builtin import slice_name
 
 PACKET_BYTE = 1500.0
 """Size of a packet where a log has volumes alone: what fits in a frame of Ethernet."""
@@ -117,23 +115,6 @@ class TrafficLog:
     def _place(self, name: str) -> int:
         return self.slices.index(name)
 
-    def in_runs(self, number: int) -> TrafficLog:
-        """The same intervals, each run cut into so many runs of about the same length: some can be held out.
-
-        Raises:
-            ValueError: a run has fewer intervals.
-        """
-        check_integer("number", number, at_least=1)
-        run, next_run = np.zeros(len(self), np.int64), 0
-        for each in np.unique(self.run):
-            rows = np.flatnonzero(self.run == each)
-            if len(rows) < number:
-                raise ValueError(f"number: {number} given, run {each} has {len(rows)} intervals")
-            for part in np.array_split(rows, number):
-                run[part] = next_run
-                next_run += 1
-        return replace(self, run=run)
-
     def history(self) -> History:
         """The arrivals as a history without decisions: one allocation throughout, and no performance.
 
@@ -200,8 +181,6 @@ def traffic_of(
         return _of_history(source, period_s)
     if mapping is None:
         raise ValueError("mapping: None given, allowed is a LogMapping: it says what the log's columns mean")
-    from twin.data.logs import read_intervals  # DuckDB reads logs, and few need it
-
     return _of_intervals(read_intervals(source, mapping), period_s, volume_byte)
 
 
@@ -237,8 +216,7 @@ def _names(mapping: LogMapping) -> tuple[str, ...]:
     """Names of the slices: the scenario's, or what the log calls them as far as names may be so."""
     if mapping.scenario is not None:
         return mapping.scenario.slice_names[: len(mapping.values)]
-    plain = [re.sub(r"\W", "_", str(value)) for value in mapping.values]
-    return tuple(name if name.isidentifier() else f"slice_{name}" for name in plain)
+    return tuple(slice_name(value) for value in mapping.values)
 
 
 def _of_history(history: History, period_s: float | None) -> TrafficLog:
@@ -246,8 +224,9 @@ def _of_history(history: History, period_s: float | None) -> TrafficLog:
     last = np.array([block.stop - 1 for block in history.sequences()])
     run = np.concatenate([history.run, history.run[last]])
     interval = np.concatenate([history.interval, history.interval[last] + 1])
-    names = tuple(name for name in history.scenario.slice_names if name != NOBODY)
-    places = [history.scenario.slice_names.index(name) for name in names]
+    every, idle = history.scenario.slice_names, history.layout.idle
+    places = [place for place, name in enumerate(every) if name != NOBODY and place != idle]
+    names = tuple(every[place] for place in places)
     arrivals = np.concatenate([history.arrivals, history.next_arrivals[last]])[:, places].astype(np.float64)
     order = np.lexsort((interval, run))
     keep = np.ones(len(order), np.bool_)  # a gap of one interval: what follows it was seen from both sides

@@ -12,6 +12,7 @@ import pytest
 
 from experiments import calibration
 from experiments.fidelity import Settings, fidelity
+from experiments.fidelity.evaluation import split
 from tests.helpers.twins import ENSEMBLE, JOINT, SMALL, history_of
 from twin import DigitalTwin, TrainingSettings
 
@@ -142,14 +143,17 @@ def test_wrong_settings_are_refused(changes, message):
         ({"settings": {}}, "settings: {} given, allowed is Settings"),
         ({"settings": calibration.Settings()}, r"settings: .* given, allowed is Settings"),
         ({"history": "log.csv"}, "history: 'log.csv' given, allowed is History"),
-        ({"history": history_of("paper-1mhz")}, "held_out_runs: 9 given, the history has 2 runs in all"),
+        (
+            {"history": history_of("paper-1mhz").take(slice(180, 220))},
+            "held_out_runs: 9 given, the history has 2 runs; that leaves 20 decisions to fit to and at most 10 in a",
+        ),
         (
             {
                 "history": history_of("paper-1mhz").take(slice(150, 260)),
                 "settings": replace(QUICK, held_out_runs=1),
                 "twin": DigitalTwin("lstm", JOINT),
             },
-            "held_out_runs: 1 given; that leaves 50 decisions to fit to and at most 60 in a row to evaluate on",
+            "held_out_runs: 1 given, the history has 2 runs; that leaves 50 decisions to fit to and at most 60 in a",
         ),
     ],
     ids=[
@@ -166,6 +170,24 @@ def test_wrong_settings_are_refused(changes, message):
 def test_what_cannot_be_evaluated_is_refused(given, message):
     with pytest.raises((ValueError, TypeError), match=f"^{message}"):
         fidelity(**{"settings": QUICK, **given})
+
+
+def test_a_history_of_few_runs_is_split_by_time():
+    """A fifth of each run is held out; more of short ones, so that a window and what follows it fit in."""
+    history = history_of("paper-1mhz")
+    for part, lengths in (
+        (history, (40, 40)),
+        (history.take(slice(0, 200)), (40,)),
+        (history.take(slice(0, 60)), (18,)),
+    ):
+        past, held_out = split(part, 5)
+        assert len(past) + len(held_out) == len(part)
+        assert tuple(np.unique(held_out.run, return_counts=True)[1]) == lengths
+        for run in part.runs:
+            assert past.interval[past.run == run].max() < held_out.interval[held_out.run == run].min()
+    result = fidelity(DigitalTwin("autoregressive"), history=history.take(slice(0, 200)), settings=QUICK)
+    first = result.report().partition("\n")[0]
+    assert "200 decisions in 1 run; held out: the last decisions of each run, 40 in all;" in first
 
 
 def test_neither_import_nor_run_needs_hydra():

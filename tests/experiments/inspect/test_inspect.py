@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from dataclasses import asdict
@@ -11,12 +12,17 @@ import pytest
 import yaml
 from matplotlib.image import imread
 
+from experiments.config.hydra import readable_errors, with_file, with_lists
+from experiments.fidelity.__main__ import prepare as fit
+from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
 from experiments.inspect.__main__ import prepare
 from experiments.inspect.outcome import next_step, trial
+from experiments.traffic.__main__ import prepare as trace
+from experiments.traffic.settings import TrafficConfig
 from tests.helpers.commands import configured, yaml_defaults
 from twin import inspect_log
-from twin.data.logs.mapping import LogMapping
+from twin.data.logs import LogMapping, LogWarning
 
 CASES = Path(__file__).resolve().parents[2] / "data" / "logs"
 
@@ -41,10 +47,17 @@ def test_what_is_wrong_is_named_before_anything_is_written(overrides, message, t
     assert not list(tmp_path.iterdir())
 
 
-def test_without_duckdb_it_is_said_what_to_install(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "schema", "prepared"),
+    [("inspect", InspectConfig, prepare), ("fidelity", FidelityConfig, fit), ("traffic", TrafficConfig, trace)],
+)
+def test_without_duckdb_every_command_says_in_a_line_what_to_install(name, schema, prepared, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(ValueError, match=r'pip install "slicing-gym\[logs\]"'):
-        prepare(configured("inspect", InspectConfig, f"log={CASES}/01_decided.csv"), tmp_path)
+    mapping = "{interval: t, slice: slice, slices: [embb, mtc, urllc], arrivals: pkts, unused: rest}"
+    (tmp_path / "m.yaml").write_text(mapping)
+    given = [f"log={CASES}/07_passive.csv", f"mapping_file={tmp_path}/m.yaml"]
+    with pytest.raises(SystemExit, match=r'^error: .*pip install "slicing-gym\[logs\]"'), readable_errors():
+        prepared(configured(name, schema, *given), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +108,24 @@ def test_a_mapping_is_tried_on_the_log():
 )
 def test_the_next_step_is_what_the_log_is_good_for(name, words):
     assert words in next_step(inspect_log(CASES / name), ["a.csv"], "m.yaml")
+
+
+def test_the_next_step_of_several_files_goes_on_as_it_is_printed(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text((CASES / "12_seven_allocations.csv").read_text())
+    folder = tmp_path / "out"
+    command = f"log={tmp_path}/a.csv,{tmp_path}/b.csv"
+    prepare(configured("inspect", InspectConfig, *with_lists([command], ("log",))), folder)()
+    step = next_step(
+        inspect_log(f"{tmp_path}/*.csv"), [f"{tmp_path}/a.csv", f"{tmp_path}/b.csv"], f"{folder}/mapping.yaml"
+    )
+    _, _, module, *given = shlex.split(step.partition("then ")[2])
+    assert module == "experiments.fidelity"
+    with pytest.warns(LogWarning, match="7 of 1176"):
+        fit(configured("fidelity", FidelityConfig, *with_lists(map(with_file, given), ("log",))), tmp_path / "twin")
+    assert (
+        shlex.split(next_step(inspect_log(f"{tmp_path}/*.csv"), "my logs/*.csv", "m.yaml"))[-2] == "log=my logs/*.csv"
+    )
 
 
 def test_it_runs_as_typed(tmp_path):

@@ -170,8 +170,15 @@ def test_split_by_time_refusals(history):
         history.split_by_time(0)
     with pytest.raises(ValueError, match=r"share: 1\.5 given, allowed is .*at most 1"):
         history.split_by_time(1.5)
-    with pytest.raises(ValueError, match="run 0 has one decision and cannot be split by time"):
+    with pytest.raises(ValueError, match="every run has one decision and cannot be split by time"):
         history.take(slice(0, 1)).split_by_time(0.5)
+
+
+def test_a_run_of_one_decision_is_in_the_first_part(history):
+    rows = np.flatnonzero(history.run == 0)[-1:].tolist() + np.flatnonzero(history.run == 1).tolist()
+    first, last = history.take(rows).split_by_time(0.5)
+    assert first.run.tolist() == [0] + [1] * (len(first) - 1)
+    assert set(last.run) == {1}
 
 
 def test_windows_cross_no_gap_and_reach_everywhere(history):

@@ -50,7 +50,7 @@ def test_a_fitted_twin_knows_good_allocations_from_bad_ones(structure):
     table = allocation_table(20, 3)
     real = np.mean([interval.utility for interval in cell.what_if(table, intervals=10)], axis=0)
     in_twin = np.mean([interval.utility for interval in twin.sample(np.repeat(table[None], 10, 0), range(171))], axis=0)
-    assert np.corrcoef(real, in_twin)[0, 1] > 0.99
+    assert np.corrcoef(real, in_twin)[0, 1] > 0.98
     assert np.abs(real - in_twin).mean() < 0.1
     assert real[in_twin.argmax()] > real.max() - 0.3
 

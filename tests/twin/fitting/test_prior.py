@@ -6,16 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from slicing_gym import Simulator, allocation_table, get_scenario
 from tests.helpers.twins import SMALL, history_of
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings, concatenate
 from twin.data.recorder import Recorder
 from twin.fidelity.simulated import _info
-from twin.fitting.networks import fit_networks, parameters_of
-from twin.fitting.prior import _remoteness, made_up_decisions
+from twin.fitting.loop import Prior
+from twin.fitting.networks import data_of, fit_networks, parameters_of
+from twin.fitting.prior import mean_remoteness, random_functions, remoteness
 from twin.fitting.windows import hold_out
-from twin.runtime.encoding import make_scaler, measured_by
+from twin.models.performance import EnsembleNetwork
+from twin.runtime.draws import num_outputs
+from twin.runtime.encoding import encode, make_scaler, measured_by, to_scale
 
 HELD = np.array([[4, 12, 4], [5, 10, 5], [3, 13, 4]])
 FAR = np.array([[16, 2, 2], [2, 2, 16], [10, 2, 8]])
@@ -41,30 +45,57 @@ def _std(history, units, **performance):
 
 
 def test_allocations_never_held_are_less_certain_than_held_ones(narrow):
-    held, never = (_std(narrow, units, members=6, prior_scale=0.3) for units in (HELD, FAR))
-    assert never > 5.0 * held
+    held, never = (_std(narrow, units, members=6, prior_scale=10.0) for units in (HELD, FAR))
+    assert never > 3.0 * held
     assert never > 2.0 * _std(narrow, FAR, members=6, prior_scale=0.0)
 
 
 def test_remoteness_falls_with_the_decisions_near_by():
     held = np.repeat(HELD, 50, axis=0)
-    far, near = _remoteness(FAR, held), _remoteness(HELD, held)
+    far, near = remoteness(FAR, held), remoteness(HELD, held)
     assert (far > 0.99).all()
     assert (near < 0.55).all()
     table = allocation_table(20, 3)
-    assert (_remoteness(table, np.repeat(table, 20, axis=0)) < 0.55).all()
-    assert (_remoteness(HELD, np.concatenate([held, HELD + np.array([1, -1, 0])])) < near).all()
+    assert (remoteness(table, np.repeat(table, 20, axis=0)) < 0.55).all()
+    assert (remoteness(HELD, np.concatenate([held, HELD + np.array([1, -1, 0])])) < near).all()
 
 
-def test_made_up_decisions_bring_what_the_history_brought(narrow):
+def test_random_functions_are_those_of_the_history_and_add_up_to_nothing(narrow):
     scaler, members = make_scaler(narrow.layout, measured_by(narrow)), 3
-    features, brought = made_up_decisions(narrow.layout, scaler, narrow, members, np.random.default_rng(0))
-    assert len(features) == len(brought)
-    assert len(features) % members == 0
-    known = {row.tobytes() for row in measured_by(narrow)}
-    assert {row.tobytes() for row in brought} <= known
-    means = brought.reshape(members, -1, brought.shape[1]).mean(axis=1)
-    assert (means[0] != means[1]).any()
+    features, functions, weight = random_functions(narrow.layout, scaler, narrow, members, np.random.default_rng(0))
+    assert features.shape == (len(weight), narrow.layout.num_features)
+    assert functions.shape == (members, len(weight), narrow.layout.num_variables)
+    np.testing.assert_allclose(functions.sum(axis=0), 0.0, atol=1e-9)
+    varying = np.ptp(measured_by(narrow), axis=0) > 0.0
+    assert (np.ptp(functions, axis=1)[:, varying] > 0.0).all()  # no constant: other regions, other values
+    measured = (to_scale(scaler, measured_by(narrow)) - scaler.center) / scaler.spread
+    apart = functions[0] - functions[1]  # of two decisions of the history
+    known = {row.tobytes() for row in np.round((measured[:, None] - measured[None]).reshape(-1, apart.shape[1]), 6)}
+    assert {row.tobytes() for row in np.round(apart, 6)} <= known
+    assert ((weight >= 0.0) & (weight <= 1.0)).all()
+
+
+def test_the_prior_leaves_the_mean_of_members_alone(narrow):
+    """The gradient of its loss by a shift that all members share is zero."""
+    scaler = make_scaler(narrow.layout, measured_by(narrow))
+    settings = PerformanceSettings(structure="joint", members=4, hidden_size=8, components=1)
+    variables = narrow.layout.num_variables
+    network = EnsembleNetwork(settings, narrow.layout.num_features, num_outputs(1, variables))
+    parts = random_functions(narrow.layout, scaler, narrow, 4, np.random.default_rng(0))
+    prior = Prior(*(torch.from_numpy(part).float() for part in parts))
+    data = data_of(scaler, encode(narrow.layout, scaler, narrow), slice(0, variables))
+    data = replace(data, low=torch.full((variables,), -1e6), high=torch.full((variables,), 1e6))  # nothing is clipped
+    prior.loss(network, torch.arange(64), data, 1).backward()
+    slope = network.output_bias.grad[:, 0, 1 : 1 + variables]  # of the locations
+    assert (slope.abs() > 1e-4).any(dim=0).all()
+    torch.testing.assert_close(slope.sum(dim=0), torch.zeros(variables), atol=1e-5, rtol=0.0)
+
+
+def test_a_planner_leaves_most_allocations_remote(narrow):
+    everything = history_of("paper-1mhz", 400)
+    assert mean_remoteness(narrow.layout, narrow) > 0.8
+    assert mean_remoteness(everything.layout, everything) < 0.5
+    assert mean_remoteness(replace(narrow.layout, held=tuple(map(tuple, HELD.tolist()))), narrow) < 0.5
 
 
 def test_without_a_prior_a_twins_file_is_as_before():

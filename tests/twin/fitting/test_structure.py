@@ -60,6 +60,16 @@ def test_auto_takes_what_explains_the_radio_cell_better():
         np.testing.assert_array_equal(made.model.performance_parameters[name], values)
 
 
+def test_auto_keeps_to_slices_where_most_allocations_were_never_near():
+    """Unless networks are better by much: slices that borrow are no sum, whatever was held."""
+    past, borrowed = history_of("paper-1mhz", 800), borrowing_history(1000)
+    for history, structure in ((past, "per_slice"), (borrowed, "joint")):
+        near = np.abs(history.allocation - history.allocation[0]).sum(axis=1) <= 6
+        few = history.take(near)
+        made = automatic(few, 40)
+        assert made.model.structure == structure, note(made, "performance")
+
+
 @pytest.mark.parametrize("decisions", [8, 9, 30, 63])
 def test_from_eight_decisions_on_there_is_a_twin(decisions, tmp_path):
     history = history_of("paper-1mhz").take(slice(0, decisions))

@@ -1,4 +1,4 @@
-"""Logs of traffic: what they refuse, cut into runs, as histories without decisions and back."""
+"""Logs of traffic: what they refuse, as histories without decisions and back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from tests.helpers.traffic import traffic_log
-from twin.data import LogMapping
+from twin import inspect_log
+from twin.data import LogMapping, read_log
 from twin.traffic import TrafficLog, traffic_of
 
 PASSIVE = "tests/data/logs/07_passive.csv"
 DECIDED = "tests/data/logs/01_decided.csv"
+IDLE = "tests/data/logs/09_idle_rest.csv"
 
 
 def test_a_history_without_decisions_and_back():
@@ -60,12 +62,12 @@ def test_sizes_count_as_often_as_packets_had_them():
     assert traffic_log(30, volumes=False).packet_sizes("embb") is None
 
 
-def test_runs_are_cut_where_some_shall_be_held_out():
-    cut = traffic_log(30).in_runs(4)
-    assert np.unique(cut.run, return_counts=True)[1].tolist() == [8, 8, 7, 7] * 2
-    np.testing.assert_array_equal(cut.packets, traffic_log(30).packets)
-    with pytest.raises(ValueError, match="number: 31 given, run 0 has 30 intervals"):
-        traffic_log(30).in_runs(31)
+def test_units_that_nobody_holds_send_nothing_and_are_no_slice():
+    mapping = inspect_log(IDLE).proposal
+    found = traffic_of(read_log(IDLE, mapping))
+    log = traffic_of(IDLE, mapping, period_s=found.period_s)
+    assert found.slices == log.slices == ("embb", "mtc", "urllc")
+    np.testing.assert_array_equal(found.packets, log.packets)
 
 
 @pytest.mark.parametrize(

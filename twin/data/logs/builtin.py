@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -41,3 +42,9 @@ def with_tuples(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: with_tuples(each) for key, each in value.items()}
     return value
+
+
+def slice_name(label: Any) -> str:
+    """What a slice of a log is called in a scenario: letters, digits and underscores."""
+    text = re.sub(r"\W", "_", str(label))
+    return text if text.isidentifier() else f"slice_{text}"

@@ -131,15 +131,25 @@ def _groups(run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any) -> IntArra
     return group if by is None else np.asarray(group * (int(by.max(initial=0)) + 1) + by, np.int64)
 
 
+def neighbours(stamps: npt.NDArray[Any], group: IntArray) -> tuple[IntArray, IntArray, npt.NDArray[Any]]:
+    """Pairs of rows that follow each other in a group: the first of each, the second, and the time between.
+
+    Args:
+        stamps: of each row (n,).
+        group: of each row (n,): rows of one slice, user and run.
+    """
+    order = np.argsort(group, kind="stable")
+    same = group[order][1:] == group[order][:-1]
+    return order[:-1][same], order[1:][same], np.diff(stamps[order])[same]
+
+
 def _refuse_running_back(
     rows: Rows, rule: TimeRule, stamps: npt.NDArray[Any], run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any
 ) -> None:
     """Note where the time of a slice (or user) of a run runs back, in the order of the file."""
     group = _groups(run, slices, by)
-    order = np.argsort(group, kind="stable")
-    back = (group[order][1:] == group[order][:-1]) & (np.diff(stamps[order]) < 0)
-    places = order[1:][back]
-    before = order[:-1][back]
+    before, places, apart = neighbours(stamps, group)
+    before, places = before[apart < 0], places[apart < 0]
     rows.note(
         places,
         lambda i: (
@@ -156,8 +166,7 @@ def _period(
     if rule.period is not None:
         return rule.period * scale
     group = _groups(run, slices, by)
-    order = np.argsort(group, kind="stable")
-    differences = np.diff(stamps[order])[group[order][1:] == group[order][:-1]]
+    differences = neighbours(stamps, group)[2]
     differences = differences[differences > 0]
     if not len(differences):
         raise ValueError(f"history.time.period: missing, and {rule.column!r} has no two different times of a slice")

@@ -181,6 +181,16 @@ def test_13_a_constant_allocation_is_no_action():
     assert any("is no action" in note for note in twin.report.notes)
     with pytest.raises(ValueError, match=r"twin: its history always held the allocation \[20, 15, 15\]"):
         SliceTwinEnv(twin)
+    SliceTwinEnv(twin, allow_constant=True).reset(seed=0)
+
+
+def test_a_twin_that_has_seen_more_is_not_refused_after_a_constant_calibration():
+    """It remembers what other allocations brought."""
+    varied, _ = quietly(CASES / "01_decided.csv", mapping_of())
+    constant, _ = quietly(CASES / "13_constant_allocation.csv", mapping_of())
+    twin = DigitalTwin("autoregressive").fit(varied).calibrate(constant)
+    assert twin.model.only_allocation is None
+    SliceTwinEnv(twin).reset(seed=0)
 
 
 def test_14_all_faults_are_refused_at_once():
