@@ -24,7 +24,7 @@ _KNOTS = 64
 """Of these, parts of equal shares that samples are cut into."""
 
 MOST_LEVELS = 10_000
-"""Levels of a trace: 2000 s of decisions of 0.2 s, and up to 90 kB in every file that holds the scenario."""
+"""Levels of a trace: 2000 s of decisions of 0.2 s, and 50 to 90 kB in every file that holds a log's."""
 
 _LISTED = 32
 """Numbers of which plain data hold a list; of more, a text, which a reader of YAML need not scroll by."""

@@ -27,7 +27,7 @@ def with_files(command: str, arguments: Sequence[str]) -> list[str]:
     """Arguments in which files of the user's own are what Hydra takes: its choices are names.
 
     `scenario=<file>.yaml` is a name by which Hydra finds what is in the file from now on; `mapping=<file>.yaml` is
-    `mapping_file`, a setting of its own: messages name the file of a mapping, and the line in it.
+    `mapping_file`, a setting of its own, so that messages can name the file.
 
     Raises:
         ValueError, TypeError, OSError: there is no such file, or it is no YAML mapping.
