@@ -12,7 +12,8 @@ import pytest
 import yaml
 from matplotlib.image import imread
 
-from experiments.config.hydra import readable_errors, with_file, with_lists
+from experiments.config.files import with_files
+from experiments.config.hydra import readable_errors, with_lists
 from experiments.fidelity.__main__ import prepare as fit
 from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
@@ -122,7 +123,10 @@ def test_the_next_step_of_several_files_goes_on_as_it_is_printed(tmp_path):
     _, _, module, *given = shlex.split(step.partition("then ")[2])
     assert module == "experiments.fidelity"
     with pytest.warns(LogWarning, match="7 of 1176"):
-        fit(configured("fidelity", FidelityConfig, *with_lists(map(with_file, given), ("log",))), tmp_path / "twin")
+        fit(
+            configured("fidelity", FidelityConfig, *with_files("fidelity", with_lists(given, ("log",)))),
+            tmp_path / "twin",
+        )
     assert (
         shlex.split(next_step(inspect_log(f"{tmp_path}/*.csv"), "my logs/*.csv", "m.yaml"))[-2] == "log=my logs/*.csv"
     )
