@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from twin.data.logs.rules import SHARES
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
@@ -167,7 +168,7 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
     units = f"{found.total} units"
     if found.counted_as == "mask":
         yield Finding("mask", f"{found.column} is a bit mask of {found.total} groups; a slice's units are its bits")
-    if found.counted_as in ("share", "percent"):
+    if found.counted_as in SHARES:
         yield Finding(
             "shares",
             f"{found.column} holds shares in place of units: they add up to {found.lowest:.4g} to {found.highest:.4g}, "

@@ -19,6 +19,7 @@ from twin.data.logs.long import Long, aggregated, when, without_doubles
 from twin.data.logs.mapping import REST, LogMapping
 from twin.data.logs.reader import Table, read_table
 from twin.data.logs.rows import Rows
+from twin.data.logs.rules import SHARES
 from twin.data.logs.units import units_of
 
 IntArray = npt.NDArray[np.int64]
@@ -162,7 +163,8 @@ class _Reading:
             if rule.kind == "mask":
                 columns[rule.column], self._masks = self._mask_codes(rule.column)
             else:
-                column = Column("share", upper=1.0) if rule.kind == "share" else Column("units", whole=True)
+                is_share = rule.kind in SHARES
+                column = Column("share", upper=SHARES[rule.kind]) if is_share else Column("units", whole=True)
                 columns[rule.column] = rows.numbers(rule.column, column)
         return columns
 

@@ -121,6 +121,13 @@ def test_shares_of_more_than_all_are_refused(tmp_path):
         read_log(tmp_path / "log.csv", mapping_of(allocation={"column": "share_next", "as": "share"}))
 
 
+def test_percentages_of_more_than_all_are_refused(tmp_path):
+    rows = [f"0,{name},1,1.0,{percent}" for name, percent in (("embb", 40), ("mtc", 35), ("urllc", 30))]
+    (tmp_path / "log.csv").write_text("\n".join(["t,slice,pkts,rate_mbps,percent", *rows]))
+    with pytest.raises(ValueError, match=r"percent: \[40, 35, 30\] in rows \[2, 3, 4\] add up to 105, allowed is 100"):
+        read_log(tmp_path / "log.csv", mapping_of(allocation={"column": "percent", "as": "percent"}))
+
+
 def test_caps_of_more_than_all_are_shared_out(tmp_path):
     (tmp_path / "log.csv").write_text((CASES / "01_decided.csv").read_text().replace(",36\n", ",86\n", 1))
     history, said = quietly(tmp_path / "log.csv", mapping_of(allocation={"column": "prb_next", "as": "caps"}))

@@ -163,7 +163,7 @@ def test_a_mapping_is_written_as_it_is_read(shape, tmp_path):
         ({"allowed": "some"}, r"history\.allowed: unknown name 'some'"),
         ({"missing_is": "zero"}, r"history\.missing_is: unknown name 'zero'"),
         ({"short_rows": "drop"}, r"history\.short_rows: unknown name 'drop'"),
-        ({"allocation": {"column": "prb", "as": "percent"}}, r"history\.allocation\.as: unknown name 'percent'"),
+        ({"allocation": {"column": "prb", "as": "groups"}}, r"history\.allocation\.as: unknown name 'groups'"),
         (
             {"allocation": {"column": "prb", "smallest": 2}},
             r"history\.allocation\.smallest: 2 given",
