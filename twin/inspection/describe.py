@@ -99,8 +99,9 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             f"usually {timing.period:.6g}; rows less than half of that apart are of one interval",
         )
     if len(facts.runs) > 1:
-        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
-        kind = " and ".join(columns) or "folder (users have files of their own): a query has to tell them apart"
+        kind = " and ".join(facts.run_columns) or (
+            "folder (users have files of their own): a query has to tell them apart"
+        )
         yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
 
 

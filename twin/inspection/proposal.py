@@ -13,6 +13,7 @@ import numpy as np
 from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
 from twin.data.logs.builtin import slice_name
+from twin.data.logs.mapping import LogMapping
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.roles import WORDS, says, tokens, unit_in
@@ -35,9 +36,8 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
     if grid is None or timing is None or facts.arrivals is None or timing.irregular:
         return {}
     keys: dict[str, Any] = {}
-    if facts.file_is_run or "run" in facts.keys:
-        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
-        keys["run"] = columns if len(columns) > 1 else columns[0]
+    if facts.run_columns:
+        keys["run"] = facts.run_columns if len(facts.run_columns) > 1 else facts.run_columns[0]
     if timing.unit == "count":
         keys["interval"] = timing.column
     else:
@@ -52,9 +52,10 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
     keys["controls"] = _controls(facts)
     keys |= _rules(facts)
     keys |= _cleaning(facts)
-    keys["unused"] = _unused(facts, keys)
-    if facts.what == "allocation":
-        keys["scenario"] = _scenario(facts, name)
+    network = {"scenario": _scenario(facts, name)} if facts.what == "allocation" else {}
+    wanted = LogMapping.from_dict(keys | network).wanted()
+    keys["unused"] = [column for column in facts.cells if column not in wanted]
+    keys |= network
     return {key: value for key, value in keys.items() if value not in ([], {})}
 
 
@@ -170,16 +171,6 @@ def _cleaning(facts: LogFacts) -> dict[str, Any]:
     if facts.again.size:
         keys["drop_identical"] = True
     return keys
-
-
-def _unused(facts: LogFacts, keys: Mapping[str, Any]) -> list[str]:
-    """Columns that no key names."""
-    slices = facts.grid.slices if facts.grid else ()
-    wide = {pattern.replace("{slice}", str(each)) for pattern in facts.wide.values() for each in slices}
-    allocation = keys.get("allocation")
-    column = allocation["column"] if isinstance(allocation, dict) else allocation
-    used = {*facts.keys.values(), *keys["performance"], *keys["controls"], facts.arrivals, column, *wide}
-    return [name for name in facts.cells if name not in used]
 
 
 def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:

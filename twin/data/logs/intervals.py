@@ -178,9 +178,8 @@ class _Reading:
 
     def _without_missing(self, long: Long) -> Long:
         """The rows without the intervals that have a missing value."""
-        starts = np.flatnonzero(np.concatenate([[True], ~long.same_as_before(with_slice=False)]))
-        lost = np.logical_or.reduceat(long.missing, starts)
-        counts = np.diff(np.append(starts, len(long.run)))
+        first, counts = long.groups(with_slice=False)
+        lost = np.logical_or.reduceat(long.missing, first)
         self._notes.append(
             f"{self._rows.cleaned} missing value(s): {int(lost.sum())} interval(s) left out as gaps (missing_is)"
         )
@@ -191,8 +190,7 @@ class _Reading:
         long, number = self._long, len(self._mapping.values)
         if not len(long.run):
             raise ValueError("history: no interval is left whole")
-        first = np.flatnonzero(np.concatenate([[True], ~long.same_as_before(with_slice=False)]))
-        counts = np.diff(np.append(first, len(long.run)))
+        first, counts = long.groups(with_slice=False)
         if (counts == number).all():
             return np.arange(len(long.run)).reshape(-1, number), first
         place = np.full((len(first), number), -1, np.int64)
