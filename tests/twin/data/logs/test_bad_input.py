@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
+from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users, quietly
 from twin.data.logs import read_log
 
 
@@ -88,16 +88,8 @@ def test_rows_of_users_must_agree_on_what_is_the_slices(tmp_path):
     text = (CASES / "04_row_per_ue.csv").read_text().splitlines()
     text[2] = text[2].replace(",7,", ",8,")
     (tmp_path / "log.csv").write_text("\n".join(text))
-    mapping = mapping_of(
-        interval=None,
-        time={"column": "time", "unit": "iso"},
-        arrivals="packets [pkt]",
-        allocation="PRB granted next",
-        performance={"throughput downlink [Mbps]": {"name": "rate"}},
-        aggregate={"by": "ue", "arrivals": "sum", "rate": "mean"},
-    )
     with pytest.raises(ValueError, match=r"PRB granted next: 8 in row 3, but 7 in another row of its slice"):
-        read_log(tmp_path / "log.csv", mapping)
+        read_log(tmp_path / "log.csv", mapping_of_users())
 
 
 @pytest.mark.parametrize(
