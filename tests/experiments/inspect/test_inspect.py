@@ -99,6 +99,20 @@ def test_a_mapping_is_tried_on_the_log():
     assert trial(CASES / "01_decided.csv", other).startswith("refused, ")
 
 
+def test_a_mapping_says_which_files_of_a_folder_are_looked_at(tmp_path, capsys):
+    (tmp_path / "log" / "cell").mkdir(parents=True)
+    (tmp_path / "log" / "cell" / "slices.csv").write_text((CASES / "03_epoch_ms_semicolon.csv").read_text())
+    (tmp_path / "log" / "cell.csv").write_text("other,columns\n1,2\n")
+    keys = {**inspect_log(CASES / "03_epoch_ms_semicolon.csv").keys, "files": "*/slices.csv"}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(keys))
+    given = with_lists([f"log={tmp_path}/log", f"mapping_file={tmp_path}/m.yaml"], ("log",))
+    prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")()
+    printed = capsys.readouterr().out
+    assert printed.startswith("slices.csv: 480 rows")
+    assert "with the mapping: 158 decisions in 2 sequences" in printed
+    assert f"log={tmp_path}/log/*/slices.csv" in shlex.split(printed.splitlines()[-1])
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

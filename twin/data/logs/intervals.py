@@ -64,17 +64,28 @@ class Intervals:
 
 def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
     """A log by interval and slice; see `read_log`, which makes decisions of it."""
-    if mapping.files is not None and isinstance(files, str | os.PathLike):
-        if not Path(files).is_dir():
-            raise FileNotFoundError(
-                f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
-            )
-        files = os.path.join(files, mapping.files)
-    table = read_table(files, query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
+    table = read_table(files_of(files, mapping), query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
     _check_names(table, mapping)
     if not mapping.values:
         mapping = replace(mapping, slices=_slices_in(table, mapping))
     return _Reading(table, mapping).intervals()
+
+
+def files_of(files: Files | Any, mapping: LogMapping) -> Files | Any:
+    """The files of a log: those in a folder, or in each of a list, that the mapping names, if it names some.
+
+    Raises:
+        FileNotFoundError: it does, and this is no folder.
+    """
+    if mapping.files is None or hasattr(files, "columns"):  # a DataFrame is no file
+        return files
+    if not isinstance(files, str | os.PathLike):
+        return [files_of(each, mapping) for each in files]
+    if not Path(files).is_dir():
+        raise FileNotFoundError(
+            f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
+        )
+    return os.path.join(files, mapping.files)
 
 
 def _slices_in(table: Table, mapping: LogMapping) -> tuple[Any, ...]:
