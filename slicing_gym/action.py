@@ -118,14 +118,10 @@ class AllocationIndexCodec(DiscreteCodec):
 
     def __init__(self, smallest: Sequence[int] = ()) -> None:
         self.smallest = tuple(smallest)
-
-    def _spare(self, scenario: Scenario) -> npt.NDArray[np.int64]:
-        if not self.smallest:
-            return np.zeros(scenario.num_slices, np.int64)
-        return 1 - np.array(self.smallest, np.int64)
+        self._spare = 1 - np.array(self.smallest or 1, np.int64)  # units more of each slice, by which numbers count
 
     def _shared(self, scenario: Scenario) -> int:
-        return scenario.num_units + int(self._spare(scenario).sum())
+        return scenario.num_units + self.smallest.count(0)
 
     def space(self, scenario: Scenario) -> AllocationSpace:
         """As many actions as there are allocations."""
@@ -134,20 +130,20 @@ class AllocationIndexCodec(DiscreteCodec):
     def units(self, scenario: Scenario, actions: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """The allocations of these numbers."""
         units = allocation_units(actions, self._shared(scenario), scenario.num_slices)
-        return units - self._spare(scenario) if self.smallest else units
+        return units - self._spare if self.smallest else units
 
     def allocations(self, scenario: Scenario) -> npt.NDArray[np.int64]:
         """See `DiscreteCodec.allocations`."""
         table = allocation_table(self._shared(scenario), scenario.num_slices)
         if not self.smallest:
             return table
-        lowered = table - self._spare(scenario)
+        lowered = table - self._spare
         lowered.flags.writeable = False
         return lowered
 
     def index(self, scenario: Scenario, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """See `DiscreteCodec.index`."""
-        return allocation_index(units + self._spare(scenario), self._shared(scenario))
+        return allocation_index(units + self._spare, self._shared(scenario))
 
 
 class AllocationListCodec(DiscreteCodec):
@@ -181,7 +177,7 @@ class AllocationListCodec(DiscreteCodec):
         given = np.asarray(units, np.int64).reshape(-1, self._rows.shape[1])
         both, numbers = np.unique(np.concatenate([self._rows, given]), axis=0, return_inverse=True)
         if len(both) > len(self._rows):
-            known = (given[:, None] == self._rows[None, : len(self._rows)]).all(axis=2).any(axis=1)
+            known = (given[:, None] == self._rows[None]).all(axis=2).any(axis=1)
             raise ValueError(
                 f"units: {given[known.argmin()].tolist()} given, allowed are {len(self._rows)} allocations"
             )

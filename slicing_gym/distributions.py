@@ -82,7 +82,7 @@ def register_distribution(kind: _Kind) -> _Kind:
     Registering a class again changes nothing; a new definition of it (a notebook's cell that is run again) replaces it.
 
     Raises:
-        TypeError: it is not a frozen dataclass of `Distribution`, or numba cannot compile its `quantile`.
+        TypeError: it is not a frozen dataclass of `Distribution`, has no `quantile`, or one that numba cannot compile.
         ValueError: another class has the same `kind`.
     """
     if not isinstance(kind, type) or not issubclass(kind, Distribution) or "__dataclass_params__" not in vars(kind):
@@ -93,6 +93,8 @@ def register_distribution(kind: _Kind) -> _Kind:
     known = DISTRIBUTIONS.get(name, kind)
     if (known.__module__, known.__qualname__) != (kind.__module__, kind.__qualname__):
         raise ValueError(f"{kind.__name__}.kind: {name!r} is taken by {known.__module__}.{known.__qualname__}")
+    if kind.code == OWN and kind.quantile is Distribution.quantile:
+        raise TypeError(f"{kind.__name__}.quantile: not defined, allowed is a static method that numba can compile")
     code_of(kind)  # compiles it
     DISTRIBUTIONS[name] = kind
     return kind

@@ -20,8 +20,11 @@ TRACE = 4
 MOST_KNOTS = 512
 """Knots of an empirical distribution."""
 
+_KNOTS = 64
+"""Of these, parts of equal shares that samples are cut into."""
+
 MOST_LEVELS = 10_000
-"""Levels of a trace: 2000 s of decisions of 0.2 s, and some 60 kB in every file that holds the scenario."""
+"""Levels of a trace: 2000 s of decisions of 0.2 s, and 50 to 90 kB in every file that holds a log's."""
 
 _LISTED = 32
 """Numbers of which plain data hold a list; of more, a text, which a reader of YAML need not scroll by."""
@@ -61,7 +64,7 @@ class Empirical(Distribution):
         object.__setattr__(self, "shares", shares)
 
     @classmethod
-    def of(cls, samples: npt.ArrayLike, knots: int = 64) -> Empirical:
+    def of(cls, samples: npt.ArrayLike) -> Empirical:
         """The distribution of some samples (n,): knots evenly spaced in between, and denser towards both ends.
 
         Half of a tail is left out from knot to knot until few samples are left in it, so that a heavy tail keeps its
@@ -71,11 +74,10 @@ class Empirical(Distribution):
             ValueError, TypeError: there are no samples, or one is negative or not finite.
         """
         given = np.sort(np.asarray(samples, np.float64).ravel())
-        check_integer("knots", knots, at_least=2, at_most=MOST_KNOTS // 2)
         if not len(given) or not np.isfinite(given).all():
             raise ValueError("samples: none given, or not all finite; allowed are one finite number or more")
-        tail = np.geomspace(1.0 / knots, min(1.0 / knots, _TAIL / len(given)), 1 + knots // 4)
-        shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, knots + 1), tail, 1.0 - tail]))
+        tail = np.geomspace(1.0 / _KNOTS, min(1.0 / _KNOTS, _TAIL / len(given)), 1 + _KNOTS // 4)
+        shares = np.unique(np.concatenate([np.linspace(0.0, 1.0, _KNOTS + 1), tail, 1.0 - tail]))
         shares = np.unique(shares.round(7))
         return cls(_short(np.quantile(given, shares)), tuple(shares.tolist()))
 

@@ -53,7 +53,7 @@ def codec_of(env: Any) -> Any:
 def codec_may_leave_out(codec: DiscreteCodec, scenario: Scenario) -> bool:
     """Whether an action may leave a slice without a unit."""
     if isinstance(codec, AllocationIndexCodec):
-        return bool(codec.smallest) and not all(codec.smallest)
+        return 0 in codec.smallest
     return bool((codec.allocations(scenario) < 1).any())
 
 

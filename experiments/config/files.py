@@ -14,9 +14,6 @@ from slicing_gym import SCENARIOS
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
 
-FILES = ("scenario",)
-"""Groups of which a choice may be a path; that of a mapping is a setting of its own (`mapping_file`)."""
-
 _YAML = (".yaml", ".yml")
 
 
@@ -27,7 +24,10 @@ def groups_of(command: str) -> list[str]:
 
 
 def with_files(command: str, arguments: Sequence[str]) -> list[str]:
-    """Arguments in which `scenario=<file>.yaml` is a name by which Hydra finds what is in the file from now on.
+    """Arguments in which files of the user's own are what Hydra takes: its choices are names.
+
+    `scenario=<file>.yaml` is a name by which Hydra finds what is in the file from now on; `mapping=<file>.yaml` is
+    `mapping_file`, a setting of its own, so that messages can name the file.
 
     Raises:
         ValueError, TypeError, OSError: there is no such file, or it is no YAML mapping.
@@ -36,7 +36,10 @@ def with_files(command: str, arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         key, _, value = argument.partition("=")
         names = [name.strip("'\"") for name in value.split(",")]
-        if key in FILES and key in groups and any(name.endswith(_YAML) for name in names):
+        own = key in groups and any(name.endswith(_YAML) for name in names)
+        if own and key == "mapping":
+            argument = f"mapping_file={value}"
+        elif own and key == "scenario":
             argument = f"{key}={','.join(_stored(key, name) if name.endswith(_YAML) else name for name in names)}"
         found.append(argument)
     return found

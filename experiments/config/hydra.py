@@ -52,7 +52,7 @@ def command(
     """
     register(name, schema)
     warnings.formatwarning = _formatted
-    given = [_renamed(with_file(argument), renamed or {}) for argument in sys.argv[1:]]
+    given = [_renamed(argument, renamed or {}) for argument in sys.argv[1:]]
     with readable_errors():
         sys.argv[1:] = rewrite(with_files(name, with_lists(given, lists)))
     check_overrides(name, sys.argv[1:])
@@ -135,12 +135,6 @@ def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         quoted = ",".join(f"'{name}'" for name in value.split(","))
         listed.append(f"{key}=[{quoted}]" if alone else argument)
     return listed
-
-
-def with_file(argument: str) -> str:
-    """`mapping=<path>.yaml` as the key that takes a path: Hydra's choices are names of its own files."""
-    key, _, value = argument.partition("=")
-    return f"{key}_file={value}" if key == "mapping" and value.endswith((".yaml", ".yml")) else argument
 
 
 def _renamed(argument: str, names: Mapping[str, str]) -> str:

@@ -29,8 +29,9 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     evaluation = Fidelity(twin, scenario, config, shown, history)
 
     def run() -> None:
-        print(evaluation.run().report())
-        print(f"written to {shown}: fidelity.csv, fidelity.png, uncertainty.png, the twins")
+        result = evaluation.run()
+        print(result.report())
+        print(f"written to {shown}: {', '.join(result.files)}")
 
     return run
 

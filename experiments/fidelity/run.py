@@ -15,6 +15,7 @@ from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
 from experiments.fidelity.report import as_table, not_learned, plot_fidelity, write_figures
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
+from experiments.fidelity.uncertainty import Uncertainty
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
@@ -46,17 +47,24 @@ class FidelityResult:
         return "\n".join([self.title, *(f"note: {note}" for note in notes), as_table(self.figures)])
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write `fidelity.csv`, `fidelity.png`, the twins, and `uncertainty.png` where there is one, into a folder."""
-        paths = [Path(folder) / name for name in ("fidelity.csv", "fidelity.png", *self.names)]
+        """Write its files into a folder."""
+        paths = [Path(folder) / name for name in self.files]
         write_figures(paths[0], self.scenario.name, self.figures)
         plot_fidelity(paths[1], self.figures, self.outcomes[0])
-        for path, outcome in zip(paths[2:], self.outcomes, strict=True):
+        for path, outcome in zip(paths[2:], self.outcomes, strict=False):
             outcome.twin.save(path)
-        found = [outcome.uncertainty for outcome in self.outcomes if outcome.uncertainty is not None]
-        if found:
-            paths.append(Path(folder) / "uncertainty.png")
-            plot_uncertainty(paths[-1], self.scenario.name, found)
+        if self._uncertainties:
+            plot_uncertainty(paths[-1], self.scenario.name, self._uncertainties)
         return paths
+
+    @property
+    def files(self) -> list[str]:
+        """What it writes: `fidelity.csv`, `fidelity.png`, the twins, and `uncertainty.png` where there is one."""
+        return ["fidelity.csv", "fidelity.png", *self.names, *(["uncertainty.png"] if self._uncertainties else [])]
+
+    @property
+    def _uncertainties(self) -> list[Uncertainty]:
+        return [outcome.uncertainty for outcome in self.outcomes if outcome.uncertainty is not None]
 
 
 def fidelity(

@@ -10,6 +10,7 @@ from experiments.config.hydra import command
 from experiments.config.parts import make_mapping
 from experiments.inspect.outcome import next_step, trial, write
 from experiments.inspect.settings import InspectConfig
+from twin.data.logs import files_of
 from twin.inspection import inspect_log
 
 LISTS = ("log",)
@@ -21,7 +22,8 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     if config.log is None:
         raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
     mapping = make_mapping(config.mapping, config.mapping_file)
-    found = inspect_log(config.log, query=None if mapping is None else mapping.query)
+    log = config.log if mapping is None else files_of(config.log, mapping)
+    found = inspect_log(log, query=None if mapping is None else mapping.query)
 
     def run() -> None:
         lines = [found.report()]
@@ -29,7 +31,7 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
             lines.append(f"with the mapping: {trial(config.log, mapping)}")
         written = write(found, folder, config.intervals)
         lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
-        lines.append(next_step(found, config.log, os.path.relpath(written[0])))
+        lines.append(next_step(found, log, os.path.relpath(written[0])))
         print("\n".join(lines))  # at once: whoever pipes it to `head` has the files all the same
 
     return run

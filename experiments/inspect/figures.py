@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from experiments.reporting.style import save_figure
+from twin.data.logs.rules import SHARES
 from twin.inspection import Inspection
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import FloatArray, IntArray
@@ -118,7 +119,7 @@ def _draw_stack(axes: Axes, time: FloatArray, values: FloatArray, cuts: IntArray
 
 def _all_of(found: Allocations) -> float:
     """What there is to give away, in what the column counts."""
-    return {"share": 1.0, "percent": 100.0}.get(found.counted_as, float(found.total))
+    return SHARES.get(found.counted_as, float(found.total))
 
 
 def _slice_label(name: object) -> str:

@@ -14,8 +14,8 @@ class InspectConfig:
 
     Args:
         log: a file, a glob, a folder, or a list of these.
-        mapping, mapping_file: one that is tried on the log, a choice of Hydra's or a file; its `query` shapes the log
-            before it is looked at. Empty, None: none.
+        mapping, mapping_file: one that is tried on the log, a choice of Hydra's or a file; its `files` and `query`
+            choose and shape the log before it is looked at. Empty, None: none.
         intervals: most intervals that the picture shows.
     """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.config.hydra import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
-from experiments.traffic.run import traced_scenario, traffic
+from experiments.traffic.run import check_resample, traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig
 from twin.traffic import traffic_of
 
@@ -28,8 +28,7 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
             raise ValueError(f"{key}: missing; experiments.inspect looks at a log, and proposes a mapping")
     log = traffic_of(config.log, mapping, period_s=config.period_s, volume_byte=config.volume_byte)
     base, twin = make_scenario(config.scenario), make_twin(config.twin)
-    if config.resample and twin is None:
-        raise ValueError("resample: true given without a twin; allowed with twin=lstm or twin=transformer")
+    check_resample(config, twin)
     with _without_warnings():
         traced_scenario(log, log, base, config)
 

@@ -21,18 +21,20 @@ def plot_traffic(path: Path, log: TrafficLog, replayed: Replay) -> None:
         sent = log.packets_of(part.name, part.traffic.packet_size_byte.mean) / log.period_s
         arrived = replayed.arrived[..., place] / scenario.radio.interval_s
         row[0].plot(np.arange(len(sent)), sent, color="#000000", lw=0.8)
-        row[1].plot(decisions, replayed.wanted[0, :, place] / scenario.radio.interval_s, color="#999999", lw=2.2)
-        row[1].plot(decisions, arrived[0], color="#0072B2", lw=0.8)
+        trace = replayed.wanted[0, :, place] / scenario.radio.interval_s
+        row[1].plot(decisions, trace, color="#999999", lw=2.2, label="trace")
+        row[1].plot(decisions, arrived[0], color="#0072B2", lw=0.8, label="arrivals")
         row[0].set_ylabel(f"{part.name}\n[packets/s]")
         scale = max(replayed.wanted[..., place].mean() / scenario.radio.interval_s, 1e-9) / max(sent.mean(), 1e-9)
         for values, colour, label in ((sent * scale, "#000000", "log, scaled"), (arrived.ravel(), "#0072B2", "cells")):
             ordered = np.sort(values)
             row[2].plot(ordered, np.linspace(0.0, 1.0, len(ordered)), color=colour, lw=1.2, label=label)
     for column, title in enumerate(
-        ("the log, interval by interval", "an episode of a cell: trace, arrivals", "share below")
+        ("the log, interval by interval", "an episode of a cell [packets/s]", "share below")
     ):
         axes[0, column].set_title(title, fontsize=10)
-    axes[0, 2].legend(frameon=False, fontsize=8)
+    for column in (1, 2):
+        axes[0, column].legend(frameon=False, fontsize=8)
     axes[-1, 0].set_xlabel("interval")
     axes[-1, 1].set_xlabel("decision")
     axes[-1, 2].set_xlabel("packets/s")

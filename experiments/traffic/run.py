@@ -112,13 +112,13 @@ def traffic(
     settings = Settings() if settings is None else settings
     check_instance("settings", settings, (Settings,))
     check_bounds(settings)
-    if settings.resample and twin is None:
-        raise ValueError("resample: true given without a twin; allowed with twin=lstm or twin=transformer")
+    check_resample(settings, twin)
     of_base = get_scenario(base)
+    source, fitted, evaluation = log, None, None
     with torch_threads(settings.torch_threads):
-        fitted = None if twin is None else TrafficTwin(twin.transition, twin.training, twin.seed).fit(log)
-        evaluation = None if twin is None else _evaluation(log, twin, settings)
-    source = log
+        if twin is not None:
+            fitted = TrafficTwin(twin.transition, twin.training, twin.seed).fit(log, progress=settings.progress)
+            evaluation = _evaluation(log, twin, settings)
     if settings.resample and fitted is not None:
         length = min(of_base.decisions_per_episode, MOST_LEVELS)
         source = fitted.sample(range(max(1, min(PATHS, MOST_LEVELS // length))), length)
@@ -127,6 +127,16 @@ def traffic(
     if folder is not None:
         result.write(folder)
     return result
+
+
+def check_resample(settings: Settings, twin: DigitalTwin | None) -> None:
+    """Refuse to resample without a twin.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if settings.resample and twin is None:
+        raise ValueError("resample: true given without a twin; allowed with twin=lstm or twin=transformer")
 
 
 def traced_scenario(source: TrafficLog, log: TrafficLog, base: Scenario, settings: Settings) -> Scenario:

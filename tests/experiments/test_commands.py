@@ -15,13 +15,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from agents import registry
+from experiments.config.files import with_files
 from experiments.config.hydra import (
     CONFIG_FOLDER,
     check_overrides,
     config_folders,
     register,
     settings_of,
-    with_file,
     with_lists,
     without_config_folders,
 )
@@ -136,7 +136,7 @@ def test_commands_of_the_docs_pass_their_checks(command, request, tmp_path):
     main = import_module(f"{module}.__main__")
     renamed = getattr(main, "RENAMED", {})
     arguments = [re.sub(r"^\w+(?==)", lambda key: renamed.get(key[0], key[0]), each) for each in arguments]
-    arguments = [with_file(each.replace("runs/look", str(tmp_path))) for each in arguments]
+    arguments = with_files(name, [each.replace("runs/look", str(tmp_path)) for each in arguments])
     if "runs/look/mapping.yaml" in command:  # what the command before it on the page has written
         log = re.search(r"log=(\S+)", command)[1]
         (tmp_path / "mapping.yaml").write_text(inspect_log(log).mapping_yaml())

@@ -15,7 +15,7 @@ import pytest
 
 from slicing_gym import Scenario, Simulator, Traffic, Uniform, draws, register_distribution
 from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter, uniform
-from slicing_gym.distributions import DISTRIBUTIONS, code_of, parameter_row
+from slicing_gym.distributions import DISTRIBUTIONS, Distribution, code_of, parameter_row
 from tests.helpers.own_traffic import Ramp
 from tests.slicing_gym.test_oracle import assert_same
 
@@ -151,15 +151,20 @@ def test_what_cannot_be_registered_is_refused():
         kind = "undecorated"
 
     @dataclass(frozen=True)
+    class Undrawn(Distribution):
+        kind = "undrawn"
+
+    @dataclass(frozen=True)
     class Nameless(Ramp):
         kind = "no name"
 
     for kind, message in (
         (Uncompiled, r"Uncompiled\.quantile: numba cannot compile it"),
+        (Undrawn, r"Undrawn\.quantile: not defined, allowed is a static method"),
         (Undecorated, "Undecorated.* given, allowed is a frozen dataclass of Distribution"),
         (Nameless, r"Nameless\.kind: 'no name' given, allowed are letters"),
         (Scenario, "Scenario.* given, allowed is a frozen dataclass of Distribution"),
     ):
         with pytest.raises(TypeError, match=message):
             register_distribution(kind)
-    assert not {"uncompiled", "undecorated", "no name"} & set(DISTRIBUTIONS)
+    assert not {"uncompiled", "undecorated", "undrawn", "no name"} & set(DISTRIBUTIONS)

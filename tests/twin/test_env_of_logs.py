@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -155,15 +156,7 @@ def test_a_history_refuses_a_slice_below_its_fewest_units(histories):
     with pytest.raises(
         ValueError, match=r"allocation: \[0, 10, 35, 5\] in row 3 .* at least \[1, 1, 1, 0\] and 50 in all"
     ):
-        History(
-            **vars(history.layout),
-            run=history.run,
-            interval=history.interval,
-            allocation=wrong,
-            arrivals=history.arrivals,
-            next_arrivals=history.next_arrivals,
-            performance=history.performance,
-        )
+        replace(history, allocation=wrong)
 
 
 def test_an_absent_slice_stays_absent_as_in_the_log(histories, twins):

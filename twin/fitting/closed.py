@@ -89,15 +89,14 @@ def solve_performance(layout: Layout, scaler: Scaler, rows: Rows, seed: int) -> 
     for k, column in enumerate(layout.columns):
         if column.per_slice:
             for n in range(slices):
-                found = regressed.own(k, n)
-                drawn = _samples(found, generator, regressed.own_widening(found, k, n))
-                weights[n, :, :, k] = drawn.T / regressed.scale(k, n)
-                noise[n, k] = regressed.own_noise(found, k, n)
+                solved, scale = regressed.own(k, n), regressed.scale(k, n)
+                weights[n, :, :, k] = _samples(solved.posterior, generator, regressed.widening(solved, [n])).T / scale
+                noise[n, k] = regressed.noise(solved, n) / scale**2
         else:
-            found = regressed.total(k)
-            drawn = _samples(found, generator, regressed.total_widening(found, k)) / regressed.scale(k, 0)
+            solved, scale = regressed.total(k), regressed.scale(k, 0)
+            drawn = _samples(solved.posterior, generator, regressed.widening(solved, range(slices))) / scale
             weights[:, :, :, k] = drawn.reshape(SAMPLES, slices, width).transpose(1, 2, 0)
-            noise[:, k] = regressed.total_noise(found, k)
+            noise[:, k] = np.stack([regressed.noise(solved, n) for n in range(slices)]) / scale**2
     if layout.idle is not None:  # units that belong to nobody bring nothing
         weights[layout.idle] = 0.0
     return {
@@ -105,6 +104,26 @@ def solve_performance(layout: Layout, scaler: Scaler, rows: Rows, seed: int) -> 
         "offset": regressed.offset.astype(np.float32),
         "noise": noise.astype(np.float32),
     }
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """A regression, and what it leaves of the n decisions it has seen.
+
+    Args:
+        posterior: of its weights.
+        residuals: values less what is expected (n,).
+        variance: of what is expected (n,).
+    """
+
+    posterior: Posterior
+    residuals: FloatArray
+    variance: FloatArray
+
+    @classmethod
+    def of(cls, posterior: Posterior, features: FloatArray, values: FloatArray) -> _Solved:
+        """On features (n, width) and values (n,)."""
+        return cls(posterior, values - features @ posterior.mean, posterior.deviation(features) ** 2)
 
 
 class _Regressed:
@@ -131,7 +150,8 @@ class _Regressed:
         totals = np.stack([self._of(k, 0) for k in cell], axis=1) if cell else np.zeros((number, 0))
         self._units = units
         used = [np.zeros_like(part) if n == layout.idle else part for n, part in enumerate(parts)]
-        self.regressions.total.add(root * np.concatenate(used, axis=1), root * totals)
+        self._together = np.concatenate(used, axis=1)
+        self.regressions.total.add(root * self._together, root * totals)
         axis = unit_hats(layout)[units - 1]  # (n, S, U)
         self.hats = axis[..., None] * hats(load_place(loads), LOAD_KNOTS)[:, :, None, :]  # (n, S, U, B)
 
@@ -170,55 +190,35 @@ class _Regressed:
         """A standard deviation of the history, as the column is regressed."""
         return float(self._scales[self._place(k, n)])
 
-    def own(self, k: int, n: int) -> Posterior:
+    def own(self, k: int, n: int) -> _Solved:
         """Of a column of slice n."""
         prior = BOUNDED if _is_ratio(self._layout.columns[k]) else STANDARD
-        return self.regressions.own_posterior(n, self._number[k], prior)
+        found = self.regressions.own_posterior(n, self._number[k], prior)
+        return _Solved.of(found, self._features[n], self._of(k, n))
 
-    def total(self, k: int) -> Posterior:
+    def total(self, k: int) -> _Solved:
         """Of a column of the cell."""
-        return self.regressions.total_posterior(self._number[k], TOTAL)
+        found = self.regressions.total_posterior(self._number[k], TOTAL)
+        return _Solved.of(found, self._together, self._of(k, 0))
 
-    def own_widening(self, found: Posterior, k: int, n: int) -> float:
-        """By how much the samples of a column of slice n lie further apart for what its form lacks."""
-        return self._widening(found, self._features[n], self._of(k, n), [n])
+    def widening(self, solved: _Solved, slices: Iterable[int]) -> float:
+        """By how much samples lie further apart for what the form lacks, by the units of these slices.
 
-    def total_widening(self, found: Posterior, k: int) -> float:
-        """The same of a column of the cell."""
-        features, slices = np.concatenate(self._features, axis=1), range(len(self._features))
-        return self._widening(found, features, self._of(k, 0), slices)
-
-    def _widening(self, found: Posterior, features: FloatArray, values: FloatArray, slices: Iterable[int]) -> float:
-        """What the posterior leaves out is the mean square by which residuals with equal units lie off zero.
-
-        That is the lack of fit of an analysis of variance (Draper and Smith 1998, section 2.1), beyond what the noise
-        within equal units explains.
+        What the posterior leaves out is the mean square by which residuals with equal units lie off zero. That is the
+        lack of fit of an analysis of variance (Draper and Smith 1998, section 2.1), beyond what the noise within equal
+        units explains.
         """
-        residuals = values - features @ found.mean
-        lacking = sum(_lack_of_fit(residuals, self._units[:, n]) for n in slices)
-        known = float((found.deviation(features) ** 2).mean())
-        return float(np.sqrt(1.0 + lacking / known))
+        lacking = sum(_lack_of_fit(solved.residuals, self._units[:, n]) for n in slices)
+        return float(np.sqrt(1.0 + lacking / solved.variance.mean()))
 
-    def own_noise(self, found: Posterior, k: int, n: int) -> FloatArray:
-        """The variance (U, B) of a column of slice n around what is expected."""
-        squares = self._squares(found, self._features[n], self._of(k, n))
-        return self._smoothed(squares, found, n) / self.scale(k, n) ** 2
+    def noise(self, solved: _Solved, n: int) -> FloatArray:
+        """The variance around what is expected at the knots (U, B) of slice n.
 
-    def total_noise(self, found: Posterior, k: int) -> FloatArray:
-        """The same of a column of the cell (S, U, B), seen from each slice."""
-        squares = self._squares(found, np.concatenate(self._features, axis=1), self._of(k, 0))
-        slices = range(len(self._features))
-        return np.stack([self._smoothed(squares, found, n) for n in slices]) / self.scale(k, 0) ** 2
-
-    @staticmethod
-    def _squares(found: Posterior, features: FloatArray, values: FloatArray) -> FloatArray:
-        """Squared residuals (n,), made larger by what the fit itself took of them."""
-        taken = np.minimum((found.deviation(features) / found.noise) ** 2, 0.9)
-        squares: FloatArray = (values - features @ found.mean) ** 2 / (1.0 - taken)
-        return squares
-
-    def _smoothed(self, squares: FloatArray, found: Posterior, n: int) -> FloatArray:
-        """Means at the knots (U, B), those over all decisions being the prior (inverse gamma)."""
+        Means of squared residuals, made larger by what the fit itself took of them; the noise over all decisions is the
+        prior (inverse gamma).
+        """
+        found = solved.posterior
+        squares = solved.residuals**2 / (1.0 - np.minimum(solved.variance / found.noise**2, 0.9))
         near = self.hats[:, n] * self._weights[:, None, None]
         summed = np.tensordot(squares, near, 1)
         variance: FloatArray = (KNOT_ROWS * found.noise**2 + summed) / (KNOT_ROWS + near.sum(axis=0))

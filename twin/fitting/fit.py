@@ -85,7 +85,7 @@ def fit(
     notes: list[str] = []
     if not present and structure != "joint":
         f, why_f = _arrivals_of(networks, f, scaler, folds)
-        structure, why_g = _structure_of(networks, performance, scaler, folds, mean_remoteness(layout, history), seed)
+        structure, why_g = _structure_of(networks, performance, scaler, folds, history, seed)
         notes += why_f + why_g
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
@@ -122,17 +122,16 @@ def _structure_of(
     performance: PerformanceSettings,
     scaler: arrays.Scaler,
     folds: Folds,
-    remote: float,
+    history: History,
     seed: int,
 ) -> tuple[str, list[str]]:
-    """The structure that is taken, and why, as above; `remote` is how far allocations are from those held."""
+    """The structure that is taken, and why, as above."""
     if performance.structure == "per_slice":
         return "per_slice", []
     if networks.performance is None:
         return "per_slice", [f"performance: per_slice, as {FEW}"]
     gain = gain_per_slice(networks.performance, performance, scaler, folds[0], seed)
-    needed = -MUCH if remote >= REMOTE else 0.0
-    if needed < gain <= 0.0:
+    if -MUCH < gain <= 0.0 and mean_remoteness(history.layout, history) >= REMOTE:
         better = f"joint is better by {-gain:.3f} nat a held-out decision"
         return "per_slice", [f"performance: per_slice, as most allocations are far from those held ({better})"]
     taken, left = ("per_slice", "joint") if gain > 0.0 else ("joint", "per_slice")

@@ -13,9 +13,11 @@ from twin.inspection.cells import Cells, FloatArray
 from twin.inspection.grid import Grid
 from twin.inspection.roles import is_ahead, may_be_allocation
 
-CARRIERS = (6, 11, 15, 18, 24, 25, 31, 38, 50, 51, 52, 65, 66, 75, 78, 79, 100, 106, 133, 135, 160, 162, 189, 216, 217)
+CARRIERS = (
+    *(6, 11, 15, 18, 24, 25, 31, 38, 50, 51, 52, 65, 66, 75, 78, 79, 100, 106, 133, 135, 160, 162, 189, 216, 217),
+    *(245, 264, 270, 273),
+)
 """Resource blocks of LTE's and NR's carriers (3GPP TS 36.101, table 5.6-1; TS 38.101-1, table 5.3.2-1)."""
-LARGER = (245, 264, 270, 273)
 LEAST = 8
 """Fewest intervals whose equal sums say that a column is an allocation, whatever its name."""
 
@@ -96,7 +98,7 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     else:
         even = high - low <= 1e-6 * high
         counted_as, units = "units", values
-        total = round(high) if even else next((c for c in CARRIERS + LARGER if c >= high), math.ceil(high))
+        total = round(high) if even else next((c for c in CARRIERS if c >= high), math.ceil(high))
     complete = units[np.isfinite(units).all(axis=1)]
     idle = bool((np.round(complete.sum(axis=1), 6) < total).any())
     slices = units.shape[1]
@@ -113,7 +115,7 @@ def _sums(values: FloatArray) -> FloatArray:
 def _whole_units(shares: FloatArray) -> tuple[FloatArray, int]:
     """Shares as whole units, of the least number of units of which they are multiples but for rounding."""
     given = np.unique(shares[np.isfinite(shares)])
-    for total in sorted({*range(2, 101), *CARRIERS, *LARGER}):
+    for total in sorted({*range(2, 101), *CARRIERS}):
         units = given * total
         fits = np.abs(units - units.round()).max() <= min(0.006 * total, 0.2)
         if fits and len(np.unique(units.round())) == len(given):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from twin.data.logs.rules import SHARES
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
@@ -98,8 +99,9 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             f"usually {timing.period:.6g}; rows less than half of that apart are of one interval",
         )
     if len(facts.runs) > 1:
-        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
-        kind = " and ".join(columns) or "folder (users have files of their own): a query has to tell them apart"
+        kind = " and ".join(facts.run_columns) or (
+            "folder (users have files of their own): a query has to tell them apart"
+        )
         yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
 
 
@@ -167,7 +169,7 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
     units = f"{found.total} units"
     if found.counted_as == "mask":
         yield Finding("mask", f"{found.column} is a bit mask of {found.total} groups; a slice's units are its bits")
-    if found.counted_as in ("share", "percent"):
+    if found.counted_as in SHARES:
         yield Finding(
             "shares",
             f"{found.column} holds shares in place of units: they add up to {found.lowest:.4g} to {found.highest:.4g}, "

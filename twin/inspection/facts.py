@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.data.logs.alignment import Alignment, alignments
+from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
 from twin.inspection.allocations import Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
@@ -62,6 +63,11 @@ class LogFacts:
         if self.allocations is None:
             return "passive"
         return "constant" if self.allocations.constant else "allocation"
+
+    @property
+    def run_columns(self) -> list[str]:
+        """What names the run, as the key `run` of a mapping has it."""
+        return [FILE] * self.file_is_run + [name for key, name in self.keys.items() if key.startswith("run")]
 
     @property
     def allocation_is(self) -> str:

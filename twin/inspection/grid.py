@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from twin.data.logs.intervals import THE_ONLY
 from twin.inspection.cells import Cells, FloatArray, IntArray
 from twin.inspection.roles import MEANS, WORDS, says
 from twin.inspection.timing import Timing
@@ -66,7 +67,7 @@ def slice_codes(slices: Cells | None, number: int) -> tuple[IntArray, tuple[Any,
     They come in the order of their names.
     """
     if slices is None:
-        return np.zeros(number, np.int64), ("all",)
+        return np.zeros(number, np.int64), (THE_ONLY,)
     known = ~np.isnan(slices.numbers)
     different, codes = np.unique(slices.numbers[known], return_inverse=True)
     of_row = np.full(number, -1, np.int64)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
 
+from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
+from twin.data.layout import RESERVED
 from twin.data.logs.builtin import slice_name
+from twin.data.logs.mapping import LogMapping
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.roles import WORDS, says, tokens, unit_in
@@ -32,9 +36,8 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
     if grid is None or timing is None or facts.arrivals is None or timing.irregular:
         return {}
     keys: dict[str, Any] = {}
-    if facts.file_is_run or "run" in facts.keys:
-        columns = ["file"] * facts.file_is_run + [name for key, name in facts.keys.items() if key.startswith("run")]
-        keys["run"] = columns if len(columns) > 1 else columns[0]
+    if facts.run_columns:
+        keys["run"] = facts.run_columns if len(facts.run_columns) > 1 else facts.run_columns[0]
     if timing.unit == "count":
         keys["interval"] = timing.column
     else:
@@ -46,13 +49,13 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
     keys["arrivals"] = facts.arrivals
     keys |= _allocation(facts)
     keys["performance"] = _performance(facts)
-    if facts.controls:
-        keys["controls"] = {name: _distinct(grid.values[name]) for name in facts.controls}
+    keys["controls"] = _controls(facts)
     keys |= _rules(facts)
     keys |= _cleaning(facts)
-    keys["unused"] = _unused(facts, keys)
-    if facts.what == "allocation":
-        keys["scenario"] = _scenario(facts, name)
+    network = {"scenario": _scenario(facts, name)} if facts.what == "allocation" else {}
+    wanted = LogMapping.from_dict(keys | network).wanted()
+    keys["unused"] = [column for column in facts.cells if column not in wanted]
+    keys |= network
     return {key: value for key, value in keys.items() if value not in ([], {})}
 
 
@@ -65,9 +68,11 @@ def _shape(facts: LogFacts) -> dict[str, Any]:
         keys["wide"] = dict(facts.wide)
     if "ue" in facts.keys:
         used = [name for name in (facts.arrivals, *facts.performance) if name and grid.how[name] != "once"]
-        keys["aggregate"] = {"by": facts.keys["ue"], **{name: grid.how[name] for name in used}, "ues": "count"}
+        functions = {name: grid.how[name] for name in used}
+        keys["aggregate"] = {"by": facts.keys["ue"], **functions, _counted(facts): "count"}
     if not grid.present.all():
-        keys["absent"] = {name: 0 for name in (facts.arrivals, *facts.performance) if name}
+        measured = [facts.arrivals, *_performance(facts)]
+        keys["absent"] = dict.fromkeys(measured, 0) | {name: min(each) for name, each in _controls(facts).items()}
     return keys
 
 
@@ -94,7 +99,7 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
     """Columns that are measured in every interval, with unit, resolution and scale."""
     assert facts.grid is not None
     found = {}
-    taken: set[str] = {"arrivals", "run", "interval", "allocation"}
+    taken = {ARRIVALS.name, PRESENT.name, SPECTRAL_EFFICIENCY.name, *RESERVED, *_controls(facts)}
     for name in facts.performance:
         values = facts.grid.values[name]
         finite = values[np.isfinite(values)]
@@ -116,8 +121,20 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
             settings["upper"] = 1
         found[name] = settings
     if "ue" in facts.keys:
-        found["ues"] = {"whole": True, "resolution": 1}
+        found[_counted(facts)] = {"whole": True, "resolution": 1}
     return found
+
+
+def _counted(facts: LogFacts) -> str:
+    """What the number of users is called, which is no column of the log."""
+    return _free("ues", facts.cells)
+
+
+def _controls(facts: LogFacts) -> dict[str, list[int]]:
+    """What was decided in addition, and the values it takes; a control has no name but the column's."""
+    assert facts.grid is not None
+    values = facts.grid.values
+    return {name: _distinct(values[name]) for name in facts.controls if name.isidentifier()}
 
 
 def _rules(facts: LogFacts) -> dict[str, Any]:
@@ -130,10 +147,8 @@ def _rules(facts: LogFacts) -> dict[str, Any]:
     column = _performance(facts)[rates[0]].get("name", rates[0])
     bounds = [float(f"{np.nanmedian(values[:, number]):.3g}") for number in range(values.shape[1])]
     unit = RATES.get(unit_in(rates[0]).lower(), 1e6 if np.nanmax(values) < 1e4 else 1.0)
-    return {
-        "ssr": {"column": column, "at_least": bounds},
-        "spectral_efficiency": {"column": column, "unit_bps": unit, "users": 1},
-    }
+    own = {} if "ssr" in facts.performance else {"ssr": {"column": column, "at_least": bounds}}
+    return {**own, "spectral_efficiency": {"column": column, "unit_bps": unit, "users": 1}}
 
 
 def _cleaning(facts: LogFacts) -> dict[str, Any]:
@@ -158,16 +173,6 @@ def _cleaning(facts: LogFacts) -> dict[str, Any]:
     return keys
 
 
-def _unused(facts: LogFacts, keys: Mapping[str, Any]) -> list[str]:
-    """Columns that no key names."""
-    slices = facts.grid.slices if facts.grid else ()
-    wide = {pattern.replace("{slice}", str(each)) for pattern in facts.wide.values() for each in slices}
-    allocation = keys.get("allocation")
-    column = allocation["column"] if isinstance(allocation, dict) else allocation
-    used = {*facts.keys.values(), *keys["performance"], *facts.controls, facts.arrivals, column, *wide}
-    return [name for name in facts.cells if name not in used]
-
-
 def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     """A network of so many units and slices; its traffic only sets the scale of observations."""
     grid, timing, found = facts.grid, facts.timing, facts.allocations
@@ -181,7 +186,7 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     arrivals = grid.values[facts.arrivals]
     users = grid.rows.max(axis=0).tolist() if "ue" in facts.keys else [1] * len(grid.slices)
     largest = max(float(np.nanmax(arrivals[:, n])) / users[n] for n in range(len(users)))
-    slices = {}
+    slices: dict[str, Any] = {}
     for number, label in enumerate(grid.slices):
         mean = max(float(np.nanmean(arrivals[:, number])), 1e-3)
         gap = float(f"{period_s * users[number] / mean:.4g}")
@@ -189,7 +194,7 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
             "interarrival_s": {"kind": "exponential", "scale": gap},
             "packet_size_byte": {"kind": "constant", "value": 1500},
         }
-        slices[slice_name(label)] = {
+        slices[_free(slice_name(label), slices)] = {
             "num_users": int(users[number]),
             "traffic": traffic,
             "rate_sla_bps": 0.0,
@@ -205,13 +210,20 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     return {"name": name, "radio": radio, "slices": slices, "reward": {"kind": "utility"}}
 
 
-def _identifier(name: str, taken: set[str]) -> str:
+def _identifier(name: str, taken: Container[str]) -> str:
     """A name of letters, digits and underscores for a column, without the unit in brackets."""
     short = name
     if not name.isidentifier():
         short = re.sub(r"\W+", "_", re.sub(r"[\[(].*?[\])]", "", name)).strip("_").lower()
     short = short if short.isidentifier() and not short.startswith("_") else f"column_{short}"
-    return f"{short}_2" if short in taken else short
+    return _free(short, taken)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    if name not in taken:
+        return name
+    return next(other for number in itertools.count(2) if (other := f"{name}_{number}") not in taken)
 
 
 def _resolution(values: FloatArray) -> float:

@@ -13,9 +13,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 WORDS: dict[str, frozenset[str]] = {
-    "time": _words("t time timestamp ts sec secs second seconds date datetime epoch interval step"),
+    "time": _words("t time timestamp ts sec secs second seconds date datetime epoch interval step tick"),
     "slice": _words("slice sliceid snssai nssai sst sd service qci 5qi drb bearer"),
-    "ue": _words("ue ueid ues imsi rnti crnti user userid supi"),
+    "ue": _words("ue ueid imsi rnti crnti user userid supi"),
     "run": _words("run experiment exp episode trial cell cellid gnb enb bs site nci pci"),
     "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume octets"),
     "allocation": _words(

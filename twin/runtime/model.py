@@ -126,12 +126,9 @@ class TwinModel:
     @cached_property
     def only_allocation(self) -> npt.NDArray[np.int64] | None:
         """The allocation (S,) of all that the twin was ever fitted to; None where it held several."""
-        features, slices = (
-            self.rehearsal,
-            self.scenario.num_slices,
-        )  # a calibration may hold one, and the twin know more
-        rows = np.ascontiguousarray(features.reshape(-1, features.shape[2]))
-        units = np.ones((len(rows), slices), np.int64)
+        # The windows of all fits: a calibration may hold one, and the twin know more.
+        rows = np.ascontiguousarray(self.rehearsal.reshape(-1, self.layout.num_features))
+        units = np.ones((len(rows), self.scenario.num_slices), np.int64)
         loads, left_over = np.zeros(units.shape), np.zeros(units.shape)
         read_slices(slice_reader(self.layout), self.scaler, rows, units, loads, left_over)
         return self.layout.lowered(units[0]) if (units == units[0]).all() else None

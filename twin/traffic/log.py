@@ -87,13 +87,13 @@ class TrafficLog:
         """Of the arrivals: "packets" or "byte"."""
         return "byte" if self.packets is None else "packets"
 
-    def packets_of(self, name: str, packet_byte: float | None = None) -> FloatArray:
+    def packets_of(self, name: str, packet_byte: float = PACKET_BYTE) -> FloatArray:
         """Packets of a slice (n,); of a log of volumes so many as packets of that size make (by default 1500 byte)."""
         place = self._place(name)
         if self.packets is not None:
             return self.packets[:, place]
         assert self.volume_byte is not None
-        found: FloatArray = self.volume_byte[:, place] / (packet_byte or PACKET_BYTE)
+        found: FloatArray = self.volume_byte[:, place] / packet_byte
         return found
 
     def packet_sizes(self, name: str, most: int = 100_000) -> FloatArray | None:

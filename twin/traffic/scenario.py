@@ -115,7 +115,8 @@ def _slice(
         raise ValueError(f"slices.{name}: it sent nothing in the log; take it out")
     users, gaps = _users_and_gaps(name, packets, base.radio, given["users"], given["interarrival_s"])
     active = _active_users(packets * gaps.mean / interval_s, users)
-    level = Trace(tuple((active / users).tolist()), base.decisions_per_episode)
+    shares = np.round(active / users, 6)  # enough to tell the users of the largest slice apart, and short in files
+    level = Trace(tuple(shares.tolist()), base.decisions_per_episode)
     own = next((part for part in base.slices if part.name == name), None)
     promised = {
         "rate_sla_bps": own.rate_sla_bps if own else 0.0,

@@ -63,6 +63,7 @@ def test_several_are_swept_over_and_names_of_the_package_stay_its_own(file):
 def test_only_the_groups_of_a_command_are_files():
     assert groups_of("fidelity") == ["scenario", "mapping", "twin"]
     assert with_files("evaluate", ["mapping=nowhere.yaml"]) == ["mapping=nowhere.yaml"]
+    assert with_files("fidelity", ["mapping=nowhere.yaml"]) == ["mapping_file=nowhere.yaml"]
 
 
 @pytest.mark.parametrize(

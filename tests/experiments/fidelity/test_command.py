@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.hydra import with_file
+from experiments.config.files import with_files
 from experiments.config.parts import make_twin
 from experiments.fidelity.__main__ import prepare, read_history
 from experiments.fidelity.settings import FidelityConfig
@@ -72,8 +72,8 @@ def test_a_mapping_may_lie_anywhere(tmp_path):
     mapping = tmp_path / "own" / "mapping" / "mine.yaml"
     mapping.parent.mkdir(parents=True)
     mapping.write_text((ROOT / "conf" / "mapping" / "colosseum.yaml").read_text())
-    assert with_file(f"mapping={mapping}") == f"mapping_file={mapping}"
-    assert with_file("mapping=colosseum") == "mapping=colosseum"
+    assert with_files("fidelity", [f"mapping={mapping}"]) == [f"mapping_file={mapping}"]
+    assert with_files("fidelity", ["mapping=colosseum"]) == ["mapping=colosseum"]
     history = read_history(configured("fidelity", FidelityConfig, f"log={LOG}", f"mapping_file={mapping}"))
     assert len(history) == 792
     ran = subprocess.run(

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from matplotlib.image import imread
 
-from experiments.config.hydra import readable_errors, with_file, with_lists
+from experiments.config.files import with_files
+from experiments.config.hydra import readable_errors, with_lists
 from experiments.fidelity.__main__ import prepare as fit
 from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
@@ -98,6 +99,20 @@ def test_a_mapping_is_tried_on_the_log():
     assert trial(CASES / "01_decided.csv", other).startswith("refused, ")
 
 
+def test_a_mapping_says_which_files_of_a_folder_are_looked_at(tmp_path, capsys):
+    (tmp_path / "log" / "cell").mkdir(parents=True)
+    (tmp_path / "log" / "cell" / "slices.csv").write_text((CASES / "03_epoch_ms_semicolon.csv").read_text())
+    (tmp_path / "log" / "cell.csv").write_text("other,columns\n1,2\n")
+    keys = {**inspect_log(CASES / "03_epoch_ms_semicolon.csv").keys, "files": "*/slices.csv"}
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(keys))
+    given = with_lists([f"log={tmp_path}/log", f"mapping_file={tmp_path}/m.yaml"], ("log",))
+    prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")()
+    printed = capsys.readouterr().out
+    assert printed.startswith("slices.csv: 480 rows")
+    assert "with the mapping: 158 decisions in 2 sequences" in printed
+    assert f"log={tmp_path}/log/*/slices.csv" in shlex.split(printed.splitlines()[-1])
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -122,7 +137,10 @@ def test_the_next_step_of_several_files_goes_on_as_it_is_printed(tmp_path):
     _, _, module, *given = shlex.split(step.partition("then ")[2])
     assert module == "experiments.fidelity"
     with pytest.warns(LogWarning, match="7 of 1176"):
-        fit(configured("fidelity", FidelityConfig, *with_lists(map(with_file, given), ("log",))), tmp_path / "twin")
+        fit(
+            configured("fidelity", FidelityConfig, *with_files("fidelity", with_lists(given, ("log",)))),
+            tmp_path / "twin",
+        )
     assert (
         shlex.split(next_step(inspect_log(f"{tmp_path}/*.csv"), "my logs/*.csv", "m.yaml"))[-2] == "log=my logs/*.csv"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents import SlicePolicy
 from experiments.config.files import with_files
-from experiments.config.hydra import check_overrides, register, with_file, with_lists
+from experiments.config.hydra import check_overrides, register, with_lists
 from slicing_gym import Trace
 from tests.helpers.commands import configured
 from tests.helpers.learners import _one_thread as _one_thread
@@ -48,7 +48,7 @@ def run(command: str, folder: Path) -> str:
     given = with_lists(arguments, getattr(main, "LISTS", ("imports",)))
     out = next((argument for argument in given if argument.startswith("hydra.run.dir=")), None)
     given = [argument for argument in given if argument != out]
-    given = with_files(topic, [with_file(argument) for argument in given])
+    given = with_files(topic, given)
     schema = typing.get_type_hints(main.prepare)["config"]
     register(topic, schema)
     check_overrides(topic, given)

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from twin import History
 from twin.data.allocations import about_allocations, different
 
 
-def held(history, rows):
-    """The history with other allocations."""
-    return History(
-        **vars(history.layout),
-        run=history.run,
-        interval=history.interval,
-        allocation=rows,
-        arrivals=history.arrivals,
-        next_arrivals=history.next_arrivals,
-        performance=history.performance,
-        controls=history.controls,
-    )
-
-
 def test_a_constant_is_no_action(history):
-    constant = held(history, np.tile([3, 5], (9, 1)))
+    constant = replace(history, allocation=np.tile([3, 5], (9, 1)))
     assert "always [3, 5]: a constant is no action" in about_allocations(constant)[0]
     assert about_allocations(history) == []  # all 7 that there are
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twin import inspect_log
+from twin import inspect_log, read_log
 
 
 def cell(intervals=200, slices=("a", "b", "c"), units=50, seed=0, lag=1):
@@ -128,10 +128,49 @@ def test_constant_zero_and_empty_columns_are_listed():
 def test_percentages_and_shares_are_parts_of_as_many_units_as_fit():
     table = cell(units=20)
     for scale, name, kind in ((1 / 20, "prb_share", "share"), (5, "prb_percent", "percent")):
-        found = inspect_log(table.assign(prb=table["prb"] * scale).rename(columns={"prb": name}))
+        given = table.assign(prb=table["prb"] * scale).rename(columns={"prb": name})
+        found = inspect_log(given)
         assert found.facts.allocations.counted_as == kind
         assert found.facts.allocations.total == 20
         np.testing.assert_array_equal(found.facts.allocations.units.ravel(), table["prb"])
+        read = read_log(given, found.proposal)
+        np.testing.assert_array_equal(read.allocation.ravel(), table["prb"].iloc[:-3])
+
+
+def users_of(table):
+    """Two rows of users in place of each row."""
+    both = pd.concat([table.assign(ue=user) for user in (1, 2)], ignore_index=True)
+    return both.sort_values(["interval", "slice_id", "ue"], ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.assign(scheduler=table.index % 3 + 1).drop(index=range(31, 200, 12)),
+        lambda table: users_of(table.drop(index=range(31, 200, 12))),
+        lambda table: users_of(table).assign(ues=np.arange(1200) % 5),
+        lambda table: table.assign(**{"scheduling policy": table.index % 3}),
+        lambda table: table.assign(utility=table.index % 4, threshold=table.index % 5, present=table.index % 2),
+        lambda table: table.assign(ssr=table.index % 2, spectral_efficiency=table.index % 9),
+        lambda table: table.assign(**{f"cqi [{unit}]": table.index % 7 for unit in "abc"}),
+        lambda table: table.replace({"slice_id": {"a": "x y", "b": "x-y"}}),
+    ],
+    ids=["absent-control", "absent-users", "ues", "control-name", "reserved", "rewarded", "same-names", "same-slices"],
+)
+@pytest.mark.filterwarnings("ignore::twin.data.logs.LogWarning")
+def test_proposals_read_logs_of_awkward_names(change):
+    """No line of them edited."""
+    table = cell()
+    history = read_log(change(table), inspect_log(change(table)).proposal)
+    assert len(history) == 199
+    assert "spectral_efficiency" in history.performance
+    assert "ssr" in history.performance
+
+
+def test_what_the_log_has_is_not_computed():
+    table = cell().assign(ssr=np.linspace(0.0, 1.0, 600).round(3))
+    history = read_log(table, inspect_log(table).proposal)
+    np.testing.assert_array_equal(history.ssr.ravel(), table["ssr"].iloc[3:])
 
 
 def test_packets_of_a_capture_are_events_not_intervals():

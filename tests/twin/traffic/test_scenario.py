@@ -89,6 +89,9 @@ def test_a_long_log_is_held_in_windows():
     levels = scenario.slices[0].traffic.active_users
     assert isinstance(levels, Trace)
     assert len(levels.levels) == MOST_LEVELS
+    users = np.array(levels.levels) * scenario.slices[0].num_users
+    np.testing.assert_allclose(users, np.rint(users), atol=0.01)  # short numbers, of which users are made again
+    assert max(len(str(level)) for level in levels.levels) <= 8
     assert scenario.nominal_arrivals[0] == pytest.approx(log.packets[:, 0].mean() * 0.8, rel=0.02)
     assert Scenario.from_dict(scenario.to_dict()) == scenario
 

@@ -135,8 +135,9 @@ def fetch(connection: Any, relation: str, types: Mapping[str, str], kinds: Mappi
     for place, (name, kind) in enumerate(kinds.items()):
         values = fetched.pop(f"c{place}")
         if name in texts:
-            codes[name] = _coded(values, texts[name])
-            columns[name] = np.array(codes[name][1], object)[codes[name][0]]
+            numbers = np.ma.filled(values, len(texts[name]) - 1)  # cells without a text have the last number
+            codes[name] = (numbers, texts[name])
+            columns[name] = np.array(texts[name], object)[numbers]
             continue
         columns[name], missing = _plain(values, kind)
         if kind not in ("text", "bool", "surplus") and missing.any():
@@ -155,12 +156,6 @@ def _different_texts(connection: Any, relation: str, names: list[str]) -> dict[s
         texts = sorted(str(each) for each in found[2 * place] or [] if each is not None)
         different[name] = [*texts, *([None] if found[2 * place + 1] else [])]
     return different
-
-
-def _coded(values: Any, texts: list[str | None]) -> tuple[npt.NDArray[Any], list[str | None]]:
-    """The number of each row's text, and the texts; cells without one have the last number."""
-    filled = np.ma.filled(values, len(texts) - 1)
-    return filled, texts
 
 
 def _plain(values: Any, kind: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:

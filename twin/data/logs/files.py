@@ -13,6 +13,9 @@ from pathlib import Path
 
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
+FILE = "file"
+"""What queries, and `run` in mappings, call the file that a row comes from, where the log has no such column itself."""
+
 KINDS = {
     ".csv": "csv",
     ".tsv": "csv",

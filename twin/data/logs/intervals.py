@@ -19,6 +19,7 @@ from twin.data.logs.long import Long, aggregated, when, without_doubles
 from twin.data.logs.mapping import REST, LogMapping
 from twin.data.logs.reader import Table, read_table
 from twin.data.logs.rows import Rows
+from twin.data.logs.rules import SHARES
 from twin.data.logs.units import units_of
 
 IntArray = npt.NDArray[np.int64]
@@ -63,17 +64,28 @@ class Intervals:
 
 def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
     """A log by interval and slice; see `read_log`, which makes decisions of it."""
-    if mapping.files is not None and isinstance(files, str | os.PathLike):
-        if not Path(files).is_dir():
-            raise FileNotFoundError(
-                f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
-            )
-        files = os.path.join(files, mapping.files)
-    table = read_table(files, query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
+    table = read_table(files_of(files, mapping), query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
     _check_names(table, mapping)
     if not mapping.values:
         mapping = replace(mapping, slices=_slices_in(table, mapping))
     return _Reading(table, mapping).intervals()
+
+
+def files_of(files: Files | Any, mapping: LogMapping) -> Files | Any:
+    """The files of a log: those in a folder, or in each of a list, that the mapping names, if it names some.
+
+    Raises:
+        FileNotFoundError: it does, and this is no folder.
+    """
+    if mapping.files is None or hasattr(files, "columns"):  # a DataFrame is no file
+        return files
+    if not isinstance(files, str | os.PathLike):
+        return [files_of(each, mapping) for each in files]
+    if not Path(files).is_dir():
+        raise FileNotFoundError(
+            f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
+        )
+    return os.path.join(files, mapping.files)
 
 
 def _slices_in(table: Table, mapping: LogMapping) -> tuple[Any, ...]:
@@ -162,7 +174,8 @@ class _Reading:
             if rule.kind == "mask":
                 columns[rule.column], self._masks = self._mask_codes(rule.column)
             else:
-                column = Column("share", upper=1.0) if rule.kind == "share" else Column("units", whole=True)
+                is_share = rule.kind in SHARES
+                column = Column("share", upper=SHARES[rule.kind]) if is_share else Column("units", whole=True)
                 columns[rule.column] = rows.numbers(rule.column, column)
         return columns
 
@@ -176,9 +189,8 @@ class _Reading:
 
     def _without_missing(self, long: Long) -> Long:
         """The rows without the intervals that have a missing value."""
-        starts = np.flatnonzero(np.concatenate([[True], ~long.same_as_before(with_slice=False)]))
-        lost = np.logical_or.reduceat(long.missing, starts)
-        counts = np.diff(np.append(starts, len(long.run)))
+        first, counts = long.groups(with_slice=False)
+        lost = np.logical_or.reduceat(long.missing, first)
         self._notes.append(
             f"{self._rows.cleaned} missing value(s): {int(lost.sum())} interval(s) left out as gaps (missing_is)"
         )
@@ -189,8 +201,7 @@ class _Reading:
         long, number = self._long, len(self._mapping.values)
         if not len(long.run):
             raise ValueError("history: no interval is left whole")
-        first = np.flatnonzero(np.concatenate([[True], ~long.same_as_before(with_slice=False)]))
-        counts = np.diff(np.append(first, len(long.run)))
+        first, counts = long.groups(with_slice=False)
         if (counts == number).all():
             return np.arange(len(long.run)).reshape(-1, number), first
         place = np.full((len(first), number), -1, np.int64)

@@ -59,6 +59,11 @@ class Long:
         same: BoolArray = (self.run[1:] == self.run[:-1]) & (self.interval[1:] == self.interval[:-1])
         return same & (self.slices[1:] == self.slices[:-1]) if with_slice else same
 
+    def groups(self, with_slice: bool = True) -> tuple[IntArray, IntArray]:
+        """The first row of each interval (and slice), and how many rows it has."""
+        first = np.flatnonzero(np.concatenate([[True], ~self.same_as_before(with_slice)]))
+        return first, np.diff(np.append(first, len(self.run)))
+
 
 def without_doubles(long: Long, rows: Rows, mapping: LogMapping, by: str | None = None) -> tuple[Long, int]:
     """The rows without those that are the same as the row before, and how many these were, if the mapping says so.
@@ -109,8 +114,7 @@ def when(long: Long, rows: Rows, mapping: LogMapping, row: int) -> str:
 def aggregated(long: Long, rows: Rows, mapping: LogMapping) -> Long:
     """One row a slice and interval, of rows of users in order; see `AggregateRule`."""
     assert mapping.aggregate is not None
-    first = np.flatnonzero(np.concatenate([[True], ~long.same_as_before()]))
-    counts = np.diff(np.append(first, len(long.run)))
+    first, counts = long.groups()
     functions = {mapping.log_name(name): function for name, function in mapping.aggregate.functions.items()}
     for name in functions:
         if name not in long.columns and functions[name] != "count":

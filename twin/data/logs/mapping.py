@@ -14,11 +14,9 @@ from slicing_gym.errors import check_instance, check_number, unknown_name
 from twin.data.columns import ARRIVALS, PRESENT, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import IDLE, Layout
 from twin.data.logs.builtin import RULES, plain, with_tuples
+from twin.data.logs.files import FILE
 from twin.data.logs.idle import with_idle
 from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
-
-FILE = "file"
-"""In `run`: the file that a row comes from."""
 
 ALIGNMENTS = ("decided", "in_force")
 ALLOWED = ("all", "held")

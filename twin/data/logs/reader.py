@@ -14,12 +14,9 @@ import numpy.typing as npt
 from twin.data.logs import cells, dialect, engine
 from twin.data.logs.cells import Wrong
 from twin.data.logs.dialect import Dialect
-from twin.data.logs.files import Files, Source, opened
+from twin.data.logs.files import FILE, Files, Source, opened
 
 IntArray = npt.NDArray[np.int64]
-
-FILE = "file"
-"""What a query calls the file that a row comes from, where the log has no such column itself."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from twin.data.columns import Column
 from twin.data.logs.cells import LARGEST_WHOLE
 from twin.data.logs.faults import Faults
+from twin.data.logs.files import FILE
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.reader import Table
 
@@ -181,7 +182,7 @@ class Rows:
         """The number of each row's run; runs are numbered as they come."""
         run: npt.NDArray[Any] = np.zeros(self.number, np.int32)
         for name in self.mapping.run_columns:
-            if name == "file" and "file" not in self.table.columns:
+            if name == FILE and FILE not in self.table.columns:
                 own = np.repeat(self.table.file, self._each) if self._each > 1 else self.table.file
             else:
                 own, _ = self.codes(name)

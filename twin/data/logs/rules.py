@@ -15,7 +15,10 @@ from twin.data.columns import SPECTRAL_EFFICIENCY, Column
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "iso": 1e-6}
 """Of time stamps, in seconds; `iso` stamps are texts, read to the microsecond."""
 
-KINDS = ("units", "share", "mask", "caps")
+SHARES = {"share": 1.0, "percent": 100.0}
+"""What the shares of all units add up to, by how they are counted."""
+
+KINDS = ("units", *SHARES, "mask", "caps")
 """What an allocation's column may hold."""
 
 FUNCTIONS = ("sum", "mean", "min", "max", "first", "count")
@@ -54,8 +57,9 @@ class AllocationRule:
 
     Args:
         column: that holds them.
-        kind: "units"; "share" (parts of 1); "mask" (texts of 0 and 1, a group of units each); "caps" (the most units
-            that a slice may use: where they add up to more than there are, units are shared out in proportion).
+        kind: "units"; "share" (parts of 1); "percent"; "mask" (texts of 0 and 1, a group of units each); "caps" (the
+            most units that a slice may use: where they add up to more than there are, units are shared out in
+            proportion).
         idle: whether what is not given away belongs to nobody; else all units must be given away.
         smallest: units that a slice has at least, 0 or 1.
         group: units in a group of a mask; None: the fewest that make as many groups as masks are long.

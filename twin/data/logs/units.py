@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.allocation import share_out
-from twin.data.logs.rules import AllocationRule
+from twin.data.logs.rules import SHARES, AllocationRule
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 SLACK = 0.015
-"""How far shares may be from 1 in all, for they are rounded."""
+"""How far shares may be from 1 (of percent, from 100 %) in all, for they are rounded."""
 
 
 def units_of(
@@ -39,7 +39,7 @@ def units_of(
     """
     if rule.kind == "mask":
         return _of_masks(rule, given, different, num_units, where), []
-    if rule.kind == "share":
+    if rule.kind in SHARES:
         return _of_shares(rule, np.nan_to_num(given), num_units, where), []
     units = np.nan_to_num(given).astype(np.int64)
     if rule.kind == "caps":
@@ -53,13 +53,15 @@ def units_of(
 
 def _of_shares(rule: AllocationRule, shares: FloatArray, num_units: int, where: Callable[[int], str]) -> IntArray:
     """Whole units: rounded, and where the shares add up to 1 so that the units add up, too (largest remainder)."""
-    total = shares.sum(axis=1)
+    whole = SHARES[rule.kind]
+    total = shares.sum(axis=1) / whole
     if (wrong := total > 1.0 + SLACK).any():
         row = int(wrong.argmax())
         raise ValueError(
-            f"{rule.column}: {shares[row].tolist()} in {where(row)} add up to {total[row]:g}, allowed is 1 at most"
+            f"{rule.column}: {shares[row].tolist()} in {where(row)} add up to {total[row] * whole:g}, allowed is "
+            f"{whole:g} at most"
         )
-    quotas = shares * num_units
+    quotas = shares / whole * num_units
     full = np.abs(total - 1.0) <= SLACK
     units = np.rint(quotas).astype(np.int64)
     down = np.floor(quotas[full] / total[full, None]).astype(np.int64)

@@ -51,6 +51,19 @@ def mapping_of(**changes) -> LogMapping:
     return LogMapping.from_dict({key: value for key, value in keys.items() if value is not None})
 
 
+def mapping_of_users(rate="sum", **changes) -> LogMapping:
+    """The mapping of `04_row_per_ue.csv`, with what becomes of the rates of a slice's users, and changes."""
+    return mapping_of(
+        interval=None,
+        time={"column": "time", "unit": "iso"},
+        arrivals="packets [pkt]",
+        allocation="PRB granted next",
+        performance={"throughput downlink [Mbps]": {"name": "rate"}, "ues": {"whole": True}},
+        aggregate={"by": "ue", "arrivals": "sum", "rate": rate, "ues": "count"},
+        **changes,
+    )
+
+
 def quietly(files, mapping):
     """The history, and what was said about the log."""
     with warnings.catch_warnings(record=True) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
+from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users, quietly
 from twin.data.logs import read_log
 
 
@@ -88,16 +88,8 @@ def test_rows_of_users_must_agree_on_what_is_the_slices(tmp_path):
     text = (CASES / "04_row_per_ue.csv").read_text().splitlines()
     text[2] = text[2].replace(",7,", ",8,")
     (tmp_path / "log.csv").write_text("\n".join(text))
-    mapping = mapping_of(
-        interval=None,
-        time={"column": "time", "unit": "iso"},
-        arrivals="packets [pkt]",
-        allocation="PRB granted next",
-        performance={"throughput downlink [Mbps]": {"name": "rate"}},
-        aggregate={"by": "ue", "arrivals": "sum", "rate": "mean"},
-    )
     with pytest.raises(ValueError, match=r"PRB granted next: 8 in row 3, but 7 in another row of its slice"):
-        read_log(tmp_path / "log.csv", mapping)
+        read_log(tmp_path / "log.csv", mapping_of_users())
 
 
 @pytest.mark.parametrize(
@@ -119,6 +111,13 @@ def test_shares_of_more_than_all_are_refused(tmp_path):
     (tmp_path / "log.csv").write_text((CASES / "08_shares.csv").read_text().replace("0.72", "0.82", 1))
     with pytest.raises(ValueError, match=r"share_next: \[0\.14, 0\.14, 0\.82\] in rows \[2, 3, 4\] add up to 1\.1"):
         read_log(tmp_path / "log.csv", mapping_of(allocation={"column": "share_next", "as": "share"}))
+
+
+def test_percentages_of_more_than_all_are_refused(tmp_path):
+    rows = [f"0,{name},1,1.0,{percent}" for name, percent in (("embb", 40), ("mtc", 35), ("urllc", 30))]
+    (tmp_path / "log.csv").write_text("\n".join(["t,slice,pkts,rate_mbps,percent", *rows]))
+    with pytest.raises(ValueError, match=r"percent: \[40, 35, 30\] in rows \[2, 3, 4\] add up to 105, allowed is 100"):
+        read_log(tmp_path / "log.csv", mapping_of(allocation={"column": "percent", "as": "percent"}))
 
 
 def test_caps_of_more_than_all_are_shared_out(tmp_path):

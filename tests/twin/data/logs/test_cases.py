@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from tests.twin.data.logs.conftest import CASES, mapping_of, quietly, scenario
+from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users, quietly, scenario
 from twin import DigitalTwin, SliceTwinEnv
 from twin.data.logs import LogMapping, read_intervals, read_log
 
@@ -69,15 +69,7 @@ def test_03_the_period_need_not_be_given():
 
 
 def test_04_rows_of_users_become_rows_of_slices(decided):
-    mapping = mapping_of(
-        interval=None,
-        time={"column": "time", "unit": "iso"},
-        arrivals="packets [pkt]",
-        allocation="PRB granted next",
-        performance={"throughput downlink [Mbps]": {"name": "rate"}, "ues": {"whole": True}},
-        aggregate={"by": "ue", "arrivals": "sum", "rate": "sum", "ues": "count"},
-    )
-    history = read_log(CASES / "04_row_per_ue.csv", mapping)
+    history = read_log(CASES / "04_row_per_ue.csv", mapping_of_users())
     for name in ("interval", "allocation", "arrivals", "next_arrivals"):
         np.testing.assert_array_equal(getattr(history, name), getattr(decided, name), err_msg=name)
     np.testing.assert_allclose(history.performance["rate"], decided.performance["rate"], atol=0.002)

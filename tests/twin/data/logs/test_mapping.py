@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from tests.twin.data.logs.conftest import CASES, mapping_of
+from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users
 from twin.data.logs import LogMapping, from_table, read_log
 
 
@@ -163,7 +163,7 @@ def test_a_mapping_is_written_as_it_is_read(shape, tmp_path):
         ({"allowed": "some"}, r"history\.allowed: unknown name 'some'"),
         ({"missing_is": "zero"}, r"history\.missing_is: unknown name 'zero'"),
         ({"short_rows": "drop"}, r"history\.short_rows: unknown name 'drop'"),
-        ({"allocation": {"column": "prb", "as": "percent"}}, r"history\.allocation\.as: unknown name 'percent'"),
+        ({"allocation": {"column": "prb", "as": "groups"}}, r"history\.allocation\.as: unknown name 'groups'"),
         (
             {"allocation": {"column": "prb", "smallest": 2}},
             r"history\.allocation\.smallest: 2 given",
@@ -193,15 +193,7 @@ def test_what_is_no_mapping_is_refused(tmp_path):
 
 
 def test_se_counts_the_users_of_each_interval():
-    mapping = mapping_of(
-        interval=None,
-        time={"column": "time", "unit": "iso"},
-        arrivals="packets [pkt]",
-        allocation="PRB granted next",
-        performance={"throughput downlink [Mbps]": {"name": "rate"}, "ues": {"whole": True}},
-        aggregate={"by": "ue", "arrivals": "sum", "rate": "mean", "ues": "count"},
-        spectral_efficiency={"column": "rate", "unit_bps": 1e6, "users": "ues"},
-    )
+    mapping = mapping_of_users("mean", spectral_efficiency={"column": "rate", "unit_bps": 1e6, "users": "ues"})
     history = read_log(CASES / "04_row_per_ue.csv", mapping)
     rates, users = history.performance["rate"], history.performance["ues"]
     assert len(np.unique(users[:, 0])) > 1

@@ -161,8 +161,9 @@ def test_a_mapping_may_name_files_in_the_folder(log):
     other = log.parent / "b.csv"
     other.write_text(log.read_text())
     mapping = mapping_of(files="*.csv", run=["file"])
-    history, _ = quietly(log.parent, mapping)
-    assert history.runs.tolist() == [0, 1]
-    assert len(history) == 2 * 159
+    for folder in (log.parent, [log.parent]):  # commands give a list
+        history, _ = quietly(folder, mapping)
+        assert history.runs.tolist() == [0, 1]
+        assert len(history) == 2 * 159
     with pytest.raises(FileNotFoundError, match="no folder, in which to look"):
         read_intervals(log, mapping)
