@@ -79,6 +79,7 @@ def plot_fidelity(path: Path, figures: Figures, outcome: Outcome) -> None:
     figure = Figure(figsize=(12, 7.6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1, 1.15])  # type: ignore[misc]
     axes = np.atleast_1d(above.subplots(1, scenario.num_slices))
+    axes[0].set_ylabel("CRPS of the arrivals")
     for v, name in enumerate(scenario.slice_names):
         _horizon(axes[v], outcome, v, name)
     above.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
@@ -90,7 +91,7 @@ def plot_fidelity(path: Path, figures: Figures, outcome: Outcome) -> None:
         _policies(right, figures)
     else:
         _skills(below.subplots(), figures)
-    figure.suptitle(f"How far the twin of {scenario.name} can be trusted, on runs it has not seen", fontsize=12.5)
+    figure.suptitle(f"How far the twin of {scenario.name} can be trusted, on decisions it has not seen", fontsize=12.5)
     save_figure(figure, path)
 
 

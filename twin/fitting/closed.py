@@ -17,7 +17,7 @@ from twin.models.per_slice.regression import Posterior
 from twin.models.per_slice.slices import BOUNDED, TOTAL, ColumnPrior, SliceRegressions
 from twin.models.settings import TransitionSettings
 from twin.runtime.arrays import Scaler
-from twin.runtime.encoding import Encoded, from_scale, standardised, to_scale
+from twin.runtime.encoding import Encoded, from_scale, ranked_variables, standardised, to_scale
 from twin.runtime.model import TwinModel
 from twin.runtime.per_slice import read_slices
 from twin.runtime.performance import SAMPLES, hats, slice_reader, unit_hats
@@ -161,11 +161,11 @@ class _Regressed:
         `offset` is what 0 means there, and `_scales` what a standard deviation of the history is.
         """
         scaler, slices = self._scaler, self._layout.scenario.num_slices
-        values = to_scale(scaler, measured)[:, slices:]
-        center, spread = scaler.center[slices:], scaler.spread[slices:]
-        by_rank = scaler.scores[slices:].any(axis=1)
-        values[:, by_rank] = standardised(scaler, measured)[:, slices:][:, by_rank]
-        center, spread = np.where(by_rank, 0.0, center), np.where(by_rank, 1.0, spread)
+        values, center, spread = to_scale(scaler, measured), scaler.center.copy(), scaler.spread.copy()
+        by_rank = ranked_variables(scaler)
+        values[:, by_rank] = standardised(scaler, measured)[:, by_rank]
+        center[by_rank], spread[by_rank] = 0.0, 1.0
+        values, center, spread = values[:, slices:], center[slices:], spread[slices:]
         base, unit = np.zeros(values.shape[1]), np.ones(values.shape[1])
         for v, (_, column) in enumerate(self._layout.variables[slices:]):
             if _is_ratio(column):

@@ -177,7 +177,9 @@ def fit_transition(
     def batches() -> Iterator[Tensor]:
         offset = int(generator.integers(settings.window))
         cuts = training.windows(settings.window, offset)
-        order = generator.permutation(len(cuts))[: max(1, EPOCH_DECISIONS // settings.window)]
+        order = generator.permutation(len(cuts))
+        lengths = np.diff(cuts)[order, 0]
+        order = order[np.cumsum(lengths) - lengths < EPOCH_DECISIONS]
         for start in range(0, len(order), settings.windows_per_batch):
             loss = loss_of(training, [cuts[i] for i in order[start : start + settings.windows_per_batch]])
             if rehearsal is not None:

@@ -11,7 +11,7 @@ from twin.data.history import History
 from twin.data.layout import Layout
 from twin.models.operations import Doubles, Floats
 from twin.runtime import arrays, kernel
-from twin.runtime.encoding import encode, to_scale
+from twin.runtime.encoding import encode, standardised
 
 PRIOR_REGIONS = 4
 """Regions of the allocations in each of which a member's function has one value."""
@@ -46,7 +46,7 @@ def random_functions(
     centers = _any_allocations(layout, members * PRIOR_REGIONS, generator).reshape(members, PRIOR_REGIONS, -1)
     region = _squared_distances(np.broadcast_to(units, (members, *units.shape)), centers).argmin(axis=-1)
     rows = np.take_along_axis(generator.integers(len(allocation), size=centers.shape[:2]), region, axis=1)
-    functions = ((to_scale(scaler, encoded.measured) - scaler.center) / scaler.spread)[rows]  # (members, n, V)
+    functions = standardised(scaler, encoded.measured)[rows]  # (members, n, V)
     state = generator.integers(len(allocation), size=len(units))
     features = np.zeros((len(units), layout.num_features), np.float32)
     before, held = encoded.before[state], encoded.held[state]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Container, Mapping
@@ -12,7 +11,7 @@ import numpy as np
 
 from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
-from twin.data.logs.builtin import slice_name
+from twin.data.logs.builtin import free_name, slice_names
 from twin.data.logs.mapping import LogMapping
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
@@ -71,7 +70,8 @@ def _shape(facts: LogFacts) -> dict[str, Any]:
         functions = {name: grid.how[name] for name in used}
         keys["aggregate"] = {"by": facts.keys["ue"], **functions, _counted(facts): "count"}
     if not grid.present.all():
-        measured = [facts.arrivals, *_performance(facts)]
+        own = [name for name, settings in _performance(facts).items() if settings.get("per_slice", True)]
+        measured = [facts.arrivals, *own]
         keys["absent"] = dict.fromkeys(measured, 0) | {name: min(each) for name, each in _controls(facts).items()}
     return keys
 
@@ -117,6 +117,8 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
             settings["lower"] = None
         elif finite.max() > 1000.0:
             settings["transform"] = "log1p"
+        if _of_cell(facts, name):
+            settings["per_slice"] = False
         if finite.max() <= 1.0 and {"ratio", "share", "bler", "probability"} & set(tokens(name)):
             settings["upper"] = 1
         found[name] = settings
@@ -125,9 +127,18 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _of_cell(facts: LogFacts, name: str) -> bool:
+    """Whether a column is the cell's: in no interval do slices that have rows differ."""
+    assert facts.grid is not None
+    values = facts.grid.values[name]
+    values = values[np.isfinite(values).sum(axis=1) > 1]
+    alike = bool((np.nanmin(values, axis=1) == np.nanmax(values, axis=1)).all()) if len(values) else False
+    return alike and not facts.wide and facts.grid.how[name] == "once"
+
+
 def _counted(facts: LogFacts) -> str:
     """What the number of users is called, which is no column of the log."""
-    return _free("ues", facts.cells)
+    return free_name("ues", facts.cells)
 
 
 def _controls(facts: LogFacts) -> dict[str, list[int]]:
@@ -139,7 +150,7 @@ def _controls(facts: LogFacts) -> dict[str, list[int]]:
 
 def _rules(facts: LogFacts) -> dict[str, Any]:
     """SSR and spectral efficiency from a rate; none where there is no rate, or no decision to be rewarded."""
-    rates = [name for name in facts.performance if says(name, WORDS["rate"])]
+    rates = [name for name in facts.performance if says(name, WORDS["rate"]) and not _of_cell(facts, name)]
     if facts.what != "allocation" or not rates:
         return {}
     assert facts.grid is not None
@@ -187,14 +198,14 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     users = grid.rows.max(axis=0).tolist() if "ue" in facts.keys else [1] * len(grid.slices)
     largest = max(float(np.nanmax(arrivals[:, n])) / users[n] for n in range(len(users)))
     slices: dict[str, Any] = {}
-    for number, label in enumerate(grid.slices):
+    for number, label in enumerate(slice_names(grid.slices)):
         mean = max(float(np.nanmean(arrivals[:, number])), 1e-3)
         gap = float(f"{period_s * users[number] / mean:.4g}")
         traffic = {
             "interarrival_s": {"kind": "exponential", "scale": gap},
             "packet_size_byte": {"kind": "constant", "value": 1500},
         }
-        slices[_free(slice_name(label), slices)] = {
+        slices[label] = {
             "num_users": int(users[number]),
             "traffic": traffic,
             "rate_sla_bps": 0.0,
@@ -216,14 +227,7 @@ def _identifier(name: str, taken: Container[str]) -> str:
     if not name.isidentifier():
         short = re.sub(r"\W+", "_", re.sub(r"[\[(].*?[\])]", "", name)).strip("_").lower()
     short = short if short.isidentifier() and not short.startswith("_") else f"column_{short}"
-    return _free(short, taken)
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """The name, with a number behind it where it is taken."""
-    if name not in taken:
-        return name
-    return next(other for number in itertools.count(2) if (other := f"{name}_{number}") not in taken)
+    return free_name(short, taken)
 
 
 def _resolution(values: FloatArray) -> float:

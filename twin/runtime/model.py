@@ -125,8 +125,9 @@ class TwinModel:
 
     @cached_property
     def only_allocation(self) -> npt.NDArray[np.int64] | None:
-        """The allocation (S,) of all that the twin was ever fitted to; None where it held several."""
-        # The windows of all fits: a calibration may hold one, and the twin know more.
+        """The allocation (S,) of all that the twin keeps of its histories; None where it held several."""
+        # Windows are all that a file has, evenly spread over the histories of all fits (a calibration may hold one
+        # allocation, and the twin know more). What none of them holds was so rare that nothing was learned of it.
         rows = np.ascontiguousarray(self.rehearsal.reshape(-1, self.layout.num_features))
         units = np.ones((len(rows), self.scenario.num_slices), np.int64)
         loads, left_over = np.zeros(units.shape), np.zeros(units.shape)

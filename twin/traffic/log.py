@@ -15,7 +15,7 @@ from twin.data.checks import check_bounds, check_order, checked, follows
 from twin.data.columns import ARRIVALS
 from twin.data.history import History
 from twin.data.logs import Intervals, LogMapping, read_intervals
-from twin.data.logs.builtin import slice_name
+from twin.data.logs.builtin import slice_names
 
 PACKET_BYTE = 1500.0
 """Size of a packet where a log has volumes alone: what fits in a frame of Ethernet."""
@@ -216,7 +216,7 @@ def _names(mapping: LogMapping) -> tuple[str, ...]:
     """Names of the slices: the scenario's, or what the log calls them as far as names may be so."""
     if mapping.scenario is not None:
         return mapping.scenario.slice_names[: len(mapping.values)]
-    return tuple(slice_name(value) for value in mapping.values)
+    return slice_names(mapping.values)
 
 
 def _of_history(history: History, period_s: float | None) -> TrafficLog:

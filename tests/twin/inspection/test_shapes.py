@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import warnings
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from twin import inspect_log, read_log
+from twin.data.logs import LogWarning
 
 
 def cell(intervals=200, slices=("a", "b", "c"), units=50, seed=0, lag=1):
@@ -165,6 +167,20 @@ def test_proposals_read_logs_of_awkward_names(change):
     assert len(history) == 199
     assert "spectral_efficiency" in history.performance
     assert "ssr" in history.performance
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_what_no_slices_differ_in_is_the_cells(absent):
+    table = cell().assign(
+        noise_dbm=lambda given: -90 - given["interval"] % 5, cell_mbps=lambda given: given["interval"]
+    )
+    table = table.drop(index=range(31, 200, 12)) if absent else table
+    found = inspect_log(table).proposal.columns()
+    assert {name for name, column in found.items() if not column.per_slice} == {"noise_dbm", "total_mbps"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        history = read_log(table, inspect_log(table).proposal)
+    np.testing.assert_array_equal(history.performance["noise_dbm"], -90 - np.arange(1, 200) % 5)
 
 
 def test_what_the_log_has_is_not_computed():

@@ -103,6 +103,11 @@ def test_a_passive_log_is_read_by_its_mapping():
     np.testing.assert_array_equal(alone.packets, log.packets)
 
 
+def test_slices_of_like_names_stay_apart():
+    table = pd.read_csv(PASSIVE).replace({"slice": {"embb": "a b", "mtc": "a-b"}})
+    assert traffic_of(table, inspect_log(table).proposal, period_s=1.0).slices == ("a_b", "a_b_2", "urllc")
+
+
 def test_volumes_may_be_a_logs_arrivals():
     given = mapping(arrivals="bytes", performance={}, unused=["pkts"])
     log = traffic_of(PASSIVE, given, period_s=0.5, volume_byte="bytes")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -44,7 +45,17 @@ def with_tuples(value: Any) -> Any:
     return value
 
 
-def slice_name(label: Any) -> str:
-    """What a slice of a log is called in a scenario: letters, digits and underscores."""
-    text = re.sub(r"\W", "_", str(label))
-    return text if text.isidentifier() else f"slice_{text}"
+def slice_names(labels: Sequence[Any]) -> tuple[str, ...]:
+    """What the slices of a log are called in a scenario: letters, digits and underscores, each otherwise."""
+    found: list[str] = []
+    for label in labels:
+        text = re.sub(r"\W", "_", str(label))
+        found.append(free_name(text if text.isidentifier() else f"slice_{text}", found))
+    return tuple(found)
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    if name not in taken:
+        return name
+    return next(other for number in itertools.count(2) if (other := f"{name}_{number}") not in taken)
