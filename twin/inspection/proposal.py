@@ -133,7 +133,7 @@ def _of_cell(facts: LogFacts, name: str) -> bool:
     values = facts.grid.values[name]
     values = values[np.isfinite(values).sum(axis=1) > 1]
     alike = bool((np.nanmin(values, axis=1) == np.nanmax(values, axis=1)).all()) if len(values) else False
-    return alike and not facts.wide and facts.grid.how[name] == "once"
+    return alike and not facts.wide and ("ue" not in facts.keys or facts.grid.how[name] == "once")
 
 
 def _counted(facts: LogFacts) -> str:

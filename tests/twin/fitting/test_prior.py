@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from slicing_gym import Simulator, allocation_table, get_scenario
+from tests.helpers.queues import queue_history
 from tests.helpers.twins import SMALL, history_of
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings, concatenate
 from twin.data.recorder import Recorder
@@ -19,7 +20,7 @@ from twin.fitting.prior import mean_remoteness, random_functions, remoteness
 from twin.fitting.windows import hold_out
 from twin.models.performance import EnsembleNetwork
 from twin.runtime.draws import num_outputs
-from twin.runtime.encoding import encode, make_scaler, measured_by, to_scale
+from twin.runtime.encoding import encode, make_scaler, measured_by, ranked_variables, standardised, to_scale
 
 HELD = np.array([[4, 12, 4], [5, 10, 5], [3, 13, 4]])
 FAR = np.array([[16, 2, 2], [2, 2, 16], [10, 2, 8]])
@@ -73,6 +74,18 @@ def test_random_functions_are_those_of_the_history_and_add_up_to_nothing(narrow)
     known = {row.tobytes() for row in np.round((measured[:, None] - measured[None]).reshape(-1, apart.shape[1]), 6)}
     assert {row.tobytes() for row in np.round(apart, 6)} <= known
     assert ((weight >= 0.0) & (weight <= 1.0)).all()
+
+
+def test_random_functions_are_on_the_scale_that_networks_predict_on():
+    """Of two members each differs by half of what one decision has more than another, in ranks where these count."""
+    history = queue_history()
+    measured = measured_by(history)
+    scaler = make_scaler(history.layout, measured)
+    _, functions, _ = random_functions(history.layout, scaler, history, 2, np.random.default_rng(0))
+    for v in ranked_variables(scaler):
+        scores = standardised(scaler, measured)[:, v]
+        apart = np.abs(scores[:, None] - scores)
+        assert np.isin(np.abs(2.0 * functions[0, :, v]).round(6), apart.round(6)).all()
 
 
 def test_the_prior_leaves_the_mean_of_members_alone(narrow):
