@@ -12,7 +12,7 @@ from twin.data.layout import IDLE, Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
 from twin.fitting.loop import Fitted
-from twin.fitting.marginals import shrunk, with_marginals
+from twin.fitting.marginals import sharpened, shrunk, with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
 from twin.fitting.prior import mean_remoteness
 from twin.fitting.scales import moved_scaler
@@ -179,7 +179,8 @@ def _model(
         presence=Presence.of(history, encoded.measured),
     )
     if present is None:
-        model = with_marginals(shrunk(model, encode(layout, scaler, held_out)), encoded.features)
+        stop = encode(layout, scaler, held_out)
+        model = with_marginals(shrunk(sharpened(model, stop), stop), encoded.features)
     return model, (solved_f - started, solved_g - solved_f)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from tests.helpers.twins import ENSEMBLE, SMALL, cold_twin
 from twin import DigitalTwin, TrainingSettings
 from twin.fidelity.evaluator import Evaluator
 from twin.fitting import loop
-from twin.fitting.marginals import WIDTH
+from twin.fitting.marginals import WIDTH, sharpened
 from twin.fitting.networks import data_of
 from twin.runtime.encoding import encode, measured_by, ranked_variables
 
@@ -51,6 +53,26 @@ def test_networks_say_no_more_than_held_out_decisions_bear_out(fitted):
     for v in ranked_variables(model.scaler):
         scales = outputs[..., components + components * number + v - slices]
         assert np.abs(scales - WIDTH).mean() < 0.3
+
+
+@pytest.mark.parametrize(("blunted", "least", "most"), [(1.0, 1.0, 1.5), (3.0, 2.5, 4.0)])
+def test_components_are_chosen_as_surely_as_held_out_decisions_bear_out(blunted, least, most):
+    """Decisions drawn from a twin of two components far apart; another one knows them, but not their weights."""
+    history = queue_history()
+    model = DigitalTwin(SMALL["lstm"], ENSEMBLE, TrainingSettings(max_epochs=1)).fit(history).model
+    parameters = {name: np.zeros_like(values) for name, values in model.performance_parameters.items()}
+    bias = parameters["output_bias"]
+    number = (bias.shape[-1] - 2) // 4
+    bias[..., :2], bias[..., 2 : 2 + number], bias[..., 2 + number : 2 + 2 * number] = [1.5, -1.5], -1.5, 1.5
+    bias[..., 2 + 2 * number :] = -2.0
+    true = replace(model, performance_parameters=parameters)
+    encoded = encode(history.layout, model.scaler, history)
+    drawn = true.draw(true.predict(encoded), np.random.default_rng(0))
+    blunt = {**parameters, "output_bias": bias.copy()}
+    blunt["output_bias"][..., :2] /= blunted
+    made = sharpened(replace(model, performance_parameters=blunt), replace(encoded, measured=drawn))
+    factor = made.performance_parameters["output_bias"][0, 0, 0] / blunt["output_bias"][0, 0, 0]
+    assert least <= factor <= most
 
 
 def test_long_histories_are_fitted_to_and_stopped_by_a_part_of_them(monkeypatch):

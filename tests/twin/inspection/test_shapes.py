@@ -171,9 +171,8 @@ def test_proposals_read_logs_of_awkward_names(change):
 
 @pytest.mark.parametrize("absent", [False, True])
 def test_what_no_slices_differ_in_is_the_cells(absent):
-    table = cell().assign(
-        noise_dbm=lambda given: -90 - given["interval"] % 5, cell_mbps=lambda given: given["interval"]
-    )
+    every = np.repeat(np.arange(200), 3)
+    table = cell().assign(noise_dbm=-90 - every % 5, total_mbps=30 + every % 7)
     table = table.drop(index=range(31, 200, 12)) if absent else table
     found = inspect_log(table).proposal.columns()
     assert {name for name, column in found.items() if not column.per_slice} == {"noise_dbm", "total_mbps"}
