@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER, groups_of, with_files
+from experiments.sweeps.launchers.make import hide_plugins
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.errors import unknown_name
 from twin.data.logs import LogWarning
@@ -86,6 +87,7 @@ _WITH_PLACE = warnings.formatwarning
 
 def register(name: str, schema: type) -> None:
     """Give Hydra the types of a command, and the presets as the group `scenario`: their one source is the package."""
+    hide_plugins()
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=schema)
     for scenario in SCENARIOS:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.files import CONFIG_FOLDER
 from experiments.sweeps.launchers.job import Launcher
 from experiments.sweeps.launchers.local import LocalLauncher
 
-NAMES = ("basic", "joblib", "submitit_local", "submitit_slurm", "ray")
+_FOLDER = Path(CONFIG_FOLDER) / "hydra" / "launcher"
+
+NAMES = ("basic", *sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 """The launchers of this project."""
 
 _BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -39,3 +45,11 @@ def make_launcher(config: DictConfig) -> Launcher:
     if not isinstance(launcher, Launcher):
         raise TypeError(f"hydra/launcher: {target!r} makes no experiments.sweeps.launchers.Launcher")
     return launcher
+
+
+def hide_plugins() -> None:
+    """Make Hydra forget the launchers of its plugins that have a name of ours: it would merge ours with them."""
+    Plugins.instance()  # each puts its own into the store
+    launchers = ConfigStore.instance().repo["hydra"]["launcher"]
+    for path in _FOLDER.glob("*.yaml"):
+        launchers.pop(path.name, None)
