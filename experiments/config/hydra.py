@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.bounds import check_bounds
@@ -55,10 +56,19 @@ class Command(Generic[_Settings]):
 
 def register(name: str, schema: type) -> None:
     """Give Hydra the types of a command, and the presets as the group `scenario`: their one source is the package."""
+    _hide_plugins()
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=schema)
     for scenario in SCENARIOS:
         store.store(group="scenario", name=scenario, node=OmegaConf.create(get_scenario(scenario).to_dict()))
+
+
+def _hide_plugins() -> None:
+    """Make Hydra forget the launchers of its plugins that have a name of ours: it would merge ours with them."""
+    Plugins.instance()  # each puts its own into the store
+    launchers = ConfigStore.instance().repo["hydra"]["launcher"]
+    for path in Path(CONFIG_FOLDER, "hydra", "launcher").glob("*.yaml"):
+        launchers.pop(path.name, None)
 
 
 def settings_of(config: DictConfig, schema: type[_Settings]) -> _Settings:

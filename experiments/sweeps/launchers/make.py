@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.files import CONFIG_FOLDER
 from experiments.sweeps.launchers.job import Launcher
 from experiments.sweeps.launchers.local import LocalLauncher
 
-NAMES = ("basic", "joblib", "submitit_local", "submitit_slurm", "ray")
+_FOLDER = Path(CONFIG_FOLDER) / "hydra" / "launcher"
+
+NAMES = ("basic", *sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 """The launchers of this project."""
 
 _BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
