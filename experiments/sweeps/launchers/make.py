@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
@@ -45,11 +43,3 @@ def make_launcher(config: DictConfig) -> Launcher:
     if not isinstance(launcher, Launcher):
         raise TypeError(f"hydra/launcher: {target!r} makes no experiments.sweeps.launchers.Launcher")
     return launcher
-
-
-def hide_plugins() -> None:
-    """Make Hydra forget the launchers of its plugins that have a name of ours: it would merge ours with them."""
-    Plugins.instance()  # each puts its own into the store
-    launchers = ConfigStore.instance().repo["hydra"]["launcher"]
-    for path in _FOLDER.glob("*.yaml"):
-        launchers.pop(path.name, None)

@@ -92,7 +92,7 @@ class SubmititLauncher:
 
 
 def local(n_jobs: int, timeout_min: float, signal_delay_s: int, max_num_timeout: int) -> SubmititLauncher:
-    """submitit's local executor."""
+    """Submitit's local executor."""
     return SubmititLauncher(
         "local", {"timeout_min": timeout_min, "signal_delay_s": signal_delay_s}, n_jobs, max_num_timeout
     )
