@@ -1,0 +1,282 @@
+"""Every run below folders, whatever became of it: finished, failed, refused, stopped, or never begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from experiments.report.configuration import flattened, typed, unflattened
+from experiments.runs import checkpoint
+from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
+from experiments.runs.status import FILE as STATUS
+from experiments.runs.status import Status, read_status, state_of
+from experiments.sweeps.plan import read_sweep
+
+SWEEP = "sweep.json"
+COMMANDS = ("train", "offline")
+"""Those whose runs are reported."""
+MISSING, UNREADABLE, UNFINISHED = "missing", "unreadable", "unfinished"
+"""What a run is called that nothing says the state of: no folder, damaged files, a checkpoint and no summary."""
+_COMPANIONS = {"without_twin": {"twin": "none"}, "with_planner": {"agent": "planner", "twin": "none"}}
+"""Settings that let a second run follow the first in a folder below it, and what is other there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A run, as a report knows it.
+
+    Args:
+        folder: where it is, or should be.
+        state: "done", or what became of it.
+        command: train or offline.
+        values: its configuration by dotted key, in addition "scenario", "agent", "twin" and "head".
+        config: the same, nested.
+        summary: its figures; None unless it is done.
+        episodes: (episodes,) by column; none of a run that learned from a history.
+        overrides: as they were typed; None: it was made in Python.
+        error: why it is not done.
+        traceback: of that, if there is one.
+        seconds: from its start to its end; None where nobody wrote them down.
+        ended: when its summary was written, in seconds since 1970; 0 unless it is done.
+    """
+
+    folder: Path
+    state: str
+    command: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] | None = None
+    episodes: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    overrides: tuple[str, ...] | None = None
+    error: str = ""
+    traceback: str = ""
+    seconds: float | None = None
+    ended: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether it has figures."""
+        return self.summary is not None
+
+    @property
+    def seed(self) -> int | None:
+        """Of its cell; None if nothing says it."""
+        seed = self.values.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @property
+    def typed(self) -> str:
+        """The command that makes it again; "" of a run that was made in Python."""
+        if self.overrides is None:
+            return ""
+        words = [f"'{word}'" if set(word) & set(" ,[]{}'$*?&|;()<>\"") else word for word in self.overrides]
+        return " ".join([f"python -m experiments.{self.command}", *words])
+
+
+def find_entries(folders: Sequence[Path]) -> list[Entry]:
+    """Every run in folders or below them, each once.
+
+    Raises:
+        FileNotFoundError: a folder does not exist, or there is no run in any.
+    """
+    found: dict[Path, Entry] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"folder: {str(folder)!r} does not exist, allowed are folders of runs")
+        for place in _places(folder):
+            if place.resolve() not in found and (entry := _entry_of(place)) is not None:
+                found[place.resolve()] = entry
+        for path in sorted(folder.rglob(SWEEP)):
+            for entry in _of_sweep(path.parent):
+                known = found.get(entry.folder.resolve(), entry)
+                found[entry.folder.resolve()] = known if known.overrides else replace(known, overrides=entry.overrides)
+    entries = [*found.values(), *_companions(found)]
+    if not entries:
+        names = ", ".join(repr(str(folder)) for folder in folders)
+        raise FileNotFoundError(
+            f"folder: no run in {names} or below ({SUMMARY}, {OFFLINE_SUMMARY}, {STATUS} or a checkpoint)"
+        )
+    return _completed(entries)
+
+
+_SIGNS = (SUMMARY, OFFLINE_SUMMARY, STATUS, checkpoint.FILE)
+"""Files that a run's folder has at least one of."""
+
+
+def _places(folder: Path) -> list[Path]:
+    """Folders that look like a run's: by its files, or by those of Hydra, which are there from its start."""
+    own = {path.parent for name in _SIGNS for path in folder.rglob(name)}
+    return sorted(own | {path.parent.parent for path in folder.rglob(".hydra/hydra.yaml")})
+
+
+def _entry_of(folder: Path) -> Entry | None:
+    """The run in a folder; None if it is one of another command."""
+    config = _composed(folder)
+    try:
+        status, error = read_status(folder), ""
+    except ValueError as damaged:
+        status, error = None, str(damaged)
+    command = status.command if status is not None and status.command else _command_of(folder)
+    if command not in COMMANDS:
+        return None
+    overrides = status.overrides if status is not None and status.command else _overrides_of(folder)
+    entry = Entry(folder, "", command, _values(config, overrides or ()), config, overrides=overrides, error=error)
+    if status is not None:
+        entry = replace(entry, error=status.error, traceback=status.traceback, seconds=status.seconds)
+    summary = folder / (OFFLINE_SUMMARY if command == "offline" else SUMMARY)
+    if summary.is_file():
+        return _with_summary(entry, summary)
+    if error:
+        return replace(entry, state=UNREADABLE)
+    return _not_done(entry, status)
+
+
+def _with_summary(entry: Entry, path: Path) -> Entry:
+    """A run that is done, with its figures; or one whose files are damaged."""
+    try:
+        if entry.command == "train":
+            run = read_run(entry.folder)
+            summary, episodes = run.summary, run.episodes
+        else:
+            summary, episodes = json.loads(path.read_text()), {}
+        config = summary["config"]
+        values = _values(config, (), summary)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return replace(entry, state=UNREADABLE, error=str(error))
+    done = replace(entry, state="done", config=config, values=values, summary=summary, episodes=episodes)
+    return replace(done, error="", traceback="", ended=path.stat().st_mtime)
+
+
+def _not_done(entry: Entry, status: Status | None) -> Entry:
+    """A run without figures: its state and, where it does not say why, what can be done."""
+    if status is None:
+        error = "no summary and no checkpoint: it was stopped, has failed, or has only begun"
+        if (entry.folder / checkpoint.FILE).is_file():
+            error = "a checkpoint and no summary: it was stopped, or is running; with resume=auto it goes on"
+        return replace(entry, state=UNFINISHED, error=error)
+    state = state_of(entry.folder)
+    error = entry.error or _SAID.get(state, f"{SUMMARY if entry.command == 'train' else OFFLINE_SUMMARY} is not there")
+    return replace(entry, state=state, error=error)
+
+
+_SAID = {
+    "queued": "it waits for its turn",
+    "running": "it is running",
+    "stopped": "it was stopped; with resume=auto it goes on",
+    "dead": "its process ended without a word; with resume=auto it goes on",
+}
+
+
+def _of_sweep(folder: Path) -> list[Entry]:
+    """What a sweep was to run, as if none of it were there.
+
+    Runs of a sweep whose file is damaged, or of another version, are found by their own files alone.
+    """
+    try:
+        sweep = read_sweep(folder)
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    if sweep is None or sweep.command not in COMMANDS:
+        return []
+    entries = []
+    for job in sweep.jobs:
+        error = f"{SWEEP} names it, and it is not there"
+        overrides = tuple(job.overrides)
+        place = folder / job.folder
+        entries.append(Entry(place, MISSING, sweep.command, _values({}, overrides), {}, None, {}, overrides, error))
+    return entries
+
+
+def _companions(found: Mapping[Path, Entry]) -> list[Entry]:
+    """Second runs that were to follow in the folders of runs that are not done."""
+    entries = []
+    for entry in found.values():
+        for key, changes in _COMPANIONS.items():
+            place = entry.folder / ("planner" if key == "with_planner" else key)
+            if not entry.done and entry.values.get(key) is True and place.resolve() not in found:
+                values = {**entry.values, **changes}
+                entries.append(replace(entry, folder=place, values=values, traceback=""))
+    return entries
+
+
+def _completed(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries; those of which the overrides alone are known get what all others of their sweep have in common."""
+    sweeps: dict[Path, list[Entry]] = {}
+    for entry in entries:
+        if entry.config:
+            sweeps.setdefault(entry.folder.parent, []).append(entry)
+    whole = []
+    for entry in entries:
+        siblings = sweeps.get(entry.folder.parent, []) if not entry.config else []
+        common = _in_common(sibling.values for sibling in siblings)
+        whole.append(replace(entry, values={**common, **entry.values}) if common else entry)
+    return whole
+
+
+def _in_common(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What mappings agree in; but for the seed, which is each run's own."""
+    first, *others = found if isinstance(found, list) else list(found) or [{}]
+    return {key: value for key, value in first.items() if key != "seed" and all(o.get(key) == value for o in others)}
+
+
+def _values(
+    config: Mapping[str, Any], overrides: Sequence[str], summary: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A configuration by dotted key, with the names of scenario, agent, twin and head."""
+    values = flattened(config) if config else typed(overrides)
+    if config:
+        names = {"scenario": values.get("scenario.name"), "agent": values.get("agent.name")}
+        twin = config.get("twin") or {}
+        transition = twin.get("transition") if isinstance(twin, Mapping) else None
+        names["twin"] = transition.get("name", "none") if isinstance(transition, Mapping) else "none"
+        values |= {key: value for key, value in names.items() if value is not None}
+    if summary is not None:
+        agent = str(summary["agent"]).partition("-dt")[0]
+        values |= {"scenario": str(summary["scenario"]), "agent": agent, "head": str(summary["head"])}
+        values |= {"twin": str(summary["twin"]), "seed": int(summary["seed"])}
+    return values
+
+
+def _composed(folder: Path) -> dict[str, Any]:
+    """The configuration that Hydra left in a folder; interpolations in it are left as they are."""
+    return _yaml(folder / ".hydra" / "config.yaml", dict) or {}
+
+
+def _overrides_of(folder: Path) -> tuple[str, ...] | None:
+    """What was typed, as Hydra left it in a folder, or in that of the run which this one followed; None: nothing was."""
+    above = folder.parent if folder.name in ("without_twin", "planner", "plain") else folder
+    for place in (folder, above):
+        if (found := _yaml(place / ".hydra" / "overrides.yaml", list)) is not None:
+            return tuple(map(str, found))
+    return None
+
+
+def _command_of(folder: Path) -> str:
+    """Of a run without a status: by its files, or by the name that Hydra has for it."""
+    if (folder / OFFLINE_SUMMARY).is_file():
+        return "offline"
+    hydra = (_yaml(folder / ".hydra" / "hydra.yaml", dict) or {}).get("hydra", {})
+    name = str(hydra.get("job", {}).get("name", "train"))
+    return name if not (folder / SUMMARY).is_file() else "train"
+
+
+def _yaml(path: Path, kind: type) -> Any:
+    """What a YAML file has; None if there is none, or another thing in it."""
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+    return found if isinstance(found, kind) else None
+
+
+def composed_text(entry: Entry) -> str:
+    """The composed configuration of a run as YAML; what is known of it, where only its overrides are."""
+    known = entry.config or unflattened(entry.values)
+    return str(yaml.safe_dump(dict(known), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110))
