@@ -13,13 +13,12 @@ import numpy.typing as npt
 import yaml
 
 from experiments.report.configuration import flattened, typed, unflattened
+from experiments.report.studies import SWEEP, Study
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.status import FILE as STATUS
 from experiments.runs.status import Status, read_status, state_of
-from experiments.sweeps.plan import read_sweep
 
-SWEEP = "sweep.json"
 COMMANDS = ("train", "offline")
 """Those whose runs are reported."""
 MISSING, UNREADABLE, UNFINISHED = "missing", "unreadable", "unfinished"
@@ -80,8 +79,8 @@ class Entry:
         return " ".join([f"python -m experiments.{self.command}", *words])
 
 
-def find_entries(folders: Sequence[Path]) -> list[Entry]:
-    """Every run in folders or below them, each once.
+def find_entries(folders: Sequence[Path], studies: Sequence[Study] = ()) -> list[Entry]:
+    """Every run in folders or below them, each once, and those that sweeps were to make.
 
     Raises:
         FileNotFoundError: a folder does not exist, or there is no run in any.
@@ -93,10 +92,10 @@ def find_entries(folders: Sequence[Path]) -> list[Entry]:
         for place in _places(folder):
             if place.resolve() not in found and (entry := _entry_of(place)) is not None:
                 found[place.resolve()] = entry
-        for path in sorted(folder.rglob(SWEEP)):
-            for entry in _of_sweep(path.parent):
-                known = found.get(entry.folder.resolve(), entry)
-                found[entry.folder.resolve()] = known if known.overrides else replace(known, overrides=entry.overrides)
+    for entry in (entry for study in studies for entry in _of_study(study)):
+        known = found.setdefault(entry.folder.resolve(), entry)
+        if known.overrides is None:
+            found[entry.folder.resolve()] = replace(known, overrides=entry.overrides)
     entries = [*found.values(), *_companions(found)]
     if not entries:
         names = ", ".join(repr(str(folder)) for folder in folders)
@@ -174,24 +173,15 @@ _SAID = {
 }
 
 
-def _of_sweep(folder: Path) -> list[Entry]:
-    """What a sweep was to run, as if none of it were there.
-
-    Runs of a sweep whose file is damaged, or of another version, are found by their own files alone.
-    """
-    try:
-        sweep = read_sweep(folder)
-    except (OSError, ValueError, TypeError, KeyError):
+def _of_study(study: Study) -> list[Entry]:
+    """What a sweep was to run, as if none of it were there."""
+    if study.command not in COMMANDS:
         return []
-    if sweep is None or sweep.command not in COMMANDS:
-        return []
-    entries = []
-    for job in sweep.jobs:
-        error = f"{SWEEP} names it, and it is not there"
-        overrides = tuple(job.overrides)
-        place = folder / job.folder
-        entries.append(Entry(place, MISSING, sweep.command, _values({}, overrides), {}, None, {}, overrides, error))
-    return entries
+    error = f"{SWEEP} names it, and there is no run"
+    return [
+        Entry(job.folder, MISSING, study.command, _values({}, job.overrides), error=error, overrides=job.overrides)
+        for job in study.jobs
+    ]
 
 
 def _companions(found: Mapping[Path, Entry]) -> list[Entry]:
@@ -250,7 +240,7 @@ def _composed(folder: Path) -> dict[str, Any]:
 
 
 def _overrides_of(folder: Path) -> tuple[str, ...] | None:
-    """What was typed, as Hydra left it in a folder, or in that of the run which this one followed; None: nothing was."""
+    """What was typed, as Hydra left it in a folder, or in that of the run that this one followed; None: nothing."""
     above = folder.parent if folder.name in ("without_twin", "planner", "plain") else folder
     for place in (folder, above):
         if (found := _yaml(place / ".hydra" / "overrides.yaml", list)) is not None:

@@ -132,8 +132,8 @@ def _section(command: str, scenario: str, entries: Sequence[Entry], by: Sequence
         notes.append(f"groups of several runs a seed: {several}; their statistics are over runs, not over seeds")
     notes += _gaps(groups)
     done = [entry for entry in entries if entry.done] or list(entries)
-    common = {key: {shown_value(entry.values.get(key, "not known")) for entry in done} for key in _SAID_ONCE}
-    in_common = {key: min(found) for key, found in common.items() if len(found) == 1 and key not in keys}
+    common = {key: {shown_value(entry.values.get(key, "")) for entry in done} for key in _SAID_ONCE if key not in keys}
+    in_common = {key: min(found) for key, found in common.items() if len(found) == 1 and found != {""}}
     return Section(command, scenario, tuple(keys), in_common, tuple(groups), tuple(notes))
 
 
