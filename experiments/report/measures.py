@@ -93,7 +93,7 @@ SECONDS = Measure(
 )
 _REWARD = Measure(
     "reward_unseen",
-    "final reward there",
+    "reward, unseen cells",
     2,
     True,
     "share of decisions on those cells with a utility at or above the scenario's final threshold c_max",

@@ -23,11 +23,11 @@ from experiments.report.tables import (
 
 STATISTICS = (
     "Figures are interquartile means over runs, one a seed: the mean of the middle half; of fewer than four runs, of "
-    "all. In brackets are 95 % percentile intervals of a bootstrap over runs; of two or three seeds they are hardly more "
-    "than the lowest and the highest run. P(better) is how probable it is that a run of the first is better than one of "
-    "the second, over all pairs of runs on common seeds, ties as halves; better in counts seeds. Interquartile mean, "
-    "probability of improvement and performance profiles are those of Agarwal et al., Deep Reinforcement Learning at "
-    "the Edge of the Statistical Precipice, NeurIPS 2021."
+    "all. In brackets are 95 % percentile intervals of a bootstrap over runs; of two or three seeds they are hardly "
+    "more than the lowest and the highest run. P(better) is how probable it is that a run of the first is better than "
+    "one of the second, over all pairs of runs on common seeds, ties as halves; better in counts seeds. Interquartile "
+    "mean, probability of improvement and performance profiles are those of Agarwal et al., Deep Reinforcement "
+    "Learning at the Edge of the Statistical Precipice, NeurIPS 2021."
 )
 """What the figures of a report are, for its reader."""
 
@@ -156,7 +156,7 @@ def _table(table: TextTable) -> str:
 
 def _cell(label: str, text: str, value: float, numeric: bool) -> str:
     kinds = [*(["number"] if numeric else []), *(["short"] if label == "seeds" and " of " in text else [])]
-    kinds += ["long"] if label == "why" else []
+    kinds += ["long"] if label in ("why", "compared") else ["folder"] if label == "folder" else []
     sorted_by = "" if math.isnan(value) else f' data-value="{value:.10g}"'.replace("inf", "Infinity")
     shown, bracket, interval = text.partition(" [")
     inner = escape(shown) + (f'<span class="interval">[{escape(interval)}</span>' if bracket and numeric else "")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.report.groups import RunGroup, Section
 from experiments.report.measures import FINAL, Measure
@@ -35,16 +36,16 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
     shown, few = _best(groups), f"; the {MOST} best of {len(groups)} groups" if len(groups) > MOST else ""
     styles = _styles(shown, section.keys)
     found: dict[str, Callable[[], Figure]] = {}
-    columns = {"utility": "mean utility U", "reward_at_c_max": "share of decisions that reach c_max"}
+    columns = {"utility": "mean utility U", "reward_at_c_max": "decisions that reach c_max"}
     for column, label in columns.items():
         if any(column in run.episodes for group in shown for run in group.runs):
             title = f"While they learn: {label}{few}"
             found[title] = lambda column=column: _curves(shown, styles, column)  # type: ignore[misc]
+    if any(group.values_of(FINAL) for group in shown):
+        found[f"Performance profile: final U{few}"] = lambda: _profile(shown, styles)
     compared = [measure for measure in section.measures if measure.higher_is_better is not None][:6]
     if compared:
-        found["Figures and their intervals"] = lambda: _intervals(groups, compared)
-    if any(group.values_of(FINAL) for group in shown):
-        found[f"Performance profile: final U on unseen cells{few}"] = lambda: _profile(shown, styles)
+        found["Figures and their intervals; dots are runs"] = lambda: _intervals(groups, compared)
     return found
 
 
@@ -54,7 +55,7 @@ def drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> bytes:
     names = ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     picture = io.BytesIO()
     with matplotlib.rc_context({**theme, **dict.fromkeys(names, text), "grid.color": "#808890"}):
-        draw().savefig(picture, format="png", dpi=110)
+        draw().savefig(picture, format="png", dpi=120)
     return picture.getvalue()
 
 
@@ -157,11 +158,12 @@ def _panel(axes: Axes, groups: Sequence[RunGroup], measure: Measure) -> None:
             axes.annotate("not reached", (0.98, row), xycoords=("axes fraction", "data"), ha="right", va="center")
     way = "higher is better" if measure.higher_is_better else "lower is better"
     axes.set_title(f"{measure.label} ({way})", fontsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(alpha=0.25)
 
 
 def _figure() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.grid(alpha=0.25)
     return figure, axes
@@ -170,5 +172,5 @@ def _figure() -> tuple[Figure, Axes]:
 def _legend(figure: Figure, axes: Axes) -> None:
     """Below the picture, in as many columns as there is room for."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = max(1, min(len(labels), 95 // (max(map(len, labels), default=1) + 8)))
+    columns = max(1, min(len(labels), 75 // (max(map(len, labels), default=1) + 8)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)

@@ -44,9 +44,7 @@ def find_studies(folders: Sequence[Path]) -> tuple[list[Study], list[str]]:
         try:
             studies[path.resolve()] = _read(path)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            faults.append(
-                f"{path} is damaged, or of another version ({error}); of its runs only those are known that left a folder"
-            )
+            faults.append(f"{path} is damaged, or of another version ({error}): runs without a folder are not known")
     return list(studies.values()), faults
 
 
