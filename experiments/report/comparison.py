@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from experiments.report.groups import RunGroup, Section
-from experiments.report.measures import FINAL, REGRET, Measure
+from experiments.report.measures import FINAL, REGRET, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval, probability_of_improvement
 
 COMPARED = (FINAL, REGRET)
@@ -34,7 +34,7 @@ class Difference:
     key: str
     values: tuple[str, str]
     rest: str
-    measure: Measure
+    measure: RunMeasure
     seeds: tuple[int, ...]
     difference: Interval
     probability: Interval
@@ -57,7 +57,7 @@ def compared(section: Section) -> list[Difference]:
     return found
 
 
-def _difference(key: str, own: RunGroup, other: RunGroup, measure: Measure) -> Difference | None:
+def _difference(key: str, own: RunGroup, other: RunGroup, measure: RunMeasure) -> Difference | None:
     """None where they have no common seed."""
     mine, its = own.by_seed(measure), other.by_seed(measure)
     seeds = tuple(seed for seed in mine if seed in its)

@@ -17,12 +17,12 @@ from experiments.report.studies import SWEEP, Study
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.status import FILE as STATUS
-from experiments.runs.status import Status, read_status, state_of
+from experiments.runs.status import MISSING, Status, read_status, state_of
 
 COMMANDS = ("train", "offline")
 """Those whose runs are reported."""
-MISSING, UNREADABLE, UNFINISHED = "missing", "unreadable", "unfinished"
-"""What a run is called that nothing says the state of: no folder, damaged files, a checkpoint and no summary."""
+UNREADABLE, UNFINISHED = "unreadable", "unfinished"
+"""What a run is called that nothing says the state of: its files are damaged; it has no status and no summary."""
 _COMPANIONS = {"without_twin": {"twin": "none"}, "with_planner": {"agent": "planner", "twin": "none"}}
 """Settings that let a second run follow the first in a folder below it, and what is other there."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.report.configuration import CHOICES, check_keys, shown_value, swept_keys, typed
 from experiments.report.entries import Entry
-from experiments.report.measures import MEASURES, Measure
+from experiments.report.measures import RUN_MEASURES, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval
 
 
@@ -46,12 +46,12 @@ class RunGroup:
         text = str(number) if number == all_of_them else f"{number} of {all_of_them}"
         return f"{text} ({len(self.runs)} runs)" if len(self.runs) > number else text
 
-    def values_of(self, measure: Measure) -> list[float]:
+    def values_of(self, measure: RunMeasure) -> list[float]:
         """A figure of those runs that have it."""
         found = map(measure.of, self.runs)
         return [value for value in found if value is not None]
 
-    def by_seed(self, measure: Measure) -> dict[int, float]:
+    def by_seed(self, measure: RunMeasure) -> dict[int, float]:
         """A figure by seed; the mean where several runs have one."""
         found: dict[int, list[float]] = defaultdict(list)
         for run in self.runs:
@@ -60,7 +60,7 @@ class RunGroup:
                 found[run.seed].append(value)
         return {seed: sum(values) / len(values) for seed, values in sorted(found.items())}
 
-    def interval(self, measure: Measure) -> Interval | None:
+    def interval(self, measure: RunMeasure) -> Interval | None:
         """The interquartile mean over runs and its 95 % interval; None where no run has the figure."""
         values = self.values_of(measure)
         return bootstrap_interval(values) if values else None
@@ -92,9 +92,9 @@ class Section:
         return f"scenario {self.scenario}" + (", learned from a history" if self.command == "offline" else "")
 
     @property
-    def measures(self) -> list[Measure]:
+    def measures(self) -> list[RunMeasure]:
         """The figures that at least one run has."""
-        return [each for each in MEASURES[self.command] if any(group.values_of(each) for group in self.groups)]
+        return [each for each in RUN_MEASURES[self.command] if any(group.values_of(each) for group in self.groups)]
 
     @property
     def entries(self) -> list[Entry]:

@@ -16,7 +16,7 @@ _Figure = float | None
 
 
 @dataclass(frozen=True)
-class Measure:
+class RunMeasure:
     """A figure of a run.
 
     Args:
@@ -57,7 +57,7 @@ def _last(entry: Entry, column: str) -> _Figure:
     return float(values[-1]) if len(values) else None
 
 
-FINAL = Measure(
+FINAL = RunMeasure(
     "utility_unseen",
     "final U, unseen cells",
     3,
@@ -65,7 +65,7 @@ FINAL = Measure(
     "mean utility of the learned policy, which no longer explores, on cells that it has not seen (evaluation.seeds)",
     lambda entry: _number(entry, "utility"),
 )
-REGRET = Measure(
+REGRET = RunMeasure(
     "regret",
     "regret [U]",
     1,
@@ -74,7 +74,7 @@ REGRET = Measure(
     "learned",
     lambda entry: _number(entry, "regret"),
 )
-GOAL = Measure(
+GOAL = RunMeasure(
     "episodes_to_goal",
     "episodes to the goal",
     1,
@@ -83,7 +83,7 @@ GOAL = Measure(
     "ended before",
     _goal,
 )
-SECONDS = Measure(
+SECONDS = RunMeasure(
     "cpu_seconds",
     "CPU seconds",
     0,
@@ -91,7 +91,7 @@ SECONDS = Measure(
     "processor time of learning, of all parts of a run that was resumed; without the comparison in the end",
     lambda entry: _number(entry, "cpu_seconds"),
 )
-_REWARD = Measure(
+_REWARD = RunMeasure(
     "reward_unseen",
     "reward, unseen cells",
     2,
@@ -102,7 +102,7 @@ _REWARD = Measure(
 _TRAIN = (
     FINAL,
     _REWARD,
-    Measure(
+    RunMeasure(
         "utility",
         "U, last episode",
         3,
@@ -110,7 +110,7 @@ _TRAIN = (
         "mean utility of the last episode of real decisions, the agent still exploring",
         lambda entry: _last(entry, "utility"),
     ),
-    Measure(
+    RunMeasure(
         "reward",
         "reward, last episode",
         2,
@@ -119,7 +119,7 @@ _TRAIN = (
         lambda entry: _last(entry, "reward_at_c_max"),
     ),
     REGRET,
-    Measure(
+    RunMeasure(
         "regret_oracle",
         "regret, oracle [U]",
         1,
@@ -133,7 +133,7 @@ _TRAIN = (
 _OFFLINE = (
     FINAL,
     _REWARD,
-    Measure(
+    RunMeasure(
         "utility_own",
         "U, the history's cell",
         3,
@@ -141,7 +141,7 @@ _OFFLINE = (
         "mean utility of the learned policy on the cell that the history is of",
         lambda entry: _number(entry, "utility_on_own_cell"),
     ),
-    Measure(
+    RunMeasure(
         "fitted_q",
         "estimated by fitted Q",
         3,
@@ -149,7 +149,7 @@ _OFFLINE = (
         "the same, as fitted Q evaluation estimates it from the history alone",
         lambda entry: _number(entry, "estimates", "fitted_q"),
     ),
-    Measure(
+    RunMeasure(
         "by_twin",
         "estimated by the twin",
         3,
@@ -159,5 +159,5 @@ _OFFLINE = (
     ),
     SECONDS,
 )
-MEASURES = {"train": _TRAIN, "offline": _OFFLINE}
+RUN_MEASURES = {"train": _TRAIN, "offline": _OFFLINE}
 """By the command that made the runs, in the order of the table's columns."""

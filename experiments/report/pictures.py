@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.report.groups import RunGroup, Section
-from experiments.report.measures import FINAL, Measure
+from experiments.report.measures import FINAL, RunMeasure
 from experiments.reporting.statistics import performance_profile, until_shortest
 from experiments.reporting.style import agent_colour, draw_curve, episode_axis
 
@@ -51,10 +51,10 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
 
 def drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> bytes:
     """A picture as PNG, on light or dark paper."""
-    text = theme["text.color"]
     names = ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    colours: dict[Any, Any] = {**theme, **dict.fromkeys(names, theme["text.color"]), "grid.color": "#808890"}
     picture = io.BytesIO()
-    with matplotlib.rc_context({**theme, **dict.fromkeys(names, text), "grid.color": "#808890"}):
+    with matplotlib.rc_context(colours):
         draw().savefig(picture, format="png", dpi=120)
     return picture.getvalue()
 
@@ -125,7 +125,7 @@ def _mean(values: FloatArray) -> FloatArray:
     return np.asarray(values.mean(axis=0), np.float64)
 
 
-def _intervals(groups: Sequence[RunGroup], measures: Sequence[Measure]) -> Figure:
+def _intervals(groups: Sequence[RunGroup], measures: Sequence[RunMeasure]) -> Figure:
     """A panel a figure, a row a group: its interquartile mean and 95 % interval."""
     columns = min(len(measures), 3)
     rows = -(-len(measures) // columns)
@@ -141,7 +141,7 @@ def _intervals(groups: Sequence[RunGroup], measures: Sequence[Measure]) -> Figur
     return figure
 
 
-def _panel(axes: Axes, groups: Sequence[RunGroup], measure: Measure) -> None:
+def _panel(axes: Axes, groups: Sequence[RunGroup], measure: RunMeasure) -> None:
     """A point and a line a group; dots are its runs, and what is infinite is at the right edge."""
     for row, group in enumerate(groups):
         interval = group.interval(measure)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from experiments.report.comparison import Difference, compared, paired
 from experiments.report.entries import Entry
 from experiments.report.groups import RunGroup, Section, relative
-from experiments.report.measures import GOAL, Measure
+from experiments.report.measures import GOAL, RunMeasure
 
 Row = list[str]
 NOTHING = "-"
@@ -62,7 +62,7 @@ def _decisions(group: RunGroup) -> tuple[str, float]:
     return (str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"), float(found[-1])
 
 
-def _figure(group: RunGroup, measure: Measure) -> tuple[str, float]:
+def _figure(group: RunGroup, measure: RunMeasure) -> tuple[str, float]:
     """A figure as it is shown; a group of which some runs have none says so."""
     interval, number = group.interval(measure), len(group.values_of(measure))
     if interval is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +110,7 @@ def _line(axes: Axes, method: str, values: FloatArray) -> None:
     """A curve (seeds, episodes) with its interval."""
     episodes = np.arange(1, values.shape[1] + 1)
     twin = method != base_name(method)
-    style = {
+    style: dict[str, Any] = {
         "ls": ":" if method == "random" else curve_dashes(method),
         "lw": 2.0 if twin else 1.4,
         "marker": "o" if twin else "",
