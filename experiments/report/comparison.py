@@ -78,7 +78,7 @@ def _difference(key: str, own: RunGroup, other: RunGroup, measure: RunMeasure) -
     )
 
 
-def paired(differences: Sequence[Difference]) -> list[tuple[Difference, ...]]:
+def in_rows(differences: Sequence[Difference]) -> list[tuple[Difference, ...]]:
     """Differences of the same two groups together."""
     rows: dict[str, list[Difference]] = {}
     for each in differences:

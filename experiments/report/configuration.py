@@ -14,7 +14,8 @@ CHOICES = ("agent", "twin")
 
 _NOT_SWEPT = {
     *("seed", "progress", "resume", "checkpoint_s", "imports", "trust", "torch_threads", "without_twin"),
-    *("with_planner", "scenario", "scenario.name", "head", "agent.name", "agent._target_", *CHOICES),
+    *("with_planner", "scenario", "scenario.name", "head", "agent.name", "agent._target_", "evaluation.policies"),
+    *CHOICES,
 }
 """Keys that make no group: they change no result, are each run's own, or go by another name."""
 
@@ -70,8 +71,9 @@ def shown_value(value: Any) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_UNKNOWN = "${"
-"""How a value begins that was left for Hydra to fill in."""
+def is_left_open(value: Any) -> bool:
+    """Whether a value is left for Hydra, or for what is composed, to fill in."""
+    return value is None or (isinstance(value, str) and value.startswith("${"))
 
 
 def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[str]]) -> list[str]:
@@ -95,8 +97,14 @@ def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[s
     return kept
 
 
+def along_with(runs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
+    """Keys in which runs of one agent and twin differ, and that are not among those by which they were grouped."""
+    others = dict.fromkeys(key for run in runs for key in run if key not in keys and key not in _NOT_SWEPT)
+    return [key for key in others if _tells_apart(runs, [], key)]
+
+
 def _known(runs: Sequence[Mapping[str, Any]], key: str) -> set[str]:
-    return {shown_value(run[key]) for run in runs if key in run and not shown_value(run[key]).startswith(_UNKNOWN)}
+    return {shown_value(run[key]) for run in runs if key in run}
 
 
 def _tells_apart(runs: Sequence[Mapping[str, Any]], kept: Sequence[str], key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from experiments.report.configuration import flattened, typed, unflattened
-from experiments.report.studies import SWEEP, Study
+from experiments.report.configuration import flattened, is_left_open, typed, unflattened
+from experiments.report.sweeps import SWEEP_FILE, FoundSweep
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.status import FILE as STATUS
@@ -79,7 +79,7 @@ class Entry:
         return " ".join([f"python -m experiments.{self.command}", *words])
 
 
-def find_entries(folders: Sequence[Path], studies: Sequence[Study] = ()) -> list[Entry]:
+def find_entries(folders: Sequence[Path], sweeps: Sequence[FoundSweep] = ()) -> list[Entry]:
     """Every run in folders or below them, each once, and those that sweeps were to make.
 
     Raises:
@@ -92,7 +92,7 @@ def find_entries(folders: Sequence[Path], studies: Sequence[Study] = ()) -> list
         for place in _places(folder):
             if place.resolve() not in found and (entry := _entry_of(place)) is not None:
                 found[place.resolve()] = entry
-    for entry in (entry for study in studies for entry in _of_study(study)):
+    for entry in (entry for sweep in sweeps for entry in _of_sweep(sweep)):
         known = found.setdefault(entry.folder.resolve(), entry)
         if known.overrides is None:
             found[entry.folder.resolve()] = replace(known, overrides=entry.overrides)
@@ -173,14 +173,14 @@ _SAID = {
 }
 
 
-def _of_study(study: Study) -> list[Entry]:
+def _of_sweep(sweep: FoundSweep) -> list[Entry]:
     """What a sweep was to run, as if none of it were there."""
-    if study.command not in COMMANDS:
+    if sweep.command not in COMMANDS:
         return []
-    error = f"{SWEEP} names it, and there is no run"
+    error = f"{SWEEP_FILE} names it, and there is no run"
     return [
-        Entry(job.folder, MISSING, study.command, _values({}, job.overrides), error=error, overrides=job.overrides)
-        for job in study.jobs
+        Entry(job.folder, MISSING, sweep.command, _values({}, job.overrides), error=error, overrides=job.overrides)
+        for job in sweep.jobs
     ]
 
 
@@ -197,22 +197,25 @@ def _companions(found: Mapping[Path, Entry]) -> list[Entry]:
 
 
 def _completed(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries; those of which the overrides alone are known get what all others of their sweep have in common."""
+    """Entries; those that are not done get what nothing says of them from what all others of their sweep agree in."""
     sweeps: dict[Path, list[Entry]] = {}
-    for entry in entries:
-        if entry.config:
-            sweeps.setdefault(entry.folder.parent, []).append(entry)
-    whole = []
-    for entry in entries:
-        siblings = sweeps.get(entry.folder.parent, []) if not entry.config else []
-        common = _in_common(sibling.values for sibling in siblings)
-        whole.append(replace(entry, values={**common, **entry.values}) if common else entry)
-    return whole
+    for entry in sorted(entries, key=lambda entry: not entry.done):
+        siblings = sweeps.setdefault(entry.folder.parent, [])
+        if entry.done or (entry.config and not (siblings and siblings[0].done)):
+            siblings.append(entry)
+    return [entry if entry.done else _with_common(entry, sweeps[entry.folder.parent]) for entry in entries]
 
 
-def _in_common(found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _with_common(entry: Entry, siblings: Sequence[Entry]) -> Entry:
+    """A run that is not done: what was typed and what nobody fills in later (as an agent does its head) is its own."""
+    said = typed(entry.overrides or ())
+    own = {key: value for key, value in entry.values.items() if key in said or not is_left_open(value)}
+    return replace(entry, values={**_in_common([sibling.values for sibling in siblings]), **own})
+
+
+def _in_common(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What mappings agree in; but for the seed, which is each run's own."""
-    first, *others = found if isinstance(found, list) else list(found) or [{}]
+    first, *others = found or [{}]
     return {key: value for key, value in first.items() if key != "seed" and all(o.get(key) == value for o in others)}
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.report.configuration import CHOICES, check_keys, shown_value, swept_keys, typed
+from experiments.report.baselines import baselines_of
+from experiments.report.configuration import CHOICES, along_with, check_keys, shown_value, swept_keys, typed
 from experiments.report.entries import Entry
 from experiments.report.measures import RUN_MEASURES, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval
@@ -77,6 +78,7 @@ class Section:
         in_common: what all of them have in common of agent, twin, head and decisions, as it is shown.
         groups: the runs.
         notes: what a reader has to know of them, in sentences.
+        baselines: mean utility on the unseen cells, by name.
     """
 
     command: str
@@ -85,11 +87,18 @@ class Section:
     in_common: Mapping[str, str]
     groups: tuple[RunGroup, ...]
     notes: tuple[str, ...]
+    baselines: Mapping[str, float]
 
     @property
     def title(self) -> str:
         """In one line."""
         return f"scenario {self.scenario}" + (", learned from a history" if self.command == "offline" else "")
+
+    @property
+    def compared_with(self) -> str:
+        """What baselines earn, in a sentence; "" where they are not known."""
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in self.baselines.items())
+        return f"On the same unseen cells baselines have a U of: {shown}." if shown else ""
 
     @property
     def measures(self) -> list[RunMeasure]:
@@ -116,7 +125,7 @@ def make_sections(entries: Sequence[Entry], by: Sequence[str] | None) -> list[Se
         by = [key for key in check_keys(by, [entry.values for entry in entries]) if key != "scenario"]
     places: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
-        places[entry.command, str(entry.values.get("scenario", "not known"))].append(entry)
+        places[entry.command, str(entry.values.get("scenario", _NOT_KNOWN))].append(entry)
     return [_section(*place, own, by) for place, own in sorted(places.items(), key=lambda item: item[0][::-1])]
 
 
@@ -130,13 +139,20 @@ def _section(command: str, scenario: str, entries: Sequence[Entry], by: Sequence
     several = sum(len(group.runs) > len(group.seeds) for group in groups)
     if several:
         notes.append(f"groups of several runs a seed: {several}; their statistics are over runs, not over seeds")
+    others = along_with([entry.values for entry in entries if entry.done], keys)
+    if others:
+        more = f" and {len(others) - _MOST_KEYS} more" if len(others) > _MOST_KEYS else ""
+        notes.append(f"runs differ in {', '.join(others[:_MOST_KEYS])}{more}, too, which makes no groups of its own")
     notes += _gaps(groups)
     done = [entry for entry in entries if entry.done] or list(entries)
     common = {key: {shown_value(entry.values.get(key, "")) for entry in done} for key in _SAID_ONCE if key not in keys}
     in_common = {key: min(found) for key, found in common.items() if len(found) == 1 and found != {""}}
-    return Section(command, scenario, tuple(keys), in_common, tuple(groups), tuple(notes))
+    baselines = baselines_of(entry for entry in entries if entry.done)
+    return Section(command, scenario, tuple(keys), in_common, tuple(groups), tuple(notes), baselines)
 
 
+_MOST_KEYS = 5
+"""That a note names."""
 _SAID_ONCE = (*CHOICES, "head", "decisions", "history", "reward")
 
 
@@ -147,9 +163,12 @@ def _said_by(entry: Entry) -> dict[str, Any]:
 
 
 def _grouped(entries: Sequence[Entry], keys: Sequence[str]) -> list[RunGroup]:
+    """Runs by what they have in common; those that are not done where they belong by all that is known of them."""
     groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        groups[tuple(shown_value(entry.values.get(key, "not known")) for key in keys)].append(entry)
+    for entry in sorted(entries, key=lambda entry: not entry.done):
+        place = tuple(shown_value(entry.values[key]) if key in entry.values else _NOT_KNOWN for key in keys)
+        alike = [each for each in groups if _fits(place, each)]
+        groups[alike[0] if len(alike) == 1 and not entry.done else place].append(entry)
     ordered = sorted(groups.items(), key=lambda item: [_order(value) for value in item[0]])
     return [
         RunGroup(
@@ -159,6 +178,14 @@ def _grouped(entries: Sequence[Entry], keys: Sequence[str]) -> list[RunGroup]:
         )
         for values, own in ordered
     ]
+
+
+def _fits(place: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether all that is known of one place is so in the other."""
+    return all(own in (_NOT_KNOWN, its) for own, its in zip(place, other, strict=True))
+
+
+_NOT_KNOWN = "not known"
 
 
 def _order(value: str) -> tuple[bool, float, bool, str]:

@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from experiments.report.entries import Entry, composed_text
 from experiments.report.groups import Section, relative
 from experiments.report.pictures import DARK, LIGHT, drawn, pictures
+from experiments.report.searches import FoundSearch
 from experiments.report.tables import (
     TextTable,
     differences_table,
     groups_table,
     not_done_table,
     runs_table,
+    text_table,
 )
 
 STATISTICS = (
@@ -39,6 +41,7 @@ def html_page(
     sections: Sequence[Section],
     commands: Sequence[str],
     notes: Sequence[str],
+    searches: Sequence[FoundSearch] = (),
 ) -> str:
     """The page.
 
@@ -49,10 +52,11 @@ def html_page(
         sections: the same, by scenario and command, in groups.
         commands: that made the runs and the page.
         notes: what a reader has to know of all of it.
+        searches: for settings.
     """
     style, script = (files(__package__).joinpath(name).read_text() for name in ("page.css", "page.js"))
     body = [f"<h1>{escape(title)}</h1>", f'<p class="count">{escape(counts)}</p>', _list(notes)]
-    body += [_not_done(entries), *map(_section, sections), _making(commands)]
+    body += [_not_done(entries), *map(_section, sections), *map(_search, searches), _making(commands)]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -101,7 +105,8 @@ def _section(section: Section) -> str:
 def _common(section: Section) -> str:
     keys = ", ".join(section.keys) or "nothing: all runs agree in all but their seed"
     common = ", ".join(f"{key} {value}" for key, value in section.in_common.items())
-    return f"<p>Grouped by {escape(keys)}." + (f" In common: {escape(common)}.</p>" if common else "</p>")
+    sentences = [f"Grouped by {keys}.", f"In common: {common}." if common else "", section.compared_with]
+    return f"<p>{escape(' '.join(filter(None, sentences)))}</p>"
 
 
 def _columns(section: Section) -> str:
@@ -121,6 +126,24 @@ def _configurations(section: Section) -> list[str]:
             f"<pre>{escape(composed_text(runs[0]))}</pre></details>"
         )
     return parts
+
+
+def _search(search: FoundSearch) -> str:
+    """Trials of a search, and what mattered in them."""
+    parts = [f"<section><h2>Search in {escape(relative(search.folder))}</h2>"]
+    if search.picture is not None:
+        source = base64.b64encode(search.picture).decode()
+        alt = "Trials, importances and parallel coordinates"
+        parts.append(
+            f'<figure class="wide"><img class="paper" alt="{alt}" src="data:image/png;base64,{source}"></figure>'
+        )
+    if search.importances:
+        parts += ["<h3>What mattered</h3>", _table(text_table(["key", "importance"], search.importances))]
+    parts += [
+        f"<h3>The best {len(search.trials)} of {search.number} trials</h3>",
+        _table(text_table(search.header, search.trials)),
+    ]
+    return "\n".join([*parts, "</section>"])
 
 
 def _picture(title: str, draw: Callable[[], Figure]) -> str:

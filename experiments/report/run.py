@@ -13,7 +13,8 @@ from experiments.report.entries import Entry, find_entries
 from experiments.report.groups import Section, make_sections, relative
 from experiments.report.page import STATISTICS, html_page
 from experiments.report.regret import with_oracle
-from experiments.report.studies import Study, find_studies
+from experiments.report.searches import FoundSearch, find_searches
+from experiments.report.sweeps import FoundSweep, find_sweeps
 from experiments.report.tables import (
     TextTable,
     differences_table,
@@ -40,7 +41,8 @@ class Report:
         by: keys that were given to group by; None: those in which runs differ.
         entries: every run, whatever became of it.
         sections: the same in groups, a section a scenario and command.
-        studies: the sweeps that made runs of it.
+        sweeps: the sweeps that made runs of it.
+        searches: for settings, in the folders.
         notes: on files that could not be read.
     """
 
@@ -48,7 +50,8 @@ class Report:
     by: tuple[str, ...] | None
     entries: tuple[Entry, ...]
     sections: tuple[Section, ...]
-    studies: tuple[Study, ...]
+    sweeps: tuple[FoundSweep, ...]
+    searches: tuple[FoundSearch, ...]
     notes: tuple[str, ...]
 
     @property
@@ -67,7 +70,7 @@ class Report:
     @property
     def commands(self) -> list[str]:
         """What makes sweeps and report again."""
-        sweeps = [_typed(f"experiments.{study.command}", study.arguments, "-m") for study in self.studies]
+        sweeps = [_typed(f"experiments.{sweep.command}", sweep.arguments, "-m") for sweep in self.sweeps]
         own = [*map(relative, self.folders), *([f"by={','.join(self.by)}"] if self.by else [])]
         return [*sweeps, _typed("experiments.report", own)]
 
@@ -77,6 +80,7 @@ class Report:
         for section in self.sections:
             parts.append(_heading(section))
             parts.append(_aligned(groups_table(section)))
+            parts += [section.compared_with] if section.compared_with else []
             parts += [f"note: {note}" for note in section.notes]
             differences = differences_table(section)
             if differences.rows:
@@ -85,13 +89,15 @@ class Report:
         if self.not_done:
             parts.append("\nnot done, and in no average")
             parts.append(_aligned(not_done_table(self.entries)))
-        return "\n".join([*parts, *(f"note: {note}" for note in self.notes)])
+        searched = [f"\nsearch in {relative(each.folder)}: {each.number} trials" for each in self.searches]
+        return "\n".join([*parts, *searched, *(f"note: {note}" for note in self.notes)])
 
     def markdown(self) -> str:
         """The same tables for a page."""
         parts = [f"# Report on {self._of}\n\n{self.counts}\n"]
         for section in self.sections:
             parts.append(f"## {_heading(section).strip()}\n\n{markdown(*groups_table(section)[:2])}")
+            parts += [f"{section.compared_with}\n"] if section.compared_with else []
             parts += ["".join(f"- {note}\n" for note in section.notes)] if section.notes else []
             differences = differences_table(section)
             if differences.rows:
@@ -113,7 +119,8 @@ class Report:
 
     def html(self) -> str:
         """One file with everything, which needs nothing else."""
-        return html_page(f"Report on {self._of}", self.counts, self.entries, self.sections, self.commands, self.notes)
+        title = f"Report on {self._of}"
+        return html_page(title, self.counts, self.entries, self.sections, self.commands, self.notes, self.searches)
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write report.html, .md, .tex, and .csv of groups (report.csv), runs and differences.
@@ -162,14 +169,16 @@ def report(
     paths = [Path(each) for each in ([folders] if isinstance(folders, str | Path) else folders)]
     if not paths:
         raise ValueError("folder: none given, allowed are one or more folders of runs")
-    studies, notes = find_studies(paths)
-    entries = find_entries(paths, studies)
+    sweeps, notes = find_sweeps(paths)
+    searches, faults = find_searches(paths)
+    notes += faults
+    entries = find_entries(paths, sweeps)
     if oracle:
         entries, missed = with_oracle(entries, paths[0], progress)
         notes += missed
     sections = make_sections(entries, by)
     chosen = None if by is None else tuple(by)
-    return Report(tuple(paths), chosen, tuple(entries), tuple(sections), tuple(studies), tuple(notes))
+    return Report(tuple(paths), chosen, tuple(entries), tuple(sections), tuple(sweeps), tuple(searches), tuple(notes))
 
 
 def differences_csv(sections: Sequence[Section]) -> tuple[list[str], list[list[object]]]:

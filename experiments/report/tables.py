@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.report.comparison import Difference, compared, paired
+from experiments.report.comparison import Difference, compared, in_rows
 from experiments.report.entries import Entry
 from experiments.report.groups import RunGroup, Section, relative
 from experiments.report.measures import GOAL, RunMeasure
@@ -27,6 +27,11 @@ class TextTable(NamedTuple):
     header: Row
     rows: list[Row]
     numbers: list[list[float]]
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> TextTable:
+    """A table of texts, of which those that are numbers are sorted as such."""
+    return _as_table(list(header), [[_text(cell) for cell in row] for row in rows])
 
 
 def _as_table(header: Row, cells: Sequence[Sequence[tuple[str, float]]]) -> TextTable:
@@ -76,7 +81,7 @@ def differences_table(section: Section) -> TextTable:
     """A row a pair of groups that differ in one key; none if there are no such pairs."""
     rows = []
     columns = {each.measure.name: each.measure for each in compared(section)}
-    for pair in paired(compared(section)):
+    for pair in in_rows(compared(section)):
         found = {each.measure.name: each for each in pair}
         first = pair[0]
         row = [_text(first.label), _text(len(first.seeds))]

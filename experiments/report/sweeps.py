@@ -9,11 +9,11 @@ from pathlib import Path
 
 from slicing_gym.errors import check_instance
 
-SWEEP = "sweep.json"
+SWEEP_FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
-class StudyJob:
+class FoundJob:
     """A run that a sweep was to make: its folder, and its overrides."""
 
     folder: Path
@@ -21,7 +21,7 @@ class StudyJob:
 
 
 @dataclass(frozen=True)
-class Study:
+class FoundSweep:
     """A sweep, as its file has it.
 
     Args:
@@ -34,22 +34,22 @@ class Study:
     folder: Path
     command: str
     arguments: tuple[str, ...]
-    jobs: tuple[StudyJob, ...]
+    jobs: tuple[FoundJob, ...]
 
 
-def find_studies(folders: Sequence[Path]) -> tuple[list[Study], list[str]]:
+def find_sweeps(folders: Sequence[Path]) -> tuple[list[FoundSweep], list[str]]:
     """The sweeps in folders or below them, and a sentence on each file that is damaged or of another version."""
-    studies, faults = {}, []
-    for path in (path for folder in folders for path in sorted(folder.rglob(SWEEP))):
+    sweeps, faults = {}, []
+    for path in (path for folder in folders for path in sorted(folder.rglob(SWEEP_FILE))):
         try:
-            studies[path.resolve()] = _read(path)
+            sweeps[path.resolve()] = _read(path)
         except (OSError, ValueError, TypeError, KeyError) as error:
             faults.append(f"{path} is damaged, or of another version ({error}): runs without a folder are not known")
-    return list(studies.values()), faults
+    return list(sweeps.values()), faults
 
 
-def _read(path: Path) -> Study:
+def _read(path: Path) -> FoundSweep:
     found = json.loads(path.read_text())
-    jobs = tuple(StudyJob(path.parent / job["folder"], tuple(map(str, job["overrides"]))) for job in found["jobs"])
+    jobs = tuple(FoundJob(path.parent / job["folder"], tuple(map(str, job["overrides"]))) for job in found["jobs"])
     check_instance("command", found["command"], (str,))
-    return Study(path.parent, found["command"], tuple(map(str, found["arguments"])), jobs)
+    return FoundSweep(path.parent, found["command"], tuple(map(str, found["arguments"])), jobs)
