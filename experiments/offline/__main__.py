@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.offline import NoEnv
 from agents.registry import import_modules
+from experiments.commands import command
 from experiments.config.agents import (
     check_agent,
     check_conservative,
@@ -16,15 +17,15 @@ from experiments.config.agents import (
     maker,
     with_head,
 )
-from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
 from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
+from experiments.runs.process import finished_before
 from slicing_gym import Scenario
 
 
-def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
+def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
     """The run of a configuration, checked.
 
     Raises:
@@ -61,7 +62,7 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
         source=config.history,
     )
     if training.finished:
-        return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
+        return lambda: finished_before(folder)
 
     def run() -> None:
         print(training.run().report())

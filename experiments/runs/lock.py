@@ -16,7 +16,7 @@ from types import TracebackType
 
 from slicing_gym.files import atomic_write
 
-FILE = "run.lock"
+LOCK_FILE = "run.lock"
 HEARTBEAT_S = 15.0
 """Seconds after which a writer says again that it is there."""
 STALE_S = 180.0
@@ -82,7 +82,7 @@ class RunLock:
         if _held.get(key) == os.getpid():
             return self  # the block around this one has it
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _guarded(self.folder / FILE) as path:
+        with _guarded(self.folder / LOCK_FILE) as path:
             found = read_writer(self.folder)
             if found is not None and found.is_alive:
                 raise RunIsLocked(f"folder: {str(self.folder)!r}: {found}")
@@ -104,13 +104,13 @@ class RunLock:
         self._beating.join()
         _held.pop(self.folder.resolve(), None)
         if self._is_own():
-            (self.folder / FILE).unlink(missing_ok=True)
+            (self.folder / LOCK_FILE).unlink(missing_ok=True)
 
     def _beat(self) -> None:
         """Say that the writer is there, until the block ends or another has taken over."""
         while not self._ended.wait(HEARTBEAT_S) and self._is_own():
             try:
-                _write(self.folder / FILE, replace(self._writer, heartbeat=time.time()))
+                _write(self.folder / LOCK_FILE, replace(self._writer, heartbeat=time.time()))
             except OSError:  # a full disk is the run's to complain about; the next beat tries again
                 continue
 
@@ -123,7 +123,7 @@ class RunLock:
 def read_writer(folder: str | os.PathLike[str]) -> Writer | None:
     """Who locked a folder, alive or not; None: nobody, or a lock that cannot be read."""
     try:
-        return Writer(**json.loads((Path(folder) / FILE).read_text()))
+        return Writer(**json.loads((Path(folder) / LOCK_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -17,7 +17,7 @@ from experiments.runs.lock import is_locked
 from slicing_gym.files import atomic_write
 from slicing_gym.version import __version__
 
-FILE = "status.json"
+STATUS_FILE = "status.json"
 STATES = ("queued", "running", "done", "refused", "failed", "stopped")
 """refused: by the checks, before any work; failed: by an error; stopped: by a signal, so that it can go on."""
 DEAD = "dead"
@@ -64,7 +64,7 @@ class Status:
 
 def write_status(folder: str | os.PathLike[str], status: Status) -> None:
     """Write the status of a run into its folder, atomically."""
-    with atomic_write(Path(folder) / FILE) as file:
+    with atomic_write(Path(folder) / STATUS_FILE) as file:
         file.write(json.dumps(asdict(status), indent=2).encode())
 
 
@@ -74,7 +74,7 @@ def read_status(folder: str | os.PathLike[str]) -> Status | None:
     Raises:
         ValueError: the file is damaged, or of another version.
     """
-    path = Path(folder) / FILE
+    path = Path(folder) / STATUS_FILE
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         return Status(**{**found, "overrides": tuple(found["overrides"])})

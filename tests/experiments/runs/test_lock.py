@@ -37,7 +37,7 @@ def end(process):
 
 
 def store(folder, writer):
-    (folder / lock.FILE).write_text(json.dumps(asdict(writer)))
+    (folder / lock.LOCK_FILE).write_text(json.dumps(asdict(writer)))
 
 
 def test_a_second_process_is_refused_and_told_who_writes(tmp_path):
@@ -58,7 +58,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
     assert not is_locked(tmp_path)
     with RunLock(tmp_path):
         assert read_writer(tmp_path).process == os.getpid()
-    assert not (tmp_path / lock.FILE).exists()
+    assert not (tmp_path / lock.LOCK_FILE).exists()
 
 
 def test_a_process_that_has_ended_and_was_not_waited_for_is_gone(tmp_path):
@@ -119,7 +119,7 @@ def test_the_same_process_may_lock_a_folder_within_its_lock(tmp_path):
 
 
 def test_a_damaged_lock_is_nobodys(tmp_path):
-    (tmp_path / lock.FILE).write_text("{")
+    (tmp_path / lock.LOCK_FILE).write_text("{")
     assert not is_locked(tmp_path)
     with RunLock(tmp_path):
         assert is_locked(tmp_path)

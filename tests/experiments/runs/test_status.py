@@ -26,7 +26,7 @@ def test_a_state_that_does_not_exist_is_refused():
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"state": "done", "overrides": [], "mood": "good"}'])
 def test_a_damaged_status_and_one_of_another_version_are_refused_by_name(tmp_path, content):
-    (tmp_path / status.FILE).write_text(content)
+    (tmp_path / status.STATUS_FILE).write_text(content)
     with pytest.raises(ValueError, match=r"status\.json' is no status of a run, or of another version"):
         read_status(tmp_path)
 
