@@ -13,11 +13,11 @@ import numpy.typing as npt
 import yaml
 
 from experiments.report.configuration import flattened, is_left_open, typed, unflattened
-from experiments.report.sweeps import SWEEP_FILE, FoundSweep
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
-from experiments.runs.status import FILE as STATUS
-from experiments.runs.status import MISSING, Status, read_status, state_of
+from experiments.runs.process import SWEEP
+from experiments.runs.status import MISSING, STATUS_FILE, Status, read_status, state_of
+from experiments.sweeps.plan import Sweep
 
 COMMANDS = ("train", "offline")
 """Those whose runs are reported."""
@@ -79,8 +79,12 @@ class Entry:
         return " ".join([f"python -m experiments.{self.command}", *words])
 
 
-def find_entries(folders: Sequence[Path], sweeps: Sequence[FoundSweep] = ()) -> list[Entry]:
+def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[Entry]:
     """Every run in folders or below them, each once, and those that sweeps were to make.
+
+    Args:
+        folders: to look in.
+        sweeps: by their folder.
 
     Raises:
         FileNotFoundError: a folder does not exist, or there is no run in any.
@@ -92,7 +96,7 @@ def find_entries(folders: Sequence[Path], sweeps: Sequence[FoundSweep] = ()) -> 
         for place in _places(folder):
             if place.resolve() not in found and (entry := _entry_of(place)) is not None:
                 found[place.resolve()] = entry
-    for entry in (entry for sweep in sweeps for entry in _of_sweep(sweep)):
+    for entry in (entry for folder, sweep in sweeps.items() for entry in _of_sweep(folder, sweep)):
         known = found.setdefault(entry.folder.resolve(), entry)
         if known.overrides is None:
             found[entry.folder.resolve()] = replace(known, overrides=entry.overrides)
@@ -100,12 +104,12 @@ def find_entries(folders: Sequence[Path], sweeps: Sequence[FoundSweep] = ()) -> 
     if not entries:
         names = ", ".join(repr(str(folder)) for folder in folders)
         raise FileNotFoundError(
-            f"folder: no run in {names} or below ({SUMMARY}, {OFFLINE_SUMMARY}, {STATUS} or a checkpoint)"
+            f"folder: no run in {names} or below ({SUMMARY}, {OFFLINE_SUMMARY}, {STATUS_FILE} or a checkpoint)"
         )
     return _completed(entries)
 
 
-_SIGNS = (SUMMARY, OFFLINE_SUMMARY, STATUS, checkpoint.FILE)
+_SIGNS = (SUMMARY, OFFLINE_SUMMARY, STATUS_FILE, checkpoint.FILE)
 """Files that a run's folder has at least one of."""
 
 
@@ -169,17 +173,17 @@ _SAID = {
     "queued": "it waits for its turn",
     "running": "it is running",
     "stopped": "it was stopped; with resume=auto it goes on",
-    "dead": "its process ended without a word; with resume=auto it goes on",
+    "dead": "nobody runs it any more, and it did not say why; with resume=auto it goes on",
 }
 
 
-def _of_sweep(sweep: FoundSweep) -> list[Entry]:
+def _of_sweep(folder: Path, sweep: Sweep) -> list[Entry]:
     """What a sweep was to run, as if none of it were there."""
     if sweep.command not in COMMANDS:
         return []
-    error = f"{SWEEP_FILE} names it, and there is no run"
+    given: dict[str, Any] = {"state": MISSING, "command": sweep.command, "error": f"{SWEEP} names it; there is no run"}
     return [
-        Entry(job.folder, MISSING, sweep.command, _values({}, job.overrides), error=error, overrides=job.overrides)
+        Entry(folder / job.folder, values=_values({}, job.overrides), overrides=job.overrides, **given)
         for job in sweep.jobs
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from experiments.report.groups import Section, make_sections, relative
 from experiments.report.page import STATISTICS, html_page
 from experiments.report.regret import with_oracle
 from experiments.report.searches import FoundSearch, find_searches
-from experiments.report.sweeps import FoundSweep, find_sweeps
+from experiments.report.sweeps import find_sweeps
 from experiments.report.tables import (
     TextTable,
     differences_table,
@@ -24,6 +24,7 @@ from experiments.report.tables import (
     runs_csv,
 )
 from experiments.reporting.tables import aligned, latex, markdown, write_rows
+from experiments.sweeps.plan import Sweep
 from slicing_gym.files import atomic_write
 
 NAME = "report"
@@ -41,7 +42,7 @@ class Report:
         by: keys that were given to group by; None: those in which runs differ.
         entries: every run, whatever became of it.
         sections: the same in groups, a section a scenario and command.
-        sweeps: the sweeps that made runs of it.
+        sweeps: that made runs of it, by their folder.
         searches: for settings, in the folders.
         notes: on files that could not be read.
     """
@@ -50,7 +51,7 @@ class Report:
     by: tuple[str, ...] | None
     entries: tuple[Entry, ...]
     sections: tuple[Section, ...]
-    sweeps: tuple[FoundSweep, ...]
+    sweeps: Mapping[Path, Sweep]
     searches: tuple[FoundSearch, ...]
     notes: tuple[str, ...]
 
@@ -70,7 +71,7 @@ class Report:
     @property
     def commands(self) -> list[str]:
         """What makes sweeps and report again."""
-        sweeps = [_typed(f"experiments.{sweep.command}", sweep.arguments, "-m") for sweep in self.sweeps]
+        sweeps = [_typed(f"experiments.{sweep.command}", sweep.arguments, "-m") for sweep in self.sweeps.values()]
         own = [*map(relative, self.folders), *([f"by={','.join(self.by)}"] if self.by else [])]
         return [*sweeps, _typed("experiments.report", own)]
 
@@ -178,7 +179,7 @@ def report(
         notes += missed
     sections = make_sections(entries, by)
     chosen = None if by is None else tuple(by)
-    return Report(tuple(paths), chosen, tuple(entries), tuple(sections), tuple(sweeps), tuple(searches), tuple(notes))
+    return Report(tuple(paths), chosen, tuple(entries), tuple(sections), sweeps, tuple(searches), tuple(notes))
 
 
 def differences_csv(sections: Sequence[Section]) -> tuple[list[str], list[list[object]]]:

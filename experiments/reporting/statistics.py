@@ -125,6 +125,10 @@ def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(ordered[cut : len(ordered) - cut].mean(axis=0), np.float64)
 
 
+_NUMBERS_AT_ONCE = 1_000_000
+"""That resamples hold."""
+
+
 def until_shortest(curves: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
     """Curves of different lengths as an array (curves, points), up to where the shortest ends."""
     return np.array([curve[: min(map(len, curves))] for curve in curves])
@@ -156,10 +160,13 @@ def bootstrap_interval(
     value = statistic(runs)
     if len(runs) == 1:
         return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
-    generator = np.random.default_rng(seed)
-    drawn = [statistic(runs[generator.integers(len(runs), size=len(runs))]) for _ in range(resamples)]
+    chosen = np.random.default_rng(seed).integers(len(runs), size=(resamples, len(runs)))
+    at_once = max(1, _NUMBERS_AT_ONCE // runs.size)  # long curves would not fit into memory
+    drawn = np.concatenate(
+        [statistic(runs[chosen[start : start + at_once].T]) for start in range(0, resamples, at_once)]
+    )
     # The nearest rank, for a mean between a number and infinity is none.
-    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0, method="nearest")
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="nearest")
     return Interval(value, low, high)
 
 
