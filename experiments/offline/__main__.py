@@ -34,9 +34,8 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
     import_modules(config.imports)
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
     check_history(config.history)
+    check_cell(config)
     recorded = config.history in RECORDED
-    if recorded and config.seed in config.evaluation.seeds:
-        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
     history = None if recorded else make_history(config.history, scenario, config.seed, config.decisions)
     if history is not None:  # a file has a scenario of its own
         scenario = history.scenario
@@ -71,6 +70,12 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
     return run
 
 
+def check_cell(config: OfflineConfig) -> None:
+    """Refuse an evaluation on the cell that a recorded history is of."""
+    if config.history in RECORDED and config.seed in config.evaluation.seeds:
+        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
+
+
 def _check_agents(config: OfflineConfig, scenario: Scenario, with_twin: bool) -> None:
     """Refuse settings of the agent, and changes of them, that make no sense."""
     spaces, algorithm = NoEnv(scenario), config.algorithm
@@ -89,4 +94,4 @@ def how_to_go_on(config: OfflineConfig, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    command("offline", OfflineConfig, prepare, lists=("imports",), how_to_go_on=how_to_go_on)
+    command("offline", OfflineConfig, prepare, lists=("imports",), how_to_go_on=how_to_go_on, check_seed=check_cell)

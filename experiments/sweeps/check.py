@@ -15,8 +15,8 @@ from experiments.config.hydra import Command
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.process import REFUSALS
 from experiments.runs.status import MISSING, state_of
-from experiments.sweeps.compose import Composer, without_hydra
-from experiments.sweeps.expand import Combination, Typed
+from experiments.sweeps.compose import Composer
+from experiments.sweeps.expand import Combination
 from experiments.sweeps.names import folder_names
 
 
@@ -43,7 +43,7 @@ class Planned:
 
 
 def plan(
-    topic: Command[Any], composer: Composer, combinations: Sequence[Combination], folder: Path, typed: Typed
+    topic: Command[Any], composer: Composer, combinations: Sequence[Combination], sweep: DictConfig, resume: bool
 ) -> list[Planned]:
     """Check every combination.
 
@@ -51,25 +51,25 @@ def plan(
         topic: the command.
         composer: of its configurations.
         combinations: arguments of each run.
-        folder: of the sweep.
-        typed: its command line.
+        sweep: Hydra's own part of the configuration.
+        resume: whether runs that are in the folder are gone on with.
 
     Raises:
         ValueError: the folder has runs already, and they are not to be gone on with.
     """
-    checks = _Checks(topic, composer)
+    checks, folder = _Checks(topic, composer), Path(sweep.sweep.dir)
     names = folder_names([each.swept for each in combinations])
     planned = []
     for name, each in zip(names, combinations, strict=True):
         try:
             config = composer.config(each.overrides)
-            place = _folder_of(folder, name, each, config)
+            place = _folder_of(folder, name, each, sweep.job.config.override_dirname)
             state, error = state_of(place), checks.refusal(each, config, place)
         except REFUSALS as refused:
             place, state, error = folder / name, MISSING, str(refused)
         planned.append(Planned(each, place, state, error))
     there = [each.folder.name for each in planned if each.state not in (MISSING, "refused")]
-    if there and not typed.resume:
+    if there and not resume:
         raise ValueError(
             f"hydra.sweep.dir: {str(folder)!r} has {len(there)} of these runs already (the first is {there[0]}); "
             "resume=auto goes on with them, another folder begins again"
@@ -113,7 +113,7 @@ def _check_same(folder: Path, config: DictConfig) -> None:
     """Refuse to go on with a run that has another configuration."""
     stored = folder / ".hydra" / "config.yaml"
     if stored.is_file():
-        check_same_configuration(folder, _builtin(OmegaConf.load(stored)), _builtin(without_hydra(config)))
+        check_same_configuration(folder, _builtin(OmegaConf.load(stored)), _builtin(config))
 
 
 def _builtin(config: Any) -> dict[str, Any]:
@@ -122,11 +122,10 @@ def _builtin(config: Any) -> dict[str, Any]:
     return {str(key): value for key, value in found.items()}
 
 
-def _folder_of(folder: Path, name: str, each: Combination, config: DictConfig) -> Path:
+def _folder_of(folder: Path, name: str, each: Combination, rule: DictConfig) -> Path:
     """The folder of a run; that by which versions before would have called it, if they have."""
     if not folder.is_dir() or (folder / name).exists():
         return folder / name
-    rule = config.hydra.job.config.override_dirname
     parsed = OverridesParser.create().parse_overrides(list(each.overrides))
     earlier = get_overrides_dirname(parsed, list(rule.exclude_keys), rule.item_sep, rule.kv_sep)
     return folder / (earlier if earlier and (folder / earlier).is_dir() else name)

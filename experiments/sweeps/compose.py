@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.files import CONFIG_FOLDER, with_files
@@ -36,8 +36,22 @@ class Composer:
         self._groups: dict[str, bool] = {}
         self._checked: dict[tuple[str, ...], str] = {}
 
-    def config(self, overrides: Sequence[str]) -> DictConfig:
+    def whole(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of some overrides, with Hydra's own part as `hydra`.
+
+        Raises:
+            ValueError, OSError: a key or choice does not exist, or a value is not allowed there.
+        """
+        own = with_files(self._topic.name, overrides)
+        try:
+            check_names(self._topic.name, [*own, *self._flags])
+            with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+                return compose(self._topic.name, [*own, *config_folders(self._flags)], return_hydra_config=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ValueError(_short(error)) from None
+
+    def config(self, overrides: Sequence[str]) -> DictConfig:
+        """The configuration of some overrides, without Hydra's own part.
 
         Raises:
             ValueError, TypeError, OSError: a key or choice does not exist, or a value is not allowed there.
@@ -66,7 +80,7 @@ class Composer:
         Raises:
             ValueError, TypeError: see `settings_of`.
         """
-        return settings_of(without_hydra(config), self._topic.schema)
+        return settings_of(config, self._topic.schema)
 
     def _refusal(self, own: Sequence[str], choices: tuple[str, ...]) -> str:
         """Compose some choices; why that cannot be done, or why these keys are not allowed with them, or ""."""
@@ -74,8 +88,7 @@ class Composer:
             check_names(self._topic.name, [*own, *self._flags])
             if choices not in self._composed:
                 with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-                    whole = [*choices, *config_folders(self._flags)]
-                    self._composed[choices] = compose(self._topic.name, whole, return_hydra_config=True)
+                    self._composed[choices] = compose(self._topic.name, [*choices, *config_folders(self._flags)])
         except (ValueError, HydraException, OmegaConfBaseException) as error:
             return _short(error)
         return ""
@@ -89,14 +102,6 @@ class Composer:
             with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
                 self._groups[key] = bool(GlobalHydra.instance().config_loader().get_group_options(key))
         return not self._groups[key]
-
-
-def without_hydra(config: DictConfig) -> DictConfig:
-    """A configuration without Hydra's own part."""
-    own = deepcopy(config)
-    with open_dict(own):
-        own.pop("hydra", None)
-    return own
 
 
 @lru_cache(maxsize=10_000)

@@ -52,7 +52,7 @@ def _make(topic: Command[Any], arguments: Sequence[str]) -> _Running:
     """Compose and check all of it; nothing is written."""
     typed = parse(arguments)
     composer = Composer(topic, typed.flags)
-    config = composer.config([*typed.of_sweep, *fixed(typed.overrides)])
+    config = composer.whole([*typed.of_sweep, *fixed(typed.overrides)])
     if config.hydra.sweeper.get("_target_") != _BASIC_SWEEPER:
         raise ValueError(f"hydra/sweeper: {config.hydra.sweeper.get('_target_')!r} given, allowed is basic")
     folder = Path(config.hydra.sweep.dir)
@@ -62,7 +62,7 @@ def _make(topic: Command[Any], arguments: Sequence[str]) -> _Running:
     params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create({}))
     assert isinstance(params, dict)
     combinations = expand(typed.overrides, {str(key): value for key, value in params.items()})
-    planned = plan(topic, composer, combinations, folder, typed)
+    planned = plan(topic, composer, combinations, config.hydra, typed.resume)
     return _Running(topic, tuple(arguments), typed, folder, launcher, planned)
 
 

@@ -30,6 +30,7 @@ from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.process import finished_before
+from experiments.train.check import check_unseen
 from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
@@ -168,4 +169,12 @@ def how_to_go_on(config: TrainConfig, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    command("train", TrainConfig, prepare, lists=("imports",), rewrite=with_resumed_run, how_to_go_on=how_to_go_on)
+    command(
+        "train",
+        TrainConfig,
+        prepare,
+        lists=("imports",),
+        rewrite=with_resumed_run,
+        how_to_go_on=how_to_go_on,
+        check_seed=lambda config: check_unseen(config.evaluation, config.seed),
+    )
