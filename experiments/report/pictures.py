@@ -149,13 +149,15 @@ def _panel(axes: Axes, groups: Sequence[RunGroup], measure: RunMeasure) -> None:
             continue
         value, low, high = map(float, interval)
         values = np.array(group.values_of(measure))
-        axes.plot(values[np.isfinite(values)], np.full(np.isfinite(values).sum(), row), ".", color="#999999", ms=5)
+        axes.plot(
+            values[np.isfinite(values)], np.full(np.isfinite(values).sum(), row), ".", color="#808080", ms=5, zorder=3
+        )
         if np.isfinite([low, high]).all():
             axes.plot([low, high], [row, row], color=_COLOURS[0], lw=2.4, solid_capstyle="butt")
         if np.isfinite(value):
             axes.plot(value, row, "|", color=_COLOURS[1], ms=13, mew=2.4)
         else:
-            axes.annotate("not reached", (0.98, row), xycoords=("axes fraction", "data"), ha="right", va="center")
+            axes.annotate("not in all runs", (0.96, row), xycoords=("axes fraction", "data"), ha="right", va="center")
     way = "higher is better" if measure.higher_is_better else "lower is better"
     axes.set_title(f"{measure.label} ({way})", fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(5))
