@@ -14,7 +14,7 @@ from experiments.landscape.flatness import FloatArray
 from experiments.landscape.losses import STOCK
 from experiments.landscape.report import Measurement, mean_surface, method_pairs, sorted_by_method
 from experiments.reporting.statistics import base_name, interquartile_mean
-from experiments.reporting.style import agent_colour, draw_curve, save_figure
+from experiments.reporting.style import agent_colour, draw_curve, over_seeds, save_figure
 
 _AXES = {
     "epsilon": "ε: the weights move by ε times the gradient (equation 11)",
@@ -52,8 +52,8 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
             axes.grid(alpha=0.25)
             axes.legend(frameon=False, fontsize=8.5)
         grid[row, 0].set_ylabel("loss [U²]")
-    seeds = " to ".join(map(str, sorted({len(those) for those in methods.values()})))
-    second = f"with a twin solid, without dashed; interquartile mean over {seeds} seeds, shaded 95 % intervals"
+    seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
+    second = f"with a twin solid, without dashed; interquartile mean over {seeds}"
     figure.suptitle(f"{title}\n{second}", fontsize=11)
     save_figure(figure, path)
 

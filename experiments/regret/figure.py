@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from experiments.regret.references import REFERENCES
 from experiments.regret.report import Methods
 from experiments.reporting.statistics import interquartile_mean
-from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, policy_colours, save_figure
+from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, over_seeds, policy_colours, save_figure
 from slicing_gym import Scenario
 
 FloatArray = npt.NDArray[np.float64]
@@ -38,10 +38,10 @@ def draw_courses(path: Path, scenario: Scenario, methods: Methods) -> None:
     figure.legend(
         *left.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
-    seeds = " to ".join(map(str, sorted({len(courses) for courses in shown.values()})))
+    seeds = over_seeds(*map(len, shown.values()), intervals="shaded 95 % intervals")
     figure.suptitle(
         f"Scenario {scenario.name}: what methods earn in their first decisions, and what they lose while they learn\n"
-        f"interquartile mean over {seeds} seeds, shaded 95 % intervals; baselines on the same cells are dotted",
+        f"interquartile mean over {seeds}; baselines on the same cells are dotted",
         fontsize=11,
     )
     save_figure(figure, path)

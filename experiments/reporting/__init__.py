@@ -7,8 +7,10 @@ from experiments.reporting.statistics import (
     bootstrap_interval,
     estimate,
     interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
 )
-from experiments.reporting.tables import aligned, write_rows
+from experiments.reporting.tables import aligned, latex, markdown, write_rows
 
 __all__ = [
     "Estimate",
@@ -18,5 +20,9 @@ __all__ = [
     "bootstrap_interval",
     "estimate",
     "interquartile_mean",
+    "latex",
+    "markdown",
+    "performance_profile",
+    "probability_of_improvement",
     "write_rows",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +34,15 @@ class Interval(NamedTuple):
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
 
-    def show(self, digits: int) -> str:
-        """As tables show a single one: value [low, high], or the value alone if there is no interval."""
-        if np.isnan(self.low):
-            return f"{self.value:.{digits}f}"
-        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+    def show(self, digits: int, infinite: str = "inf") -> str:
+        """As tables show a single one: value [low, high], or the value alone if there is no interval.
+
+        Args:
+            digits: behind the point.
+            infinite: what is shown of an infinite number, as ">5" of episodes that were not enough.
+        """
+        value, low, high = (infinite if np.isinf(each) else f"{each:.{digits}f}" for each in self)
+        return value if np.isnan(self.low) else f"{value} [{low}, {high}]"
 
 
 def mean_over(number: int) -> str:
@@ -121,16 +125,31 @@ def interquartile_mean(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(ordered[cut : len(ordered) - cut].mean(axis=0), np.float64)
 
 
-def bootstrap_interval(values: npt.ArrayLike, resamples: int = 2000, seed: int = 0) -> Interval:
-    """The interquartile mean over runs and its 95 % percentile interval, runs resampled (Agarwal et al. 2021).
+_NUMBERS_AT_ONCE = 1_000_000
+"""That resamples hold."""
+
+
+def until_shortest(curves: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """Curves of different lengths as an array (curves, points), up to where the shortest ends."""
+    return np.array([curve[: min(map(len, curves))] for curve in curves])
+
+
+def bootstrap_interval(
+    values: npt.ArrayLike,
+    resamples: int = 2000,
+    seed: int = 0,
+    statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] = interquartile_mean,
+) -> Interval:
+    """A statistic over runs and its 95 % percentile interval, runs resampled (Agarwal et al. 2021).
 
     Args:
         values: of the runs (runs, ...).
         resamples: drawn.
         seed: of the draws.
+        statistic: of the values (runs, ...), along the first axis; by default the interquartile mean.
 
     Returns:
-        Interquartile mean, and the ends of its interval (...), nan for a single run.
+        The statistic, and the ends of its interval (...), nan for a single run.
 
     Raises:
         ValueError: there is no run.
@@ -138,11 +157,46 @@ def bootstrap_interval(values: npt.ArrayLike, resamples: int = 2000, seed: int =
     runs = np.asarray(values, np.float64)
     if len(runs) == 0:
         raise ValueError("values: none given, allowed are those of one or more runs")
-    value = interquartile_mean(runs)
+    value = statistic(runs)
     if len(runs) == 1:
         return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
-    generator = np.random.default_rng(seed)
-    drawn = [interquartile_mean(runs[generator.integers(len(runs), size=len(runs))]) for _ in range(resamples)]
+    chosen = np.random.default_rng(seed).integers(len(runs), size=(resamples, len(runs)))
+    at_once = max(1, _NUMBERS_AT_ONCE // runs.size)  # long curves would not fit into memory
+    drawn = np.concatenate(
+        [statistic(runs[chosen[start : start + at_once].T]) for start in range(0, resamples, at_once)]
+    )
     # The nearest rank, for a mean between a number and infinity is none.
-    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0, method="nearest")
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="nearest")
     return Interval(value, low, high)
+
+
+def probability_of_improvement(
+    own: npt.ArrayLike, other: npt.ArrayLike, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """How probable it is that a run of one method is above a run of another (Agarwal et al. 2021), ties as halves.
+
+    Args:
+        own: values of the one method (seeds,).
+        other: of the other on the same seeds (seeds,).
+        resamples: of the seeds, the same for both.
+        seed: of the draws.
+
+    Returns:
+        The share of all pairs of a run of each, and its 95 % percentile interval, nan for a single seed.
+    """
+    one, two = np.asarray(own, np.float64), np.asarray(other, np.float64)
+    above = (one[:, None] > two) + 0.5 * (one[:, None] == two)
+    value, number = np.asarray(above.mean()), len(one)
+    if number == 1:
+        return Interval(value, np.asarray(np.nan), np.asarray(np.nan))
+    chosen = np.random.default_rng(seed).integers(number, size=(resamples, number))
+    drawn = above[chosen[:, :, None], chosen[:, None, :]].mean(axis=(1, 2))
+    return Interval(value, *np.quantile(drawn, [0.025, 0.975]))
+
+
+def performance_profile(values: npt.ArrayLike, scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Runs (runs,) that reach each score (points,), 1 or 0 (runs, points): their mean is the share that does.
+
+    The mean over runs, as a function of the score, is the performance profile of Agarwal et al. (2021).
+    """
+    return (np.asarray(values, np.float64)[:, None] >= np.asarray(scores, np.float64)).astype(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval, interquartile_mean
 from slicing_gym.files import atomic_write
+
+FloatArray = npt.NDArray[np.float64]
 
 _POLICY_COLOURS = {
     "random": "#999999",
@@ -86,15 +89,34 @@ def draw_bars_side_by_side(
         axes.bar(x, means, width, yerr=halves, color=colours[name], label=name, error_kw={"lw": 1})
 
 
-def draw_curve(axes: Axes, x: npt.ArrayLike, values: npt.ArrayLike, *, shade: float, **style: Any) -> None:
+def draw_curve(
+    axes: Axes,
+    x: npt.ArrayLike,
+    values: npt.ArrayLike,
+    *,
+    shade: float,
+    statistic: Callable[[FloatArray], FloatArray] = interquartile_mean,
+    **style: Any,
+) -> None:
     """The interquartile mean of curves (seeds, points) over `x` (points,), with its 95 % interval as a band.
 
-    Without a band where `shade` is 0.
+    Without a band where `shade` is 0; or another `statistic` over seeds, with its own.
     """
-    (line,) = axes.plot(x, interquartile_mean(values), **style)
+    (line,) = axes.plot(x, statistic(np.asarray(values, np.float64)), **style)
     if shade:
-        band = bootstrap_interval(values, resamples=500)
+        band = bootstrap_interval(values, resamples=500, statistic=statistic)
         axes.fill_between(x, band.low, band.high, color=line.get_color(), alpha=shade, lw=0)
+
+
+def episode_axis(axes: Axes, longest: int) -> None:
+    """The axis of a learning curve: episodes of real decisions, logarithmic where there are many."""
+    if longest > 30:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(*((1, longest) if longest > 1 else (0.5, 1.5)))
+    axes.set_xlabel("episode of real decisions" if longest <= 30 else "episode of real decisions (logarithmic)")
 
 
 def policy_colours(policies: Sequence[str]) -> dict[str, str]:
@@ -103,9 +125,12 @@ def policy_colours(policies: Sequence[str]) -> dict[str, str]:
     return _POLICY_COLOURS | {p: _OTHER_COLOURS[n % len(_OTHER_COLOURS)] for n, p in enumerate(others)}
 
 
-def over_seeds(number: int) -> str:
-    """How many seeds a picture is of, and that its bars are intervals if there are any."""
-    return f"{number} seeds, 95 % intervals" if number > 1 else "one seed"
+def over_seeds(*numbers: int, intervals: str = "95 % intervals") -> str:
+    """How many seeds the methods of a picture have, and what its bars or bands are if there are any."""
+    few, many = min(numbers), max(numbers)
+    if many == 1:
+        return "one seed"
+    return f"{many if few == many else f'{few} to {many}'} seeds, {intervals}"
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -26,3 +26,46 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
     writer.writerows(rows)
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of GitHub's Markdown."""
+    lines = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    lines.insert(1, ["---"] * len(header))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    **{character: f"${character}$" for character in "<>|"},
+}
+
+
+def latex_text(text: str) -> str:
+    """A text as LaTeX sets it: characters that it would take for commands are escaped."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def latex(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
+    r"""A table of LaTeX with the rules of `booktabs`; the first column is set left, the others right."""
+    lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (header, *rows)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            *([rf"\caption{{{latex_text(caption)}}}"] if caption else []),
+            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )

@@ -18,8 +18,10 @@ from agents.loading import load_agent
 from experiments.config.parts import make_scenario
 from experiments.config.planner import load_planner
 from experiments.environments.environments import Environments
+from experiments.runs.compare import comparable
 from slicing_gym import Scenario
-from slicing_gym.errors import unknown_name
+from slicing_gym.builtin_types import differences
+from slicing_gym.errors import shown, unknown_name
 from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
@@ -197,15 +199,12 @@ def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = 
     runs = _runs_below(Path(given), key) if isinstance(given, str | Path) else list(given)
     if not runs:
         raise ValueError(f"{key}: none given, allowed are one or more")
-    seen: dict[tuple[object, ...], Path] = {}
+    seen: dict[tuple[object, ...], Run] = {}
     for run in runs:
         identity = (*run.group, run.method, run.seed)
         if identity in seen:
-            raise ValueError(
-                f"{key}: {'/'.join(map(str, identity))} is there twice, in {str(seen[identity])!r} and "
-                f"{str(run.folder)!r}; name a folder that holds one of them"
-            )
-        seen[identity] = run.folder
+            raise ValueError(f"{key}: {'/'.join(map(str, identity))} is there twice, {_twice(seen[identity], run)}")
+        seen[identity] = run
     if not agents:
         return runs
     methods = {run.method for run in runs}
@@ -213,6 +212,15 @@ def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = 
         if name not in methods:
             raise ValueError(unknown_name("agents", name, methods))
     return [run for run in runs if run.method in agents]
+
+
+def _twice(one: Run, other: Run) -> str:
+    """Where two runs are that go by one name, what differs in them, and what can be done."""
+    found = differences(comparable(one.summary["config"]), comparable(other.summary["config"]))
+    shown_of = [f"{key} {shown(own, 40)} and {shown(its, 40)}" for key, own, its in found[:3]]
+    differ = f"; they differ in {', '.join(shown_of)}{', ...' if len(found) > 3 else ''}" if found else ""
+    groups = "; python -m experiments.report groups runs by what was swept" if found else ""
+    return f"in {str(one.folder)!r} and {str(other.folder)!r}{differ}: name a folder that holds one of them{groups}"
 
 
 def _runs_below(folder: Path, key: str) -> list[Run]:

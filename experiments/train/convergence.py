@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from agents import RandomPolicy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
-from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, interquartile_mean
-from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, save_figure
+from experiments.reporting.statistics import base_name, bootstrap_interval, interquartile_mean, until_shortest
+from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, episode_axis, over_seeds, save_figure
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import NO_HEAD, Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
@@ -77,11 +77,11 @@ def draw(
 ) -> None:
     """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against episodes of real decisions."""
     figure = Figure(figsize=(12, 5.2), layout="constrained")
-    seeds = " to ".join(map(str, sorted({len(runs) for runs in methods.values()})))
+    seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
         longest = 1
         for method, runs in methods.items():
-            curve = curves(runs, measure)
+            curve = until_shortest([run.episodes[measure] for run in runs])
             longest = max(longest, curve.shape[1])
             _line(axes, method, curve)
         _line(axes, "random", np.tile(random[measure][:, None], (1, longest)))
@@ -95,20 +95,14 @@ def draw(
                 f"goal: {REWARD_GOAL}", (1.05, REWARD_GOAL), xytext=(0, 3), textcoords="offset points", fontsize=8.5
             )
             axes.set_ylim(-0.02, 1.03)
-        if longest > 30:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlim(1, longest)
-        axes.set_xlabel("episode of real decisions" if longest <= 30 else "episode of real decisions (logarithmic)")
+        episode_axis(axes, longest)
         axes.set_title(label, fontsize=10)
         axes.grid(alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     title = (
         f"Scenario {scenario}, {head} head: what agents earn while they learn, with a twin (solid) and without (dashed)"
     )
-    figure.suptitle(f"{title}\ninterquartile mean over {seeds} seeds, shaded 95 % intervals", fontsize=11)
+    figure.suptitle(f"{title}\ninterquartile mean over {seeds}", fontsize=11)
     save_figure(figure, path)
 
 
@@ -116,18 +110,13 @@ def _line(axes: Axes, method: str, values: FloatArray) -> None:
     """A curve (seeds, episodes) with its interval."""
     episodes = np.arange(1, values.shape[1] + 1)
     twin = method != base_name(method)
-    style = {
+    style: dict[str, Any] = {
         "ls": ":" if method == "random" else curve_dashes(method),
         "lw": 2.0 if twin else 1.4,
         "marker": "o" if twin else "",
         "ms": 4,
     }
     draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
-
-
-def curves(runs: Sequence[Run], measure: str) -> FloatArray:
-    """Curves (seeds, episodes) up to where the shortest run ends."""
-    return np.array(list(zip(*(run.episodes[measure] for run in runs), strict=False))).T
 
 
 def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
@@ -145,7 +134,7 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
                 method,
                 str(len(runs)),
                 "-".join(map(str, sorted({min(lengths), max(lengths)}))),
-                _episodes(goal, min(lengths)),
+                goal.show(1, f">{min(lengths)}"),
                 *(each.show(digits) for each, digits in zip(columns, (3, 3, 0, 0), strict=True)),
             ]
         )
@@ -162,12 +151,6 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
         "CPU seconds",
     ]
     return aligned(header, rows)
-
-
-def _episodes(goal: Interval, shortest: int) -> str:
-    """Episodes to the goal; a run that never got there needs more than the shortest had."""
-    value, low, high = (f">{shortest}" if np.isinf(each) else f"{each:.1f}" for each in goal)
-    return value if np.isnan(goal.low) else f"{value} [{low}, {high}]"
 
 
 def write(path: Path, runs: Sequence[Run]) -> None:

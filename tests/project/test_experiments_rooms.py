@@ -27,6 +27,7 @@ ALLOWED = {
     "calibration": {*LOW, "fidelity"},
     "traffic": {*LOW, "fidelity"},
     "regret": {"reporting", "runs", "evaluate"},
+    "report": {*LOW, "runs", "sweeps", "evaluate", "train", "regret"},
     "figures": {*LOW, "train", "offline", "regret"},
     "benchmark": {*LOW, "evaluate"},
     "tools": {"reporting"},

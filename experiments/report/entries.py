@@ -1,0 +1,279 @@
+"""Every run below folders, whatever became of it: finished, failed, refused, stopped, or never begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from experiments.report.configuration import flattened, is_left_open, typed, unflattened
+from experiments.runs import checkpoint
+from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
+from experiments.runs.process import SWEEP
+from experiments.runs.status import MISSING, STATUS_FILE, Status, read_status, state_of
+from experiments.sweeps.plan import Sweep
+
+COMMANDS = ("train", "offline")
+"""Those whose runs are reported."""
+UNREADABLE, UNFINISHED = "unreadable", "unfinished"
+"""What a run is called that nothing says the state of: its files are damaged; it has no status and no summary."""
+_COMPANIONS = {"without_twin": {"twin": "none"}, "with_planner": {"agent": "planner", "twin": "none"}}
+"""Settings that let a second run follow the first in a folder below it, and what is other there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A run, as a report knows it.
+
+    Args:
+        folder: where it is, or should be.
+        state: "done", or what became of it.
+        command: train or offline.
+        values: its configuration by dotted key, in addition "scenario", "agent", "twin" and "head".
+        config: the same, nested.
+        summary: its figures; None unless it is done.
+        episodes: (episodes,) by column; none of a run that learned from a history.
+        overrides: as they were typed; None: it was made in Python.
+        error: why it is not done.
+        traceback: of that, if there is one.
+        seconds: from its start to its end; None where nobody wrote them down.
+        ended: when its summary was written, in seconds since 1970; 0 unless it is done.
+    """
+
+    folder: Path
+    state: str
+    command: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] | None = None
+    episodes: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    overrides: tuple[str, ...] | None = None
+    error: str = ""
+    traceback: str = ""
+    seconds: float | None = None
+    ended: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether it has figures."""
+        return self.summary is not None
+
+    @property
+    def seed(self) -> int | None:
+        """Of its cell; None if nothing says it."""
+        seed = self.values.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    @property
+    def typed(self) -> str:
+        """The command that makes it again; "" of a run that was made in Python."""
+        if self.overrides is None:
+            return ""
+        words = [f"'{word}'" if set(word) & set(" ,[]{}'$*?&|;()<>\"") else word for word in self.overrides]
+        return " ".join([f"python -m experiments.{self.command}", *words])
+
+
+def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[Entry]:
+    """Every run in folders or below them, each once, and those that sweeps were to make.
+
+    Args:
+        folders: to look in.
+        sweeps: by their folder.
+
+    Raises:
+        FileNotFoundError: a folder does not exist, or there is no run in any.
+    """
+    found: dict[Path, Entry] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"folder: {str(folder)!r} does not exist, allowed are folders of runs")
+        for place in _places(folder):
+            if place.resolve() not in found and (entry := _entry_of(place)) is not None:
+                found[place.resolve()] = entry
+    for entry in (entry for folder, sweep in sweeps.items() for entry in _of_sweep(folder, sweep)):
+        known = found.setdefault(entry.folder.resolve(), entry)
+        if known.overrides is None:
+            found[entry.folder.resolve()] = replace(known, overrides=entry.overrides)
+    entries = [*found.values(), *_companions(found)]
+    if not entries:
+        names = ", ".join(repr(str(folder)) for folder in folders)
+        raise FileNotFoundError(
+            f"folder: no run in {names} or below ({SUMMARY}, {OFFLINE_SUMMARY}, {STATUS_FILE} or a checkpoint)"
+        )
+    return _completed(entries)
+
+
+_SIGNS = (SUMMARY, OFFLINE_SUMMARY, STATUS_FILE, checkpoint.FILE)
+"""Files that a run's folder has at least one of."""
+
+
+def _places(folder: Path) -> list[Path]:
+    """Folders that look like a run's: by its files, or by those of Hydra, which are there from its start."""
+    own = {path.parent for name in _SIGNS for path in folder.rglob(name)}
+    return sorted(own | {path.parent.parent for path in folder.rglob(".hydra/hydra.yaml")})
+
+
+def _entry_of(folder: Path) -> Entry | None:
+    """The run in a folder; None if it is one of another command."""
+    config = _composed(folder)
+    try:
+        status, error = read_status(folder), ""
+    except ValueError as damaged:
+        status, error = None, str(damaged)
+    command = status.command if status is not None and status.command else _command_of(folder)
+    if command not in COMMANDS:
+        return None
+    overrides = status.overrides if status is not None and status.command else _overrides_of(folder)
+    entry = Entry(folder, "", command, _values(config, overrides or ()), config, overrides=overrides, error=error)
+    if status is not None:
+        entry = replace(entry, error=status.error, traceback=status.traceback, seconds=status.seconds)
+    summary = folder / (OFFLINE_SUMMARY if command == "offline" else SUMMARY)
+    if summary.is_file():
+        return _with_summary(entry, summary)
+    if error:
+        return replace(entry, state=UNREADABLE)
+    return _not_done(entry, status)
+
+
+def _with_summary(entry: Entry, path: Path) -> Entry:
+    """A run that is done, with its figures; or one whose files are damaged."""
+    try:
+        if entry.command == "train":
+            run = read_run(entry.folder)
+            summary, episodes = run.summary, run.episodes
+        else:
+            summary, episodes = json.loads(path.read_text()), {}
+        config = summary["config"]
+        values = _values(config, (), summary)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return replace(entry, state=UNREADABLE, error=str(error))
+    done = replace(entry, state="done", config=config, values=values, summary=summary, episodes=episodes)
+    return replace(done, error="", traceback="", ended=path.stat().st_mtime)
+
+
+def _not_done(entry: Entry, status: Status | None) -> Entry:
+    """A run without figures: its state and, where it does not say why, what can be done."""
+    if status is None:
+        error = "no summary and no checkpoint: it was stopped, has failed, or has only begun"
+        if (entry.folder / checkpoint.FILE).is_file():
+            error = "a checkpoint and no summary: it was stopped, or is running; with resume=auto it goes on"
+        return replace(entry, state=UNFINISHED, error=error)
+    state = state_of(entry.folder)
+    error = entry.error or _SAID.get(state, f"{SUMMARY if entry.command == 'train' else OFFLINE_SUMMARY} is not there")
+    return replace(entry, state=state, error=error)
+
+
+_SAID = {
+    "queued": "it waits for its turn",
+    "running": "it is running",
+    "stopped": "it was stopped; with resume=auto it goes on",
+    "dead": "nobody runs it any more, and it did not say why; with resume=auto it goes on",
+}
+
+
+def _of_sweep(folder: Path, sweep: Sweep) -> list[Entry]:
+    """What a sweep was to run, as if none of it were there."""
+    if sweep.command not in COMMANDS:
+        return []
+    given: dict[str, Any] = {"state": MISSING, "command": sweep.command, "error": f"{SWEEP} names it; there is no run"}
+    return [
+        Entry(folder / job.folder, values=_values({}, job.overrides), overrides=job.overrides, **given)
+        for job in sweep.jobs
+    ]
+
+
+def _companions(found: Mapping[Path, Entry]) -> list[Entry]:
+    """Second runs that were to follow in the folders of runs that are not done."""
+    entries = []
+    for entry in found.values():
+        for key, changes in _COMPANIONS.items():
+            place = entry.folder / ("planner" if key == "with_planner" else key)
+            if not entry.done and entry.values.get(key) is True and place.resolve() not in found:
+                values = {**entry.values, **changes}
+                entries.append(replace(entry, folder=place, values=values, traceback=""))
+    return entries
+
+
+def _completed(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries; those that are not done get what nothing says of them from what all others of their sweep agree in."""
+    sweeps: dict[Path, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: not entry.done):
+        siblings = sweeps.setdefault(entry.folder.parent, [])
+        if entry.done or (entry.config and not (siblings and siblings[0].done)):
+            siblings.append(entry)
+    return [entry if entry.done else _with_common(entry, sweeps[entry.folder.parent]) for entry in entries]
+
+
+def _with_common(entry: Entry, siblings: Sequence[Entry]) -> Entry:
+    """A run that is not done: what was typed and what nobody fills in later (as an agent does its head) is its own."""
+    said = typed(entry.overrides or ())
+    own = {key: value for key, value in entry.values.items() if key in said or not is_left_open(value)}
+    return replace(entry, values={**_in_common([sibling.values for sibling in siblings]), **own})
+
+
+def _in_common(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What mappings agree in; but for the seed, which is each run's own."""
+    first, *others = found or [{}]
+    return {key: value for key, value in first.items() if key != "seed" and all(o.get(key) == value for o in others)}
+
+
+def _values(
+    config: Mapping[str, Any], overrides: Sequence[str], summary: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A configuration by dotted key, with the names of scenario, agent, twin and head."""
+    values = flattened(config) if config else typed(overrides)
+    if config:
+        names = {"scenario": values.get("scenario.name"), "agent": values.get("agent.name")}
+        twin = config.get("twin") or {}
+        transition = twin.get("transition") if isinstance(twin, Mapping) else None
+        names["twin"] = transition.get("name", "none") if isinstance(transition, Mapping) else "none"
+        values |= {key: value for key, value in names.items() if value is not None}
+    if summary is not None:
+        agent = str(summary["agent"]).partition("-dt")[0]
+        values |= {"scenario": str(summary["scenario"]), "agent": agent, "head": str(summary["head"])}
+        values |= {"twin": str(summary["twin"]), "seed": int(summary["seed"])}
+    return values
+
+
+def _composed(folder: Path) -> dict[str, Any]:
+    """The configuration that Hydra left in a folder; interpolations in it are left as they are."""
+    return _yaml(folder / ".hydra" / "config.yaml", dict) or {}
+
+
+def _overrides_of(folder: Path) -> tuple[str, ...] | None:
+    """What was typed, as Hydra left it in a folder, or in that of the run that this one followed; None: nothing."""
+    above = folder.parent if folder.name in ("without_twin", "planner", "plain") else folder
+    for place in (folder, above):
+        if (found := _yaml(place / ".hydra" / "overrides.yaml", list)) is not None:
+            return tuple(map(str, found))
+    return None
+
+
+def _command_of(folder: Path) -> str:
+    """Of a run without a status: by its files, or by the name that Hydra has for it."""
+    if (folder / OFFLINE_SUMMARY).is_file():
+        return "offline"
+    hydra = (_yaml(folder / ".hydra" / "hydra.yaml", dict) or {}).get("hydra", {})
+    name = str(hydra.get("job", {}).get("name", "train"))
+    return name if not (folder / SUMMARY).is_file() else "train"
+
+
+def _yaml(path: Path, kind: type) -> Any:
+    """What a YAML file has; None if there is none, or another thing in it."""
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+    return found if isinstance(found, kind) else None
+
+
+def composed_text(entry: Entry) -> str:
+    """The composed configuration of a run as YAML; what is known of it, where only its overrides are."""
+    known = entry.config or unflattened(entry.values)
+    return str(yaml.safe_dump(dict(known), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110))

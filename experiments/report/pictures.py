@@ -1,0 +1,178 @@
+"""Pictures of a section: learning curves, figures with their intervals, performance profiles."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.report.groups import RunGroup, Section
+from experiments.report.measures import FINAL, RunMeasure
+from experiments.reporting.statistics import performance_profile, until_shortest
+from experiments.reporting.style import agent_colour, draw_curve, episode_axis
+
+FloatArray = npt.NDArray[np.float64]
+
+LIGHT = {"figure.facecolor": "#ffffff", "axes.facecolor": "#ffffff", "text.color": "#1b1f24"}
+DARK = {"figure.facecolor": "#16191d", "axes.facecolor": "#16191d", "text.color": "#e6e8ea"}
+_COLOURS = ("#0f83cc", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c7ae6", "#999999")
+"""Okabe and Ito's, but for those that cannot be told from white or black paper."""
+MOST = len(_COLOURS)
+"""Groups that a picture of curves shows: more cannot be told apart."""
+
+
+def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
+    """What can be drawn of a section, by title; none where no run is done."""
+    groups = [group for group in section.groups if group.runs]
+    if not groups:
+        return {}
+    shown, few = _best(groups), f"; the {MOST} best of {len(groups)} groups" if len(groups) > MOST else ""
+    styles = _styles(shown, section.keys)
+    found: dict[str, Callable[[], Figure]] = {}
+    columns = {"utility": "mean utility U", "reward_at_c_max": "decisions that reach c_max"}
+    for column, label in columns.items():
+        if any(column in run.episodes for group in shown for run in group.runs):
+            title = f"While they learn: {label}{few}"
+            found[title] = lambda column=column: _curves(shown, styles, column)  # type: ignore[misc]
+    if any(group.values_of(FINAL) for group in shown):
+        found[f"Performance profile: final U{few}"] = lambda: _profile(shown, styles)
+    compared = [measure for measure in section.measures if measure.higher_is_better is not None][:6]
+    if compared:
+        found["Figures and their intervals; dots are runs"] = lambda: _intervals(groups, compared)
+    return found
+
+
+def drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> bytes:
+    """A picture as PNG, on light or dark paper."""
+    names = ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    colours: dict[Any, Any] = {**theme, **dict.fromkeys(names, theme["text.color"]), "grid.color": "#808890"}
+    picture = io.BytesIO()
+    with matplotlib.rc_context(colours):
+        draw().savefig(picture, format="png", dpi=120)
+    return picture.getvalue()
+
+
+def _best(groups: Sequence[RunGroup]) -> list[RunGroup]:
+    """As many groups as can be told apart, those with the highest final utility, in the order of the table."""
+
+    def final(group: RunGroup) -> float:
+        interval = group.interval(FINAL)
+        return -np.inf if interval is None else float(interval.value)
+
+    kept = sorted(groups, key=final, reverse=True)[:MOST]
+    return [group for group in groups if any(group is each for each in kept)]
+
+
+def _styles(groups: Sequence[RunGroup], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """A colour for each combination of values but the twin's; dashed without a twin, solid with one."""
+    looks = [tuple(value for key, value in group.values.items() if key != "twin") for group in groups]
+    order = list(dict.fromkeys(looks))
+    agents = [key for key in keys if key != "twin"] == ["agent"]
+    kinds = list(dict.fromkeys(group.values.get("twin", "") for group in groups if group.values.get("twin") != "none"))
+    styles = []
+    for group, look in zip(groups, looks, strict=True):
+        twin = group.values.get("twin")
+        dashes = "--" if twin == "none" else ("-", "-.", ":")[kinds.index(twin or "") % 3]
+        colour = agent_colour(look[0]) if agents else _COLOURS[order.index(look) % len(_COLOURS)]
+        styles.append({"color": colour, "ls": dashes, "lw": 2.0 if dashes == "-" else 1.7, "label": group.label})
+    return styles
+
+
+def _curves(groups: Sequence[RunGroup], styles: Sequence[dict[str, Any]], column: str) -> Figure:
+    """A column of the episodes: interquartile mean over runs, up to where the shortest of a group ends."""
+    figure, axes = _figure()
+    longest = 1
+    for group, style in zip(groups, styles, strict=True):
+        found = [run.episodes[column] for run in group.runs if column in run.episodes]
+        if found:
+            values = until_shortest(found)
+            longest = max(longest, values.shape[1])
+            marker = "o" if values.shape[1] < 3 else ""
+            episodes = np.arange(1, values.shape[1] + 1)
+            draw_curve(axes, episodes, values, shade=0.16 if len(values) > 1 else 0.0, marker=marker, **style)
+    episode_axis(axes, longest)
+    _legend(figure, axes)
+    return figure
+
+
+def _profile(groups: Sequence[RunGroup], styles: Sequence[dict[str, Any]]) -> Figure:
+    """The share of runs whose final utility is at least a value."""
+    figure, axes = _figure()
+    known = [group.values_of(FINAL) for group in groups]
+    low, high = min(map(min, filter(None, known))), max(map(max, filter(None, known)))
+    margin = 0.05 * (high - low) or 0.5
+    scores = np.linspace(low - margin, high + margin, 201)
+    for values, style in zip(known, styles, strict=True):
+        if values:
+            reached = performance_profile(values, scores)
+            draw_curve(axes, scores, reached, shade=0.12 if len(values) > 1 else 0.0, statistic=_mean, **style)
+    axes.set_xlim(scores[0], scores[-1])
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel("final utility U on unseen cells")
+    axes.set_ylabel("share of runs that reach it")
+    _legend(figure, axes)
+    return figure
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    return np.asarray(values.mean(axis=0), np.float64)
+
+
+def _intervals(groups: Sequence[RunGroup], measures: Sequence[RunMeasure]) -> Figure:
+    """A panel a figure, a row a group: its interquartile mean and 95 % interval."""
+    columns = min(len(measures), 3)
+    rows = -(-len(measures) // columns)
+    figure = Figure(figsize=(12, rows * (1.1 + 0.3 * len(groups))), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, measure in zip(panels.ravel(), measures, strict=False):
+        _panel(axes, groups, measure)
+    for axes in panels.ravel()[len(measures) :]:
+        axes.set_visible(False)
+    for axes in panels[:, 0]:
+        axes.set_yticks(range(len(groups)), [group.label for group in groups], fontsize=9)
+        axes.set_ylim(len(groups) - 0.5, -0.5)
+    return figure
+
+
+def _panel(axes: Axes, groups: Sequence[RunGroup], measure: RunMeasure) -> None:
+    """A point and a line a group; dots are its runs, and what is infinite is at the right edge."""
+    for row, group in enumerate(groups):
+        interval = group.interval(measure)
+        if interval is None:
+            continue
+        value, low, high = map(float, interval)
+        values = np.array(group.values_of(measure))
+        axes.plot(
+            values[np.isfinite(values)], np.full(np.isfinite(values).sum(), row), ".", color="#808080", ms=5, zorder=3
+        )
+        if np.isfinite([low, high]).all():
+            axes.plot([low, high], [row, row], color=_COLOURS[0], lw=2.4, solid_capstyle="butt")
+        if np.isfinite(value):
+            axes.plot(value, row, "|", color=_COLOURS[1], ms=13, mew=2.4)
+        else:
+            axes.annotate("not in all runs", (0.96, row), xycoords=("axes fraction", "data"), ha="right", va="center")
+    way = "higher is better" if measure.higher_is_better else "lower is better"
+    axes.set_title(f"{measure.label} ({way})", fontsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(alpha=0.25)
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Below the picture, in as many columns as there is room for."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, min(len(labels), 75 // (max(map(len, labels), default=1) + 8)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)
