@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from agents.registry import import_modules
 from experiments.config.hydra import command
@@ -24,7 +25,7 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     space, scenario = read_space(config.space), make_scenario(config.scenario)
-    more = {"resume": config.resume is not None, "imports": config.imports}
+    more: dict[str, Any] = {"resume": config.resume is not None, "imports": config.imports}
     made = Search(config.agent, space, scenario, twin, config, folder, config.seed, config.name, **more)
 
     def run() -> None:
@@ -39,6 +40,7 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
 
 def how_to_go_on(config: SearchConfig, folder: Path) -> str:
     """What to type after Ctrl-C."""
+    del config
     if not (folder / STUDY).exists():
         return "no trial yet"
     return f"go on with the same command and resume=auto hydra.run.dir={os.path.relpath(folder)}"

@@ -23,9 +23,9 @@ _COLOURS = {"COMPLETE": "#0072B2", "PRUNED": "#999999", "FAIL": "#D55E00"}
 def study_pictures(folder: str | Path) -> list[Path]:
     """Write a study's tables and picture into its folder: `study.csv`, `importances.csv` and `study.png`.
 
-    The tables have a row a trial, and a row a key with its share of importance (PED-ANOVA: how far the best tenth of the
-    trials has other values of the key than the rest); without two completed trials there is none. The picture shows
-    values by trial, importances, and the keys' values of each trial in parallel coordinates, the best in colour.
+    The tables have a row a trial, and a row a key with its share of importance (PED-ANOVA: how far the values of the
+    key differ between the best tenth of the trials and all); without two completed trials there is none. The picture
+    shows values by trial, importances, and the keys' values of each trial in parallel coordinates, the best in colour.
 
     Args:
         folder: of the study.
@@ -88,14 +88,14 @@ def _value(trial: Any) -> float | None:
 
 def _plot(path: Path, trials: Sequence[Any], importances: dict[str, float], keys: Sequence[str]) -> None:
     figure = Figure(figsize=(12, 8), layout="constrained")
-    upper, lower = figure.subfigures(2, 1)
-    history, bars = upper.subplots(1, 2)
+    grid = figure.add_gridspec(2, 2)
+    history, bars = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
     _draw_history(history, trials)
     shown = list(importances)[::-1]
     bars.barh(range(len(shown)), [importances[key] for key in shown], color="#0072B2")
     bars.set_yticks(range(len(shown)), [_short(key) for key in shown], fontsize=8.5)
     bars.set_title("importance (PED-ANOVA, share)", fontsize=10)
-    _draw_parallel(lower.subplots(), trials, keys)
+    _draw_parallel(figure.add_subplot(grid[1, :]), trials, keys)
     save_figure(figure, path)
 
 
@@ -106,7 +106,8 @@ def _draw_history(axes: Axes, trials: Sequence[Any]) -> None:
         points = [(number, value) for number, value in own if value is not None]
         if points:
             marker = "o" if state == "COMPLETE" else "x"
-            axes.scatter(*zip(*points, strict=True), c=colour, s=16, marker=marker, label=state.lower())
+            numbers, values = zip(*points, strict=True)
+            axes.scatter(numbers, values, c=colour, s=16, marker=marker, label=state.lower())
     complete = [(each.number, each.value) for each in trials if each.state.name == "COMPLETE"]
     if complete:
         numbers, values = zip(*complete, strict=True)

@@ -169,7 +169,9 @@ class Search:
             study_pictures(self.folder)
             if not study.completed:
                 errors = {str(each.user_attrs.get(ERROR)) for each in study.trials}
-                raise RuntimeError(f"n_trials: none of {len(study.trials)} came to an end ({'; '.join(sorted(errors))})")
+                raise RuntimeError(
+                    f"n_trials: none of {len(study.trials)} came to an end ({'; '.join(sorted(errors))})"
+                )
             candidates = self._finals(study)
             winner = max(candidates, key=lambda each: each.in_final)
             result = SearchResult(self.folder, self.name, self.settings, candidates, winner, len(study.trials), [])
@@ -214,9 +216,7 @@ class Search:
                 self.perform(task)
             return
         start = ("-m", "experiments.search.worker", str(self.folder), f"imports={','.join(self.imports)}")
-        jobs = [
-            Job(number, (*start, task), self.folder / "workers" / str(number)) for number, task in enumerate(tasks)
-        ]
+        jobs = [Job(number, (*start, task), self.folder / "workers" / str(number)) for number, task in enumerate(tasks)]
         failed: list[str] = []
 
         def ended(job: Job, status: int | None) -> None:

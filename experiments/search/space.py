@@ -107,7 +107,9 @@ def read_space(name: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(f"space: {name!r} is not YAML ({error})") from None
     if not isinstance(found, dict) or not found:
-        raise TypeError(f"space: {name!r} holds no keys and values; allowed are lines as agent.gamma: {{low: 0, high: 1}}")
+        raise TypeError(
+            f"space: {name!r} holds no keys and values; allowed are lines as agent.gamma: {{low: 0, high: 1}}"
+        )
     return {str(key): value for key, value in found.items()}
 
 
@@ -202,5 +204,3 @@ def defaults_in(space: Space, agent: AgentSettings) -> dict[str, Any] | None:
             node = node.get(name) if isinstance(node, Mapping) else None
         found[key] = dimension.stored(node)
     return None if any(value is None for value in found.values()) else found
-
-

@@ -29,6 +29,7 @@ from experiments.environments import Environments
 from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
+from experiments.runs.lifecycle import CURVES
 from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
@@ -92,7 +93,7 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
     for result in results:
         if isinstance(result.policy, PlanningPolicy) and result.policy.constraints.demands:
             print(result.policy.constraint_report())
-    written = ", ".join(sorted(path.name for path in first.folder.iterdir()))
+    written = ", ".join(sorted(path.name for path in first.folder.iterdir() if CURVES not in path.name))
     print(f"written to {os.path.relpath(first.folder)}: {written}")
 
 
