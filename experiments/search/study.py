@@ -135,9 +135,9 @@ class Study:
     def _next(self, number: int) -> tuple[Any, dict[str, Any]] | None:
         """The next trial, its values drawn; None if there are enough."""
         with self._lock:
-            if len(self.trials) >= number:
+            drawn = len(self.trials)
+            if drawn >= number:
                 return None
-            drawn = len(self.study.get_trials(deepcopy=False))
             self.study.sampler = self._package.samplers.TPESampler(seed=(self._seed + 7919 * drawn) % 2**32)
             trial = self.study.ask()
             return trial, suggest(self._space, trial)

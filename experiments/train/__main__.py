@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.config.agents import left_out, maker
-from experiments.config.files import CONFIG_FOLDER, store
+from experiments.config.files import CONFIG_FOLDER, choices_of, store
 from experiments.config.hydra import (
     check_overrides,
     command,
@@ -123,10 +123,10 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
-    for argument in own:  # a file of a scenario may be gone by now: what the run was begun with is here
+    for argument in own:  # the file of a scenario or an agent may be gone by now: what the run was begun with is here
         key, _, own_name = argument.partition("=")
-        if key == "scenario" and own_name not in SCENARIOS and not folders:
-            store("scenario", own_name, _builtin(stored)["scenario"])
+        if key in ("scenario", "agent") and own_name not in (*SCENARIOS, *choices_of(key)) and not folders:
+            store(key, own_name, _builtin(stored)[key])
     check_overrides("train", new)
     try:
         with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):

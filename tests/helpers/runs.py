@@ -16,6 +16,7 @@ from experiments.config.schemas import EvaluationSettings, PlannerSettings
 from experiments.evaluate.settings import EvaluateConfig
 from experiments.offline.settings import OfflineConfig
 from experiments.runs.lifecycle import CURVES
+from experiments.search.settings import SearchConfig
 from experiments.train import Algorithm1Settings, Listener, Settings, Training, train
 from experiments.train.settings import TrainConfig
 from slicing_gym import get_scenario
@@ -26,7 +27,7 @@ OWN = "tests.helpers.own_agents"
 """Classes as a user writes them, in a module that is none of ours."""
 
 SCENARIO = get_scenario("paper-1mhz").replace(reward={"kind": "utility"})
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "offline": OfflineConfig}
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "offline": OfflineConfig, "search": SearchConfig}
 
 
 def twin_settings(**training):
