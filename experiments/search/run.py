@@ -242,9 +242,7 @@ class Search:
         rehearsal, study, settings = self._rehearsal(), self.study(), self.settings
 
         def objective(values: dict[str, Any], evaluated: Any) -> float:
-            value = rehearsal.value(with_values(self.agent, values), FIRST_RUN, settings.runs, evaluated)
-            _log.info("%d trials of %d; %.3f with %s", len(study.trials), settings.n_trials, value, values)
-            return value
+            return rehearsal.value(with_values(self.agent, values), FIRST_RUN, settings.runs, evaluated)
 
         study.run(settings.n_trials, objective)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from experiments.search.space import Space, suggest
 JOURNAL = "study.log"
 """Optuna's journal."""
 _LOCK, _NAME = "study.lock", "search"
+_log = logging.getLogger(__name__)
+
 _STOPPED = "stopped"
 """A trial's attribute: it was under way when its process ended."""
 ERROR = "error"
@@ -125,12 +128,17 @@ class Study:
                     raise self._package.TrialPruned
 
             try:
-                self.study.tell(trial, objective(values, evaluated))
+                value = objective(values, evaluated)
+                self.study.tell(trial, value)
+                said = f"{value:.3f}"
             except self._package.TrialPruned:
                 self.study.tell(trial, state=states.PRUNED)
+                said = "pruned"
             except Exception as error:  # settings may be such that nothing can be learned; the next may be better
-                trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
+                said = f"{type(error).__name__}: {error}"
+                trial.set_user_attr(ERROR, said)
                 self.study.tell(trial, state=states.FAIL)
+            _log.info("trial %d of %d: %s with %s", trial.number + 1, number, said, values)
 
     def _next(self, number: int) -> tuple[Any, dict[str, Any]] | None:
         """The next trial, its values drawn; None if there are enough."""
