@@ -78,7 +78,7 @@ class Study:
                 study_name=_NAME,
                 direction="maximize",
                 load_if_exists=True,
-                pruner=pruners.MedianPruner(n_warmup_steps=warm_up) if prune else pruners.NopPruner(),
+                pruner=pruners.MedianPruner(n_warmup_steps=warm_up + 1) if prune else pruners.NopPruner(),
             )
 
     @property

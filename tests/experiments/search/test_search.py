@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import asdict, replace
 
 import pytest
 
 from experiments.config.files import with_files
-from experiments.config.hydra import check_overrides
+from experiments.config.hydra import check_overrides, register
 from experiments.config.schemas import AgentSettings, EvaluationSettings
 from experiments.runs.folder import read_run
 from experiments.search import Search, Settings, search, study_pictures
@@ -17,7 +16,7 @@ from experiments.search.run import read_search
 from experiments.search.study import Study, read_study
 from experiments.search.trial import collect
 from tests.helpers.learners import _one_thread as _one_thread
-from tests.helpers.runs import SCENARIO, composed, twin_settings
+from tests.helpers.runs import SCENARIO, SCHEMAS, composed, read_rows, twin_settings
 from twin import History
 
 AGENT = AgentSettings(
@@ -149,6 +148,7 @@ def test_the_winner_is_confirmed_on_the_same_cells_as_the_defaults(found):
 
 def test_its_file_is_a_choice_of_agent_for_every_command(found):
     for command in ("train", "offline"):
+        register(command, SCHEMAS[command])
         (argument,) = with_files(command, [f"agent={found.agent_file}"])
         assert argument == "agent=ddqn_found"
         check_overrides(command, [argument])
@@ -171,10 +171,10 @@ def test_several_processes_share_a_study(found, tmp_path):
 def test_pictures_and_tables_have_every_trial(found):
     paths = study_pictures(found.folder)
     assert [path.name for path in paths] == ["study.csv", "importances.csv", "study.png"]
-    rows = list(csv.DictReader(paths[0].open()))
+    rows = read_rows(paths[0])
     assert [int(row["trial"]) for row in rows] == list(range(SETTINGS.n_trials))
     assert float(rows[0]["value"]) == pytest.approx(found.candidates[0].in_trial, abs=1e-6)
-    shares = {row["key"]: float(row["importance"]) for row in csv.DictReader(paths[1].open())}
+    shares = {row["key"]: float(row["importance"]) for row in read_rows(paths[1])}
     assert shares.keys() == SPACE.keys()
     assert sum(shares.values()) == pytest.approx(1.0, abs=1e-3)
 
