@@ -21,8 +21,9 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.hooks import action_values, require_hook, td_loss
+from agents.listening import Curves, Listening
 from agents.packing import Arrays
-from agents.protocols import AnyEnv, DecisionListener, Experience
+from agents.protocols import AnyEnv, DecisionListener
 from agents.random_streams import RandomStreams
 from agents.replay import ReplayBuffer, break_off, can_recall, recall, remember
 from agents.state import check_storable, learned_arrays, put_state, take_state
@@ -149,23 +150,34 @@ class OffPolicyLearner:
         *,
         restart: bool = False,
         choose: Callable[[], int] | None = None,
+        log_every: int | None = None,
+        log_from: int = 0,
     ) -> None:
         """Decide so often in all environments together, and learn from it as the agent's settings say.
+
+        Stable-Baselines3 writes what it has recorded whenever four more episodes have ended; with a listener, which may
+        do so, or with `log_every` it leaves that to them.
 
         Args:
             decisions: a batch may take a few more.
             listener: is called for each; in a scalar environment only.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
             choose: gives each action in place of the agent; in a scalar environment only.
+            log_every: decisions between two points that are written to the logger, at the latest at the end: what the
+                agent has recorded, `rollout/reward_mean` (a decision) and `time/fps`.
+            log_from: where the steps of these points begin.
 
         Raises:
             TypeError: the agent's class did not let `choose` choose.
         """
         if restart:
             self._break_off()
-        callback = None if listener is None else _Listening(listener)
+        callbacks: list[BaseCallback] = [] if listener is None else [Listening(listener)]
+        if log_every is not None:
+            callbacks.append(Curves(log_every, log_from))
+        dumps: dict[str, Any] = {"log_interval": None} if callbacks else {}
         with self.streams, _chosen_by(self.model, choose):
-            self.model.learn(decisions, callback, reset_num_timesteps=restart)
+            self.model.learn(decisions, callbacks or None, reset_num_timesteps=restart, **dumps)
 
     def update(self, progress: float) -> None:
         """One gradient step on what is remembered, and what the agent does after a decision (target networks).
@@ -290,54 +302,3 @@ def _chosen_by(model: OffPolicyAlgorithm, choose: Callable[[], int] | None) -> I
 def for_sb3(env: AnyEnv) -> Any:
     """An environment as any class of Stable-Baselines3 takes it: batches of Gymnasium are wrapped."""
     return GymnasiumVecEnv(env) if isinstance(env, gym.vector.VectorEnv) else env
-
-
-class _Listening(BaseCallback):
-    """Calls a listener for each of a learner's decisions.
-
-    Args:
-        listener: is called.
-    """
-
-    def __init__(self, listener: DecisionListener) -> None:
-        super().__init__()
-        self._listener = listener
-
-    def _on_training_start(self) -> None:
-        self._listener.on_start(self._reset_info())
-
-    def _on_rollout_start(self) -> None:
-        self._listener.on_settled()
-
-    def _on_step(self) -> bool:
-        model: Any = self.model
-        normalize = model._vec_normalize_env
-        before, after, rewards = model._last_obs, self.locals["new_obs"], self.locals["rewards"]
-        if normalize is not None:  # replay buffers hold what VecNormalize was given
-            before, after = model._last_original_obs, normalize.get_original_obs()
-            rewards = normalize.get_original_reward()
-        (info,), (done,) = self.locals["infos"], self.locals["dones"]
-        following = after[0]
-        if done:
-            following = info["terminal_observation"]
-            if normalize is not None:
-                following = normalize.unnormalize_obs(following)
-        truncated = bool(done and info.get("TimeLimit.truncated", False))
-        self._listener.on_decision(
-            Experience(
-                observation=np.array(before[0]),
-                action=int(self.locals["buffer_actions"][0]),
-                reward=float(rewards[0]),
-                next_observation=np.array(following),
-                terminated=bool(done) and not truncated,
-                truncated=truncated,
-                info=info,
-                reset_info=self._reset_info() if done else None,
-            )
-        )
-        return True
-
-    def _reset_info(self) -> dict[str, Any]:
-        """The info of the last reset; only the innermost batch has it."""
-        infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
-        return infos[0]

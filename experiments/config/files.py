@@ -15,6 +15,8 @@ CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
 
 _YAML = (".yaml", ".yml")
+_STORED = ("scenario", "agent")
+"""Groups of which a file is given to Hydra as one more choice."""
 
 
 def groups_of(command: str) -> list[str]:
@@ -24,11 +26,16 @@ def groups_of(command: str) -> list[str]:
     return [key for entry in entries for key in entry if not key.startswith("override ")]
 
 
+def choices_of(group: str) -> list[str]:
+    """The choices of a group that are files of this package."""
+    return sorted(path.stem for path in Path(CONFIG_FOLDER, group).glob("*.yaml"))
+
+
 def with_files(command: str, arguments: Sequence[str]) -> list[str]:
     """Arguments in which files of the user's own are what Hydra takes: its choices are names.
 
-    `scenario=<file>.yaml` is a name by which Hydra finds what is in the file from now on; `mapping=<file>.yaml` is
-    `mapping_file`, a setting of its own, so that messages can name the file.
+    `scenario=<file>.yaml` and `agent=<file>.yaml` are names by which Hydra finds what is in the file from now on;
+    `mapping=<file>.yaml` is `mapping_file`, a setting of its own, so that messages can name the file.
 
     Raises:
         ValueError, TypeError, OSError: there is no such file, or it is no YAML mapping.
@@ -40,7 +47,7 @@ def with_files(command: str, arguments: Sequence[str]) -> list[str]:
         own = key in groups and any(name.endswith(_YAML) for name in names)
         if own and key == "mapping":
             argument = f"mapping_file={value}"
-        elif own and key == "scenario":
+        elif own and key in _STORED:
             argument = f"{key}={','.join(_stored(key, name) if name.endswith(_YAML) else name for name in names)}"
         found.append(argument)
     return found
@@ -57,7 +64,7 @@ def _stored(group: str, path: str) -> str:
     if not isinstance(data, dict):
         raise TypeError(f"{group}: {path!r} holds no keys and values, as a file of conf/{group} does")
     name = Path(path).stem
-    if name in (*SCENARIOS, *(file.stem for file in Path(CONFIG_FOLDER, group).glob("*.yaml"))):
+    if name in (*SCENARIOS, *choices_of(group)):
         name += "_file"  # a choice of the package has the name
     store(group, name, data)
     return name

@@ -167,7 +167,7 @@ _RENAMED = {
 
 _OWN_FILES = {
     group: f"; one of your own: {group}=<path>.yaml, or a folder with {group}/<name>.yaml as --config-dir"
-    for group in ("scenario", "mapping")
+    for group in ("scenario", "mapping", "agent")
 }
 """Where more choices of a group may come from."""
 

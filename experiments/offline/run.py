@@ -40,6 +40,7 @@ from experiments.train.check import (
     check_sums,
     check_twin_training,
 )
+from experiments.train.curves import write_end
 from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
@@ -259,7 +260,8 @@ class OfflineTraining:
         }
         summary = end(self.folder, OFFLINE_SUMMARY, summary, self.configuration)
         (self.folder / checkpoint.FILE).unlink(missing_ok=True)
-        run.agent.logger.close()
+        own = evaluation[0] if evaluation else None
+        write_end(run.agent.logger, self.history.scenario, own, self.configuration, estimates, run.epochs)
         run.agent.logger = Logger(None, [])
         model = run.agent.model
         return OfflineResult(self.name, self.folder, model, run.twin, self.history, estimates, evaluation, summary)

@@ -17,6 +17,9 @@ from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, P
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History
 
+CURVES = "events.out.tfevents."
+"""How the names of TensorBoard's files begin: Agent 1's in the run's folder, those of Agent 2 in `twin/` below it."""
+
 _LEFT = (
     *(SUMMARY, OFFLINE_SUMMARY, checkpoint.FILE, EPISODES, AGENT, PLANNER_FILE, HISTORY, TWIN, WRAPPERS),
     "evaluation.csv",
@@ -46,6 +49,8 @@ def clear(folder: Path) -> None:
     for place in (folder, folder / "without_twin", folder / "planner", folder / "plain"):
         for name in _LEFT:
             (place / name).unlink(missing_ok=True)
+        for path in [*place.glob(f"{CURVES}*"), *(place / "twin").glob(f"{CURVES}*")]:
+            path.unlink()
 
 
 def builtin(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.agents import left_out, maker
-from experiments.config.files import CONFIG_FOLDER, store
+from experiments.config.files import CONFIG_FOLDER, choices_of, store
 from experiments.config.hydra import (
     check_overrides,
     config_folders,
@@ -31,6 +31,7 @@ from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.process import finished_before
 from experiments.train.check import check_unseen
+from experiments.runs.lifecycle import CURVES
 from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
@@ -94,7 +95,7 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
     for result in results:
         if isinstance(result.policy, PlanningPolicy) and result.policy.constraints.demands:
             print(result.policy.constraint_report())
-    written = ", ".join(sorted(path.name for path in first.folder.iterdir()))
+    written = ", ".join(sorted(path.name for path in first.folder.iterdir() if CURVES not in path.name))
     print(f"written to {os.path.relpath(first.folder)}: {written}")
 
 
@@ -124,10 +125,10 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     stored = OmegaConf.load(config)
     assert isinstance(stored, DictConfig)
-    for argument in own:  # a file of a scenario may be gone by now: what the run was begun with is here
+    for argument in own:  # the file of a scenario or an agent may be gone by now: what the run was begun with is here
         key, _, own_name = argument.partition("=")
-        if key == "scenario" and own_name not in SCENARIOS and not folders:
-            store("scenario", own_name, _builtin(stored)["scenario"])
+        if key in ("scenario", "agent") and own_name not in (*SCENARIOS, *choices_of(key)) and not folders:
+            store(key, own_name, _builtin(stored)[key])
     check_overrides("train", new)
     try:
         with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):

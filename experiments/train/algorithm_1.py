@@ -119,9 +119,10 @@ class Algorithm1(TwinAlgorithm):
         """Steps 3 and 4: Agent 2 learns in the twin and transfers its weights."""
         self._progress.say("training in the twin")
         settings, first = self.settings.algorithm, self._agent_2 is None
-        agent = self._learn_in_twin(
-            self.iterations, settings.twin_decisions if first else settings.later_twin_decisions
-        )
+        own, before = settings.twin_decisions, 0
+        if self.iterations:
+            own, before = settings.later_twin_decisions, own + (self.iterations - 1) * settings.later_twin_decisions
+        agent = self._learn_in_twin(self.iterations, own, before)
         if first or not settings.select_in_twin:
             self.agent.copy_from(agent)
         else:

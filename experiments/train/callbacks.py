@@ -85,9 +85,11 @@ class Follow(Listener):
 class EpisodeLog(Listener):
     """Counts real decisions, and logs the mean of every episode of them, over all calls of `learn`.
 
-    TensorBoard tags: `episode/reward`, `episode/reward_at_c_max` (share of decisions with U at or above the final
-    threshold), `episode/utility`, `episode/ssr_<slice>`, `episode/spectral_efficiency`, `episode/threshold`, against
-    decisions taken.
+    TensorBoard tags, a point an episode, against real decisions taken: as Stable-Baselines3 has them
+    `rollout/ep_rew_mean` (sum of the rewards of an episode) and `rollout/ep_len_mean`, both means over the last 100
+    episodes, and `time/fps` (real decisions a second since the process began to learn, all that is done between them
+    included); means over the episode `utility`, `reward_at_c_max` (share of decisions with U at or above the final
+    threshold), `ssr/<slice>`, `spectral_efficiency` and `threshold`.
 
     Args:
         scenario: length of an episode and names of the slices.
@@ -101,6 +103,7 @@ class EpisodeLog(Listener):
     def __init__(self, scenario: Scenario, path: Path, learner: Learner) -> None:
         self._scenario, self._path, self._learner = scenario, path, learner
         self._pending: list[dict[str, float]] = []
+        self._began: tuple[float, int] | None = None  # when, and after how many decisions
         self.episodes: list[dict[str, float]] = []
 
     @property
@@ -124,6 +127,12 @@ class EpisodeLog(Listener):
         if self._pending:
             self._end_episode()
 
+    def on_start(self, reset_info: dict[str, Any]) -> None:
+        """See `Listener`."""
+        del reset_info
+        if self._began is None:
+            self._began = time.perf_counter(), self.decisions
+
     def on_decision(self, experience: Experience) -> None:
         """See `Listener`."""
         info = experience.info
@@ -142,18 +151,29 @@ class EpisodeLog(Listener):
             self._end_episode()
 
     def _end_episode(self) -> None:
-        """Send an episode's means to TensorBoard and to the CSV."""
+        """Send an episode's means to the CSV and to TensorBoard."""
         means = {key: float(np.mean([row[key] for row in self._pending])) for key in self._pending[0]}
         self.episodes.append({"decisions": len(self._pending), **means})
         self._pending = []
-        for key, value in means.items():
-            self._learner.logger.record(f"episode/{key}", value)
-        self._learner.logger.dump(self._learner.num_decisions)
         rows = [
             [number, row["decisions"], *(f"{row[key]:.6f}" for key in means)]
             for number, row in enumerate(self.episodes, start=1)
         ]
         write_rows(self._path, ["episode", "decisions", *means], rows)
+        self._log(means)
+
+    def _log(self, means: Mapping[str, float]) -> None:
+        """Send an episode's means to TensorBoard."""
+        record, last = self._learner.logger.record, self.episodes[-100:]
+        record("rollout/ep_rew_mean", np.mean([row["reward"] * row["decisions"] for row in last]))
+        record("rollout/ep_len_mean", np.mean([row["decisions"] for row in last]))
+        if self._began is not None:
+            since, before = self._began
+            record("time/fps", (self.decisions - before) / max(time.perf_counter() - since, 1e-9))
+        for key, value in means.items():
+            if key != "reward":
+                record(key.replace("ssr_", "ssr/", 1), value)
+        self._learner.logger.dump(self._learner.num_decisions)
 
     def state(self) -> dict[str, Any]:
         """What `restore` goes back to, as builtin types."""

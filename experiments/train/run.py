@@ -38,6 +38,7 @@ from experiments.train.check import (
     check_planner,
     check_same_shapes,
 )
+from experiments.train.curves import write_end
 from experiments.train.figure import plot_training
 from experiments.train.learners import learned_by
 from experiments.train.settings import Settings
@@ -274,6 +275,12 @@ class Training:
         }
         return end(self.folder, SUMMARY, summary, self.configuration)
 
+    def write_curves(self, own: Evaluation, summary: Mapping[str, Any]) -> None:
+        """Write what TensorBoard shows of the end of the run."""
+        figures, run = {key: summary[key] for key in ("regret", "episodes_to_goal")}, self.algorithm
+        write_end(run.agent.logger, self.scenario, own, self.configuration, figures, run.log.decisions)
+        run.agent.logger = Logger(None, [])
+
     def result(self, evaluation: list[Evaluation], summary: Mapping[str, Any]) -> TrainResult:
         """What it brought."""
         run = self.algorithm
@@ -306,15 +313,13 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     write_csv(first.folder / EVALUATION, scenario, evaluations)
     learned = {each.name: utilities_of(each.algorithm.history.recorder.history()) for each in trainings}
     plot_training(first.folder / PICTURE, scenario, learned, evaluations)
-    summaries = [each.write_summary(own) for each, own in reversed(list(zip(trainings, evaluations, strict=False)))]
-    for each in trainings:
+    own = list(zip(trainings, evaluations, strict=False))
+    summaries = [each.write_summary(evaluation) for each, evaluation in reversed(own)][::-1]
+    for (each, evaluation), summary in zip(own, summaries, strict=True):
         (each.folder / checkpoint.FILE).unlink(missing_ok=True)
-        each.algorithm.agent.logger.close()
-        each.algorithm.agent.logger = Logger(None, [])
-    return [
-        each.result([own, *evaluations[len(trainings) :]], summary)
-        for each, own, summary in zip(trainings, evaluations, reversed(summaries), strict=False)
-    ]
+        each.write_curves(evaluation, summary)
+    rest = evaluations[len(trainings) :]
+    return [each.result([found, *rest], summary) for (each, found), summary in zip(own, summaries, strict=True)]
 
 
 def read_result(

@@ -22,8 +22,12 @@ from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import evaluate_policy
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
+from experiments.train.curves import write_layout
 from experiments.train.learners import make_learner
 from twin import DigitalTwin
+
+_POINTS = 50
+"""Of a curve in TensorBoard while Agent 2 learns in a twin."""
 
 
 class Job(NamedTuple):
@@ -81,7 +85,8 @@ class TwinAlgorithm(ABC):
         """Go on until it is finished, leaving a checkpoint after every step."""
         self._since = time.process_time()
         steps = self._steps()
-        self.log_to(self.agent, self.role)
+        self.log_to(self.agent, self.folder)
+        write_layout(self.agent.logger)
         while self._next_step >= 0:
             steps[self._next_step]()
             self.save()
@@ -104,9 +109,9 @@ class TwinAlgorithm(ABC):
         assert isinstance(learner, OffPolicyLearner)  # as was checked
         return learner
 
-    def log_to(self, learner: Learner, role: str) -> None:
-        """Let a learner's curves go to a folder of its own for TensorBoard."""
-        learner.logger = configure(str(self.folder / "tensorboard" / role), ["tensorboard"])
+    def log_to(self, learner: Learner, folder: Path) -> None:
+        """Let a learner's curves go to a folder, whose name is what TensorBoard calls them."""
+        learner.logger = configure(str(folder), ["tensorboard"])
 
     def fit_twin(self, history: Any) -> None:
         """Fit a twin from scratch (equation 7)."""
@@ -116,15 +121,21 @@ class TwinAlgorithm(ABC):
 
     def _make_agent_2(self) -> OffPolicyLearner:
         self._agent_2 = self.make_learner(self._twin_envs(self.training.num_envs), "twin")
-        self.log_to(self._agent_2, "twin")
+        self.log_to(self._agent_2, self.folder / "twin")
         return self._agent_2
 
-    def _learn_in_twin(self, iteration: int, decisions: int) -> OffPolicyLearner:
-        """Step 3: Agent 2 learns in the latest twin."""
+    def _learn_in_twin(self, iteration: int, decisions: int, before: int = 0) -> OffPolicyLearner:
+        """Step 3: Agent 2 learns in the latest twin.
+
+        Args:
+            iteration: of the loop; its cells are others each time.
+            decisions: to take.
+            before: that it took in the twins before, for TensorBoard.
+        """
         agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
         agent.forget()  # what a twin that was worse made up
         agent.act_in(self._twin_envs(self.training.num_envs), self.seed + 1_000_003 * (1 + iteration))
-        agent.learn(decisions, restart=True)
+        agent.learn(decisions, restart=True, log_every=max(1, decisions // _POINTS), log_from=before)
         return agent
 
     def keep_better(self) -> tuple[float, float]:

@@ -38,6 +38,7 @@ TOPICS = (
     "landscape",
     "distill",
     "offline",
+    "search",
     "export",
 )
 STUDIES_OF_RUNS = ("distill", "landscape", "export")

@@ -15,6 +15,8 @@ from experiments.config.planner import make_planner
 from experiments.config.schemas import EvaluationSettings, PlannerSettings
 from experiments.evaluate.settings import EvaluateConfig
 from experiments.offline.settings import OfflineConfig
+from experiments.runs.lifecycle import CURVES
+from experiments.search.settings import SearchConfig
 from experiments.train import Algorithm1Settings, Listener, Settings, Training, train
 from experiments.train.settings import TrainConfig
 from slicing_gym import get_scenario
@@ -25,7 +27,7 @@ OWN = "tests.helpers.own_agents"
 """Classes as a user writes them, in a module that is none of ours."""
 
 SCENARIO = get_scenario("paper-1mhz").replace(reward={"kind": "utility"})
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "offline": OfflineConfig}
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "offline": OfflineConfig, "search": SearchConfig}
 
 
 def twin_settings(**training):
@@ -103,6 +105,11 @@ def read_rows(path):
     """Rows of a CSV."""
     with path.open() as file:
         return list(csv.DictReader(file))
+
+
+def names_in(folder):
+    """Names of what is in a run's folder, those of TensorBoard's files cut down to what they begin with."""
+    return {CURVES if path.name.startswith(CURVES) else path.name for path in folder.iterdir()}
 
 
 class StoppedError(Exception):

@@ -8,23 +8,25 @@ import os
 import numpy as np
 import pytest
 import stable_baselines3
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import DDQN, HardPolicy
 from experiments.offline import OfflineTraining, offline, record_history
 from experiments.offline.baselines import modal_choice
+from experiments.runs.lifecycle import CURVES
 from slicing_gym import allocation_table
 from slicing_gym.space_spec import SpaceSpec
 from tests.helpers.histories import COARSE, recorded, utilities
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.offline_runs import offline_settings
 from tests.helpers.own_agents import FromScratch, SoftTargets
-from tests.helpers.runs import maker, read_rows, twin_settings
+from tests.helpers.runs import maker, names_in, read_rows, twin_settings
 from twin import DigitalTwin, History
 
 MAKE = maker(twin={"learning_starts": 64, "target_update_interval": 64}, learning_rate=0.03)
 """So fast that Algorithm 2 changes what is chosen."""
 
-FILES = {"agent.zip", "history.npz", "offline.json", "evaluation.csv", "tensorboard"}
+FILES = {"agent.zip", "history.npz", "offline.json", "evaluation.csv", CURVES}
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,9 @@ def finished(history, tmp_path_factory):
 
 
 def test_it_leaves_what_it_promises(finished, history):
-    assert set(os.listdir(finished["none"].folder)) == FILES
+    assert names_in(finished["none"].folder) == FILES
     folder = finished["twin"].folder
-    assert set(os.listdir(folder)) == FILES | {"after_algorithm_2.zip", "agent_2.zip", "twin.safetensors"}
+    assert names_in(folder) == FILES | {"after_algorithm_2.zip", "agent_2.zip", "twin.safetensors", "twin"}
     assert DigitalTwin.load(folder / "twin.safetensors").to_bytes() == finished["twin"].twin.to_bytes()
     own = History.load(folder / "history.npz")
     np.testing.assert_array_equal(own.allocation, history.allocation)
@@ -206,3 +208,15 @@ def test_a_history_that_does_not_do_is_refused(history, tmp_path):
     with pytest.raises(ValueError, match=r"agent\.buffer_size: 100 given, allowed is 101 or more"):
         OfflineTraining(MAKE, record_history("random", COARSE, 0, 101), None, offline_settings(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["none", "twin"])
+def test_tensorboard_has_losses_by_epoch_and_the_end(finished, name):
+    result = finished[name]
+    events = EventAccumulator(str(result.folder))
+    events.Reload()
+    losses, (end,) = events.Scalars("train/loss"), events.Scalars("eval/utility")
+    assert [point.step for point in losses] == list(range(1, end.step + 1))
+    assert end.value == pytest.approx(result.summary["utility"], rel=1e-5)
+    (estimated,) = events.Scalars("eval/fitted_q")
+    assert estimated.value == pytest.approx(result.estimates["fitted_q"], rel=1e-5)

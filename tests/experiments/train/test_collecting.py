@@ -67,9 +67,9 @@ def test_it_is_called_by_what_collects_and_says_so(run):
 
 def test_decisions_are_counted_on(run):
     assert run.agent.num_timesteps == len(run.history) == run.summary["decisions"] == 280
-    events = EventAccumulator(str(run.folder / "tensorboard" / "real"))
+    events = EventAccumulator(str(run.folder))
     events.Reload()
-    assert [point.step for point in events.Scalars("episode/utility")] == [200, 280]
+    assert [point.step for point in events.Scalars("utility")] == [200, 280]
 
 
 def test_agent_1_remembers_what_the_planner_decided(run):

@@ -12,15 +12,26 @@ from agents.registry import import_modules
 from experiments.config.planner import make_planner
 from experiments.config.schemas import PlannerSettings
 from experiments.environments import Environments
+from experiments.runs.lifecycle import CURVES
 from experiments.train import Training, read_result, train
 from experiments.train.__main__ import prepare
 from tests.helpers.learners import _one_thread as _one_thread
-from tests.helpers.runs import OWN, SCENARIO, composed, interrupted, make_ddqn, read_rows, short_settings, twin_settings
+from tests.helpers.runs import (
+    OWN,
+    SCENARIO,
+    composed,
+    interrupted,
+    make_ddqn,
+    names_in,
+    read_rows,
+    short_settings,
+    twin_settings,
+)
 from tests.helpers.wrappers import TENTH
 
 FILES = {
     *("planner.safetensors", "history.npz", "episodes.csv", "evaluation.csv", "summary.json", "training.png"),
-    "tensorboard",
+    CURVES,
 }
 
 
@@ -41,7 +52,7 @@ def run(tmp_path_factory):
 
 
 def test_a_run_leaves_what_those_of_agents_do_and_a_file_of_its_own(run):
-    assert {path.name for path in run.folder.iterdir()} == FILES
+    assert names_in(run.folder) == FILES
     assert run.name == run.summary["agent"] == run.evaluation[0].policy == "planner"
     assert (run.summary["twin"], run.summary["head"], run.summary["collect_by"]) == ("none", "none", None)
     assert isinstance(run.agent, Planner)
@@ -52,10 +63,10 @@ def test_a_run_leaves_what_those_of_agents_do_and_a_file_of_its_own(run):
 
 
 def test_its_curves_go_to_tensorboard(run):
-    events = EventAccumulator(str(run.folder / "tensorboard" / "real"))
+    events = EventAccumulator(str(run.folder))
     events.Reload()
-    assert {"episode/utility", "episode/reward_at_c_max", "planner/value"} <= set(events.Tags()["scalars"])
-    assert [point.step for point in events.Scalars("episode/utility")] == [200, 210]
+    assert {"utility", "reward_at_c_max", "planner/value"} <= set(events.Tags()["scalars"])
+    assert [point.step for point in events.Scalars("utility")] == [200, 210]
 
 
 def test_it_learns_within_an_episode(run):

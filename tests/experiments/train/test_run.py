@@ -10,10 +10,10 @@ import pytest
 import stable_baselines3
 from sb3_contrib import QRDQN
 from stable_baselines3.common.buffers import ReplayBuffer
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import DDQN, FixedPolicy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
+from experiments.runs.lifecycle import CURVES
 from experiments.train import Listener, Training, read_result, train
 from experiments.train.run import finish
 from tests.helpers.learners import _one_thread as _one_thread
@@ -22,13 +22,14 @@ from tests.helpers.runs import (
     composed,
     make_ddqn,
     maker,
+    names_in,
     read_rows,
     short_settings,
     twin_settings,
 )
 from twin import DigitalTwin, History, PerformanceSettings
 
-FILES = {"agent.zip", "history.npz", "episodes.csv", "evaluation.csv", "summary.json", "training.png", "tensorboard"}
+FILES = {"agent.zip", "history.npz", "episodes.csv", "evaluation.csv", "summary.json", "training.png", CURVES}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def assert_same_weights(one, other):
 
 
 def test_a_run_leaves_what_it_promises(run):
-    assert {path.name for path in run.folder.iterdir()} == FILES
+    assert names_in(run.folder) == FILES
     rows = read_rows(run.folder / "episodes.csv")
     assert [(row["episode"], row["decisions"]) for row in rows] == [("1", "200"), ("2", "200")]
     assert (run.folder / "training.png").read_bytes().startswith(b"\x89PNG")
@@ -79,18 +80,6 @@ def test_an_episode_cut_short_is_logged_as_such(tmp_path):
     found = train(make_ddqn, SCENARIO, settings=short_settings(250, policies=["hard"]), folder=tmp_path)
     assert [row["decisions"] for row in read_rows(tmp_path / "episodes.csv")] == ["200", "50"]
     assert list(found.episodes["decisions"]) == [200, 50]
-
-
-def test_tensorboard_has_the_curves(run):
-    events = EventAccumulator(str(run.folder / "tensorboard" / "real"))
-    events.Reload()
-    tags = {"reward", "reward_at_c_max", "utility", "spectral_efficiency", "threshold"}
-    tags |= {f"ssr_{name}" for name in SCENARIO.slice_names}
-    assert {f"episode/{tag}" for tag in tags} <= set(events.Tags()["scalars"])
-    for tag in tags:
-        logged = events.Scalars(f"episode/{tag}")
-        assert [point.step for point in logged] == [200, 400]
-        np.testing.assert_allclose([point.value for point in logged], run.episodes[tag], atol=1e-5)
 
 
 class Counts(Listener):
@@ -145,9 +134,9 @@ def test_with_a_twin_listeners_are_told_of_every_real_decision(tmp_path):
     assert len(listener.seen) == len(other.seen) == len(found.history) == 240
     assert found.name == found.evaluation[0].policy == "mine-dt"
     assert found.twin.scenario == SCENARIO
-    assert {path.name for path in tmp_path.iterdir()} == FILES | {"twin.safetensors"}
+    assert names_in(tmp_path) == FILES | {"twin.safetensors", "twin"}
     assert DigitalTwin.load(tmp_path / "twin.safetensors").to_bytes() == found.twin.to_bytes()
-    assert {path.name for path in (tmp_path / "tensorboard").iterdir()} == {"real", "twin"}
+    assert names_in(tmp_path / "twin") == {CURVES}
 
 
 @pytest.mark.parametrize("kind", [stable_baselines3.DQN, QRDQN])
@@ -205,7 +194,7 @@ def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
     own = evaluate_policy("", best, make_cells(SCENARIO, 1), [0], 600)
     assert found.summary["best_fixed_on_own_cell"] == pytest.approx(own.utility.mean())
     assert found.summary["regret"] == pytest.approx(600 * (own.utility.mean() - _utility(found.history).mean()))
-    assert set(os.listdir(tmp_path)) == FILES | {"twin.safetensors", "without_twin"}
+    assert names_in(tmp_path) == FILES | {"twin.safetensors", "twin", "without_twin"}
     alone = read_result(tmp_path / "without_twin")
     assert (alone.name, alone.twin, alone.summary["utility"]) == ("ddqn", None, pytest.approx(utility["ddqn"]))
 

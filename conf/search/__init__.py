@@ -1,0 +1,1 @@
+"""A Hydra group: one YAML file a choice."""
