@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.hooks import action_values, require_hook, td_loss
+from agents.listening import Listening, as_often
 from agents.packing import Arrays
-from agents.protocols import AnyEnv, DecisionListener, Experience
+from agents.protocols import AnyEnv, DecisionListener
 from agents.random_streams import RandomStreams
 from agents.replay import ReplayBuffer, break_off, can_recall, recall, remember
 from agents.state import check_storable, learned_arrays, put_state, take_state
@@ -65,6 +65,7 @@ class OffPolicyLearner:
         seed: int | None = None,
         streams: RandomStreams | None = None,
         conservative_weight: float = 0.0,
+        per_decision: bool = False,
     ) -> None:
         if seed is not None:
             check_integer("seed", seed, at_least=0, at_most=2**32 - 1)
@@ -82,6 +83,7 @@ class OffPolicyLearner:
         if not isinstance(model.action_space, gym.spaces.Discrete):
             raise TypeError(f"agent: its actions are {model.action_space}, allowed are discrete ones")
         self.model: OffPolicyAlgorithm = model
+        self.per_decision = per_decision
         _STREAMS[model] = self.streams
         model.action_space = deepcopy(model.action_space)  # environments may share theirs, and its random state
         if not has_seed and seed is not None:
@@ -154,7 +156,7 @@ class OffPolicyLearner:
 
         Args:
             decisions: a batch may take a few more.
-            listener: is called for each; in a scalar environment only.
+            listener: is called for each.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
             choose: gives each action in place of the agent; in a scalar environment only.
 
@@ -163,8 +165,8 @@ class OffPolicyLearner:
         """
         if restart:
             self._break_off()
-        callback = None if listener is None else _Listening(listener)
-        with self.streams, _chosen_by(self.model, choose):
+        callback = None if listener is None else Listening(listener)
+        with self.streams, _chosen_by(self.model, choose), as_often(self.model, self.per_decision):
             self.model.learn(decisions, callback, reset_num_timesteps=restart)
 
     def update(self, progress: float) -> None:
@@ -290,54 +292,3 @@ def _chosen_by(model: OffPolicyAlgorithm, choose: Callable[[], int] | None) -> I
 def for_sb3(env: AnyEnv) -> Any:
     """An environment as any class of Stable-Baselines3 takes it: batches of Gymnasium are wrapped."""
     return GymnasiumVecEnv(env) if isinstance(env, gym.vector.VectorEnv) else env
-
-
-class _Listening(BaseCallback):
-    """Calls a listener for each of a learner's decisions.
-
-    Args:
-        listener: is called.
-    """
-
-    def __init__(self, listener: DecisionListener) -> None:
-        super().__init__()
-        self._listener = listener
-
-    def _on_training_start(self) -> None:
-        self._listener.on_start(self._reset_info())
-
-    def _on_rollout_start(self) -> None:
-        self._listener.on_settled()
-
-    def _on_step(self) -> bool:
-        model: Any = self.model
-        normalize = model._vec_normalize_env
-        before, after, rewards = model._last_obs, self.locals["new_obs"], self.locals["rewards"]
-        if normalize is not None:  # replay buffers hold what VecNormalize was given
-            before, after = model._last_original_obs, normalize.get_original_obs()
-            rewards = normalize.get_original_reward()
-        (info,), (done,) = self.locals["infos"], self.locals["dones"]
-        following = after[0]
-        if done:
-            following = info["terminal_observation"]
-            if normalize is not None:
-                following = normalize.unnormalize_obs(following)
-        truncated = bool(done and info.get("TimeLimit.truncated", False))
-        self._listener.on_decision(
-            Experience(
-                observation=np.array(before[0]),
-                action=int(self.locals["buffer_actions"][0]),
-                reward=float(rewards[0]),
-                next_observation=np.array(following),
-                terminated=bool(done) and not truncated,
-                truncated=truncated,
-                info=info,
-                reset_info=self._reset_info() if done else None,
-            )
-        )
-        return True
-
-    def _reset_info(self) -> dict[str, Any]:
-        """The info of the last reset; only the innermost batch has it."""
-        infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
-        return infos[0]
