@@ -72,7 +72,7 @@ def time_batches(
             found = [_learn(name, scenario, cells, decisions, seed) for seed in seeds]
             wall, cpu, updates, utility = zip(*found, strict=True)
             times = [estimate(taken).show(1) for taken in (wall, cpu)]
-            rows.append([name, cells, *times, round(sum(updates) / len(updates)), estimate(utility).show(3)])
+            rows.append([name, str(cells), *times, f"{sum(updates) / len(updates):.0f}", estimate(utility).show(3)])
     print(aligned(["agent", "cells", "wall [s]", "processor [s]", "updates", "U"], rows))
 
 
