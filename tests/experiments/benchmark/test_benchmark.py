@@ -36,9 +36,8 @@ def test_each_prints_its_ratios(what, expected, capsys):
 def test_batches_prints_a_row_an_agent_and_number_of_cells(capsys):
     main(["batches", "--scenario", "paper-1mhz", "--cells", "1", "16", "--decisions", "240", "--seeds", "2"])
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
-    assert [row[-10] for row in rows] == ["1", "16"] * 3
-    updates = [int(row[-4]) for row in rows]  # none before `learning_starts`, as steps of the batch have it
-    assert updates == [10, 8] * 3
+    assert [row[-11] for row in rows] == ["1", "16"] * 3
+    assert [int(row[-4]) for row in rows] == [10, 12] * 3  # after 204, 208, ... and after 208, 224, 240 decisions
 
 
 def test_the_twin_phase_of_a_checkout_is_that_of_itself(capsys):
