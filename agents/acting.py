@@ -1,4 +1,4 @@
-"""A scalar environment and the wrappers around it, as builtin types and arrays: it goes on bit for bit."""
+"""An environment and the wrappers around it, as builtin types and arrays: it goes on bit for bit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 
 from agents.packing import Arrays, UnstorableError, pack, part_of, unpack, with_prefix
+from agents.protocols import AnyEnv
 
 UNCHANGING = (
     *(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
@@ -29,8 +30,8 @@ _WRAPPER = frozenset(
 """Attributes of every wrapper that are no state of its own."""
 
 
-def pack_env(wrappers: Sequence[object], env: gym.Env[Any, Any], arrays: Arrays) -> dict[str, Any]:
-    """A scalar environment that was reset; its arrays go to `arrays`.
+def pack_env(wrappers: Sequence[object], env: AnyEnv, arrays: Arrays) -> dict[str, Any]:
+    """An environment that was reset; its arrays go to `arrays`.
 
     Args:
         wrappers: around it, outermost first.
@@ -54,7 +55,7 @@ def unpack_env(
     packed: Mapping[str, Any],
     arrays: Mapping[str, npt.NDArray[Any]],
     wrappers: Sequence[object],
-    env: gym.Env[Any, Any],
+    env: AnyEnv,
 ) -> None:
     """Take an environment that was reset, and its wrappers, to where `pack_env` found them."""
     for number, wrapper in enumerate(wrappers):
@@ -65,7 +66,7 @@ def unpack_env(
     env._np_random = unpack(packed["np_random"], arrays, env._np_random)
 
 
-def _with_state(env: gym.Env[Any, Any]) -> Any:
+def _with_state(env: AnyEnv) -> Any:
     if not hasattr(env, "state") or not hasattr(env, "restore"):
         raise TypeError(f"env: {env} has no state() and restore(state), which a checkpoint needs")
     return env
@@ -89,10 +90,10 @@ def changing(wrapper: object) -> dict[str, Any]:
     return found
 
 
-def wrappers_of(env: gym.Env[Any, Any]) -> list[gym.Env[Any, Any]]:
-    """The wrappers around a scalar environment, outermost first."""
-    found: list[gym.Env[Any, Any]] = []
-    while isinstance(env, gym.Wrapper):
+def wrappers_of(env: AnyEnv) -> list[AnyEnv]:
+    """The wrappers around an environment, outermost first."""
+    found: list[AnyEnv] = []
+    while isinstance(env, gym.Wrapper | gym.vector.VectorWrapper):
         found.append(env)
         env = env.env
     return found

@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.hooks import action_values, require_hook, td_loss
-from agents.listening import Curves, Listening
+from agents.listening import Curves, Listening, as_often
 from agents.packing import Arrays
 from agents.protocols import AnyEnv, DecisionListener
 from agents.random_streams import RandomStreams
@@ -66,6 +65,7 @@ class OffPolicyLearner:
         seed: int | None = None,
         streams: RandomStreams | None = None,
         conservative_weight: float = 0.0,
+        per_decision: bool = False,
     ) -> None:
         if seed is not None:
             check_integer("seed", seed, at_least=0, at_most=2**32 - 1)
@@ -83,6 +83,7 @@ class OffPolicyLearner:
         if not isinstance(model.action_space, gym.spaces.Discrete):
             raise TypeError(f"agent: its actions are {model.action_space}, allowed are discrete ones")
         self.model: OffPolicyAlgorithm = model
+        self.per_decision = per_decision
         _STREAMS[model] = self.streams
         model.action_space = deepcopy(model.action_space)  # environments may share theirs, and its random state
         if not has_seed and seed is not None:
@@ -160,7 +161,7 @@ class OffPolicyLearner:
 
         Args:
             decisions: a batch may take a few more.
-            listener: is called for each; in a scalar environment only.
+            listener: is called for each.
             restart: count from 0 again, so that schedules of epsilon and of the learning rate begin again.
             choose: gives each action in place of the agent; in a scalar environment only.
             log_every: decisions between two points that are written to the logger, at the latest at the end: what the
@@ -176,7 +177,7 @@ class OffPolicyLearner:
         if log_every is not None:
             callbacks.append(Curves(log_every, log_from))
         dumps: dict[str, Any] = {"log_interval": None} if callbacks else {}
-        with self.streams, _chosen_by(self.model, choose):
+        with self.streams, _chosen_by(self.model, choose), as_often(self.model, self.per_decision):
             self.model.learn(decisions, callbacks or None, reset_num_timesteps=restart, **dumps)
 
     def update(self, progress: float) -> None:

@@ -17,7 +17,7 @@ AnyEnv = gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]
 
 
 class Experience(NamedTuple):
-    """A decision that a learner took in a scalar environment, and what came of it.
+    """A decision that a learner took, and what came of it.
 
     Args:
         observation, next_observation: (n_slices,), as the learner saw them; the latter is never that of a reset.
@@ -26,6 +26,7 @@ class Experience(NamedTuple):
         terminated, truncated: whether the episode ended, and nothing or something would have come after it.
         info: of the step.
         reset_info: of the reset that followed; None within an episode.
+        cell: in which it was taken, if the environment is a batch.
     """
 
     observation: npt.NDArray[Any]
@@ -36,16 +37,20 @@ class Experience(NamedTuple):
     truncated: bool
     info: dict[str, Any]
     reset_info: dict[str, Any] | None
+    cell: int = 0
 
 
 class DecisionListener(Protocol):
-    """Is called for every decision that a learner takes in a scalar environment."""
+    """Is called for every decision that a learner takes; in a batch for those of a step in the order of the cells."""
 
-    def on_start(self, reset_info: dict[str, Any]) -> None:
-        """The learner begins to act; `reset_info` is the info of the last reset."""
+    def on_start(self, reset_info: dict[str, Any], cell: int = 0) -> None:
+        """The learner begins to act; `reset_info` is the info of the last reset. In a batch it is called for each cell.
+
+        Where there is but one cell, `cell` is not given.
+        """
 
     def on_settled(self) -> None:
-        """A decision and what was learned from it are behind, or the first one is to come: a moment for checkpoints."""
+        """A step and what was learned from it are behind, or the first one is to come: a moment for checkpoints."""
 
     def on_decision(self, experience: Experience) -> None:
         """A decision was taken; nothing was learned from it yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium as gym
+import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -16,8 +16,10 @@ from torch import nn
 
 from agents.acting import UNCHANGING, pack_env, unpack_env, wrappers_of
 from agents.packing import Arrays, UnstorableError, pack, part_of, unpack, with_prefix
+from agents.protocols import AnyEnv
 from agents.random_streams import RandomStreams
 from agents.replay import ReplayBuffer
+from agents.vec_env import GymnasiumVecEnv
 
 PAGE = "docs/bring-your-own.md"
 """Which exdatas what an agent of one's own needs."""
@@ -36,7 +38,7 @@ _APART = frozenset(
 def take_state(agent: OffPolicyAlgorithm, streams: RandomStreams, replay: bool = True) -> tuple[dict[str, Any], Arrays]:
     """Everything of an agent that learning changes: builtin types, and arrays by name.
 
-    Networks, optimizers, counters and other attributes, random states; with `replay` the replay buffer and the scalar
+    Networks, optimizers, counters and other attributes, random states; with `replay` the replay buffer and the
     environment it acts in, too.
 
     Args:
@@ -204,8 +206,11 @@ def _pack_acting(agent: OffPolicyAlgorithm, arrays: Arrays) -> Any:
     assert agent.env is not None
     seen = {name: getattr(agent, name) for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")}
     packed = {"seen": pack(seen, "acting.seen", arrays)}
-    packed["reset_infos"] = pack(agent.env.unwrapped.reset_infos, "acting.reset_infos", arrays)
-    return packed | pack_env(_wrappers(agent), _scalar_env(agent), arrays)
+    infos: Any = agent.env.unwrapped.reset_infos
+    if agent.n_envs > 1:  # an array a cell and key would be thousands
+        infos = {key: np.stack([info[key] for info in infos]) for key in infos[0]}
+    packed["reset_infos"] = pack(infos, "acting.reset_infos", arrays)
+    return packed | pack_env(_wrappers(agent), _innermost(agent), arrays)
 
 
 def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -215,28 +220,37 @@ def _unpack_acting(agent: OffPolicyAlgorithm, packed: Any, arrays: Mapping[str, 
     agent.env.reset()  # uses up its seeds, as the first one did
     seen = unpack(packed["seen"], arrays)
     vars(agent).update(seen)
-    agent.env.unwrapped.reset_infos = unpack(packed["reset_infos"], arrays)
-    unpack_env(packed, arrays, _wrappers(agent), _scalar_env(agent))
+    infos = unpack(packed["reset_infos"], arrays)
+    if agent.n_envs > 1:
+        infos = [{key: values[cell] for key, values in infos.items()} for cell in range(agent.n_envs)]
+    agent.env.unwrapped.reset_infos = infos
+    unpack_env(packed, arrays, _wrappers(agent), _innermost(agent))
 
 
 def _wrappers(agent: OffPolicyAlgorithm) -> list[object]:
-    """The wrappers around the scalar environment an agent acts in, outermost first."""
+    """The wrappers around the environment an agent acts in, outermost first."""
     found: list[object] = []
     batch: Any = agent.env
     while isinstance(batch, VecEnvWrapper):
         found.append(batch)
         batch = batch.venv
-    return [*found, *wrappers_of(_only_env(batch))]
+    return [*found, *wrappers_of(_acted_in(batch))]
 
 
-def _only_env(batch: VecEnv | None) -> gym.Env[Any, Any]:
+def _acted_in(batch: VecEnv | None) -> AnyEnv:
+    """The scalar environment, or the batch of Gymnasium, that a batch of Stable-Baselines3 stands for."""
+    if isinstance(batch, GymnasiumVecEnv):
+        return batch.envs
     if not isinstance(batch, DummyVecEnv) or batch.num_envs != 1:
-        raise TypeError(f"env: a {type(batch).__name__} given, allowed for a checkpoint is one scalar environment")
+        raise TypeError(
+            f"env: a {type(batch).__name__} given, allowed for a checkpoint are one scalar environment and a batch of "
+            "Gymnasium"
+        )
     return batch.envs[0]
 
 
-def _scalar_env(agent: OffPolicyAlgorithm) -> gym.Env[Any, Any]:
+def _innermost(agent: OffPolicyAlgorithm) -> AnyEnv:
     """The environment that an agent acts in, without its wrappers."""
     assert agent.env is not None
     batch: Any = agent.env.unwrapped
-    return _only_env(batch).unwrapped
+    return _acted_in(batch).unwrapped

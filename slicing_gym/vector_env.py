@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from gymnasium.vector import AutoresetMode
 
 from slicing_gym.action import ActionCodec
@@ -65,5 +67,41 @@ class SliceRANVectorEnv(SlicingVectorEnv):
         """
         return cells_of(self._backend)
 
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """A copy of everything that changes, random state included, by name; `restore` goes back to it.
+
+        Raises:
+            gymnasium.error.ResetNeeded: there is nothing before the first reset.
+        """
+        own = {name: getattr(self, f"_{name}").copy() for name in _CHANGING}
+        return {**self.simulator.state(), **own, "counts": np.array([self._decisions, self._first_decision])}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back to a state that `state` of a batch of as many cells of the same scenario gave.
+
+        Raises:
+            ValueError: an array is missing, or is not one that this batch could have.
+        """
+        cells = dict(state)
+        own = {name: np.asarray(cells.pop(name, ())) for name in (*_CHANGING, "counts")}
+        for name in _CHANGING:
+            wanted = getattr(self, f"_{name}")
+            if (own[name].shape, own[name].dtype) != (wanted.shape, wanted.dtype):
+                raise ValueError(f"{name}: shape {own[name].shape} given, allowed is {wanted.shape} of {wanted.dtype}")
+        if own["counts"].shape != (2,):
+            raise ValueError(f"counts: shape {own['counts'].shape} given, allowed is (2,)")
+        simulator = Simulator(self.scenario, range(self.num_envs), self.num_threads)
+        simulator.restore(cells)
+        if simulator.num_cells != self.num_envs:
+            raise ValueError(f"state: {simulator.num_cells} cells given, allowed are {self.num_envs}")
+        self._backend = simulator
+        for name in _CHANGING:
+            getattr(self, f"_{name}")[:] = own[name]
+        self._decisions, self._first_decision = own["counts"].tolist()
+
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return Simulator(self.scenario, seeds, self.num_threads)
+
+
+_CHANGING = ("step_in_episode", "over", "last_observations")
+"""What a batch knows of its cells in addition to the simulator: attributes, each with `_` before it."""

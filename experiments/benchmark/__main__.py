@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator`, `twin`, `training`, `decision` or `log_reading`: how fast."""
+"""`python -m experiments.benchmark simulator`, `twin`, `training`, `batches`, `twin_phase`, ...: how fast."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from experiments.benchmark.batches import CELLS, DECISIONS, time_batches
 from experiments.benchmark.decision import LEARNED_FROM, time_decision
 from experiments.benchmark.log_reading import ROWS, time_log_reading
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
+from experiments.benchmark.twin_phase import time_twin_phase
 from experiments.config.threads import torch_threads
 from slicing_gym import SCENARIOS, Scenario, get_scenario
+
+WHAT = ("simulator", "twin", "training", "batches", "twin_phase", "decision", "log_reading")
+"""What is timed."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["simulator", "twin", "training", "decision", "log_reading"])
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--scenario", default="paper", choices=SCENARIOS)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
     parser.add_argument(
@@ -31,15 +36,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
     parser.add_argument("--history", type=int, default=LEARNED_FROM, help="decisions that the planner has learned from")
     parser.add_argument("--rows", type=int, default=ROWS, help="of the log that is read")
+    parser.add_argument(
+        "--cells", type=int, nargs="+", default=CELLS, help="real cells that an agent learns in at once"
+    )
+    parser.add_argument("--decisions", type=int, help="that an agent learns from, in all cells or in the twin")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each agent, of seeds 0, 1, ...")
+    parser.add_argument("--before", type=Path, help="root of an earlier checkout to compare the twin phase with")
     options = parser.parse_args(arguments)
     if options.what == "log_reading":
         time_log_reading(options.rows)
         return
+    if options.what == "twin_phase":
+        time_twin_phase(options.before, range(options.seeds), options.decisions)
+        return
+    batches = {"batches": options.cells, "decisions": options.decisions or DECISIONS, "seeds": range(options.seeds)}
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
         "twin": partial(time_twin, batches=options.batches),
         "training": time_training,
         "decision": partial(time_decision, history=options.history),
+        "batches": lambda scenario, _: time_batches(scenario, **batches),
     }
     with torch_threads(1):
         benchmarks[options.what](get_scenario(options.scenario), options.seconds)

@@ -123,6 +123,10 @@ class Environments:
         """The cell that Agent 1 acts in."""
         return self._wrap(gym.make("SliceRAN-v0", **self._arguments))
 
+    def acted_in(self, number: int) -> gym.Env[Any, Any] | AnyVectorEnv:
+        """The cell that Agent 1 acts in, or so many cells of different seeds."""
+        return self.real() if number == 1 else self.cells(number)
+
     def twin(self, number: int, **arguments: Any) -> AnyVectorEnv:
         """Cells of a twin of the real cell, whatever it held until now; an episode follows the last one within a step.
 
@@ -198,7 +202,7 @@ class Environments:
             check_alike(batch, [self.real(), self.real()])
         self.with_statistics(batch, *self.statistics(env))
 
-    def statistics(self, env: gym.Env[Any, Any]) -> tuple[Any, Arrays]:
+    def statistics(self, env: gym.Env[Any, Any] | AnyVectorEnv) -> tuple[Any, Arrays]:
         """What the wrappers of a real environment have learned while it ran: plain data, and arrays by name."""
         arrays: Arrays = {}
         return pack([getattr(*each) for each in learned_statistics(env)], "statistics", arrays), arrays

@@ -91,8 +91,15 @@ def courses_of(runs: Sequence[Run], scenario: Scenario, references: References) 
     """The courses of runs of one scenario, then those of the baselines, for each number of decisions that runs took.
 
     Raises:
-        ValueError: a run was made in other cells than those of today's simulator.
+        ValueError: a run was made in other cells than those of today's simulator, or in several at once.
     """
+    for run in runs:
+        number = run.summary["config"].get("num_envs", 1)
+        if number > 1:
+            raise ValueError(
+                f"folder: the run in {str(run.folder)!r} learned in {number} cells at once, allowed is 1: a course is "
+                "what came of the decisions in one cell"
+            )
     earned = [utility_of(run, scenario) for run in runs]
     unseen = [UnseenCells.of(run, scenario) for run in runs]
     references.prepare(_needed(runs, earned, unseen))

@@ -43,6 +43,8 @@ def _as_today(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
     whole = {"planner": given["planner"], **stored} if "planner" in given else dict(stored)
     if "with_planner" in given:
         whole.setdefault("with_planner", False)
+    if "num_envs" in given:  # there was one cell
+        whole.setdefault("num_envs", 1)
     if isinstance(whole.get("algorithm"), Mapping) and "collect_by" in given.get("algorithm", {}):
         whole["algorithm"] = {"collect_by": "random", **whole["algorithm"]}
     twin = whole.get("twin")

@@ -172,5 +172,5 @@ if __name__ == "__main__":
         prepare,
         rewrite=with_resumed_run,
         how_to_go_on=how_to_go_on,
-        check_seed=lambda config: check_unseen(config.evaluation, config.seed),
+        check_seed=lambda config: check_unseen(config.evaluation, config.seed, config.num_envs),
     )

@@ -44,7 +44,7 @@ class Algorithm1(TwinAlgorithm):
         listeners: called at every real decision, after those of the run itself.
 
     Attributes:
-        real: the real environment.
+        real: the real environment; without a twin it may be a batch.
         log: counts real decisions, wherever they are spent.
         history: keeps them.
         iterations: of the outer loop so far.
@@ -56,12 +56,12 @@ class Algorithm1(TwinAlgorithm):
         super().__init__(job, settings.algorithm)
         self.settings, self.iterations = settings, 0
         self._fitted_to = 0  # decisions that the twin knows
-        self.real = job.environments.real()
-        self.agent = make_learner(job.make, self.real, "real", self.seed)
+        self.real = job.environments.acted_in(settings.num_envs)
+        self.agent = make_learner(job.make, self.real, "real", self.seed, per_decision=True)
         if isinstance(self.agent, OffPolicyLearner) and self.has_twin:
             self.agent.model.learning_starts = settings.algorithm.collect  # until there is a twin, decisions are random
-        self.log = EpisodeLog(self.scenario, job.folder / EPISODES, self.agent)
-        self.history = HistoryLog(self.scenario)
+        self.log = EpisodeLog(self.scenario, job.folder / EPISODES, self.agent, settings.num_envs)
+        self.history = HistoryLog(self.scenario, settings.num_envs)
         self._progress = Progress(settings.decisions, settings.progress)
         own: list[DecisionListener] = [self.history, self._progress, self.log]
         if not self.has_twin:

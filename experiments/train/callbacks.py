@@ -29,7 +29,7 @@ REWARD_GOAL = 0.8
 class Listener:
     """Hears of every decision, and does nothing; to be subclassed. See `agents.protocols.DecisionListener`."""
 
-    def on_start(self, reset_info: dict[str, Any]) -> None:
+    def on_start(self, reset_info: dict[str, Any], cell: int = 0) -> None:
         """Learning begins, or goes on; `reset_info` is the info of the last reset."""
 
     def on_decision(self, experience: Experience) -> None:
@@ -45,10 +45,10 @@ class Listeners:
     def __init__(self, listeners: Sequence[DecisionListener]) -> None:
         self._listeners = listeners
 
-    def on_start(self, reset_info: dict[str, Any]) -> None:
+    def on_start(self, reset_info: dict[str, Any], *cell: int) -> None:
         """See `Listener`."""
         for each in self._listeners:
-            each.on_start(reset_info)
+            each.on_start(reset_info, *cell)
 
     def on_decision(self, experience: Experience) -> None:
         """See `Listener`."""
@@ -71,8 +71,9 @@ class Follow(Listener):
     def __init__(self, planner: PlanningPolicy) -> None:
         self._planner = planner
 
-    def on_start(self, reset_info: dict[str, Any]) -> None:
+    def on_start(self, reset_info: dict[str, Any], cell: int = 0) -> None:
         """See `Listener`."""
+        del cell  # a planner has but one
         self._planner.begin(reset_info)
 
     def on_decision(self, experience: Experience) -> None:
@@ -85,24 +86,28 @@ class Follow(Listener):
 class EpisodeLog(Listener):
     """Counts real decisions, and logs the mean of every episode of them, over all calls of `learn`.
 
+    An episode of a batch is one of each of its cells: its means are over all of them, and so are its decisions.
+
     TensorBoard tags, a point an episode, against real decisions taken: as Stable-Baselines3 has them
-    `rollout/ep_rew_mean` (sum of the rewards of an episode) and `rollout/ep_len_mean`, both means over the last 100
-    episodes, and `time/fps` (real decisions a second since the process began to learn, all that is done between them
-    included); means over the episode `utility`, `reward_at_c_max` (share of decisions with U at or above the final
+    `rollout/ep_rew_mean` (sum of the rewards of a cell's episode) and `rollout/ep_len_mean`, both means over the last
+    100 episodes, and `time/fps` (real decisions a second since the process began to learn, all that is done between
+    them included); means over the episode `utility`, `reward_at_c_max` (share of decisions with U at or above the final
     threshold), `ssr/<slice>`, `spectral_efficiency` and `threshold`.
 
     Args:
         scenario: length of an episode and names of the slices.
         path: CSV with a row an episode, written again after each; the last may have fewer decisions.
         learner: whose logger is used.
+        num_envs: cells that it acts in at once.
 
     Attributes:
         episodes: a mapping of column to mean for each.
     """
 
-    def __init__(self, scenario: Scenario, path: Path, learner: Learner) -> None:
-        self._scenario, self._path, self._learner = scenario, path, learner
-        self._pending: list[dict[str, float]] = []
+    def __init__(self, scenario: Scenario, path: Path, learner: Learner, num_envs: int = 1) -> None:
+        self._scenario, self._path, self._learner, self._num_envs = scenario, path, learner, num_envs
+        self._step: list[dict[str, float]] = []  # of cells in the step that is under way
+        self._pending: list[dict[str, float]] = []  # of steps in the episode that is under way
         self._began: tuple[float, int] | None = None  # when, and after how many decisions
         self.episodes: list[dict[str, float]] = []
 
@@ -114,7 +119,8 @@ class EpisodeLog(Listener):
     @property
     def decisions(self) -> int:
         """Real decisions so far."""
-        return int(sum(row["decisions"] for row in self.episodes)) + len(self._pending)
+        under_way = self._num_envs * len(self._pending) + len(self._step)
+        return int(sum(row["decisions"] for row in self.episodes)) + under_way
 
     def table(self) -> pd.DataFrame:
         """A row an episode."""
@@ -127,9 +133,9 @@ class EpisodeLog(Listener):
         if self._pending:
             self._end_episode()
 
-    def on_start(self, reset_info: dict[str, Any]) -> None:
+    def on_start(self, reset_info: dict[str, Any], cell: int = 0) -> None:
         """See `Listener`."""
-        del reset_info
+        del reset_info, cell
         if self._began is None:
             self._began = time.perf_counter(), self.decisions
 
@@ -137,7 +143,7 @@ class EpisodeLog(Listener):
         """See `Listener`."""
         info = experience.info
         ssr = {f"ssr_{name}": float(info["ssr"][n]) for n, name in enumerate(self._scenario.slice_names)}
-        self._pending.append(
+        self._step.append(
             {
                 "reward": experience.reward,
                 "reward_at_c_max": float(info["utility"] >= self._scenario.reward.threshold_end),
@@ -147,13 +153,17 @@ class EpisodeLog(Listener):
                 "threshold": float(info["threshold"]),
             }
         )
+        if len(self._step) < self._num_envs:
+            return
+        self._pending.append(self._step[0] if self._num_envs == 1 else _means(self._step))
+        self._step = []
         if len(self._pending) >= self._scenario.decisions_per_episode:
             self._end_episode()
 
     def _end_episode(self) -> None:
         """Send an episode's means to the CSV and to TensorBoard."""
-        means = {key: float(np.mean([row[key] for row in self._pending])) for key in self._pending[0]}
-        self.episodes.append({"decisions": len(self._pending), **means})
+        means = _means(self._pending)
+        self.episodes.append({"decisions": self._num_envs * len(self._pending), **means})
         self._pending = []
         rows = [
             [number, row["decisions"], *(f"{row[key]:.6f}" for key in means)]
@@ -165,8 +175,8 @@ class EpisodeLog(Listener):
     def _log(self, means: Mapping[str, float]) -> None:
         """Send an episode's means to TensorBoard."""
         record, last = self._learner.logger.record, self.episodes[-100:]
-        record("rollout/ep_rew_mean", np.mean([row["reward"] * row["decisions"] for row in last]))
-        record("rollout/ep_len_mean", np.mean([row["decisions"] for row in last]))
+        record("rollout/ep_rew_mean", np.mean([row["reward"] * row["decisions"] for row in last]) / self._num_envs)
+        record("rollout/ep_len_mean", np.mean([row["decisions"] for row in last]) / self._num_envs)
         if self._began is not None:
             since, before = self._began
             record("time/fps", (self.decisions - before) / max(time.perf_counter() - since, 1e-9))
@@ -184,27 +194,39 @@ class EpisodeLog(Listener):
         self.episodes, self._pending = list(state["episodes"]), list(state["pending"])
 
 
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
 class HistoryLog(Listener):
     """Keeps what the network did, whatever wrappers made of it, and the decisions as the learner saw them.
+
+    Args:
+        scenario: of the network.
+        num_envs: cells that the learner acts in at once; each episode of each is a run. Of a batch it is not kept what
+            the learner saw: nobody rehearses it.
 
     Attributes:
         recorder: of the history.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, num_envs: int = 1) -> None:
         self.recorder = Recorder(scenario)
+        self._keeps_rows = num_envs == 1
         self._rows: list[list[Any]] = []
 
-    def on_start(self, reset_info: dict[str, Any]) -> None:
+    def on_start(self, reset_info: dict[str, Any], cell: int = 0) -> None:
         """See `Listener`."""
-        if not self.recorder.knows(0):
-            self.recorder.begin(0, reset_info)
+        if not self.recorder.knows(cell):
+            self.recorder.begin(cell, reset_info)
 
     def on_decision(self, experience: Experience) -> None:
         """See `Listener`."""
-        self.recorder.add(0, experience.info)
+        self.recorder.add(experience.cell, experience.info)
         if experience.reset_info is not None:
-            self.recorder.begin(0, experience.reset_info)
+            self.recorder.begin(experience.cell, experience.reset_info)
+        if not self._keeps_rows:
+            return
         seen, over = experience, experience.terminated or experience.truncated
         self._rows.append([seen.observation, seen.action, seen.reward, seen.next_observation, over, seen.terminated])
 

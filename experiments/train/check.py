@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
-from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 
 from agents.baselines import BASELINES
 from agents.learner import OffPolicyLearner
+from agents.listening import decisions_between_updates
 from agents.planner import Planner
 from agents.protocols import AnyEnv
 from agents.random_streams import RandomStreams
@@ -35,7 +35,7 @@ from twin.models.settings import NEURAL_DECISIONS
 
 
 def check_evaluation(
-    settings: EvaluationSettings, scenario: Scenario, own_seed: int | None, name: str, *, trust: bool
+    settings: EvaluationSettings, scenario: Scenario, own_seed: int | None, name: str, *, trust: bool, num_envs: int = 1
 ) -> None:
     """Refuse an evaluation that could not be made, or that is on the cell that the agent learns on.
 
@@ -45,11 +45,12 @@ def check_evaluation(
         own_seed: of the cell that the agent learns on, if it is known.
         name: of the agent.
         trust: let files of agents run code.
+        num_envs: cells that it learns on, of this seed and those that follow.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    check_unseen(settings, own_seed)
+    check_unseen(settings, own_seed, num_envs)
     if name in (*BASELINES, *settings.policies):
         raise ValueError(f"agent.name: {name!r} is the name of a policy it is compared with")
     if settings.policies:
@@ -58,18 +59,23 @@ def check_evaluation(
         load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
 
 
-def check_unseen(settings: EvaluationSettings, own_seed: int | None) -> None:
-    """Refuse an evaluation on the cell that the agent learns on.
+def check_unseen(settings: EvaluationSettings, own_seed: int | None, num_envs: int = 1) -> None:
+    """Refuse an evaluation on a cell that the agent learns on.
 
     Args:
         settings: of the evaluation.
         own_seed: of the cell that the agent learns on, if it is known.
+        num_envs: cells that it learns on, of this seed and those that follow.
 
     Raises:
-        ValueError: it is one of those that it is evaluated on.
+        ValueError: it is evaluated on one of those.
     """
-    if own_seed in settings.seeds:
-        raise ValueError(f"evaluation.seeds: {own_seed} is the cell that the agent learns on (seed)")
+    own_seeds = () if own_seed is None else range(own_seed, own_seed + num_envs)
+    for seed in settings.seeds:
+        if seed in own_seeds:
+            cells = "the cell" if num_envs == 1 else f"one of the {num_envs} cells"
+            keys = "seed" if num_envs == 1 else "seed, num_envs"
+            raise ValueError(f"evaluation.seeds: {seed} is {cells} that the agent learns on ({keys})")
 
 
 def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> AnyLearner:
@@ -293,12 +299,43 @@ def check_collecting(settings: Settings, environments: Environments, make: MakeA
         raise TypeError(f"algorithm.collect_by: 'planner' given, allowed here is random ({error})") from error
 
 
-def check_multiple(key: str, value: int, agent: OffPolicyLearner) -> None:
+def check_multiple(key: str, value: int, agent: OffPolicyLearner, num_envs: int = 1) -> None:
     """Refuse a number of decisions that an agent would overstep.
 
     Raises:
-        ValueError: it is not a multiple of the decisions between its updates.
+        ValueError: it is not a multiple of the decisions between its updates, which all cells take together.
     """
-    frequency: Any = agent.model.train_freq
-    if frequency.unit is TrainFrequencyUnit.STEP and value % frequency.frequency:
-        raise ValueError(f"{key}: {value} given, allowed are multiples of agent.train_freq = {frequency.frequency}")
+    between = decisions_between_updates(agent.model, num_envs)
+    if value % between:
+        given = f"agent.train_freq = {between}"
+        if num_envs > 1:
+            given = f"{between}, the least that agent.train_freq and num_envs = {num_envs} divide"
+        raise ValueError(f"{key}: {value} given, allowed are multiples of {given}")
+
+
+def check_batch(
+    make: MakeAgent, num_envs: int, environments: Environments, twin: DigitalTwin | None, seed: int
+) -> AnyLearner:
+    """Make Agent 1 once, as `check_agent_of` does, and refuse a batch of real cells where the loop knows one only.
+
+    Args:
+        make: makes it.
+        num_envs: real cells.
+        environments: that it acts in.
+        twin: of the run.
+        seed: of its random streams.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    agent = check_agent_of("real", make, environments.real(), seed)
+    if num_envs == 1:
+        return agent
+    given = f"num_envs: {num_envs} given, allowed is 1"
+    if twin is not None:
+        raise ValueError(f"{given} with a twin, whose cells algorithm.num_envs counts: Agent 1 acts in one real cell")
+    if isinstance(agent, Planner):
+        raise ValueError(f"{given} with a planner, which learns a model of one cell")
+    if environments.wrapped:
+        raise ValueError(f"{given} with env.wrappers ({environments.names})")
+    return check_agent_of("real", make, environments.acted_in(num_envs), seed)

@@ -13,7 +13,15 @@ from experiments.config.agents import MakeAgent
 AnyLearner = OffPolicyLearner | Planner
 
 
-def make_learner(make: MakeAgent, env: AnyEnv, role: str, seed: int, conservative_weight: float = 0.0) -> AnyLearner:
+def make_learner(
+    make: MakeAgent,
+    env: AnyEnv,
+    role: str,
+    seed: int,
+    conservative_weight: float = 0.0,
+    *,
+    per_decision: bool = False,
+) -> AnyLearner:
     """The learner that a function makes: a planner is one, an algorithm becomes one.
 
     Args:
@@ -22,13 +30,20 @@ def make_learner(make: MakeAgent, env: AnyEnv, role: str, seed: int, conservativ
         role: of it: "real", "twin" or "history".
         seed: of the random streams within which it is made.
         conservative_weight: of an algorithm, see `OffPolicyLearner`.
+        per_decision: see there.
     """
     streams = RandomStreams(seed)
     with streams:
         made = make(for_sb3(env), role)
     if isinstance(made, Planner):
         return made
-    return OffPolicyLearner(lambda: made, seed=seed, streams=streams, conservative_weight=conservative_weight)
+    return OffPolicyLearner(
+        lambda: made,
+        seed=seed,
+        streams=streams,
+        conservative_weight=conservative_weight,
+        per_decision=per_decision,
+    )
 
 
 def learned_by(learner: Learner) -> OffPolicyAlgorithm | Planner:

@@ -29,8 +29,8 @@ from experiments.runs.naming import as_twin, describe_agent, describe_twin, meth
 from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
 from experiments.train.check import (
-    check_agent_of,
     check_algorithm_1,
+    check_batch,
     check_collecting,
     check_evaluation,
     check_multiple,
@@ -180,7 +180,8 @@ class Training:
         self.scenario = found if kind is None else found.replace(reward={"kind": kind})
         self.environments = (environments or Environments(found)).on(self.scenario)
         self.environments.check(self.twin is not None)
-        agent_1 = check_agent_of("real", make, self.environments.real(), self.seed)
+        num_envs = self.settings.num_envs
+        agent_1 = check_batch(make, num_envs, self.environments, self.twin, self.seed)
         if isinstance(agent_1, Planner):
             check_planner(self.environments, self.twin)
         else:
@@ -188,7 +189,8 @@ class Training:
         self.kind: Any = type(learned_by(agent_1))
         own = self.kind.__name__.lower() if name is None else name
         check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
-        check_evaluation(self.settings.evaluation, self.scenario, self.seed, own, trust=trust)
+        chosen = self.settings.evaluation
+        check_evaluation(chosen, self.scenario, self.seed, own, trust=trust, num_envs=num_envs)
         self.collect_by = None if self.twin is None else self.settings.algorithm.collect_by
         self.name = method_name(own, self.twin, self.collect_by)
         self.configuration = self._configuration(found, describe_agent(learned_by(agent_1)))
@@ -197,7 +199,7 @@ class Training:
             self._prepare(make, listeners)
 
     def _check_algorithm(self, make: MakeAgent, agent_1: OffPolicyLearner) -> None:
-        check_multiple("decisions", self.settings.decisions, agent_1)
+        check_multiple("decisions", self.settings.decisions, agent_1, self.settings.num_envs)
         if self.twin is not None:
             agent_2 = check_off_policy("twin", make, self.environments.cells(1), self.seed)
             check_algorithm_1(self.settings, agent_1, agent_2, self.twin)
@@ -249,13 +251,15 @@ class Training:
     def write_summary(self, own: Evaluation) -> dict[str, Any]:
         """Write the figures by which runs are compared, last of all: a run that has them is finished.
 
-        The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cell in as
+        The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cells in as
         many episodes [U].
         """
-        run, envs = self.algorithm, make_cells(self.scenario, 1)
+        number = self.settings.num_envs
+        run, envs = self.algorithm, make_cells(self.scenario, number)
         best = load_policy("best_fixed", self.scenario, envs, num_threads=1)
         decisions, episodes = run.log.decisions, run.log.episodes
-        reference = float(evaluate_policy("", best, envs, [self.seed], decisions).utility.mean())
+        seeds = range(self.seed, self.seed + number)
+        reference = float(evaluate_policy("", best, envs, seeds, decisions // number).utility.mean())
         reached = [number for number, row in enumerate(episodes, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
         summary: dict[str, Any] = {
             "scenario": self.scenario.name,

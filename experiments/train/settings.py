@@ -55,6 +55,7 @@ class Settings:
 
     Args:
         decisions: real decisions in all, wherever they are spent (an episode is 200).
+        num_envs: cells that the agent acts in at once, of seeds one after the other; without a twin only.
         reward: what is learned from: "utility" (eq. 5), "shaped" (eq. 6), "clip" (GAN-DDQN eq. 24); None: the
             scenario's own.
         checkpoint_s: seconds between checkpoints without a twin; with one, every step of Algorithm 1 ends with one.
@@ -66,6 +67,7 @@ class Settings:
     """
 
     decisions: int = bounded(1_000, at_least=1)
+    num_envs: int = bounded(1, at_least=1)
     reward: str | None = bounded("utility", choices=REWARD_KINDS)
     checkpoint_s: float = bounded(15.0, at_least=0.0)
     torch_threads: int = bounded(1, at_least=1)

@@ -130,12 +130,12 @@ class Stop(Listener):
             raise StoppedError
 
 
-def interrupted(make, folder, decisions, settings, **arguments):
+def interrupted(make, folder, decisions, settings, later=7, **arguments):
     """A run that was not interrupted, one saved after so many decisions and stopped later, and one from there."""
     arguments = {"scenario": SCENARIO, **arguments}
     whole = Training(make, settings=settings, folder=folder / "whole", **arguments).algorithm
     whole.run()
-    stop = Stop(decisions)
+    stop = Stop(decisions, later)
     part = stop.training = Training(
         make, settings=settings, folder=folder / "part", listeners=[stop], resume=True, **arguments
     )

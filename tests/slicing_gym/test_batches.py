@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -269,3 +270,39 @@ def test_wrappers_of_a_batch_may_put_dicts_into_its_info(small):
         *_, dones, infos = batch.step(np.zeros(3, np.int64))
     assert dones.all()
     assert [info["episode"]["l"] for info in infos] == [small.decisions_per_episode] * 3
+
+
+# State
+
+
+def test_a_batch_goes_on_from_its_state_to_the_bit():
+    make = partial(gym.make_vec, "SliceRAN-v0", 3, scenario="paper-1mhz", autoreset_mode="SameStep")
+    envs, other = make(), make(num_threads=2)
+    actions = np.random.default_rng(0).integers(envs.single_action_space.n, size=(210, 3))
+    envs.reset(seed=5)
+    for row in actions[:195]:
+        envs.step(row)
+    state = envs.unwrapped.state()
+    expected = [envs.step(row) for row in actions[195:]]  # an episode ends among them
+    other.reset(seed=0)
+    other.unwrapped.restore(state)
+    for row, (observations, rewards, _, truncations, info) in zip(actions[195:], expected, strict=True):
+        found = other.step(row)
+        np.testing.assert_array_equal(found[0], observations)
+        np.testing.assert_array_equal(found[1], rewards)
+        np.testing.assert_array_equal(found[3], truncations)
+        np.testing.assert_array_equal(found[4]["threshold"], info["threshold"])
+    assert other.unwrapped.decisions == envs.unwrapped.decisions == 630
+
+
+def test_the_state_of_another_batch_is_refused():
+    envs, other = (gym.make_vec("SliceRAN-v0", number, scenario="paper-1mhz").unwrapped for number in (3, 2))
+    with pytest.raises(gym.error.ResetNeeded):
+        envs.state()
+    envs.reset(seed=0)
+    state = envs.state()
+    with pytest.raises(ValueError, match=r"step_in_episode: shape \(3,\) given, allowed is \(2,\)"):
+        other.restore(state)
+    for name in state:
+        with pytest.raises(ValueError, match=name):
+            envs.restore({key: value for key, value in state.items() if key != name})

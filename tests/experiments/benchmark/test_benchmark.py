@@ -33,6 +33,23 @@ def test_each_prints_its_ratios(what, expected, capsys):
         assert text in printed
 
 
+def test_batches_prints_a_row_an_agent_and_number_of_cells(capsys):
+    main(["batches", "--scenario", "paper-1mhz", "--cells", "1", "16", "--decisions", "240", "--seeds", "2"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
+    assert [row[-11] for row in rows] == ["1", "16"] * 3
+    assert [int(row[-4]) for row in rows] == [10, 12] * 3  # after 204, 208, ... and after 208, 224, 240 decisions
+
+
+def test_the_twin_phase_of_a_checkout_is_that_of_itself(capsys):
+    """Compared with itself: the same agents, to the last digit that is printed."""
+    main(["twin_phase", "--before", str(ROOT), "--seeds", "1", "--decisions", "3072"])
+    printed = capsys.readouterr().out
+    before, this = (line.split() for line in printed.splitlines()[3:5])
+    assert (before[0], this[0]) == ("before", "this")
+    assert before[3:] == this[3:]
+    assert "this - before: U in the twin 0.0000, in real cells 0.0000" in printed
+
+
 def test_decisions_where_no_allocation_is_listed(capsys):
     scenario = get_scenario("nr-8slices").replace(name="large", radio={"resolution_hz": 7 * 360e3})
     time_decision(scenario, 0.01, history=10)

@@ -49,7 +49,7 @@ def test_a_run_of_an_earlier_version_is_not_resumed(tmp_path):
 def test_a_configuration_of_before_planners_is_one_with_random_decisions_before_the_twin(tmp_path):
     stored = {"seed": 0, "algorithm": {"collect": 200}}
     today = {"seed": 0, "algorithm": {"collect": 200, "collect_by": "random"}, "planner": {"horizon": 1}}
-    today["with_planner"] = False
+    today |= {"with_planner": False, "num_envs": 1}
     check_same_configuration(tmp_path, stored, today)
     with pytest.raises(ValueError, match=r"\n  algorithm\.collect_by: 'random' there, 'planner' given$"):
         check_same_configuration(tmp_path, stored, {**today, "algorithm": {"collect": 200, "collect_by": "planner"}})
