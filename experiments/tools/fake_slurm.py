@@ -1,7 +1,7 @@
 """Slurm's commands in place of a cluster's: they run the jobs of batch files on this machine, two at a time.
 
-As much of `sbatch`, `srun`, `squeue`, `sacct`, `scontrol` and `scancel` as submitit uses: job arrays, states, signals to
-the tasks of a job, and requeueing. There are no limits of time or memory, and no partitions.
+As much of `sbatch`, `srun`, `squeue`, `sacct`, `scontrol` and `scancel` as submitit uses: job arrays, states, signals
+to the tasks of a job, and requeueing. There are no limits of time or memory, and no partitions.
 """
 
 from __future__ import annotations

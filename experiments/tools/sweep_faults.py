@@ -1,4 +1,4 @@
-"""`python -m experiments.tools.sweep_faults`: sweeps whose runs are killed, typed again, end with the bytes of one whole."""
+"""`python -m experiments.tools.sweep_faults`: sweeps whose runs are killed, typed again, end with the same bytes."""
 
 from __future__ import annotations
 

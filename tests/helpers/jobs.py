@@ -76,7 +76,10 @@ def jobs_of(folder: Path, kinds: list[str]) -> list[Job]:
 
 
 def begin(folder: Path, launcher: str, *kinds: str, **environment: str) -> subprocess.Popen[str]:
-    """Launch jobs of these kinds by a file of conf/hydra/launcher and settings after it, in a process of its own that prints number and exit status of each."""
+    """Launch jobs of these kinds in a process of its own, which prints number and exit status of each.
+
+    The launcher is a file of conf/hydra/launcher, and settings after it.
+    """
     inherited = {key: value for key, value in os.environ.items() if key not in THREADS}
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", LAUNCH, str(folder), launcher, *kinds],
