@@ -98,7 +98,9 @@ def test_a_folder_in_which_another_process_writes_is_left_alone(tmp_path, capsys
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_run_that_says_how_to_go_on(tmp_path, capsys, number, expected):
+def test_a_signal_ends_a_run_that_says_how_to_go_on(tmp_path, capsys, request, number, expected):
+    found = signal.signal(number, signal.default_int_handler)  # what runs in the background ignores Ctrl-C
+    request.addfinalizer(lambda: signal.signal(number, found))
     before = [signal.getsignal(each) for each in stopping.SIGNALS]
 
     def work():
