@@ -1,4 +1,4 @@
-"""`python -m experiments.tools.sweep_faults`: killed runs of sweeps, typed again, end as runs that were not."""
+"""`python -m experiments.tools.sweep_faults`: sweeps whose runs are killed, typed again, end with the same bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from experiments.reporting.tables import aligned
+from experiments.runs.lock import read_writer
 from experiments.runs.status import read_status, state_of
 from experiments.sweeps.plan import read_sweep
 from experiments.tools import fake_slurm
@@ -100,12 +101,11 @@ class Sweep:
         left = dict(KILLED)
         while left:
             if sweep.poll() is not None:
-                raise RuntimeError(f"runs with seeds {list(left)} could not be killed:\n{sweep.communicate()[0]}")
+                raise RuntimeError(f"the runs with seeds {list(left)} ended before they could be killed")
             for seed, folder in self.folders().items():
-                status = read_status(folder)
-                is_learning = (folder / "checkpoint.npz").exists() and status is not None and status.state == "running"
-                if seed in left and is_learning and status is not None and status.process is not None:
-                    os.kill(status.process, left.pop(seed))
+                writer = read_writer(folder)
+                if seed in left and writer is not None and writer.is_alive and (folder / "checkpoint.npz").exists():
+                    os.kill(writer.process, left.pop(seed))
             time.sleep(0.02)
 
 

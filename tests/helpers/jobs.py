@@ -78,7 +78,7 @@ def jobs_of(folder: Path, kinds: list[str]) -> list[Job]:
 def begin(folder: Path, launcher: str, *kinds: str, **environment: str) -> subprocess.Popen[str]:
     """Launch jobs of these kinds in a process of its own, which prints number and exit status of each.
 
-    The launcher is the name of a file of conf/hydra/launcher, with settings after it.
+    The launcher is a file of conf/hydra/launcher, and settings after it.
     """
     inherited = {key: value for key, value in os.environ.items() if key not in THREADS}
     return subprocess.Popen(

@@ -69,10 +69,14 @@ def test_a_preempted_job_of_the_local_executor_goes_on_from_its_checkpoint(tmp_p
 def test_slurm_queues_a_job_again_that_is_preempted_or_at_its_time_limit(number, tmp_path, monkeypatch):
     environment = fake_slurm.install(tmp_path / "slurm")
     monkeypatch.setenv("FAKE_SLURM", environment["FAKE_SLURM"])
-    process = begin(tmp_path / "sweep", "submitit_slurm", "long", "ok", **environment)
+    process = begin(tmp_path / "sweep", "submitit_slurm partition=gpu time=90", "long", "ok", **environment)
     wait_for(tmp_path / "sweep" / "0" / "process")
     fake_slurm.send("2000_0", number)
     assert ends(process) == {0: "0", 1: "0"}
+    (batch_file,) = (tmp_path / "sweep" / ".submitit").glob("*/*_submission.sh")
+    keys = ("partition=gpu", "time=90", "array=0-1%2", "signal=USR2@120", "requeue", "cpus-per-task=1", "mem=4GB")
+    assert {f"#SBATCH --{key}" for key in keys} < set(batch_file.read_text().splitlines())
+    assert "--account" not in batch_file.read_text()
     assert (tmp_path / "sweep" / "0" / "begun").read_text() == "once more once more "
 
 
