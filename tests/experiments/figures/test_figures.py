@@ -79,9 +79,7 @@ def test_convergence_figure_is_drawn_from_runs(methods, tmp_path, capsys):
     summary = json.loads((methods / "again" / "twin-1" / "summary.json").read_text())
     summary["config"]["agent"]["arguments"]["learning_rate"] = 0.5
     (methods / "again" / "twin-1" / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(
-        SystemExit, match=r"they differ in agent\.arguments\.learning_rate .*experiments\.report"
-    ):
+    with pytest.raises(SystemExit, match=r"they differ in agent\.arguments\.learning_rate .*experiments\.report"):
         figures.main(["convergence", str(methods)])
     shutil.rmtree(methods / "again")
     with pytest.raises(SystemExit, match=r"no finished run"):
