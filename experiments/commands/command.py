@@ -7,7 +7,7 @@ import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ def command(
     register(name, schema)
     warnings.formatwarning = _formatted
     typed = topic.as_meant(sys.argv[1:])
-    if _is_sweep(get_args_parser().parse_known_args(typed)[0]):
+    if _is_sweep(get_args_parser().parse_known_intermixed_args(typed)[0]):
         sys.exit(sweep(topic, typed))
     with readable_errors():
         sys.argv[1:] = topic.rewrite(with_files(name, typed))
@@ -111,8 +111,6 @@ def _locked(arguments: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         lock.__exit__(None, None, None)
-        with suppress(OSError):
-            lock.folder.rmdir()  # if nothing came of it
 
 
 _FOLDER = "hydra.run.dir"

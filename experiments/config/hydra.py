@@ -43,7 +43,7 @@ class Command(Generic[_Settings]):
     name: str
     schema: type[_Settings]
     prepare: Callable[[_Settings, Path], Callable[[], object]]
-    lists: Sequence[str] = ()
+    lists: Sequence[str] = ("imports",)
     renamed: Mapping[str, str] = field(default_factory=dict)
     rewrite: Callable[[list[str]], list[str]] = list
     how_to_go_on: Callable[[_Settings, Path], str] | None = None

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +81,7 @@ class RunLock:
         key = self.folder.resolve()
         if _held.get(key) == os.getpid():
             return self  # the block around this one has it
+        self._is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         with _guarded(self.folder / LOCK_FILE) as path:
             found = read_writer(self.folder)
@@ -105,6 +106,9 @@ class RunLock:
         _held.pop(self.folder.resolve(), None)
         if self._is_own():
             (self.folder / LOCK_FILE).unlink(missing_ok=True)
+        if self._is_new:
+            with suppress(OSError):
+                self.folder.rmdir()  # if nothing came of it
 
     def _beat(self) -> None:
         """Say that the writer is there, until the block ends or another has taken over."""

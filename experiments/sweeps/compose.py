@@ -94,9 +94,11 @@ class Composer:
         return ""
 
     def _is_plain(self, override: Override) -> bool:
-        """Whether it gives a key that is there a value; others change what is composed."""
+        """Whether it gives a key that is there a single value; others change what is composed."""
         key = override.get_key_element()
         if override.type != OverrideType.CHANGE or key.startswith("hydra") or "@" in key:
+            return False
+        if isinstance(override.value(), dict | list):  # which Hydra merges in ways of its own
             return False
         if key not in self._groups:
             with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):

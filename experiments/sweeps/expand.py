@@ -58,7 +58,7 @@ def parse(arguments: Sequence[str]) -> Typed:
     Raises:
         ValueError: a word of the sweep has a value that is not allowed.
     """
-    given: list[str] = get_args_parser().parse_args(list(arguments)).overrides
+    given: list[str] = get_args_parser().parse_intermixed_args(list(arguments)).overrides
     flags = [each for each in arguments if each not in given and each not in ("-m", "--multirun")]
     resume = _word(given, "resume", "auto")
     retry = _word(given, "retry", "failed")

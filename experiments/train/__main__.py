@@ -17,11 +17,7 @@ from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.agents import left_out, maker
 from experiments.config.files import CONFIG_FOLDER, store
-from experiments.config.hydra import (
-    check_overrides,
-    config_folders,
-    without_config_folders,
-)
+from experiments.config.hydra import check_overrides, config_folders, without_config_folders
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.planner import left_out_by_planner
 from experiments.config.schemas import PLANNER
@@ -173,7 +169,6 @@ if __name__ == "__main__":
         "train",
         TrainConfig,
         prepare,
-        lists=("imports",),
         rewrite=with_resumed_run,
         how_to_go_on=how_to_go_on,
         check_seed=lambda config: check_unseen(config.evaluation, config.seed),
