@@ -129,7 +129,8 @@ def _allocations(axes: Axes, in_cell: FloatArray, in_twin: FloatArray) -> None:
     axes.plot(in_cell, in_twin, ".", ms=4, color=_COLOURS["twin"])
     axes.set_xlabel("utility in the cell")
     axes.set_ylabel("utility in the twin")
-    axes.set_title(f"{len(in_cell)} allocations never held before\n(a perfect twin: on the line)", fontsize=10)
+    number = f"{len(in_cell)} allocation{'' if len(in_cell) == 1 else 's'}"
+    axes.set_title(f"{number} never held before\n(a perfect twin: on the line)", fontsize=10)
 
 
 def _policies(axes: Axes, figures: Figures) -> None:

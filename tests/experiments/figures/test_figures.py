@@ -76,6 +76,11 @@ def test_convergence_figure_is_drawn_from_runs(methods, tmp_path, capsys):
     shutil.copytree(methods / "twin-1", methods / "again" / "twin-1")
     with pytest.raises(SystemExit, match="ddqn-dt/1 is there twice"):
         figures.main(["convergence", str(methods)])
+    summary = json.loads((methods / "again" / "twin-1" / "summary.json").read_text())
+    summary["config"]["agent"]["arguments"]["learning_rate"] = 0.5
+    (methods / "again" / "twin-1" / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(SystemExit, match=r"they differ in agent\.arguments\.learning_rate .*experiments\.report"):
+        figures.main(["convergence", str(methods)])
     shutil.rmtree(methods / "again")
     with pytest.raises(SystemExit, match=r"no finished run"):
         figures.main(["convergence", str(tmp_path / "empty")])

@@ -7,9 +7,12 @@ import shutil
 
 import pytest
 
+from experiments.regret import draw_regret
 from experiments.report import report
 from experiments.report.measures import FINAL
 from experiments.runs.status import Status, write_status
+from experiments.train import train
+from tests.helpers.runs import SCENARIO, make_ddqn, read_rows, short_settings
 from tests.helpers.studies import config_of, leave_hydra, leave_run, leave_sweep
 
 
@@ -145,3 +148,37 @@ def test_what_other_commands_leave_is_no_run(tmp_path):
     write_folder.mkdir()
     write_status(write_folder, Status("failed", "evaluate", (), "no"))
     assert len(report(tmp_path).entries) == 1
+
+
+def test_a_search_is_shown_with_its_best_trials_and_picture(tmp_path):
+    leave_run(tmp_path / "run")
+    for name in ("search", "begun"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.log").write_text("{}")
+    values = [f"{number},COMPLETE,{7 + number / 100},1e-{number % 9}" for number in range(30)]
+    (tmp_path / "search" / "study.csv").write_text(
+        "\n".join(["trial,state,value,learning_rate", *values, "30,FAIL,,0.1"])
+    )
+    (tmp_path / "search" / "importances.csv").write_text("key,importance\nlearning_rate,1.0\n")
+    (tmp_path / "search" / "study.png").write_bytes(b"PNG")
+    found = report(tmp_path)
+    (search,) = found.searches
+    assert (search.number, search.picture, len(search.trials)) == (31, b"PNG", 25)
+    assert [row[0] for row in search.trials[:2]] == ["29", "28"]
+    assert any("begun" in note for note in found.notes)
+    assert "31 trials" in found.text()
+    assert "The best 25 of 31 trials" in found.html()
+
+
+def test_regret_against_the_oracle_is_that_of_the_regret_figure(tmp_path):
+    train(make_ddqn, SCENARIO, None, short_settings(220), tmp_path / "run", 1)
+    leave_run(tmp_path / "made-up")  # which has no history, and says so
+    found = report(tmp_path, oracle=True, progress=False)
+    (note,) = found.notes
+    assert "made-up" in note
+    assert "has no history.npz" in note
+    draw_regret(tmp_path / "run", tmp_path / "regret.png", progress=False)
+    (row,) = [row for row in read_rows(tmp_path / "regret_paper-1mhz.csv") if row["method"] == "ddqn"]
+    (entry,) = [entry for entry in found.entries if entry.folder.name == "run"]
+    assert entry.summary["regret_oracle"] == pytest.approx(float(row["regret_oracle"]), abs=1e-5)
+    assert "regret, oracle [U]" in found.text()

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from experiments.reporting.statistics import block_bootstrap, bootstrap_interval, estimate, interquartile_mean
+from experiments.reporting.statistics import (
+    block_bootstrap,
+    bootstrap_interval,
+    estimate,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+    until_shortest,
+)
+from experiments.reporting.style import over_seeds
 
 
 def test_interval_is_students():
@@ -58,3 +68,53 @@ def test_blocks_that_belong_together_make_intervals_wider():
     apart = block_bootstrap(lambda chosen: values[chosen].mean(), run, block=1)
     assert together.mean == apart.mean == pytest.approx(values.mean())
     assert together.half_width > 3.0 * apart.half_width
+
+
+def test_resamples_at_once_are_those_one_by_one():
+    """Also of curves so long that they are drawn in several goes."""
+    for shape in ((3,), (5, 4), (6, 400)):
+        values, generator = np.random.default_rng(2).normal(size=shape), np.random.default_rng(0)
+        one_by_one = [interquartile_mean(values[generator.integers(shape[0], size=shape[0])]) for _ in range(2000)]
+        low, high = np.quantile(np.array(one_by_one), [0.025, 0.975], axis=0, method="nearest")
+        found = bootstrap_interval(values)
+        np.testing.assert_allclose([found.low, found.high], [low, high], rtol=1e-12)
+
+
+def test_another_statistic_has_its_own_interval():
+    values = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    assert bootstrap_interval(values).value == 1.0
+    assert bootstrap_interval(values, statistic=lambda drawn: drawn.mean(axis=0)).value == 0.75
+
+
+def test_what_is_infinite_is_shown_as_asked():
+    found = bootstrap_interval([1.0, 2.0, np.inf])
+    assert found.show(1) == "inf [1.0, inf]"
+    assert found.show(1, ">5") == ">5 [1.0, >5]"
+
+
+def test_probability_of_improvement_is_that_of_mann_and_whitney():
+    generator = np.random.default_rng(0)
+    one, two = generator.integers(0, 6, 9).astype(float), generator.integers(0, 5, 9).astype(float)  # with ties
+    found = probability_of_improvement(one, two)
+    assert found.value == pytest.approx(stats.mannwhitneyu(one, two).statistic / 81)
+    assert found.low < found.value < found.high
+    assert probability_of_improvement(two, one).value == pytest.approx(1.0 - found.value)
+    assert probability_of_improvement(one, one).value == 0.5
+    assert np.isnan(probability_of_improvement([1.0], [0.0]).low)
+    np.testing.assert_array_equal(probability_of_improvement([3.0, 4.0], [1.0, np.inf])[0], 0.5)
+
+
+def test_performance_profile_is_the_share_of_runs_that_reach_a_score():
+    reached = performance_profile([1.0, 2.0, 4.0], [0.0, 1.0, 1.5, 4.0, 5.0])
+    np.testing.assert_allclose(reached.mean(axis=0), [1.0, 1.0, 2 / 3, 1 / 3, 0.0])
+
+
+def test_curves_end_where_the_shortest_does():
+    found = until_shortest([np.arange(3.0), np.arange(5.0)])
+    np.testing.assert_array_equal(found, [[0.0, 1.0, 2.0]] * 2)
+
+
+def test_pictures_say_how_many_seeds_in_words_that_fit():
+    assert over_seeds(1) == over_seeds(1, 1) == "one seed"
+    assert over_seeds(3) == "3 seeds, 95 % intervals"
+    assert over_seeds(2, 3, 1, intervals="shaded") == "1 to 3 seeds, shaded"
