@@ -9,7 +9,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.calibration.run import Calibration
 from experiments.calibration.settings import CalibrationConfig
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.config.parts import make_scenario, make_twin
 from twin import transition_kinds
 

@@ -22,7 +22,8 @@ _STORED = ("scenario", "agent")
 def groups_of(command: str) -> list[str]:
     """The groups that a command chooses from, as its file in `conf/` says."""
     content = yaml.safe_load((Path(CONFIG_FOLDER) / f"{command}.yaml").read_text())
-    return [key for entry in content["defaults"] if isinstance(entry, dict) for key in entry]
+    entries = [entry for entry in content["defaults"] if isinstance(entry, dict)]
+    return [key for entry in entries for key in entry if not key.startswith("override ")]
 
 
 def choices_of(group: str) -> list[str]:

@@ -1,95 +1,74 @@
-"""What a command is: compose with Hydra, check, call; its errors name the nearest key, and leave no folder behind."""
+"""Command lines: what a topic says of its own, how arguments are composed and checked; errors name the nearest key."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.bounds import check_bounds
-from experiments.config.files import CONFIG_FOLDER, groups_of, with_files
+from experiments.config.files import CONFIG_FOLDER, groups_of
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.errors import unknown_name
-from twin.data.logs import LogWarning
 
 _Settings = TypeVar("_Settings")
 
 
-def command(
-    name: str,
-    schema: type[_Settings],
-    prepare: Callable[[_Settings, Path], Callable[[], object]],
-    *,
-    lists: Sequence[str] = (),
-    renamed: Mapping[str, str] | None = None,
-    rewrite: Callable[[list[str]], list[str]] = list,
-    how_to_go_on: Callable[[_Settings, Path], str] | None = None,
-) -> None:
-    """Run the command line of a topic.
+@dataclass(frozen=True)
+class Command(Generic[_Settings]):
+    """What a topic says of its command line.
 
     Args:
-        name: of its file in `conf/`.
+        name: of its file in `conf/`, and of its package.
         schema: types of its settings.
         prepare: checks the settings and what else is needed, and returns the work, which may take long. What it
             refuses ends the command with the message alone, no stack trace, and without a folder.
         lists: keys that may be typed as `key=a,b`; Hydra takes that for a sweep.
         renamed: keys that may be typed by another name, since Hydra means something else by it.
-        rewrite: other changes of the arguments.
-        how_to_go_on: what Ctrl-C says, if the work can be resumed.
+        rewrite: other changes of the arguments of a single run.
+        how_to_go_on: what a stopped run says, if the work can be resumed.
+        check_seed: what of the checks depends on the seed; with it a sweep checks the rest once for all seeds.
     """
-    register(name, schema)
-    warnings.formatwarning = _formatted
-    given = [_renamed(argument, renamed or {}) for argument in sys.argv[1:]]
-    with readable_errors():
-        sys.argv[1:] = rewrite(with_files(name, with_lists(given, lists)))
-    check_overrides(name, sys.argv[1:])
 
-    def task(config: DictConfig) -> None:
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        with readable_errors():
-            settings = settings_of(config, schema)
-            work = prepare(settings, folder)
-        try:
-            work()
-        except KeyboardInterrupt:
-            if how_to_go_on is None:
-                raise
-            raise SystemExit(f"stopped; {how_to_go_on(settings, folder)}") from None
+    name: str
+    schema: type[_Settings]
+    prepare: Callable[[_Settings, Path], Callable[[], object]]
+    lists: Sequence[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    rewrite: Callable[[list[str]], list[str]] = list
+    how_to_go_on: Callable[[_Settings, Path], str] | None = None
+    check_seed: Callable[[_Settings], object] | None = None
 
-    hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
-
-
-def _formatted(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
-    """A warning as it is printed; what is unusual about a log is so wherever it was read."""
-    if issubclass(category, LogWarning):
-        return f"warning: {message}\n"
-    return _WITH_PLACE(message, category, filename, lineno, line)
-
-
-_WITH_PLACE = warnings.formatwarning
+    def as_meant(self, typed: Sequence[str]) -> list[str]:
+        """Arguments as typed, by the names that Hydra knows, and with lists where lists are meant."""
+        return with_lists([_renamed(argument, self.renamed) for argument in typed], self.lists)
 
 
 def register(name: str, schema: type) -> None:
     """Give Hydra the types of a command, and the presets as the group `scenario`: their one source is the package."""
+    _hide_plugins()
     store = ConfigStore.instance()
     store.store(name=f"{name}_schema", node=schema)
     for scenario in SCENARIOS:
         store.store(group="scenario", name=scenario, node=OmegaConf.create(get_scenario(scenario).to_dict()))
+
+
+def _hide_plugins() -> None:
+    """Make Hydra forget the launchers of its plugins that have a name of ours: it would merge ours with them."""
+    Plugins.instance()  # each puts its own into the store
+    launchers = ConfigStore.instance().repo["hydra"]["launcher"]
+    for path in Path(CONFIG_FOLDER, "hydra", "launcher").glob("*.yaml"):
+        launchers.pop(path.name, None)
 
 
 def settings_of(config: DictConfig, schema: type[_Settings]) -> _Settings:
@@ -108,22 +87,11 @@ def settings_of(config: DictConfig, schema: type[_Settings]) -> _Settings:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Around the checks of a command: what they refuse ends it with the message alone, no stack trace, no folder."""
+    """Around checks: what they refuse ends the program with the message alone, no stack trace."""
     try:
         yield
     except (ValueError, TypeError, OSError, ImportError) as error:  # what reads logs is an extra
-        _remove_unused_folder()
         raise SystemExit(f"error: {error}") from None
-
-
-def _remove_unused_folder() -> None:
-    """Remove the folder that Hydra has made for a run, if nothing else has been put there."""
-    if not HydraConfig.initialized():
-        return
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    entries = list(folder.iterdir())
-    if all(path.name == ".hydra" or (path.suffix == ".log" and not path.stat().st_size) for path in entries):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
@@ -143,7 +111,13 @@ def _renamed(argument: str, names: Mapping[str, str]) -> str:
 
 
 def check_overrides(name: str, arguments: Sequence[str]) -> None:
-    """End the program with the nearest name if an argument overrides a key, or takes a choice, that does not exist.
+    """End the program with the nearest name where `check_names` raises an error."""
+    with readable_errors():
+        check_names(name, arguments)
+
+
+def check_names(name: str, arguments: Sequence[str]) -> None:
+    """Refuse arguments that override a key, or take a choice, that does not exist.
 
     Only plain `key=value` arguments are looked at, and none where a folder of the user's own may hold more choices; the
     rest of its grammar Hydra checks itself.
@@ -152,7 +126,7 @@ def check_overrides(name: str, arguments: Sequence[str]) -> None:
         return
     plain = [argument for argument in arguments if re.match(r"(?!hydra)[A-Za-z_][\w./-]*=", argument)]
     given = {key: value for key, _, value in (argument.partition("=") for argument in plain)}
-    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"), readable_errors():
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         found = {key: loader.get_group_options(key) for key in given}
         chosen = groups_of(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.distill.report import StudentResult
 from experiments.distill.run import Distillation
 from experiments.distill.settings import DistillConfig

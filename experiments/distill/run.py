@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
+from experiments.runs.lock import RunLock
 from slicing_gym import Scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
@@ -86,10 +88,12 @@ def distill(
 
     Raises:
         ValueError, TypeError, FileNotFoundError: something is not allowed; the message names it. No student was taught.
+        RunIsLocked: another process writes into the folder.
     """
-    result = Distillation(teachers, settings, folder, resume=resume, trust=trust).run()
-    if folder is not None:
-        result.write(folder)
+    with nullcontext() if folder is None else RunLock(folder):
+        result = Distillation(teachers, settings, folder, resume=resume, trust=trust).run()
+        if folder is not None:
+            result.write(folder)
     return result
 
 

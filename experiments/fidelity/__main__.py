@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
 from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.config.parts import make_mapping
 from experiments.inspect.outcome import next_step, trial, write
 from experiments.inspect.settings import InspectConfig

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.landscape.run import Landscape
 from experiments.landscape.settings import LandscapeConfig
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.offline import NoEnv
 from agents.registry import import_modules
+from experiments.commands import command
 from experiments.config.agents import (
     check_agent,
     check_conservative,
@@ -16,15 +17,15 @@ from experiments.config.agents import (
     maker,
     with_head,
 )
-from experiments.config.hydra import command
 from experiments.config.parts import make_scenario, make_twin
 from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
+from experiments.runs.process import finished_before
 from slicing_gym import Scenario
 
 
-def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
+def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
     """The run of a configuration, checked.
 
     Raises:
@@ -33,9 +34,8 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
     import_modules(config.imports)
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
     check_history(config.history)
+    check_cell(config)
     recorded = config.history in RECORDED
-    if recorded and config.seed in config.evaluation.seeds:
-        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
     history = None if recorded else make_history(config.history, scenario, config.seed, config.decisions)
     if history is not None:  # a file has a scenario of its own
         scenario = history.scenario
@@ -61,13 +61,19 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], None]:
         source=config.history,
     )
     if training.finished:
-        return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
+        return lambda: finished_before(folder)
 
     def run() -> None:
         print(training.run().report())
         print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
     return run
+
+
+def check_cell(config: OfflineConfig) -> None:
+    """Refuse an evaluation on the cell that a recorded history is of."""
+    if config.history in RECORDED and config.seed in config.evaluation.seeds:
+        raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
 
 
 def _check_agents(config: OfflineConfig, scenario: Scenario, with_twin: bool) -> None:
@@ -88,4 +94,4 @@ def how_to_go_on(config: OfflineConfig, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    command("offline", OfflineConfig, prepare, lists=("imports",), how_to_go_on=how_to_go_on)
+    command("offline", OfflineConfig, prepare, lists=("imports",), how_to_go_on=how_to_go_on, check_seed=check_cell)

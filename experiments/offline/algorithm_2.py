@@ -14,6 +14,7 @@ from agents.packing import Arrays
 from experiments.config.agents import make_agent
 from experiments.config.schemas import AgentSettings
 from experiments.offline.settings import Settings
+from experiments.runs.stopping import waiting_for_checkpoint
 from experiments.train.callbacks import Checkpoints, Progress
 from experiments.train.twin_phase import Job, TwinAlgorithm
 from slicing_gym.allocation import MAX_LISTED
@@ -85,7 +86,9 @@ class Algorithm2(TwinAlgorithm):
         """Algorithm 2 itself."""
         self._progress.say("learning from the history")
         epochs = self.settings.algorithm.epochs
-        learn_offline(self.agent, *self.transitions, epochs=epochs, first_epoch=self.epochs, on_epoch=self._on_epoch)
+        first = self.epochs
+        with waiting_for_checkpoint():
+            learn_offline(self.agent, *self.transitions, epochs=epochs, first_epoch=first, on_epoch=self._on_epoch)
         if self._agent_2 is not None:
             for name, agent in zip(CANDIDATES, (self.agent, self._agent_2), strict=True):
                 with atomic_write(self.folder / f"{name}.zip") as file:

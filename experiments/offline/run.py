@@ -31,6 +31,7 @@ from experiments.offline.settings import Settings, check_estimate
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
+from experiments.runs.lock import RunLock
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.check import (
     check_evaluation,
@@ -121,11 +122,12 @@ def offline(
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
+        RunIsLocked: another process writes into the folder.
     """
     if resume and folder is None:
         raise ValueError("resume: True given, allowed with a folder only")
-    with TemporaryDirectory() as nowhere:
-        place = nowhere if folder is None else folder
+    with TemporaryDirectory() as nowhere, RunLock(nowhere if folder is None else folder) as lock:
+        place = lock.folder
         more: dict[str, Any] = {"name": name, "own_seed": own_seed, "resume": resume, "trust": trust}
         made = OfflineTraining(make, history, twin, settings, place, seed, **more)
         result = made.read_result() if made.finished else made.run()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.registry import import_modules
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.config.parts import make_scenario, make_twin
 from experiments.search.run import STUDY, Search
 from experiments.search.settings import SearchConfig

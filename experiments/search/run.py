@@ -26,7 +26,6 @@ from experiments.search.settings import MAY_CHANGE, Settings
 from experiments.search.space import defaults_in, make_space, with_values
 from experiments.search.study import ERROR, JOURNAL, Study
 from experiments.search.trial import FIRST_FINAL, FIRST_RUN, Rehearsal, Twins, collect
-from experiments.sweeps.launchers import Job, LocalLauncher
 from experiments.train.check import check_evaluation, check_multiple
 from experiments.train.run import train
 from experiments.train.settings import Settings as TrainSettings
@@ -215,6 +214,8 @@ class Search:
             for task in tasks:
                 self.perform(task)
             return
+        from experiments.sweeps.launchers import Job, LocalLauncher  # which bring in Hydra
+
         start = ("-m", "experiments.search.worker", str(self.folder), f"imports={','.join(self.imports)}")
         jobs = [Job(number, (*start, task), self.folder / "workers" / str(number)) for number, task in enumerate(tasks)]
         failed: list[str] = []

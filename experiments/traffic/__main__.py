@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.config.hydra import command
+from experiments.commands import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
 from experiments.traffic.run import check_resample, traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig

@@ -14,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
+from experiments.commands import command
 from experiments.config.agents import left_out, maker
 from experiments.config.files import CONFIG_FOLDER, choices_of, store
 from experiments.config.hydra import (
     check_overrides,
-    command,
     config_folders,
     without_config_folders,
 )
@@ -30,13 +30,15 @@ from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.lifecycle import CURVES
+from experiments.runs.process import finished_before
+from experiments.train.check import check_unseen
 from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
 from slicing_gym import SCENARIOS
 
 
-def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
+def prepare(config: TrainConfig, folder: Path) -> Callable[[], object]:
     """The run of a configuration, checked; with `without_twin` a second one, without the twin, in a folder below.
 
     Raises:
@@ -69,7 +71,7 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], None]:
         except ValueError as error:
             raise ValueError(f"with_planner: {error}") from error
     if trainings[0].finished:
-        return lambda: print(f"{os.path.relpath(folder)}: this run is finished")
+        return lambda: finished_before(folder)
     return lambda: _run(config, trainings)
 
 
@@ -168,4 +170,12 @@ def how_to_go_on(config: TrainConfig, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    command("train", TrainConfig, prepare, lists=("imports",), rewrite=with_resumed_run, how_to_go_on=how_to_go_on)
+    command(
+        "train",
+        TrainConfig,
+        prepare,
+        lists=("imports",),
+        rewrite=with_resumed_run,
+        how_to_go_on=how_to_go_on,
+        check_seed=lambda config: check_unseen(config.evaluation, config.seed),
+    )

@@ -14,6 +14,7 @@ from agents.packing import Arrays
 from agents.protocols import DecisionListener, Learner
 from experiments.config.planner import make_planning_policy
 from experiments.runs.folder import EPISODES
+from experiments.runs.stopping import waiting_for_checkpoint
 from experiments.train.callbacks import Checkpoints, EpisodeLog, Follow, HistoryLog, Listeners, Progress
 from experiments.train.learners import make_learner
 from experiments.train.settings import Settings
@@ -80,7 +81,8 @@ class Algorithm1(TwinAlgorithm):
 
     def learn(self) -> None:
         """Without a twin: learn in the real environment until the budget is spent."""
-        self._act(self.settings.decisions - self.log.decisions)
+        with waiting_for_checkpoint():
+            self._act(self.settings.decisions - self.log.decisions)
         self._next_step = -1
 
     def collect(self) -> None:

@@ -17,6 +17,7 @@ from agents import PlanningPolicy
 from agents.packing import Arrays, part_of, with_prefix
 from agents.protocols import DecisionListener, Experience, Learner
 from experiments.reporting.tables import write_rows
+from experiments.runs.stopping import is_asked, stop
 from slicing_gym import Scenario
 from slicing_gym.transitions import Transitions
 from twin import Recorder
@@ -266,7 +267,7 @@ class Progress(Listener):
 
 
 class Checkpoints(Listener):
-    """Saves between two decisions, when it is due.
+    """Saves between two decisions, when it is due, or a signal is to end the run.
 
     Args:
         save: writes a checkpoint.
@@ -278,6 +279,7 @@ class Checkpoints(Listener):
 
     def on_settled(self) -> None:
         """See `Listener`."""
-        if time.perf_counter() - self._saved_at > self._every_s:
+        if is_asked() or time.perf_counter() - self._saved_at > self._every_s:
             self._save()
             self._saved_at = time.perf_counter()
+            stop()

@@ -49,14 +49,27 @@ def check_evaluation(
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    if own_seed in settings.seeds:
-        raise ValueError(f"evaluation.seeds: {own_seed} is the cell that the agent learns on (seed)")
+    check_unseen(settings, own_seed)
     if name in (*BASELINES, *settings.policies):
         raise ValueError(f"agent.name: {name!r} is the name of a policy it is compared with")
     if settings.policies:
         check_policies(settings.policies, scenario)
         others = [each for each in settings.policies if each not in BASELINES]
         load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
+
+
+def check_unseen(settings: EvaluationSettings, own_seed: int | None) -> None:
+    """Refuse an evaluation on the cell that the agent learns on.
+
+    Args:
+        settings: of the evaluation.
+        own_seed: of the cell that the agent learns on, if it is known.
+
+    Raises:
+        ValueError: it is one of those that it is evaluated on.
+    """
+    if own_seed in settings.seeds:
+        raise ValueError(f"evaluation.seeds: {own_seed} is the cell that the agent learns on (seed)")
 
 
 def check_agent_of(role: str, make: MakeAgent, env: AnyEnv, seed: int) -> AnyLearner:

@@ -24,6 +24,7 @@ from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, com
 from experiments.runs import checkpoint
 from experiments.runs.folder import NO_HEAD, SUMMARY, WRAPPERS, read_episodes, read_run
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
+from experiments.runs.lock import RunLock
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
 from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
@@ -116,10 +117,11 @@ def train(
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
+        RunIsLocked: another process writes into the folder.
     """
     if resume and folder is None:
         raise ValueError("resume: True given, allowed with a folder only")
-    with TemporaryDirectory() as nowhere:
+    with TemporaryDirectory() as nowhere, RunLock(nowhere if folder is None else folder):
         made = Training(
             make,
             scenario,

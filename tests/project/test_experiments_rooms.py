@@ -18,9 +18,7 @@ ALLOWED = {
     "runs": {"config", "environments"},
     "evaluate": {*LOW, "environments", "runs"},
     "train": {*LOW, "environments", "runs", "evaluate"},
-    "sweeps": set(),
     "offline": {*LOW, "environments", "runs", "evaluate", "train"},
-    "search": {*LOW, "environments", "runs", "evaluate", "train", "sweeps", "offline"},
     "distill": {*LOW, "environments", "runs", "evaluate"},
     "landscape": {*LOW, "runs"},
     "inspect": LOW,
@@ -34,13 +32,17 @@ ALLOWED = {
     "tools": {"reporting"},
     "ship": set(),  # the old names of two tools, which say the new ones
     "interruption": set(),
+    "sweeps": {*LOW, "runs"},
+    "search": {*LOW, "environments", "runs", "evaluate", "train", "sweeps", "offline"},
+    "commands": {"config", "runs", "sweeps"},
 }
 LIBRARIES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
     for path in ROOT.rglob("*.py")
     if path.stem not in ("__main__", "__init__")
     and path != ROOT / "config" / "hydra.py"
-    and path.parent.name != "tools"
+    and path.parent.name not in ("tools", "commands")
+    and ("sweeps" not in path.parts or path.name in ("names.py", "plan.py"))
 )
 
 

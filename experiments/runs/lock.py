@@ -1,0 +1,202 @@
+"""One writer a folder: `run.lock` names the process that writes there; one whose process is gone is taken over."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+from slicing_gym.files import atomic_write
+
+LOCK_FILE = "run.lock"
+HEARTBEAT_S = 15.0
+"""Seconds after which a writer says again that it is there."""
+STALE_S = 180.0
+"""Seconds without a heartbeat after which a writer on another host counts as gone."""
+
+
+class RunIsLocked(ValueError):  # noqa: N818  # it is what the message says
+    """Another process writes into the folder."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A process that writes into a folder.
+
+    Args:
+        host: its name.
+        process: its id there.
+        process_start: when it began [s since 1970, to about a second]: ids are used again; None if not known.
+        since: when it locked the folder [s since 1970].
+        heartbeat: when it last said that it is there [s since 1970].
+    """
+
+    host: str
+    process: int
+    process_start: float | None
+    since: float
+    heartbeat: float
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is still there; of another host, as far as its heartbeat tells."""
+        if self.host != socket.gethostname():
+            return time.time() - self.heartbeat < STALE_S
+        return _is_running(self.process, self.process_start)
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.process} on host {self.host} has been writing here since {since}"
+
+
+class RunLock:
+    """The only writer of a folder, for the time of a `with` block; the folder is made if there is none.
+
+    The same process may lock a folder again, within the block. On one host a writer is gone when its process is; of
+    another host it is when its heartbeat is older than `STALE_S`, which needs clocks that agree to some seconds. On a
+    network file system the lock relies on whole renames, and on `flock` where two processes come at once.
+
+    Args:
+        folder: of a run, or of a sweep.
+
+    Raises:
+        RunIsLocked: on entering; another process writes there.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._ended = threading.Event()
+        self._beating: threading.Thread | None = None
+
+    def __enter__(self) -> RunLock:
+        """Lock the folder."""
+        key = self.folder.resolve()
+        if _held.get(key) == os.getpid():
+            return self  # the block around this one has it
+        self._is_new = not self.folder.exists()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _guarded(self.folder / LOCK_FILE) as path:
+            found = read_writer(self.folder)
+            if found is not None and found.is_alive:
+                raise RunIsLocked(f"folder: {str(self.folder)!r}: {found}")
+            now = time.time()
+            self._writer = Writer(socket.gethostname(), os.getpid(), _start_of(os.getpid()), now, now)
+            _write(path, self._writer)
+        _held[key] = os.getpid()
+        self._beating = threading.Thread(target=self._beat, name="run.lock", daemon=True)
+        self._beating.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let others write."""
+        if self._beating is None:
+            return
+        self._ended.set()
+        self._beating.join()
+        _held.pop(self.folder.resolve(), None)
+        if self._is_own():
+            (self.folder / LOCK_FILE).unlink(missing_ok=True)
+        if self._is_new:
+            with suppress(OSError):
+                self.folder.rmdir()  # if nothing came of it
+
+    def _beat(self) -> None:
+        """Say that the writer is there, until the block ends or another has taken over."""
+        while not self._ended.wait(HEARTBEAT_S) and self._is_own():
+            try:
+                _write(self.folder / LOCK_FILE, replace(self._writer, heartbeat=time.time()))
+            except OSError:  # a full disk is the run's to complain about; the next beat tries again
+                continue
+
+    def _is_own(self) -> bool:
+        """Whether the lock is still this one's: a writer that was stopped for long may have lost it."""
+        found = read_writer(self.folder)
+        return found is not None and (found.host, found.since) == (self._writer.host, self._writer.since)
+
+
+def read_writer(folder: str | os.PathLike[str]) -> Writer | None:
+    """Who locked a folder, alive or not; None: nobody, or a lock that cannot be read."""
+    try:
+        return Writer(**json.loads((Path(folder) / LOCK_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_locked(folder: str | os.PathLike[str]) -> bool:
+    """Whether a writer that is alive has locked a folder."""
+    found = read_writer(folder)
+    return found is not None and found.is_alive
+
+
+_held: dict[Path, int] = {}
+"""Folders that this process has locked, with its id: a forked child has not locked them."""
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[Path]:
+    """For the time in which a lock is looked at and taken, nobody else looks."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError:  # a file system without: then two that come in the same instant are not told apart
+                yield path
+                return
+            if _is_same(descriptor, path):  # else the one before has put another file in its place
+                yield path
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return False
+    own = os.fstat(descriptor)
+    return (own.st_dev, own.st_ino) == (found.st_dev, found.st_ino)
+
+
+def _write(path: Path, writer: Writer) -> None:
+    with atomic_write(path) as file:
+        file.write(json.dumps(asdict(writer)).encode())
+
+
+def _is_running(process: int, started: float | None) -> bool:
+    """Whether a process of this host is there, and is the one that began then."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    now = _start_of(process)
+    return now != _GONE and (started is None or now is None or abs(now - started) < 2.0)
+
+
+_GONE = -1.0
+"""The start of a process that has ended, and waits for its parent to take note."""
+
+
+def _start_of(process: int) -> float | None:
+    """When a process of this host began [s since 1970]; None where the system does not say."""
+    try:
+        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+    except (OSError, StopIteration):
+        return None
+    if state in "ZX":
+        return _GONE
+    return float(boot.split()[1]) + int(fields[18]) / os.sysconf("SC_CLK_TCK")

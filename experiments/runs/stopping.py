@@ -1,0 +1,97 @@
+"""Signals that end a run: where one is about to save, they wait for that; elsewhere they end it at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, and what clusters and closing terminals send."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal has ended the run.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+    @property
+    def exit_status(self) -> int:
+        """Of the process: 130 after Ctrl-C, else 143."""
+        return 128 + (signal.SIGINT if self.number == signal.SIGINT else signal.SIGTERM)
+
+
+class _Asked:
+    """What signals have asked for.
+
+    Attributes:
+        number: of the signal that is to end the run as soon as it has saved; None: there was none.
+        can_wait: whether the run looks at that soon.
+    """
+
+    number: int | None = None
+    can_wait = False
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Within, `SIGNALS` raise `Stopped`; what ignores one of them, as under nohup, goes on doing so.
+
+    Python hears of signals in the main thread alone: elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _Asked.number, before = None, {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _Asked.number = None
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    del frame
+    if not _Asked.can_wait or _Asked.number is not None:  # a second one does not wait
+        raise Stopped(number)
+    _Asked.number = number
+
+
+@contextmanager
+def waiting_for_checkpoint() -> Iterator[None]:
+    """Within, a signal only asks; the work looks at `is_asked` every few seconds at least, saves, and calls `stop`."""
+    _Asked.can_wait = True
+    try:
+        yield
+    finally:
+        _Asked.can_wait = False
+    if is_asked():
+        stop()
+
+
+def is_asked() -> bool:
+    """Whether a signal waits for a checkpoint."""
+    return _Asked.number is not None
+
+
+def stop() -> None:
+    """End what a signal wants to end.
+
+    Raises:
+        Stopped: always, if one does.
+    """
+    number, _Asked.number = _Asked.number, None
+    if number is not None:
+        raise Stopped(number)

@@ -1,0 +1,197 @@
+"""A sweep from its command line to the end: plan, table of what is refused, runs through a launcher, and what came."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf, open_dict, read_write
+
+from experiments.config.hydra import Command
+from experiments.reporting.tables import aligned
+from experiments.runs.lock import RunLock
+from experiments.runs.process import REFUSALS, say_refused
+from experiments.runs.status import DEAD, Status, now, read_status, state_of, write_status
+from experiments.runs.stopping import Stopped, stopped_by_signals
+from experiments.sweeps.check import Planned, plan
+from experiments.sweeps.compose import Composer
+from experiments.sweeps.expand import Typed, expand, fixed, parse
+from experiments.sweeps.launchers import Job, Launcher, make_launcher
+from experiments.sweeps.plan import Sweep, SweepJob, read_sweep, write_sweep
+
+_BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+_ORDER = ("done", "refused", "failed", "stopped", DEAD, "running", "queued")
+
+
+def sweep(topic: Command[Any], arguments: Sequence[str]) -> int:
+    """Run a sweep.
+
+    Args:
+        topic: the command.
+        arguments: of its command line, with `-m`.
+
+    Returns:
+        The exit status: 0 if all runs are done, 1 if not, 130 after Ctrl-C, 143 after SIGTERM or SIGHUP.
+    """
+    try:
+        made = _make(topic, arguments)
+        if all(each.error for each in made.planned):
+            return _say_all_refused(made.planned)
+        with RunLock(made.folder), stopped_by_signals():
+            return made.run()
+    except REFUSALS as error:
+        return say_refused(error)
+
+
+def _make(topic: Command[Any], arguments: Sequence[str]) -> _Running:
+    """Compose and check all of it; nothing is written."""
+    typed = parse(arguments)
+    composer = Composer(topic, typed.flags)
+    config = composer.whole([*typed.of_sweep, *fixed(typed.overrides)])
+    if config.hydra.sweeper.get("_target_") != _BASIC_SWEEPER:
+        raise ValueError(f"hydra/sweeper: {config.hydra.sweeper.get('_target_')!r} given, allowed is basic")
+    folder = Path(config.hydra.sweep.dir)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweep.dir = str(folder)  # with the time of now, also where the launcher refers to it
+    launcher = make_launcher(config.hydra.launcher)
+    params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create({}))
+    assert isinstance(params, dict)
+    combinations = expand(typed.overrides, {str(key): value for key, value in params.items()})
+    planned = plan(topic, composer, combinations, config.hydra, typed.resume)
+    return _Running(topic, tuple(arguments), typed, folder, launcher, planned)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A sweep that has passed its checks.
+
+    Args:
+        topic: the command.
+        arguments: its command line.
+        typed: the same, taken apart.
+        folder: of the sweep.
+        launcher: of its runs.
+        planned: every combination.
+    """
+
+    topic: Command[Any]
+    arguments: tuple[str, ...]
+    typed: Typed
+    folder: Path
+    launcher: Launcher
+    planned: Sequence[Planned]
+
+    def run(self) -> int:
+        """Run what is to be run in the folder, which is locked; the exit status."""
+        self._write_sweep()
+        to_run = [each for each in self.planned if each.is_to_run(self.typed.retry)]
+        for each in self.planned:
+            self._write_status(each, each in to_run)
+        self._say_plan(len(to_run))
+        jobs = [self._job(number, each) for number, each in enumerate(self.planned) if each in to_run]
+        ended: list[int] = []
+
+        def on_end(job: Job, exit_status: int | None) -> None:
+            ended.append(job.number)
+            self._say_ended(job, exit_status, f"{len(ended)}/{len(jobs)}")
+
+        try:
+            self.launcher.launch(jobs, on_end)
+        except KeyboardInterrupt as error:
+            print(f"stopped; go on with: {self._how_to_go_on()}", file=sys.stderr)
+            self._say_end()
+            return error.exit_status if isinstance(error, Stopped) else 130
+        return 0 if self._say_end() else 1
+
+    def _write_sweep(self) -> None:
+        """Write `sweep.json`; runs of an earlier command line in the same folder stay in it."""
+        jobs = [SweepJob(n, each.combination.overrides, each.folder.name) for n, each in enumerate(self.planned)]
+        swept = tuple(key.lstrip("+") for key in self.planned[0].combination.swept)
+        whole = Sweep(self.topic.name, self.arguments, swept, tuple(jobs))
+        try:
+            earlier = read_sweep(self.folder)
+        except FileNotFoundError:
+            earlier = whole
+        if earlier.command != self.topic.name:
+            raise ValueError(f"hydra.sweep.dir: {str(self.folder)!r} has a sweep of experiments.{earlier.command}")
+        write_sweep(self.folder, whole.with_earlier(earlier))
+
+    def _write_status(self, each: Planned, is_to_run: bool) -> None:
+        status = Status("queued", self.topic.name, each.combination.overrides)
+        if is_to_run:
+            write_status(each.folder, status)
+        elif each.error and each.state not in ("done", "running", "failed"):
+            write_status(each.folder, replace(status, state="refused", error=each.error, ended=now()))
+
+    def _job(self, number: int, each: Planned) -> Job:
+        """A run as a process; it goes on where it was, also if a cluster starts it again."""
+        resume = ["resume=auto"] if "resume" in self.topic.schema.__dataclass_fields__ else []
+        quoted = str(each.folder).replace("\\", "\\\\").replace("'", "\\'")
+        own = (*self.typed.flags, *each.combination.overrides, *resume, f"hydra.run.dir='{quoted}'")
+        return Job(number, ("-m", f"experiments.{self.topic.name}", *own), each.folder)
+
+    def _say_plan(self, number: int) -> None:
+        refused = [each for each in self.planned if each.error]
+        if refused:
+            print(f"{len(refused)} of {len(self.planned)} combinations are refused:\n{_table(refused)}\n")
+        states = Counter(each.state for each in self.planned if not each.error and not each.is_to_run(self.typed.retry))
+        others = "".join(f", {count} {state}" for state, count in states.items())
+        print(f"{number} of {len(self.planned)} runs to do{others}: {self.folder}", flush=True)
+
+    def _say_ended(self, job: Job, exit_status: int | None, progress: str) -> None:
+        """Say how a run has ended; one that ended before it could say so itself has failed."""
+        state = state_of(job.folder)
+        if state == "queued" and exit_status is not None:
+            error = f"the process ended with exit status {exit_status} before the run began; see its output"
+            write_status(job.folder, Status("failed", self.topic.name, job.arguments[2:], error, ended=now()))
+            state = "failed"
+        found = read_status(job.folder)
+        took = "" if found is None or found.seconds is None else f" in {found.seconds:.0f} s"
+        why = f": {found.error}" if found is not None and state in ("refused", "failed") else ""
+        killed = f", exit status {exit_status}" if state == DEAD else ""
+        print(f"[{progress}] {job.folder.name}: {state}{took}{killed}{why}", flush=True)
+
+    def _say_end(self) -> bool:
+        """Name the runs that are not done, and count; whether all are done."""
+        states = ["refused" if each.error else state_of(each.folder) for each in self.planned]
+        left = [(each, state) for each, state in zip(self.planned, states, strict=True) if state != "done"]
+        rows = [[each.folder.name, state, each.error or _error_of(each.folder)] for each, state in left]
+        if rows:
+            print(f"\nnot done:\n{aligned(['run', 'state', ''], rows)}")
+        if any(state in (DEAD, "stopped", "queued") for state in states):
+            print(f"go on with: {self._how_to_go_on()}")
+        elif "failed" in states:
+            print(f"try again with: {self._how_to_go_on()} retry=failed")
+        counts = Counter(states)
+        print(
+            f"{', '.join(f'{counts[state]} {state}' for state in _ORDER if counts[state])}: {self.folder}", flush=True
+        )
+        return not left
+
+    def _how_to_go_on(self) -> str:
+        own = [each for each in self.arguments if not each.startswith(("resume=", "retry=", "hydra.sweep.dir="))]
+        own += ["resume=auto", f"hydra.sweep.dir={self.folder}"]
+        return f"python -m experiments.{self.topic.name} {shlex.join(own)}"
+
+
+def _error_of(folder: Path) -> str:
+    found = read_status(folder)
+    return "" if found is None else found.error
+
+
+def _table(refused: Sequence[Planned]) -> str:
+    rows = [[" ".join(f"{key}={own}" for key, own in each.combination.swept.items()), each.error] for each in refused]
+    return aligned(["combination", "why"], rows)
+
+
+def _say_all_refused(planned: Sequence[Planned]) -> int:
+    """Say why there is no run; the exit status."""
+    errors = {each.error for each in planned}
+    if len(errors) == 1:
+        return say_refused(ValueError(errors.pop()))
+    return say_refused(ValueError(f"all {len(planned)} combinations are refused\n{_table(planned)}"))

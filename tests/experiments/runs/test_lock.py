@@ -1,0 +1,158 @@
+"""One writer a folder: processes that are there, gone, on other hosts, or come at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import pytest
+
+from experiments.runs import lock
+from experiments.runs.lock import RunIsLocked, RunLock, Writer, is_locked, read_writer
+
+HOLD = """
+import sys, time
+from experiments.runs.lock import RunLock
+with RunLock(sys.argv[1]):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder):
+    """A process that has locked a folder."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "locked\n"
+    return process
+
+
+def end(process):
+    process.kill()
+    process.communicate()
+
+
+def store(folder, writer):
+    (folder / lock.LOCK_FILE).write_text(json.dumps(asdict(writer)))
+
+
+def test_a_second_process_is_refused_and_told_who_writes(tmp_path):
+    process = holder(tmp_path)
+    try:
+        with pytest.raises(RunIsLocked, match=f"process {process.pid} on host .* has been writing here since 2"):
+            RunLock(tmp_path).__enter__()
+        assert read_writer(tmp_path).process == process.pid
+    finally:
+        end(process)
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
+    process = holder(tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert read_writer(tmp_path).process == process.pid
+    assert not is_locked(tmp_path)
+    with RunLock(tmp_path):
+        assert read_writer(tmp_path).process == os.getpid()
+    assert not (tmp_path / lock.LOCK_FILE).exists()
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_is_gone(tmp_path):
+    process = holder(tmp_path)
+    process.kill()
+    for _ in range(100):
+        if not is_locked(tmp_path):
+            break
+        time.sleep(0.05)
+    assert not is_locked(tmp_path)  # a zombie still
+    process.communicate()
+
+
+def test_an_id_that_another_process_has_by_now_holds_no_lock(tmp_path):
+    with RunLock(tmp_path):
+        own = read_writer(tmp_path)
+        store(tmp_path, replace(own, process_start=own.process_start - 100))
+        assert not is_locked(tmp_path)
+        store(tmp_path, own)
+        assert is_locked(tmp_path)
+
+
+def test_of_another_host_only_the_heartbeat_counts(tmp_path):
+    now = time.time()
+    far = Writer("another-host", 1, None, now - 1000, now - lock.STALE_S / 2)
+    store(tmp_path, far)
+    with pytest.raises(RunIsLocked, match="process 1 on host another-host"):
+        RunLock(tmp_path).__enter__()
+    store(tmp_path, replace(far, heartbeat=now - lock.STALE_S - 1))
+    with RunLock(tmp_path):
+        assert read_writer(tmp_path).host != "another-host"
+
+
+def test_a_writer_says_that_it_is_there_and_notices_when_another_has_taken_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+    with RunLock(tmp_path):
+        first = read_writer(tmp_path)
+        for _ in range(200):
+            if read_writer(tmp_path).heartbeat > first.heartbeat:
+                break
+            time.sleep(0.01)
+        assert read_writer(tmp_path).heartbeat > first.heartbeat
+        other = Writer("another-host", 1, None, time.time(), time.time())
+        store(tmp_path, other)
+        time.sleep(0.05)
+        store(tmp_path, other)  # a beat between its look and its write would be lost
+        time.sleep(0.05)
+        assert read_writer(tmp_path) == other
+    assert read_writer(tmp_path) == other
+
+
+def test_the_same_process_may_lock_a_folder_within_its_lock(tmp_path):
+    with RunLock(tmp_path / "run"):
+        with RunLock(tmp_path / "run"):
+            assert is_locked(tmp_path / "run")
+        assert is_locked(tmp_path / "run")
+    assert not is_locked(tmp_path / "run")
+
+
+def test_a_damaged_lock_is_nobodys(tmp_path):
+    (tmp_path / lock.LOCK_FILE).write_text("{")
+    assert not is_locked(tmp_path)
+    with RunLock(tmp_path):
+        assert is_locked(tmp_path)
+
+
+AT_ONCE = """
+import sys, time
+from pathlib import Path
+from experiments.runs.lock import RunIsLocked, RunLock
+folder, begin = Path(sys.argv[1]), float(sys.argv[2])
+won = 0
+while time.time() < begin:
+    pass
+for number in range(100):
+    try:
+        lock = RunLock(folder / str(number)).__enter__()
+        won += 1
+    except RunIsLocked:
+        pass
+print(won, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_of_several_processes_at_once_one_gets_each_folder_whose_writer_is_gone(tmp_path):
+    gone = Writer("another-host", 1, None, 0.0, 0.0)
+    for number in range(100):
+        (tmp_path / str(number)).mkdir()
+        store(tmp_path / str(number), gone)
+    command = [sys.executable, "-c", AT_ONCE, str(tmp_path), str(time.time() + 1.5)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    won = [int(process.stdout.readline()) for process in processes]
+    for process in processes:
+        process.communicate("")
+    assert sum(won) == 100

@@ -1,0 +1,143 @@
+"""A run as a process: its status, exit status, log and folder, however it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+
+import pytest
+
+from experiments.runs import stopping
+from experiments.runs.lock import RunLock, is_locked
+from experiments.runs.process import FINISHED, Process
+from experiments.runs.status import Status, read_status, write_status
+
+
+def process(folder, work, prepare=None):
+    return Process(folder, "train", ["seed=0"], prepare or (lambda: work), lambda: "type it again", lambda: None)
+
+
+def test_a_run_that_ends_well_is_done(tmp_path):
+    def work():
+        assert read_status(tmp_path / "run").state == "running"
+        assert is_locked(tmp_path / "run")
+
+    assert process(tmp_path / "run", work).run() == 0
+    status = read_status(tmp_path / "run")
+    assert (status.state, status.command, status.overrides, status.error) == ("done", "train", ("seed=0",), "")
+    assert status.seconds >= 0
+    assert status.started <= status.ended
+    assert not is_locked(tmp_path / "run")
+
+
+def test_an_error_is_in_status_and_log_and_on_the_terminal(tmp_path, capsys):
+    handler = logging.FileHandler(tmp_path / "train.log")
+    logging.getLogger().addHandler(handler)
+    try:
+        assert process(tmp_path, lambda: 1 / 0).run() == 1
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    status = read_status(tmp_path)
+    assert (status.state, status.error) == ("failed", "ZeroDivisionError: division by zero")
+    printed = capsys.readouterr().err
+    for text in (status.traceback, (tmp_path / "train.log").read_text(), printed):
+        assert "Traceback (most recent call last)" in text
+        assert "ZeroDivisionError: division by zero" in text
+
+
+def test_an_exit_with_a_message_fails_without_a_traceback(tmp_path, capsys):
+    def work():
+        raise SystemExit("error: they disagree")
+
+    assert process(tmp_path, work).run() == 1
+    assert capsys.readouterr().err == "error: they disagree\n"
+    assert read_status(tmp_path).traceback == ""
+
+
+def test_what_is_refused_leaves_no_status_but_in_a_sweep(tmp_path, capsys):
+    def refuse():
+        raise ValueError("seed: -1 given, allowed is 0 or more")
+
+    folder = tmp_path / "sweep" / "run"
+    assert process(folder, None, refuse).run() == 1
+    assert capsys.readouterr().err == "error: seed: -1 given, allowed is 0 or more\n"
+    assert not folder.exists()
+    (tmp_path / "sweep" / "sweep.json").touch()
+    assert process(folder, None, refuse).run() == 1
+    assert read_status(folder).state == "refused"
+    assert read_status(folder).error == "seed: -1 given, allowed is 0 or more"
+    done = Status("done", "train", seconds=5.0)
+    write_status(folder, done)
+    assert process(folder, None, refuse).run() == 1
+    assert read_status(folder) == done
+
+
+def test_a_run_that_was_finished_before_keeps_its_status(tmp_path):
+    done = Status("done", "train", seconds=5.0)
+    write_status(tmp_path, done)
+    assert process(tmp_path, lambda: FINISHED).run() == 0
+    assert read_status(tmp_path) == done
+
+
+def test_a_folder_in_which_another_process_writes_is_left_alone(tmp_path, capsys):
+    child = os.fork()
+    if child == 0:
+        RunLock(tmp_path).__enter__()
+        signal.pause()
+    try:
+        while not is_locked(tmp_path):
+            pass
+        assert process(tmp_path, lambda: (tmp_path / "written").touch()).run() == 1
+        assert f"process {child} on host" in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_run_that_says_how_to_go_on(tmp_path, capsys, number, expected):
+    before = [signal.getsignal(each) for each in stopping.SIGNALS]
+
+    def work():
+        os.kill(os.getpid(), number)
+        raise AssertionError("went on")
+
+    assert process(tmp_path, work).run() == expected
+    assert read_status(tmp_path).state == "stopped"
+    assert f"stopped by {number.name}; type it again" in capsys.readouterr().err
+    assert [signal.getsignal(each) for each in stopping.SIGNALS] == before
+    assert not is_locked(tmp_path)
+
+
+def test_a_signal_waits_for_a_checkpoint_and_a_second_one_does_not(tmp_path):
+    steps = []
+
+    def work(signals):
+        with stopping.waiting_for_checkpoint():
+            for step in range(10):
+                if step in signals:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                steps.append(step)
+                if stopping.is_asked() and step >= 5:
+                    steps.append("saved")
+                    stopping.stop()
+
+    assert process(tmp_path, lambda: work([2])).run() == 143
+    assert steps == [0, 1, 2, 3, 4, 5, "saved"]
+    steps.clear()
+    assert process(tmp_path, lambda: work([2, 4])).run() == 143
+    assert steps == [0, 1, 2, 3]
+    steps.clear()
+    assert process(tmp_path, lambda: work([9])).run() == 143  # that one saves as it ends
+    assert steps == [*range(10), "saved"]
+
+
+def test_a_signal_that_was_ignored_still_is(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        assert process(tmp_path, lambda: os.kill(os.getpid(), signal.SIGHUP)).run() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
