@@ -16,6 +16,7 @@ from experiments.config.parts import make_scenario, make_twin
 from experiments.config.schemas import PLANNER, AgentSettings, EvaluationSettings
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
+from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import HISTORY, SUMMARY
 from experiments.runs.lifecycle import builtin
@@ -280,13 +281,18 @@ class Search:
     def _confirm(self, label: str) -> list[dict[str, Any]]:
         """Train winner and defaults on the simulator; a row a seed."""
         arms = {DEFAULTS: DEFAULTS, FOUND: label}
-        self._do([f"confirm {arm} {seed} {own}" for seed in self.settings.confirm for arm, own in arms.items()])
+        every = [(arm, seed, own) for seed in self.settings.confirm for arm, own in arms.items()]
+        self._do(["confirm {} {} {}".format(*each) for each in every if not self._is_trained(*each)])
         summaries = {
             (arm, seed): json.loads((self._run_folder(arm, seed, own) / SUMMARY).read_text())
             for arm, own in arms.items()
             for seed in self.settings.confirm
         }
         return paired(summaries, self.settings.confirm)
+
+    def _is_trained(self, arm: str, seed: int, label: str) -> bool:
+        folder = self._run_folder(arm, seed, label)
+        return (folder / SUMMARY).is_file() and not (folder / checkpoint.FILE).exists()
 
     def _run_folder(self, arm: str, seed: int, label: str) -> Path:
         return self.folder / "confirm" / (f"{arm}_seed{seed}" if arm == DEFAULTS else f"trial{label}_seed{seed}")
