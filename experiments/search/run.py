@@ -16,6 +16,7 @@ from experiments.config.parts import make_scenario, make_twin
 from experiments.config.schemas import PLANNER, AgentSettings, EvaluationSettings
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
+from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import HISTORY, SUMMARY
 from experiments.runs.lifecycle import builtin
@@ -26,7 +27,6 @@ from experiments.search.settings import MAY_CHANGE, Settings
 from experiments.search.space import defaults_in, make_space, with_values
 from experiments.search.study import ERROR, JOURNAL, Study
 from experiments.search.trial import FIRST_FINAL, FIRST_RUN, Rehearsal, Twins, collect
-from experiments.sweeps.launchers import Job, LocalLauncher
 from experiments.train.check import check_evaluation, check_multiple
 from experiments.train.run import train
 from experiments.train.settings import Settings as TrainSettings
@@ -215,6 +215,8 @@ class Search:
             for task in tasks:
                 self.perform(task)
             return
+        from experiments.sweeps.launchers import Job, LocalLauncher  # which bring in Hydra
+
         start = ("-m", "experiments.search.worker", str(self.folder), f"imports={','.join(self.imports)}")
         jobs = [Job(number, (*start, task), self.folder / "workers" / str(number)) for number, task in enumerate(tasks)]
         failed: list[str] = []
@@ -279,13 +281,18 @@ class Search:
     def _confirm(self, label: str) -> list[dict[str, Any]]:
         """Train winner and defaults on the simulator; a row a seed."""
         arms = {DEFAULTS: DEFAULTS, FOUND: label}
-        self._do([f"confirm {arm} {seed} {own}" for seed in self.settings.confirm for arm, own in arms.items()])
+        every = [(arm, seed, own) for seed in self.settings.confirm for arm, own in arms.items()]
+        self._do(["confirm {} {} {}".format(*each) for each in every if not self._is_trained(*each)])
         summaries = {
             (arm, seed): json.loads((self._run_folder(arm, seed, own) / SUMMARY).read_text())
             for arm, own in arms.items()
             for seed in self.settings.confirm
         }
         return paired(summaries, self.settings.confirm)
+
+    def _is_trained(self, arm: str, seed: int, label: str) -> bool:
+        folder = self._run_folder(arm, seed, label)
+        return (folder / SUMMARY).is_file() and not (folder / checkpoint.FILE).exists()
 
     def _run_folder(self, arm: str, seed: int, label: str) -> Path:
         return self.folder / "confirm" / (f"{arm}_seed{seed}" if arm == DEFAULTS else f"trial{label}_seed{seed}")

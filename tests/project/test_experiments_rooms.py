@@ -21,7 +21,6 @@ ALLOWED = {
     "evaluate": {*LOW, "environments", "runs"},
     "train": {*LOW, "environments", "runs", "evaluate"},
     "offline": {*LOW, "environments", "runs", "evaluate", "train"},
-    "search": {*LOW, "environments", "runs", "evaluate", "train", "sweeps", "offline"},
     "distill": {*LOW, "environments", "runs", "evaluate"},
     "landscape": {*LOW, "runs"},
     "inspect": LOW,
