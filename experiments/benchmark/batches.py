@@ -64,7 +64,8 @@ def time_batches(
     """
     print(
         f"{machine()}; scenario {scenario.name}, layers {_LAYERS}, {decisions} decisions in all cells, one update "
-        f"every {_SETTINGS['train_freq']}; U on {len(_UNSEEN)} unseen cells, 100 decisions each; seeds {list(seeds)}, ± 95 %"
+        f"every {_SETTINGS['train_freq']}; U on {len(_UNSEEN)} unseen cells, 100 decisions each; "
+        f"seeds {list(seeds)}, ± 95 %"
     )
     rows = []
     for name in _AGENTS:
