@@ -72,7 +72,7 @@ class Process:
     def _run(self) -> int:
         """Check and work in a folder that is locked, and keep its status."""
         before, begun = _status_before(self.folder), time.monotonic()
-        status = Status("running", self.command, tuple(self.overrides), started=now())
+        status = Status("running", self.command, tuple(self.overrides), started=now(), process=os.getpid())
         try:
             work = self._checked()
             write_status(self.folder, status)

@@ -26,6 +26,7 @@ def test_a_run_that_ends_well_is_done(tmp_path):
     assert process(tmp_path / "run", work).run() == 0
     status = read_status(tmp_path / "run")
     assert (status.state, status.command, status.overrides, status.error) == ("done", "train", ("seed=0",), "")
+    assert status.process == os.getpid()
     assert status.seconds >= 0
     assert status.started <= status.ended
     assert not is_locked(tmp_path / "run")
