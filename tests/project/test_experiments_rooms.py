@@ -31,7 +31,7 @@ ALLOWED = {
     "regret": {"reporting", "runs", "evaluate"},
     "figures": {*LOW, "train", "offline", "regret"},
     "benchmark": {*LOW, "evaluate"},
-    "tools": {"reporting"},
+    "tools": {"reporting", "runs", "sweeps"},
     "ship": set(),  # the old names of two tools, which say the new ones
     "interruption": set(),
 }
