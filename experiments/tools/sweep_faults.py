@@ -18,7 +18,7 @@ from experiments.sweeps.plan import read_sweep
 from experiments.tools import fake_slurm
 from experiments.tools.interruption import digests
 
-LAUNCHERS = {
+_LAUNCHERS = {
     "basic": ["hydra/launcher=basic"],
     "joblib": ["hydra.launcher.n_jobs=2"],
     "submitit, local": ["hydra/launcher=submitit_local", "hydra.launcher.n_jobs=2"],
@@ -26,8 +26,8 @@ LAUNCHERS = {
     "Ray": ["hydra/launcher=ray"],
 }
 _SEEDS = (0, 1, 2, 3, 4, 5, 13, -1)
-RAISES, REFUSED = 13, -1
-KILLED = {0: signal.SIGKILL, 1: signal.SIGKILL, 2: signal.SIGKILL, 3: signal.SIGTERM}
+_RAISES, _REFUSED = 13, -1
+_KILLED = {0: signal.SIGKILL, 1: signal.SIGKILL, 2: signal.SIGKILL, 3: signal.SIGTERM}
 """Seeds whose runs get a signal, once they have written a checkpoint."""
 
 _SWEEP = [
@@ -51,14 +51,14 @@ class Unlucky(DDQN):
     """Double DQN that cannot learn with one seed."""
 
     def train(self, gradient_steps, batch_size=100):
-        if self.seed == {RAISES}:
-            raise RuntimeError("seed {RAISES} does not learn")
+        if self.seed == {_RAISES}:
+            raise RuntimeError("seed {_RAISES} does not learn")
         super().train(gradient_steps, batch_size)
 '''
-AGENT_CONFIG = "defaults: [ddqn]\nname: unlucky\n_target_: unlucky.Unlucky\n"
+_AGENT_CONFIG = "defaults: [ddqn]\nname: unlucky\n_target_: unlucky.Unlucky\n"
 
 
-class FaultySweep:
+class TrialSweep:
     """A sweep of training in a folder of its own.
 
     Args:
@@ -93,12 +93,12 @@ class FaultySweep:
         return {seed: state_of(folder) for seed, folder in self.folders().items()}
 
     def send_signals(self, sweep: subprocess.Popen[str]) -> None:
-        """Send the signals of `KILLED` to its runs, each as soon as it has a checkpoint.
+        """Send the signals of `_KILLED` to its runs, each as soon as it has a checkpoint.
 
         Raises:
             RuntimeError: the sweep has ended before.
         """
-        left = dict(KILLED)
+        left = dict(_KILLED)
         while left:
             if sweep.poll() is not None:
                 raise RuntimeError(f"the runs with seeds {list(left)} ended before they could be killed")
@@ -111,22 +111,22 @@ class FaultySweep:
 
 def undisturbed(folder: Path) -> dict[int, dict[str, str]]:
     """Checksums of the runs of the sweep, by seed, one after the other and with no signal sent."""
-    sweep = FaultySweep(folder, LAUNCHERS["basic"])
+    sweep = TrialSweep(folder, _LAUNCHERS["basic"])
     output, _ = sweep.start().communicate()
     states = sweep.states()
-    expected = {**dict.fromkeys(_SEEDS, "done"), RAISES: "failed", REFUSED: "refused"}
+    expected = {**dict.fromkeys(_SEEDS, "done"), _RAISES: "failed", _REFUSED: "refused"}
     if states != expected:
         raise RuntimeError(f"the sweep ended with {states}:\n{output}")
     return {seed: digests(path) for seed, path in sweep.folders().items() if states[seed] == "done"}
 
 
-def sweep_trial(folder: Path, launcher: list[str], expected: dict[int, dict[str, str]]) -> tuple[list[str], list[str]]:
+def faulty_sweep(folder: Path, launcher: list[str], expected: dict[int, dict[str, str]]) -> tuple[list[str], list[str]]:
     """Kill runs of a sweep, and type it again.
 
     Returns:
         A row of the table, and what is wrong.
     """
-    sweep = FaultySweep(folder, launcher)
+    sweep = TrialSweep(folder, launcher)
     process = sweep.start()
     try:
         sweep.send_signals(process)
@@ -141,7 +141,7 @@ def sweep_trial(folder: Path, launcher: list[str], expected: dict[int, dict[str,
     done = [seed for seed, state in first.items() if state == "done"]
     same = [seed for seed, want in expected.items() if last[seed] == "done" and digests(sweep.folders()[seed]) == want]
     repeated = [seed for seed in done if begun[seed] != begun_again[seed]]
-    named = [sweep.folders()[seed].name in output.partition("not done:")[2] for seed in (RAISES, REFUSED)]
+    named = [sweep.folders()[seed].name in output.partition("not done:")[2] for seed in (_RAISES, _REFUSED)]
     wrong = [
         f"seeds {sorted(expected.keys() - set(same))} differ or are not done" if len(same) < len(expected) else "",
         f"seeds {repeated} were done and ran again" if repeated else "",
@@ -155,7 +155,7 @@ def sweep_trial(folder: Path, launcher: list[str], expected: dict[int, dict[str,
     return [_counts(first), _counts(last), str(len(repeated)), compared, str(again.returncode)], wrong
 
 
-def _begun(sweep: FaultySweep) -> dict[int, str | None]:
+def _begun(sweep: TrialSweep) -> dict[int, str | None]:
     """When each run has begun last."""
     found = {seed: read_status(folder) for seed, folder in sweep.folders().items()}
     return {seed: None if status is None else status.started for seed, status in found.items()}
@@ -171,18 +171,18 @@ def _counts(states: dict[int, str]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.sweep_faults", description=__doc__)
-    parser.add_argument("--launchers", nargs="+", choices=LAUNCHERS, default=list(LAUNCHERS))
+    parser.add_argument("--launchers", nargs="+", choices=_LAUNCHERS, default=list(_LAUNCHERS))
     options = parser.parse_args(arguments)
     rows, problems = [], []
     with tempfile.TemporaryDirectory() as parent:
         (Path(parent) / "agent").mkdir()
-        (Path(parent) / "agent" / "unlucky.yaml").write_text(AGENT_CONFIG)
+        (Path(parent) / "agent" / "unlucky.yaml").write_text(_AGENT_CONFIG)
         (Path(parent) / "unlucky.py").write_text(_AGENT)
         expected = undisturbed(Path(parent, "undisturbed"))
         print(f"undisturbed: {len(expected)} runs; compared: {', '.join(next(iter(expected.values())))}", flush=True)
         for number, name in enumerate(options.launchers):
             begun = time.perf_counter()
-            row, wrong = sweep_trial(Path(parent, str(number)), LAUNCHERS[name], expected)
+            row, wrong = faulty_sweep(Path(parent, str(number)), _LAUNCHERS[name], expected)
             rows.append([name, *row])
             problems += [f"{name}: {each}" for each in wrong]
             print(f"{name}: {time.perf_counter() - begun:.0f} s, {'; '.join(wrong) or 'as it should be'}", flush=True)
