@@ -18,8 +18,8 @@ from omegaconf import DictConfig
 
 from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import Command, check_overrides, readable_errors, register, settings_of
-from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock
-from experiments.runs.process import Process, say_refused
+from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
+from experiments.runs.process import SWEEP, Process, say_refused
 from experiments.sweeps.run import sweep
 from twin.data.logs import LogWarning
 
@@ -97,11 +97,16 @@ _WITH_PLACE = warnings.formatwarning
 
 @contextmanager
 def _locked(arguments: Sequence[str]) -> Iterator[None]:
-    """Lock the folder that was typed, if one was: before a run begins Hydra writes there what it was composed of."""
+    """Lock the folder that was typed, if one was: before a run begins Hydra writes there what it was composed of.
+
+    A run of a sweep may have been started again by a cluster, since its machine was lost: it waits until that is clear.
+    """
     typed = [value.strip("'\"") for key, _, value in (each.partition("=") for each in arguments) if key == _FOLDER]
     if not typed or "$" in typed[-1]:
         yield
         return
+    if (Path(typed[-1]).parent / SWEEP).is_file():
+        wait_for_heartbeat(typed[-1])
     lock = RunLock(typed[-1])
     try:
         lock.__enter__()

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
+from experiments.runs.stopping import end_now
 from slicing_gym.files import atomic_write
 
 LOCK_FILE = "run.lock"
@@ -34,14 +35,16 @@ class Writer:
     Args:
         host: its name.
         process: its id there.
-        process_start: when it began [s since 1970, to about a second]: ids are used again; None if not known.
+        boot: id of its host's start, after which clock ticks are counted; None if not known.
+        process_start: when it began [clock ticks since then]: ids are used again; None if not known.
         since: when it locked the folder [s since 1970].
         heartbeat: when it last said that it is there [s since 1970].
     """
 
     host: str
     process: int
-    process_start: float | None
+    boot: str | None
+    process_start: int | None
     since: float
     heartbeat: float
 
@@ -50,7 +53,12 @@ class Writer:
         """Whether it is still there; of another host, as far as its heartbeat tells."""
         if self.host != socket.gethostname():
             return time.time() - self.heartbeat < STALE_S
-        return _is_running(self.process, self.process_start)
+        return _is_running(self.process, self.boot, self.process_start)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this process."""
+        return (self.host, self.process) == (socket.gethostname(), os.getpid())
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
@@ -60,7 +68,8 @@ class Writer:
 class RunLock:
     """The only writer of a folder, for the time of a `with` block; the folder is made if there is none.
 
-    The same process may lock a folder again, within the block. On one host a writer is gone when its process is; of
+    The same process may lock a folder again, within the block. A writer that was held up so long that another has taken
+    over is ended by KeyboardInterrupt, without a checkpoint; the block then ends with `RunIsLocked`. On one host a writer is gone when its process is; of
     another host it is when its heartbeat is older than `STALE_S`, which needs clocks that agree to some seconds. On a
     network file system the lock relies on whole renames, and on `flock` where two processes come at once.
 
@@ -68,13 +77,14 @@ class RunLock:
         folder: of a run, or of a sweep.
 
     Raises:
-        RunIsLocked: on entering; another process writes there.
+        RunIsLocked: on entering, another process writes there; on leaving, another has taken over.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._ended = threading.Event()
         self._beating: threading.Thread | None = None
+        self._thread = threading.get_ident()
 
     def __enter__(self) -> RunLock:
         """Lock the folder."""
@@ -88,9 +98,9 @@ class RunLock:
             if found is not None and found.is_alive:
                 raise RunIsLocked(f"folder: {str(self.folder)!r}: {found}")
             now = time.time()
-            self._writer = Writer(socket.gethostname(), os.getpid(), _start_of(os.getpid()), now, now)
+            self._writer = Writer(socket.gethostname(), os.getpid(), _boot(), _start_of(os.getpid()), now, now)
             _write(path, self._writer)
-        _held[key] = os.getpid()
+        _held[key], self._thread = os.getpid(), threading.get_ident()
         self._beating = threading.Thread(target=self._beat, name="run.lock", daemon=True)
         self._beating.start()
         return self
@@ -109,19 +119,24 @@ class RunLock:
         if self._is_new:
             with suppress(OSError):
                 self.folder.rmdir()  # if nothing came of it
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            check_is_own(self.folder)
 
     def _beat(self) -> None:
-        """Say that the writer is there, until the block ends or another has taken over."""
-        while not self._ended.wait(HEARTBEAT_S) and self._is_own():
-            try:
-                _write(self.folder / LOCK_FILE, replace(self._writer, heartbeat=time.time()))
-            except OSError:  # a full disk is the run's to complain about; the next beat tries again
-                continue
+        """Say that the writer is there, until the block ends; end its thread if another writer has taken over."""
+        while not self._ended.wait(HEARTBEAT_S):
+            own = self._is_own()
+            if own is False:
+                end_now(self._thread)
+                return
+            if own:  # else the lock cannot be read now; the next beat looks again
+                with suppress(OSError):  # a full disk is the run's to complain about; the next beat tries again
+                    _write(self.folder / LOCK_FILE, replace(self._writer, heartbeat=time.time()))
 
-    def _is_own(self) -> bool:
-        """Whether the lock is still this one's: a writer that was stopped for long may have lost it."""
+    def _is_own(self) -> bool | None:
+        """Whether the lock is still this one's: a writer that was held up for long may have lost it; None: unread."""
         found = read_writer(self.folder)
-        return found is not None and (found.host, found.since) == (self._writer.host, self._writer.since)
+        return None if found is None else found.is_here and found.since == self._writer.since
 
 
 def read_writer(folder: str | os.PathLike[str]) -> Writer | None:
@@ -136,6 +151,27 @@ def is_locked(folder: str | os.PathLike[str]) -> bool:
     """Whether a writer that is alive has locked a folder."""
     found = read_writer(folder)
     return found is not None and found.is_alive
+
+
+def check_is_own(folder: str | os.PathLike[str]) -> None:
+    """Refuse to write into a folder that another process has taken over.
+
+    Raises:
+        RunIsLocked: one has.
+    """
+    found = read_writer(folder)
+    if found is not None and not found.is_here:
+        raise RunIsLocked(f"folder: {str(folder)!r}: {found}")
+
+
+def wait_for_heartbeat(folder: str | os.PathLike[str], poll_s: float = 1.0) -> None:
+    """Wait until a writer on another host says again that it is there, or counts as gone: `STALE_S` at most.
+
+    Where a cluster starts a job again whose machine was lost, the lock of the lost one looks alive for that long.
+    """
+    first = read_writer(folder)
+    while first is not None and first.host != socket.gethostname() and first.is_alive and read_writer(folder) == first:
+        time.sleep(poll_s)
 
 
 _held: dict[Path, int] = {}
@@ -174,7 +210,7 @@ def _write(path: Path, writer: Writer) -> None:
         file.write(json.dumps(asdict(writer)).encode())
 
 
-def _is_running(process: int, started: float | None) -> bool:
+def _is_running(process: int, boot: str | None, started: int | None) -> bool:
     """Whether a process of this host is there, and is the one that began then."""
     try:
         os.kill(process, 0)
@@ -183,20 +219,30 @@ def _is_running(process: int, started: float | None) -> bool:
     except PermissionError:
         pass  # another user's
     now = _start_of(process)
-    return now != _GONE and (started is None or now is None or abs(now - started) < 2.0)
+    if now == _GONE or boot != _boot():
+        return False
+    return started is None or now is None or now == started
 
 
-_GONE = -1.0
+_GONE = -1
 """The start of a process that has ended, and waits for its parent to take note."""
 
 
-def _start_of(process: int) -> float | None:
-    """When a process of this host began [s since 1970]; None where the system does not say."""
+def _start_of(process: int) -> int | None:
+    """When a process of this host began [clock ticks since its boot]; None where the system does not say.
+
+    Unlike a time of day, this does not move when the clock is set.
+    """
     try:
         state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
-    except (OSError, StopIteration):
+    except OSError:
         return None
-    if state in "ZX":
-        return _GONE
-    return float(boot.split()[1]) + int(fields[18]) / os.sysconf("SC_CLK_TCK")
+    return _GONE if state in "ZX" else int(fields[18])
+
+
+def _boot() -> str | None:
+    """The id of this host's start; None where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None

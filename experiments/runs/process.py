@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from experiments.runs.lock import RunIsLocked, RunLock
+from experiments.runs.lock import RunIsLocked, RunLock, check_is_own
 from experiments.runs.status import Status, now, read_status, write_status
 from experiments.runs.stopping import Stopped, stopped_by_signals
 
@@ -85,6 +85,7 @@ class Process:
                 write_status(self.folder, replace(status, state="refused", error=str(refused.error), ended=now()))
             raise
         except KeyboardInterrupt as error:
+            check_is_own(self.folder)
             ended, code = replace(status, state="stopped", error=self._say_stopped(error)), _exit_status(error)
         except SystemExit as error:  # an end with a message, which needs no traceback
             print(error.code, file=sys.stderr)
@@ -95,6 +96,7 @@ class Process:
             print(trace, end="", file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             ended, code = replace(status, state="failed", error=message, traceback=trace), 1
+        check_is_own(self.folder)  # if another has taken over, the status is the other's to write
         write_status(self.folder, replace(ended, seconds=round(time.monotonic() - begun, 3), ended=now()))
         return code
 

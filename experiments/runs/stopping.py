@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import threading
 from collections.abc import Iterator
@@ -95,3 +96,34 @@ def stop() -> None:
     number, _Asked.number = _Asked.number, None
     if number is not None:
         raise Stopped(number)
+
+
+def end_now(thread: int) -> None:
+    """End the work of a thread from another one, by KeyboardInterrupt; it writes no checkpoint.
+
+    Args:
+        thread: its id, as `threading.get_ident` gives it.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+
+
+@contextmanager
+def signals_put_off() -> Iterator[None]:
+    """Within, `SIGNALS` that Python handles wait; they come when the block is left.
+
+    Unlike a mask of signals, this is not handed on to processes that are begun in the block.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: handler for number in SIGNALS if callable(handler := signal.getsignal(number))}
+    for number in before:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)

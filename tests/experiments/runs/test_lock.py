@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from experiments.runs import lock
-from experiments.runs.lock import RunIsLocked, RunLock, Writer, is_locked, read_writer
+from experiments.runs.lock import RunIsLocked, RunLock, Writer, is_locked, read_writer, wait_for_heartbeat
 
 HOLD = """
 import sys, time
@@ -83,7 +84,7 @@ def test_an_id_that_another_process_has_by_now_holds_no_lock(tmp_path):
 
 def test_of_another_host_only_the_heartbeat_counts(tmp_path):
     now = time.time()
-    far = Writer("another-host", 1, None, now - 1000, now - lock.STALE_S / 2)
+    far = Writer("another-host", 1, None, None, now - 1000, now - lock.STALE_S / 2)
     store(tmp_path, far)
     with pytest.raises(RunIsLocked, match="process 1 on host another-host"):
         RunLock(tmp_path).__enter__()
@@ -92,22 +93,84 @@ def test_of_another_host_only_the_heartbeat_counts(tmp_path):
         assert read_writer(tmp_path).host != "another-host"
 
 
-def test_a_writer_says_that_it_is_there_and_notices_when_another_has_taken_over(tmp_path, monkeypatch):
+def test_a_clock_that_is_set_makes_no_writer_gone_but_another_boot_does(tmp_path, monkeypatch):
+    read_text = Path.read_text
+    with RunLock(tmp_path):
+        own = read_writer(tmp_path)
+        store(tmp_path, replace(own, boot="another"))
+        assert not is_locked(tmp_path)
+        store(tmp_path, own)
+
+        def set_clock(path):
+            text = read_text(path)
+            moved = [f"btime {int(x[6:]) + 5}" if x.startswith("btime") else x for x in text.splitlines()]
+            return "\n".join(moved) if str(path) == "/proc/stat" else text
+
+        monkeypatch.setattr(Path, "read_text", set_clock)
+        assert is_locked(tmp_path)
+        monkeypatch.undo()
+
+
+def wait_for_beat(folder):
+    first = read_writer(folder)
+    for _ in range(200):
+        if read_writer(folder).heartbeat > first.heartbeat:
+            break
+        time.sleep(0.01)
+    assert read_writer(folder).heartbeat > first.heartbeat
+
+
+def test_a_writer_says_that_it_is_there_also_after_its_lock_could_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
     with RunLock(tmp_path):
-        first = read_writer(tmp_path)
-        for _ in range(200):
-            if read_writer(tmp_path).heartbeat > first.heartbeat:
-                break
+        wait_for_beat(tmp_path)
+        place, aside = tmp_path / lock.LOCK_FILE, tmp_path / "aside"
+        place.rename(aside)
+        time.sleep(0.05)
+        if not place.exists():  # else a beat was between its look and its write
+            aside.rename(place)
+        wait_for_beat(tmp_path)
+    assert not is_locked(tmp_path)
+
+
+def test_a_writer_whose_folder_another_has_taken_over_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+    other = Writer("another-host", 1, None, None, time.time(), time.time())
+    steps = []
+    with pytest.raises(RunIsLocked, match="process 1 on host another-host"), RunLock(tmp_path):
+        for step in range(500):
+            store(tmp_path, other)  # a beat between its look and its write would put its own there again
             time.sleep(0.01)
-        assert read_writer(tmp_path).heartbeat > first.heartbeat
-        other = Writer("another-host", 1, None, time.time(), time.time())
-        store(tmp_path, other)
-        time.sleep(0.05)
-        store(tmp_path, other)  # a beat between its look and its write would be lost
-        time.sleep(0.05)
-        assert read_writer(tmp_path) == other
+            steps.append(step)
+    assert len(steps) < 500
     assert read_writer(tmp_path) == other
+
+
+def test_waiting_for_a_heartbeat_ends_as_it_moves_or_is_too_old(tmp_path, monkeypatch):
+    now = time.time()
+    far = Writer("another-host", 1, None, None, now - 1000, now - 60)
+    looks = []
+
+    def look(_):
+        looks.append(time.time())
+        if len(looks) == 3:
+            store(tmp_path, replace(far, heartbeat=now))
+
+    wait_for_heartbeat(tmp_path)  # nobody is there
+    store(tmp_path, far)
+    with monkeypatch.context() as patched:
+        patched.setattr(lock.time, "sleep", look)
+        wait_for_heartbeat(tmp_path)
+    assert len(looks) == 3
+    with pytest.raises(RunIsLocked):
+        RunLock(tmp_path).__enter__()
+
+    monkeypatch.setattr(lock, "STALE_S", 0.2)
+    store(tmp_path, replace(far, heartbeat=time.time()))
+    wait_for_heartbeat(tmp_path, poll_s=0.02)
+    with RunLock(tmp_path):
+        assert read_writer(tmp_path).is_here
+        wait_for_heartbeat(tmp_path)  # of this host the process tells
 
 
 def test_the_same_process_may_lock_a_folder_within_its_lock(tmp_path):
@@ -145,7 +208,7 @@ sys.stdin.read()
 
 
 def test_of_several_processes_at_once_one_gets_each_folder_whose_writer_is_gone(tmp_path):
-    gone = Writer("another-host", 1, None, 0.0, 0.0)
+    gone = Writer("another-host", 1, None, None, 0.0, 0.0)
     for number in range(100):
         (tmp_path / str(number)).mkdir()
         store(tmp_path / str(number), gone)

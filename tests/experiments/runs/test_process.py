@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import time
+from dataclasses import asdict
 
 import pytest
 
-from experiments.runs import stopping
+from experiments.runs import lock, stopping
 from experiments.runs.lock import RunLock, is_locked
 from experiments.runs.process import FINISHED, Process
 from experiments.runs.status import Status, read_status, write_status
@@ -144,3 +147,21 @@ def test_a_signal_that_was_ignored_still_is(tmp_path):
         assert process(tmp_path, lambda: os.kill(os.getpid(), signal.SIGHUP)).run() == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_run_whose_folder_another_has_taken_over_leaves_its_status_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+    other = lock.Writer("another-host", 1, None, None, time.time(), time.time())
+    theirs = Status("running", "train", process=1, host="another-host")
+
+    def work():
+        with stopping.waiting_for_checkpoint():  # what has lost its folder saves nothing there
+            write_status(tmp_path, theirs)
+            for _ in range(500):
+                (tmp_path / lock.LOCK_FILE).write_text(json.dumps(asdict(other)))
+                time.sleep(0.01)
+            raise AssertionError("went on")
+
+    assert process(tmp_path, work).run() == 1
+    assert "process 1 on host another-host has been writing here" in capsys.readouterr().err
+    assert read_status(tmp_path) == theirs
