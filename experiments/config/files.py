@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,15 @@ def _stored(group: str, path: str) -> str:
     name = Path(path).stem
     if name in (*SCENARIOS, *choices_of(group)):
         name += "_file"  # a choice of the package has the name
+    place = str(Path(path).resolve())
+    if _places.setdefault((group, name), place) != place:  # another file has the name
+        name += f"_{sha256(place.encode()).hexdigest()[:6]}"
     store(group, name, data)
     return name
+
+
+_places: dict[tuple[str, str], str] = {}
+"""Of each group and name, the file that was first called so: in one process a name is of one file."""
 
 
 def store(group: str, name: str, data: dict[str, Any]) -> None:

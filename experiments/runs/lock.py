@@ -69,9 +69,11 @@ class RunLock:
     """The only writer of a folder, for the time of a `with` block; the folder is made if there is none.
 
     The same process may lock a folder again, within the block. A writer that was held up so long that another has taken
-    over is ended by KeyboardInterrupt, without a checkpoint; the block then ends with `RunIsLocked`. On one host a writer is gone when its process is; of
-    another host it is when its heartbeat is older than `STALE_S`, which needs clocks that agree to some seconds. On a
-    network file system the lock relies on whole renames, and on `flock` where two processes come at once.
+    over is ended by KeyboardInterrupt, without a checkpoint; the block then ends with `RunIsLocked`.
+
+    On one host a writer is gone when its process is; of another host it is when its heartbeat is older than `STALE_S`,
+    which needs clocks that agree to some seconds. On a network file system the lock relies on whole renames, and on
+    `flock` where two processes come at once.
 
     Args:
         folder: of a run, or of a sweep.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from experiments.sweeps.launchers.job import OUTPUT, Job, exit_status, start
@@ -30,8 +30,8 @@ class LocalLauncher:
         """Run each job as a process of its own; return when all have ended."""
         at_a_time = processes_at_a_time(self.n_jobs)
 
-        def begin(next_ones: Sequence[Job]) -> list[_LocalProcess]:
-            return [_LocalProcess(job, shown=at_a_time == 1) for job in next_ones]
+        def begin(next_ones: Sequence[Job]) -> Iterator[_LocalProcess]:
+            return (_LocalProcess(job, shown=at_a_time == 1) for job in next_ones)
 
         run_jobs(jobs, ended, begin, at_a_time=at_a_time)
 

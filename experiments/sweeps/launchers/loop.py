@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from experiments.runs.stopping import signals_put_off
 from experiments.sweeps.launchers.job import Job
 from slicing_gym.errors import check_integer
 
@@ -31,7 +32,7 @@ class Handle(Protocol):
 def run_jobs(
     jobs: Sequence[Job],
     ended: Callable[[Job, int | None], None],
-    begin: Callable[[Sequence[Job]], Sequence[Handle]],
+    begin: Callable[[Sequence[Job]], Iterable[Handle]],
     *,
     at_a_time: int,
     poll_s: float = 0.05,
@@ -41,7 +42,7 @@ def run_jobs(
     Args:
         jobs: what to run.
         ended: called as each ends, with its exit status.
-        begin: begins jobs, and gives their handles.
+        begin: begins jobs, and gives their handles, each as soon as there is one; signals wait meanwhile.
         at_a_time: jobs that have begun and not ended, at most.
         poll_s: seconds between looks at them.
     """
@@ -50,7 +51,8 @@ def run_jobs(
         while waiting or running:
             next_ones = [waiting.popleft() for _ in range(min(len(waiting), at_a_time - len(running)))]
             if next_ones:
-                running += zip(next_ones, begin(next_ones), strict=True)
+                with signals_put_off():  # what was begun and not noted would be nobody's to end
+                    running.extend(zip(next_ones, begin(next_ones), strict=True))
             _say_which_ended(running, ended)
             time.sleep(poll_s)
     except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,9 @@ class RayLauncher:
         ray.init(address=self.address, include_dashboard=False, log_to_driver=False, logging_level="warning")
         run = ray.remote(num_cpus=self.num_cpus, num_gpus=self.num_gpus, max_retries=self.max_retries)(_run)
 
-        def begin(next_ones: Sequence[Job]) -> list[_Task]:
+        def begin(next_ones: Sequence[Job]) -> Iterator[_Task]:
             here = Path.cwd()
-            return [_Task(run.remote(job.arguments, job.folder.resolve(), here)) for job in next_ones]
+            return (_Task(run.remote(job.arguments, job.folder.resolve(), here)) for job in next_ones)
 
         try:
             run_jobs(jobs, ended, begin, at_a_time=max(len(jobs), 1), poll_s=0.2)

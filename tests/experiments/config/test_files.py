@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from experiments.config import files
 from experiments.config.files import groups_of, with_files
 from experiments.config.hydra import CONFIG_FOLDER, check_overrides, register
 from experiments.config.parts import make_scenario
@@ -23,7 +24,8 @@ MINE = get_scenario("paper-1mhz").replace(name="mine", slices={"urllc": {"num_us
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_places", {})  # as in a process of its own
     register("evaluate", EvaluateConfig)
     (tmp_path / "my_traffic.yaml").write_text(yaml.safe_dump(MINE.to_dict(), sort_keys=False))
     return tmp_path / "my_traffic.yaml"
@@ -58,6 +60,18 @@ def test_several_are_swept_over_and_names_of_the_package_stay_its_own(file):
     assert arguments == ["scenario=drift,my_traffic,paper_file", "policy=hard"]
     assert scenario_of("scenario=paper_file") == MINE
     assert scenario_of("scenario=paper") == get_scenario("paper")
+
+
+def test_files_of_one_name_in_two_folders_are_two_choices(file, tmp_path):
+    other = tmp_path / "other" / file.name
+    other.parent.mkdir()
+    other.write_text(yaml.safe_dump({**MINE.to_dict(), "name": "other"}, sort_keys=False))
+    (argument,) = with_files("evaluate", [f"scenario={file},{other}"])
+    names = argument.partition("=")[2].split(",")
+    assert [scenario_of(f"scenario={name}").name for name in names] == ["mine", "other"]
+    assert with_files("evaluate", [f"scenario={other}", f"scenario={file}"]) == [
+        f"scenario={name}" for name in reversed(names)
+    ]
 
 
 def test_only_the_groups_of_a_command_are_files():

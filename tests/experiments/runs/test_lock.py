@@ -137,11 +137,16 @@ def test_a_writer_whose_folder_another_has_taken_over_is_ended(tmp_path, monkeyp
     monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
     other = Writer("another-host", 1, None, None, time.time(), time.time())
     steps = []
-    with pytest.raises(RunIsLocked, match="process 1 on host another-host"), RunLock(tmp_path):
-        for step in range(500):
-            store(tmp_path, other)  # a beat between its look and its write would put its own there again
-            time.sleep(0.01)
-            steps.append(step)
+
+    def work():
+        with RunLock(tmp_path):
+            for step in range(500):
+                store(tmp_path, other)  # a beat between its look and its write would put its own there again
+                time.sleep(0.01)
+                steps.append(step)
+
+    with pytest.raises(RunIsLocked, match="process 1 on host another-host"):
+        work()
     assert len(steps) < 500
     assert read_writer(tmp_path) == other
 
