@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,48 @@ def plan(
         except REFUSALS as refused:
             place, state, error = folder / name, MISSING, str(refused)
         planned.append(Planned(each, place, state, error))
+    _check_new(folder, planned, resume)
+    return planned
+
+
+def once_each(combinations: Sequence[Combination]) -> tuple[list[Combination], list[str]]:
+    """Combinations without those whose folder is an earlier one's, and the names of such: `seed=1,1`."""
+    found: dict[str, Combination] = {}
+    names = folder_names([each.swept for each in combinations])
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    for name, each in zip(names, combinations, strict=True):
+        found.setdefault(name, each)
+    return list(found.values()), list(dict.fromkeys(twice))
+
+
+def looked_at_again(planned: Sequence[Planned], folder: Path, resume: bool) -> list[Planned]:
+    """Plans with what is in their folders now: others may have run there during the checks.
+
+    Args:
+        planned: every combination.
+        folder: of the sweep, which is locked by now.
+        resume: see `plan`.
+
+    Raises:
+        ValueError: see `plan`.
+    """
+    again = []
+    for each in planned:
+        try:
+            again.append(replace(each, state=state_of(each.folder)))
+        except ValueError as error:  # it stays as it is, until its user has looked at it
+            again.append(replace(each, state="failed", error=each.error or str(error)))
+    _check_new(folder, again, resume)
+    return again
+
+
+def _check_new(folder: Path, planned: Sequence[Planned], resume: bool) -> None:
     there = [each.folder.name for each in planned if each.state not in (MISSING, "refused")]
     if there and not resume:
         raise ValueError(
             f"hydra.sweep.dir: {str(folder)!r} has {len(there)} of these runs already (the first is {there[0]}); "
             "resume=auto goes on with them, another folder begins again"
         )
-    return planned
 
 
 class _Checks:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +19,18 @@ from experiments.config.hydra import Command
 from experiments.reporting.tables import aligned
 from experiments.runs.lock import RunLock
 from experiments.runs.process import REFUSALS, say_refused
-from experiments.runs.status import DEAD, Status, now, read_status, state_of, write_status
+from experiments.runs.status import DEAD, MISSING, Status, now, read_status, state_of, write_status
 from experiments.runs.stopping import Stopped, stopped_by_signals
-from experiments.sweeps.check import Planned, plan
+from experiments.sweeps.check import Planned, looked_at_again, once_each, plan
 from experiments.sweeps.compose import Composer
 from experiments.sweeps.expand import Typed, expand, fixed, parse
 from experiments.sweeps.launchers import Job, Launcher, make_launcher
+from experiments.sweeps.launchers.job import OUTPUT
 from experiments.sweeps.plan import Sweep, SweepJob, read_sweep, write_sweep
 
 _BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+_INTERRUPTED = tuple(128 + each for each in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM))
+"""Exit statuses of processes that a signal has ended before they could say so: such runs begin again."""
 _ORDER = ("done", "refused", "failed", "stopped", DEAD, "running", "queued")
 
 
@@ -43,7 +49,8 @@ def sweep(topic: Command[Any], arguments: Sequence[str]) -> int:
         if all(each.error for each in made.planned):
             return _say_all_refused(made.planned)
         with RunLock(made.folder), stopped_by_signals():
-            return made.run()
+            planned = looked_at_again(made.planned, made.folder, made.typed.resume)
+            return replace(made, planned=planned).run()
     except REFUSALS as error:
         return say_refused(error)
 
@@ -61,9 +68,9 @@ def _make(topic: Command[Any], arguments: Sequence[str]) -> _Running:
     launcher = make_launcher(config.hydra.launcher)
     params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create({}))
     assert isinstance(params, dict)
-    combinations = expand(typed.overrides, {str(key): value for key, value in params.items()})
+    combinations, twice = once_each(expand(typed.overrides, {str(key): value for key, value in params.items()}))
     planned = plan(topic, composer, combinations, config.hydra, typed.resume)
-    return _Running(topic, tuple(arguments), typed, folder, launcher, planned)
+    return _Running(topic, tuple(arguments), typed, folder, launcher, planned, twice)
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class _Running:
         folder: of the sweep.
         launcher: of its runs.
         planned: every combination.
+        twice: names of those that were given more than once.
     """
 
     topic: Command[Any]
@@ -85,6 +93,7 @@ class _Running:
     folder: Path
     launcher: Launcher
     planned: Sequence[Planned]
+    twice: Sequence[str]
 
     def run(self) -> int:
         """Run what is to be run in the folder, which is locked; the exit status."""
@@ -106,6 +115,11 @@ class _Running:
             print(f"stopped; go on with: {self._how_to_go_on()}", file=sys.stderr)
             self._say_end()
             return error.exit_status if isinstance(error, Stopped) else 130
+        except Exception:  # of the launcher; what was done is done
+            traceback.print_exc()
+            print("the launcher has failed, and ended the runs that it had begun", file=sys.stderr)
+            self._say_end()
+            return 1
         return 0 if self._say_end() else 1
 
     def _write_sweep(self) -> None:
@@ -125,7 +139,7 @@ class _Running:
         status = Status("queued", self.topic.name, each.combination.overrides)
         if is_to_run:
             write_status(each.folder, status)
-        elif each.error and each.state not in ("done", "running", "failed"):
+        elif each.error and each.state in (MISSING, "queued", "refused"):  # others have something to go on with
             write_status(each.folder, replace(status, state="refused", error=each.error, ended=now()))
 
     def _job(self, number: int, each: Planned) -> Job:
@@ -139,26 +153,33 @@ class _Running:
         refused = [each for each in self.planned if each.error]
         if refused:
             print(f"{len(refused)} of {len(self.planned)} combinations are refused:\n{_table(refused)}\n")
+        if self.twice:
+            print(f"given more than once, and run once: {', '.join(self.twice)}")
         states = Counter(each.state for each in self.planned if not each.error and not each.is_to_run(self.typed.retry))
         others = "".join(f", {count} {state}" for state, count in states.items())
         print(f"{number} of {len(self.planned)} runs to do{others}: {self.folder}", flush=True)
 
     def _say_ended(self, job: Job, exit_status: int | None, progress: str) -> None:
         """Say how a run has ended; one that ended before it could say so itself has failed."""
-        state = state_of(job.folder)
-        if state == "queued" and exit_status is not None:
-            error = f"the process ended with exit status {exit_status} before the run began; see its output"
-            write_status(job.folder, Status("failed", self.topic.name, job.arguments[2:], error, ended=now()))
-            state = "failed"
-        found = read_status(job.folder)
+        state, found = _look(job.folder)
+        if state == "queued" and exit_status is not None and exit_status not in _INTERRUPTED:
+            state, found = "failed", self._failed(job, exit_status)
+            with suppress(OSError):  # a full disk ends no sweep
+                write_status(job.folder, found)
         took = "" if found is None or found.seconds is None else f" in {found.seconds:.0f} s"
         why = f": {found.error}" if found is not None and state in ("refused", "failed") else ""
-        killed = f", exit status {exit_status}" if state == DEAD else ""
+        killed = f", exit status {exit_status}" if state in (DEAD, "queued") else ""
         print(f"[{progress}] {job.folder.name}: {state}{took}{killed}{why}", flush=True)
+
+    def _failed(self, job: Job, exit_status: int) -> Status:
+        output = job.folder / OUTPUT
+        where = f"; see {output}" if output.is_file() else ""
+        error = f"the process ended with exit status {exit_status} before the run began{where}"
+        return Status("failed", self.topic.name, job.arguments[2:], error, ended=now())
 
     def _say_end(self) -> bool:
         """Name the runs that are not done, and count; whether all are done."""
-        states = ["refused" if each.error else state_of(each.folder) for each in self.planned]
+        states = ["refused" if each.error else _look(each.folder)[0] for each in self.planned]
         left = [(each, state) for each, state in zip(self.planned, states, strict=True) if state != "done"]
         rows = [[each.folder.name, state, each.error or _error_of(each.folder)] for each, state in left]
         if rows:
@@ -179,8 +200,16 @@ class _Running:
         return f"python -m experiments.{self.topic.name} {shlex.join(own)}"
 
 
+def _look(folder: Path) -> tuple[str, Status | None]:
+    """State and status of a run; one whose status cannot be read has failed."""
+    try:
+        return state_of(folder), read_status(folder)
+    except ValueError as error:
+        return "failed", Status("failed", error=str(error))
+
+
 def _error_of(folder: Path) -> str:
-    found = read_status(folder)
+    found = _look(folder)[1]
     return "" if found is None else found.error
 
 

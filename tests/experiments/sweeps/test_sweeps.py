@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments.config.hydra import Command, register
 from experiments.runs.lock import RunIsLocked, RunLock, read_writer
-from experiments.runs.status import read_status, state_of
+from experiments.runs.status import Status, read_status, state_of, write_status
 from experiments.sweeps.plan import read_sweep
 from experiments.sweeps.run import sweep
 from experiments.tools.interruption import digests
@@ -85,6 +86,107 @@ def test_refused_and_failed_runs_stop_nobody_and_are_tried_again_if_asked(capsys
     assert printed.endswith("2 done, 2 refused: runs\n")
     assert "1 of 4 runs to do, 1 done: runs" in printed
     assert read_status(Path("runs", whole.jobs[0].folder)) == good  # it was not run again
+
+
+LAUNCHES = '''
+class Launches:
+    """Ends jobs by an exit status, or as else is said; it begins none."""
+
+    def __init__(self, ends):
+        self.ends = ends
+
+    def launch(self, jobs, ended):
+        for job, end in zip(jobs, self.ends):
+            if end == "raises":
+                raise TypeError("there is no such partition")
+            if end == "unreadable":
+                (job.folder / "status.json").write_text("{")
+            ended(job, end if isinstance(end, int) else 0)
+'''
+
+
+def typed_with(ends, seeds):
+    """A sweep by a launcher of the user's own."""
+    Path("launches.py").write_text(LAUNCHES)
+    Path("mine/hydra/launcher").mkdir(parents=True, exist_ok=True)
+    Path("mine/hydra/launcher/mine.yaml").write_text(f"_target_: launches.Launches\nends: {ends}\n")
+    return ["-m", "--config-dir=mine", "hydra/launcher=mine", *TINY, f"seed={seeds}", "hydra.sweep.dir=runs"]
+
+
+def state_in_runs(name):
+    return read_status(Path("runs", name)).state
+
+
+def test_a_job_that_a_signal_ends_before_its_run_began_is_resumed_and_one_that_breaks_is_not(capsys):
+    Path("runs/seed-3").mkdir(parents=True)
+    Path("runs/seed-3/output.log").touch()
+    assert sweep(TRAIN, typed_with("[143, 130, 3, 3]", "0,1,2,3")) == 1
+    printed = capsys.readouterr().out
+    assert [state_in_runs(f"seed-{seed}") for seed in range(4)] == ["queued", "queued", "failed", "failed"]
+    assert state_of(Path("runs", "seed-0")) == "dead"
+    assert "[1/4] seed-0: queued, exit status 143\n" in printed
+    assert "exit status 3 before the run began\n" in printed  # with no word of a file that is not there
+    assert "exit status 3 before the run began; see runs/seed-3/output.log\n" in printed
+    assert "go on with: python -m experiments.train" in printed
+    assert sweep(TRAIN, [*typed_with("[137, 143]", "0,1,2,3"), "resume=auto"]) == 1
+    assert "2 of 4 runs to do, 2 failed: runs" in capsys.readouterr().out
+
+
+def test_a_status_that_cannot_be_read_ends_no_sweep(capsys):
+    assert sweep(TRAIN, typed_with("[unreadable, 143]", "0,1")) == 1
+    printed = capsys.readouterr().out
+    assert "[1/2] seed-0: failed: folder: 'runs/seed-0/status.json' is no status of a run" in printed
+    assert "[2/2] seed-1: queued" in printed
+    assert printed.endswith("1 failed, 1 queued: runs\n")
+    assert sweep(TRAIN, [*typed_with("[143]", "0,1"), "resume=auto"]) == 1
+    assert "1 of 2 runs to do: runs" in capsys.readouterr().out
+    assert Path("runs/seed-0/status.json").read_text() == "{"  # for its user to look at
+
+
+def test_an_error_of_the_launcher_itself_is_shown_and_the_end_is_said(capsys):
+    assert sweep(TRAIN, typed_with("[3, raises]", "0,1")) == 1
+    printed = capsys.readouterr()
+    assert "Traceback (most recent call last)" in printed.err
+    assert "TypeError: there is no such partition" in printed.err
+    assert "go on with: python -m experiments.train" in printed.out
+    assert printed.out.endswith("1 failed, 1 queued: runs\n")
+
+
+def test_what_another_sweep_has_done_during_the_checks_is_not_done_again(capsys):
+    done = Status("done", "train", seconds=5.0)
+
+    def prepare_beside_another(config, folder):
+        write_status(folder, done)
+        return prepare(config, folder)
+
+    topic = replace(TRAIN, prepare=prepare_beside_another)
+    assert sweep(topic, typed_with("[]", "choice(0)")) == 1
+    assert "has 1 of these runs already" in capsys.readouterr().err
+    Path("runs", "seed-0", "status.json").unlink()
+    assert sweep(topic, [*typed_with("[]", "choice(0)"), "resume=auto"]) == 0
+    assert capsys.readouterr().out.endswith("1 done: runs\n")
+    assert read_status(Path("runs", "seed-0")) == done
+
+
+def test_what_was_stopped_stays_so_where_a_mistyped_command_is_refused(capsys):
+    for seed, state in enumerate(("done", "stopped", "refused")):
+        write_status(Path("runs", f"seed-{seed}"), Status(state, "train", error="before"))
+    assert sweep(TRAIN, [*typed_with("[]", "0,1,2"), "resume=auto", "evaluation.seeds=[1,2]"]) == 1
+    assert "2 of 3 combinations are refused" in capsys.readouterr().out
+    assert [state_in_runs(f"seed-{seed}") for seed in range(3)] == ["done", "stopped", "refused"]
+    assert read_status(Path("runs", "seed-1")).error == "before"
+    assert read_status(Path("runs", "seed-2")).error.startswith("evaluation.seeds: 2 is the cell")
+
+
+def test_combinations_that_are_given_twice_run_once(capsys):
+    assert sweep(TRAIN, [*typed_with("[3, 3]", "1,1,2"), "agent.learning_rate=1e-3,0.001"]) == 1
+    printed = capsys.readouterr().out
+    assert "given more than once, and run once: seed-1_learning_rate-0.001, seed-2_learning_rate-0.001\n" in printed
+    assert "2 of 2 runs to do: runs" in printed
+    assert [job.folder for job in read_sweep("runs").jobs] == [
+        "seed-1_learning_rate-0.001",
+        "seed-2_learning_rate-0.001",
+    ]
 
 
 def wait_until(condition):
