@@ -60,14 +60,14 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
         estimator=config.agent,
         source=config.history,
     )
-    if training.finished:
-        return lambda: finished_before(folder)
+    return (lambda: finished_before(folder)) if training.finished else (lambda: _run(training))
 
-    def run() -> None:
-        print(training.run().report())
-        print(f"written to {os.path.relpath(folder)}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
-    return run
+def _run(training: OfflineTraining) -> None:
+    """Learn, and print what that brought."""
+    print(training.run().report())
+    written = ", ".join(sorted(path.name for path in training.folder.iterdir()))
+    print(f"written to {os.path.relpath(training.folder)}: {written}")
 
 
 def check_cell(config: OfflineConfig) -> None:

@@ -186,14 +186,17 @@ class OfflineTraining:
         self.name = method_name(own, self.twin)
         self.configuration = self._configuration(agent.model)
         self.finished = resume and is_finished(self.folder, OFFLINE_SUMMARY, self.configuration)
-        if self.finished:
-            if history_digest(History.load(self.folder / HISTORY)) != history_digest(self.history):
-                raise ValueError(f"resume: the history of the run in {str(self.folder)!r} is not the one given")
-            return
+        if not self.finished:
+            self._prepare(make)
+        elif history_digest(History.load(self.folder / HISTORY)) != history_digest(self.history):
+            raise ValueError(f"resume: the history of the run in {str(self.folder)!r} is not the one given")
+
+    def _prepare(self, make: MakeAgent) -> None:
+        """The loop, at its beginning or where a checkpoint left it."""
         environments = Environments(self.history.scenario)
         job = Job(make, environments, self.twin, self.folder, self.seed, self.configuration)
         self.algorithm = Algorithm2(job, self.history, self.settings)
-        if resume and (self.folder / checkpoint.FILE).exists():
+        if self.resume and (self.folder / checkpoint.FILE).exists():
             self.algorithm.resume()
 
     def _check(self, make: MakeAgent) -> OffPolicyLearner:

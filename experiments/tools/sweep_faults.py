@@ -109,6 +109,13 @@ class TrialSweep:
             time.sleep(0.02)
 
 
+def write_unlucky(folder: Path) -> None:
+    """Write the user's class, and its file for Hydra, into a folder."""
+    (folder / "agent").mkdir()
+    (folder / "agent" / "unlucky.yaml").write_text(_AGENT_CONFIG)
+    (folder / "unlucky.py").write_text(_AGENT)
+
+
 def undisturbed(folder: Path) -> dict[int, dict[str, str]]:
     """Checksums of the runs of the sweep, by seed, one after the other and with no signal sent."""
     sweep = TrialSweep(folder, _LAUNCHERS["basic"])
@@ -141,18 +148,24 @@ def faulty_sweep(folder: Path, launcher: list[str], expected: dict[int, dict[str
     done = [seed for seed, state in first.items() if state == "done"]
     same = [seed for seed, want in expected.items() if last[seed] == "done" and digests(sweep.folders()[seed]) == want]
     repeated = [seed for seed in done if begun[seed] != begun_again[seed]]
+    statuses = exit_statuses(process.returncode, again.returncode)
     named = [sweep.folders()[seed].name in output.partition("not done:")[2] for seed in (_RAISES, _REFUSED)]
     wrong = [
         f"seeds {sorted(expected.keys() - set(same))} differ or are not done" if len(same) < len(expected) else "",
         f"seeds {repeated} were done and ran again" if repeated else "",
         "" if all(named) else "the refused or the raising run is not named",
-        "" if (process.returncode, again.returncode) == (1, 1) else f"exit status {again.returncode}",
+        "" if statuses == "1" else f"exit status {statuses}, where it is 1 of both",
     ]
     wrong = [each for each in wrong if each]
     if wrong:
         print(first_output, output, sep="\n", file=sys.stderr)
     compared = f"{len(same)} of {len(expected)}"
-    return [_counts(first), _counts(last), str(len(repeated)), compared, str(again.returncode)], wrong
+    return [_counts(first), _counts(last), str(len(repeated)), compared, statuses], wrong
+
+
+def exit_statuses(first: int | None, again: int | None) -> str:
+    """Those of the first sweep and of the one that was typed again, once if they are the same."""
+    return str(first) if first == again else f"{first}, then {again}"
 
 
 def _begun(sweep: TrialSweep) -> dict[int, str | None]:
@@ -175,9 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     rows, problems = [], []
     with tempfile.TemporaryDirectory() as parent:
-        (Path(parent) / "agent").mkdir()
-        (Path(parent) / "agent" / "unlucky.yaml").write_text(_AGENT_CONFIG)
-        (Path(parent) / "unlucky.py").write_text(_AGENT)
+        write_unlucky(Path(parent))
         expected = undisturbed(Path(parent, "undisturbed"))
         print(f"undisturbed: {len(expected)} runs; compared: {', '.join(next(iter(expected.values())))}", flush=True)
         for number, name in enumerate(options.launchers):

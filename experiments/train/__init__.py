@@ -2,7 +2,8 @@
 
 from experiments.config.schemas import EvaluationSettings
 from experiments.train.callbacks import Listener
-from experiments.train.run import Training, TrainResult, read_result, train
+from experiments.train.result import TrainResult, read_result
+from experiments.train.run import Training, train
 from experiments.train.settings import Algorithm1Settings, Settings
 
 __all__ = [

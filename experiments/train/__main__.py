@@ -8,30 +8,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-
 from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.commands import command
+from experiments.commands.resuming import with_resumed_run
 from experiments.config.agents import left_out, maker
-from experiments.config.files import CONFIG_FOLDER, choices_of, store
-from experiments.config.hydra import check_overrides, config_folders, without_config_folders
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.planner import left_out_by_planner
 from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
 from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
-from experiments.runs.compare import check_same_configuration
 from experiments.runs.lifecycle import CURVES
 from experiments.runs.process import finished_before
 from experiments.train.check import check_unseen
 from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
-from slicing_gym import SCENARIOS
 
 
 def prepare(config: TrainConfig, folder: Path) -> Callable[[], object]:
@@ -93,68 +86,6 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
             print(result.policy.constraint_report())
     written = ", ".join(sorted(path.name for path in first.folder.iterdir() if CURVES not in path.name))
     print(f"written to {os.path.relpath(first.folder)}: {written}")
-
-
-def with_resumed_run(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments in which `resume=<run folder>` stands for that run's own, in that folder.
-
-    Raises:
-        ValueError, FileNotFoundError: the folder is no run's, or was made with another configuration, or with a
-            `--config-dir` that is not given.
-    """
-    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-    name = given.get("resume", "null").strip("'\"")
-    if name in ("null", "auto", ""):
-        return list(arguments)
-    folder = Path(name)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"resume: there is no folder {name!r}; allowed is the folder of a run, or auto")
-    overrides, config = folder / ".hydra" / "overrides.yaml", folder / ".hydra" / "config.yaml"
-    if not overrides.is_file() or not config.is_file():
-        raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
-    # What may be imported, trusted or searched counts only when it is typed: a folder's files could name anything.
-    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+~").startswith(_TYPED)]
-    new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
-    typed = {each.partition("=")[0] for each in new}
-    new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
-    folders = config_folders(new)
-    rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
-    stored = OmegaConf.load(config)
-    assert isinstance(stored, DictConfig)
-    for argument in own:  # the file of a scenario or an agent may be gone by now: what the run was begun with is here
-        key, _, own_name = argument.partition("=")
-        if key in ("scenario", "agent") and own_name not in (*SCENARIOS, *choices_of(key)) and not folders:
-            store(key, own_name, _builtin(stored)[key])
-    check_overrides("train", new)
-    try:
-        with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-            now = compose("train", [*own, *rest, *folders])
-    except HydraException as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"resume: {name!r} was begun with {own}, which do not compose ({reason}); type "
-            "--config-dir again, if it was typed then"
-        ) from None
-    check_same_configuration(folder, _builtin(stored), _builtin(now))
-    first = [each for each in new if each not in without_config_folders(new)]
-    return [
-        *first,
-        *own,
-        *without_config_folders(new),
-        "resume=auto",
-        f"hydra.run.dir='{folder}'",
-        "hydra.output_subdir=null",
-    ]
-
-
-_TYPED = ("imports", "trust", "hydra")
-"""Keys that count only when they are typed, never when a run's files hold them."""
-
-
-def _builtin(config: DictConfig) -> dict[str, Any]:
-    found = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items()}
 
 
 def how_to_go_on(config: TrainConfig, folder: Path) -> str:

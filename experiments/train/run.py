@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents import OffPolicyLearner, Planner
 from agents.protocols import DecisionListener
@@ -18,11 +16,11 @@ from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
-from experiments.evaluate.policies import WrappedAgent, in_its_cells, labelled, load_policies, load_policy
-from experiments.evaluate.report import as_table, read_csv, write_csv
+from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
+from experiments.evaluate.report import write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
 from experiments.runs import checkpoint
-from experiments.runs.folder import NO_HEAD, SUMMARY, WRAPPERS, read_episodes, read_run
+from experiments.runs.folder import NO_HEAD, SUMMARY, WRAPPERS
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.lock import RunLock
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
@@ -41,47 +39,16 @@ from experiments.train.check import (
 from experiments.train.curves import write_end
 from experiments.train.figure import plot_training
 from experiments.train.learners import learned_by
+from experiments.train.result import EVALUATION, TrainResult, read_result
 from experiments.train.settings import Settings
 from experiments.train.twin_phase import Job
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
-from twin import DigitalTwin, History
+from twin import DigitalTwin
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
 
-EVALUATION = "evaluation.csv"
 PICTURE = "training.png"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training run brought.
-
-    Args:
-        name: of the agent: ddqn, with a twin ddqn-dt-planner, or ddqn-dt after random decisions.
-        folder: with its files; None if it was not to be kept.
-        agent: Agent 1, of Stable-Baselines3; or the planner.
-        policy: the agent as it is compared with others, in cells with the wrappers and the observer that it knows.
-        episodes: a row an episode on the real environment: decisions, mean reward, utility, SSR, ...
-        history: every real decision.
-        twin: the last one; None without.
-        evaluation: of the agent, then of those it is compared with, on unseen cells.
-        summary: the figures by which runs are compared.
-    """
-
-    name: str
-    folder: Path | None
-    agent: OffPolicyAlgorithm | Planner
-    policy: Predictor
-    episodes: pd.DataFrame
-    history: History
-    twin: DigitalTwin | None
-    evaluation: list[Evaluation]
-    summary: dict[str, Any]
-
-    def report(self) -> str:
-        """The comparison on unseen cells as text."""
-        return as_table(self.history.scenario, self.evaluation)
 
 
 def train(
@@ -122,19 +89,9 @@ def train(
     if resume and folder is None:
         raise ValueError("resume: True given, allowed with a folder only")
     with TemporaryDirectory() as nowhere, RunLock(nowhere if folder is None else folder):
-        made = Training(
-            make,
-            scenario,
-            twin,
-            settings,
-            nowhere if folder is None else folder,
-            seed,
-            environments=environments,
-            name=name,
-            resume=resume,
-            listeners=listeners,
-            trust=trust,
-        )
+        place = nowhere if folder is None else folder
+        more: dict[str, Any] = {"environments": environments, "name": name, "resume": resume, "trust": trust}
+        made = Training(make, scenario, twin, settings, place, seed, listeners=listeners, **more)
         if made.finished:
             return read_result(made.folder, made.kind, trust=trust)
         (result,) = finish([made])
@@ -180,23 +137,27 @@ class Training:
         self.scenario = found if kind is None else found.replace(reward={"kind": kind})
         self.environments = (environments or Environments(found)).on(self.scenario)
         self.environments.check(self.twin is not None)
-        num_envs = self.settings.num_envs
-        agent_1 = check_batch(make, num_envs, self.environments, self.twin, self.seed)
-        if isinstance(agent_1, Planner):
-            check_planner(self.environments, self.twin)
-        else:
-            self._check_algorithm(make, agent_1)
+        agent_1 = self._checked_agent(make)
         self.kind: Any = type(learned_by(agent_1))
         own = self.kind.__name__.lower() if name is None else name
-        check_seeds("evaluation.seeds", self.settings.evaluation.seeds)
         chosen = self.settings.evaluation
-        check_evaluation(chosen, self.scenario, self.seed, own, trust=trust, num_envs=num_envs)
+        check_seeds("evaluation.seeds", chosen.seeds)
+        check_evaluation(chosen, self.scenario, self.seed, own, trust=trust, num_envs=self.settings.num_envs)
         self.collect_by = None if self.twin is None else self.settings.algorithm.collect_by
         self.name = method_name(own, self.twin, self.collect_by)
         self.configuration = self._configuration(found, describe_agent(learned_by(agent_1)))
         self.finished = resume and is_finished(self.folder, SUMMARY, self.configuration)
         if not self.finished:
             self._prepare(make, listeners)
+
+    def _checked_agent(self, make: MakeAgent) -> OffPolicyLearner | Planner:
+        """Agent 1, after a look at what the loop needs of it."""
+        agent_1 = check_batch(make, self.settings.num_envs, self.environments, self.twin, self.seed)
+        if isinstance(agent_1, Planner):
+            check_planner(self.environments, self.twin)
+        else:
+            self._check_algorithm(make, agent_1)
+        return agent_1
 
     def _check_algorithm(self, make: MakeAgent, agent_1: OffPolicyLearner) -> None:
         check_multiple("decisions", self.settings.decisions, agent_1, self.settings.num_envs)
@@ -324,33 +285,3 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
         each.write_curves(evaluation, summary)
     rest = evaluations[len(trainings) :]
     return [each.result([found, *rest], summary) for (each, found), summary in zip(own, summaries, strict=True)]
-
-
-def read_result(
-    folder: str | Path, kind: type[OffPolicyAlgorithm] | None = None, *, trust: bool = False
-) -> TrainResult:
-    """The result of a finished run, from its folder.
-
-    Args:
-        folder: of the run.
-        kind: class of its agent; None: that of the name which its configuration has.
-        trust: let the agent's file run code.
-
-    Raises:
-        ValueError: there is none.
-    """
-    run = read_run(folder)
-    path = run.folder / EVALUATION
-    twin = None if run.summary["config"]["twin"]["transition"] is None else run.twin()
-    agent: Any = run.agent(kind, trust=trust)
-    return TrainResult(
-        name=run.method,
-        folder=run.folder,
-        agent=agent,
-        policy=in_its_cells(agent, str(run.agent_file), run.scenario),
-        episodes=read_episodes(run.folder),
-        history=run.history(),
-        twin=twin,
-        evaluation=read_csv(path) if path.is_file() else [],  # of a second run it is in the folder of the first
-        summary=run.summary,
-    )

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.config.hydra import check_overrides, register
-from experiments.tools import interruption, ship
+from experiments.config.hydra import Command, check_overrides, register
+from experiments.sweeps.compose import Composer
+from experiments.sweeps.expand import expand, parse
+from experiments.tools import interruption, ship, sweep_faults
+from experiments.train.__main__ import prepare
 from experiments.train.settings import TrainConfig
 from twin.data.logs import LogMapping, read_log
 
@@ -41,3 +44,19 @@ def test_runs_to_interrupt_are_command_lines_of_training(method):
     """How they go on is tested with the loops; here, that their keys are those of today."""
     register("train", TrainConfig)
     check_overrides("train", [*interruption.METHODS[method], *interruption.COMMON])
+
+
+def test_the_sweep_whose_runs_are_killed_is_a_command_line_of_today(tmp_path):
+    """That it ends as it should takes minutes and is a command of its own; here, that its keys are there."""
+    register("train", TrainConfig)
+    sweep_faults.write_unlucky(tmp_path)
+    typed = parse(sweep_faults.TrialSweep(tmp_path / "sweep", []).command[3:])
+    combinations = expand(typed.overrides, {})
+    composer = Composer(Command("train", TrainConfig, prepare), typed.flags)
+    assert len(combinations) == 8
+    assert composer.config(combinations[0].overrides).agent.name == "unlucky"
+
+
+@pytest.mark.parametrize(("first", "again", "shown"), [(1, 1, "1"), (0, 1, "0, then 1"), (-15, 0, "-15, then 0")])
+def test_the_exit_statuses_of_both_sweeps_are_shown(first, again, shown):
+    assert sweep_faults.exit_statuses(first, again) == shown

@@ -1,0 +1,86 @@
+"""`resume=<run folder>` on the command line: the arguments of that run, from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.config.files import CONFIG_FOLDER, choices_of, store
+from experiments.config.hydra import check_overrides, config_folders, without_config_folders
+from experiments.runs.compare import check_same_configuration
+from slicing_gym import SCENARIOS
+
+_TYPED = ("imports", "trust", "hydra")
+"""Keys that count only when they are typed, never when a run's files hold them."""
+
+
+def with_resumed_run(arguments: Sequence[str]) -> list[str]:
+    """Command-line arguments in which `resume=<run folder>` stands for that run's own, in that folder.
+
+    Raises:
+        ValueError, FileNotFoundError: the folder is no run's, or was made with another configuration, or with a
+            `--config-dir` that is not given.
+    """
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    name = given.get("resume", "null").strip("'\"")
+    if name in ("null", "auto", ""):
+        return list(arguments)
+    folder = Path(name)
+    own, stored = _read(folder)
+    new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
+    typed = {each.partition("=")[0] for each in new}
+    new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
+    if not config_folders(new):
+        _store_choices(own, stored)
+    check_overrides("train", new)
+    check_same_configuration(folder, stored, _composed(name, own, new))
+    rest = without_config_folders(new)
+    first = [each for each in new if each not in rest]
+    return [*first, *own, *rest, "resume=auto", f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+
+
+def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
+    """The arguments of the run in a folder, and its configuration."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"resume: there is no folder {str(folder)!r}; allowed is the folder of a run, or auto")
+    overrides, config = folder / ".hydra" / "overrides.yaml", folder / ".hydra" / "config.yaml"
+    if not overrides.is_file() or not config.is_file():
+        raise ValueError(f"resume: {str(folder)!r} is not the folder of a run; it has no .hydra/overrides.yaml")
+    # What may be imported, trusted or searched counts only when it is typed: a folder's files could name anything.
+    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+~").startswith(_TYPED)]
+    stored = OmegaConf.load(config)
+    assert isinstance(stored, DictConfig)
+    return own, _builtin(stored)
+
+
+def _store_choices(own: Sequence[str], stored: dict[str, Any]) -> None:
+    """Give Hydra what a run was begun with: the file of a scenario or an agent may be gone by now."""
+    for argument in own:
+        key, _, name = argument.partition("=")
+        if key in ("scenario", "agent") and name not in (*SCENARIOS, *choices_of(key)):
+            store(key, name, stored[key])
+
+
+def _composed(name: str, own: Sequence[str], new: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a run's own arguments and those that are typed now."""
+    rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
+    try:
+        with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+            return _builtin(compose("train", [*own, *rest, *config_folders(new)]))
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"resume: {name!r} was begun with {own}, which do not compose ({reason}); type "
+            "--config-dir again, if it was typed then"
+        ) from None
+
+
+def _builtin(config: DictConfig) -> dict[str, Any]:
+    found = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
