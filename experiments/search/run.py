@@ -115,7 +115,7 @@ class Search:
         learner = check_agent(self.agent, self.environments.real())
         check_multiple("decisions", self.settings.decisions, learner)
         self.given_space = builtin(space)
-        self.space = make_space(self.given_space, self.agent, self.environments.real())
+        self.space = make_space(self.given_space, self.agent, self.environments.real(), self.settings.decisions)
         self.name = f"{agent.name}_found" if name is None else name
         self._check_confirmation()
         self.configuration = self._configuration()

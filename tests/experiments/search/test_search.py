@@ -190,6 +190,10 @@ def test_a_planner_may_collect():
         ({"space": {**SPACE, "agent.net_arch": {"choices": [[16], [8]]}}}, r"space.agent.net_arch.choices: .* there"),
         ({"seed": 4}, "seed: 3 there, 4 given"),
         ({"settings": replace(SETTINGS, decisions=100)}, "decisions: 80 there, 100 given"),
+        (
+            {"settings": replace(SETTINGS, evaluation=EvaluationSettings(policies=[], seeds=[200, 201], decisions=10))},
+            r"evaluation.seeds\S*: .* there, .* given",
+        ),
     ],
 )
 def test_a_study_that_changed_is_refused(found, changes, message):
