@@ -36,7 +36,8 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
         print(result.report())
         if result.agent_file is not None:
             print(f"agent={os.path.relpath(result.agent_file)}")
-        print(f"written to {shown}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".lock" and path.name[0] != ".")
+        print(f"written to {shown}: {', '.join(names)}")
 
     return run
 
