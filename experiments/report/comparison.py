@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.report.groups import RunGroup, Section
 from experiments.report.measures import FINAL, REGRET, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval, probability_of_improvement
+
+if TYPE_CHECKING:
+    from experiments.report.groups import RunGroup, Section
 
 COMPARED = (FINAL, REGRET)
 """Figures that are compared."""

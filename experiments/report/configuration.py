@@ -20,6 +20,16 @@ _NOT_SWEPT = {
 """Keys that make no group: they change no result, are each run's own, or go by another name."""
 
 
+_IDENTITY = ("seed", "head", "agent._target_", *CHOICES)
+"""Those of them that tell two runs apart all the same."""
+
+
+def identity(values: Mapping[str, Any]) -> str:
+    """What is equal of two runs of a scenario that are the same: all that can change a result."""
+    own = {key: shown_value(value) for key, value in values.items() if key not in _NOT_SWEPT or key in _IDENTITY}
+    return repr(sorted(own.items()))
+
+
 def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """A nested configuration by dotted key; empty mappings are values."""
     found: dict[str, Any] = {}

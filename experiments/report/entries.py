@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,7 +41,7 @@ class Entry:
         summary: its figures; None unless it is done.
         episodes: (episodes,) by column; none of a run that learned from a history.
         overrides: as they were typed; None: it was made in Python.
-        error: why it is not done.
+        error: why it is not done; of one that is, what has gone wrong after its figures were written.
         traceback: of that, if there is one.
         seconds: from its start to its end; None where nobody wrote them down.
         ended: when its summary was written, in seconds since 1970; 0 unless it is done.
@@ -75,8 +76,7 @@ class Entry:
         """The command that makes it again; "" of a run that was made in Python."""
         if self.overrides is None:
             return ""
-        words = [f"'{word}'" if set(word) & set(" ,[]{}'$*?&|;()<>\"") else word for word in self.overrides]
-        return " ".join([f"python -m experiments.{self.command}", *words])
+        return f"python -m experiments.{self.command} {shlex.join(self.overrides)}".rstrip()
 
 
 def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[Entry]:
@@ -87,7 +87,7 @@ def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[
         sweeps: by their folder.
 
     Raises:
-        FileNotFoundError: a folder does not exist, or there is no run in any.
+        FileNotFoundError: a folder does not exist.
     """
     found: dict[Path, Entry] = {}
     for folder in folders:
@@ -101,12 +101,13 @@ def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[
         if known.overrides is None:
             found[entry.folder.resolve()] = replace(known, overrides=entry.overrides)
     entries = [*found.values(), *_companions(found)]
-    if not entries:
-        names = ", ".join(repr(str(folder)) for folder in folders)
-        raise FileNotFoundError(
-            f"folder: no run in {names} or below ({SUMMARY}, {OFFLINE_SUMMARY}, {STATUS_FILE} or a checkpoint)"
-        )
     return _completed(entries)
+
+
+def say_no_run(folders: Sequence[Path]) -> str:
+    """What was looked for where there is nothing."""
+    names = ", ".join(repr(str(folder)) for folder in folders)
+    return f"folder: no run in {names} or below ({SUMMARY}, {OFFLINE_SUMMARY}, {STATUS_FILE} or a checkpoint)"
 
 
 _SIGNS = (SUMMARY, OFFLINE_SUMMARY, STATUS_FILE, checkpoint.FILE)
@@ -135,14 +136,14 @@ def _entry_of(folder: Path) -> Entry | None:
         entry = replace(entry, error=status.error, traceback=status.traceback, seconds=status.seconds)
     summary = folder / (OFFLINE_SUMMARY if command == "offline" else SUMMARY)
     if summary.is_file():
-        return _with_summary(entry, summary)
+        return _with_summary(entry, summary, None if status is None else state_of(folder))
     if error:
         return replace(entry, state=UNREADABLE)
     return _not_done(entry, status)
 
 
-def _with_summary(entry: Entry, path: Path) -> Entry:
-    """A run that is done, with its figures; or one whose files are damaged."""
+def _with_summary(entry: Entry, path: Path, state: str | None) -> Entry:
+    """A run that is done, with its figures, which it keeps whatever came after; or one whose files are damaged."""
     try:
         if entry.command == "train":
             run = read_run(entry.folder)
@@ -154,7 +155,10 @@ def _with_summary(entry: Entry, path: Path) -> Entry:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         return replace(entry, state=UNREADABLE, error=str(error))
     done = replace(entry, state="done", config=config, values=values, summary=summary, episodes=episodes)
-    return replace(done, error="", traceback="", ended=path.stat().st_mtime)
+    after = entry.error if state is None else ""  # a status that cannot be read
+    if state not in (None, "done"):
+        after = f"its figures count, but its state is {state}" + (f" ({entry.error})" if entry.error else "")
+    return replace(done, error=after, ended=path.stat().st_mtime)
 
 
 def _not_done(entry: Entry, status: Status | None) -> Entry:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from experiments.report.baselines import baselines_of
-from experiments.report.configuration import CHOICES, along_with, check_keys, shown_value, swept_keys, typed
+from experiments.report.comparison import Difference, compared
+from experiments.report.configuration import CHOICES, along_with, check_keys, identity, shown_value, swept_keys, typed
 from experiments.report.entries import Entry
 from experiments.report.measures import RUN_MEASURES, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval
@@ -105,6 +107,11 @@ class Section:
         """The figures that at least one run has."""
         return [each for each in RUN_MEASURES[self.command] if any(group.values_of(each) for group in self.groups)]
 
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """Groups that differ in one key, compared: once for all tables and files, since it takes seconds."""
+        return compared(self)
+
     @property
     def entries(self) -> list[Entry]:
         """All runs."""
@@ -143,12 +150,23 @@ def _section(command: str, scenario: str, entries: Sequence[Entry], by: Sequence
     if others:
         more = f" and {len(others) - _MOST_KEYS} more" if len(others) > _MOST_KEYS else ""
         notes.append(f"runs differ in {', '.join(others[:_MOST_KEYS])}{more}, too, which makes no groups of its own")
+    notes += [f"{run.folder}: {run.error}" for run in entries if run.done and run.error]
+    batches = {int(run.values.get("num_envs", 1)) for run in entries if run.done}
+    if len(batches) > 1:
+        notes.append(f"episodes to the goal are not comparable between num_envs of {_batches(batches)}: {_BATCH}")
     notes += _gaps(groups)
     done = [entry for entry in entries if entry.done] or list(entries)
     common = {key: {shown_value(entry.values.get(key, "")) for entry in done} for key in _SAID_ONCE if key not in keys}
     in_common = {key: min(found) for key, found in common.items() if len(found) == 1 and found != {""}}
     baselines = baselines_of(entry for entry in entries if entry.done)
     return Section(command, scenario, tuple(keys), in_common, tuple(groups), tuple(notes), baselines)
+
+
+_BATCH = "an episode of a batch is one of each of its cells, which are num_envs times the decisions"
+
+
+def _batches(numbers: set[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
 
 
 _MOST_KEYS = 5
@@ -201,7 +219,7 @@ def _once(group: RunGroup) -> tuple[RunGroup, list[str]]:
     latest: dict[str, Entry] = {}
     notes = []
     for run in sorted(group.runs, key=lambda run: run.ended):
-        same = repr(sorted((key, shown_value(value)) for key, value in run.values.items()))
+        same = identity(run.values)
         if same in latest:
             notes.append(f"the same run is there twice: {latest[same].folder} counts no more, {run.folder} does")
         latest[same] = run

@@ -80,7 +80,7 @@ GOAL = RunMeasure(
     1,
     False,
     f"the first episode of real decisions in which {REWARD_GOAL:.0%} of them reach the final threshold; > where runs "
-    "ended before",
+    "ended before. With num_envs cells at once an episode is one of each of them",
     _goal,
 )
 SECONDS = RunMeasure(

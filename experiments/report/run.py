@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.report.comparison import compared
-from experiments.report.entries import Entry, find_entries
+from experiments.report.entries import Entry, find_entries, say_no_run
 from experiments.report.groups import Section, make_sections, relative
 from experiments.report.page import STATISTICS, html_page
 from experiments.report.regret import with_oracle
@@ -65,6 +64,8 @@ class Report:
         """How many runs are in which state: 6 done, 1 refused, 1 failed."""
         found = Counter(entry.state for entry in self.entries)
         number = len(self.entries)
+        if not number:
+            return "no runs"
         states = sorted(found.items(), key=lambda item: (item[0] != "done", item[0]))
         return f"{number} run{'s' if number != 1 else ''}: " + ", ".join(f"{each} {state}" for state, each in states)
 
@@ -174,10 +175,12 @@ def report(
     searches, faults = find_searches(paths)
     notes += faults
     entries = find_entries(paths, sweeps)
+    if not entries and not searches:
+        raise FileNotFoundError(say_no_run(paths))
     if oracle:
         entries, missed = with_oracle(entries, paths[0], progress)
         notes += missed
-    sections = make_sections(entries, by)
+    sections = make_sections(entries, by) if entries else []
     chosen = None if by is None else tuple(by)
     return Report(tuple(paths), chosen, tuple(entries), tuple(sections), sweeps, tuple(searches), tuple(notes))
 
@@ -188,7 +191,7 @@ def differences_csv(sections: Sequence[Section]) -> tuple[list[str], list[list[o
     header += ["difference", "low", "high", "probability_better", "low_probability", "high_probability", "better_in"]
     rows: list[list[object]] = []
     for section in sections:
-        for each in compared(section):
+        for each in section.differences:
             numbers = [f"{float(number):.10g}" for number in (*each.difference, *each.probability)]
             shown = ["" if number == "nan" else number for number in numbers]
             place = [section.command, section.scenario, each.key, *each.values, each.rest, each.measure.name]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.report.comparison import Difference, compared, in_rows
+from experiments.report.comparison import Difference, in_rows
 from experiments.report.entries import Entry
 from experiments.report.groups import RunGroup, Section, relative
 from experiments.report.measures import GOAL, RunMeasure
@@ -80,8 +80,8 @@ def _figure(group: RunGroup, measure: RunMeasure) -> tuple[str, float]:
 def differences_table(section: Section) -> TextTable:
     """A row a pair of groups that differ in one key; none if there are no such pairs."""
     rows = []
-    columns = {each.measure.name: each.measure for each in compared(section)}
-    for pair in in_rows(compared(section)):
+    columns = {each.measure.name: each.measure for each in section.differences}
+    for pair in in_rows(section.differences):
         found = {each.measure.name: each for each in pair}
         first = pair[0]
         row = [_text(first.label), _text(len(first.seeds))]

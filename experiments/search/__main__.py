@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.parts import make_scenario, make_twin
@@ -14,6 +16,7 @@ from experiments.search.run import STUDY, Search
 from experiments.search.settings import SearchConfig
 from experiments.search.space import read_space
 from experiments.search.study import optuna
+from experiments.sweeps.launchers import Launcher, LocalLauncher, make_launcher
 from twin import transition_kinds
 
 
@@ -25,7 +28,7 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     space, scenario = read_space(config.space), make_scenario(config.scenario)
-    more: dict[str, Any] = {"resume": config.resume is not None, "imports": config.imports}
+    more: dict[str, Any] = {"resume": config.resume is not None, "imports": config.imports, "launcher": _launcher()}
     made = Search(config.agent, space, scenario, twin, config, folder, config.seed, config.name, **more)
 
     def run() -> None:
@@ -33,9 +36,18 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
         print(result.report())
         if result.agent_file is not None:
             print(f"agent={os.path.relpath(result.agent_file)}")
-        print(f"written to {shown}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".lock" and path.name[0] != ".")
+        print(f"written to {shown}: {', '.join(names)}")
 
     return run
+
+
+def _launcher() -> Launcher | None:
+    """What `hydra/launcher` chose for the workers; None: as many processes of this machine as they are."""
+    if not HydraConfig.initialized():  # a sweep checks its combinations: there it is the sweep's
+        return None
+    launcher = make_launcher(HydraConfig.get().launcher)
+    return None if isinstance(launcher, LocalLauncher) else launcher
 
 
 def how_to_go_on(config: SearchConfig, folder: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.config.agents import check_agent, maker, with_head
 from experiments.config.bounds import MAX_SEED, check_bounds
@@ -20,6 +20,7 @@ from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import HISTORY, SUMMARY
 from experiments.runs.lifecycle import builtin
+from experiments.runs.lock import RunLock
 from experiments.runs.naming import as_twin, describe_twin
 from experiments.search.found import DEFAULTS, FOUND, Candidate, SearchResult, paired, write_agent
 from experiments.search.pictures import study_pictures
@@ -27,6 +28,7 @@ from experiments.search.settings import MAY_CHANGE, Settings
 from experiments.search.space import defaults_in, make_space, with_values
 from experiments.search.study import ERROR, JOURNAL, Study
 from experiments.search.trial import FIRST_FINAL, FIRST_RUN, Rehearsal, Twins, collect
+from experiments.search.workers import run_workers, wait_for_workers
 from experiments.train.check import check_evaluation, check_multiple
 from experiments.train.run import train
 from experiments.train.settings import Settings as TrainSettings
@@ -34,6 +36,9 @@ from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin, History, TransitionSettings
+
+if TYPE_CHECKING:
+    from experiments.sweeps.launchers import Launcher
 
 STUDY = "study.json"
 """What a study is of; one in the same folder goes on only if it is the same."""
@@ -54,6 +59,7 @@ def search(
     name: str | None = None,
     resume: bool = False,
     imports: Sequence[str] = (),
+    launcher: Launcher | None = None,
 ) -> SearchResult:
     """Search for settings of an agent that learns without a twin, and confirm what is found on the simulator.
 
@@ -68,19 +74,21 @@ def search(
         name: of what is found; None: that of the agent and `_found`.
         resume: go on with the folder's study, if there is one.
         imports: modules that processes of several workers import, of classes of the user's own.
+        launcher: that runs trials, finals and confirmations as jobs; None: `workers` processes of this machine.
 
     Raises:
         ValueError, TypeError: something is not allowed; the message names it. Nothing was run.
+        RunIsLocked: another process writes into the folder.
     """
-    made = Search(agent, space, scenario, twin, settings, folder, seed, name, resume=resume, imports=imports)
-    return made.run()
+    more: dict[str, Any] = {"resume": resume, "imports": imports, "launcher": launcher}
+    return Search(agent, space, scenario, twin, settings, folder, seed, name, **more).run()
 
 
 class Search:
     """A search that has passed its checks.
 
     Args:
-        agent, space, scenario, twin, settings, folder, seed, name, resume, imports: see `search`.
+        agent, space, scenario, twin, settings, folder, seed, name, resume, imports, launcher: see `search`.
     """
 
     def __init__(
@@ -96,11 +104,12 @@ class Search:
         *,
         resume: bool = False,
         imports: Sequence[str] = (),
+        launcher: Launcher | None = None,
     ) -> None:
         self.settings = Settings() if settings is None else settings
         check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
-        self.folder, self.imports = Path(folder), imports
+        self.folder, self.imports, self.launcher = Path(folder), imports, launcher
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
         if agent._target_ == PLANNER:
             raise ValueError("agent: the planner has nothing that a twin could say more of, allowed are other agents")
@@ -115,10 +124,11 @@ class Search:
         learner = check_agent(self.agent, self.environments.real())
         check_multiple("decisions", self.settings.decisions, learner)
         self.given_space = builtin(space)
-        self.space = make_space(self.given_space, self.agent, self.environments.real())
+        self.space = make_space(self.given_space, self.agent, self.environments.real(), self.settings.decisions)
         self.name = f"{agent.name}_found" if name is None else name
         self._check_confirmation()
         self.configuration = self._configuration()
+        self.resume = resume
         self._check_folder(resume)
 
     def _check_confirmation(self) -> None:
@@ -158,10 +168,16 @@ class Search:
         )
 
     def run(self) -> SearchResult:
-        """Go on until the winner is confirmed; what is there already is not done again."""
-        with atomic_write(self.folder / STUDY) as file:
-            file.write(json.dumps(self.configuration, indent=2).encode())
-        with torch_threads(self.settings.torch_threads):
+        """Go on until the winner is confirmed; what is there already is not done again.
+
+        Raises:
+            RunIsLocked: another process writes into the folder.
+        """
+        with RunLock(self.folder), torch_threads(self.settings.torch_threads):
+            self._check_folder(self.resume)  # which may have got a study since
+            wait_for_workers(self.folder)
+            with atomic_write(self.folder / STUDY) as file:
+                file.write(json.dumps(self.configuration, indent=2).encode())
             self._fit_twins()
             study = self.study()
             study.begin(defaults_in(self.space, self.agent))
@@ -211,23 +227,11 @@ class Search:
             RuntimeError: a process failed; the message names where it says why.
         """
         workers = min(self.settings.workers, len(tasks))
-        if workers <= 1:
-            for task in tasks:
-                self.perform(task)
+        if workers > 1 or (tasks and self.launcher is not None):
+            run_workers(self.folder, self.imports, tasks, workers, self.launcher)
             return
-        from experiments.sweeps.launchers import Job, LocalLauncher  # which bring in Hydra
-
-        start = ("-m", "experiments.search.worker", str(self.folder), f"imports={','.join(self.imports)}")
-        jobs = [Job(number, (*start, task), self.folder / "workers" / str(number)) for number, task in enumerate(tasks)]
-        failed: list[str] = []
-
-        def ended(job: Job, status: int | None) -> None:
-            if status != 0:
-                failed.append(f"{job.arguments[-1]}: exit status {status}, see {job.folder / 'output.log'}")
-
-        LocalLauncher(n_jobs=workers).launch(jobs, ended)
-        if failed:
-            raise RuntimeError("workers: " + "; ".join(failed) + "; resume=auto goes on")
+        for task in tasks:
+            self.perform(task)
 
     def perform(self, task: str) -> None:
         """A part of the search: "trials", "final <label>", or "confirm <agent> <seed>"."""

@@ -54,7 +54,7 @@ class Settings:
     evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))
 
 
-MAY_CHANGE = ("n_trials", "workers", "torch_threads", "finalists", "confirm", "final_runs", "evaluation")
+MAY_CHANGE = ("n_trials", "workers", "torch_threads", "finalists", "confirm", "final_runs")
 """Settings that a study may go on with in other values: what its trials found does not depend on them."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import yaml
 from experiments.config.agents import check_agent
 from experiments.config.files import CONFIG_FOLDER
 from experiments.config.schemas import AgentSettings
+from experiments.train.check import check_multiple
 from slicing_gym.errors import check_instance, check_number, unknown_name
 
 _NOT_SEARCHED = ("name", "_target_", "twin_gradient_steps", "device")
@@ -113,13 +114,14 @@ def read_space(name: str) -> dict[str, Any]:
     return {str(key): value for key, value in found.items()}
 
 
-def make_space(given: Mapping[str, Any], agent: AgentSettings, env: Any) -> Space:
+def make_space(given: Mapping[str, Any], agent: AgentSettings, env: Any, decisions: int) -> Space:
     """The space of a mapping of dotted keys, checked: the agent takes every extreme of it.
 
     Args:
         given: as a file has it.
         agent: whose settings are searched.
         env: with the spaces that it acts in.
+        decisions: of a training run, which have to be whole updates.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
@@ -128,12 +130,19 @@ def make_space(given: Mapping[str, Any], agent: AgentSettings, env: Any) -> Spac
     space = {key: _dimension(f"space.{key}", entry) for key, entry in given.items()}
     for key, dimension in space.items():
         _check_key(key)
-        for value in dimension.extremes:
+        for value in _checked_values(key, dimension):
             try:
-                check_agent(with_values(agent, {key: value}), env)
+                check_multiple("decisions", decisions, check_agent(with_values(agent, {key: value}), env))
             except (ValueError, TypeError) as error:
                 raise type(error)(f"space.{key}: {value!r} is not allowed there ({error})") from None
     return space
+
+
+def _checked_values(key: str, dimension: Range | Choices) -> Iterable[Any]:
+    """Extremes; of decisions between updates every value, since those in between may not divide a run's decisions."""
+    if isinstance(dimension, Range) and dimension.whole and key.endswith(".train_freq"):
+        return range(int(dimension.low), int(dimension.high) + 1)
+    return dimension.extremes
 
 
 def _check_key(key: str) -> None:

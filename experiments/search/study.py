@@ -104,11 +104,15 @@ class Study:
                 self.study.enqueue_trial(dict(defaults))
             return
         for each in self.study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            trial = self._package.trial.Trial(self.study, each._trial_id)
-            trial.set_user_attr(_STOPPED, True)
-            self.study.tell(trial, state=states.FAIL)
-            if each.params.keys() == self._space.keys():
-                self.study.enqueue_trial(each.params)
+            self._put_back(self._package.trial.Trial(self.study, each._trial_id))
+
+    def _put_back(self, trial: Any) -> None:
+        """Of a trial that was stopped nothing counts; its values are tried again."""
+        params = dict(trial.params)
+        trial.set_user_attr(_STOPPED, True)
+        self.study.tell(trial, state=self._package.trial.TrialState.FAIL)
+        if params.keys() == self._space.keys():
+            self.study.enqueue_trial(params)
 
     def run(self, number: int, objective: Callable[[dict[str, Any], Callable[[int, float], None]], float]) -> None:
         """Run trials until there are so many, those of other processes among them.
@@ -138,6 +142,9 @@ class Study:
                 said = f"{type(error).__name__}: {error}"
                 trial.set_user_attr(ERROR, said)
                 self.study.tell(trial, state=states.FAIL)
+            except KeyboardInterrupt:  # a signal; another worker may take it on, or this one when it is started again
+                self._put_back(trial)
+                raise
             _log.info("trial %d of %d: %s with %s", trial.number + 1, number, said, values)
 
     def _next(self, number: int) -> tuple[Any, dict[str, Any]] | None:

@@ -1,22 +1,34 @@
-"""`python -m experiments.search.worker FOLDER imports= TASK`: one process of several that work on a search."""
+"""`python -m experiments.search.worker FOLDER imports= search= TASK NUMBER`: one process of several of a search."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from agents.registry import import_modules
+from experiments.runs.stopping import Stopped, stopped_by_signals
 from experiments.search.run import read_search
+from experiments.search.workers import working_for
 
 
-def work(arguments: Sequence[str]) -> None:
-    """Perform a task of the search in a folder; modules of the user's own are imported before."""
-    folder, imports, task = arguments
-    import_modules([name for name in imports.removeprefix("imports=").split(",") if name])
-    read_search(folder).perform(task)
+def work(arguments: Sequence[str]) -> int:
+    """Perform a task of the search in a folder; modules of the user's own are imported before.
+
+    Returns:
+        The exit status.
+    """
+    folder, imports, search, task, number = arguments
+    try:
+        with stopped_by_signals(), working_for(search.removeprefix("search="), Path(folder), number):
+            import_modules([name for name in imports.removeprefix("imports=").split(",") if name])
+            read_search(folder).perform(task)
+    except Stopped as error:
+        return error.exit_status
+    return 0
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    work(sys.argv[1:])
+    sys.exit(work(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import pytest
@@ -11,6 +12,9 @@ from experiments.regret import draw_regret
 from experiments.report import report
 from experiments.report.measures import FINAL
 from experiments.runs.status import Status, write_status
+from experiments.search import study_pictures
+from experiments.search.space import Choices, Range
+from experiments.search.study import Study
 from experiments.train import train
 from tests.helpers.runs import SCENARIO, make_ddqn, read_rows, short_settings
 from tests.helpers.studies import config_of, leave_hydra, leave_run, leave_sweep
@@ -93,6 +97,55 @@ def test_a_run_that_is_there_twice_counts_once_and_is_said(tmp_path):
     assert any("is there twice" in note and "one" in note and "two" in note for note in found.sections[0].notes)
 
 
+def test_the_run_without_a_twin_and_the_same_one_of_a_sweep_count_once(tmp_path):
+    """They differ in keys alone that change no result."""
+    for seed in (0, 1):
+        beside = config_of(twin="lstm", seed=seed, without_twin=True, progress=False)
+        leave_run(tmp_path / f"lstm-{seed}", twin="lstm", seed=seed, config=beside)
+        leave_run(
+            tmp_path / f"lstm-{seed}" / "without_twin", seed=seed, config={**beside, "twin": {"transition": None}}
+        )
+    leave_run(tmp_path / "none-1", seed=1, config=config_of(seed=1, progress=True))
+    (section,) = report(tmp_path).sections
+    shown = {group.values["twin"]: (group.seeds_shown, len(group.runs)) for group in section.groups}
+    assert shown == {"none": ("2", 2), "lstm": ("2", 2)}
+    assert sum("is there twice" in note for note in section.notes) == 1
+
+
+def test_a_run_that_failed_after_its_figures_keeps_them_and_is_named(tmp_path):
+    leave_run(tmp_path / "run")
+    write_status(tmp_path / "run", Status("failed", "train", (), "no room for a picture", "Traceback"))
+    leave_run(tmp_path / "other", seed=1)
+    (tmp_path / "other" / "status.json").write_text("{")
+    found = report(tmp_path)
+    ((group,),) = [section.groups for section in found.sections]
+    assert group.seeds == [0, 1]
+    notes = {note for note in found.sections[0].notes if note.startswith(str(tmp_path))}
+    assert f"{tmp_path / 'run'}: its figures count, but its state is failed (no room for a picture)" in notes
+    assert any("other" in note and "is no status of a run" in note for note in notes)
+    assert len(notes) == 2
+    assert "no room for a picture" in found.text()
+    assert "no room for a picture" in found.html()
+
+
+def test_batches_of_several_sizes_are_not_compared_by_episodes_unsaid(tmp_path):
+    for number in (1, 64):
+        leave_run(tmp_path / str(number), config=config_of(num_envs=number))
+    (section,) = report(tmp_path).sections
+    assert section.keys == ("num_envs",)
+    assert any("episodes to the goal are not comparable between num_envs of 1, 64" in each for each in section.notes)
+    (section,) = report(tmp_path / "64").sections
+    assert section.notes == ()
+
+
+def test_the_command_of_a_run_can_be_pasted_into_a_shell(tmp_path):
+    overrides = ["agent.name='a b'", "agent.net_arch=[16,8]", "+env={a: 1}", "~x", "name=it's", "seed=1"]
+    leave_run(tmp_path / "run")
+    write_status(tmp_path / "run", Status("done", "train", tuple(overrides)))
+    (entry,) = report(tmp_path).entries
+    assert shlex.split(entry.typed) == ["python", "-m", "experiments.train", *overrides]
+
+
 def test_seeds_that_other_groups_have_are_missed(tmp_path):
     folders = leave_sweep(tmp_path, rates=(0.01,))
     (tmp_path / "sweep.json").unlink()
@@ -150,24 +203,49 @@ def test_what_other_commands_leave_is_no_run(tmp_path):
     assert len(report(tmp_path).entries) == 1
 
 
+def leave_study(folder, trials):
+    """A study as a search leaves it: trials with a value, one that was pruned, one that failed."""
+    space = {"agent.learning_rate": Range(1e-4, 1e-1, log=True), "agent.net_arch": Choices(([16], [8, 8]))}
+    study = Study(folder, space, 0, True, 0)
+
+    def objective(_, evaluated):
+        number = len(study.trials) - 1
+        if number == trials:
+            evaluated(1, 0.0)
+        if number == trials + 1:
+            raise ValueError("no number")
+        evaluated(1, 7 + number / 100)
+        return 7 + number / 100
+
+    study.run(trials + 2, objective)
+    study_pictures(folder)
+
+
 def test_a_search_is_shown_with_its_best_trials_and_picture(tmp_path):
-    leave_run(tmp_path / "run")
-    for name in ("search", "begun"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "study.log").write_text("{}")
-    values = [f"{number},COMPLETE,{7 + number / 100},1e-{number % 9}" for number in range(30)]
-    (tmp_path / "search" / "study.csv").write_text(
-        "\n".join(["trial,state,value,learning_rate", *values, "30,FAIL,,0.1"])
-    )
-    (tmp_path / "search" / "importances.csv").write_text("key,importance\nlearning_rate,1.0\n")
-    (tmp_path / "search" / "study.png").write_bytes(b"PNG")
+    leave_run(tmp_path / "search" / "confirm" / "defaults_seed0")
+    leave_study(tmp_path / "search", 30)
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "study.log").write_text("{}")
     found = report(tmp_path)
     (search,) = found.searches
-    assert (search.number, search.picture, len(search.trials)) == (31, b"PNG", 25)
-    assert [row[0] for row in search.trials[:2]] == ["29", "28"]
+    assert (search.number, len(search.trials)) == (32, 25)
+    assert search.picture == (tmp_path / "search" / "study.png").read_bytes()
+    rows = [dict(zip(search.header, row, strict=True)) for row in search.trials]
+    assert [row["trial"] for row in rows[:2]] == ["29", "28"]
+    assert {row["state"] for row in rows} == {"complete"}
+    assert {key for key, _ in search.importances} == {"agent.learning_rate", "agent.net_arch"}
     assert any("begun" in note for note in found.notes)
-    assert "31 trials" in found.text()
-    assert "The best 25 of 31 trials" in found.html()
+    assert "32 trials" in found.text()
+    assert "The best 25 of 32 trials" in found.html()
+    assert [entry.folder.name for entry in found.entries] == ["defaults_seed0"]
+
+
+def test_a_search_without_runs_on_the_simulator_is_a_report(tmp_path):
+    leave_study(tmp_path / "search", 4)
+    found = report(tmp_path)
+    assert found.counts == "no runs"
+    assert "6 trials" in found.text()
+    assert {path.suffix for path in found.write(tmp_path / "report")} == {".html", ".md", ".tex", ".csv"}
 
 
 def test_regret_against_the_oracle_is_that_of_the_regret_figure(tmp_path):

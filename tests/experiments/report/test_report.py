@@ -11,8 +11,7 @@ import pytest
 from scipy import stats
 
 from experiments.report import __main__ as command
-from experiments.report import report
-from experiments.report.comparison import compared
+from experiments.report import comparison, report
 from experiments.report.measures import FINAL, GOAL, REGRET, SECONDS
 from experiments.report.tables import differences_table, groups_table, runs_table
 from tests.helpers.runs import read_rows
@@ -81,7 +80,7 @@ def test_differences_are_of_common_seeds_and_of_one_key(sweep, tmp_path):
     shutil.copytree(sweep, folder)
     (folder / "agent.learning_rate-0.001_twin-lstm_seed-0" / "summary.json").unlink()
     section = only_section(report(folder))
-    found = compared(section)
+    found = section.differences
     assert len({each.label for each in found}) == 3 + 2 * 3  # a twin at each rate; pairs of rates with each twin
     label = "twin: lstm minus none (agent.learning_rate 0.001)"
     (own,) = [each for each in found if each.label == label and each.measure is REGRET]
@@ -93,6 +92,16 @@ def test_differences_are_of_common_seeds_and_of_one_key(sweep, tmp_path):
     assert own.better == np.sum(np.less(one, two))
     (row,) = [row for row in differences_table(section).rows if row[0] == label]
     assert row[1] == "2"
+
+
+def test_groups_are_compared_once_however_often_they_are_shown(sweep, tmp_path, monkeypatch):
+    found, calls = report(sweep), []
+    interval = comparison.bootstrap_interval
+    monkeypatch.setattr(comparison, "bootstrap_interval", lambda values: calls.append(0) or interval(values))
+    found.text()
+    assert len(calls) == len(only_section(found).differences)
+    found.write(tmp_path)
+    assert len(calls) == len(only_section(found).differences) == 2 * 9
 
 
 def test_runs_that_are_not_done_are_named_wherever_the_report_is_read(broken, tmp_path):
@@ -193,6 +202,6 @@ def test_what_decides_groups_is_what_was_typed_not_what_goes_with_it(tmp_path):
             leave_run(tmp_path / f"{rate}-{seed}", rate, "none", seed, config=config)
         leave_run(tmp_path / f"twin-{seed}", 0.001, "lstm", seed, config=config_of(0.001, "lstm", seed, decisions=300))
     section = only_section(report(tmp_path))
-    assert section.keys == ("twin", "decisions") or section.keys == ("twin", "agent.learning_rate")
+    assert section.keys == ("twin", "decisions")
     assert len(section.groups) == 3
     assert any("too, which makes no groups of its own" in note for note in section.notes)

@@ -12,6 +12,7 @@ from experiments.search.space import defaults_in, make_space, read_space, sugges
 from tests.helpers.runs import SCENARIO
 
 AGENT = AgentSettings(name="ddqn", _target_="agents.DDQN", head="dense", net_arch=[16])
+DECISIONS = 80
 GIVEN = {
     "agent.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
     "agent.learning_starts": {"low": 20, "high": 60, "int": True},
@@ -26,7 +27,7 @@ def env():
 
 
 def test_what_is_drawn_stays_within_and_reaches_the_agent(env):
-    space = make_space(GIVEN, AGENT, env)
+    space = make_space(GIVEN, AGENT, env, DECISIONS)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     drawn = [suggest(space, study.ask()) for _ in range(200)]
     for values in drawn:
@@ -43,7 +44,7 @@ def test_what_is_drawn_stays_within_and_reaches_the_agent(env):
 
 
 def test_the_defaults_are_in_it_or_not(env):
-    space = make_space({key: GIVEN[key] for key in ("agent.learning_rate", "agent.net_arch")}, AGENT, env)
+    space = make_space({key: GIVEN[key] for key in ("agent.learning_rate", "agent.net_arch")}, AGENT, env, DECISIONS)
     assert defaults_in(space, AGENT) == {"agent.learning_rate": 1e-3, "agent.net_arch": "[16]"}
     assert defaults_in(space, with_values(AGENT, {"agent.learning_rate": 1.0})) is None
     assert defaults_in(space, with_values(AGENT, {"agent.net_arch": [32]})) is None
@@ -83,19 +84,24 @@ def test_the_defaults_are_in_it_or_not(env):
         ),
         ({"agent.batch_size": 8}, "space.agent.batch_size: 8 given, allowed is"),
         ({"agent.kwargs.max_grad": {"choices": [1]}}, "max_grad.*did you mean 'max_grad_norm'"),
+        (
+            {"agent.train_freq": {"choices": [4, 3]}},
+            r"space.agent.train_freq: 3 is not allowed there \(decisions: 80 given, allowed are multiples of .* = 3",
+        ),
+        ({"agent.train_freq": {"low": 1, "high": 8, "int": True}}, r"space.agent.train_freq: 3 is not allowed there"),
         ({"agent.net_arch.0": {"choices": [1]}}, "space: unknown name 'agent.net_arch.0'"),
     ],
 )
 def test_what_is_wrong_is_named(env, given, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        make_space(given, AGENT, env)
+        make_space(given, AGENT, env, DECISIONS)
 
 
 def test_files_and_names_are_read(tmp_path, env):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(GIVEN))
     assert read_space(str(path)) == GIVEN
-    assert make_space(read_space("ddqn"), AGENT, env)
+    assert make_space(read_space("ddqn"), AGENT, env, DECISIONS)
     with pytest.raises(ValueError, match="space: unknown name 'dqnn'; did you mean 'ddqn'"):
         read_space("dqnn")
     with pytest.raises(FileNotFoundError, match=r"space: the file '.*yours.yaml' does not exist"):
