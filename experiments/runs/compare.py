@@ -9,13 +9,22 @@ from typing import Any
 from slicing_gym.builtin_types import differences
 from slicing_gym.errors import shown
 
-_NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust")
-"""Keys that may be others when a run is resumed."""
+_NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust", "device")
+"""Keys that may be others when a run is resumed; a run that was begun on a GPU may go on without."""
 
 
 def comparable(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What of a configuration, as builtin types, has to be the same for a run to be resumed."""
-    return {key: value for key, value in configuration.items() if key not in _NOT_COMPARED}
+    found = {key: value for key, value in configuration.items() if key not in _NOT_COMPARED}
+    agent = found.get("agent")
+    return {**found, "agent": _without_device(agent)} if isinstance(agent, Mapping) else found
+
+
+def _without_device(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """An agent's settings, or what stands for them of one that was made in Python, without its device."""
+    found = {key: value for key, value in agent.items() if key != "device"}
+    arguments = found.get("arguments")
+    return {**found, "arguments": _without_device(arguments)} if isinstance(arguments, Mapping) else found
 
 
 def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:

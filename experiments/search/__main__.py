@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.registry import import_modules
 from experiments.commands import command
+from experiments.config.agents import on_device
 from experiments.config.parts import make_scenario, make_twin
 from experiments.search.run import STUDY, Search
 from experiments.search.settings import SearchConfig
@@ -21,12 +22,13 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
     """The search of a configuration, checked; an error names the key, the value and what is allowed."""
     optuna()
     import_modules(config.imports)
-    twin, shown = make_twin(config.twin), os.path.relpath(folder)
+    agent = on_device(config.agent, config.device)
+    twin, shown = make_twin(config.twin, config.device), os.path.relpath(folder)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     space, scenario = read_space(config.space), make_scenario(config.scenario)
     more: dict[str, Any] = {"resume": config.resume is not None, "imports": config.imports}
-    made = Search(config.agent, space, scenario, twin, config, folder, config.seed, config.name, **more)
+    made = Search(agent, space, scenario, twin, config, folder, config.seed, config.name, **more)
 
     def run() -> None:
         result = made.run()
