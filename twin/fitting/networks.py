@@ -93,9 +93,7 @@ def fit_networks(
             members, slowed = [], _slowed(transition, rate)
             for number, (fold, network) in enumerate(zip(folds, f.to(device).members, strict=True)):
                 learn, stop = (data_of(scaler, encode(layout, scaler, part), first).to(device) for part in fold)
-                members.append(
-                    fit_transition(network, slowed, learn, stop, f_old, *how, f"transition_{number}")
-                )
+                members.append(fit_transition(network, slowed, learn, stop, f_old, *how, f"transition_{number}"))
             about_f = together(members)
             f.to("cpu")
         if g is not None and performance is not None:
