@@ -52,7 +52,9 @@ class TorchCells:
         layout = model.layout
         self._slices, self._rest = layout.scenario.num_slices, layout.num_variables - layout.scenario.num_slices
         self._generator = torch.Generator(device).manual_seed(seed)
-        self._f, self._g = (network.to(device) for network in _networks(model))
+        f, g = _networks(model)
+        self._members: list[Any] = list(f.to(device).members)
+        self._ensemble = g.to(device)
         self._scaler = {name: self._put(array) for name, array in model.scaler._asdict().items()}
         self._ranked = ranked_variables(model.scaler).tolist()
         self._of_units = self._put(_features_of_units(model))
@@ -127,19 +129,18 @@ class TorchCells:
     def _predict_arrivals(self, features: Tensor) -> Tensor:
         """Outputs (n, P) of each cell's own member, whose memory moves on."""
         outputs = features.new_empty(self._number, num_outputs(self._model.transition.components, self._slices))
-        for network, rows in zip(self._f.members, self._rows, strict=True):
-            for part in rows.split(BLOCK):
-                step: Any = network.step
-                outputs[part], self._memory[part] = step(features[part], self._memory[part])
+        for network, rows in zip(self._members, self._rows, strict=True):
+            for part in torch.split(rows, BLOCK):
+                outputs[part], self._memory[part] = network.step(features[part], self._memory[part])
         return outputs
 
     def _predict_performance(self, features: Tensor, drawn: Tensor) -> Tensor:
         """Outputs (n, P') of the member of the ensemble that is drawn for each cell."""
-        members = len(self._g.first)
+        members = self._model.performance.members
         chosen = (drawn * members).long().clamp(max=members - 1)
         parts = []
-        for some, own in zip(features.split(BLOCK), chosen.split(BLOCK), strict=True):
-            parts.append(self._g(some)[own, torch.arange(len(own), device=own.device)])
+        for some, own in zip(torch.split(features, BLOCK), torch.split(chosen, BLOCK), strict=True):
+            parts.append(self._ensemble(some)[own, torch.arange(len(own), device=own.device)])
         return torch.cat(parts)
 
     def _to_scale(self, values: Tensor) -> Tensor:

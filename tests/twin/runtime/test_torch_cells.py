@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from slicing_gym.counter_rng import cell_key, counter, uniform
+from tests.helpers.queues import queue_history
 from tests.helpers.twins import ENSEMBLE, SMALL, cold_twin, history_of
 from twin import DigitalTwin, TrainingSettings
 from twin.runtime import kernel
@@ -21,9 +22,11 @@ APART = 0.005
 HAS_GPU = torch.cuda.is_available()
 
 
-@pytest.fixture(scope="module", params=["paper-1mhz", "paper"])
+@pytest.fixture(scope="module", params=["paper-1mhz", "paper", "queues"])
 def fitted(request) -> DigitalTwin:
-    return DigitalTwin(SMALL["lstm"], ENSEMBLE, TrainingSettings(max_epochs=5)).fit(history_of(request.param))
+    """Columns of every kind among them: ratios, counts, and queues by their ranks."""
+    history = queue_history() if request.param == "queues" else history_of(request.param)
+    return DigitalTwin(SMALL["lstm"], ENSEMBLE, TrainingSettings(max_epochs=3)).fit(history)
 
 
 def draws_of(cells: TorchCells, keys, interval: int, slices: int):

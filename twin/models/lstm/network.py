@@ -24,9 +24,9 @@ class LstmNetwork(nn.Module):
 
         The memory is that of `LstmSettings.step`: outputs of the LSTM, then its cells.
         """
-        before = tuple(part.contiguous()[None] for part in memory.chunk(2, dim=-1))
-        remembered, after = self.recurrent(features[:, None], before)
-        return self._outputs(remembered, features[:, None])[:, 0], torch.cat(after, dim=-1)[0]
+        weights = self.recurrent.all_weights[0]
+        after = torch.lstm_cell(features, memory.chunk(2, dim=-1), *weights)
+        return self._outputs(after[0], features), torch.cat(after, dim=-1)
 
     def _outputs(self, remembered: Tensor, features: Tensor) -> Tensor:
         hidden = torch.relu(self.hidden(torch.cat([remembered, features], dim=-1)))
