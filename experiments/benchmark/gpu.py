@@ -84,7 +84,7 @@ def _updates(scenario: Scenario, seconds: float, batches: Sequence[int]) -> Iter
 
 def _agent(scenario: Scenario, head: str, device: str) -> DDQN:
     """An agent whose replay buffer is full of random transitions."""
-    env = for_sb3(gym.make("SliceRAN-v0", scenario=scenario))
+    env = for_sb3(gym.make("SliceRAN-v0", scenario=scenario, reward="utility"))
     agent = DDQN(
         "MlpPolicy",
         env,
@@ -94,14 +94,15 @@ def _agent(scenario: Scenario, head: str, device: str) -> DDQN:
         device=device,
     )
     agent.set_logger(Logger(None, []))
-    random, spaces = np.random.default_rng(0), (agent.observation_space, agent.action_space)
-    assert isinstance(spaces[1], gym.spaces.Discrete) and agent.replay_buffer is not None
-    seen = random.uniform(0.0, 2.0, (_TRANSITIONS + 1, 1, *(spaces[0].shape or ()))).astype(np.float32)
-    actions = random.integers(spaces[1].n, size=(_TRANSITIONS, 1))
+    random, buffer = np.random.default_rng(0), agent.replay_buffer
+    assert buffer is not None
+    size = (_TRANSITIONS + 1, 1, scenario.num_slices)
+    seen = random.uniform(0.0, 2.0, size).astype(np.float32)
+    actions = random.integers(scenario.num_allocations, size=(_TRANSITIONS, 1))
     rewards = random.normal(size=(_TRANSITIONS, 1))
     for number in range(_TRANSITIONS):
         moved = seen[number], seen[number + 1], actions[number], rewards[number]
-        agent.replay_buffer.add(*moved, np.zeros(1), [{}])
+        buffer.add(*moved, np.zeros(1), [{}])
     return agent
 
 
@@ -114,10 +115,9 @@ def _fit(history: History, device: str) -> DigitalTwin:
 def _steps(scenario: Scenario, twin: DigitalTwin, seconds: float, cells: Sequence[int]) -> Iterator[list[str]]:
     """Rows of steps in a second, of the compiled kernel and of PyTorch."""
     for threads in (1, 2):
-        (times,) = alternate(
-            [advance_batch(twin.cells(range(COMPILED_CELLS), threads), scenario, COMPILED_CELLS)], seconds
-        )
-        yield [f"compiled, {threads} thread", str(COMPILED_CELLS), "cpu", f"{COMPILED_CELLS / np.median(times):,.0f}"]
+        step = advance_batch(twin.cells(range(COMPILED_CELLS), threads), scenario, COMPILED_CELLS)
+        rate = COMPILED_CELLS / np.median(alternate([step], seconds)[0])
+        yield [f"compiled, {threads} thread{'s' * (threads > 1)}", str(COMPILED_CELLS), "cpu", f"{rate:,.0f}"]
     for number in cells:
         for device in devices():
             times = _times(_advance(scenario, twin, number, device), seconds, device)

@@ -20,7 +20,7 @@ def test_other_names_are_refused(device):
 
 
 def test_what_is_no_name_is_refused():
-    with pytest.raises(TypeError, match="^device: 0 given"):
+    with pytest.raises(TypeError, match=r"^device: 0 given"):
         DigitalTwin(device=0)
 
 
