@@ -76,7 +76,7 @@ def _updates(scenario: Scenario, seconds: float, batches: Sequence[int]) -> Iter
     for head in HEADS:
         agents = {device: _agent(scenario, head, device) for device in devices()}
         for size in batches:
-            steps = [lambda agent=agent: agent.train(1, size) for agent in agents.values()]  # type: ignore[misc]  # noqa: B023
+            steps = [lambda agent=agent: agent.train(1, size) for agent in agents.values()]  # noqa: B023
             for device, times in zip(agents, alternate(steps, seconds), strict=True):
                 rate = 1.0 / float(np.median(times))
                 yield [head, str(size), device, f"{rate:,.1f}", f"{rate * size:,.0f}"]

@@ -16,15 +16,9 @@ _NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust", "devi
 def comparable(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What of a configuration, as builtin types, has to be the same for a run to be resumed."""
     found = {key: value for key, value in configuration.items() if key not in _NOT_COMPARED}
-    agent = found.get("agent")
-    return {**found, "agent": _without_device(agent)} if isinstance(agent, Mapping) else found
-
-
-def _without_device(agent: Mapping[str, Any]) -> dict[str, Any]:
-    """An agent's settings, or what stands for them of one that was made in Python, without its device."""
-    found = {key: value for key, value in agent.items() if key != "device"}
-    arguments = found.get("arguments")
-    return {**found, "arguments": _without_device(arguments)} if isinstance(arguments, Mapping) else found
+    if isinstance(found.get("agent"), Mapping):
+        found["agent"] = {key: value for key, value in found["agent"].items() if key != "device"}
+    return found
 
 
 def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
