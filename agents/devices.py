@@ -13,7 +13,9 @@ def check_device(device: torch.device | str) -> None:
     """
     there = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
     try:
-        torch.empty(0, device=torch.device("cpu" if device == "auto" else device))
+        made = torch.empty(0, device=torch.device("cpu" if device == "auto" else device))
+        if made.is_meta:
+            raise ValueError("tensors on it hold no values")
     except Exception as error:  # of many kinds: no such name, no such number, built without it
         reason = str(error).splitlines()[0]
         raise ValueError(f"device: {str(device)!r} is not there, allowed are {', '.join(there)} ({reason})") from None

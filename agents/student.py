@@ -176,7 +176,7 @@ def distill(
     temperature). Adam, its rate falling to 0 along a cosine.
 
     Args:
-        student: is changed.
+        student: is changed, on the device that it is on; the teacher and the states are on the CPU.
         teacher: gives values (batch, num_actions) of observations (batch, n_slices), as an agent's `q_net` does (which
             is not asked for all of them where it and the student have factored heads); or
             the actions (n,) that were taken in these states, as numbers of all allocations of the student's scenario,
@@ -205,6 +205,7 @@ def distill(
     student.center.copy_(states.mean(dim=0))
     student.scale.copy_(states.std(dim=0, correction=0).clamp_min(1e-3))
     best = _choices(teacher, states, student.scenario.num_allocations)
+    device = student.device
     optimizer = torch.optim.Adam(student.parameters(), learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     for number in range(updates):
@@ -212,7 +213,7 @@ def distill(
         wanted = best[rows]
         if target == "soft" and not isinstance(teacher, np.ndarray):
             wanted = _softened(teacher, states[rows], temperature, student.head)
-        loss = student.head.cross_entropy(student.before_head(states[rows]), wanted)
+        loss = student.head.cross_entropy(student.before_head(states[rows].to(device)), wanted.to(device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

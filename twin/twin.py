@@ -45,6 +45,8 @@ class DigitalTwin:
         performance: settings of g.
         training: settings of the fit.
         seed: of the fit; the same seed and history give the same twin.
+        device: that its networks are fitted on: "cpu", "cuda" or "cuda:<number>"; the same twin only on the same
+            device. Files do not hold it: a twin is loaded, and its cells are stepped, on the CPU.
 
     Attributes:
         report: how it was fitted (None before, and after loading).
@@ -56,6 +58,7 @@ class DigitalTwin:
         performance: PerformanceSettings | None = None,
         training: TrainingSettings | None = None,
         seed: int = 0,
+        device: str = "cpu",
     ) -> None:
         self.transition = transition_settings(transition)
         self.performance = performance or PerformanceSettings()
@@ -63,6 +66,11 @@ class DigitalTwin:
         check_instance("performance", self.performance, (PerformanceSettings,))
         check_instance("training", self.training, (TrainingSettings,))
         self.seed = check_integer("seed", seed, at_least=0)
+        self.device = device
+        if device != "cpu":
+            from twin.fitting.devices import check_device
+
+            check_device("device", device)
         self.report: Report | None = None
         self._model: TwinModel | None = None
 
@@ -146,9 +154,8 @@ class DigitalTwin:
         from twin.fitting.fit import fit  # brings in PyTorch, which stepping a twin does without
 
         folder = None if log_folder is None else Path(log_folder)
-        self._model, self.report = fit(
-            history, self.transition, self.performance, self.training, self.seed, present, progress, folder
-        )
+        settings = self.transition, self.performance, self.training, self.seed
+        self._model, self.report = fit(history, *settings, present, progress, folder, self.device)
         return self
 
     def predict(self, history: History) -> Prediction:

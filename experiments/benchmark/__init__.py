@@ -2,6 +2,7 @@
 
 from experiments.benchmark.batches import time_batches
 from experiments.benchmark.decision import time_decision
+from experiments.benchmark.gpu import time_gpu
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.timing import alternate, paced, single_calls
 from experiments.benchmark.training import time_training
@@ -14,6 +15,7 @@ __all__ = [
     "single_calls",
     "time_batches",
     "time_decision",
+    "time_gpu",
     "time_simulator",
     "time_training",
     "time_twin",

@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator`, `twin`, `training`, `batches`, `twin_phase`, ...: how fast."""
+"""`python -m experiments.benchmark simulator`, `twin`, `training`, `batches`, `twin_phase`, `gpu`, ...: how fast."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from experiments.benchmark.batches import BATCH_DECISIONS, BATCH_SIZES, time_batches
 from experiments.benchmark.decision import LEARNED_FROM, time_decision
+from experiments.benchmark.gpu import BATCHES as UPDATE_BATCHES
+from experiments.benchmark.gpu import TWIN_CELLS, time_gpu
 from experiments.benchmark.log_reading import ROWS, time_log_reading
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
@@ -17,7 +19,7 @@ from experiments.benchmark.twin_phase import time_twin_phase
 from experiments.config.threads import torch_threads
 from slicing_gym import SCENARIOS, Scenario, get_scenario
 
-WHAT = ("simulator", "twin", "training", "batches", "twin_phase", "decision", "log_reading")
+WHAT = ("simulator", "twin", "training", "batches", "twin_phase", "decision", "log_reading", "gpu")
 """What is timed."""
 
 
@@ -33,7 +35,12 @@ def main(arguments: list[str] | None = None) -> None:
         default=Path("tests/helpers/oracle.py"),
         help="file of the simulator's reference implementation, which a checkout has",
     )
-    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="cells that a twin advances together")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", help="cells that a twin advances together; of gpu, transitions in an update"
+    )
+    parser.add_argument(
+        "--twin-cells", type=int, nargs="+", default=TWIN_CELLS, help="of gpu, cells of a twin stepped together"
+    )
     parser.add_argument("--history", type=int, default=LEARNED_FROM, help="decisions that the planner has learned from")
     parser.add_argument("--rows", type=int, default=ROWS, help="of the log that is read")
     parser.add_argument(
@@ -56,9 +63,10 @@ def main(arguments: list[str] | None = None) -> None:
     }
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
-        "twin": partial(time_twin, batches=options.batches),
+        "twin": partial(time_twin, batches=options.batches or BATCHES),
         "training": time_training,
         "decision": partial(time_decision, history=options.history),
+        "gpu": partial(time_gpu, batches=options.batches or UPDATE_BATCHES, cells=options.twin_cells),
         "batches": lambda scenario, _: time_batches(scenario, **batches),
     }
     with torch_threads(1):

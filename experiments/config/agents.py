@@ -10,7 +10,6 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents import HEADS, NStepReplayBuffer, OffPolicyLearner, Planner, ReplayBuffer
-from agents.devices import check_device
 from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
@@ -19,13 +18,17 @@ from experiments.config.bounds import check_bounds
 from experiments.config.schemas import PLANNER, TARGET_MISSING, AgentSettings
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
+from twin.fitting.devices import check_device
 
 SHARED = (
     *("learning_rate", "learning_rate_end", "buffer_size", "learning_starts", "batch_size", "gamma", "train_freq"),
     *("gradient_steps", "target_update_interval", "exploration_fraction", "exploration_initial_eps"),
     *("exploration_final_eps", "device"),
 )
-"""Settings of every agent: each is given to a class that has such an argument; null leaves the class its default."""
+"""Settings of every agent: each is given to a class that has such an argument; null leaves the class its default.
+
+But for `device`: where none is named it is the CPU.
+"""
 
 _RESERVED = (
     *("policy", "env", "policy_kwargs", "seed", "tensorboard_log", "verbose", "_init_setup_model"),
@@ -46,7 +49,10 @@ Random streams are seeded before it is called: an agent that is given no seed is
 
 def given_arguments(agent: AgentSettings, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The constructor's arguments that settings name, by the names of `SHARED` and of the class itself."""
-    return {**{name: getattr(agent, name) for name in SHARED}, **agent.kwargs, **(changes or {})}
+    found = {**{name: getattr(agent, name) for name in SHARED}, **agent.kwargs, **(changes or {})}
+    if found["device"] is None:
+        found["device"] = agent.device or "cpu"
+    return found
 
 
 def setting(agent: AgentSettings, name: str, changes: Mapping[str, Any] | None = None) -> Any:
@@ -59,6 +65,16 @@ def changeable(agent: AgentSettings, *but: str) -> set[str]:
     """Arguments that a role (Agent 1, Agent 2, learning offline) may change, but for some that its algorithm sets."""
     own = arguments_of(off_policy_class(agent._target_)).keys() - {*_RESERVED, "replay_buffer_class", "n_steps"}
     return ({*SHARED} | own) - {*but}
+
+
+def on_device(agent: AgentSettings, device: str) -> AgentSettings:
+    """Settings with the device of a run, unless they name one of their own.
+
+    Raises:
+        ValueError, TypeError: there is no such device; the message names it and what is allowed.
+    """
+    check_device("device", device)
+    return agent if agent.device is not None or device == "cpu" else replace(agent, device=device)
 
 
 def with_head(agent: AgentSettings, sums_over_slices: bool | None) -> AgentSettings:
@@ -117,7 +133,7 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
     check_numbers({name: value for name, value in arguments.items() if value is not None})
     if agent.head is not None and agent.head not in HEADS:
         raise ValueError(unknown_name("agent.head", agent.head, HEADS))
-    check_device("auto" if arguments["device"] is None else arguments["device"])
+    check_device("agent.device", arguments["device"])
     _policy_kwargs(agent)
     _check_outputs(agent, env)
     try:

@@ -39,8 +39,12 @@ def make_mapping(given: Mapping[str, Any], file: str | None) -> LogMapping | Non
     return LogMapping.from_yaml(file)
 
 
-def make_twin(given: Mapping[str, Any]) -> DigitalTwin | None:
+def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | None:
     """A twin with these settings, checked; not fitted. None for `twin=none`.
+
+    Args:
+        given: the settings, as `conf/twin` has them.
+        device: that its networks are fitted on.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
@@ -61,4 +65,5 @@ def make_twin(given: Mapping[str, Any]) -> DigitalTwin | None:
         build(PerformanceSettings, "twin.performance", given["performance"]),
         build(TrainingSettings, "twin.training", given["training"]),
         given["seed"],
+        device,
     )

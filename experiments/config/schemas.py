@@ -46,7 +46,7 @@ class AgentSettings:
     exploration_final_eps: float | None = 0.02
     center_rewards: bool = True
     twin_gradient_steps: int = bounded(8, at_least=1)
-    device: str | None = "cpu"
+    device: str | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 

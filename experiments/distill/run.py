@@ -32,8 +32,9 @@ from slicing_gym import Scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
 from slicing_gym.space_spec import SpaceSpec
+from twin.fitting.devices import check_device
 
-_NOT_COMPARED = ("agents", "hidden", "progress")
+_NOT_COMPARED = ("agents", "hidden", "progress", "device")
 """Settings that may be others when students are not to be taught again."""
 
 _FILES = {"history": (HISTORY,), "twin": (TWIN,), "both": (HISTORY, TWIN)}
@@ -120,6 +121,7 @@ class Distillation:
         self.settings = Settings() if settings is None else settings
         check_instance("settings", self.settings, (Settings,))
         check_bounds(self.settings)
+        check_device("device", self.settings.device)
         teachers = [teachers] if isinstance(teachers, Run) else teachers
         self.teachers = find_runs(teachers, self.settings.agents, "teacher")
         self._folder, self._trust = None if folder is None else Path(folder), trust

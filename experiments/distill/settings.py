@@ -31,6 +31,7 @@ class Settings:
         learning_rate: of Adam; falls to 0 along a cosine.
         seed: of the first weights and the batches.
         torch_threads: threads that PyTorch computes in.
+        device: that students learn on: "cpu", "cuda" or "cuda:<number>"; teachers, files and comparison are on the CPU.
         progress: show progress bars.
         evaluation: of teachers and students, on cells that no teacher has seen.
     """
@@ -47,6 +48,7 @@ class Settings:
     learning_rate: float = bounded(0.01, above=0.0)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     torch_threads: int = bounded(1, at_least=1)
+    device: str = "cpu"
     progress: bool = True
     evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))
 

@@ -74,7 +74,7 @@ def teach_student(
     network = network_of(agent)
     factored = network is None or is_factored(network) or scenario.num_allocations > MAX_LISTED
     head = settings.head or ("factored" if factored else "dense")
-    student = StudentPolicy(scenario, size, head, seed=settings.seed)
+    student = StudentPolicy(scenario, size, head, seed=settings.seed).to(settings.device)
     with tqdm(
         total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False
     ) as bar:
@@ -90,7 +90,7 @@ def teach_student(
             learning_rate=settings.learning_rate,
             on_update=lambda *_: bar.update(),
         )
-    return student
+    return student.to("cpu")
 
 
 def network_of(agent: BaseAlgorithm | Planner) -> nn.Module | None:

@@ -13,6 +13,7 @@ from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig
 from twin import History, transition_kinds
 from twin.data.logs import read_log
+from twin.fitting.devices import check_device
 
 LISTS = ("log", "imports")
 """Keys of which `key=a,b` is a list."""
@@ -21,7 +22,8 @@ LISTS = ("log", "imports")
 def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     """The evaluation of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
-    twin = make_twin(config.twin)
+    check_device("device", config.device)
+    twin = make_twin(config.twin, config.device)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     history, shown = read_history(config), os.path.relpath(folder)

@@ -82,6 +82,7 @@ class FidelityConfig(Settings):
             simulator's histories are used.
         mapping_file: the mapping in a file of the user's own, which `mapping=<path>.yaml` stands for.
         imports: modules of the user's own, which may register transitions of twins.
+        device: that the twins' networks are fitted on: "cpu", "cuda" or "cuda:<number>".
     """
 
     scenario: dict[str, Any] = field(default_factory=dict)
@@ -90,3 +91,4 @@ class FidelityConfig(Settings):
     log: Any = None
     mapping_file: str | None = None
     imports: list[str] = field(default_factory=list)
+    device: str = "cpu"

@@ -15,6 +15,7 @@ from experiments.config.agents import (
     check_conservative,
     check_roles,
     maker,
+    on_device,
     with_head,
 )
 from experiments.config.parts import make_scenario, make_twin
@@ -32,7 +33,8 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
     import_modules(config.imports)
-    scenario, twin = make_scenario(config.scenario), make_twin(config.twin)
+    config.agent = on_device(config.agent, config.device)
+    scenario, twin = make_scenario(config.scenario), make_twin(config.twin, config.device)
     check_history(config.history)
     check_cell(config)
     recorded = config.history in RECORDED

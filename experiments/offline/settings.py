@@ -102,6 +102,7 @@ class OfflineConfig(Settings, CommandSettings):
         history: "random" or "mixed": recorded first; or the file of a history, or the folder of a run.
         decisions: to record (None: 5000), or the first so many of a file (None: all).
         seed: of the recorded cell and its decisions, and of the agents.
+        device: that networks learn on: "cpu", "cuda" or "cuda:<number>".
         resume: None; "auto": go on if the run's own folder has a checkpoint.
     """
 
@@ -112,4 +113,5 @@ class OfflineConfig(Settings, CommandSettings):
     history: str = "random"
     decisions: int | None = bounded(None, at_least=1)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
+    device: str = "cpu"
     resume: str | None = bounded(None, choices=("auto",))

@@ -13,7 +13,7 @@ CHOICES = ("agent", "twin")
 """What groups are told apart by first; the settings of two agents or twins are not compared with each other."""
 
 _NOT_SWEPT = {
-    *("seed", "progress", "resume", "checkpoint_s", "imports", "trust", "torch_threads", "without_twin"),
+    *("seed", "progress", "resume", "checkpoint_s", "imports", "trust", "torch_threads", "without_twin", "device"),
     *("with_planner", "scenario", "scenario.name", "head", "agent.name", "agent._target_", "evaluation.policies"),
     *CHOICES,
 }

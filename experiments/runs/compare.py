@@ -9,13 +9,16 @@ from typing import Any
 from slicing_gym.builtin_types import differences
 from slicing_gym.errors import shown
 
-_NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust")
-"""Keys that may be others when a run is resumed."""
+_NOT_COMPARED = ("progress", "resume", "checkpoint_s", "imports", "trust", "device")
+"""Keys that may be others when a run is resumed; a run that was begun on a GPU may go on without."""
 
 
 def comparable(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """What of a configuration, as builtin types, has to be the same for a run to be resumed."""
-    return {key: value for key, value in configuration.items() if key not in _NOT_COMPARED}
+    found = {key: value for key, value in configuration.items() if key not in _NOT_COMPARED}
+    if isinstance(found.get("agent"), Mapping):
+        found["agent"] = {key: value for key, value in found["agent"].items() if key != "device"}
+    return found
 
 
 def check_same_configuration(folder: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from agents.registry import import_modules
 from experiments.commands import command
+from experiments.config.agents import on_device
 from experiments.config.parts import make_scenario, make_twin
 from experiments.search.run import STUDY, Search
 from experiments.search.settings import SearchConfig
@@ -24,12 +25,13 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
     """The search of a configuration, checked; an error names the key, the value and what is allowed."""
     optuna()
     import_modules(config.imports)
-    twin, shown = make_twin(config.twin), os.path.relpath(folder)
+    agent = on_device(config.agent, config.device)
+    twin, shown = make_twin(config.twin, config.device), os.path.relpath(folder)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
     space, scenario = read_space(config.space), make_scenario(config.scenario)
     more: dict[str, Any] = {"resume": config.resume is not None, "imports": config.imports, "launcher": _launcher()}
-    made = Search(config.agent, space, scenario, twin, config, folder, config.seed, config.name, **more)
+    made = Search(agent, space, scenario, twin, config, folder, config.seed, config.name, **more)
 
     def run() -> None:
         result = made.run()

@@ -127,7 +127,7 @@ def paired(summaries: Mapping[tuple[str, int], Mapping[str, Any]], seeds: Sequen
 
 
 def write_agent(result: SearchResult, agent: AgentSettings) -> None:
-    """Write what was found as a choice of `agent`, with all of its settings and what it was worth."""
+    """Write what was found as a choice of `agent`, with all of its settings, no device, and what it was worth."""
     assert result.agent_file is not None
     before = next(each.in_final for each in result.candidates if each.label == DEFAULTS)
     lines = [
@@ -137,6 +137,6 @@ def write_agent(result: SearchResult, agent: AgentSettings) -> None:
     ]
     if result.confirmation:
         lines.append(f"# On the simulator, found minus defaults, U on unseen cells: {result.gained()}.")
-    own = yaml.safe_dump({**asdict(agent), "name": result.name}, sort_keys=False)
+    own = yaml.safe_dump({**asdict(agent), "name": result.name, "device": None}, sort_keys=False)
     with atomic_write(result.agent_file) as file:
         file.write("\n".join([*lines, own]).encode())

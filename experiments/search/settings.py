@@ -66,6 +66,7 @@ class SearchConfig(Settings):
         space: file of what may change, or the name of one in `conf/search`.
         name: of what is found; None: that of the agent and `_found`.
         imports: modules of the user's own, which may hold the agent's class.
+        device: that networks learn on: "cpu", "cuda" or "cuda:<number>".
         resume: None; "auto": go on with the study in the folder.
     """
 
@@ -76,4 +77,5 @@ class SearchConfig(Settings):
     name: str | None = None
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     imports: list[str] = field(default_factory=list)
+    device: str = "cpu"
     resume: str | None = bounded(None, choices=("auto",))

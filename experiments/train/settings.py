@@ -117,6 +117,7 @@ class TrainConfig(Settings, CommandSettings):
     Args:
         without_twin: with a twin, train the same agent without it too, on as many real decisions.
         with_planner: let the planner of `planner` learn on the same cell too, on as many real decisions.
+        device: that networks learn on: "cpu", "cuda" or "cuda:<number>".
         resume: None; "auto": go on if the run's own folder has a checkpoint.
     """
 
@@ -128,4 +129,5 @@ class TrainConfig(Settings, CommandSettings):
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     without_twin: bool = False
     with_planner: bool = False
+    device: str = "cpu"
     resume: str | None = bounded(None, choices=("auto",))

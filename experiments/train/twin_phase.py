@@ -205,5 +205,6 @@ class TwinAlgorithm(ABC):
         self.agent.restore(header["agent_1"], part_of(arrays, "agent_1."))
         if "twin" in arrays:
             self.twin = DigitalTwin.from_bytes(arrays["twin"].tobytes())
+            self.twin.device = "cpu" if self._unfitted is None else self._unfitted.device
         if "agent_2" in header:
             self._make_agent_2().restore(header["agent_2"], part_of(arrays, "agent_2."))

@@ -336,6 +336,7 @@ def test_other_numbers_of_actions_tell_of_no_units(slices):
     ("arguments", "message"),
     [
         ({"device": "nonsense"}, "device: 'nonsense' is not there, allowed are auto, cpu"),
+        ({"device": "meta"}, "device: 'meta' is not there, allowed are auto, cpu.*tensors on it hold no values"),
         ({"device": "cuda:99"}, "device: 'cuda:99' is not there, allowed are auto, cpu"),
     ],
 )

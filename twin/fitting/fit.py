@@ -11,6 +11,7 @@ from twin.data.history import History
 from twin.data.layout import IDLE, Layout
 from twin.fitting.choice import gain_of_autoregression, gain_per_slice
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
+from twin.fitting.devices import check_device
 from twin.fitting.loop import Fitted
 from twin.fitting.marginals import sharpened, shrunk, with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
@@ -70,18 +71,22 @@ def fit(
     present: TwinModel | None = None,
     progress: float = False,
     log_folder: Path | None = None,
+    device: str = "cpu",
 ) -> tuple[TwinModel, Report]:
     """Fit a model to a history, from scratch or from a present model, whose structure stays what it is.
 
-    Torch's own generator is seeded for the time of the fit and then put back.
+    Torch's own generator is seeded for the time of the fit and then put back. Networks learn on the device; all else,
+    and what is left behind, is on the CPU.
     """
+    check_device("device", device)
     layout, enough = history.layout, len(history) >= NEURAL_DECISIONS
     f, structure = (present.transition, present.structure) if present else (transition, performance.structure)
     neural_f = f if enough and not f.closed_form else None
     neural_g = performance if enough and structure != "per_slice" else None
     scaler = _scaler(present, history, neural_f is not None)
     folds = [hold_out(history, settings.validation_share, number) for number in range(f.members)]
-    networks = fit_networks(history, scaler, folds, neural_f, neural_g, settings, seed, present, progress, log_folder)
+    how = (settings, seed, present, progress, log_folder, device)
+    networks = fit_networks(history, scaler, folds, neural_f, neural_g, *how)
     notes: list[str] = []
     if not present and structure != "joint":
         f, why_f = _arrivals_of(networks, f, scaler, folds)

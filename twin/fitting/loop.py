@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,6 +43,11 @@ class Data:
     low: Tensor  # (V,) bounds of the standardised values
     high: Tensor  # (V,)
     sequences: list[slice]
+
+    def to(self, device: str) -> Data:
+        """The same on a device."""
+        names = ("features", "below", "above", "values", "low", "high")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def windows(self, length: int, offset: int) -> list[tuple[int, int]]:
         """Rows (start, stop) that cut the sequences into windows, the first of each sequence being `offset` shorter."""
@@ -171,7 +176,7 @@ def fit_transition(
     whole = _stop_windows(validation)
 
     def loss_of(data: Data, cuts: list[tuple[int, int]]) -> Tensor:
-        rows, mask = pad(cuts)
+        rows, mask = (part.to(data.features.device) for part in pad(cuts))
         return data.loss(network(data.features[rows])[mask], rows[mask], own.components, settings.mean_weight)
 
     def batches() -> Iterator[Tensor]:
@@ -209,6 +214,7 @@ def fit_performance(
     members, number = len(network.first), len(training.features)
 
     def loss_of(data: Data, rows: Tensor) -> Tensor:
+        rows = rows.to(data.features.device)
         return data.loss(network(data.features[rows]), rows, own.components, settings.mean_weight)
 
     def batches() -> Iterator[Tensor]:
@@ -220,6 +226,7 @@ def fit_performance(
                 loss = loss + settings.rehearsal_weight * loss_of(rehearsal, torch.from_numpy(picked))
             if prior is not None:
                 rows = torch.from_numpy(generator.integers(len(prior.features), size=PRIOR_BATCH))
+                rows = rows.to(prior.features.device)
                 loss = loss + own.prior_scale * prior.loss(network, rows, training, own.components)
             yield loss
 

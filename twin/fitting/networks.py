@@ -62,8 +62,12 @@ def fit_networks(
     present: TwinModel | None,
     progress: float,
     log_folder: Path | None,
+    device: str = "cpu",
 ) -> Networks:
-    """Fit networks with these settings (None: there is no such network), from fresh weights or from a model's."""
+    """Fit networks with these settings (None: there is no such network), from fresh weights or from a model's.
+
+    They are computed on a device, and are on the CPU before and after.
+    """
     if transition is None and performance is None:
         return Networks()
     layout, slices = history.layout, history.scenario.num_slices
@@ -83,22 +87,24 @@ def fit_networks(
             _load(f, present.transition_parameters)
         if g is not None and present:
             _load(g, present.performance_parameters)
-        f_old, g_old = (_rehearsal(present, scaler, part, generator) for part in (first, others))
+        f_old, g_old = (_rehearsal(present, scaler, part, generator, device) for part in (first, others))
         how = (settings, generator, progress, writer)
         if f is not None and transition is not None:
             members, slowed = [], _slowed(transition, rate)
-            for number, (fold, network) in enumerate(zip(folds, f.members, strict=True)):
-                learn, stop = (data_of(scaler, encode(layout, scaler, part), first) for part in fold)
+            for number, (fold, network) in enumerate(zip(folds, f.to(device).members, strict=True)):
+                learn, stop = (data_of(scaler, encode(layout, scaler, part), first).to(device) for part in fold)
                 members.append(fit_transition(network, slowed, learn, stop, f_old, *how, f"transition_{number}"))
             about_f = together(members)
+            f.to("cpu")
         if g is not None and performance is not None:
-            learn, stop = (data_of(scaler, encode(layout, scaler, part), others) for part in folds[0])
+            learn, stop = (data_of(scaler, encode(layout, scaler, part), others).to(device) for part in folds[0])
             prior = None
             if not present and performance.prior_scale > 0.0:  # a calibration goes on from members that differ already
                 found = random_functions(layout, scaler, folds[0][0], performance.members, generator)
-                at, functions, counts = (torch.from_numpy(part).float() for part in found)
+                at, functions, counts = (torch.from_numpy(part).float().to(device) for part in found)
                 prior = Prior(at, functions[..., others], counts)
-            about_g = fit_performance(g, _slowed(performance, rate), learn, stop, g_old, *how, prior)
+            about_g = fit_performance(g.to(device), _slowed(performance, rate), learn, stop, g_old, *how, prior)
+            g.to("cpu")
     return Networks(f, g, about_f, about_g)
 
 
@@ -142,7 +148,7 @@ def _tensors(
 
 
 def _rehearsal(
-    present: TwinModel | None, scaler: arrays.Scaler, variables: slice, generator: np.random.Generator
+    present: TwinModel | None, scaler: arrays.Scaler, variables: slice, generator: np.random.Generator, device: str
 ) -> Data | None:
     """What a present model predicts, drawn once, for the windows it keeps: a calibration forgets no other region."""
     if present is None:
@@ -151,7 +157,7 @@ def _rehearsal(
     features = present.rehearsal.reshape(-1, width)
     sequences = [slice(i * window, (i + 1) * window) for i in range(number)]
     drawn = present.draw(present.predict_features(features, sequences), generator)
-    return _tensors(scaler, features, drawn, sequences, variables)
+    return _tensors(scaler, features, drawn, sequences, variables).to(device)
 
 
 def parameters_of(network: nn.Module) -> Parameters:

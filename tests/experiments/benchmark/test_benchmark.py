@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiments.benchmark import alternate, paced, single_calls
 from experiments.benchmark.__main__ import main
@@ -38,6 +39,17 @@ def test_batches_prints_a_row_an_agent_and_number_of_cells(capsys):
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
     assert [row[-11] for row in rows] == ["1", "16"] * 3
     assert [int(row[-4]) for row in rows] == [10, 12] * 3  # after 204, 208, ... and after 208, 224, 240 decisions
+
+
+def test_gpu_prints_a_row_a_device_and_says_what_was_not_measured(capsys):
+    given = ["--seconds", "0.01", "--batches", "64", "--twin-cells", "100", "300"]
+    main(["gpu", "--scenario", "paper-1mhz", *given])
+    printed = capsys.readouterr().out
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    assert ("cuda was not measured" in printed) == (devices == ["cpu"])
+    rows = [line.split() for line in printed.splitlines()]
+    assert [row[2] for row in rows if row[:2] in (["dense", "64"], ["factored", "64"])] == 2 * devices
+    assert [row[1:3] for row in rows if row[:1] == ["PyTorch"]] == [[n, d] for n in ("100", "300") for d in devices]
 
 
 def test_the_twin_phase_of_a_checkout_is_that_of_itself(capsys):

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import gymnasium as gym
+import numpy as np
 import pytest
 import sb3_contrib
 import stable_baselines3
+import torch
 from stable_baselines3.common.buffers import ReplayBuffer as StockReplayBuffer
 
 import agents
 from agents.registry import import_modules
-from experiments.config.agents import check_agent, check_conservative, check_roles, left_out, make_agent, with_head
+from experiments.config.agents import (
+    check_agent,
+    check_conservative,
+    check_roles,
+    left_out,
+    make_agent,
+    on_device,
+    with_head,
+)
 from experiments.config.schemas import AgentSettings
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, SCENARIO
@@ -140,3 +150,23 @@ def test_a_conservative_term_needs_its_hooks():
     check_conservative(settings(f"{OWN}.SoftTargets"), 0.0)
     with pytest.raises(TypeError, match=r"conservative_weight=0\.1: not possible with .* lacks the hook td_loss"):
         check_conservative(settings(f"{OWN}.SoftTargets"), 0.1)
+
+
+def test_an_agent_learns_on_the_cpu_unless_it_or_its_run_names_a_device(env):
+    """Stable-Baselines3 alone would take a GPU where there is one."""
+    for agent in (settings(DDQN), settings(SB3), on_device(settings(DDQN), "cpu"), settings(DDQN, device="cpu")):
+        assert make_agent(agent, env, 0, {"buffer_size": 10}).device.type == "cpu"
+        assert make_agent(agent, env, 0, {"buffer_size": 10, "device": None}).device.type == "cpu"
+    own = settings(DDQN, device="cuda:1")
+    assert on_device(own, "cpu").device == "cuda:1"
+    with pytest.raises(ValueError, match=r"^device: 'meta' given, allowed are cpu, cuda and cuda:<number>$"):
+        on_device(own, "meta")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_an_agent_learns_on_the_device_of_its_run(env):
+    for target in (DDQN, SB3, QRDQN):
+        agent = make_agent(on_device(settings(target), "cuda"), env, 0, {"buffer_size": 100, "learning_starts": 8})
+        agent.learn(16)
+        assert agent.device.type == "cuda"
+        assert isinstance(agent.predict(env.observation_space.sample())[0], np.ndarray | np.integer)

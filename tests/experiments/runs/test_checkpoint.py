@@ -39,6 +39,11 @@ def test_keys_that_may_be_others_are_not_compared(tmp_path):
         check_same_configuration(tmp_path, stored, {"seed": 1, "agent": {"gamma": 0.9}})
 
 
+def test_a_run_may_go_on_on_another_device(tmp_path):
+    before = {"seed": 0, "agent": {"gamma": 0.8, "device": "cpu"}}  # there was no key for all
+    check_same_configuration(tmp_path, before, {"seed": 0, "device": "cuda", "agent": {"gamma": 0.8, "device": "cuda"}})
+
+
 def test_a_run_of_an_earlier_version_is_not_resumed(tmp_path):
     """What it was begun with had other names."""
     message = r"resume: the run in '.*' was begun by an earlier version; end it with that one, or begin it again in"

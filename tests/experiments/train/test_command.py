@@ -89,9 +89,13 @@ def test_bad_values_with_a_twin_are_refused_before_anything_runs(overrides, mess
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says that there is no such device")
-def test_a_device_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="device: 'cuda' is not there, allowed are auto, cpu"):
-        prepare(composed("train", "agent.device=cuda"), tmp_path)
+@pytest.mark.parametrize("key", ["device", "agent.device", "algorithm.agent_2.device"])
+def test_a_device_that_is_not_there_is_refused(key, tmp_path):
+    override = f"+{key}=cuda" if key.startswith("algorithm") else f"{key}=cuda"
+    named = "agent.device" if "." in key else "device"
+    with pytest.raises(ValueError, match=f"^{named}: 'cuda' given, allowed is cpu: PyTorch finds no CUDA device here"):
+        prepare(composed("train", "twin=lstm", override), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 OWN_WRAPPER = [f"env.wrappers=[{{_target_: {OWN}.LogObservation}}]", f"imports=[{OWN}]"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slicing_gym import get_scenario
+from tests.helpers.twins import ENSEMBLE, SMALL
 from twin import (
     ARRIVALS,
     Column,
     Layout,
 )
+from twin.fitting.loop import Data, Prior
 from twin.models.mixture import Mixture
 from twin.models.performance import EnsembleNetwork
 from twin.models.transition import TransitionEnsemble
@@ -54,3 +57,19 @@ def test_the_probabilities_of_all_counts_sum_to_one(locations, log_scales, weigh
     below, above = (torch.from_numpy(edge[:, :2]) for edge in target_bounds(table, counts))
     total = Mixture.of(raw, 2).marginal_log_likelihood(below, above).exp().sum(dim=0)
     assert ((total > 0.98) & (total < 1.0 + 1e-6)).all(), total  # the tail beyond 5000 is left out
+
+
+@pytest.mark.parametrize("kind", list(SMALL))
+def test_networks_make_no_tensor_on_another_device(kind):
+    """On the meta device a tensor that is left on the CPU is refused, as it is on a GPU."""
+    network = SMALL[kind].make_network(20, 3 * 7).to("meta")
+    data = Data(*(torch.zeros(size) for size in ((9, 20), (9, 3), (9, 3), (9, 3), (3,), (3,))), [slice(0, 9)]).to(
+        "meta"
+    )
+    raw = network(data.features[None])
+    assert data.loss(raw[0], torch.arange(9, device="meta"), 3, 1.0).is_meta
+    ensemble = EnsembleNetwork(ENSEMBLE, 20, 2 * 7).to("meta")
+    rows = torch.zeros(3, 4, dtype=torch.int64, device="meta")
+    assert data.loss(ensemble(data.features[rows]), rows, 2, 1.0).is_meta
+    prior = Prior(data.features, torch.zeros(3, 9, 3, device="meta"), torch.zeros(9, device="meta"))
+    assert prior.loss(ensemble, rows[0], data, 2).is_meta

@@ -27,7 +27,7 @@ class TransformerNetwork(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """The outputs at every time, from what was seen in the context until then."""
         heads = self.heads
-        time = torch.arange(features.shape[1])
+        time = torch.arange(features.shape[1], device=features.device)
         back = time[:, None] - time[None, :]  # (time, time) how old each key is
         bias = -self.get_buffer("slope")[:, None, None] * back  # (heads, time, time)
         bias = bias.masked_fill((back < 0) | (back >= self.context), -math.inf)
