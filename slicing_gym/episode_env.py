@@ -109,5 +109,5 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
 
 
 def _info_of_one(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """The info of the one cell; numbers as floats."""
-    return {key: array[0] if array.ndim > 1 else float(array[0]) for key, array in arrays.items()}
+    """The info of the one cell; numbers as numpy's float64, which is a float that has a shape and a type, too."""
+    return {key: array[0] if array.ndim > 1 else np.float64(array[0]) for key, array in arrays.items()}

@@ -202,7 +202,11 @@ def refuse_unknown(unknown: dict[str, Any], environment: type) -> None:
     """Raise a TypeError for arguments that `environment` does not have, naming those it has."""
     allowed = [name for name in inspect.signature(environment).parameters if name != "unknown"]
     for name in unknown:
-        raise TypeError(unknown_name(environment.__name__, name, allowed))
+        # Gymnasium and TorchRL look for Python's own phrase in the message.
+        raise TypeError(
+            f"{environment.__name__}.__init__() got an unexpected keyword argument {name!r}; "
+            + unknown_name(environment.__name__, name, allowed)
+        )
 
 
 def check_render_mode(render_mode: str | None, allowed: tuple[str, ...] = RENDER_MODES) -> str | None:
