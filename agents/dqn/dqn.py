@@ -22,7 +22,7 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.factored import check_env
-from agents.dqn.policies import SlicingPolicy
+from agents.dqn.policies import SlicingPolicy, check_policy
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
@@ -102,8 +102,7 @@ class DQN(stable_baselines3.DQN):
         _init_setup_model: bool = True,
     ) -> None:
         check_device(device)
-        if not isinstance(policy, str) and not issubclass(policy, SlicingPolicy):
-            raise TypeError(f"policy: {policy!r} given, allowed are 'MlpPolicy' and subclasses of SlicingPolicy")
+        check_policy(policy, self.policy_aliases, env)
         self.center_rewards = center_rewards
         if center_rewards:
             replay_buffer_kwargs = {**(replay_buffer_kwargs or {}), "centering": {}}
