@@ -9,8 +9,8 @@ import stable_baselines3
 from gymnasium import spaces
 
 from slicing_gym import AllocationSpace
-from tests.helpers.learners import each_kind, learner
 from tests.helpers.learners import _one_thread as _one_thread
+from tests.helpers.learners import each_kind, learner
 
 SPACES = {
     "float32": spaces.Box(0.0, 1.0, (3,), np.float32),
