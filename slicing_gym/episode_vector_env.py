@@ -142,14 +142,15 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
             info = self._same_step_reset(truncations, info)
         return self._last_observations.copy(), rewards, np.zeros(self.num_envs, np.bool_), truncations, info
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]  # Gymnasium has no type of it
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         """The episodes so far: a picture uint8 (height, width, 3) of each cell; None without a render mode."""
         if self.render_mode is None:
             gym.logger.warn("render() does nothing without a render_mode; gym.make_vec(..., render_mode='rgb_array')")
             return None
         if not self._views:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before render()")
-        return tuple(view.draw() for view in self._views.values())
+        pictures = (view.draw() for view in self._views.values())
+        return tuple(picture for picture in pictures if picture is not None)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """An attribute, once for each cell, as Gymnasium's own batches have it.

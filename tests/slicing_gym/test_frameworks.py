@@ -113,7 +113,7 @@ def test_a_second_thread_is_refused_and_nothing_is_spoilt(env_id, vector):
     """The reward function lets the second thread in while the first is in the middle of a step."""
     inside, tried = threading.Event(), threading.Event()
 
-    def wait(scenario, info, thresholds):
+    def wait(_, info, __):
         inside.set()
         assert tried.wait(10.0)
         return info["utility"]
@@ -138,7 +138,7 @@ def test_cells_are_for_one_thread_at_a_time():
     threads = Threads(1)
     inside, tried = threading.Event(), threading.Event()
 
-    def wait(rows, scratch):
+    def wait(*_):
         inside.set()
         assert tried.wait(10.0)
 
@@ -146,10 +146,10 @@ def test_cells_are_for_one_thread_at_a_time():
     first.start()
     inside.wait(10.0)
     with pytest.raises(RuntimeError, match="cells: in use by another thread"):
-        threads.run(lambda rows, scratch: None, np.arange(2), [None])
+        threads.run(lambda *_: None, np.arange(2), [None])
     tried.set()
     first.join(10.0)
-    threads.run(lambda rows, scratch: None, np.arange(2), [None])
+    threads.run(lambda *_: None, np.arange(2), [None])
 
 
 def test_a_fork_while_another_thread_compiles_leaves_no_lock_behind():
@@ -216,3 +216,13 @@ def test_a_batch_answers_as_gymnasiums_own(env_id):
     copied = copy.deepcopy(own)
     copied.reset()
     np.testing.assert_array_equal(copied.render()[0], own.render()[0] if own.reset() else None)
+
+
+@each_id
+@pytest.mark.parametrize("given", [np.array([3]), np.array([[3]]), 3.0, np.float32(3.0), np.array(3.0), True])
+def test_a_refused_number_is_told_how_to_be_an_action(env_id, given):
+    env = gym.make(env_id).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(gym.error.InvalidAction, match=r"not a whole .*; int\(action(\.item\(\))?\) is one") as told:
+        env.step(given)
+    env.step(eval(str(told.value).split("; ")[1].removesuffix(" is one"), {"action": given}))
