@@ -17,6 +17,7 @@ from slicing_gym import Reward, Simulator, get_scenario
 from slicing_gym.registration import ENVIRONMENT_IDS
 from slicing_gym.threads import Threads
 from tests.helpers.twins import quick_twin
+from twin.planning import PlanningTwin
 from twin.registration import TWIN_ID
 
 each_id = pytest.mark.parametrize("env_id", [*ENVIRONMENT_IDS, TWIN_ID])
@@ -82,6 +83,18 @@ def test_a_simulator_and_a_twin_with_read_only_arrays_go_on():
     for each in (cells, again):
         each.begin_episode()
     np.testing.assert_array_equal(cells.advance([30, 30, 40]).utility, again.advance([30, 30, 40]).utility)
+
+
+def test_a_planners_model_with_read_only_arrays_learns_on():
+    env, model = gym.make("SliceRAN-v0", scenario="paper-1mhz"), PlanningTwin("paper-1mhz")
+    model.begin(env.reset(seed=0)[1])
+    model.observe(env.step(30)[4])
+    other = with_read_only_arrays(model)
+    for each in (model, other):
+        for action in (40, 50):
+            each.observe(copy.deepcopy(env).step(action)[4])
+    for name, value in model.state()[1].items():
+        np.testing.assert_array_equal(value, other.state()[1][name], err_msg=name)
 
 
 @each_id
