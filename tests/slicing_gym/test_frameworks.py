@@ -239,3 +239,16 @@ def test_a_refused_number_is_told_how_to_be_an_action(env_id, given):
     with pytest.raises(gym.error.InvalidAction, match=r"not a whole .*; int\(action(\.item\(\))?\) is one") as told:
         env.step(given)
     env.step(eval(str(told.value).split("; ")[1].removesuffix(" is one"), {"action": given}))
+
+
+def test_earlier_versions_of_gymnasium_need_no_types_at_run_time():
+    """RLlib pins Gymnasium 1.2, whose MultiDiscrete is no generic class."""
+    code = """
+import gymnasium as gym
+for kind in (gym.spaces.Box, gym.spaces.Discrete, gym.spaces.MultiDiscrete):
+    kind.__class_getitem__ = classmethod(lambda cls, item: 1 / 0)
+import agents.offline, experiments.train, slicing_gym, twin
+gym.make("SliceRAN-v0"), gym.make("SliceTwin-v0")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr

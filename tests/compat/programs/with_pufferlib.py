@@ -19,10 +19,12 @@ import twin  # noqa: F401
 def train(env_id: str) -> None:
     torch.manual_seed(0)
 
-    def make(buf=None):
-        return pufferlib.emulation.GymnasiumPufferEnv(env_creator=lambda: gym.make(env_id), buf=buf)
-
-    envs = pufferlib.vector.make(make, num_envs=2, backend=pufferlib.vector.Serial)
+    envs = pufferlib.vector.make(
+        pufferlib.emulation.GymnasiumPufferEnv,
+        env_kwargs={"env_creator": lambda: gym.make(env_id)},
+        num_envs=2,
+        backend=pufferlib.vector.Serial,
+    )
     inputs, actions = int(np.prod(envs.single_observation_space.shape)), int(envs.single_action_space.n)
     net = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, actions))
     before, optimizer = fingerprint(net), torch.optim.Adam(net.parameters())
