@@ -1,4 +1,4 @@
-"""PufferLib: its emulation of an environment, in its serial batch, with a network that learns by REINFORCE."""
+"""PufferLib: its emulation of an environment, and a network that learns by REINFORCE."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pufferlib.emulation
-import pufferlib.vector
 import torch
 from torch import nn
 from weights import fingerprint
@@ -18,28 +17,24 @@ import twin  # noqa: F401
 
 def train(env_id: str) -> None:
     torch.manual_seed(0)
-
-    envs = pufferlib.vector.make(
-        pufferlib.emulation.GymnasiumPufferEnv,
-        env_kwargs={"env_creator": lambda: gym.make(env_id)},
-        num_envs=2,
-        backend=pufferlib.vector.Serial,
-    )
-    inputs, actions = int(np.prod(envs.single_observation_space.shape)), int(envs.single_action_space.n)
+    env = pufferlib.emulation.GymnasiumPufferEnv(env_creator=lambda: gym.make(env_id))
+    inputs, actions = int(np.prod(env.single_observation_space.shape)), int(env.single_action_space.n)
     net = nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, actions))
     before, optimizer = fingerprint(net), torch.optim.Adam(net.parameters())
-    seen, _ = envs.reset(seed=0)
-    over = 0
+    seen, _ = env.reset(seed=0)
+    episodes = 0
     for _ in range(220):  # more than an episode
-        drawn = torch.distributions.Categorical(logits=net(torch.as_tensor(np.array(seen), dtype=torch.float32)))
+        drawn = torch.distributions.Categorical(logits=net(torch.tensor(np.ravel(seen))))
         chosen = drawn.sample()
-        seen, rewards, terminations, truncations, _ = envs.step(chosen.numpy())
-        over += int((terminations | truncations).sum())
-        loss = -(drawn.log_prob(chosen) * torch.as_tensor(np.array(rewards))).mean()
+        seen, reward, terminated, truncated, _ = env.step(chosen.numpy()[None])
+        loss = -drawn.log_prob(chosen) * reward
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert over == 2
+        if terminated or truncated:
+            episodes += 1
+            seen, _ = env.reset()
+    assert episodes == 1
     assert fingerprint(net) != before
 
 
