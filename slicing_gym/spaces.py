@@ -16,7 +16,6 @@ from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer
 from slicing_gym.ranking import count_allocations
 
-
 if TYPE_CHECKING:
     _Discrete = gym.spaces.Discrete[np.int64]
     _MultiDiscrete = gym.spaces.MultiDiscrete[np.int64]

@@ -74,7 +74,7 @@ FRAMEWORKS = (
         ("ray[rllib]==2.60.0", _TORCH),
         'config.environment("slicing_gym:SliceRAN-v0", env_config={"reward": "utility"})',
     ),
-    Framework("AgileRL", "agilerl", ("agilerl==2.58.0", _TORCH), "gym.make_vec(env_id, num_envs=2)"),
+    Framework("AgileRL", "agilerl", ("agilerl==2.58.0", "peft==0.21.2", _TORCH), "gym.make_vec(env_id, num_envs=2)"),
     Framework(
         "skrl", "skrl", ("skrl==2.1.1", _TORCH), 'wrap_env(gym.make_vec(env_id, num_envs=2), wrapper="gymnasium")'
     ),
