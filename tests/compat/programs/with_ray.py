@@ -30,7 +30,7 @@ def train(env_id: str) -> None:
     config = (
         PPOConfig()
         .environment(f"{MODULES[env_id]}:{env_id}", env_config={"reward": "utility"})
-        .env_runners(num_env_runners=1, num_envs_per_env_runner=2)
+        .env_runners(num_envs_per_env_runner=2)
         .training(train_batch_size_per_learner=256, minibatch_size=128, num_epochs=1)
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[32]))
     )
@@ -44,7 +44,7 @@ def train(env_id: str) -> None:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     for each in sys.argv[1:]:
         train(each)
         print(f"trained: {each}", flush=True)
