@@ -72,11 +72,35 @@ def load_agent(
     return loaded
 
 
-def guess_class(path: str, key: str = "policy") -> str:
+def refuse_another(content: Any, kind: type[BaseAlgorithm], name: str) -> None:
+    """Refuse a file whose policy is that of another class, before anything is made.
+
+    Args:
+        content: the file, or its path.
+        kind: that is to load it.
+        name: of the file, for the message.
+
+    Raises:
+        ValueError: the message says which class loads it, and how its weights are taken over.
+    """
+    try:
+        saved = guess_class(content)
+    except ValueError:  # a policy of the user's own, or a damaged file, of which loading itself tells
+        return
+    own = {_BY_POLICY.get(policy.__module__) for policy in kind.policy_aliases.values()}
+    if saved not in own:
+        raise ValueError(
+            f"path: {name!r} holds an agent of class {saved}, allowed are those of {kind.__module__}.{kind.__name__}; "
+            f"{saved}.load(path) loads it, and agent.policy.load_state_dict(loaded.policy.state_dict()) takes its "
+            "weights over where the layers are the same"
+        )
+
+
+def guess_class(path: Any, key: str = "policy") -> str:
     """Dotted name of the class of the agent in a file.
 
     Args:
-        path: of the file.
+        path: of the file, or the file.
         key: what the file is called where it was given.
 
     Raises:

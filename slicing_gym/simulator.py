@@ -15,6 +15,7 @@ from slicing_gym import kernel
 from slicing_gym.allocation import checked_allocations, even_split
 from slicing_gym.counter_rng import cell_key
 from slicing_gym.errors import check_integer
+from slicing_gym.exclusive import owned
 from slicing_gym.files import atomic_write
 from slicing_gym.interval import Interval, interval_of
 from slicing_gym.physics import (
@@ -79,7 +80,7 @@ class Simulator:
         return {"scenario": self.scenario, "num_threads": self.num_threads, "_cells": self._cells}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update(owned(state))
         self._prepare(compile_physics(self.scenario))
 
     @property

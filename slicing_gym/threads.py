@@ -9,8 +9,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numba.core.compiler_lock import global_compiler_lock
+
+from slicing_gym.exclusive import Exclusive
 
 _Scratch = TypeVar("_Scratch")
+
+# A fork waits for what other threads compile or load; its child would wait for their lock for ever.
+os.register_at_fork(
+    before=global_compiler_lock.acquire,
+    after_in_parent=global_compiler_lock.release,
+    after_in_child=global_compiler_lock.release,
+)
 
 
 class Threads:
@@ -24,6 +34,7 @@ class Threads:
         self.number = number
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
+        self._exclusive = Exclusive("cells")
 
     def run(
         self,
@@ -37,7 +48,19 @@ class Threads:
             function: works on the rows it is given.
             rows: numbers of rows; each part is a run of them, so that no two threads write side by side.
             scratch: one working memory a thread.
+
+        Raises:
+            RuntimeError: another thread is here already.
         """
+        with self._exclusive:
+            self._run(function, rows, scratch)
+
+    def _run(
+        self,
+        function: Callable[[npt.NDArray[np.int64], _Scratch], object],
+        rows: npt.NDArray[np.int64],
+        scratch: Sequence[_Scratch],
+    ) -> None:
         if self.number == 1 or len(rows) == 1:
             function(rows, scratch[0])
             return

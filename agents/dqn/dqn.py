@@ -22,8 +22,9 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.factored import check_env
-from agents.dqn.policies import SlicingPolicy
-from agents.replay import NStepReplayBuffer, ReplayBuffer
+from agents.dqn.policies import SlicingPolicy, check_policy
+from agents.loading import refuse_another
+from agents.replay import NStepReplayBuffer, ReplayBuffer, check_same
 from agents.safe_load import read_checked
 from agents.vec_env import GymnasiumVecEnv
 from slicing_gym.errors import check_number
@@ -102,8 +103,7 @@ class DQN(stable_baselines3.DQN):
         _init_setup_model: bool = True,
     ) -> None:
         check_device(device)
-        if not isinstance(policy, str) and not issubclass(policy, SlicingPolicy):
-            raise TypeError(f"policy: {policy!r} given, allowed are 'MlpPolicy' and subclasses of SlicingPolicy")
+        check_policy(policy, self.policy_aliases, env)
         self.center_rewards = center_rewards
         if center_rewards:
             replay_buffer_kwargs = {**(replay_buffer_kwargs or {}), "centering": {}}
@@ -187,8 +187,16 @@ class DQN(stable_baselines3.DQN):
             self._share_generator()
 
     def load_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True) -> None:
-        """As in Stable-Baselines3; the buffer goes on with this agent's generator."""
+        """As in Stable-Baselines3; the buffer goes on with this agent's generator.
+
+        Raises:
+            ValueError: it is one of other environments, or of another number of them.
+        """
+        own = self.replay_buffer
         super().load_replay_buffer(path, truncate_last_traj)
+        loaded, self.replay_buffer = self.replay_buffer, own
+        check_same(loaded, own)  # type: ignore[arg-type]  # there is one now
+        self.replay_buffer = loaded
         if isinstance(self.replay_buffer, ReplayBuffer) and self.replay_buffer.centering is not None:
             self.replay_buffer_kwargs["centering"] = self.replay_buffer.centering  # this agent's file holds its mean
         self._share_generator()
@@ -216,9 +224,10 @@ class DQN(stable_baselines3.DQN):
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is damaged, not an agent's, or asks for more than agents are made of.
+            ValueError: it is damaged, not an agent's, one of another class, or asks for more than agents are made of.
         """
         content = path if trust else read_checked(path, custom_objects or ())
+        refuse_another(content, cls, str(path))
         return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:

@@ -43,9 +43,9 @@ class AllocationNetwork(QNetwork):
         listed = action_space if is_listed(head) else spaces.Discrete(1)
         super().__init__(observation_space=observation_space, action_space=listed, **arguments)
         self.action_space = action_space
-        shape = observation_space.shape
+        vector = isinstance(observation_space, spaces.Box) and len(observation_space.shape) == 1
         self._is_steady: bool | None = None  # known once all layers are there
-        self._flat = type(self.features_extractor) is FlattenExtractor and shape is not None and len(shape) == 1
+        self._flat = type(self.features_extractor) is FlattenExtractor and vector
 
     def features(self, observations: Tensor) -> Tensor:
         """What the first layer sees (batch, features_dim) of observations (batch, *shape); flat ones are it."""

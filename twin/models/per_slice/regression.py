@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.exclusive import OwnArrays
+
 FloatArray = npt.NDArray[np.float64]
 
 PRIOR_ROWS = 10.0
 """Rows of data that the prior of the noise is worth."""
 
 
-class Moments:
+class Moments(OwnArrays):
     """All that a regression needs to know of the rows it has seen: sums of their products.
 
     Args:
