@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.deploy.decision import Decision
-from slicing_gym.allocation import checked_allocations
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import check_number
+from slicing_gym.ranking import in_shape, no_allocation
 from slicing_gym.scenario import Scenario
 
 try:
@@ -262,5 +262,8 @@ def checked_range(trained_on: Any, slices: int) -> tuple[npt.NDArray[np.float64]
 
 def _allocation(units: npt.ArrayLike, scenario: Scenario) -> tuple[int, ...]:
     """Units (n_slices,), if they are an allocation of the scenario."""
-    (row,) = checked_allocations(units, 1, scenario.num_units, scenario.num_slices)
-    return tuple(row.tolist())
+    given = in_shape(units, 1, scenario.num_slices).reshape(scenario.num_slices)
+    row = tuple(given.tolist())
+    if min(row) < 1 or sum(row) != scenario.num_units:
+        raise no_allocation(given, scenario.num_units)
+    return row

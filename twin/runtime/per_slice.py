@@ -18,7 +18,7 @@ from twin.runtime.arrays import Scaler
 from twin.runtime.draws import location_of
 from twin.runtime.kernel import from_scale
 
-COMPILED_WITH = "8fc5fcb42a53"
+COMPILED_WITH = "1b83d10ac8f6"
 """Renewed when what these functions call changes: numba's cache looks at this file alone (a test gives the value)."""
 
 
