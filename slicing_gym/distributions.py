@@ -21,6 +21,9 @@ MAX_PARAMETERS = 33
 LARGEST = 1e12
 """No number of a distribution or profile may exceed it (a maximum may be infinite)."""
 
+_SMALLEST_MEAN = 1e-15
+"""Gaps or sizes below it would be numbers of packets in an interval that no counter holds."""
+
 _MIDPOINTS = 10_000
 _MEAN_TOLERANCE = 0.02
 
@@ -125,6 +128,7 @@ def check_distribution(key: str, value: object) -> None:
         raise TypeError(f"{key}: {value!r} is of a class that is not registered; see register_distribution")
     check_instance(key, value, tuple(DISTRIBUTIONS.values()))
     assert isinstance(value, Distribution)
+    check_number(f"{key} ({value.kind}).mean", value.mean, at_least=_SMALLEST_MEAN)
     if value.code == OWN:
         _check_draws(key, value)
 
@@ -132,7 +136,7 @@ def check_distribution(key: str, value: object) -> None:
 def _check_draws(key: str, distribution: Distribution) -> None:
     """Raise a ValueError unless the draws of a distribution agree with its mean, its bound and its unit."""
     name = f"{key} ({distribution.kind})"
-    mean = check_number(f"{name}.mean", distribution.mean, above=0.0)
+    mean = distribution.mean
     largest = check_number(f"{name}.largest", distribution.largest, above=0.0, finite=False)
     draws = _midpoint_draws(name, distribution, 1.0)
     wrong = ~(np.isfinite(draws) & (draws >= 0.0) & (draws <= largest * (1.0 + 1e-9)))
