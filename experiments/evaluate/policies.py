@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import json
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import FixedPolicy, make_baseline
@@ -37,6 +35,8 @@ from experiments.runs.folder import (
     run_folder,
 )
 from slicing_gym import Scenario, SliceRANVectorEnv
+from slicing_gym.reading import read_json
+from slicing_gym.yaml_reading import read_yaml_mapping
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def _summary(file: Path) -> dict[str, Any]:
     """The figures of the run or the student that a file is of; {} if there are none."""
     for path in (file.parent / name for name in (SUMMARY, OFFLINE_SUMMARY, STUDENT_SUMMARY)):
         if path.is_file():
-            return dict(json.loads(path.read_text()))
+            return read_json("policy", path)
     return {}
 
 
@@ -276,7 +276,7 @@ def run_config(file: str) -> dict[str, Any]:
     config = _summary(path).get("config")
     folder = run_folder(path)
     if config is None and (folder / ".hydra" / "config.yaml").is_file():
-        config = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
+        config = read_yaml_mapping("policy", folder / ".hydra" / "config.yaml")
     return dict(config) if isinstance(config, dict) else {}
 
 
