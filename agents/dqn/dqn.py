@@ -25,6 +25,7 @@ from agents.dqn.factored import check_env
 from agents.dqn.policies import SlicingPolicy
 from agents.replay import NStepReplayBuffer, ReplayBuffer
 from agents.safe_load import read_checked
+from agents.tensor_files import bounded
 from agents.vec_env import GymnasiumVecEnv
 from slicing_gym.errors import check_number
 
@@ -218,8 +219,11 @@ class DQN(stable_baselines3.DQN):
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, not an agent's, or asks for more than agents are made of.
         """
-        content = path if trust else read_checked(path, custom_objects or ())
-        return super().load(content, env, device, custom_objects, **arguments)
+        if trust:
+            return super().load(path, env, device, custom_objects, **arguments)
+        content = read_checked(path, custom_objects or ())
+        with bounded(path, content):
+            return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:
         """Let the replay buffer draw from the agent's generator."""
