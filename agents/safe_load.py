@@ -105,7 +105,7 @@ def read_checked(
             that is not an agent's.
     """
     if isinstance(path, io.IOBase):
-        name, content = "the open file", path.read(LARGEST + 1)
+        name, content = "the open file", path.read()
     else:
         name = os.fspath(path)
         file = next((each for each in (Path(name), Path(f"{name}.zip")) if each.is_file()), None)

@@ -70,10 +70,9 @@ def read_bytes(key: str, path: str | os.PathLike[str], most: int) -> bytes:
         OSError, ValueError: see `opened`; or it has more than `most` bytes.
     """
     with opened(key, path) as file, parsing(key, os.fspath(path)):
-        content = file.read(most + 1)
-        if len(content) > most:
+        if os.fstat(file.fileno()).st_size > most:
             raise ValueError(f"it has more than {most:,} bytes")
-        return content
+        return file.read()
 
 
 def read_json(key: str, path: str | os.PathLike[str], wanted: Sequence[str] = ()) -> dict[str, Any]:
