@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -197,7 +198,7 @@ def load_policy(
     if fixed:
         return fixed
     if name in BASELINES:
-        if name == "best_fixed" and not cache_path(scenario).exists():
+        if name == "best_fixed" and not os.path.exists(cache_path(scenario)):
             _log.info("searching the best fixed allocation of this scenario, once (up to a minute or so) ...")
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     file = policy_file(name)
