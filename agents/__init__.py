@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import slicing_gym  # noqa: F401  # registers its environments, and explains what is missing
+
 if TYPE_CHECKING:
     from agents.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
     from agents.baselines import (

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from slicing_gym.distributions import Distribution, register_distribution
+from slicing_gym.extras import explain
 from slicing_gym.measured import Empirical, Trace
 from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.radio import Radio
@@ -110,4 +111,5 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_COMPILED[name]), name)
 
 
+explain()
 register_environments()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from slicing_gym.extras import explained
 from slicing_gym.reading import one_line, read_bytes
 
 LARGEST = 2**22
@@ -46,7 +47,8 @@ def _kind(found: object) -> str:
 
 def parse_yaml(key: str, name: str | os.PathLike[str], content: bytes | str) -> Any:
     """As `read_yaml`, of bytes or text that came from `name`."""
-    import yaml  # what trains brings it
+    with explained():
+        import yaml  # what trains brings it
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it was built so, which is tenfold as fast
     try:

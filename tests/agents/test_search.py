@@ -44,9 +44,7 @@ def test_what_cannot_be_written_or_read_is_searched_and_said(there, small, tmp_p
     monkeypatch.setenv("SLICING_GYM_CACHE", str(tmp_path / "cache"))
     if there is None:
         (tmp_path / "cache").touch()  # a file where a folder would have to be, even for root
-        with pytest.warns(
-            RuntimeWarning, match=r"best_fixed: '.*' cannot be written \(.*\), so it will be"
-        ):
+        with pytest.warns(RuntimeWarning, match=r"best_fixed: '.*' cannot be written \(.*\), so it will be"):
             assert search.best_fixed_allocation(small).tolist() == search.search(small).tolist()
         return
     search.cache_path(small).parent.mkdir()

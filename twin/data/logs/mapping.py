@@ -10,6 +10,7 @@ from typing import Any
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
+from slicing_gym.extras import explained
 from slicing_gym.yaml_reading import read_yaml
 from twin.data.columns import ARRIVALS, PRESENT, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import IDLE, Layout
@@ -222,7 +223,8 @@ class LogMapping:
 
     def to_yaml(self) -> str:
         """As the text of a YAML file."""
-        import yaml
+        with explained():
+            import yaml
 
         return str(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
 
