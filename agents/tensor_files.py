@@ -127,13 +127,14 @@ made orthogonal and copied."""
 
 
 @contextmanager
-def bounded(path: object, content: io.BytesIO, key: str = "agent") -> Iterator[None]:
+def bounded(path: object, content: io.BytesIO, key: str = "agent", alone: bool = True) -> Iterator[None]:
     """Inside, PyTorch makes no more numbers than an agent's file has use for; what fails is a ValueError of one line.
 
     Args:
         path: of an agent's file, for messages.
         content: of the file.
         key: what it is called where it was given.
+        alone: nothing else was given, such as an environment, that an error could be about.
 
     Raises:
         ValueError: what was loaded fits the file's spaces, networks or class not.
@@ -145,7 +146,7 @@ def bounded(path: object, content: io.BytesIO, key: str = "agent") -> Iterator[N
     try:
         with _Budget(_ALWAYS + _TIMES_HELD * held):
             yield
-    except ValueError:  # of Stable-Baselines3 and of the agents, with a message of their own
-        raise
     except Exception as error:  # what does not fit together fails in many ways
+        if isinstance(error, ValueError) and not alone:
+            raise
         raise ValueError(f"{key}: {name!r} does not hold such an agent ({one_line(error)})") from error

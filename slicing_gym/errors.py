@@ -19,7 +19,10 @@ def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
 
 def shown(value: object, most: int = 100) -> str:
     """A value as messages show it: of a long text, such as the levels of a trace, the beginning."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = f"a whole number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
 
 
@@ -40,7 +43,10 @@ def check_number(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{key}: {value!r} is not a number")
-    number = float(value)
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):  # a whole number of more than 308 digits; a signalling NaN
+        number = (math.inf if value > 0 else -math.inf) if isinstance(value, int) else math.nan
     bounds = [
         (f"above {above}", above is None or number > above),
         (f"at least {at_least}", at_least is None or number >= at_least),
@@ -50,7 +56,7 @@ def check_number(
     ]
     broken = [text for text, holds in bounds if not holds]
     if broken:
-        raise ValueError(f"{key}: {value!r} given, allowed is {' and '.join(broken)}")
+        raise ValueError(f"{key}: {shown(value)} given, allowed is {' and '.join(broken)}")
     return number
 
 
@@ -73,5 +79,5 @@ def check_integer(key: str, value: object, *, at_least: int, at_most: int | None
     number = int(value)
     if number < at_least or (at_most is not None and number > at_most):
         bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
-        raise ValueError(f"{key}: {value!r} given, allowed is {bound}")
+        raise ValueError(f"{key}: {shown(value)} given, allowed is {bound}")
     return number

@@ -273,8 +273,11 @@ class Simulator:
             version, scenario = header["format"], header["scenario"]
         if version not in (1, FORMAT_VERSION):
             raise ValueError(f"path: {os.fspath(path)!r} has format {version!r}, allowed are 1 to {FORMAT_VERSION}")
-        simulator = cls(Scenario.from_dict(scenario), [0], num_threads)
-        simulator.restore(arrays)
+        with parsing("path", os.fspath(path), _FAULT):
+            checked = Scenario.from_dict(scenario)
+            cells = checked_cells(checked, arrays)
+        simulator = cls(checked, [0], num_threads)
+        simulator._cells = cells
         return simulator
 
     def _check_cells(self, cells: npt.ArrayLike | None, repeated: bool = False) -> IntArray:

@@ -162,7 +162,10 @@ _KINDS = frozenset({int, float, Fraction, Decimal, *(np.dtype(code).type for cod
 
 def _number(value: object) -> float:
     """A number as a float; NaN where it is none."""
-    return float(value) if type(value) in _KINDS else math.nan  # type: ignore[arg-type]
+    try:
+        return float(value) if type(value) in _KINDS else math.nan  # type: ignore[arg-type]
+    except (OverflowError, ValueError):  # more than 308 digits; a signalling NaN
+        return math.nan
 
 
 def _numbers(values: Any) -> npt.NDArray[np.float64]:

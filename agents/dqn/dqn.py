@@ -222,7 +222,7 @@ class DQN(stable_baselines3.DQN):
         if trust:
             return super().load(path, env, device, custom_objects, **arguments)
         content = read_checked(path, custom_objects or ())
-        with bounded(path, content):
+        with bounded(path, content, alone=env is None):
             return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:

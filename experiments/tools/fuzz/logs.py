@@ -71,7 +71,7 @@ def _made_log(mapping: dict[str, object]) -> pd.DataFrame:
                         "prb_grant_ratio": 1.0,
                         "action_prb": int(units[number]),
                         "action_scheduler": int(random.integers(3)),
-                    }  # fmt: skip
+                    }
                 )
     assert mapping
     return pd.DataFrame(rows)
@@ -103,7 +103,7 @@ def _content(table: pd.DataFrame, end: str, folder: Path) -> bytes:
         import duckdb
 
         target = folder / "made.parquet"
-        as_text = table.astype(str) if (table.dtypes == object).any() else table
+        as_text = table.astype(str) if any(kind.kind == "O" for kind in table.dtypes) else table
         with duckdb.connect() as connection:
             connection.register("frame", as_text)
             connection.execute(f"COPY frame TO '{target}' (FORMAT parquet)")

@@ -18,8 +18,8 @@ NUMBERS: tuple[Any, ...] = (
     math.nan, math.inf, -math.inf,
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    *NUMBERS, None, True, False, "", "abc", "1", "nan", "x" * 5000, "é\u202e\x00", "../../etc/passwd", [], {}, [1, 2, 3],
-    [[]], {"kind": "constant"}, {"a": 1}, b"bytes", (), (1, 2), 1j,
+    *NUMBERS, None, True, False, "", "abc", "1", "nan", "x" * 5000, "é\u202e\x00", "../../etc/passwd", [], {},
+    [1, 2, 3], [[]], {"kind": "constant"}, {"a": 1}, b"bytes", (), (1, 2), 1j,
 )  # fmt: skip
 
 
