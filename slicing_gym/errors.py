@@ -44,15 +44,16 @@ def check_number(
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{key}: {value!r} is not a number")
     try:
-        number = float(value)
-    except (OverflowError, ValueError):  # a whole number of more than 308 digits; a signalling NaN
-        number = (math.inf if value > 0 else -math.inf) if isinstance(value, int) else math.nan
+        number, held = float(value), True
+    except OverflowError:  # a whole number of more than 308 digits
+        number, held = math.inf if value > 0 else -math.inf, False
     bounds = [
         (f"above {above}", above is None or number > above),
         (f"at least {at_least}", at_least is None or number >= at_least),
         (f"at most {at_most}", at_most is None or number <= at_most),
         ("finite", not finite or math.isfinite(number)),
         ("not NaN", not math.isnan(number)),
+        ("what a double holds", held),
     ]
     broken = [text for text, holds in bounds if not holds]
     if broken:

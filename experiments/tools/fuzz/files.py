@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ class FileFuzzer:
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self._folder = tempfile.TemporaryDirectory()
-        self._path = Path(self._folder.name)
+        self._path = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self._path)
         made = _whole_files(self._path)
         self._kinds = list(made)
         self._whole = {name: (made[name].read_bytes(), made[name].name) for name in made}
@@ -218,6 +219,3 @@ def _builtin(node: Any) -> Any:
     from omegaconf import OmegaConf
 
     return OmegaConf.to_container(node, resolve=False)
-
-
-__all__ = ["FileFuzzer", "io"]

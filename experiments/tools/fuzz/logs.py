@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import tempfile
+import weakref
 import zipfile
 from pathlib import Path
 
@@ -26,8 +28,8 @@ class LogFuzzer:
     errors = (ValueError, TypeError, OSError)
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._path = Path(self._folder.name)
+        self._path = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self._path)
         text = (Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml").read_text()
         self._mapping = yaml.safe_load(text)
         self._table = _made_log(self._mapping)
