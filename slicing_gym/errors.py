@@ -46,7 +46,7 @@ def check_number(
     try:
         number, held = float(value), True
     except OverflowError:  # a whole number of more than 308 digits
-        number, held = math.inf if value > 0 else -math.inf, False
+        number, held = math.inf if value > 0 else -math.inf, False  # type: ignore[operator]
     bounds = [
         (f"above {above}", above is None or number > above),
         (f"at least {at_least}", at_least is None or number >= at_least),

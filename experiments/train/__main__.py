@@ -115,7 +115,10 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
     # What may be imported, trusted or searched counts only when it is typed: a folder's files could name anything.
-    own = [each for each in map(str, read_yaml("resume", overrides)) if not each.lstrip("+~").startswith(_TYPED)]
+    typed_then = read_yaml("resume", overrides)
+    if not isinstance(typed_then, list):
+        raise ValueError(f"resume: {str(overrides)!r} could not be read: it holds no list of what was typed")
+    own = [each for each in map(str, typed_then) if not each.lstrip("+~").startswith(_TYPED)]
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
     typed = {each.partition("=")[0] for each in new}
     new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]

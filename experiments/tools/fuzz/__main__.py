@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        serve(given.fuzzer, *given.worker, given.seed)
+        first, end = given.worker
+        serve(given.fuzzer, first, end, given.seed)
         return 0
     if given.case is not None:
         report = fuzz(given.fuzzer, make_fuzzer(given.fuzzer), [given.case], given.seed, verbose=True)

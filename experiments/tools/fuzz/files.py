@@ -136,7 +136,7 @@ def _whole_files(folder: Path) -> dict[str, Path]:
     shipped = Path(twin.__file__).parent / "shipped" / "paper.safetensors"
     (folder / "twin.safetensors").write_bytes(shipped.read_bytes())
     checkpoint.write(folder / "checkpoint.npz", {"decisions": 3, "log": [1, 2]}, {"a": np.arange(5.0)})
-    known = {"trained_on": ([90.0, 1600.0, 2.0], [150.0, 1900.0, 19.0]), "fallback": [4, 12, 4]}
+    known: dict[str, Any] = {"trained_on": ([90.0, 1600.0, 2.0], [150.0, 1900.0, 19.0]), "fallback": [4, 12, 4]}
     (folder / "policy.onnx").write_bytes(to_onnx(student, scenario, name="small", made_from="a fuzzer", **known))
     mapping = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
     (folder / "mapping.yaml").write_bytes(mapping.read_bytes())
@@ -158,8 +158,8 @@ def _simulator(path: Path) -> None:
 
 
 def _agent(path: Path) -> None:
-    for load in (lambda: DQN.load(path, device="cpu"), lambda: load_run_agent(str(path))):
-        agent: Any = load()
+    load_run_agent(str(path))
+    agent: Any = DQN.load(path, device="cpu")
     try:
         action, _ = agent.predict(_USUAL, deterministic=True)
     except (ValueError, RuntimeError):

@@ -48,7 +48,12 @@ class PolicyFuzzer:
 
     def __init__(self) -> None:
         self._scenario = get_scenario("paper-1mhz")
-        known = {"trained_on": (_LOW, _HIGH), "fallback": [4, 12, 4], "name": "small", "made_from": "a fuzzer"}
+        known: dict[str, Any] = {
+            "trained_on": (_LOW, _HIGH),
+            "fallback": [4, 12, 4],
+            "name": "small",
+            "made_from": "a fuzzer",
+        }
         self._policy = SlicePolicy(to_onnx(StudentPolicy(self._scenario, hidden=4, seed=0), self._scenario, **known))
 
     def try_case(self, random: Random) -> bool:
