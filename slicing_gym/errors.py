@@ -11,10 +11,11 @@ from numbers import Integral, Real
 def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
     """The message for a name that does not exist: those that do, the nearest first."""
     names = sorted(allowed)
-    nearest = difflib.get_close_matches(str(value), names, n=len(names), cutoff=0.0) if names else []
-    likely = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    given = str(value)[:100]
+    nearest = difflib.get_close_matches(given, names, n=len(names), cutoff=0.0) if names else []
+    likely = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {likely[0]!r}?" if likely else ""
-    return f"{key}: unknown name {value!r}{hint} (allowed: {', '.join(nearest)})"
+    return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(nearest)})"
 
 
 def shown(value: object, most: int = 100) -> str:

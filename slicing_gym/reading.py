@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -141,4 +142,6 @@ def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> npt.NDArray[Any]
             raise ValueError(f"{entry.filename!r} has {there:,} bytes, not those of {shape}")
     with archive.open(entry) as member:
         found: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    if dtype.kind == "U" and found.size and found.reshape(-1).view(f"{dtype.byteorder}u4").max() > sys.maxunicode:
+        raise ValueError(f"{entry.filename!r} holds characters that there are not")  # NumPy would make such texts
     return found

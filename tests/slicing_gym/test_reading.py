@@ -51,6 +51,12 @@ def test_a_shape_that_the_file_does_not_hold_makes_no_array(shape, tmp_path):
         Simulator.load(forged(tmp_path / "forged.npz", shape))
 
 
+def test_characters_that_there_are_not_are_refused(tmp_path):
+    path = forged(tmp_path / "text.npz", (), b"\xff\xff\xff\xff", "'<U1'")
+    with pytest.raises(ValueError, match=r"is damaged \('header.npy' holds characters that there are not\)"):
+        read_arrays("key", path, "is damaged")
+
+
 def test_objects_and_bombs_are_refused(tmp_path):
     path = forged(tmp_path / "objects.npz", (1,), b"\x80\x04N.", "'|O'")
     with pytest.raises(
