@@ -214,7 +214,7 @@ class EpisodeMixin:
 
     @decisions.setter
     def decisions(self, value: int) -> None:
-        self._decisions = self._first_decision = check_integer("decisions", value, at_least=0)
+        self._decisions = self._first_decision = check_integer("decisions", value, at_least=0, at_most=2**62)
 
 
 def refuse_unknown(unknown: dict[str, Any], environment: type) -> None:

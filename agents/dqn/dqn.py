@@ -26,6 +26,7 @@ from agents.dqn.policies import SlicingPolicy, check_policy
 from agents.loading import refuse_another
 from agents.replay import NStepReplayBuffer, ReplayBuffer, check_same
 from agents.safe_load import read_checked
+from agents.tensor_files import bounded
 from agents.vec_env import GymnasiumVecEnv
 from slicing_gym.errors import check_number
 
@@ -226,9 +227,13 @@ class DQN(stable_baselines3.DQN):
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, not an agent's, one of another class, or asks for more than agents are made of.
         """
-        content = path if trust else read_checked(path, custom_objects or ())
-        refuse_another(content, cls, str(path))
-        return super().load(content, env, device, custom_objects, **arguments)
+        if trust:
+            refuse_another(path, cls, path)
+            return super().load(path, env, device, custom_objects, **arguments)
+        content = read_checked(path, custom_objects or ())
+        refuse_another(content, cls, path)
+        with bounded(path, content, alone=env is None):
+            return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:
         """Let the replay buffer draw from the agent's generator."""

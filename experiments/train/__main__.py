@@ -32,6 +32,7 @@ from experiments.train.makers import agent_maker, planner_maker
 from experiments.train.run import Training, finish
 from experiments.train.settings import TrainConfig
 from slicing_gym import SCENARIOS
+from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
 
 
 def prepare(config: TrainConfig, folder: Path) -> Callable[[], object]:
@@ -113,14 +114,16 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {name!r} is not the folder of a run; it has no .hydra/overrides.yaml")
     # What may be imported, trusted or searched counts only when it is typed: a folder's files could name anything.
-    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+~").startswith(_TYPED)]
+    typed_then = read_yaml("resume", overrides)
+    if not isinstance(typed_then, list):
+        raise ValueError(f"resume: {str(overrides)!r} could not be read: it holds no list of what was typed")
+    own = [each for each in map(str, typed_then) if not each.lstrip("+~").startswith(_TYPED)]
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
     typed = {each.partition("=")[0] for each in new}
     new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
     folders = config_folders(new)
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
-    stored = OmegaConf.load(config)
-    assert isinstance(stored, DictConfig)
+    stored = OmegaConf.create(read_yaml_mapping("resume", config))
     for argument in own:  # the file of a scenario or an agent may be gone by now: what the run was begun with is here
         key, _, own_name = argument.partition("=")
         if key in ("scenario", "agent") and own_name not in (*SCENARIOS, *choices_of(key)) and not folders:
