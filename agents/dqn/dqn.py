@@ -22,6 +22,7 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.factored import check_env
+from agents.dqn.networks import clip_gradients
 from agents.dqn.policies import SlicingPolicy, check_policy
 from agents.loading import refuse_another
 from agents.replay import NStepReplayBuffer, ReplayBuffer, check_same
@@ -343,12 +344,3 @@ class DQN(stable_baselines3.DQN):
     def _target_q(self, next_observations: Tensor) -> Tensor:
         """The value (batch,) of the next states (batch, n_slices)."""
         return self.policy.q_net_target.highest(next_observations)
-
-
-def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:
-    """`clip_grad_norm_`, which touches the gradients only where they are too long."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norms = torch._foreach_norm(gradients)  # as `get_total_norm`, without a look at where each of them is
-    norm = torch.linalg.vector_norm(torch.stack(norms))
-    if norm > largest:
-        torch.nn.utils.clip_grads_with_norm_(parameters, largest, norm)

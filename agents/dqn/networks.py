@@ -6,6 +6,7 @@ from abc import abstractmethod
 from itertools import islice
 from typing import Any
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.dqn.policies import QNetwork
@@ -141,3 +142,12 @@ class SlicingQNetwork(AllocationNetwork):
         for layer in islice(self.q_net, len(self.q_net) - 1):  # slicing a Sequential makes another one each time
             hidden = layer(hidden)
         return hidden
+
+
+def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:
+    """`clip_grad_norm_`, which touches the gradients only where they are too long."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norms = torch._foreach_norm(gradients)  # as `get_total_norm`, without a look at where each of them is
+    norm = torch.linalg.vector_norm(torch.stack(norms))
+    if norm > largest:
+        torch.nn.utils.clip_grads_with_norm_(parameters, largest, norm)

@@ -10,6 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from experiments.search.space import Space, suggest
+from slicing_gym.extras import explained
 
 JOURNAL = "study.log"
 """Optuna's journal."""
@@ -28,10 +29,8 @@ def optuna() -> Any:
     Raises:
         ModuleNotFoundError: it is not installed; the message says how to install it.
     """
-    try:
+    with explained():
         import optuna as package
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError('search: Optuna is missing; pip install "slicing-gym[search]"') from None
     return package
 
 
