@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from experiments.benchmark.batches import CELLS, DECISIONS, time_batches
+from experiments.benchmark.batches import BATCH_DECISIONS, BATCH_SIZES, time_batches
 from experiments.benchmark.decision import LEARNED_FROM, time_decision
 from experiments.benchmark.log_reading import ROWS, time_log_reading
 from experiments.benchmark.simulator import time_simulator
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--history", type=int, default=LEARNED_FROM, help="decisions that the planner has learned from")
     parser.add_argument("--rows", type=int, default=ROWS, help="of the log that is read")
     parser.add_argument(
-        "--cells", type=int, nargs="+", default=CELLS, help="real cells that an agent learns in at once"
+        "--cells", type=int, nargs="+", default=BATCH_SIZES, help="real cells that an agent learns in at once"
     )
     parser.add_argument("--decisions", type=int, help="that an agent learns from, in all cells or in the twin")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each agent, of seeds 0, 1, ...")
@@ -49,7 +49,11 @@ def main(arguments: list[str] | None = None) -> None:
     if options.what == "twin_phase":
         time_twin_phase(options.before, range(options.seeds), options.decisions)
         return
-    batches = {"batches": options.cells, "decisions": options.decisions or DECISIONS, "seeds": range(options.seeds)}
+    batches = {
+        "batches": options.cells,
+        "decisions": options.decisions or BATCH_DECISIONS,
+        "seeds": range(options.seeds),
+    }
     benchmarks: dict[str, Callable[[Scenario, float], None]] = {
         "simulator": partial(time_simulator, reference=options.reference),
         "twin": partial(time_twin, batches=options.batches),

@@ -19,16 +19,16 @@ from experiments.reporting.statistics import estimate
 from experiments.reporting.tables import aligned
 from slicing_gym import Scenario
 
-AGENTS: dict[str, tuple[type[OffPolicyAlgorithm], dict[str, Any]]] = {
+_AGENTS: dict[str, tuple[type[OffPolicyAlgorithm], dict[str, Any]]] = {
     "DDQN, factored": (DDQN, {"head": "factored"}),
     "Stable-Baselines3 DQN": (stable_baselines3.DQN, {}),
     "sb3-contrib QRDQN": (sb3_contrib.QRDQN, {"n_quantiles": 20}),
 }
 """Agents, and what shapes their policies in addition to the layers."""
 
-LAYERS = [64, 64]
+_LAYERS = [64, 64]
 
-SETTINGS: dict[str, Any] = {
+_SETTINGS: dict[str, Any] = {
     "learning_rate": 1e-3,
     "learning_starts": 200,
     "batch_size": 32,
@@ -41,18 +41,18 @@ SETTINGS: dict[str, Any] = {
 }
 """Of every agent: one update every four decisions, in all cells together."""
 
-CELLS = (1, 64, 4096)
-DECISIONS = 8192
-SEEDS = (0, 1, 2)
+BATCH_SIZES = (1, 64, 4096)
+BATCH_DECISIONS = 8192
+_SEEDS = (0, 1, 2)
 
 _UNSEEN = range(10_000, 10_010)
 
 
 def time_batches(
     scenario: Scenario,
-    batches: Sequence[int] = CELLS,
-    decisions: int = DECISIONS,
-    seeds: Sequence[int] = SEEDS,
+    batches: Sequence[int] = BATCH_SIZES,
+    decisions: int = BATCH_DECISIONS,
+    seeds: Sequence[int] = _SEEDS,
 ) -> None:
     """Print for each agent and batch how long it learned, how many updates it took, and what it earns in the end.
 
@@ -63,11 +63,12 @@ def time_batches(
         seeds: of the agents; of their cells the first.
     """
     print(
-        f"{machine()}; scenario {scenario.name}, layers {LAYERS}, {decisions} decisions in all cells, one update every "
-        f"{SETTINGS['train_freq']}; U on {len(_UNSEEN)} unseen cells, 100 decisions each; seeds {list(seeds)}, ± 95 %"
+        f"{machine()}; scenario {scenario.name}, layers {_LAYERS}, {decisions} decisions in all cells, one update "
+        f"every {_SETTINGS['train_freq']}; U on {len(_UNSEEN)} unseen cells, 100 decisions each; "
+        f"seeds {list(seeds)}, ± 95 %"
     )
     rows = []
-    for name in AGENTS:
+    for name in _AGENTS:
         for cells in batches:
             found = [_learn(name, scenario, cells, decisions, seed) for seed in seeds]
             wall, cpu, updates, utility = zip(*found, strict=True)
@@ -78,13 +79,13 @@ def time_batches(
 
 def _learn(name: str, scenario: Scenario, cells: int, decisions: int, seed: int) -> tuple[float, float, int, float]:
     """Seconds (wall, processor), updates, and U on unseen cells."""
-    kind, shape = AGENTS[name]
+    kind, shape = _AGENTS[name]
     batch: dict[str, Any] = {"autoreset_mode": "SameStep", "scenario": scenario, "reward": "utility"}
     env = for_sb3(gym.make_vec("SliceRAN-v0", cells, **batch))
     make: Any = kind
-    policy = {"net_arch": LAYERS, **shape}
-    interval = max(SETTINGS["target_update_interval"], cells)  # Stable-Baselines3 warns of less than a step
-    arguments = {**SETTINGS, "target_update_interval": interval}
+    policy = {"net_arch": _LAYERS, **shape}
+    interval = max(_SETTINGS["target_update_interval"], cells)  # Stable-Baselines3 warns of less than a step
+    arguments = {**_SETTINGS, "target_update_interval": interval}
     agent = OffPolicyLearner(
         lambda: make("MlpPolicy", env, policy_kwargs=policy, seed=seed, **arguments), seed=seed, per_decision=True
     )

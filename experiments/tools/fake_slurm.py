@@ -14,7 +14,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-COMMANDS = ("sbatch", "srun", "squeue", "sacct", "scontrol", "scancel")
+_COMMANDS = ("sbatch", "srun", "squeue", "sacct", "scontrol", "scancel")
 _AT_A_TIME = 2
 _FIRST = 1000
 
@@ -24,7 +24,7 @@ def install(folder: Path) -> dict[str, str]:
     state, programs = folder / "state", folder / "bin"
     state.mkdir(parents=True)
     programs.mkdir()
-    for name in COMMANDS:
+    for name in _COMMANDS:
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" {name} "$@"\n')
         program.chmod(0o755)
@@ -40,7 +40,7 @@ def _say(job: str, state: str) -> None:
     _file(job, "state").write_text(state)
 
 
-def state_of(job: str) -> str:
+def job_state(job: str) -> str:
     """PENDING, RUNNING, COMPLETED, FAILED or CANCELLED."""
     return _file(job, "state").read_text()
 
@@ -77,13 +77,13 @@ def _run(script: str, job: str) -> None:
     own = {"SLURM_JOB_ID": str(int(array) + int(task or 0)), "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}
     if task:
         own |= {"SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": task}
-    while state_of(job) == "PENDING":
+    while job_state(job) == "PENDING":
         _say(job, "RUNNING")
         code = subprocess.run(["bash", "-c", script], env={**os.environ, **own}, check=False).returncode
         if _file(job, "requeue").exists():
             _file(job, "requeue").unlink()
             _say(job, "PENDING")
-        elif state_of(job) == "RUNNING":
+        elif job_state(job) == "RUNNING":
             _say(job, "FAILED" if code else "COMPLETED")
 
 
@@ -108,7 +108,7 @@ def squeue(*arguments: str) -> None:
     first = number - number % _FIRST
     for job in (str(number), f"{first}_{number - first}"):
         if _file(job, "state").exists():
-            print(state_of(job))
+            print(job_state(job))
 
 
 def sacct(*arguments: str) -> None:
@@ -128,7 +128,7 @@ def scontrol(what: str, job: str) -> None:
 
 def scancel(job: str) -> None:
     """End a job by SIGTERM."""
-    running = state_of(job) == "RUNNING"
+    running = job_state(job) == "RUNNING"
     _say(job, "CANCELLED")
     if running:
         send(job, signal.SIGTERM)

@@ -25,26 +25,26 @@ LAUNCHERS = {
     "submitit, fake Slurm": ["hydra/launcher=submitit_slurm"],
     "Ray": ["hydra/launcher=ray"],
 }
-SEEDS = (0, 1, 2, 3, 4, 5, 13, -1)
+_SEEDS = (0, 1, 2, 3, 4, 5, 13, -1)
 RAISES, REFUSED = 13, -1
 KILLED = {0: signal.SIGKILL, 1: signal.SIGKILL, 2: signal.SIGKILL, 3: signal.SIGTERM}
 """Seeds whose runs get a signal, once they have written a checkpoint."""
 
-SWEEP = [
+_SWEEP = [
     "--config-dir={folder}",
     "-m",
     "+experiment=debug",
     "scenario=paper-1mhz",
     "agent=unlucky",
     "imports=[unlucky]",
-    f"seed={','.join(map(str, SEEDS))}",
+    f"seed={','.join(map(str, _SEEDS))}",
     "decisions=600",
     "checkpoint_s=0.2",
     "resume=auto",
     "evaluation.policies=[random]",
     "evaluation.seeds=[100]",
 ]
-AGENT = f'''
+_AGENT = f'''
 from agents import DDQN
 
 class Unlucky(DDQN):
@@ -58,7 +58,7 @@ class Unlucky(DDQN):
 AGENT_CONFIG = "defaults: [ddqn]\nname: unlucky\n_target_: unlucky.Unlucky\n"
 
 
-class Sweep:
+class FaultySweep:
     """A sweep of training in a folder of its own.
 
     Args:
@@ -68,7 +68,7 @@ class Sweep:
 
     def __init__(self, folder: Path, launcher: list[str]) -> None:
         self.folder = folder
-        own = [each.format(folder=folder.parent) for each in SWEEP]
+        own = [each.format(folder=folder.parent) for each in _SWEEP]
         self.command = [sys.executable, "-m", "experiments.train", *own, *launcher, f"hydra.sweep.dir={folder}"]
         paths = os.pathsep.join([str(folder.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.environment = {**os.environ, "PYTHONPATH": paths}
@@ -111,22 +111,22 @@ class Sweep:
 
 def undisturbed(folder: Path) -> dict[int, dict[str, str]]:
     """Checksums of the runs of the sweep, by seed, one after the other and with no signal sent."""
-    sweep = Sweep(folder, LAUNCHERS["basic"])
+    sweep = FaultySweep(folder, LAUNCHERS["basic"])
     output, _ = sweep.start().communicate()
     states = sweep.states()
-    expected = {**dict.fromkeys(SEEDS, "done"), RAISES: "failed", REFUSED: "refused"}
+    expected = {**dict.fromkeys(_SEEDS, "done"), RAISES: "failed", REFUSED: "refused"}
     if states != expected:
         raise RuntimeError(f"the sweep ended with {states}:\n{output}")
     return {seed: digests(path) for seed, path in sweep.folders().items() if states[seed] == "done"}
 
 
-def trial(folder: Path, launcher: list[str], expected: dict[int, dict[str, str]]) -> tuple[list[str], list[str]]:
+def sweep_trial(folder: Path, launcher: list[str], expected: dict[int, dict[str, str]]) -> tuple[list[str], list[str]]:
     """Kill runs of a sweep, and type it again.
 
     Returns:
         A row of the table, and what is wrong.
     """
-    sweep = Sweep(folder, launcher)
+    sweep = FaultySweep(folder, launcher)
     process = sweep.start()
     try:
         sweep.send_signals(process)
@@ -155,7 +155,7 @@ def trial(folder: Path, launcher: list[str], expected: dict[int, dict[str, str]]
     return [_counts(first), _counts(last), str(len(repeated)), compared, str(again.returncode)], wrong
 
 
-def _begun(sweep: Sweep) -> dict[int, str | None]:
+def _begun(sweep: FaultySweep) -> dict[int, str | None]:
     """When each run has begun last."""
     found = {seed: read_status(folder) for seed, folder in sweep.folders().items()}
     return {seed: None if status is None else status.started for seed, status in found.items()}
@@ -177,12 +177,12 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as parent:
         (Path(parent) / "agent").mkdir()
         (Path(parent) / "agent" / "unlucky.yaml").write_text(AGENT_CONFIG)
-        (Path(parent) / "unlucky.py").write_text(AGENT)
+        (Path(parent) / "unlucky.py").write_text(_AGENT)
         expected = undisturbed(Path(parent, "undisturbed"))
         print(f"undisturbed: {len(expected)} runs; compared: {', '.join(next(iter(expected.values())))}", flush=True)
         for number, name in enumerate(options.launchers):
             begun = time.perf_counter()
-            row, wrong = trial(Path(parent, str(number)), LAUNCHERS[name], expected)
+            row, wrong = sweep_trial(Path(parent, str(number)), LAUNCHERS[name], expected)
             rows.append([name, *row])
             problems += [f"{name}: {each}" for each in wrong]
             print(f"{name}: {time.perf_counter() - begun:.0f} s, {'; '.join(wrong) or 'as it should be'}", flush=True)

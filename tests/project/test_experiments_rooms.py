@@ -32,7 +32,8 @@ ALLOWED = {
     "report": {*LOW, "runs", "sweeps", "evaluate", "train", "regret"},
     "figures": {*LOW, "train", "offline", "regret"},
     "benchmark": {*LOW, "evaluate"},
-    "tools": {*LOW, "runs", "evaluate"},
+    "search": {*LOW, "environments", "runs", "evaluate", "train", "offline", "sweeps"},
+    "tools": {*LOW, "runs", "sweeps", "evaluate"},
     "ship": set(),  # the old names of two tools, which say the new ones
     "interruption": set(),
 }
@@ -104,10 +105,10 @@ for one, other in zip(before, after):
 
 
 def test_commands_are_thin():
-    """Composing, checking, calling and printing: the longest, of training, takes 160 lines; all else is a library's."""
+    """Composing, checking, calling and printing: the longest, of training, takes 180 lines; all else is a library's."""
     for path in ROOT.rglob("__main__.py"):
         lines = len(path.read_text().splitlines())
-        assert lines <= 175, f"{path}: {lines} lines"
+        assert lines <= 180, f"{path}: {lines} lines"
 
 
 def test_no_two_rooms_call_different_things_by_one_name():
