@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-REFUSED, ACCEPTED = "refused", "accepted"
+_REFUSED, _ACCEPTED = "refused", "accepted"
 
 CODE_RUN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "pty.spawn")
 """Events of Python's audit that no file and no call may cause."""
@@ -42,7 +42,7 @@ class Fault(Exception):  # noqa: N818  # of what is tried, not of the fuzzer
 
 
 @dataclass
-class Report:
+class Outcomes:
     """What came of some cases.
 
     Args:
@@ -60,7 +60,7 @@ class Report:
     def __str__(self) -> str:
         """A line of counts, and each fault with the command that makes it again."""
         tried = sum(self.counts.values()) + len(self.faults)
-        counts = f"{self.counts[REFUSED]} refused in one line, {self.counts[ACCEPTED]} accepted"
+        counts = f"{self.counts[_REFUSED]} refused in one line, {self.counts[_ACCEPTED]} accepted"
         lines = [f"{self.name}: {tried} cases tried (seed {self.seed}), {counts}, {len(self.faults)} faults"]
         for number, what in self.faults.items():
             again = f"python -m experiments.tools.fuzz {self.name} --seed {self.seed} --case {number}"
@@ -68,7 +68,7 @@ class Report:
         return "\n".join(lines)
 
 
-def fuzz(name: str, fuzzer: Fuzzer, cases: Iterable[int], seed: int, *, verbose: bool = False) -> Report:
+def fuzz(name: str, fuzzer: Fuzzer, cases: Iterable[int], seed: int, *, verbose: bool = False) -> Outcomes:
     """Try cases in this process.
 
     Args:
@@ -78,7 +78,7 @@ def fuzz(name: str, fuzzer: Fuzzer, cases: Iterable[int], seed: int, *, verbose:
         seed: of all of them.
         verbose: print the traceback of each fault.
     """
-    report = Report(name, seed)
+    report = Outcomes(name, seed)
     for number in cases:
         outcome, fault = try_case(fuzzer, number, seed, verbose=verbose)
         if fault:
@@ -95,10 +95,10 @@ def try_case(fuzzer: Fuzzer, number: int, seed: int, *, verbose: bool = False) -
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            outcome = ACCEPTED if fuzzer.try_case(np.random.default_rng([seed, number])) else REFUSED
+            outcome = _ACCEPTED if fuzzer.try_case(np.random.default_rng([seed, number])) else _REFUSED
         fault = ""
     except Exception as error:  # that is what is looked for
-        outcome, fault = REFUSED, _what_is_wrong(error, fuzzer.errors)
+        outcome, fault = _REFUSED, _what_is_wrong(error, fuzzer.errors)
         if fault and verbose:
             traceback.print_exc()
     if _seen_events:

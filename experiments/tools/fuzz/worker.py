@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from experiments.tools.fuzz.cases import Report, try_case
+from experiments.tools.fuzz.cases import Outcomes, try_case
 
 LIMIT_S = 60.0
 """Of a case, and of making what cases are made of ten times as long."""
@@ -18,9 +18,9 @@ MEMORY = 16 * 2**30
 """Bytes of addresses that cases may take."""
 
 
-def fuzz_apart(name: str, cases: int, seed: int) -> Report:
+def fuzz_apart(name: str, cases: int, seed: int) -> Outcomes:
     """As `fuzz`, the cases 0 to `cases` in processes of their own."""
-    report, first = Report(name, seed), 0
+    report, first = Outcomes(name, seed), 0
     while first < cases:
         done = first
         for number, outcome, fault in _outcomes(name, first, cases, seed):
