@@ -17,10 +17,8 @@ JOURNAL = "study.log"
 _LOCK, _NAME = "study.lock", "search"
 _log = logging.getLogger(__name__)
 
-_STOPPED = "stopped"
-"""A trial's attribute: it was under way when its process ended."""
 ERROR = "error"
-"""A trial's attribute: the message with which its training failed."""
+"""A trial's attribute: the message with which its training failed; one that failed without was stopped."""
 
 
 def optuna() -> Any:
@@ -42,7 +40,8 @@ def _storage(folder: Path) -> Any:
 def _counted(study: Any) -> list[Any]:
     """Trials of a study but for those that wait, and those that were stopped."""
     trials = study.get_trials(deepcopy=False)
-    return [each for each in trials if each.state.name != "WAITING" and _STOPPED not in each.user_attrs]
+    stopped = {each.number for each in trials if each.state.name == "FAIL" and ERROR not in each.user_attrs}
+    return [each for each in trials if each.state.name != "WAITING" and each.number not in stopped]
 
 
 def read_study(folder: Path) -> tuple[Any, list[Any]]:
@@ -103,9 +102,7 @@ class Study:
                 self.study.enqueue_trial(dict(defaults))
             return
         for each in self.study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            trial = self._package.trial.Trial(self.study, each._trial_id)
-            trial.set_user_attr(_STOPPED, True)
-            self.study.tell(trial, state=states.FAIL)
+            self.study.tell(each.number, state=states.FAIL)
             if each.params.keys() == self._space.keys():
                 self.study.enqueue_trial(each.params)
 
