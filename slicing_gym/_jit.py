@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core import caching
+from numba.core.compiler_lock import global_compiler_lock
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _FunctionCache: Any = caching.FunctionCache  # numba has no types
@@ -24,6 +25,13 @@ _OPTIONS: dict[str, Any] = {
     "forceinline": True,
     "_nrt": False,  # an option that numba has for its own targets; there is no public one
 }
+
+# A fork waits for what other threads compile or load; its child would wait for their lock for ever.
+os.register_at_fork(
+    before=global_compiler_lock.acquire,
+    after_in_parent=global_compiler_lock.release,
+    after_in_child=global_compiler_lock.release,
+)
 
 
 class _Cache(_FunctionCache):  # type: ignore[misc]

@@ -9,18 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba.core.compiler_lock import global_compiler_lock
 
 from slicing_gym.exclusive import Exclusive
 
 _Scratch = TypeVar("_Scratch")
-
-# A fork waits for what other threads compile or load; its child would wait for their lock for ever.
-os.register_at_fork(
-    before=global_compiler_lock.acquire,
-    after_in_parent=global_compiler_lock.release,
-    after_in_child=global_compiler_lock.release,
-)
 
 
 class Threads:

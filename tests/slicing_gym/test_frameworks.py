@@ -169,8 +169,8 @@ def test_cells_are_for_one_thread_at_a_time():
 def test_a_fork_while_another_thread_compiles_leaves_no_lock_behind():
     code = """
 import os, threading, time
-import slicing_gym
 from numba.core.compiler_lock import global_compiler_lock
+from slicing_gym import SliceRANEnv
 def compiles():
     with global_compiler_lock:
         inside.set()
@@ -183,7 +183,7 @@ child = os.fork()
 if child == 0:
     import signal
     signal.alarm(20)
-    slicing_gym.SliceRANEnv().reset(seed=0)
+    SliceRANEnv().reset(seed=0)
     with global_compiler_lock:
         os._exit(0)
 thread.join()
