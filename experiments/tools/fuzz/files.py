@@ -18,9 +18,10 @@ import yaml
 
 import conf
 import twin
-from agents import DQN, Planner, StudentPolicy
+from agents import Planner, StudentPolicy
 from agents.deploy import SlicePolicy
 from agents.deploy.export import to_onnx
+from agents.registry import algorithm_class
 from experiments.config.files import with_files
 from experiments.config.planner import load_planner
 from experiments.evaluate.policies import load_run_agent
@@ -33,6 +34,7 @@ from slicing_gym.reading import read_json
 from twin import DigitalTwin, History, LogMapping, PlanningTwin, RecordHistory
 
 _USUAL = np.ones(3, np.float32)
+_DQN: Any = algorithm_class("agents.DQN", "agent")
 
 
 class FileFuzzer:
@@ -125,7 +127,7 @@ def _whole_files(folder: Path) -> dict[str, Path]:
     cells = Simulator(scenario, [0, 1])
     cells.advance([5, 10, 5])
     cells.save(folder / "simulator.npz")
-    agent = DQN("MlpPolicy", env, buffer_size=50, policy_kwargs={"net_arch": [8]}, device="cpu", seed=0)
+    agent = _DQN("MlpPolicy", env, buffer_size=50, policy_kwargs={"net_arch": [8]}, device="cpu", seed=0)
     agent.save(folder / "agent.zip")
     student = StudentPolicy(scenario, hidden=4, seed=0)
     student.save(folder / "student.safetensors")
@@ -159,7 +161,7 @@ def _simulator(path: Path) -> None:
 
 def _agent(path: Path) -> None:
     load_run_agent(str(path))
-    agent: Any = DQN.load(path, device="cpu")
+    agent: Any = _DQN.load(path, device="cpu")
     try:
         action, _ = agent.predict(_USUAL, deterministic=True)
     except (ValueError, RuntimeError):
