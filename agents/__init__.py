@@ -1,6 +1,7 @@
 """Agents: policies that choose allocations, those that learn and those that do not.
 
-The ones that learn need PyTorch and Stable-Baselines3; they are imported when they are first asked for.
+The ones that learn need PyTorch and Stable-Baselines3, the others the simulator; all are imported when they are first
+asked for.
 """
 
 from __future__ import annotations
@@ -8,20 +9,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from agents.baselines import (
-    BASELINES,
-    BestFixedPolicy,
-    FixedPolicy,
-    HardPolicy,
-    OneStepOraclePolicy,
-    Policy,
-    ProportionalPolicy,
-    RandomPolicy,
-    make_baseline,
-)
+import slicing_gym  # noqa: F401  # registers its environments, and explains what is missing
 
 if TYPE_CHECKING:
     from agents.allocation_search import allocation_shares, best_allocations, log_sum_exp, top_allocations
+    from agents.baselines import (
+        BASELINES,
+        BestFixedPolicy,
+        FixedPolicy,
+        HardPolicy,
+        OneStepOraclePolicy,
+        Policy,
+        ProportionalPolicy,
+        RandomPolicy,
+        make_baseline,
+    )
     from agents.ddqn import DDQN
     from agents.deploy.decision import Decision
     from agents.deploy.slice_policy import SlicePolicy
@@ -38,22 +40,30 @@ if TYPE_CHECKING:
     from agents.weight_sync import sync
     from slicing_gym.transitions import Transitions
 
-_LEARNING = {
+_MODULES = {
+    "BASELINES": "agents.baselines",
+    "BestFixedPolicy": "agents.baselines",
     "DDQN": "agents.ddqn",
     "DQN": "agents.dqn",
     "Decision": "agents.deploy.decision",
     "DuelingGANDDQN": "agents.gan_ddqn",
     "FittedQEvaluation": "agents.offline",
+    "FixedPolicy": "agents.baselines",
     "GANPolicy": "agents.gan_ddqn",
     "GymnasiumVecEnv": "agents.vec_env",
     "HEADS": "agents.dqn",
+    "HardPolicy": "agents.baselines",
     "Learner": "agents.protocols",
     "NStepReplayBuffer": "agents.replay",
     "NoEnv": "agents.offline",
     "OffPolicyLearner": "agents.learner",
+    "OneStepOraclePolicy": "agents.baselines",
     "Planner": "agents.planner",
     "PlanningModel": "agents.planner",
     "PlanningPolicy": "agents.planner",
+    "Policy": "agents.baselines",
+    "ProportionalPolicy": "agents.baselines",
+    "RandomPolicy": "agents.baselines",
     "ReplayBuffer": "agents.replay",
     "SlicePolicy": "agents.deploy.slice_policy",
     "SlicingPolicy": "agents.dqn",
@@ -66,6 +76,7 @@ _LEARNING = {
     "distill": "agents.student",
     "learn_offline": "agents.offline",
     "log_sum_exp": "agents.allocation_search",
+    "make_baseline": "agents.baselines",
     "sync": "agents.weight_sync",
     "td_loss": "agents.hooks",
     "td_target": "agents.hooks",
@@ -117,6 +128,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LEARNING:
+    if name not in _MODULES:
         raise AttributeError(f"module 'agents' has no attribute {name!r}")
-    return getattr(import_module(_LEARNING[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

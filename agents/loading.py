@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import json
+import io
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.registry import algorithm_class
-from agents.safe_load import read_checked
+from agents.safe_load import OPEN, read_checked, read_entries
+from agents.tensor_files import bounded
+from slicing_gym.reading import one_line, parsing
 
 _BY_POLICY = {
     "agents.dqn.policies": "agents.DQN",
@@ -64,30 +65,58 @@ def load_agent(
     try:
         more = {"trust": True} if trust and "trust" in inspect.signature(kind.load).parameters else {}
         given = dict.fromkeys(_AGAIN.get(wanted, ()))
-        content = name if trust else read_checked(name, given)
-        loaded: BaseAlgorithm = kind.load(content, device="cpu", custom_objects=given, **more)
+        if trust:
+            loaded: BaseAlgorithm = kind.load(name, device="cpu", custom_objects=given, **more)
+        else:
+            content = read_checked(name, given)
+            with bounded(name, content, key):
+                loaded = kind.load(content, device="cpu", custom_objects=given, **more)
     except Exception as error:  # a foreign or damaged file fails in many ways
-        reason = str(error).replace("load with trust=True", "load with trust=True (on a command line trust=true)")
+        reason = one_line(error, 1000).replace(
+            "load with trust=True", "load with trust=True (on a command line trust=true)"
+        )
         raise ValueError(f"{key}: {name!r} does not hold an agent of class {wanted} ({reason})") from error
     return loaded
 
 
-def guess_class(path: str, key: str = "policy") -> str:
+def refuse_another(content: Any, kind: type[BaseAlgorithm], path: Any) -> None:
+    """Refuse a file whose policy is that of another class, before anything is made.
+
+    Args:
+        content: the open file, or its path.
+        kind: that is to load it.
+        path: of the file, for the message, or the open file.
+
+    Raises:
+        ValueError: the message says which class loads it, and how its weights are taken over.
+    """
+    try:
+        saved = guess_class(content)
+    except (OSError, ValueError):  # a policy of the user's own, or a damaged file, of which loading itself tells
+        return
+    own = {_BY_POLICY.get(policy.__module__) for policy in kind.policy_aliases.values()}
+    if saved not in own:
+        name = OPEN if isinstance(path, io.IOBase) else os.fspath(path)
+        raise ValueError(
+            f"path: {name!r} holds an agent of class {saved}, allowed are those of {kind.__module__}.{kind.__name__}; "
+            f"{saved}.load(path) loads it, and agent.policy.load_state_dict(loaded.policy.state_dict()) takes its "
+            "weights over where the layers are the same"
+        )
+
+
+def guess_class(path: str | os.PathLike[str] | io.BufferedIOBase, key: str = "policy") -> str:
     """Dotted name of the class of the agent in a file.
 
     Args:
-        path: of the file.
+        path: of the file, or the open file.
         key: what the file is called where it was given.
 
     Raises:
         ValueError: the file does not tell.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = dict(json.loads(archive.read("data")))
+    entries = read_entries(path, key)
+    with parsing(key, path, "is not an agent's file, or is damaged"):
         module = str(entries["policy_class"]["__module__"])
-    except Exception as error:
-        raise ValueError(f"{key}: {path!r} is not an agent's file, or is damaged ({error})") from None
     if module == "stable_baselines3.common.policies":
         return next((name for entry, name in _ACTOR_CRITICS if entry in entries), "stable_baselines3.A2C")
     if module not in _BY_POLICY:

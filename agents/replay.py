@@ -12,12 +12,13 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
 from slicing_gym.errors import check_integer, check_number
+from slicing_gym.exclusive import OwnArrays
 from slicing_gym.transitions import Transitions
 
 _Floats = npt.NDArray[np.floating[Any]]
 
 
-class ReplayBuffer(buffers.ReplayBuffer):
+class ReplayBuffer(OwnArrays, buffers.ReplayBuffer):
     """Transitions, sampled uniformly with replacement.
 
     Any agent of Stable-Baselines3 that has a replay buffer takes it:
@@ -140,8 +141,19 @@ class ReplayBuffer(buffers.ReplayBuffer):
         return {**arrays, "pos": np.array(self.pos), "full": np.array(self.full)}
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        """Go back to a state that `state` of a buffer of the same size gave."""
+        """Go back to a state that `state` of a buffer of the same size gave.
+
+        Raises:
+            ValueError: it is that of a buffer of another size, or of another number of environments.
+        """
         size = len(state["rewards"])
+        for name in _ARRAYS:
+            own, given = getattr(self, name).shape, state[name].shape
+            if given[1:] != own[1:] or size > own[0]:
+                raise ValueError(
+                    f"{name}: shape {given} given, allowed is (rows, {', '.join(map(str, own[1:]))}), at "
+                    f"most {own[0]} rows"
+                )
         for name in _ARRAYS:
             getattr(self, name)[:size] = state[name]
         self.pos, self.full = int(state["pos"]), bool(state["full"])
@@ -177,6 +189,25 @@ class NStepReplayBuffer(ReplayBuffer):
         held = weights.sum(axis=1, keepdims=True).astype(np.float32)
         batch = self._samples(row, cell, last_row, returns, env, held)
         return batch._replace(discounts=torch.as_tensor(discounts, device=self.device))
+
+
+def check_same(buffer: buffers.BaseBuffer, wanted: buffers.BaseBuffer | None) -> None:
+    """Refuse a buffer of other environments than those that an agent learns in.
+
+    Args:
+        buffer: that was loaded.
+        wanted: the agent's own; None: it has none yet, and takes any.
+
+    Raises:
+        ValueError: the number of environments, the observations or the actions differ.
+    """
+    for what in () if wanted is None else ("n_envs", "obs_shape", "action_space"):
+        given, own = getattr(buffer, what), getattr(wanted, what)
+        if given != own:
+            raise ValueError(
+                f"path: a replay buffer with {what}={given} given, allowed is {own}, as of the environments of this "
+                "agent; load the agent with as many of the same: DQN.load(..., env=...)"
+            )
 
 
 def can_recall(buffer: object) -> bool:

@@ -17,18 +17,34 @@ from stable_baselines3.common.buffers import BaseBuffer
 from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
+from agents.pickles import Look, Name, Part, stand_in
 from agents.registry import is_imported
+from agents.tensor_files import check_tensors
+from slicing_gym.reading import check_unpacked, one_line, parsing, read_bytes
+
+LARGEST = 2**33
+"""Bytes of an agent's file."""
+
+UNPACKED, TIMES_PACKED = 2**26, 4
+"""Bytes that an agent's file may unpack to, and beyond that how many times its size: what it is saved with packs
+nothing."""
+
+OPEN = "the open file"
+"""What a file without a name is called in messages."""
+
+_FAULT = "is not an agent's file, or is damaged"
 
 _MADE = {
     "builtins": {"set", "frozenset", "slice", "complex", "bytearray"},
     "collections": {"deque", "OrderedDict"},
     "gymnasium.spaces.box": {"Box"},
+    "gymnasium.spaces.dict": {"Dict"},
     "gymnasium.spaces.discrete": {"Discrete"},
-    "numpy": {"dtype", "ndarray"},
+    "gymnasium.spaces.multi_binary": {"MultiBinary"},
+    "gymnasium.spaces.multi_discrete": {"MultiDiscrete"},
+    "numpy": {"dtype"},
     "numpy.random._pickle": {"__generator_ctor", "__bit_generator_ctor", "__randomstate_ctor"},
-    "numpy.random._pcg64": {"PCG64"},
-    "numpy.random._mt19937": {"MT19937"},
-    "numpy.random.bit_generator": {"__pyx_unpickle_SeedSequence", "SeedSequence"},
+    "numpy.random.bit_generator": {"__pyx_unpickle_SeedSequence"},
     "slicing_gym.spaces": {"AllocationSpace"},
     "stable_baselines3.common.type_aliases": {"TrainFreq", "TrainFrequencyUnit"},
     "stable_baselines3.common.utils": {"FloatSchedule", "ConstantSchedule", "LinearSchedule"},
@@ -36,6 +52,14 @@ _MADE = {
     **{f"numpy.{core}.multiarray": {"_reconstruct", "scalar"} for core in ("core", "_core")},
 }
 """By module, what agents' files make objects with: containers, arrays, spaces, generators, schedules."""
+
+_CLASSES = {
+    "numpy": {"ndarray"},
+    "numpy.random._pcg64": {"PCG64"},
+    "numpy.random._mt19937": {"MT19937"},
+    "numpy.random.bit_generator": {"SeedSequence"},
+}
+"""By module, classes that are named there: what is called makes them."""
 
 _NAMED = ("torch.nn.modules.activation",)
 """Modules of which any class may be named that is defined there, but not made."""
@@ -49,46 +73,17 @@ _PARTS_BELOW = ("agents.", "stable_baselines3.", "sb3_contrib.")
 _PARTS = (BasePolicy, BaseBuffer, nn.Module)
 
 
-class _Part:
-    """Stands for what a pickle makes of an allowed name: it takes whatever it is given, and does nothing."""
+def _find(module: str, name: str) -> type[Part]:
+    """What stands for a name in the entries of an agent's file.
 
-    def __new__(cls, *_: object, **__: object) -> Any:
-        return object.__new__(cls)
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    def __setitem__(self, key: object, value: object) -> None:
-        pass
-
-    def append(self, _: object) -> None:
-        """As a list has it."""
-
-
-class _Name(_Part):
-    """Stands for a class that may be named, but not made."""
-
-    def __new__(cls, *_: object, **__: object) -> Any:
-        raise pickle.UnpicklingError(f"a call of {cls.__module__}.{cls.__name__}")
-
-
-class _Look(pickle.Unpickler):
-    """Reads a pickle with stand-ins in place of everything it names, so that looking runs nothing at all."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name in _MADE.get(module, ()):
-            kind: type[_Part] = _Part
-        elif _is_class_of(module, name):
-            kind = _Name
-        else:
-            raise pickle.UnpicklingError(f"{module}.{name}")
-        return type(name, (kind,), {"__module__": module})
-
-    def persistent_load(self, identity: Any) -> Any:
-        raise pickle.UnpicklingError(f"a persistent object ({identity!r})")
+    Raises:
+        UnpicklingError: it is no part of an agent.
+    """
+    if name in _MADE.get(module, ()):
+        return stand_in(Part, module, name)
+    if name in _CLASSES.get(module, ()) or _is_class_of(module, name):
+        return stand_in(Name, module, name)
+    raise pickle.UnpicklingError(f"{module}.{name}")
 
 
 def _is_class_of(module: str, name: str) -> bool:
@@ -100,35 +95,69 @@ def _is_class_of(module: str, name: str) -> bool:
     return isinstance(found, type) and found.__module__ == module and (every or issubclass(found, _PARTS))
 
 
-def read_checked(path: str | os.PathLike[str] | io.BufferedIOBase, but_for: Collection[str] = ()) -> io.BytesIO:
+def read_checked(
+    path: str | os.PathLike[str] | io.BufferedIOBase, but_for: Collection[str] = (), key: str = "agent"
+) -> io.BytesIO:
     """The bytes of an agent's file, after a look at what its pickles would call.
 
     Args:
         path: of a zip that an algorithm of Stable-Baselines3 saved (".zip" may be left out), or an open file.
         but_for: entries that are not going to be unpickled.
+        key: what the file is called where it was given.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not such a zip, is damaged, or an entry would run code that is not an agent's.
+        ValueError: it is not such a zip, is damaged, unpacks to more than an agent needs, or an entry would run code
+            that is not an agent's.
     """
     if isinstance(path, io.IOBase):
-        name, content = "the open file", path.read()
+        name, content = OPEN, path.read()
     else:
         name = os.fspath(path)
         file = next((each for each in (Path(name), Path(f"{name}.zip")) if each.is_file()), None)
         if file is None:
             raise FileNotFoundError(f"agent: there is no file {name!r}, nor {name + '.zip'!r}")
-        content = file.read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            damaged = archive.testzip()
-            entries = dict(json.loads(archive.read("data")))
-    except Exception as error:  # a damaged archive fails in many ways
-        raise ValueError(f"agent: {name!r} is not an agent's file, or is damaged ({error})") from None
-    if damaged is not None:
-        raise ValueError(f"agent: {name!r} is damaged: its part {damaged!r} does not have its checksum")
-    _check_entries(name, {key: entry for key, entry in entries.items() if key not in but_for})
+        content = read_bytes(key, file, LARGEST)
+    entries, tensors = _read_entries(name, content, key)
+    _check_entries(name, {each: entry for each, entry in entries.items() if each not in but_for})
+    for each, part in tensors.items():
+        with parsing(key, name, f"does not hold an agent: its part {each!r} is damaged, or would run code"):
+            check_tensors(part)
     return io.BytesIO(content)
+
+
+def _read_entries(name: str, content: bytes, key: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The JSON of an agent's file, and its parts of tensors by their names.
+
+    Raises:
+        ValueError: it is no such file, is damaged, or unpacks to more than an agent needs.
+    """
+    with parsing(key, name, _FAULT), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        check_unpacked(archive.infolist(), len(content), UNPACKED, TIMES_PACKED)
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"its part {damaged!r} does not have its checksum")
+        data = archive.read("data")
+        if len(data) > UNPACKED:
+            raise ValueError(f"its part 'data' has {len(data):,} bytes, allowed are {UNPACKED:,}")
+        parts = {each: archive.read(each) for each in archive.namelist() if each.endswith(".pth")}
+        return dict(json.loads(data)), parts
+
+
+def read_entries(path: str | os.PathLike[str] | io.BufferedIOBase, key: str) -> dict[str, Any]:
+    """The JSON of an agent's file, nothing of which was unpickled.
+
+    Args:
+        path: of the file, or the open file.
+        key: what it is called where it was given.
+
+    Raises:
+        OSError, ValueError: see `read_checked`.
+    """
+    if isinstance(path, io.IOBase):
+        path.seek(0)
+        return _read_entries(OPEN, path.read(), key)[0]
+    return _read_entries(os.fspath(path), read_bytes(key, path, LARGEST), key)[0]
 
 
 def _check_entries(name: str, entries: Mapping[str, Any]) -> None:
@@ -143,13 +172,13 @@ def _check_entries(name: str, entries: Mapping[str, Any]) -> None:
         if not (isinstance(entry, dict) and ":serialized:" in entry):
             continue
         try:
-            _Look(io.BytesIO(base64.b64decode(entry[":serialized:"]))).load()
+            Look(base64.b64decode(entry[":serialized:"]), _find).load()
         except Exception as error:  # a pickle may hold anything, and fail in as many ways
             raise ValueError(_refusal(name, key, error)) from None
 
 
 def _refusal(name: str, key: str, wanted: object) -> str:
     return (
-        f"agent: {name!r} asks in {key!r} for {wanted}, which is not part of an agent and may run code; "
+        f"agent: {name!r} asks in {key!r} for {one_line(wanted)}, which is not part of an agent and may run code; "
         f"give it in custom_objects={{{key!r}: ...}}, or load with trust=True what you have made yourself"
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from slicing_gym import Scenario, Simulator, even_split
 from slicing_gym.allocation_search import best_allocations
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import parsing, read_json
 
 SEARCH_VERSION = 1
 """Changes whenever the physics or the search does, so that no stale allocation is used."""
@@ -30,7 +33,13 @@ def cache_folder() -> Path:
     chosen = os.environ.get("SLICING_GYM_CACHE")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slicing-gym"
+    folder = os.environ.get("XDG_CACHE_HOME")
+    if not folder:
+        try:
+            folder = str(Path.home() / ".cache")
+        except RuntimeError:  # this user has no home
+            folder = os.devnull  # in which nothing can be
+    return Path(folder) / "slicing-gym"
 
 
 def cache_path(scenario: Scenario) -> Path:
@@ -54,15 +63,21 @@ def best_fixed_allocation(scenario: Scenario, num_threads: int = 1) -> IntArray:
     with common random numbers. On one core some 12 s for `paper`, a minute for `nr-8slices`.
     """
     path = cache_path(scenario)
-    try:
-        units = np.array(json.loads(path.read_text())["units"], np.int64)
+    with suppress(OSError, ValueError), parsing("best_fixed", path):  # not there, or damaged: search
+        units = np.array(read_json("best_fixed", path, ["units"])["units"], np.int64)
         if units.shape == (scenario.num_slices,) and units.sum() == scenario.num_units and units.min() >= 1:
             return units
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not there, or damaged: search
     units = search(scenario, num_threads)
-    with atomic_write(path) as file:
-        file.write(json.dumps({"scenario": scenario.name, "units": units.tolist()}).encode())
+    try:
+        with atomic_write(path) as file:
+            file.write(json.dumps({"scenario": scenario.name, "units": units.tolist()}).encode())
+    except OSError as error:
+        warnings.warn(
+            f"best_fixed: {str(path)!r} cannot be written ({error.strerror or error}), so it will be searched again; "
+            "SLICING_GYM_CACHE=<a folder that can be written> keeps it",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return units
 
 

@@ -23,6 +23,7 @@ from agents.dqn.networks import AllocationNetwork
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write, digest
+from slicing_gym.reading import one_line
 from slicing_gym.space_spec import SpaceSpec
 
 FORMAT_VERSION = 1
@@ -151,7 +152,7 @@ class StudentPolicy(BasePolicy):
             made = cls(Scenario.from_dict(header["scenario"]), hidden, header["head"], header["head_kwargs"], seed=0)
             made.load_state_dict({key: torch.as_tensor(array) for key, array in tensors.items()})
         except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"student: {name!r} is not a student's file, or is damaged ({error})") from None
+            raise ValueError(f"student: {name!r} is not a student's file, or is damaged ({one_line(error)})") from None
         return made.to("cpu" if device == "auto" else device)
 
 

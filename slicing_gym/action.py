@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import gymnasium as gym
@@ -84,7 +84,9 @@ class DiscreteCodec(ActionCodec):
         if isinstance(action, np.ndarray) and action.ndim == 0:
             action = action[()]
         if isinstance(action, (bool, np.bool_)) or not isinstance(action, Integral):
-            raise gym.error.InvalidAction(f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1})")
+            raise gym.error.InvalidAction(
+                f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1}){_as_integer(action)}"
+            )
         if not 0 <= int(action) < space.n:
             raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {space.n - 1}")
         return np.array(int(action))
@@ -183,6 +185,13 @@ class AllocationListCodec(DiscreteCodec):
             )
         found: npt.NDArray[np.int64] = numbers.reshape(-1)[len(self._rows) :].reshape(np.shape(units)[:-1])
         return found
+
+
+def _as_integer(action: object) -> str:
+    """How a refused action is made an integer, if it is but one number."""
+    if isinstance(action, np.ndarray):
+        return "; int(action.item()) is one" if action.size == 1 else ""
+    return "; int(action) is one" if isinstance(action, Real) else ""
 
 
 def _cast(space: gym.Space[Any], actions: Any, shape: tuple[int, ...] | None) -> npt.NDArray[Any] | None:

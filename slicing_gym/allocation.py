@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.ranking import count_allocations, first_wrong, rank, unrank, ways_to_share
+from slicing_gym.ranking import count_allocations, in_shape, no_allocation, ways_to_share
+from slicing_gym.ranking_kernel import first_wrong, rank, unrank
 
 IntArray = npt.NDArray[np.int64]
 
@@ -125,19 +126,12 @@ def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num
         TypeError: they are not whole numbers.
         ValueError: another shape, a slice without a unit, or another total than `num_units`.
     """
-    given = np.asarray(units)
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"units: {given.dtype} given, allowed are integers")
-    wanted = (num_rows, num_slices)
-    if given.shape not in (wanted, wanted[1:]):
-        raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
-    allocation = np.empty(wanted, np.int64)
+    given = in_shape(units, num_rows, num_slices)
+    allocation = np.empty((num_rows, num_slices), np.int64)
     allocation[:] = given
     wrong = first_wrong(allocation, num_units)
     if wrong >= 0:
-        raise ValueError(
-            f"units: {allocation[wrong].tolist()} given, allowed is at least 1 a slice and {num_units} in all"
-        )
+        raise no_allocation(allocation[wrong], num_units)
     return allocation
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from slicing_gym._jit import njit
 
-COMPILED_WITH = "716639e0db82"
+COMPILED_WITH = "bd01ad497188"
 """Renewed when what these functions call changes: numba's cache looks at this file alone (a test gives the value)."""
 
 FloatArray = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from slicing_gym._jit import njit
 from slicing_gym.allocation_kernel import Reach, fill
 
-COMPILED_WITH = "b890b39cd1c2"
+COMPILED_WITH = "b0e5ad170f19"
 """Renewed when what these functions call changes: numba's cache looks at this file alone (a test gives the value)."""
 
 FloatArray = npt.NDArray[np.float64]

@@ -7,12 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym._intrinsics import call_quantile
-from slicing_gym._jit import njit
 from slicing_gym.errors import check_instance, check_number
 
 OWN = -1
@@ -23,6 +20,9 @@ MAX_PARAMETERS = 33
 
 LARGEST = 1e12
 """No number of a distribution or profile may exceed it (a maximum may be infinite)."""
+
+_SMALLEST_MEAN = 1e-15
+"""Gaps or sizes below it would be numbers of packets in an interval that no counter holds."""
 
 _MIDPOINTS = 10_000
 _MEAN_TOLERANCE = 0.02
@@ -73,7 +73,6 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {}
 """All kinds by name."""
 
 _Kind = TypeVar("_Kind", bound=type[Distribution])
-_compiled: dict[type[Distribution], Any] = {}
 
 
 def register_distribution(kind: _Kind) -> _Kind:
@@ -108,13 +107,9 @@ def code_of(kind: type[Distribution]) -> int:
     """
     if kind.code != OWN:
         return kind.code
-    if kind not in _compiled:
-        try:
-            compiler = numba.cfunc("float64(float64, CPointer(float64))", error_model="numpy")
-            _compiled[kind] = compiler(kind.quantile)
-        except numba.core.errors.NumbaError as error:
-            raise TypeError(f"{kind.__name__}.quantile: numba cannot compile it ({error})") from error
-    return int(_compiled[kind].address)
+    from slicing_gym.own_distributions import address_of  # takes numba, which what does not simulate can do without
+
+    return address_of(kind)
 
 
 def check_distribution(key: str, value: object) -> None:
@@ -133,6 +128,7 @@ def check_distribution(key: str, value: object) -> None:
         raise TypeError(f"{key}: {value!r} is of a class that is not registered; see register_distribution")
     check_instance(key, value, tuple(DISTRIBUTIONS.values()))
     assert isinstance(value, Distribution)
+    check_number(f"{key} ({value.kind}).mean", value.mean, at_least=_SMALLEST_MEAN)
     if value.code == OWN:
         _check_draws(key, value)
 
@@ -140,7 +136,7 @@ def check_distribution(key: str, value: object) -> None:
 def _check_draws(key: str, distribution: Distribution) -> None:
     """Raise a ValueError unless the draws of a distribution agree with its mean, its bound and its unit."""
     name = f"{key} ({distribution.kind})"
-    mean = check_number(f"{name}.mean", distribution.mean, above=0.0)
+    mean = distribution.mean
     largest = check_number(f"{name}.largest", distribution.largest, above=0.0, finite=False)
     draws = _midpoint_draws(name, distribution, 1.0)
     wrong = ~(np.isfinite(draws) & (draws >= 0.0) & (draws <= largest * (1.0 + 1e-9)))
@@ -171,18 +167,6 @@ def parameter_row(name: str, distribution: Distribution, factor: float) -> npt.N
 def _midpoint_draws(name: str, distribution: Distribution, factor: float) -> npt.NDArray[np.float64]:
     """Quantiles of the midpoints of 10 000 equal shares, between those of the least and the greatest u there is."""
     shares = np.concatenate([[2.0**-53], (np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS, [1.0 - 2.0**-53]])
-    draws = np.empty(len(shares))
-    _call_for_each(code_of(type(distribution)), shares, parameter_row(name, distribution, factor), draws)
-    return draws
+    from slicing_gym.own_distributions import quantiles
 
-
-@njit
-def _call_for_each(
-    address: int,
-    shares: npt.NDArray[np.float64],
-    parameters: npt.NDArray[np.float64],
-    draws: npt.NDArray[np.float64],
-) -> None:
-    """Write the quantile of each share on `draws`."""
-    for index in range(len(shares)):
-        draws[index] = call_quantile(address, shares[index], parameters)
+    return quantiles(code_of(type(distribution)), shares, parameter_row(name, distribution, factor))

@@ -16,7 +16,7 @@ from slicing_gym.observation import Observer
 from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.simulator import Simulator
-from slicing_gym.space_spec import SpaceSpec, refuse_unknown
+from slicing_gym.space_spec import SpaceSpec, refuse_env_config, refuse_unknown
 
 
 class SliceRANEnv(SlicingEnv):
@@ -78,7 +78,7 @@ class SliceRANEnv(SlicingEnv):
              observer=None, reward_function=None, action_codec=None)
     ```
     `scenario`: a preset's name (`slicing_gym.SCENARIOS`), a `Scenario`, or the plain data of one (as of
-    `Scenario.to_dict`; then the environment's spec can be written to a file). `reward`: a kind or a `Reward` in place
+    `Scenario.to_dict`, and as the environment's spec has it). `reward`: a kind, a `Reward` or its plain data in place
     of the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
     `observer` (`Observer`), `reward_function` (`RewardFunction`, not together with `reward`), `action_codec`
     (`ActionCodec`): objects of your own in place of what is described above, see `docs/extending.md`.
@@ -93,7 +93,7 @@ class SliceRANEnv(SlicingEnv):
     def __init__(
         self,
         scenario: str | Scenario | Mapping[str, Any] = "paper",
-        reward: str | Reward | None = None,
+        reward: str | Reward | Mapping[str, Any] | None = None,
         decisions: int = 0,
         render_mode: str | None = None,
         *,
@@ -103,6 +103,7 @@ class SliceRANEnv(SlicingEnv):
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceRANEnv)
+        refuse_env_config(scenario, "slicing_gym:SliceRAN-v0")
         space_spec = SpaceSpec(scenario, reward, observer, reward_function, action_codec)
         super().__init__(space_spec, decisions, render_mode)
 
@@ -121,9 +122,10 @@ class SliceRANEnv(SlicingEnv):
         Raises:
             gymnasium.error.ResetNeeded: there is nothing before the first reset.
         """
-        over = -1 if self._step_in_episode is None else self._step_in_episode
-        counts = np.array([self._decisions, self._first_decision, over])
-        return {**self.simulator.state(), "counts": counts}
+        with self._exclusive:
+            over = -1 if self._step_in_episode is None else self._step_in_episode
+            counts = np.array([self._decisions, self._first_decision, over])
+            return {**self.simulator.state(), "counts": counts}
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Go back to a state that `state` of an environment of the same scenario gave.
@@ -137,9 +139,10 @@ class SliceRANEnv(SlicingEnv):
             raise ValueError(f"counts: shape {counts.shape} given, allowed is (3,)")
         simulator = Simulator(self.scenario, [0])
         simulator.restore(cell)
-        self._backend = simulator
-        self._decisions, self._first_decision, step = counts.tolist()
-        self._step_in_episode = None if step < 0 else step
+        with self._exclusive:
+            self._backend = simulator
+            self._decisions, self._first_decision, step = counts.tolist()
+            self._step_in_episode = None if step < 0 else step
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return Simulator(self.scenario, seeds)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.backend import Backend
+from slicing_gym.exclusive import Exclusive
 from slicing_gym.observation import MeasuredInfo
-from slicing_gym.render import EpisodeView
+from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
 
@@ -27,7 +28,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
 
     metadata = {  # noqa: RUF012  # declared so by Gymnasium
         "render_modes": list(RENDER_MODES),
-        "render_fps": 5,
+        "render_fps": FRAMES_PER_S,
     }
 
     def __init__(self, space_spec: SpaceSpec, decisions: int, render_mode: str | None) -> None:
@@ -40,12 +41,24 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         self._backend: Backend | None = None
         self._step_in_episode: int | None = None  # None: a reset is due
         self._view: EpisodeView | None = None
+        self._exclusive = Exclusive(self.name)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin an episode; see "Starting State". `options` is not used."""
+        """Begin an episode; see "Starting State". `options` is not used.
+
+        Raises:
+            RuntimeError: another thread is using the environment.
+        """
         super().reset(seed=seed, options=options)
+        with self._exclusive:
+            observation, info = self._reset(seed)
+        if self.render_mode == "human":
+            self.render()
+        return observation, info
+
+    def _reset(self, seed: int | None) -> tuple[Observation, dict[str, Any]]:
         if seed is not None:
             self._decisions = self._first_decision
         if seed is not None or self._backend is None:
@@ -58,8 +71,6 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
             if self._view is None:
                 self._view = EpisodeView(self.scenario, self.render_mode, self.metadata["render_fps"])
             self._view.begin()
-            if self.render_mode == "human":
-                self.render()
         return observation, info
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -68,7 +79,15 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         Raises:
             gymnasium.error.InvalidAction: the action is not in the action space.
             gymnasium.error.ResetNeeded: before the first reset, or after the end of an episode.
+            RuntimeError: another thread is using the environment.
         """
+        with self._exclusive:
+            result = self._step(action)
+        if self.render_mode == "human":
+            self.render()
+        return result
+
+    def _step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         if self._backend is None or self._step_in_episode is None:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before step(); no episode is under way")
         units = self.space_spec.units(self.space_spec.check_action(action)[None])
@@ -84,8 +103,6 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
             self._step_in_episode = None
         if self._view is not None:
             self._view.add(info)
-            if self.render_mode == "human":
-                self.render()
         return observation, reward, False, truncated, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
@@ -105,9 +122,10 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the window, which cannot be copied; a copy opens its own at its next reset."""
-        return {**self.__dict__, "_view": None}
+        with self._exclusive:
+            return {**self.__dict__, "_view": None}
 
 
 def _info_of_one(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """The info of the one cell; numbers as floats."""
-    return {key: array[0] if array.ndim > 1 else float(array[0]) for key, array in arrays.items()}
+    """The info of the one cell; numbers as numpy's float64, which is a float that has a shape and a type, too."""
+    return {key: array[0] if array.ndim > 1 else np.float64(array[0]) for key, array in arrays.items()}

@@ -13,7 +13,9 @@ from gymnasium.vector.utils import batch_space
 
 from slicing_gym.backend import Backend
 from slicing_gym.errors import check_integer, unknown_name
+from slicing_gym.exclusive import Exclusive, OwnArrays
 from slicing_gym.observation import MeasuredInfo
+from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
 
@@ -21,12 +23,12 @@ BoolArray = npt.NDArray[np.bool_]
 Observations = npt.NDArray[np.float32]
 
 
-class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
+class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
     """Episodes of decisions on `num_envs` cells of a `Backend`; subclasses say which backend.
 
     Args:
         space_spec: scenario, observer, reward and action codec.
-        num_envs, decisions, autoreset_mode, num_threads, render_mode: see `SliceRANVectorEnv`.
+        num_envs, decisions, autoreset_mode, num_threads, render_mode, max_episode_steps: see `SliceRANVectorEnv`.
     """
 
     def __init__(
@@ -37,14 +39,24 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         autoreset_mode: AutoresetMode | str,
         num_threads: int,
         render_mode: str | None,
+        max_episode_steps: int | None = None,
     ) -> None:
         self.num_envs = check_integer("num_envs", num_envs, at_least=1)
         self.num_threads = check_integer("num_threads", num_threads, at_least=1)
-        self.render_mode = check_render_mode(render_mode, allowed=())
+        self.render_mode = check_render_mode(render_mode, allowed=("rgb_array",))
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.metadata = {
+            "render_modes": ["rgb_array"],
+            "render_fps": FRAMES_PER_S,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.space_spec = space_spec
         self.scenario = self.space_spec.scenario
+        self._episode_steps = self.scenario.decisions_per_episode
+        if max_episode_steps is not None:
+            self._episode_steps = min(
+                self._episode_steps, check_integer("max_episode_steps", max_episode_steps, at_least=1)
+            )
         self.single_observation_space = self.space_spec.observation_space
         self.single_action_space = self.space_spec.action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -54,6 +66,8 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         self._step_in_episode = np.zeros(self.num_envs, np.int64)
         self._over = np.zeros(self.num_envs, np.bool_)  # the episode ended in the last step
         self._last_observations = np.zeros((self.num_envs, *space_spec.observation_space.shape), np.float32)
+        self._views: dict[int, EpisodeView] = {}  # of cells; empty without a render mode
+        self._exclusive = Exclusive(self.name)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -66,8 +80,15 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
 
         Raises:
             ValueError: as many seeds as cells are needed, and a mask of the form above.
+            RuntimeError: another thread is using the environment.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
+        with self._exclusive:
+            return self._reset(seed, options)
+
+    def _reset(
+        self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None
+    ) -> tuple[Observations, dict[str, Any]]:
         seeds = self._seeds(seed)
         mask = self._reset_mask(options)
         if mask.all() and None not in seeds:
@@ -87,7 +108,12 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         Raises:
             gymnasium.error.InvalidAction: actions of a wrong shape or type, or out of range.
             gymnasium.error.ResetNeeded: before the first reset; with autoreset disabled, after the end of an episode.
+            RuntimeError: another thread is using the environment.
         """
+        with self._exclusive:
+            return self._step(actions)
+
+    def _step(self, actions: Any) -> tuple[Observations, npt.NDArray[np.float64], BoolArray, BoolArray, dict[str, Any]]:
         if self._backend is None:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before step()")
         if self._over.any() and self.autoreset_mode is AutoresetMode.DISABLED:
@@ -105,17 +131,64 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
             self._decisions += len(acting)
             self._step_in_episode[acting] += 1
             self._last_observations[acting] = self.space_spec.observations(measured)
-            self._write_info(info, acting, {**measured, "threshold": thresholds})
-            at_end = self._step_in_episode[acting] >= self.scenario.decisions_per_episode
+            brought = {**measured, "threshold": thresholds}
+            self._write_info(info, acting, brought)
+            for row, cell in enumerate(acting if self._views else ()):
+                self._views[int(cell)].add({key: array[row] for key, array in brought.items()})
+            at_end = self._step_in_episode[acting] >= self._episode_steps
             truncations[acting] = at_end | self._broken_off(measured)
         self._over = truncations.copy()
         if truncations.any() and self.autoreset_mode is AutoresetMode.SAME_STEP:
             info = self._same_step_reset(truncations, info)
         return self._last_observations.copy(), rewards, np.zeros(self.num_envs, np.bool_), truncations, info
 
-    def render(self) -> None:
-        """Nothing: render a scalar environment."""
-        gym.logger.warn(f"render() does nothing in the batched {self.name}; render a scalar one")
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
+        """The episodes so far: a picture uint8 (height, width, 3) of each cell; None without a render mode."""
+        if self.render_mode is None:
+            gym.logger.warn("render() does nothing without a render_mode; gym.make_vec(..., render_mode='rgb_array')")
+            return None
+        if not self._views:
+            raise gym.error.ResetNeeded(f"{self.name}: call reset() before render()")
+        pictures = (view.draw() for view in self._views.values())
+        return tuple(picture for picture in pictures if picture is not None)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """An attribute, once for each cell, as Gymnasium's own batches have it.
+
+        Raises:
+            AttributeError: there is no such attribute.
+            NotImplementedError: it is a method: the cells are no environments of their own that could be called.
+        """
+        value = getattr(self, name)
+        if callable(value):
+            raise NotImplementedError(
+                f"call: {name!r} asked of a batch whose cells are no environments with args {args} and {kwargs}; "
+                "allowed are attributes, and gym.make_vec(..., vectorization_mode='sync') makes environments"
+            )
+        return (value,) * self.num_envs
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute, once for each cell; see `call`."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of all cells; they have it in common.
+
+        Args:
+            name: of the attribute.
+            values: the value, or a list or tuple of it, one a cell.
+
+        Raises:
+            ValueError: another number of values than cells, or values that differ.
+        """
+        if isinstance(values, list | tuple):
+            if len(values) != self.num_envs or any(value != values[0] for value in values):
+                raise ValueError(
+                    f"values: {values!r} given for {name!r}, allowed is one value, or the same for each of the "
+                    f"{self.num_envs} cells, which have it in common"
+                )
+            values = values[0]
+        setattr(self, name, values)
 
     def _same_step_reset(self, mask: BoolArray, info: dict[str, Any]) -> dict[str, Any]:
         """Begin new episodes where `mask`; the info of the finished ones moves to `final_obs` and `final_info`."""
@@ -147,6 +220,11 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
         info: dict[str, Any] = {}
         thresholds = threshold(self.scenario.reward, np.full(len(cells), self._decisions))
         self._write_info(info, cells, {**measured, "threshold": thresholds})
+        if self.render_mode is not None:
+            for cell in range(self.num_envs):
+                view = self._views.setdefault(cell, EpisodeView(self.scenario, self.render_mode, FRAMES_PER_S))
+                if mask[cell]:
+                    view.begin()
         return info
 
     def _write_info(
@@ -159,6 +237,11 @@ class SlicingVectorEnv(EpisodeMixin, VectorEnv[Observations, npt.NDArray[Any], n
                 info[f"_{key}"] = np.zeros(self.num_envs, np.bool_)
             info[key][cells] = array
             info[f"_{key}"][cells] = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the pictures, which cannot be copied; a copy begins its own at its next reset."""
+        with self._exclusive:
+            return {**self.__dict__, "_views": {}}
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         """One seed a cell, or None where the cell stays."""

@@ -11,15 +11,19 @@ from numbers import Integral, Real
 def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
     """The message for a name that does not exist: those that do, the nearest first."""
     names = sorted(allowed)
-    nearest = difflib.get_close_matches(str(value), names, n=len(names), cutoff=0.0) if names else []
-    likely = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    given = str(value)[:100]
+    nearest = difflib.get_close_matches(given, names, n=len(names), cutoff=0.0) if names else []
+    likely = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {likely[0]!r}?" if likely else ""
-    return f"{key}: unknown name {value!r}{hint} (allowed: {', '.join(nearest)})"
+    return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(nearest)})"
 
 
 def shown(value: object, most: int = 100) -> str:
     """A value as messages show it: of a long text, such as the levels of a trace, the beginning."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = f"a whole number of {value.bit_length()} bits" if isinstance(value, int) else f"a {type(value).__name__}"
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
 
 
@@ -40,17 +44,21 @@ def check_number(
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{key}: {value!r} is not a number")
-    number = float(value)
+    try:
+        number, held = float(value), True
+    except OverflowError:  # a whole number of more than 308 digits
+        number, held = math.inf if value > 0 else -math.inf, False  # type: ignore[operator]
     bounds = [
         (f"above {above}", above is None or number > above),
         (f"at least {at_least}", at_least is None or number >= at_least),
         (f"at most {at_most}", at_most is None or number <= at_most),
         ("finite", not finite or math.isfinite(number)),
         ("not NaN", not math.isnan(number)),
+        ("what a double holds", held),
     ]
     broken = [text for text, holds in bounds if not holds]
     if broken:
-        raise ValueError(f"{key}: {value!r} given, allowed is {' and '.join(broken)}")
+        raise ValueError(f"{key}: {shown(value)} given, allowed is {' and '.join(broken)}")
     return number
 
 
@@ -73,5 +81,5 @@ def check_integer(key: str, value: object, *, at_least: int, at_most: int | None
     number = int(value)
     if number < at_least or (at_most is not None and number > at_most):
         bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
-        raise ValueError(f"{key}: {value!r} given, allowed is {bound}")
+        raise ValueError(f"{key}: {shown(value)} given, allowed is {bound}")
     return number

@@ -1,19 +1,15 @@
-"""What is an allocation; its number among all of them, and back again, by the combinatorial number system."""
+"""What is an allocation, how many there are, and the number of one among all; nothing here is compiled."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym._jit import njit
-
 IntArray = npt.NDArray[np.int64]
-
-# Numba notices changes of a file, not of what it calls; tests/project says what to write here.
-COMPILED_WITH = "716639e0db82"
 
 MAX_ALLOCATIONS = 2**62
 """Most allocations that are numbered, so that sums of two of their numbers are still int64."""
@@ -60,81 +56,38 @@ def ways_to_share(num_units: int, num_slices: int) -> IntArray:
     return ways
 
 
-@njit
-def first_wrong(units: IntArray, num_units: int) -> int:
-    """The first row of (k, num_slices) that leaves a slice without a unit or does not share out `num_units`, or -1."""
-    for row in range(len(units)):
-        left = num_units
-        for each in units[row]:
-            if each < 1 or each > left:
-                return row
-            left -= each
-        if left != 0:
-            return row
-    return -1
+def allocation_number(units: Sequence[int]) -> int:
+    """The number of one allocation (num_slices,) in lexicographic order, as `slicing_gym.allocation_index` counts.
 
-
-@njit
-def rank(units: IntArray, ways: IntArray, index: IntArray) -> int:
-    """Write the numbers of k allocations, in lexicographic order, to `index` (k,).
-
-    Args:
-        units: (k, num_slices).
-        ways: see `ways_to_share`.
-        index: written.
-
-    Returns:
-        The first row that is no allocation, or -1.
+    Raises:
+        ValueError: a slice has less than one unit.
     """
-    num_slices, most = ways.shape
-    for row in range(len(units)):
-        spare = most - 1
-        number = 0
-        for position in range(num_slices):
-            taken = units[row, position] - 1
-            if taken < 0 or taken > spare:
-                return row
-            later = num_slices - 1 - position
-            # Those before it that agree so far and give this slice less.
-            number += ways[later, spare] - ways[later, spare - taken]
-            spare -= taken
-        if spare != 0:
-            return row
-        index[row] = number
-    return -1
+    if not units or min(units) < 1:
+        raise ValueError(f"units: {list(units)} given, allowed is 1 or more a slice")
+    number, spare = 0, sum(units) - len(units)
+    for position, each in enumerate(units):
+        later, left = len(units) - 1 - position, spare - (each - 1)
+        number += math.comb(later + spare, later) - math.comb(later + left, later)
+        spare = left
+    return number
 
 
-@njit
-def unrank(index: IntArray, ways: IntArray, units: IntArray) -> int:
-    """Write the allocations of k numbers to `units` (k, num_slices); the inverse of `rank`.
+def in_shape(units: npt.ArrayLike, num_rows: int, num_slices: int) -> IntArray:
+    """What was given as allocations (num_rows, num_slices), or as one (num_slices,) for all rows, as an array.
 
-    Args:
-        index: (k,).
-        ways: see `ways_to_share`.
-        units: written.
-
-    Returns:
-        The first number that no allocation has, or -1.
+    Raises:
+        TypeError: they are not whole numbers.
+        ValueError: another shape.
     """
-    num_slices, most = ways.shape
-    for row in range(len(index)):
-        # Counted from the end: how many allocations there are from this one on.
-        remaining = ways[num_slices - 1, most - 1] - index[row]
-        if remaining < 1 or index[row] < 0:
-            return row
-        spare = most - 1
-        for position in range(num_slices - 1):
-            later = num_slices - 1 - position
-            low, high = 0, spare  # the fewest spare units left over that leave ways enough
-            while low < high:
-                middle = (low + high) // 2
-                if ways[later, middle] < remaining:
-                    low = middle + 1
-                else:
-                    high = middle
-            units[row, position] = 1 + spare - low
-            if low > 0:
-                remaining -= ways[later, low - 1]  # those that give this slice more come after
-            spare = low
-        units[row, num_slices - 1] = 1 + spare
-    return -1
+    given = np.asarray(units)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"units: {given.dtype} given, allowed are integers")
+    wanted = (num_rows, num_slices)
+    if given.shape not in (wanted, wanted[1:]):
+        raise ValueError(f"units: shape {given.shape} given, allowed are {wanted} and {wanted[1:]}")
+    return given
+
+
+def no_allocation(units: IntArray, num_units: int) -> ValueError:
+    """The error for units (num_slices,) that are not an allocation of `num_units`."""
+    return ValueError(f"units: {units.tolist()} given, allowed is at least 1 a slice and {num_units} in all")

@@ -24,6 +24,7 @@ SLICE_COLOURS = (
     (240, 228, 66),
 )
 _INK, _FAINT, _PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
+FRAMES_PER_S = 5
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _GAP = 760, 640, 64, 150, 30, 28
 
 
@@ -39,12 +40,18 @@ class EpisodeView:
         scenario: names the slices and the length of an episode.
         render_mode: "human" opens a window, "rgb_array" returns the picture.
         frames_per_s: how fast the window may move on.
-
-    Raises:
-        gymnasium.error.DependencyNotInstalled: pygame is missing (`pip install "slicing-gym[render]"`).
     """
 
     def __init__(self, scenario: Scenario, render_mode: str, frames_per_s: int) -> None:
+        self._scenario = scenario
+        self._render_mode = render_mode
+        self._frames_per_s = frames_per_s
+        self._rows: list[dict[str, Any]] = []
+        self._canvas: Any = None  # a surface, once something is drawn: many set a render mode and never draw
+        self._window: pygame.Surface | None = None
+
+    def _open(self) -> pygame.Surface:
+        """Import pygame and make what is drawn on."""
         try:
             import pygame
         except ImportError as error:
@@ -53,17 +60,13 @@ class EpisodeView:
             ) from error
         pygame.font.init()
         self._pygame = pygame
-        self._scenario = scenario
-        self._frames_per_s = frames_per_s
         self._font = pygame.font.Font(None, 19)
-        self._canvas = pygame.Surface((_WIDTH, _HEIGHT))
-        self._window: pygame.Surface | None = None
         self._clock = pygame.time.Clock()
-        self._rows: list[dict[str, Any]] = []
-        if render_mode == "human":
+        if self._render_mode == "human":
             pygame.display.init()
             self._window = pygame.display.set_mode((_WIDTH, _HEIGHT))
-            pygame.display.set_caption(f"SliceRAN: {scenario.name}")
+            pygame.display.set_caption(f"SliceRAN: {self._scenario.name}")
+        return pygame.Surface((_WIDTH, _HEIGHT))
 
     def begin(self) -> None:
         """Forget the last episode."""
@@ -74,7 +77,13 @@ class EpisodeView:
         self._rows.append(info)
 
     def draw(self) -> npt.NDArray[np.uint8] | None:
-        """Draw the episode so far: a picture uint8 (height, width, 3), or None if it went to the window."""
+        """Draw the episode so far: a picture uint8 (height, width, 3), or None if it went to the window.
+
+        Raises:
+            gymnasium.error.DependencyNotInstalled: pygame is missing (`pip install "slicing-gym[render]"`).
+        """
+        if self._canvas is None:
+            self._canvas = self._open()
         self._canvas.fill(_PAPER)
         rows, slices = self._rows, self._scenario.num_slices
         split = np.array([row["allocation"] for row in rows]).reshape(len(rows), slices) / self._scenario.num_units

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from slicing_gym import traffic
 from slicing_gym.builtin_types import build, merge, named
-from slicing_gym.counter_rng import USER_BITS
 from slicing_gym.distributions import DISTRIBUTIONS
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 from slicing_gym.radio import Radio
@@ -21,6 +20,9 @@ from slicing_gym.ranking import MAX_ALLOCATIONS, MAX_UNITS
 from slicing_gym.traffic import Traffic
 
 REWARD_KINDS = ("shaped", "clip", "utility")
+
+MAX_USERS = 2**14
+"""Users in a cell: as many as the counter of its random numbers tells apart (`counter_rng.USER_BITS`)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Slice:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ValueError(f"slice name: {self.name!r} given, allowed are letters, digits and underscores")
-        check_integer(f"slices.{self.name}.num_users", self.num_users, at_least=1, at_most=2**USER_BITS)
+        check_integer(f"slices.{self.name}.num_users", self.num_users, at_least=1, at_most=MAX_USERS)
         check_instance(f"slices.{self.name}.traffic", self.traffic, (Traffic,))
         check_number(f"slices.{self.name}.rate_sla_bps", self.rate_sla_bps, at_least=0.0, at_most=1e15)
         check_number(f"slices.{self.name}.latency_sla_s", self.latency_sla_s, above=0.0, at_most=1e6)
@@ -130,8 +132,8 @@ class Scenario:
                 f"{self.num_allocations} allocations, allowed are {MAX_UNITS} units and 2**62 = {MAX_ALLOCATIONS} "
                 "allocations; take a coarser resolution_hz"
             )
-        if sum(part.num_users for part in self.slices) > 2**USER_BITS:
-            raise ValueError(f"slices: {sum(part.num_users for part in self.slices)} users, allowed are {2**USER_BITS}")
+        if sum(part.num_users for part in self.slices) > MAX_USERS:
+            raise ValueError(f"slices: {sum(part.num_users for part in self.slices)} users, allowed are {MAX_USERS}")
         for part in self.slices:
             if part.latency_sla_s < self.radio.slot_s * (1.0 - 1e-9):
                 raise ValueError(

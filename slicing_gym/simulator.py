@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from slicing_gym import kernel
 from slicing_gym.allocation import checked_allocations, even_split
 from slicing_gym.counter_rng import cell_key
 from slicing_gym.errors import check_integer
+from slicing_gym.exclusive import owned
 from slicing_gym.files import atomic_write
 from slicing_gym.interval import Interval, interval_of
 from slicing_gym.physics import (
@@ -30,12 +30,15 @@ from slicing_gym.physics import (
     map_cells,
 )
 from slicing_gym.presets import get_scenario
+from slicing_gym.reading import parsing, read_arrays
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
 from slicing_gym.what_if import SliceOutcomes, hold_units
 
 FORMAT_VERSION = 2
 """Of the files `Simulator.save` writes; those of version 1 have the round-robin pointer under another name."""
+
+_FAULT = "is not a simulator's file"
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -79,7 +82,7 @@ class Simulator:
         return {"scenario": self.scenario, "num_threads": self.num_threads, "_cells": self._cells}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update(owned(state))
         self._prepare(compile_physics(self.scenario))
 
     @property
@@ -265,19 +268,17 @@ class Simulator:
             FileNotFoundError: there is no such file.
             ValueError: the file is not a simulator's, is damaged, or is of another version.
         """
-        if not Path(path).exists():
-            raise FileNotFoundError(f"path: {os.fspath(path)!r} does not exist")
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays("path", path, _FAULT)
+        with parsing("path", os.fspath(path), _FAULT):
             header = json.loads(str(arrays.pop("header")))
             version, scenario = header["format"], header["scenario"]
-        except Exception as error:
-            raise ValueError(f"path: {os.fspath(path)!r} is not a simulator's file ({error})") from error
         if version not in (1, FORMAT_VERSION):
             raise ValueError(f"path: {os.fspath(path)!r} has format {version!r}, allowed are 1 to {FORMAT_VERSION}")
-        simulator = cls(Scenario.from_dict(scenario), [0], num_threads)
-        simulator.restore(arrays)
+        with parsing("path", os.fspath(path), _FAULT):
+            checked = Scenario.from_dict(scenario)
+            cells = checked_cells(checked, arrays)
+        simulator = cls(checked, [0], num_threads)
+        simulator._cells = cells
         return simulator
 
     def _check_cells(self, cells: npt.ArrayLike | None, repeated: bool = False) -> IntArray:

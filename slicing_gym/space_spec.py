@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from copy import copy
+from dataclasses import asdict, replace
+from enum import Enum
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
 
 from slicing_gym.action import ActionCodec, AllocationIndexCodec, DiscreteCodec
 from slicing_gym.allocation import allocation_table
 from slicing_gym.backend import Backend
+from slicing_gym.builtin_types import build
 from slicing_gym.errors import check_instance, check_integer, unknown_name
 from slicing_gym.observation import ArrivalsObserver, MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
@@ -29,7 +34,7 @@ class SpaceSpec:
 
     Args:
         scenario: a preset's name, a `Scenario`, or plain data (as of `Scenario.to_dict`).
-        reward: the kind of reward, or a `Reward`, in place of the scenario's own.
+        reward: the kind of reward, a `Reward`, or plain data of one, in place of the scenario's own.
         observer: makes observations; by default `ArrivalsObserver`.
         reward_function: in place of the scenario's kinds of reward; not together with `reward`.
         action_codec: makes allocations of actions; by default `AllocationIndexCodec`.
@@ -46,7 +51,7 @@ class SpaceSpec:
     def __init__(
         self,
         scenario: str | Scenario | Mapping[str, Any],
-        reward: str | Reward | None = None,
+        reward: str | Reward | Mapping[str, Any] | None = None,
         observer: Observer | None = None,
         reward_function: RewardFunction | None = None,
         action_codec: ActionCodec | None = None,
@@ -58,6 +63,8 @@ class SpaceSpec:
             if reward not in REWARD_KINDS:
                 raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
             reward = replace(found.reward, kind=reward)
+        elif isinstance(reward, Mapping):
+            reward = build(Reward, "reward", reward)
         elif reward is not None and not isinstance(reward, Reward):
             raise TypeError(f"reward: {reward!r} is neither a name nor a Reward")
         self.scenario = found if reward is None else replace(found, reward=reward)
@@ -151,6 +158,18 @@ class EpisodeMixin:
     space_spec: SpaceSpec
     _decisions: int
     _first_decision: int
+    _spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What Gymnasium made the environment of; scenario and reward as plain data, so that files can hold it."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = copy(spec)
+        if self._spec is not None:
+            self._spec.kwargs = {name: _plain(value) for name, value in self._spec.kwargs.items()}
 
     @property
     def allocations(self) -> npt.NDArray[np.int64]:
@@ -195,14 +214,43 @@ class EpisodeMixin:
 
     @decisions.setter
     def decisions(self, value: int) -> None:
-        self._decisions = self._first_decision = check_integer("decisions", value, at_least=0)
+        self._decisions = self._first_decision = check_integer("decisions", value, at_least=0, at_most=2**62)
 
 
 def refuse_unknown(unknown: dict[str, Any], environment: type) -> None:
     """Raise a TypeError for arguments that `environment` does not have, naming those it has."""
     allowed = [name for name in inspect.signature(environment).parameters if name != "unknown"]
     for name in unknown:
-        raise TypeError(unknown_name(environment.__name__, name, allowed))
+        # Gymnasium and TorchRL look for Python's own phrase in the message.
+        raise TypeError(
+            f"{environment.__name__}.__init__() got an unexpected keyword argument {name!r}; "
+            + unknown_name(environment.__name__, name, allowed)
+        )
+
+
+def refuse_env_config(argument: object, env_id: str) -> None:
+    """Raise a TypeError for what RLlib gives to a class of environments as its only argument.
+
+    Args:
+        argument: the first one.
+        env_id: the id under which RLlib takes such a mapping as arguments.
+    """
+    if hasattr(argument, "worker_index"):
+        raise TypeError(
+            f"env_config: {argument!r} given in place of arguments; allowed is "
+            f"config.environment({env_id!r}, env_config={{...}}), which gives its entries by name"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """An argument of an environment, as JSON can hold it if it is one of ours."""
+    if isinstance(value, Scenario):
+        return value.to_dict()
+    if isinstance(value, Reward):
+        return asdict(value)
+    if isinstance(value, Enum):
+        return value.value
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def check_render_mode(render_mode: str | None, allowed: tuple[str, ...] = RENDER_MODES) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -16,8 +16,15 @@ from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer
 from slicing_gym.ranking import count_allocations
 
+if TYPE_CHECKING:
+    _Discrete = gym.spaces.Discrete[np.int64]
+    _MultiDiscrete = gym.spaces.MultiDiscrete[np.int64]
+else:  # Gymnasium before 1.3 does not have these types at run time
+    _Discrete = gym.spaces.Discrete
+    _MultiDiscrete = gym.spaces.MultiDiscrete
 
-class AllocationSpace(gym.spaces.Discrete[np.int64]):
+
+class AllocationSpace(_Discrete):
     """The numbers of all ways to share out `num_units` units among `num_slices` slices, at least one unit each.
 
     An element is an allocation's number in lexicographic order; `slicing_gym.allocation_units` makes units of it and
@@ -51,7 +58,7 @@ class AllocationSpace(gym.spaces.Discrete[np.int64]):
         return f"AllocationSpace(num_units={self.num_units}, num_slices={self.num_slices})"
 
 
-class AllocationBatch(gym.spaces.MultiDiscrete[np.int64]):
+class AllocationBatch(_MultiDiscrete):
     """The space of n allocations' numbers (n,): what `batch_space` makes of an `AllocationSpace`."""
 
     def __init__(self, space: AllocationSpace, n: int = 1) -> None:

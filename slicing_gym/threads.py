@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.exclusive import Exclusive
+
 _Scratch = TypeVar("_Scratch")
 
 
@@ -24,6 +26,7 @@ class Threads:
         self.number = number
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
+        self._exclusive = Exclusive("cells")
 
     def run(
         self,
@@ -37,7 +40,19 @@ class Threads:
             function: works on the rows it is given.
             rows: numbers of rows; each part is a run of them, so that no two threads write side by side.
             scratch: one working memory a thread.
+
+        Raises:
+            RuntimeError: another thread is here already.
         """
+        with self._exclusive:
+            self._run(function, rows, scratch)
+
+    def _run(
+        self,
+        function: Callable[[npt.NDArray[np.int64], _Scratch], object],
+        rows: npt.NDArray[np.int64],
+        scratch: Sequence[_Scratch],
+    ) -> None:
         if self.number == 1 or len(rows) == 1:
             function(rows, scratch[0])
             return

@@ -16,6 +16,12 @@ from slicing_gym.measured import Empirical, Trace, plain
 CONSTANT, UNIFORM, EXPONENTIAL, LOMAX, CHOICE = range(5)
 STEADY, DAILY, JUMPS, DRIFT = range(4)
 
+_CANCELLED = 1e-3
+"""Below it, one minus a power is no longer computed by a subtraction."""
+
+_TINY = 1e-20
+"""A maximum so much smaller than the scale is all that is ever drawn."""
+
 
 @register_distribution
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class Exponential(Distribution):
     @property
     def mean(self) -> float:
         """Expected value: the integral of the survival function up to the maximum."""
+        if self.maximum < _TINY * self.scale:
+            return self.maximum
         return -self.scale * math.expm1(-self.maximum / self.scale)
 
     @property
@@ -121,7 +129,13 @@ class Lomax(Distribution):
     @property
     def mean(self) -> float:
         """Expected value: the integral of the survival function up to the maximum."""
-        return self.scale / (self.shape - 1.0) * (1.0 - math.pow(1.0 + self.maximum / self.scale, 1.0 - self.shape))
+        if self.maximum < _TINY * self.scale:
+            return self.maximum
+        rate, ratio = self.shape - 1.0, self.maximum / self.scale
+        part = 1.0 - math.pow(1.0 + ratio, -rate)
+        if part < _CANCELLED:  # most of its digits are gone; elsewhere seeds keep their bytes
+            part = -math.expm1(-rate * math.log1p(ratio))
+        return self.scale / rate * part
 
     @property
     def largest(self) -> float:
@@ -240,7 +254,13 @@ class _Random:
     @property
     def mean(self) -> float:
         """Long-run average level."""
-        return (self.high - self.low) / math.log(self.high / self.low)
+        spread = (self.high - self.low) / self.low
+        if spread < _CANCELLED:
+            return (self.high - self.low) / math.log1p(spread)
+        ratio = self.high / self.low
+        return (self.high - self.low) / (
+            math.log(ratio) if ratio < math.inf else math.log(self.high) - math.log(self.low)
+        )
 
 
 @dataclass(frozen=True)

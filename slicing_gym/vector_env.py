@@ -31,7 +31,8 @@ class SliceRANVectorEnv(SlicingVectorEnv):
             `decisions` + i.
         autoreset_mode: "NextStep", "SameStep" or "Disabled" (`gymnasium.vector.AutoresetMode`, or its value).
         num_threads: threads that share the cells.
-        render_mode: only None; render a scalar environment.
+        render_mode: None or "rgb_array": `render` gives a picture of each cell.
+        max_episode_steps: decisions after which an episode is truncated, where the scenario's are more.
         observer, reward_function, action_codec: as for `SliceRANEnv`; they are called once for all cells.
 
     `step` returns observations float32 (num_envs, *shape of one), rewards float64, terminations and truncations bool
@@ -43,11 +44,12 @@ class SliceRANVectorEnv(SlicingVectorEnv):
         self,
         num_envs: int = 1,
         scenario: str | Scenario | Mapping[str, Any] = "paper",
-        reward: str | Reward | None = None,
+        reward: str | Reward | Mapping[str, Any] | None = None,
         decisions: int = 0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         num_threads: int = 1,
         render_mode: str | None = None,
+        max_episode_steps: int | None = None,
         *,
         observer: Observer | None = None,
         reward_function: RewardFunction | None = None,
@@ -56,7 +58,7 @@ class SliceRANVectorEnv(SlicingVectorEnv):
     ) -> None:
         refuse_unknown(unknown, SliceRANVectorEnv)
         space_spec = SpaceSpec(scenario, reward, observer, reward_function, action_codec)
-        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
+        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode, max_episode_steps)
 
     @property
     def simulator(self) -> Simulator:
@@ -72,9 +74,11 @@ class SliceRANVectorEnv(SlicingVectorEnv):
 
         Raises:
             gymnasium.error.ResetNeeded: there is nothing before the first reset.
+            RuntimeError: another thread is using the environment.
         """
-        own = {name: getattr(self, f"_{name}").copy() for name in _CHANGING}
-        return {**self.simulator.state(), **own, "counts": np.array([self._decisions, self._first_decision])}
+        with self._exclusive:
+            own = {name: getattr(self, f"_{name}").copy() for name in _CHANGING}
+            return {**self.simulator.state(), **own, "counts": np.array([self._decisions, self._first_decision])}
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go back to a state that `state` of a batch of as many cells of the same scenario gave.
@@ -94,10 +98,11 @@ class SliceRANVectorEnv(SlicingVectorEnv):
         simulator.restore(cells)
         if simulator.num_cells != self.num_envs:
             raise ValueError(f"state: {simulator.num_cells} cells given, allowed are {self.num_envs}")
-        self._backend = simulator
-        for name in _CHANGING:
-            getattr(self, f"_{name}")[:] = own[name]
-        self._decisions, self._first_decision = own["counts"].tolist()
+        with self._exclusive:
+            self._backend = simulator
+            for name in _CHANGING:
+                getattr(self, f"_{name}")[:] = own[name]
+            self._decisions, self._first_decision = own["counts"].tolist()
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return Simulator(self.scenario, seeds, self.num_threads)

@@ -19,7 +19,7 @@ from slicing_gym.reward import sla_satisfaction_ratio
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
 
-COMPILED_WITH = "1604e4b79a3c"
+COMPILED_WITH = "dfbb42a069d7"
 """Digest of the modules whose compiled functions are called here (`tests/project/test_house.py`)."""
 
 IntArray = npt.NDArray[np.int64]

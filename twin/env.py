@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from slicing_gym.observation import MeasuredInfo, Observer
 from slicing_gym.presets import get_scenario
 from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
-from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, refuse_unknown
+from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, refuse_env_config, refuse_unknown
 from twin.runtime.cells import TwinCells
 from twin.runtime.model import TwinModel
 from twin.twin import DigitalTwin
@@ -43,7 +43,7 @@ class TwinEpisodeMixin(EpisodeMixin):
     def _take(
         self,
         twin: str | os.PathLike[str] | DigitalTwin,
-        scenario: str | Scenario | None,
+        scenario: str | Scenario | Mapping[str, Any] | None,
         uncertainty: str,
         penalty: float,
         largest_std: float | None,
@@ -130,8 +130,8 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
     def __init__(
         self,
         twin: str | os.PathLike[str] | DigitalTwin = "paper",
-        scenario: str | Scenario | None = None,
-        reward: str | Reward | None = None,
+        scenario: str | Scenario | Mapping[str, Any] | None = None,
+        reward: str | Reward | Mapping[str, Any] | None = None,
         uncertainty: str = "none",
         penalty: float = 1.0,
         largest_std: float | None = None,
@@ -145,6 +145,7 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, SliceTwinEnv)
+        refuse_env_config(twin, "twin:SliceTwin-v0")
         found = self._take(twin, scenario, uncertainty, penalty, largest_std, allow_constant)
         codec = self.model.layout.codec if action_codec is None else action_codec
         space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
@@ -161,16 +162,16 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
     Args:
         num_envs: cells.
         twin, scenario, reward, uncertainty, penalty, largest_std, allow_constant: as for `SliceTwinEnv`.
-        decisions, autoreset_mode, num_threads, render_mode, observer, reward_function, action_codec: as for
-            `SliceRANVectorEnv`.
+        decisions, autoreset_mode, num_threads, render_mode, max_episode_steps, observer, reward_function, action_codec:
+            as for `SliceRANVectorEnv`.
     """
 
     def __init__(
         self,
         num_envs: int = 1,
         twin: str | os.PathLike[str] | DigitalTwin = "paper",
-        scenario: str | Scenario | None = None,
-        reward: str | Reward | None = None,
+        scenario: str | Scenario | Mapping[str, Any] | None = None,
+        reward: str | Reward | Mapping[str, Any] | None = None,
         uncertainty: str = "none",
         penalty: float = 1.0,
         largest_std: float | None = None,
@@ -178,6 +179,7 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         num_threads: int = 1,
         render_mode: str | None = None,
+        max_episode_steps: int | None = None,
         *,
         observer: Observer | None = None,
         reward_function: RewardFunction | None = None,
@@ -189,14 +191,16 @@ class SliceTwinVectorEnv(TwinEpisodeMixin, SlicingVectorEnv):
         found = self._take(twin, scenario, uncertainty, penalty, largest_std, allow_constant)
         codec = self.model.layout.codec if action_codec is None else action_codec
         space_spec = SpaceSpec(found, reward, observer, reward_function, codec)
-        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode)
+        super().__init__(num_envs, space_spec, decisions, autoreset_mode, num_threads, render_mode, max_episode_steps)
         self.model = with_scenario(self.model, self.scenario)
 
     def _make_backend(self, seeds: Sequence[int]) -> Backend:
         return TwinCells(self.model, seeds, self.num_threads)
 
 
-def twin_of(twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario | None) -> TwinModel:
+def twin_of(
+    twin: str | os.PathLike[str] | DigitalTwin, scenario: str | Scenario | Mapping[str, Any] | None
+) -> TwinModel:
     """The model that an environment's arguments mean, with the reward and the episode of `scenario` if one is given.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from slicing_gym.allocation import allocation_index
+from slicing_gym.ranking import allocation_number
 from slicing_gym.scenario import Scenario
 
 Percent = int | Decimal
@@ -37,7 +37,7 @@ class Decision:
     @property
     def action(self) -> int:
         """The number of the allocation, as environments take it."""
-        return int(allocation_index(self.units))
+        return allocation_number(self.units)
 
     @property
     def slices(self) -> tuple[str, ...]:

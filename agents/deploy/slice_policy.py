@@ -9,6 +9,8 @@ import os
 import reprlib
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.deploy.decision import Decision
-from slicing_gym.allocation import checked_allocations
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import check_number
+from slicing_gym.ranking import in_shape, no_allocation
 from slicing_gym.scenario import Scenario
 
 try:
@@ -88,6 +90,7 @@ class SlicePolicy:
         with named("fallback"):
             self.fallback = metadata.fallback if fallback is None else _allocation(fallback, self.scenario)
         self._safe = Decision(self.fallback, self.scenario)
+        self._shape = (len(self.fallback),)
         self._bounds = list(zip(*(bound.tolist() for bound in self.allowed), strict=True))
 
     def decide(self, arrivals: Sequence[float] | npt.NDArray[Any], age_s: float = 0.0) -> Decision:
@@ -99,17 +102,17 @@ class SlicePolicy:
         """
         failure: Exception | None = None
         try:
-            if 0.0 <= age_s <= self.max_age_s and len(arrivals) == len(self._bounds):
-                for value, (low, high) in zip(arrivals, self._bounds, strict=True):
+            seen = _numbers(arrivals)
+            if 0.0 <= _number(age_s) <= self.max_age_s and seen.shape == self._shape:
+                for value, (low, high) in zip(seen.tolist(), self._bounds, strict=True):
                     if not low <= value <= high:
                         break
                 else:
-                    seen = np.array((arrivals,), np.float64)
-                    (units,) = self._session.run(_OUTPUTS, {"arrivals": seen})[0].tolist()
+                    (units,) = self._session.run(_OUTPUTS, {"arrivals": seen[None]})[0].tolist()
                     return Decision(tuple(units), self.scenario)
         except Exception as error:  # whatever a measurement may be, the controller's loop has to go on
             failure = error
-        return replace(self._safe, reason=self._refusal(arrivals, age_s) or f"policy: it failed ({failure})")
+        return replace(self._safe, reason=self._refusal(arrivals, age_s) or f"policy: it failed ({_short(failure)})")
 
     def units(self, arrivals: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """What the policy chooses, without any of the checks of `decide`.
@@ -129,17 +132,19 @@ class SlicePolicy:
     def _refusal(self, arrivals: Any, age_s: Any) -> str | None:
         """What is wrong with a measurement (the slice, the value, what is allowed), or None."""
         names = self.scenario.slice_names
-        try:
-            age = float(age_s)
-        except Exception:  # it calls methods of what it is given
-            age = math.nan
-        if not 0.0 <= age <= self.max_age_s:
+        if age_s is None:
+            return "age_s: missing (None given)"
+        if not 0.0 <= _number(age_s) <= self.max_age_s:
             return f"age_s: {_short(age_s)} given, allowed is 0 to {self.max_age_s:g} s"
+        if arrivals is None:
+            return f"arrivals: missing (None given), allowed are {len(names)} numbers ({', '.join(names)})"
+        if type(arrivals) in (list, tuple) and len(arrivals) == len(names):
+            for name, value in zip(names, arrivals, strict=True):
+                if value is None:
+                    return f"arrivals.{name}: missing (None given)"
         try:
-            seen = np.asarray(arrivals, np.float64)
-            given = "" if seen.shape == (len(names),) else f"shape {seen.shape}"
-            if np.asarray(arrivals).dtype.kind in "SU":  # numbers as text; NumPy would read them
-                given = _short(arrivals)
+            seen = _numbers(arrivals)
+            given = "" if seen.shape == self._shape else f"shape {seen.shape}"
         except Exception:  # NumPy calls methods of what it is given
             given = _short(arrivals)
         if given:
@@ -149,6 +154,35 @@ class SlicePolicy:
                 far = "" if not math.isfinite(value) or value < 0.0 else ", far from what it was trained on"
                 return f"arrivals.{name}: {value:g} given{far}; allowed is {low:g} to {high:g}"
         return None
+
+
+_KINDS = frozenset({int, float, Fraction, Decimal, *(np.dtype(code).type for code in "bBhHiIlLqQefd")})
+"""Classes of numbers; one that is derived of them may compare as it likes, and a bool is none."""
+
+
+def _number(value: object) -> float:
+    """A number as a float; NaN where it is none."""
+    try:
+        return float(value) if type(value) in _KINDS else math.nan  # type: ignore[arg-type]
+    except (OverflowError, ValueError):  # more than 308 digits; a signalling NaN
+        return math.nan
+
+
+def _numbers(values: Any) -> npt.NDArray[np.float64]:
+    """A list or an array of numbers as float64.
+
+    Raises:
+        Exception: it holds anything else, of whatever kind.
+    """
+    if type(values) in (list, tuple):
+        if all(type(each) in _KINDS for each in values):
+            return np.array([float(each) for each in values], np.float64)
+        if not all(type(each) in (list, tuple) for each in values):
+            raise TypeError("no numbers")
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iuf":
+        raise TypeError("no numbers")
+    return array.astype(np.float64)
 
 
 _OUTPUTS = ["units"]
@@ -262,5 +296,8 @@ def checked_range(trained_on: Any, slices: int) -> tuple[npt.NDArray[np.float64]
 
 def _allocation(units: npt.ArrayLike, scenario: Scenario) -> tuple[int, ...]:
     """Units (n_slices,), if they are an allocation of the scenario."""
-    (row,) = checked_allocations(units, 1, scenario.num_units, scenario.num_slices)
-    return tuple(row.tolist())
+    given = in_shape(units, 1, scenario.num_slices).reshape(scenario.num_slices)
+    row = tuple(given.tolist())
+    if min(row) < 1 or sum(row) != scenario.num_units:
+        raise no_allocation(given, scenario.num_units)
+    return row

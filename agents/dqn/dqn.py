@@ -22,9 +22,12 @@ from torch.nn import functional
 from agents.conservative import conservative_penalty
 from agents.devices import check_device
 from agents.dqn.factored import check_env
-from agents.dqn.policies import SlicingPolicy
-from agents.replay import NStepReplayBuffer, ReplayBuffer
+from agents.dqn.networks import clip_gradients
+from agents.dqn.policies import SlicingPolicy, check_policy
+from agents.loading import refuse_another
+from agents.replay import NStepReplayBuffer, ReplayBuffer, check_same
 from agents.safe_load import read_checked
+from agents.tensor_files import bounded
 from agents.vec_env import GymnasiumVecEnv
 from slicing_gym.errors import check_number
 
@@ -102,8 +105,7 @@ class DQN(stable_baselines3.DQN):
         _init_setup_model: bool = True,
     ) -> None:
         check_device(device)
-        if not isinstance(policy, str) and not issubclass(policy, SlicingPolicy):
-            raise TypeError(f"policy: {policy!r} given, allowed are 'MlpPolicy' and subclasses of SlicingPolicy")
+        check_policy(policy, self.policy_aliases, env)
         self.center_rewards = center_rewards
         if center_rewards:
             replay_buffer_kwargs = {**(replay_buffer_kwargs or {}), "centering": {}}
@@ -187,8 +189,16 @@ class DQN(stable_baselines3.DQN):
             self._share_generator()
 
     def load_replay_buffer(self, path: str | pathlib.Path | io.BufferedIOBase, truncate_last_traj: bool = True) -> None:
-        """As in Stable-Baselines3; the buffer goes on with this agent's generator."""
+        """As in Stable-Baselines3; the buffer goes on with this agent's generator.
+
+        Raises:
+            ValueError: it is one of other environments, or of another number of them.
+        """
+        own = self.replay_buffer
         super().load_replay_buffer(path, truncate_last_traj)
+        loaded, self.replay_buffer = self.replay_buffer, own
+        check_same(loaded, own)  # type: ignore[arg-type]  # there is one now
+        self.replay_buffer = loaded
         if isinstance(self.replay_buffer, ReplayBuffer) and self.replay_buffer.centering is not None:
             self.replay_buffer_kwargs["centering"] = self.replay_buffer.centering  # this agent's file holds its mean
         self._share_generator()
@@ -216,10 +226,15 @@ class DQN(stable_baselines3.DQN):
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is damaged, not an agent's, or asks for more than agents are made of.
+            ValueError: it is damaged, not an agent's, one of another class, or asks for more than agents are made of.
         """
-        content = path if trust else read_checked(path, custom_objects or ())
-        return super().load(content, env, device, custom_objects, **arguments)
+        if trust:
+            refuse_another(path, cls, path)
+            return super().load(path, env, device, custom_objects, **arguments)
+        content = read_checked(path, custom_objects or ())
+        refuse_another(content, cls, path)
+        with bounded(path, content, alone=env is None):
+            return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:
         """Let the replay buffer draw from the agent's generator."""
@@ -329,12 +344,3 @@ class DQN(stable_baselines3.DQN):
     def _target_q(self, next_observations: Tensor) -> Tensor:
         """The value (batch,) of the next states (batch, n_slices)."""
         return self.policy.q_net_target.highest(next_observations)
-
-
-def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:
-    """`clip_grad_norm_`, which touches the gradients only where they are too long."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norms = torch._foreach_norm(gradients)  # as `get_total_norm`, without a look at where each of them is
-    norm = torch.linalg.vector_norm(torch.stack(norms))
-    if norm > largest:
-        torch.nn.utils.clip_grads_with_norm_(parameters, largest, norm)

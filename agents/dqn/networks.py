@@ -6,6 +6,7 @@ from abc import abstractmethod
 from itertools import islice
 from typing import Any
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.dqn.policies import QNetwork
@@ -43,9 +44,9 @@ class AllocationNetwork(QNetwork):
         listed = action_space if is_listed(head) else spaces.Discrete(1)
         super().__init__(observation_space=observation_space, action_space=listed, **arguments)
         self.action_space = action_space
-        shape = observation_space.shape
+        vector = isinstance(observation_space, spaces.Box) and len(observation_space.shape) == 1
         self._is_steady: bool | None = None  # known once all layers are there
-        self._flat = type(self.features_extractor) is FlattenExtractor and shape is not None and len(shape) == 1
+        self._flat = type(self.features_extractor) is FlattenExtractor and vector
 
     def features(self, observations: Tensor) -> Tensor:
         """What the first layer sees (batch, features_dim) of observations (batch, *shape); flat ones are it."""
@@ -141,3 +142,12 @@ class SlicingQNetwork(AllocationNetwork):
         for layer in islice(self.q_net, len(self.q_net) - 1):  # slicing a Sequential makes another one each time
             hidden = layer(hidden)
         return hidden
+
+
+def clip_gradients(parameters: list[torch.nn.Parameter], largest: float) -> None:
+    """`clip_grad_norm_`, which touches the gradients only where they are too long."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norms = torch._foreach_norm(gradients)  # as `get_total_norm`, without a look at where each of them is
+    norm = torch.linalg.vector_norm(torch.stack(norms))
+    if norm > largest:
+        torch.nn.utils.clip_grads_with_norm_(parameters, largest, norm)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.dqn.policies import DQNPolicy
 
@@ -65,3 +68,27 @@ class SlicingPolicy(DQNPolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "head": self.head, "head_kwargs": self.head_kwargs}
+
+
+def check_policy(policy: str | type[BasePolicy], aliases: Mapping[str, type[BasePolicy]], env: object) -> None:
+    """Refuse what is no policy over allocations, and observations that those with a name cannot see.
+
+    Args:
+        policy: that is asked for.
+        aliases: the agent's policies by name.
+        env: that it is for; what has no spaces yet (an id) is let in.
+
+    Raises:
+        TypeError, ValueError: the message says what to do.
+    """
+    if not isinstance(policy, str):
+        if not issubclass(policy, SlicingPolicy):
+            raise TypeError(f"policy: {policy!r} given, allowed are 'MlpPolicy' and subclasses of SlicingPolicy")
+        return
+    space = getattr(env, "single_observation_space", getattr(env, "observation_space", None))
+    if policy not in aliases or isinstance(space, spaces.Dict):
+        raise ValueError(
+            f"policy: {policy!r} given{'' if space is None else f' for {space}'}, allowed are "
+            f"{', '.join(map(repr, aliases))} and subclasses of SlicingPolicy; gymnasium.wrappers.FlattenObservation "
+            "makes arrays of dicts, policy_kwargs={'features_extractor_class': NatureCNN} sees images as CnnPolicy does"
+        )

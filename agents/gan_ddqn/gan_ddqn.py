@@ -74,9 +74,9 @@ class DuelingGANDDQN(DQN):
 
     def _critic_loss(self, batch: ReplayBufferSamples, noise: Tensor, next_noise: Tensor) -> Tensor:
         """L_D () of a batch; noise (batch, noise_size)."""
-        policy, states = self.policy, batch.observations
+        policy, states = self.policy, self.policy.flat(batch.observations)
         with torch.no_grad():
-            made = policy.q_net.value(policy.q_net.embed(states, noise))  # (batch, num_particles)
+            made = policy.q_net.value(policy.q_net.embed(batch.observations, noise))  # (batch, num_particles)
             following = policy.q_net_target
             real = self._discounted(batch, following.value(following.embed(batch.next_observations, next_noise)))
         share = torch.as_tensor(self.generator.random((len(states), 1), dtype="float32"), device=self.device)
@@ -92,8 +92,8 @@ class DuelingGANDDQN(DQN):
 
     def _generator_loss(self, batch: ReplayBufferSamples, critic_weight: float) -> Tensor:
         """L_G () of a batch."""
-        policy, states = self.policy, batch.observations
-        hidden = policy.q_net.embed(states, self._noise(len(states)))
+        policy, states = self.policy, self.policy.flat(batch.observations)
+        hidden = policy.q_net.embed(batch.observations, self._noise(len(states)))
         particles = policy.q_net.value(hidden)  # (batch, num_particles)
         values = particles.mean(dim=1) + policy.q_net.advantage.taken(hidden, batch.actions[:, 0].long())
         error = self._td_target(batch) - values

@@ -55,7 +55,7 @@ class Generator(AllocationNetwork):
         """
         state = self.state_embedding(self.features(observations))
         if noise is None:
-            noise = observations.new_full((1, self.noise_size), 0.5)
+            noise = state.new_full((1, self.noise_size), 0.5)
         hidden: Tensor = self.hidden(state * self.noise_embedding(noise))
         return hidden
 
@@ -107,7 +107,7 @@ class Critic(nn.Module):
             nn.Linear(hidden_size, 1),
         )
 
-    def forward(self, observations: Tensor, particles: Tensor) -> Tensor:
-        """Scores (batch,) of particles (batch, num_particles) in states (batch, n_slices)."""
-        scores: Tensor = self.layers(torch.cat([observations.flatten(1), particles], dim=1))
+    def forward(self, states: Tensor, particles: Tensor) -> Tensor:
+        """Scores (batch,) of particles (batch, num_particles) in states (batch, features_dim)."""
+        scores: Tensor = self.layers(torch.cat([states, particles], dim=1))
         return scores[:, 0]

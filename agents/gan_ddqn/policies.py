@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stable_baselines3.common.preprocessing import get_flattened_obs_dim
+from stable_baselines3.common.preprocessing import get_flattened_obs_dim, preprocess_obs
 from stable_baselines3.common.type_aliases import Schedule
+from torch import Tensor
 
 from agents.dqn.policies import SlicingPolicy
 from agents.gan_ddqn.networks import Critic, Generator
@@ -54,6 +55,12 @@ class GANPolicy(SlicingPolicy):
             lr=lr_schedule(1),  # type: ignore[call-arg]
             **self.optimizer_kwargs,
         )
+
+    def flat(self, observations: Tensor) -> Tensor:
+        """What the critic sees of observations (batch, *shape): float32 (batch, width), numbers that count one-hot."""
+        seen = preprocess_obs(observations, self.observation_space, normalize_images=self.normalize_images)
+        assert isinstance(seen, Tensor)
+        return seen.flatten(1)
 
     def make_q_net(self) -> Generator:  # type: ignore[override]
         """A fresh generator."""

@@ -14,6 +14,7 @@ from experiments.config.files import CONFIG_FOLDER, choices_of, store
 from experiments.config.hydra import check_overrides, config_folders, without_config_folders
 from experiments.runs.compare import check_same_configuration
 from slicing_gym import SCENARIOS
+from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
 
 _TYPED = ("imports", "trust", "hydra")
 """Keys that count only when they are typed, never when a run's files hold them."""
@@ -52,10 +53,11 @@ def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
     if not overrides.is_file() or not config.is_file():
         raise ValueError(f"resume: {str(folder)!r} is not the folder of a run; it has no .hydra/overrides.yaml")
     # What may be imported, trusted or searched counts only when it is typed: a folder's files could name anything.
-    own = [each for each in map(str, OmegaConf.load(overrides)) if not each.lstrip("+~").startswith(_TYPED)]
-    stored = OmegaConf.load(config)
-    assert isinstance(stored, DictConfig)
-    return own, _builtin(stored)
+    typed_then = read_yaml("resume", overrides)
+    if not isinstance(typed_then, list):
+        raise ValueError(f"resume: {str(overrides)!r} could not be read: it holds no list of what was typed")
+    own = [each for each in map(str, typed_then) if not each.lstrip("+~").startswith(_TYPED)]
+    return own, _builtin(OmegaConf.create(read_yaml_mapping("resume", config)))
 
 
 def _store_choices(own: Sequence[str], stored: dict[str, Any]) -> None:

@@ -7,10 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import conf
 from slicing_gym import SCENARIOS
+from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
 """Where the YAML files are, in a checkout and in an installed wheel alike."""
@@ -22,7 +21,7 @@ _STORED = ("scenario", "agent")
 
 def groups_of(command: str) -> list[str]:
     """The groups that a command chooses from, as its file in `conf/` says."""
-    content = yaml.safe_load((Path(CONFIG_FOLDER) / f"{command}.yaml").read_text())
+    content = read_yaml_mapping("command", Path(CONFIG_FOLDER) / f"{command}.yaml")
     entries = [entry for entry in content["defaults"] if isinstance(entry, dict)]
     return [key for entry in entries for key in entry if not key.startswith("override ")]
 
@@ -56,12 +55,7 @@ def with_files(command: str, arguments: Sequence[str]) -> list[str]:
 
 def _stored(group: str, path: str) -> str:
     """Give Hydra what is in a file; the name by which it is then found."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{group}: the file {path!r} does not exist")
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{group}: {path!r} is not YAML ({error})") from None
+    data = read_yaml(group, path)
     if not isinstance(data, dict):
         raise TypeError(f"{group}: {path!r} holds no keys and values, as a file of conf/{group} does")
     name = Path(path).stem

@@ -31,6 +31,7 @@ from experiments.runs.lock import RunLock
 from slicing_gym import Scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
 from slicing_gym.space_spec import SpaceSpec
 from twin.fitting.devices import check_device
 
@@ -179,7 +180,7 @@ class Distillation:
             folder = self._student_folder(run, size)
             needed = (STUDENT_SUMMARY, STUDENT) if size else (STUDENT_SUMMARY,)
             if folder is not None and all((folder / name).is_file() for name in needed):
-                stored = json.loads((folder / STUDENT_SUMMARY).read_text())
+                stored = read_json("students", folder / STUDENT_SUMMARY, ["config"])
                 check_same_configuration(folder, stored.pop("config"), self._configuration(run))
                 self._stored[folder] = StudentResult(**stored)
 

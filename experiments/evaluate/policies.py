@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-import json
 import logging
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import FixedPolicy, make_baseline
@@ -37,6 +36,8 @@ from experiments.runs.folder import (
     run_folder,
 )
 from slicing_gym import Scenario, SliceRANVectorEnv
+from slicing_gym.reading import read_json
+from slicing_gym.yaml_reading import read_yaml_mapping
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def _summary(file: Path) -> dict[str, Any]:
     """The figures of the run or the student that a file is of; {} if there are none."""
     for path in (file.parent / name for name in (SUMMARY, OFFLINE_SUMMARY, STUDENT_SUMMARY)):
         if path.is_file():
-            return dict(json.loads(path.read_text()))
+            return read_json("policy", path)
     return {}
 
 
@@ -197,7 +198,7 @@ def load_policy(
     if fixed:
         return fixed
     if name in BASELINES:
-        if name == "best_fixed" and not cache_path(scenario).exists():
+        if name == "best_fixed" and not os.path.exists(cache_path(scenario)):
             _log.info("searching the best fixed allocation of this scenario, once (up to a minute or so) ...")
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     file = policy_file(name)
@@ -276,7 +277,7 @@ def run_config(file: str) -> dict[str, Any]:
     config = _summary(path).get("config")
     folder = run_folder(path)
     if config is None and (folder / ".hydra" / "config.yaml").is_file():
-        config = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
+        config = read_yaml_mapping("policy", folder / ".hydra" / "config.yaml")
     return dict(config) if isinstance(config, dict) else {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from experiments.reporting.statistics import bootstrap_interval, estimate, worth_of_twins
 from experiments.reporting.tables import aligned, write_rows
 from experiments.runs.folder import OFFLINE_SUMMARY
+from slicing_gym.reading import read_json
 
 ESTIMATES = {"fitted_q": "fitted Q evaluation", "twin": "the twin"}
 """What is estimated from a history alone."""
@@ -32,7 +32,7 @@ def read_summaries(folder: Path) -> dict[Group, list[Summary]]:
     groups: dict[Group, list[Summary]] = defaultdict(list)
     seen: dict[tuple[object, ...], Path] = {}
     for path in sorted(folder.rglob(OFFLINE_SUMMARY)):
-        summary = _of_today(json.loads(path.read_text()))
+        summary = _of_today(read_json("folder", path))
         if "utility" not in summary:
             continue
         group = (summary["scenario"], summary["head"], summary["history"], float(summary["conservative_weight"]))

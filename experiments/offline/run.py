@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -43,6 +42,7 @@ from experiments.train.check import (
 from experiments.train.curves import write_end
 from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
+from slicing_gym.reading import read_json
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
@@ -271,7 +271,7 @@ class OfflineTraining:
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""
-        summary = json.loads((self.folder / OFFLINE_SUMMARY).read_text())
+        summary = read_json("resume", self.folder / OFFLINE_SUMMARY)
         twin = None if self.twin is None else DigitalTwin.load(self.folder / TWIN)
         agent: Any = load_agent(self.folder / AGENT, self._kind, trust=self.trust)
         path = self.folder / "evaluation.csv"

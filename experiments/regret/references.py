@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from agents.search import scenario_digest
 from experiments.evaluate.rollout import make_cells, roll_out
 from slicing_gym import Scenario
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_arrays
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def _key(policy: str, seed: int) -> str:
 def _read(path: Path) -> dict[str, FloatArray]:
     """What a file has; nothing if there is none, or a damaged one."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            return {name: np.asarray(found[name], np.float64) for name in found}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        found = read_arrays("references", path, "is damaged")
+        return {name: np.asarray(values, np.float64) for name, values in found.items()}
+    except (OSError, ValueError):
         return {}

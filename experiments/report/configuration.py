@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from slicing_gym.errors import unknown_name
+from slicing_gym.yaml_reading import parse_yaml
 
 CHOICES = ("agent", "twin")
 """What groups are told apart by first; the settings of two agents or twins are not compared with each other."""
@@ -69,8 +68,8 @@ def typed(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _parsed(value: str) -> Any:
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
+        return parse_yaml("overrides", value, value)
+    except ValueError:
         return value
 
 

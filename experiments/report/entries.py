@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,8 @@ from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.process import SWEEP
 from experiments.runs.status import MISSING, STATUS_FILE, Status, read_status, state_of
 from experiments.sweeps.plan import Sweep
+from slicing_gym.reading import read_json
+from slicing_gym.yaml_reading import read_yaml
 
 COMMANDS = ("train", "offline")
 """Those whose runs are reported."""
@@ -149,7 +150,7 @@ def _with_summary(entry: Entry, path: Path, state: str | None) -> Entry:
             run = read_run(entry.folder)
             summary, episodes = run.summary, run.episodes
         else:
-            summary, episodes = json.loads(path.read_text()), {}
+            summary, episodes = read_json("folder", path), {}
         config = summary["config"]
         values = _values(config, (), summary)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -271,8 +272,8 @@ def _command_of(folder: Path) -> str:
 def _yaml(path: Path, kind: type) -> Any:
     """What a YAML file has; None if there is none, or another thing in it."""
     try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        found = read_yaml("folder", path)
+    except (OSError, ValueError):
         return None
     return found if isinstance(found, kind) else None
 

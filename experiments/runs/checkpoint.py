@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from agents.packing import Arrays
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import parsing, read_arrays
 
 FORMAT_VERSION = 4
 FILE = "checkpoint.npz"
@@ -36,13 +37,11 @@ def read(path: Path, formats: Sequence[int] = (FORMAT_VERSION,)) -> tuple[dict[s
     Raises:
         ValueError: the file is damaged, or is of another version.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+    fault = "is not a checkpoint, or is damaged"
+    arrays = read_arrays("resume", path, fault)
+    with parsing("resume", path, fault):
         header = json.loads(str(arrays.pop("header")))
         version = header.pop("format")
-    except Exception as error:  # a damaged archive fails in many ways
-        raise ValueError(f"resume: {str(path)!r} is not a checkpoint, or is damaged ({error})") from error
     if version not in formats:
         raise ValueError(
             f"resume: {str(path)!r} has format {version!r}, allowed is {FORMAT_VERSION}; begin the run again"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from experiments.runs.compare import comparable
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import differences
 from slicing_gym.errors import shown, unknown_name
+from slicing_gym.reading import read_json
 from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
@@ -159,7 +159,7 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     try:
-        summary = json.loads((folder / SUMMARY).read_text())
+        summary = read_json("run", folder / SUMMARY)
         if "config" not in summary:
             raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
         if "rounds_to_goal" in summary:  # as versions before called it

@@ -15,6 +15,7 @@ from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
 from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, PLANNER_FILE, SUMMARY, TWIN, WRAPPERS
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
 from twin import DigitalTwin, History
 
 CURVES = "events.out.tfevents."
@@ -40,7 +41,7 @@ def is_finished(folder: Path, summary: str, configuration: Mapping[str, Any]) ->
     """
     if not (folder / summary).exists() or (folder / checkpoint.FILE).exists():
         return False  # the checkpoint goes last
-    check_same_configuration(folder, json.loads((folder / summary).read_text())["config"], configuration)
+    check_same_configuration(folder, read_json("resume", folder / summary, ["config"])["config"], configuration)
     return True
 
 

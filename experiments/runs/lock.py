@@ -16,6 +16,7 @@ from types import TracebackType
 
 from experiments.runs.stopping import end_now
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
 
 LOCK_FILE = "run.lock"
 HEARTBEAT_S = 15.0
@@ -144,7 +145,7 @@ class RunLock:
 def read_writer(folder: str | os.PathLike[str]) -> Writer | None:
     """Who locked a folder, alive or not; None: nobody, or a lock that cannot be read."""
     try:
-        return Writer(**json.loads((Path(folder) / LOCK_FILE).read_text()))
+        return Writer(**read_json("folder", Path(folder) / LOCK_FILE))
     except (OSError, ValueError, TypeError):
         return None
 

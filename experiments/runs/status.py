@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from experiments.runs.lock import is_locked
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
 from slicing_gym.version import __version__
 
 STATUS_FILE = "status.json"
@@ -76,7 +76,7 @@ def read_status(folder: str | os.PathLike[str]) -> Status | None:
     """
     path = Path(folder) / STATUS_FILE
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found = read_json("folder", path)
         return Status(**{**found, "overrides": tuple(found["overrides"])})
     except FileNotFoundError:
         return None

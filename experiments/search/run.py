@@ -35,6 +35,7 @@ from experiments.train.settings import Settings as TrainSettings
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
 from twin import DigitalTwin, History, TransitionSettings
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Search:
             return
         if not resume:
             raise ValueError(f"folder: {str(self.folder)!r} has a study already; resume=auto goes on with it")
-        stored = {key: value for key, value in json.loads(path.read_text()).items() if key not in MAY_CHANGE}
+        stored = {key: value for key, value in read_json("folder", path).items() if key not in MAY_CHANGE}
         given = {key: value for key, value in self.configuration.items() if key not in MAY_CHANGE}
         check_same_configuration(self.folder, stored, given)
 
@@ -259,7 +260,7 @@ class Search:
         tried = {DEFAULTS: next((each.value for each in study.completed if each.params == defaults), None)}
         tried |= {str(each.number): each.value for each in best}
         self._do([f"final {label}" for label in tried if not self._final_file(label).is_file()])
-        values = {label: json.loads(self._final_file(label).read_text())["utility"] for label in tried}
+        values = {label: read_json("folder", self._final_file(label), ["utility"])["utility"] for label in tried}
         return [Candidate(label, self.values(label), tried[label], values[label]) for label in tried]
 
     def _final_file(self, label: str) -> Path:
@@ -288,7 +289,7 @@ class Search:
         every = [(arm, seed, own) for seed in self.settings.confirm for arm, own in arms.items()]
         self._do(["confirm {} {} {}".format(*each) for each in every if not self._is_trained(*each)])
         summaries = {
-            (arm, seed): json.loads((self._run_folder(arm, seed, own) / SUMMARY).read_text())
+            (arm, seed): read_json("folder", self._run_folder(arm, seed, own) / SUMMARY)
             for arm, own in arms.items()
             for seed in self.settings.confirm
         }
@@ -325,7 +326,7 @@ def read_search(folder: str | Path) -> Search:
     path = Path(folder) / STUDY
     if not path.is_file() or not (Path(folder) / JOURNAL).is_file():
         raise ValueError(f"folder: {str(folder)!r} has no study")
-    stored = json.loads(path.read_text())
+    stored = read_json("folder", path)
     twin = make_twin(stored["twin"])
     assert twin is not None
     own = {key: stored[key] for key in asdict(Settings())}

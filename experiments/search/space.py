@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.config.agents import check_agent
 from experiments.config.files import CONFIG_FOLDER
 from experiments.config.schemas import AgentSettings
 from experiments.train.check import check_multiple
 from slicing_gym.errors import check_instance, check_number, unknown_name
+from slicing_gym.yaml_reading import read_yaml
 
 _NOT_SEARCHED = ("name", "_target_", "twin_gradient_steps", "device")
 """Keys of agents that a space may not have: what is searched is one agent, which learns without a twin."""
@@ -93,7 +92,7 @@ def read_space(name: str) -> dict[str, Any]:
     """What is in the file of a space, or in the one of a name in `conf/search`.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: there is none, or it holds no keys and values.
+        ValueError, TypeError, OSError: there is none, or it holds no keys and values.
     """
     path = Path(name)
     if not path.suffix:
@@ -101,12 +100,7 @@ def read_space(name: str) -> dict[str, Any]:
         if not path.is_file():
             known = [each.stem for each in path.parent.glob("*.yaml")]
             raise ValueError(unknown_name("space", name, known) + ", or a file")
-    if not path.is_file():
-        raise FileNotFoundError(f"space: the file {name!r} does not exist")
-    try:
-        found = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"space: {name!r} is not YAML ({error})") from None
+    found = read_yaml("space", path)
     if not isinstance(found, dict) or not found:
         raise TypeError(
             f"space: {name!r} holds no keys and values; allowed are lines as agent.gamma: {{low: 0, high: 1}}"

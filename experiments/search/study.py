@@ -10,16 +10,15 @@ from typing import Any
 from filelock import FileLock
 
 from experiments.search.space import Space, suggest
+from slicing_gym.extras import explained
 
 JOURNAL = "study.log"
 """Optuna's journal."""
 _LOCK, _NAME = "study.lock", "search"
 _log = logging.getLogger(__name__)
 
-_STOPPED = "stopped"
-"""A trial's attribute: it was under way when its process ended."""
 ERROR = "error"
-"""A trial's attribute: the message with which its training failed."""
+"""A trial's attribute: the message with which its training failed; one that failed without was stopped."""
 
 
 def optuna() -> Any:
@@ -28,10 +27,8 @@ def optuna() -> Any:
     Raises:
         ModuleNotFoundError: it is not installed; the message says how to install it.
     """
-    try:
+    with explained():
         import optuna as package
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError('search: Optuna is missing; pip install "slicing-gym[search]"') from None
     return package
 
 
@@ -43,7 +40,8 @@ def _storage(folder: Path) -> Any:
 def _counted(study: Any) -> list[Any]:
     """Trials of a study but for those that wait, and those that were stopped."""
     trials = study.get_trials(deepcopy=False)
-    return [each for each in trials if each.state.name != "WAITING" and _STOPPED not in each.user_attrs]
+    stopped = {each.number for each in trials if each.state.name == "FAIL" and ERROR not in each.user_attrs}
+    return [each for each in trials if each.state.name != "WAITING" and each.number not in stopped]
 
 
 def read_study(folder: Path) -> tuple[Any, list[Any]]:
@@ -104,13 +102,12 @@ class Study:
                 self.study.enqueue_trial(dict(defaults))
             return
         for each in self.study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            self._put_back(self._package.trial.Trial(self.study, each._trial_id))
+            self._put_back(each)
 
     def _put_back(self, trial: Any) -> None:
         """Of a trial that was stopped nothing counts; its values are tried again."""
         params = dict(trial.params)
-        trial.set_user_attr(_STOPPED, True)
-        self.study.tell(trial, state=self._package.trial.TrialState.FAIL)
+        self.study.tell(trial.number, state=self._package.trial.TrialState.FAIL)
         if params.keys() == self._space.keys():
             self.study.enqueue_trial(params)
 

@@ -18,6 +18,7 @@ from experiments.runs.status import MISSING, state_of
 from experiments.sweeps.compose import Composer
 from experiments.sweeps.expand import Combination
 from experiments.sweeps.names import folder_names
+from slicing_gym.yaml_reading import read_yaml_mapping
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,8 @@ def _check_same(folder: Path, config: DictConfig) -> None:
     """Refuse to go on with a run that has another configuration."""
     stored = folder / ".hydra" / "config.yaml"
     if stored.is_file():
-        check_same_configuration(folder, _builtin(OmegaConf.load(stored)), _builtin(config))
+        found = OmegaConf.create(read_yaml_mapping("folder", stored))
+        check_same_configuration(folder, _builtin(found), _builtin(config))
 
 
 def _builtin(config: Any) -> dict[str, Any]:

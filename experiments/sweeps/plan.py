@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from experiments.runs.process import SWEEP
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_sweep(folder: str | os.PathLike[str]) -> Sweep:
     if not path.is_file():
         raise FileNotFoundError(f"folder: {str(folder)!r} has no {SWEEP}; it is no sweep, or one of an earlier version")
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found = read_json("folder", path)
         jobs = [SweepJob(each["number"], tuple(each["overrides"]), each["folder"]) for each in found["jobs"]]
         return Sweep(found["command"], tuple(found["arguments"]), tuple(found["swept"]), tuple(jobs))
     except (ValueError, TypeError, KeyError) as error:

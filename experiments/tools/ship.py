@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
 import conf
 import twin
 from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
+from slicing_gym.yaml_reading import read_yaml
 from twin import DigitalTwin, LstmSettings, PerformanceSettings
 from twin.data.logs import LogMapping
 from twin.fidelity.simulated import SimulatedCell
@@ -44,7 +44,7 @@ def ship_log(output: Path) -> None:
     The cell is the one that the mapping describes. What the simulator does not have (reports, scheduler, grants) is
     constant.
     """
-    mapping = LogMapping.from_dict(yaml.safe_load(MAPPING.read_text()))
+    mapping = LogMapping.from_dict(read_yaml("mapping", MAPPING))
     scenario = mapping.network
     table = allocation_table(scenario.num_units, scenario.num_slices)
     table = table[(table % 3 == [0, 0, 2]).all(axis=1)]  # as on the emulator: groups of three blocks, the last of two

@@ -56,7 +56,8 @@ def check_evaluation(
     if settings.policies:
         check_policies(settings.policies, scenario)
         others = [each for each in settings.policies if each not in BASELINES]
-        load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
+        if others and settings.seeds:  # else nothing is simulated
+            load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
 
 
 def check_unseen(settings: EvaluationSettings, own_seed: int | None, num_envs: int = 1) -> None:

@@ -36,3 +36,28 @@ def test_the_search_finds_the_best_of_all_allocations(small, moving):
 
 def test_threads_do_not_change_what_is_found(moving):
     assert search.search(moving, num_threads=3).tolist() == search.search(moving).tolist()
+
+
+@pytest.mark.parametrize("there", [None, "{", '{"units": [[1]]}', '{"units": [1000000000000000000000]}', "[" * 100_000])
+def test_what_cannot_be_written_or_read_is_searched_and_said(there, small, tmp_path, monkeypatch):
+    small = small.replace(slices={"data": {"num_users": 1}, "calls": {"num_users": 1}})
+    monkeypatch.setenv("SLICING_GYM_CACHE", str(tmp_path / "cache"))
+    if there is None:
+        (tmp_path / "cache").touch()  # a file where a folder would have to be, even for root
+        with pytest.warns(RuntimeWarning, match=r"best_fixed: '.*' cannot be written \(.*\), so it will be"):
+            assert search.best_fixed_allocation(small).tolist() == search.search(small).tolist()
+        return
+    search.cache_path(small).parent.mkdir()
+    search.cache_path(small).write_text(there)
+    assert search.best_fixed_allocation(small).tolist() == search.search(small).tolist()
+
+
+def test_a_user_without_a_home_has_a_cache_that_nothing_is_kept_in(monkeypatch):
+    for name in ("SLICING_GYM_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(search.Path, "home", no_home)
+    assert not search.cache_folder().exists()

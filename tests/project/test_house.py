@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy
 import pytest
 
 from slicing_gym import draws, traffic
 from slicing_gym.distributions import DISTRIBUTIONS
+from tests.helpers.exported import content as content
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
@@ -90,7 +94,7 @@ def _compiled_modules(path: Path) -> set[Path]:
 
 
 LEFT_OUT = [
-    ROOT / "slicing_gym" / name for name in ("draws.py", "counter_rng.py", "distributions.py", "_intrinsics.py")
+    ROOT / "slicing_gym" / name for name in ("draws.py", "counter_rng.py", "own_distributions.py", "_intrinsics.py")
 ]
 COMPILED = [
     path
@@ -108,19 +112,27 @@ def test_numba_compiles_modules_again_when_what_they_call_changes(path):
     assert f'COMPILED_WITH = "{digest}"' in path.read_text()
 
 
-def test_an_installed_wheel_has_its_configuration(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("slicing_gym", "agents", "twin", "conf", "experiments"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
-    subprocess.run(install, check=True, capture_output=True)
+@pytest.fixture(scope="module")
+def site():
+    """A wheel of this checkout, installed into a folder that everybody may read."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        source = folder / "source"
+        source.mkdir()
+        for room in ("slicing_gym", "agents", "twin", "conf", "experiments"):
+            shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / file, source)
+        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", name, str(source)]
+        subprocess.run(build, check=True, capture_output=True)
+        (wheel,) = folder.glob("*.whl")
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "site")]
+        subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+        yield folder / "site"
+
+
+def test_an_installed_wheel_has_its_configuration(site, tmp_path):
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     command = [sys.executable, "-m", "experiments.evaluate", "policy=hard", "scenario=paper-1mhz", "seeds=[0]"]
@@ -135,3 +147,51 @@ def test_an_installed_wheel_has_its_configuration(tmp_path):
     assert "hard" in ran.stdout
     assert (site / "slicing_gym" / "py.typed").exists()
     assert list((folder / "runs").glob("*/evaluation.csv"))
+
+
+AS_NOBODY = """
+import sys, warnings
+warnings.simplefilter("error")
+import slicing_gym
+from agents.deploy import SlicePolicy
+decided = SlicePolicy(sys.argv[1]).decide([115, 1752, 9])
+assert not decided.fallback, decided
+assert "numba" not in sys.modules
+import gymnasium as gym
+gym.make("SliceRAN-v0", scenario="paper-1mhz")  # has all of the kernel, and compiles nothing before `reset`
+assert slicing_gym.allocation_index(decided.units) == decided.action
+"""
+
+
+def interpreter_for_everybody():
+    """A Python of this version that any user may run; None if there is none, or nobody to run it as."""
+    if os.getuid() != 0 or not shutil.which("setpriv"):
+        return None
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for found in (os.path.realpath(sys.executable), f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
+        ran = Path(found).exists() and subprocess.run([*NOBODY, found, "-c", ""], capture_output=True).returncode == 0
+        if ran:
+            return found
+    return None
+
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def test_a_read_only_install_serves_a_user_without_a_home(site, content):
+    python = interpreter_for_everybody()
+    if python is None:
+        pytest.skip("needs root, setpriv and an interpreter that everybody may run")
+    (site.parent / "policy.onnx").write_bytes(content)
+    packages = os.pathsep.join([str(site), str(Path(numpy.__file__).parents[1])])
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        ran = subprocess.run(
+            [*NOBODY, python, "-c", AS_NOBODY, str(site.parent / "policy.onnx")],
+            cwd="/",
+            env={"HOME": "/nonexistent", "PATH": "/usr/bin:/bin", "PYTHONPATH": packages, "TMPDIR": folder},
+            capture_output=True,
+            text=True,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert list(Path(folder).glob("slicing-gym-65534/*/rank*.nbi"))

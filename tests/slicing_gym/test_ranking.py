@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from slicing_gym import allocation_index, allocation_table, allocation_units
 from slicing_gym.allocation import are_not_allocations
-from slicing_gym.ranking import MAX_ALLOCATIONS, MAX_UNITS, count_allocations, first_wrong
+from slicing_gym.ranking import MAX_ALLOCATIONS, MAX_UNITS, allocation_number, count_allocations
+from slicing_gym.ranking_kernel import first_wrong
 
 LARGEST = [(273, 8), (2**21, 2), (99, 18), (1571, 8), (68, 24), (62, 40), (3865, 7)]
 
@@ -64,6 +65,7 @@ def test_units_and_numbers_are_inverse(cell, data):
     assert rows.min() >= 1
     assert (rows.sum(axis=1) == units).all()
     np.testing.assert_array_equal(allocation_index(rows, units), index)
+    assert [allocation_number(row) for row in rows.tolist()] == index.tolist()
     for number, row in zip(index.tolist(), rows.tolist(), strict=True):
         if sum(row) < 2000:  # the oracle counts one by one
             assert exact_index(row) == number

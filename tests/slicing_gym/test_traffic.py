@@ -4,13 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import quad
 
 from slicing_gym import (
     Choice,
     Constant,
     Daily,
     Drift,
+    Empirical,
     Exponential,
     Jumps,
     Lomax,
@@ -44,6 +48,58 @@ def sample(distribution, factor=1.0, n=50_000):
     return np.array(
         [draws.draw(distribution.code, parameters, key, counter(STREAM_PACKET_SIZE, 0, i)) for i in range(n)]
     )
+
+
+def by_quadrature(survival, maximum, scale):
+    """The integral of the survival function up to the maximum, over v with x = scale (e^v - 1): smooth at both ends."""
+    end = math.log1p(maximum / scale)
+    return quad(lambda v: survival(math.expm1(v)) * scale * math.exp(v), 0.0, end, epsrel=1e-12, limit=200)[0]
+
+
+@given(st.floats(-17.0, 3.0), st.floats(-9.0, 9.0), st.floats(-9.0, 1.0))
+@example(-17.0, 0.0, 0.0)  # Lomax(2, 1, maximum=1e-17)
+def test_means_of_truncated_distributions_are_those_of_a_quadrature(maximum, scale, shape):
+    scale, shape = 10.0**scale, 1.0 + 10.0**shape
+    maximum = scale * 10.0**maximum
+    found = Lomax(shape, scale, maximum).mean
+    assert found == pytest.approx(
+        by_quadrature(lambda x: math.exp(-shape * math.log1p(x)), maximum, scale), rel=1e-9, abs=0.0
+    )
+    assert 0.0 < found <= maximum * (1.0 + 1e-12)
+    found = Exponential(scale, maximum).mean
+    assert found == pytest.approx(by_quadrature(lambda x: math.exp(-x), maximum, scale), rel=1e-9, abs=0.0)
+
+
+@given(st.floats(1e-12, 1e12), st.floats(-16.0, 20.0))
+def test_the_mean_of_a_random_profile_is_that_of_a_quadrature(low, spread):
+    high = min(low * (1.0 + 10.0**spread), 1e12)
+    assume(high > low)
+    width = math.log1p((high - low) / low)
+    mean = quad(lambda v: low * math.exp(v * width), 0.0, 1.0, epsrel=1e-12)[0]
+    assert Jumps(low, high).mean == pytest.approx(mean, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        Lomax(2, 1, maximum=1e-17),
+        Exponential(1e12, maximum=5e-324),
+        Uniform(0.0, 5e-324),
+        Constant(5e-324),
+        Choice((5e-324,)),
+        Empirical((0.0, 5e-324)),
+    ],
+)
+def test_gaps_and_sizes_that_no_counter_holds_are_refused(distribution):
+    with pytest.raises(ValueError, match=r"^interarrival_s \(\w+\)\.mean: .* given, allowed is at least 1e-15"):
+        Traffic(distribution, Constant(1.0))
+    with pytest.raises(ValueError, match=r"^packet_size_byte \(\w+\)\.mean: "):
+        Traffic(Constant(1.0), distribution)
+
+
+def test_a_range_that_no_float_divides():
+    assert math.isfinite(Jumps(5e-324, 1e12).mean)
+    assert 0.0 < Jumps(5e-324, 1e12).mean < 1e12
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from slicing_gym import Scenario
 from slicing_gym.errors import check_instance, check_integer, check_number
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import parsing, read_arrays
 from twin.data import checks
 from twin.data.columns import ARRIVALS, PERFORMANCE, Column, Control
 from twin.data.layout import Layout
@@ -226,19 +226,12 @@ class History:
             ValueError: the file is not a history, is damaged, or is of another version.
         """
         name = os.fspath(path)
-        if not Path(path).exists():
-            raise FileNotFoundError(f"history: the file {name!r} does not exist")
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
+        arrays = read_arrays("history", name, _FAULT)
+        with parsing("history", name, _FAULT):
             if "header" not in arrays:
                 raise ValueError("it has no header")
             header = json.loads(str(arrays.pop("header")))
             version = header["format"]
-        except OSError:  # it could not be read: its contents are unknown
-            raise
-        except Exception as error:  # a damaged archive fails in many ways
-            raise ValueError(f"history: {name!r} is not a history's file, or is damaged ({error})") from error
         if version != FORMAT_VERSION:
             raise ValueError(f"history: {name!r} has format {version!r}, allowed is {FORMAT_VERSION}")
         try:
@@ -256,6 +249,8 @@ class History:
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"history: {name!r} does not hold a history ({error})") from error
 
+
+_FAULT = "is not a history's file, or is damaged"
 
 _FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
 

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.extras import explained
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -48,7 +50,8 @@ def density_nll(samples: npt.ArrayLike, below: npt.ArrayLike, above: npt.ArrayLi
 
 def wasserstein(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Wasserstein-1 distance of two sets of values, in the values' unit; exact (the area between their cdfs)."""
-    from scipy.stats import wasserstein_distance
+    with explained():
+        from scipy.stats import wasserstein_distance
 
     return float(wasserstein_distance(np.ravel(one), np.ravel(other)))
 
@@ -62,7 +65,8 @@ def r_squared(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> float:
 
 def rank_correlation(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     """Spearman's: the correlation of the ranks; nan where one of both does not vary."""
-    from scipy.stats import spearmanr
+    with explained():
+        from scipy.stats import spearmanr
 
     first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
     if np.ptp(first) == 0.0 or np.ptp(second) == 0.0:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
+from slicing_gym.extras import explained
 from twin.models.mixture import Mixture
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
@@ -144,7 +145,8 @@ def curves(folder: Path | None) -> Iterator[Writer | None]:
     if folder is None:
         yield None
         return
-    from torch.utils.tensorboard import SummaryWriter
+    with explained():
+        from torch.utils.tensorboard import SummaryWriter
 
     writer: Any = SummaryWriter(str(folder))
     try:

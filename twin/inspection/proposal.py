@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slicing_gym.extras import explained
 from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
 from twin.data.logs.builtin import free_name, slice_names
@@ -247,7 +248,8 @@ def to_text(keys: Mapping[str, Any], title: str) -> str:
         keys: of the mapping.
         title: first lines, as a comment.
     """
-    import yaml
+    with explained():
+        import yaml
 
     parts = [f"# {line}" for line in title.splitlines()]
     for key, value in keys.items():

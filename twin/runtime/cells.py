@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
+from slicing_gym.exclusive import OwnArrays
 from slicing_gym.reward import utility
 from slicing_gym.threads import Threads
 from twin.models.operations import Floats
@@ -50,7 +51,7 @@ class TwinInterval:
         }
 
 
-class TwinCells:
+class TwinCells(OwnArrays):
     """n cells of a twin; all randomness of a cell follows from its seed, and none from what is decided.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym import Scenario
+from slicing_gym.exclusive import OwnArrays
 from slicing_gym.reward import utility
 from twin.data.layout import Layout
 from twin.models.operations import Floats
@@ -28,7 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class InitialWindows:
+class InitialWindows(OwnArrays):
     """Windows of the history from which episodes begin (N of them, W decisions each).
 
     Args:
@@ -43,7 +44,7 @@ class InitialWindows:
 
 
 @dataclass(frozen=True)
-class Buffers:
+class Buffers(OwnArrays):
     """What the kernel writes on, for n cells."""
 
     features: Floats  # (n, F)
@@ -69,7 +70,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class TwinModel:
+class TwinModel(OwnArrays):
     """A fitted twin.
 
     Args:

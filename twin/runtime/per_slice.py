@@ -18,7 +18,7 @@ from twin.runtime.arrays import Scaler
 from twin.runtime.draws import location_of
 from twin.runtime.kernel import from_scale
 
-COMPILED_WITH = "8e24d1e58a74"
+COMPILED_WITH = "724836f30600"
 """Renewed when what these functions call changes: numba's cache looks at this file alone (a test gives the value)."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.errors import unknown_name
+from slicing_gym.exclusive import OwnArrays
 from twin.data.layout import Layout
 from twin.models.operations import Floats, IntArray
 from twin.models.parameters import Parameters, Shapes
@@ -25,7 +26,7 @@ NOISE_OCTAVES = 1.0
 """Between two knots of the units in the tables of the noise."""
 
 
-class PerformanceStepper(ABC):
+class PerformanceStepper(OwnArrays, ABC):
     """What turns features of a decision into a mixture of each member for the performance.
 
     Args:

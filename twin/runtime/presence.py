@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.counter_rng import counter, uniform
+from slicing_gym.exclusive import OwnArrays
 from twin.data.checks import follows
 from twin.data.columns import PRESENT
 from twin.data.history import History
@@ -22,7 +23,7 @@ _FIRST = 2
 
 
 @dataclass(frozen=True)
-class Presence:
+class Presence(OwnArrays):
     """A Markov chain for each slice.
 
     Args:

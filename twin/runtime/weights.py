@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from slicing_gym.exclusive import OwnArrays
 from twin.models.operations import Floats, IntArray
 from twin.models.parameters import Parameters, Shapes
 from twin.models.settings import TransitionSettings
@@ -15,7 +16,7 @@ from twin.runtime import arrays
 
 
 @dataclass(frozen=True)
-class Stepper:
+class Stepper(OwnArrays):
     """A transition as the kernel runs it: M members.
 
     Args:

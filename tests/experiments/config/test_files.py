@@ -85,6 +85,7 @@ def test_only_the_groups_of_a_command_are_files():
     [
         (None, FileNotFoundError, "scenario: the file .* does not exist"),
         ("a: [", ValueError, "scenario: .* is not YAML"),
+        ("a: &a [b]\nc: *a", ValueError, r"scenario: .* is not YAML .*an alias \(\*a\)"),
         ("- a", TypeError, "scenario: .* holds no keys and values"),
     ],
 )

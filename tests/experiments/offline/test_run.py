@@ -141,11 +141,13 @@ def test_a_finished_run_is_not_run_again_but_read(finished, history):
         offline(MAKE, other, twin_settings(), offline_settings(), whole.folder, resume=True)
 
 
-def test_without_seeds_nothing_is_simulated(history, tmp_path):
+def test_without_seeds_nothing_is_simulated(history, tmp_path, monkeypatch):
     """A history of a network that no simulator stands for."""
-    settings = offline_settings(policies=[], seeds=[])
+    monkeypatch.setenv("SLICING_GYM_CACHE", str(tmp_path / "cache"))
+    settings = offline_settings(policies=["hard", "best_fixed"], seeds=[])
     result = offline(MAKE, history.take(np.arange(70)), settings=settings, folder=tmp_path)
     assert not (tmp_path / "evaluation.csv").exists()
+    assert not (tmp_path / "cache").exists()  # of the search for the best fixed allocation
     assert "utility" not in result.summary
     assert result.evaluation == []
     assert result.summary["decisions"] == len(History.load(tmp_path / "history.npz")) == 70

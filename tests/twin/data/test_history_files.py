@@ -90,3 +90,27 @@ def test_saving_is_atomic(history, tmp_path, monkeypatch):
         history.take(slice(0, 2)).save(path)
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["history.npz"]
+
+
+def test_every_damaged_file_is_refused_by_name(history, tmp_path):
+    """Among them those of which NumPy says "[Errno 22] Invalid argument" and no more."""
+    history.save(tmp_path / "whole.npz")
+    whole = (tmp_path / "whole.npz").read_bytes()
+    random, path, refused = np.random.default_rng(0), tmp_path / "damaged.npz", []
+    for number in range(200):
+        content = bytearray(whole)
+        start = int(random.integers(len(content)))
+        if number % 3 == 0:
+            del content[start:]
+        elif number % 3 == 1:
+            content[start : start + 4] = random.bytes(4)
+        else:  # the directory of the archive is at its end
+            content[-int(random.integers(1, 120))] ^= 1 << int(random.integers(8))
+        path.write_bytes(content)
+        try:
+            History.load(path)
+        except ValueError as error:
+            refused.append(str(error))
+    assert len(refused) > 120
+    assert any("Errno 22" in each for each in refused)
+    assert all(each.startswith(f"history: {str(path)!r} ") and "\n" not in each for each in refused)

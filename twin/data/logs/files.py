@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from slicing_gym.reading import check_unpacked, parsing
+
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 FILE = "file"
@@ -27,6 +29,9 @@ KINDS = {
     ".pq": "parquet",
 }
 """Formats by the ends of names; in a folder other files are passed over, a file given by its name is taken for CSV."""
+
+_UNPACKED, _TIMES_PACKED = 2**32, 50
+"""Bytes that an archive may unpack to, and beyond that how many times its size."""
 
 PACKED = (".gz", ".zst")
 """What may follow; DuckDB unpacks these."""
@@ -110,13 +115,12 @@ def kind_of(path: Path) -> str | None:
 
 def _unpacked(archive: Path, folder: Path) -> list[tuple[str, str]]:
     """The logs in a zip archive: where each was put, and its name."""
-    try:
-        with zipfile.ZipFile(archive) as opened_archive:
-            names = [name for name in sorted(opened_archive.namelist()) if kind_of(Path(name))]
-            # `extract` keeps names that lead out of the folder inside it.
-            pairs = [(opened_archive.extract(name, folder), f"{archive}/{name}") for name in names]
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"log: {str(archive)!r} is not a zip archive ({error})") from error
+    with parsing("log", archive, "is not a zip archive, or is damaged"), zipfile.ZipFile(archive) as opened_archive:
+        entries = [each for each in opened_archive.infolist() if kind_of(Path(each.filename))]
+        check_unpacked(entries, archive.stat().st_size, _UNPACKED, _TIMES_PACKED)
+        names = sorted({each.filename for each in entries})
+        # `extract` keeps names that lead out of the folder inside it.
+        pairs = [(opened_archive.extract(name, folder), f"{archive}/{name}") for name in names]
     if not pairs:
         raise FileNotFoundError(f"log: the archive {str(archive)!r} holds no log")
     return pairs

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_number, unknown_name
+from slicing_gym.extras import explained
+from slicing_gym.yaml_reading import read_yaml
 from twin.data.columns import ARRIVALS, PRESENT, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import IDLE, Layout
 from twin.data.logs.builtin import RULES, plain, with_tuples
@@ -208,16 +209,7 @@ class LogMapping:
             FileNotFoundError: there is no such file.
             ValueError, TypeError: it is not YAML, or not a mapping; the message names the file or the key.
         """
-        import yaml
-
-        file = Path(path)
-        if not file.is_file():
-            raise FileNotFoundError(f"mapping: the file {os.fspath(path)!r} does not exist")
-        try:
-            data = yaml.safe_load(file.read_text())
-        except yaml.YAMLError as error:
-            raise ValueError(f"mapping: {os.fspath(path)!r} is not YAML ({error})") from error
-        return cls.from_dict(data)
+        return cls.from_dict(read_yaml("mapping", path))
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, without what is as it would be anyway; `from_dict` reads it back."""
@@ -231,7 +223,8 @@ class LogMapping:
 
     def to_yaml(self) -> str:
         """As the text of a YAML file."""
-        import yaml
+        with explained():
+            import yaml
 
         return str(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
 

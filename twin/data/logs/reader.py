@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.reading import one_line
 from twin.data.logs import cells, dialect, engine
 from twin.data.logs.cells import Wrong
 from twin.data.logs.dialect import Dialect
@@ -121,8 +122,9 @@ def read_table(
             if source.kind == "csv":
                 found = dialect.find_dialect(connection, source, () if query else columns or ())
             return _read(connection, source, found, query, columns, as_text)
-        except duckdb.Error as error:
-            raise ValueError(f"history: {source.names[0]!r} is not a table ({engine.short(error)})") from error
+        except (duckdb.Error, UnicodeError, OverflowError, MemoryError) as error:
+            what = one_line(str(error).partition("\nLINE ")[0])
+            raise ValueError(f"history: {source.names[0]!r} is not a table ({what})") from error
 
 
 def _read(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from slicing_gym import Scenario
 from slicing_gym.allocation_search import best_allocations
+from slicing_gym.exclusive import OwnArrays
 from twin.models.per_slice.regression import Posterior, find_noise_ratio
 from twin.models.per_slice.slices import BOUNDED, TOTAL, SliceRegressions
 
@@ -23,7 +24,7 @@ LOADS_KEPT = 200
 """Intervals over which the expected SSR of an episode is taken."""
 
 
-class SliceLearner:
+class SliceLearner(OwnArrays):
     """The performance of S slices as Gaussian processes, learned decision by decision.
 
     Each slice's SSR depends on its own units, load and what it left unserved; the SE is a sum of one such term a slice.

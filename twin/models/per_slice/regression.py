@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.exclusive import OwnArrays
+from slicing_gym.extras import explained
+
 FloatArray = npt.NDArray[np.float64]
 
 PRIOR_ROWS = 10.0
 """Rows of data that the prior of the noise is worth."""
 
 
-class Moments:
+class Moments(OwnArrays):
     """All that a regression needs to know of the rows it has seen: sums of their products.
 
     Args:
@@ -129,7 +132,8 @@ def _posterior(moments: Moments, column: int, scales: FloatArray, noise: float) 
 
 def _solved(factor: FloatArray, values: FloatArray, transposed: bool = False) -> FloatArray:
     """The solution of factor @ x = values, or of factor.T @ x = values."""
-    from scipy.linalg import solve_triangular  # of the extra `train`, which fitting needs too
+    with explained():
+        from scipy.linalg import solve_triangular  # of the extra `train`, which fitting needs too
 
     found: FloatArray = solve_triangular(factor, values, lower=True, trans=int(transposed), check_finite=False)
     return found

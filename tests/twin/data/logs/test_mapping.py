@@ -187,6 +187,9 @@ def test_what_is_no_mapping_is_refused(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1\n")
     with pytest.raises(ValueError, match=r"mapping: '.*broken\.yaml' is not YAML"):
         LogMapping.from_yaml(tmp_path / "broken.yaml")
+    (tmp_path / "bomb.yaml").write_text("a: &a [x]\nb: [*a, *a]\n")
+    with pytest.raises(ValueError, match=r"mapping: '.*bomb\.yaml' is not YAML .*: an alias \(\*a\), allowed are none"):
+        LogMapping.from_yaml(tmp_path / "bomb.yaml")
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(TypeError, match="history: "):
         LogMapping.from_yaml(tmp_path / "list.yaml")

@@ -1,0 +1,34 @@
+"""`python -m experiments.tools.fuzz files --cases 1000 --seed 0`: random cases, and those that are faults."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.tools.fuzz.cases import fuzz
+from experiments.tools.fuzz.fuzzers import FUZZERS, make_fuzzer
+from experiments.tools.fuzz.worker import fuzz_apart, serve
+
+
+def main() -> int:
+    """Parse arguments, fuzz, print; the exit status is 1 where there is a fault."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.tools.fuzz", description=__doc__)
+    parser.add_argument("fuzzer", choices=list(FUZZERS))
+    parser.add_argument("--cases", type=int, default=1000, help="how many (1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of all cases (0)")
+    parser.add_argument("--case", type=int, help="only this one, in this process, with its traceback")
+    parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        first, end = given.worker
+        serve(given.fuzzer, first, end, given.seed)
+        return 0
+    if given.case is not None:
+        report = fuzz(given.fuzzer, make_fuzzer(given.fuzzer), [given.case], given.seed, verbose=True)
+    else:
+        report = fuzz_apart(given.fuzzer, given.cases, given.seed)
+    print(report)
+    return int(bool(report.faults))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

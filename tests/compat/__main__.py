@@ -1,0 +1,100 @@
+"""Runs every framework in a virtual environment of its own, and prints the table of docs/compatibility.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.compat.frameworks import ENVIRONMENT_IDS, Framework, named
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("slicing_gym", "agents", "twin", "conf", "experiments")
+VERSIONS = "from importlib.metadata import version; import sys; print(*[version(name) for name in sys.argv[1:]])"
+HEAD = "| framework | version | Gymnasium | NumPy | SliceRAN-v0 | SliceTwin-v0 | an environment is given by |"
+
+
+def build_wheel(folder: Path) -> Path:
+    """This package as a wheel, built of a copy, so that nothing is left in the checkout."""
+    source = folder / "source"
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
+    subprocess.run(command, check=True)
+    return next(folder.glob("*.whl"))
+
+
+def install(framework: Framework, wheel: Path, folder: Path) -> str:
+    """Make the virtual environment, if it is not there; what pip said where that failed, else nothing."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
+    first, *others = framework.packages
+    steps = [[*others, str(wheel)], ["--no-deps", "--no-build-isolation", first]]
+    if not framework.alone:
+        steps = [[first, *others, str(wheel)]]
+    steps.append(["--no-deps", "--force-reinstall", str(wheel)])  # one that was there may be of an older state
+    for step in steps:
+        done = subprocess.run([*pip, *step], capture_output=True, text=True)
+        if done.returncode:
+            return next((line for line in done.stderr.splitlines() if "ror" in line), "pip failed").strip()
+    return ""
+
+
+def run(framework: Framework, folder: Path, seconds: float) -> dict[str, str]:
+    """What became of each environment: "trained", or the last line of the error."""
+    command = [str(folder / "bin" / "python"), str(framework.program), *ENVIRONMENT_IDS]
+    quiet = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", "SDL_VIDEODRIVER": "dummy"}
+    try:
+        done = subprocess.run(
+            command, env=os.environ | quiet, cwd=folder, capture_output=True, text=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return dict.fromkeys(ENVIRONMENT_IDS, f"not done after {seconds:.0f} s")
+    (folder / "output.txt").write_text(done.stdout + done.stderr)
+    why = "trained" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no output"])[-1]
+    return {name: "trained" if f"trained: {name}" in done.stdout else why for name in ENVIRONMENT_IDS}
+
+
+def versions(framework: Framework, folder: Path) -> list[str]:
+    """Of the framework, Gymnasium and NumPy, as installed."""
+    command = [str(folder / "bin" / "python"), "-c", VERSIONS, framework.distribution, "gymnasium", "numpy"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def row(framework: Framework, cells: list[str]) -> str:
+    """A line of the table."""
+    return f"| {framework.name} | {' | '.join(cells)} | `{framework.line}` |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.compat", description=__doc__)
+    parser.add_argument("names", nargs="*", help="modules of the frameworks; all by default")
+    parser.add_argument("--folder", type=Path, help="of the virtual environments, which are kept there; else they go")
+    parser.add_argument("--seconds", type=float, default=900.0, help="that a program may take")
+    given = parser.parse_args()
+    failed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        wheel = build_wheel(Path(temporary))
+        print(HEAD, "|---" * HEAD.count("|", 1) + "|", sep="\n")
+        for framework in named(given.names):
+            folder = (given.folder or Path(temporary)).absolute() / framework.module
+            why = install(framework, wheel, folder)
+            if why:
+                cells = [framework.version, "", "", f"not installed: {why}", ""]
+            else:
+                cells = [*versions(framework, folder), *run(framework, folder, given.seconds).values()]
+            failed += cells[-2:] != ["trained", "trained"]
+            print(row(framework, cells), flush=True)
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,22 @@
+"""Numbers that no double holds are refused like others, and shown in a line."""
+
+from __future__ import annotations
+
+import pytest
+
+from slicing_gym.errors import check_integer, check_number, shown
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**5000], ids=["long", "negative", "longer"])
+@pytest.mark.parametrize("bounds", [{}, {"finite": False}, {"at_most": 3.0, "at_least": -3.0}])
+def test_whole_numbers_of_hundreds_of_digits(value, bounds):
+    with pytest.raises(ValueError, match=r"^key: .* given, allowed is .*what a double holds$") as raised:
+        check_number("key", value, **bounds)
+    assert len(str(raised.value)) < 300
+    with pytest.raises(ValueError, match=r"^key: .* given, allowed is 1 to 3$"):
+        check_integer("key", value, at_least=1, at_most=3)
+
+
+def test_what_python_does_not_write_is_shown_by_its_size():
+    assert shown(10**5000) == "a whole number of 16610 bits"
+    assert shown("x" * 200) == f"'{'x' * 99}... (202 characters)"
