@@ -163,5 +163,7 @@ def test_a_run_whose_folder_another_has_taken_over_leaves_its_status_alone(tmp_p
             raise AssertionError("went on")
 
     assert process(tmp_path, work).run() == 1
-    assert "process 1 on host another-host has been writing here" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "process 1 on host another-host has been writing here" in printed
+    assert "type it again" not in printed
     assert read_status(tmp_path) == theirs

@@ -266,7 +266,8 @@ def test_a_resumed_run_imports_only_what_is_typed(tmp_path):
     assert [each for each in arguments if each.startswith(("imports", "+trust", "trust"))] == [
         *("imports=[mine]", "trust=false")
     ]
-    with pytest.raises(ValueError, match=r"resume: .* was begun with \['agent=own', 'seed=3'\], which do not compose"):
+    OmegaConf.save(OmegaConf.create(["twin=own", "seed=3"]), folder / ".hydra" / "overrides.yaml")
+    with pytest.raises(ValueError, match=r"resume: .* was begun with \['twin=own', 'seed=3'\], which do not compose"):
         with_resumed_run(typed[1:])
 
 
