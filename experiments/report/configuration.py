@@ -14,12 +14,13 @@ CHOICES = ("agent", "twin")
 _NOT_SWEPT = {
     *("seed", "progress", "resume", "checkpoint_s", "imports", "trust", "torch_threads", "without_twin", "device"),
     *("with_planner", "scenario", "scenario.name", "head", "agent.name", "agent._target_", "evaluation.policies"),
+    "agent.arguments.seed",  # of an agent that was made in Python, as searches and `train` make them
     *CHOICES,
 }
 """Keys that make no group: they change no result, are each run's own, or go by another name."""
 
 
-_IDENTITY = ("seed", "head", "agent._target_", *CHOICES)
+_IDENTITY = ("seed", "head", "agent._target_", "agent.arguments.seed", *CHOICES)
 """Those of them that tell two runs apart all the same."""
 
 

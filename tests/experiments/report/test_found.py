@@ -112,6 +112,18 @@ def test_the_run_without_a_twin_and_the_same_one_of_a_sweep_count_once(tmp_path)
     assert sum("is there twice" in note for note in section.notes) == 1
 
 
+def test_the_seed_of_an_agent_that_was_made_in_python_makes_no_group(tmp_path):
+    for seed in (0, 1):
+        agent = {"class": "agents.DDQN", "arguments": {"seed": seed, "gamma": 0.5}}
+        leave_run(tmp_path / str(seed), seed=seed, config={**config_of(seed=seed), "agent": agent})
+    ((group,),) = [section.groups for section in report(tmp_path).sections]
+    assert group.seeds == [0, 1]
+    agent["arguments"]["seed"] = 7  # other weights on the same cell: not the same run
+    leave_run(tmp_path / "other", seed=1, config={**config_of(seed=1), "agent": agent})
+    ((group,),) = [section.groups for section in report(tmp_path).sections]
+    assert (group.seeds, len(group.runs)) == ([0, 1], 3)
+
+
 def test_a_run_that_failed_after_its_figures_keeps_them_and_is_named(tmp_path):
     leave_run(tmp_path / "run")
     write_status(tmp_path / "run", Status("failed", "train", (), "no room for a picture", "Traceback"))

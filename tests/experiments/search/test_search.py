@@ -10,6 +10,8 @@ import pytest
 from experiments.config.files import with_files
 from experiments.config.hydra import check_overrides, register
 from experiments.config.schemas import AgentSettings, EvaluationSettings
+from experiments.report import report
+from experiments.report.measures import FINAL
 from experiments.runs.folder import read_run
 from experiments.search import Search, Settings, search, study_pictures
 from experiments.search.run import read_search
@@ -160,10 +162,10 @@ def test_its_file_is_a_choice_of_agent_for_every_command(found):
 
 
 def test_several_processes_share_a_study(found, tmp_path):
-    settings = replace(SETTINGS, n_trials=4, workers=2, confirm=[])
+    settings = replace(SETTINGS, n_trials=3, workers=2, finalists=1, confirm=[])
     result = begin(tmp_path, settings).run()
     assert [each.state.name for each in read_study(tmp_path)[1]].count("FAIL") == 0
-    assert result.num_trials == 4
+    assert result.num_trials == 3
     assert trials_of(tmp_path)[0] == trials_of(found.folder)[0]
     assert {path.name for path in (tmp_path / "workers").iterdir()} >= {"0", "1"}
 
@@ -177,6 +179,23 @@ def test_pictures_and_tables_have_every_trial(found):
     shares = {row["key"]: float(row["importance"]) for row in read_rows(paths[1])}
     assert shares.keys() == SPACE.keys()
     assert sum(shares.values()) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_report_shows_it_and_compares_winner_and_defaults(found):
+    study_pictures(found.folder)
+    whole = report(found.folder)
+    (shown,), (section,) = whole.searches, whole.sections
+    assert shown.number == SETTINGS.n_trials
+    assert shown.picture is not None
+    own = [each.value for each in read_study(found.folder)[1] if each.state.name == "COMPLETE"]
+    assert float(shown.trials[0][shown.header.index("value")]) == pytest.approx(max(own), abs=1e-6)
+    assert [(group.values["agent"], group.seeds) for group in section.groups] == [
+        ("ddqn", [10, 11]),
+        ("ddqn_found", [10, 11]),
+    ]
+    (difference,) = [each for each in section.differences if each.measure is FINAL]
+    gained = [row["found"]["utility"] - row["defaults"]["utility"] for row in found.confirmation]
+    assert difference.difference.value == pytest.approx(sum(gained) / 2)
 
 
 def test_a_planner_may_collect():

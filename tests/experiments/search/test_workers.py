@@ -75,7 +75,7 @@ def test_a_launcher_runs_everything_and_changes_nothing(done, tmp_path):
     assert trials_of(folder) == trials_of(tmp_path)
 
 
-def test_workers_of_a_search_that_was_killed_end_before_it_goes_on(orphan):
+def test_workers_of_a_search_that_was_killed_end_before_it_goes_on(orphan, monkeypatch):
     """Its trial counts as one that was stopped, and nothing is written beside the search that goes on."""
     folder, parent = orphan
     with pytest.raises(RunIsLocked, match=f"process {parent.pid} on host .* has been writing here"):
@@ -84,9 +84,16 @@ def test_workers_of_a_search_that_was_killed_end_before_it_goes_on(orphan):
     parent.kill()
     parent.wait()
     assert is_locked(folder / "workers" / "0"), "it ended with its parent, so that this test shows nothing"
+    at_work, begin_study = [], Study.begin
+
+    def seen(study, defaults):
+        at_work.append(is_locked(folder / "workers" / "0"))
+        begin_study(study, defaults)
+
+    monkeypatch.setattr(Study, "begin", seen)
     more = len(read_study(folder)[1]) + 1
     begin(folder, replace(FEW, n_trials=more), resume=True).run()
-    assert not is_locked(folder / "workers" / "0")
+    assert at_work == [False]
     size = (folder / JOURNAL).stat().st_size
     time.sleep(1.0)
     assert (folder / JOURNAL).stat().st_size == size
