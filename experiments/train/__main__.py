@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.commands import command
-from experiments.config.agents import left_out, maker, on_device
+from experiments.config.agents import left_out, maker
 from experiments.config.files import CONFIG_FOLDER, choices_of, store
 from experiments.config.hydra import check_overrides, config_folders, without_config_folders
 from experiments.config.parts import make_scenario, make_twin
@@ -41,7 +41,6 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], object]:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
     import_modules(config.imports)
-    config.agent = on_device(config.agent, config.device)
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin, config.device)
     environments = Environments(scenario, **asdict(config.env)).on(make_scenario(config.scenario, config.reward))
     environments.check(twin is not None)
