@@ -9,8 +9,7 @@ from pathlib import Path
 
 from experiments.benchmark.batches import BATCH_DECISIONS, BATCH_SIZES, time_batches
 from experiments.benchmark.decision import LEARNED_FROM, time_decision
-from experiments.benchmark.gpu import BATCHES as UPDATE_BATCHES
-from experiments.benchmark.gpu import TWIN_CELLS, time_gpu
+from experiments.benchmark.gpu import TWIN_CELLS, UPDATE_BATCHES, time_gpu
 from experiments.benchmark.log_reading import ROWS, time_log_reading
 from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training

@@ -22,7 +22,7 @@ from twin import DigitalTwin, History, LstmSettings, PerformanceSettings, Traini
 from twin.fidelity.simulated import SimulatedCell
 from twin.runtime.torch_cells import TorchCells
 
-BATCHES = (64, 256, 1024, 4096, 16_384)
+UPDATE_BATCHES = (64, 256, 1024, 4096, 16_384)
 """Transitions in an update."""
 
 TWIN_CELLS = (10_000, 100_000, 1_000_000)
@@ -31,7 +31,7 @@ TWIN_CELLS = (10_000, 100_000, 1_000_000)
 COMPILED_CELLS = 4096
 """Of the compiled kernel, whose rate depends little on the batch."""
 
-LAYERS = [256, 256, 128, 128]
+NET_ARCH = [256, 256, 128, 128]
 HEADS = ("dense", "factored")
 PASSES = 5
 _DECISIONS = 2_000
@@ -46,7 +46,7 @@ def devices() -> list[str]:
 
 
 def time_gpu(
-    scenario: Scenario, seconds: float, batches: Sequence[int] = BATCHES, cells: Sequence[int] = TWIN_CELLS
+    scenario: Scenario, seconds: float, batches: Sequence[int] = UPDATE_BATCHES, cells: Sequence[int] = TWIN_CELLS
 ) -> None:
     """Print the rates on each device that there is; without a GPU its rows say that they were not measured.
 
@@ -58,7 +58,7 @@ def time_gpu(
     """
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "none, cuda was not measured"
     print(f"{machine()}, {torch.get_num_threads()} thread; GPU: {name}; scenario {scenario.name}")
-    print(f"\nupdates of DDQN, layers {LAYERS}")
+    print(f"\nupdates of DDQN, layers {NET_ARCH}")
     print(
         aligned(["head", "batch", "device", "updates/s", "transitions/s"], list(_updates(scenario, seconds, batches)))
     )
@@ -88,7 +88,7 @@ def _agent(scenario: Scenario, head: str, device: str) -> DDQN:
     agent = DDQN(
         "MlpPolicy",
         env,
-        policy_kwargs={"net_arch": LAYERS, "head": head},
+        policy_kwargs={"net_arch": NET_ARCH, "head": head},
         buffer_size=_TRANSITIONS,
         seed=0,
         device=device,

@@ -12,7 +12,7 @@ from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.commands.resuming import with_resumed_run
-from experiments.config.agents import left_out, maker, on_device
+from experiments.config.agents import left_out, maker
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.planner import left_out_by_planner
 from experiments.config.schemas import PLANNER
@@ -34,7 +34,6 @@ def prepare(config: TrainConfig, folder: Path) -> Callable[[], object]:
         ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
     import_modules(config.imports)
-    config.agent = on_device(config.agent, config.device)
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin, config.device)
     environments = Environments(scenario, **asdict(config.env)).on(make_scenario(config.scenario, config.reward))
     environments.check(twin is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.config.agents import MakeAgent, check_agent, check_roles, maker, with_head
+from experiments.config.agents import MakeAgent, check_agent, check_roles, maker, on_device, with_head
 from experiments.config.planner import make_planner
 from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
@@ -14,6 +14,7 @@ from twin import DigitalTwin
 
 def agent_maker(config: TrainConfig, environments: Environments, twin: DigitalTwin | None) -> MakeAgent:
     """What makes the agents of the first run; what it makes is checked, and what is left to its head decided."""
+    config.agent = on_device(config.agent, config.device)
     if config.agent._target_ == PLANNER:
         return planner_maker(config)
     config.agent = with_head(config.agent, _sums_over_slices(config, environments))
