@@ -210,11 +210,14 @@ def test_orphans_of_a_killed_sweep_go_on_and_typed_again_all_ends_as_if_nothing_
 
     assert [state_of(folder) for folder in folders] == ["running", "running"]
     orphans = [read_writer(folder).process for folder in folders]
+    for process in orphans:  # so that they do not end meanwhile
+        os.kill(process, signal.SIGSTOP)
     assert sweep(TRAIN, [*typed, "resume=auto"]) == 1
     assert capsys.readouterr().out.endswith("2 running: runs\n")
     assert [read_writer(folder).process for folder in folders] == orphans
 
     os.kill(orphans[0], signal.SIGTERM)
+    os.kill(orphans[0], signal.SIGCONT)
     os.kill(orphans[1], signal.SIGKILL)
     wait_until(lambda: "running" not in [state_of(folder) for folder in folders])
     assert [state_of(folder) for folder in folders] == ["stopped", "dead"]
