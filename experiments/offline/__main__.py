@@ -22,6 +22,7 @@ from experiments.config.parts import make_scenario, make_twin
 from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
+from experiments.runs.lifecycle import files_left
 from experiments.runs.process import finished_before
 from slicing_gym import Scenario
 
@@ -68,8 +69,7 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
 def _run(training: OfflineTraining) -> None:
     """Learn, and print what that brought."""
     print(training.run().report())
-    written = ", ".join(sorted(path.name for path in training.folder.iterdir()))
-    print(f"written to {os.path.relpath(training.folder)}: {written}")
+    print(f"written to {os.path.relpath(training.folder)}: {files_left(training.folder)}")
 
 
 def check_cell(config: OfflineConfig) -> None:

@@ -28,6 +28,12 @@ _LEFT = (
 """Files of a run that a later one in the same folder must not be taken for."""
 
 
+def files_left(folder: Path) -> str:
+    """Names of what a run left in its folder, in a line: without its lock, TensorBoard's events and Hydra's files."""
+    names = sorted(path.name for path in folder.iterdir() if path.suffix != ".lock" and path.name[0] != ".")
+    return ", ".join(name for name in names if CURVES not in name)
+
+
 def is_finished(folder: Path, summary: str, configuration: Mapping[str, Any]) -> bool:
     """Whether a folder has the finished run of a configuration.
 

@@ -13,6 +13,7 @@ from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.agents import on_device
 from experiments.config.parts import make_scenario, make_twin
+from experiments.runs.lifecycle import files_left
 from experiments.search.run import STUDY, Search
 from experiments.search.settings import SearchConfig
 from experiments.search.space import read_space
@@ -38,8 +39,7 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
         print(result.report())
         if result.agent_file is not None:
             print(f"agent={os.path.relpath(result.agent_file)}")
-        names = sorted(path.name for path in folder.iterdir() if path.suffix != ".lock" and path.name[0] != ".")
-        print(f"written to {shown}: {', '.join(names)}")
+        print(f"written to {shown}: {files_left(folder)}")
 
     return run
 

@@ -53,7 +53,7 @@ def read_study(folder: Path) -> tuple[Any, list[Any]]:
 class Study:
     """A study in a folder, which goes on where it was.
 
-    The sampler's random stream is made anew for every trial from its number, so that a study that was stopped goes on
+    The sampler's random stream is made for every trial from its number, so that a study that was stopped goes on
     as if nothing had been (with one process at a time; several see each other's trials as they come).
 
     Args:

@@ -19,7 +19,7 @@ from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
 from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
-from experiments.runs.lifecycle import CURVES
+from experiments.runs.lifecycle import files_left
 from experiments.runs.process import finished_before
 from experiments.train.check import check_unseen
 from experiments.train.makers import agent_maker, planner_maker
@@ -84,8 +84,7 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
     for result in results:
         if isinstance(result.policy, PlanningPolicy) and result.policy.constraints.demands:
             print(result.policy.constraint_report())
-    written = ", ".join(sorted(path.name for path in first.folder.iterdir() if CURVES not in path.name))
-    print(f"written to {os.path.relpath(first.folder)}: {written}")
+    print(f"written to {os.path.relpath(first.folder)}: {files_left(first.folder)}")
 
 
 def how_to_go_on(config: TrainConfig, folder: Path) -> str:
