@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
-import json
 import os
 import random
 import shutil
@@ -14,11 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 
-import numpy as np
-import torch
+from experiments.tools.digests import digests
 
 COMMON = [
     "scenario=paper-1mhz",
@@ -67,48 +62,6 @@ class Own(DQN):
 '''
 OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: [64, 64]\nkwargs: {share: 0.02}\n"
 """A class of a user, and the file in a folder `agent` that names it."""
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """Checksums of what a finished run has to have in common with one that was not interrupted."""
-    planner = folder / "planner.safetensors"
-    found = {planner.name: hashlib.sha256(planner.read_bytes()).hexdigest()} if planner.exists() else _weights(folder)
-    summary = json.loads((folder / "summary.json").read_text())
-    found["all that was learned"] = summary["learned"]
-    found["episodes.csv"] = hashlib.sha256((folder / "episodes.csv").read_bytes()).hexdigest()
-    if (folder / "history.npz").exists():
-        digest = hashlib.sha256()
-        with np.load(folder / "history.npz", allow_pickle=False) as archive:
-            for name in sorted(archive.files):
-                digest.update(name.encode() + archive[name].tobytes())
-        found["history.npz"] = digest.hexdigest()
-    return found
-
-
-def _weights(folder: Path) -> dict[str, str]:
-    """Checksums of weights and optimizer in an agent's zip."""
-    found = {}
-    with zipfile.ZipFile(folder / "agent.zip") as archive:
-        for name in ("policy.pth", "policy.optimizer.pth"):
-            digest = hashlib.sha256()
-            _digest(digest, torch.load(io.BytesIO(archive.read(name)), weights_only=True))
-            found[name] = digest.hexdigest()
-    return found
-
-
-def _digest(digest: hashlib._Hash, value: object) -> None:
-    """Feed nested tensors and numbers to a checksum."""
-    if isinstance(value, torch.Tensor):
-        digest.update(value.numpy().tobytes())
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            digest.update(str(key).encode())
-            _digest(digest, each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            _digest(digest, each)
-    else:
-        digest.update(repr(value).encode())
 
 
 def start(method: str, folder: Path) -> subprocess.Popen[bytes]:

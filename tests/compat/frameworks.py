@@ -85,6 +85,17 @@ FRAMEWORKS = (
         "GymnasiumPufferEnv(env_creator=lambda: gym.make(env_id))",
         alone=True,
     ),
+    Framework(
+        "d3rlpy",
+        "d3rlpy",
+        (
+            "d3rlpy==2.8.1",
+            "minari[hdf5]==0.5.4",
+            *("click", "colorama", "dataclasses-json", "gym==0.26.2", "pillow", "scikit-learn", "structlog", _TORCH),
+        ),
+        "MDPDataset(*columns(minari.load_dataset(dataset_id)))",
+        alone=True,
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 _REFUSED, _ACCEPTED = "refused", "accepted"
+_SHOWN = {_REFUSED: "refused in one line"}
 
 CODE_RUN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "pty.spawn")
 """Events of Python's audit that no file and no call may cause."""
@@ -26,11 +27,12 @@ class Fuzzer(Protocol):
     errors: tuple[type[Exception], ...]
     """What a case may be refused by; the message is one line."""
 
-    def try_case(self, random: np.random.Generator) -> bool:
+    def try_case(self, random: np.random.Generator) -> bool | str:
         """Try one case.
 
         Returns:
-            Whether it was taken; False where it was refused otherwise than by an error.
+            Whether it was taken; False where it was refused otherwise than by an error. Or a few words on what came
+            of it, by which cases are counted.
 
         Raises:
             Fault: what came of it is wrong.
@@ -60,7 +62,8 @@ class Outcomes:
     def __str__(self) -> str:
         """A line of counts, and each fault with the command that makes it again."""
         tried = sum(self.counts.values()) + len(self.faults)
-        counts = f"{self.counts[_REFUSED]} refused in one line, {self.counts[_ACCEPTED]} accepted"
+        shown = self.counts or {_REFUSED: 0, _ACCEPTED: 0}
+        counts = ", ".join(f"{number} {_SHOWN.get(what, what)}" for what, number in sorted(shown.items(), reverse=True))
         lines = [f"{self.name}: {tried} cases tried (seed {self.seed}), {counts}, {len(self.faults)} faults"]
         for number, what in self.faults.items():
             again = f"python -m experiments.tools.fuzz {self.name} --seed {self.seed} --case {number}"
@@ -95,7 +98,8 @@ def try_case(fuzzer: Fuzzer, number: int, seed: int, *, verbose: bool = False) -
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            outcome = _ACCEPTED if fuzzer.try_case(np.random.default_rng([seed, number])) else _REFUSED
+            found = fuzzer.try_case(np.random.default_rng([seed, number]))
+        outcome = found if isinstance(found, str) else _ACCEPTED if found else _REFUSED
         fault = ""
     except Exception as error:  # that is what is looked for
         outcome, fault = _REFUSED, _what_is_wrong(error, fuzzer.errors)

@@ -12,6 +12,7 @@ FUZZERS = {
     "files": "experiments.tools.fuzz.files:FileFuzzer",
     "logs": "experiments.tools.fuzz.logs:LogFuzzer",
     "policy": "experiments.tools.fuzz.policy:PolicyFuzzer",
+    "process": "experiments.tools.fuzz.process:ProcessFuzzer",
 }
 
 
