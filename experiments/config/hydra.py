@@ -128,13 +128,9 @@ def check_names(name: str, arguments: Sequence[str]) -> None:
     given = {key: value for key, _, value in (argument.partition("=") for argument in plain)}
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        found = {key: loader.get_group_options(key) for key in given}
-        chosen = groups_of(name)
-        groups = {
-            key: [option for option in options if option[0] != "_"]
-            for key, options in found.items()
-            if options and (key in chosen or "/" in key)
-        }
+        chosen = groups_of(name)  # asking Hydra costs a copy of all it has stored, so that only these are asked for
+        found = {key: loader.get_group_options(key) for key in given if key in chosen or "/" in key}
+        groups = {key: [each for each in options if each[0] != "_"] for key, options in found.items() if options}
         for key, options in groups.items():
             for choice in given[key].split(","):
                 if choice not in options:

@@ -91,7 +91,17 @@ FRAMEWORKS = (
         (
             "d3rlpy==2.8.1",
             "minari[hdf5]==0.5.4",
-            *("click", "colorama", "dataclasses-json", "gym==0.26.2", "pillow", "scikit-learn", "structlog", _TORCH),
+            *(
+                "click",
+                "colorama",
+                "dataclasses-json",
+                "gym==0.26.2",
+                "pillow",
+                "scikit-learn",
+                "structlog",
+                "tqdm",
+                _TORCH,
+            ),
         ),
         "MDPDataset(*columns(minari.load_dataset(dataset_id)))",
         alone=True,

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Life:
     folder: str
     output: str
     interruptions: Sequence[Interruption] = field(default_factory=list)
-    limit_s: float = 50.0
+    limit_s: float = 150.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _serve(warm_up: str, folder: str) -> Callable[[], object] | None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     module, _, name = warm_up.partition(":")
-    getattr(__import__(module, fromlist=[name]), name)(folder)
+    getattr(import_module(module), name)(folder)
     for line in sys.stdin:
         given = json.loads(line)
         life = Life(**{**given, "interruptions": [Interruption(**each) for each in given["interruptions"]]})

@@ -39,6 +39,7 @@ class ProcessFuzzer:
     """
 
     errors = ()
+    limit_s = 900.0
 
     def __init__(self, kinds: tuple[str, ...] | None = None) -> None:
         self._kinds = tuple(KINDS) if kinds is None else kinds

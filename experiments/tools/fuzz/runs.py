@@ -49,14 +49,15 @@ _USUAL = (
     "scenario={folder}/small.yaml", "progress=false", "resume=auto", "checkpoint_s=0.02",
     "evaluation.policies=[random]", "evaluation.seeds=[100]", "evaluation.decisions=5",
 )  # fmt: skip
-_ALONE = ("twin=none", "decisions=60", "agent.learning_starts=20", "agent.batch_size=8")
+_ALONE = ("twin=none", "decisions=60", "agent.learning_starts=20", "agent.batch_size=8", "agent.net_arch=[8]")
 _PAIR = ("algorithm.num_envs=8", "algorithm.selection_cells=4", "algorithm.selection_decisions=5")
 _FIT = ("twin.transition.members=1", "twin.performance.members=2", "twin.training.max_epochs=2")
 _TWIN = (
-    *_PAIR, *_FIT, "decisions=60", "agent.batch_size=8", "algorithm.collect=20", "algorithm.fine_tune=20",
-    "algorithm.twin_decisions=160", "algorithm.later_twin_decisions=80", "algorithm.agent_2.learning_starts=40",
+    *_PAIR, *_FIT, "decisions=50", "agent.batch_size=8", "algorithm.collect=20", "algorithm.fine_tune=15",
+    "algorithm.twin_decisions=160", "algorithm.later_twin_decisions=80", "algorithm.agent_2.learning_starts=40", "agent.net_arch=[8]", "agent.twin_gradient_steps=1",
 )  # fmt: skip
-_OFFLINE = ("history=random", "decisions=60", "algorithm.epochs=4", "estimate.epochs=2")
+_CALIBRATED = (*_TWIN, "algorithm.refit=false", "decisions=198", "algorithm.collect=70", "algorithm.fine_tune=64")
+_OFFLINE = ("history=random", "decisions=60", "algorithm.epochs=4", "estimate.epochs=2", "agent.net_arch=[8]")
 _OFFLINE_TWIN = (*_PAIR, *_FIT, "algorithm.twin_decisions=160", "algorithm.agent_2.learning_starts=40")
 
 
@@ -70,7 +71,7 @@ def _offline(*arguments: str) -> Kind:
 
 KINDS = {
     "dqn": _train("agent=dqn", *_ALONE),
-    "ddqn": _train("agent=ddqn", "agent.head=dense", *_ALONE),
+    "ddqn": _train("agent=ddqn", "agent.head=geometry", *_ALONE),
     "ddqn-factored": _train("agent=ddqn", *_ALONE),
     "gan_ddqn": _train("agent=gan_ddqn", *_ALONE),
     "sb3_dqn": _train("agent=sb3_dqn", *_ALONE),
@@ -81,7 +82,7 @@ KINDS = {
     "ddqn-lstm": _train("agent=ddqn", "twin=lstm", *_TWIN),
     "gan_ddqn-lstm": _train("agent=gan_ddqn", "twin=lstm", "algorithm.collect_by=random", *_TWIN),
     "sb3_qrdqn-lstm": _train("agent=sb3_qrdqn", "twin=lstm", *_TWIN),
-    "ddqn-transformer": _train("agent=ddqn", "twin=transformer", "algorithm.refit=false", *_TWIN),
+    "ddqn-transformer": _train("agent=ddqn", "twin=transformer", *_CALIBRATED),
     "three": _train("agent=ddqn", "twin=lstm", "without_twin=true", "with_planner=true", *_TWIN),
     "own-lstm": replace(
         _train("--config-dir", "{folder}", "agent=own", "imports=[fuzzed_agent]", "twin=lstm", *_TWIN),
@@ -106,7 +107,8 @@ TEACHER = "ddqn-factored"
 def write_parts(folder: Path) -> None:
     """Write the scenario and the class that runs name: of short intervals and episodes."""
     small = get_scenario("paper-1mhz")
-    small = replace(small, radio=replace(small.radio, slots_per_interval=40), decisions_per_episode=20)
+    radio = replace(small.radio, slots_per_interval=40, resolution_hz=2e6)
+    small = replace(small, radio=radio, decisions_per_episode=20)
     (folder / "small.yaml").write_text(yaml.safe_dump(small.to_dict(), sort_keys=False))
     (folder / "agent").mkdir()
     (folder / "agent" / "own.yaml").write_text(OWN_CONFIG)
@@ -125,7 +127,9 @@ def warm_up(folder: str) -> None:
         return DDQN("MlpPolicy", env, learning_starts=8, batch_size=8, seed=0, device="cpu", policy_kwargs=network)
 
     small = Scenario.from_dict(yaml.safe_load((Path(folder) / "small.yaml").read_text()))
-    training = Algorithm1Settings(collect=8, fine_tune=4, twin_decisions=16, num_envs=4, selection_cells=4)
+    training = Algorithm1Settings(
+        collect=8, fine_tune=8, twin_decisions=16, later_twin_decisions=16, num_envs=4, selection_cells=4
+    )
     evaluation = EvaluationSettings(policies=["random"], seeds=[100], decisions=2)
     settings = Settings(decisions=16, progress=False, algorithm=training, evaluation=evaluation)
     train(make, small, "lstm", settings, Path(folder) / "warm")

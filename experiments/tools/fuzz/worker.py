@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from experiments.tools.fuzz.cases import Outcomes, try_case
 
 LIMIT_S = 60.0
-"""Of a case, and of making what cases are made of ten times as long."""
+"""Of a case, where the fuzzer has no `limit_s` of its own, and of making what cases are made of ten times as long."""
 
 MEMORY = 16 * 2**30
 """Bytes of addresses that cases may take."""
@@ -57,19 +57,21 @@ def _outcomes(name: str, first: int, end: int, seed: int) -> Iterator[tuple[int,
                 what = f"it ended the process ({process.wait()})" if ready else f"it took more than {limit:g} s"
                 yield number, "", what
                 return
-            limit = LIMIT_S
-            if line.strip():
-                outcome, fault = json.loads(line)
+            found = json.loads(line)
+            if isinstance(found, float):  # it is ready
+                limit = found
+            else:
+                outcome, fault = found
                 yield number, outcome, fault
                 number += 1
 
 
 def serve(name: str, first: int, end: int, seed: int) -> None:
-    """What such a process does: a line when it is ready, and one for each case."""
+    """What such a process does: its limit in a line when it is ready, and one for each case."""
     from experiments.tools.fuzz.fuzzers import make_fuzzer
 
     fuzzer = make_fuzzer(name)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    print(flush=True)
+    print(float(getattr(fuzzer, "limit_s", LIMIT_S)), flush=True)
     for number in range(first, end):
         print(json.dumps(try_case(fuzzer, number, seed)), flush=True)
