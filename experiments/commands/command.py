@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import Command, check_overrides, readable_errors, register, settings_of
+from experiments.reporting.output import steady_output
 from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
 from experiments.runs.process import SWEEP, Process, say_refused
 from experiments.sweeps.run import sweep
@@ -26,6 +27,7 @@ from twin.data.logs import LogWarning
 _Settings = TypeVar("_Settings")
 
 
+@steady_output()
 def command(
     name: str,
     schema: type[_Settings],
