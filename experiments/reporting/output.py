@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import select
 import sys
@@ -23,10 +24,13 @@ def steady_output() -> Iterator[None]:
     _open_standard_files()
     outlets = [_replace("stdout"), _replace("stderr")]
     status: SystemExit | None = None
+    logging.raiseExceptions, before = False, logging.raiseExceptions  # a log that cannot be written
     try:
         yield
     except SystemExit as error:
         status = error
+    finally:
+        logging.raiseExceptions = before
     for name in ("stdout", "stderr"):
         getattr(sys, name).flush()
     failed = outlets[0].error if outlets[0] is not None else None

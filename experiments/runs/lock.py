@@ -133,9 +133,9 @@ class RunLock:
 
     def _leave(self, path: Path) -> None:
         """Remove the lock, and the folder if it is new and nothing came of it."""
-        path.unlink(missing_ok=True)
-        if self._is_new:
-            with suppress(OSError):
+        with suppress(OSError):  # where nothing can be written any more: the lock of a process that is gone binds none
+            path.unlink()
+            if self._is_new:
                 self.folder.rmdir()
 
     def _beat(self) -> None:
