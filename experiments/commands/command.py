@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import warnings
@@ -14,10 +15,13 @@ from typing import Any, TypeVar
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import Command, check_overrides, readable_errors, register, settings_of
+from experiments.reporting.output import steady_output
 from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
 from experiments.runs.process import SWEEP, Process, say_refused
 from experiments.sweeps.run import sweep
@@ -26,6 +30,7 @@ from twin.data.logs import LogWarning
 _Settings = TypeVar("_Settings")
 
 
+@steady_output()
 def command(
     name: str,
     schema: type[_Settings],
@@ -50,7 +55,7 @@ def command(
         sys.argv[1:] = topic.rewrite(with_files(name, typed))
     check_overrides(name, sys.argv[1:])
     statuses: list[int] = []
-    with _locked(sys.argv[1:]):
+    with _locked(sys.argv[1:]), _errors_of_hydra():
         task = _task(topic, statuses)
         hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
     sys.exit(max(statuses, default=0))
@@ -66,6 +71,7 @@ def _task(topic: Command[Any], statuses: list[int]) -> Callable[[DictConfig], No
     """What Hydra calls with a composed configuration; it raises nothing, but appends the exit status."""
 
     def task(config: DictConfig) -> None:
+        os.environ.pop(_FULL_ERROR, None)
         folder = Path(HydraConfig.get().runtime.output_dir)
         made: list[Any] = []
 
@@ -81,6 +87,37 @@ def _task(topic: Command[Any], statuses: list[int]) -> Callable[[DictConfig], No
         statuses.append(process.run())
 
     return task
+
+
+@contextmanager
+def _errors_of_hydra() -> Iterator[None]:
+    """Print what Hydra cannot compose as it does itself; what it cannot write, in a line and without its stack trace.
+
+    It prints every error unless a variable of the environment is set; then it raises them.
+    """
+    if _FULL_ERROR in os.environ:
+        yield
+        return
+    os.environ[_FULL_ERROR] = "1"
+    try:
+        yield
+    except CompactHydraException as error:
+        cause = [str(error.__cause__)] if isinstance(error.__cause__, OmegaConfBaseException) else []
+        print(
+            error,
+            *cause,
+            f"\nSet the environment variable {_FULL_ERROR}=1 for a complete stack trace.",
+            sep="\n",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(say_refused(error))
+    finally:
+        os.environ.pop(_FULL_ERROR, None)
+
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 def _formatted(

@@ -13,6 +13,9 @@ from slicing_gym.errors import check_instance, check_integer, check_number, unkn
 MAX_SEED = 2**32 - 1
 """Largest seed."""
 
+MAX_THREADS = 1024
+"""Most threads of one process: few machines have more cores, and the system refuses some ten thousand."""
+
 
 def bounded(
     default: Any = MISSING,
@@ -42,6 +45,11 @@ def bounded(
     if factory is not None:
         return field(default_factory=factory, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def thread_count(default: int) -> Any:
+    """A field of a dataclass of settings that is how many threads work."""
+    return bounded(default, at_least=1, at_most=MAX_THREADS)
 
 
 def check_bounds(settings: Any, prefix: str = "") -> None:

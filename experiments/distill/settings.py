@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agents import HEADS
 from agents.student import TARGETS
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from experiments.config.schemas import CommandSettings, EvaluationSettings
 
 STATES = ("history", "twin", "both")
@@ -47,7 +47,7 @@ class Settings:
     batch_size: int = bounded(64, at_least=1)
     learning_rate: float = bounded(0.01, above=0.0)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     device: str = "cpu"
     progress: bool = True
     evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))

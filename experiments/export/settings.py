@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from experiments.config.schemas import CommandSettings
 
 
@@ -27,7 +27,7 @@ class Settings:
     name: str | None = None
     states: int = bounded(10_000, at_least=100)
     seed: int = bounded(100, at_least=0, at_most=MAX_SEED)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     progress: bool = True
 
 

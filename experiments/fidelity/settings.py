@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.baselines import BASELINES
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from twin.models.settings import MIN_DECISIONS
 
 LONG_S = 10.0
@@ -37,8 +37,8 @@ class CellSettings:
     decisions: int = bounded(2_000, at_least=MIN_DECISIONS)
     held_out_runs: int = bounded(5, at_least=1)
     copies: int = bounded(64, at_least=2)
-    threads: int = bounded(2, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
+    threads: int = thread_count(2)
+    torch_threads: int = thread_count(1)
     progress: bool = True
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from experiments.config.schemas import CommandSettings
 from experiments.landscape.losses import LOSSES
 
@@ -51,7 +51,7 @@ class Settings:
     directions: int = bounded(16, at_least=1)
     size: float = bounded(0.5, above=0.0)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     progress: bool = True
 
 

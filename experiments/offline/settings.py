@@ -7,7 +7,7 @@ from typing import Any
 
 from agents import check_head
 from experiments.config.agents import SHARED, check_numbers
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from experiments.config.schemas import AgentSettings, CommandSettings, EvaluationSettings, TwinTrainingSettings
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import unknown_name
@@ -76,7 +76,7 @@ class Settings:
 
     reward: str | None = bounded("utility", choices=REWARD_KINDS)
     checkpoint_s: float = bounded(30.0, at_least=0.0)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     progress: bool = True
     algorithm: Algorithm2Settings = field(default_factory=Algorithm2Settings)
     estimate: EstimateSettings = field(default_factory=EstimateSettings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from experiments.config.schemas import AgentSettings, EvaluationSettings
 from slicing_gym.scenario import REWARD_KINDS
 from twin.models.settings import MIN_DECISIONS
@@ -50,7 +50,7 @@ class Settings:
     final_runs: int = bounded(3, at_least=1)
     confirm: list[int] = bounded(factory=lambda: [10, 11, 12, 13, 14], at_least=0, at_most=MAX_SEED, distinct=True)
     workers: int = bounded(1, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))
 
 

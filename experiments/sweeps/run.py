@@ -17,7 +17,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 
 from experiments.config.hydra import Command
 from experiments.reporting.tables import aligned
-from experiments.runs.lock import RunLock
+from experiments.runs.lock import RunLock, check_is_own
 from experiments.runs.process import REFUSALS, say_refused
 from experiments.runs.status import DEAD, MISSING, Status, now, read_status, state_of, write_status
 from experiments.runs.stopping import Stopped, stopped_by_signals
@@ -112,6 +112,7 @@ class _Running:
         try:
             self.launcher.launch(jobs, on_end)
         except KeyboardInterrupt as error:
+            check_is_own(self.folder)  # if it is not, the error says why
             print(f"stopped; go on with: {self._how_to_go_on()}", file=sys.stderr)
             self._say_end()
             return error.exit_status if isinstance(error, Stopped) else 130

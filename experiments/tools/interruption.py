@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from experiments.reporting.output import steady_output
+
 COMMON = [
     "scenario=paper-1mhz",
     "progress=false",
@@ -160,6 +162,7 @@ def _folder_name(method: str) -> str:
     return method.replace(" ", "-").replace("'", "")
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.interruption", description=__doc__)

@@ -35,8 +35,10 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     def run() -> None:
         with _without_warnings():
             result = traffic(log, base, config, twin=twin)
-        print(result.report())
-        paths = [os.path.relpath(path) for path in result.write(folder)]
+        try:
+            paths = [os.path.relpath(path) for path in result.write(folder)]
+        finally:  # what cannot be written is shown all the same
+            print(result.report())
         print(f"written: {', '.join(paths)}")
         print(f"next: python -m experiments.train scenario={paths[0]}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import bounded
+from experiments.config.bounds import bounded, thread_count
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Settings:
     sla: Any = None
     resample: bool = False
     held_out_runs: int = bounded(1, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     progress: bool = True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_SEED, bounded, thread_count
 from experiments.config.schemas import (
     AgentSettings,
     CommandSettings,
@@ -70,7 +70,7 @@ class Settings:
     num_envs: int = bounded(1, at_least=1)
     reward: str | None = bounded("utility", choices=REWARD_KINDS)
     checkpoint_s: float = bounded(15.0, at_least=0.0)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = thread_count(1)
     progress: bool = True
     algorithm: Algorithm1Settings = field(default_factory=Algorithm1Settings)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
