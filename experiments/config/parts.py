@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slicing_gym import Scenario
-from slicing_gym.builtin_types import build
+from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
@@ -22,8 +22,9 @@ def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenar
     """
     if reward is not None and reward not in REWARD_KINDS:
         raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
-    scenario = Scenario.from_dict(given)
-    return scenario if reward is None else scenario.replace(reward={"kind": reward})
+    with named("scenario"):
+        scenario = Scenario.from_dict(given)
+        return scenario if reward is None else scenario.replace(reward={"kind": reward})
 
 
 def make_mapping(given: Mapping[str, Any], file: str | None) -> LogMapping | None:
@@ -58,8 +59,12 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
     for key in wanted:
         if key not in given:
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
+    if not isinstance(given["transition"], Mapping):
+        raise TypeError(
+            f"twin.transition: {given['transition']!r} given, allowed are keys and values, as twin=lstm has"
+        )
     transition = dict(given["transition"])
-    kind = transition_kind("twin.transition.name", transition.pop("name"))
+    kind = transition_kind("twin.transition.name", transition.pop("name", None))
     return DigitalTwin(
         build(kind, "twin.transition", transition),
         build(PerformanceSettings, "twin.performance", given["performance"]),
