@@ -79,7 +79,7 @@ class Reward:
 
     def __post_init__(self) -> None:
         if self.kind not in REWARD_KINDS:
-            raise ValueError(unknown_name("reward", self.kind, REWARD_KINDS))
+            raise ValueError(unknown_name("reward.kind", self.kind, REWARD_KINDS))
         check_number("reward.se_weight", self.se_weight, at_least=0.0, at_most=1e6)
         check_number("reward.threshold_start", self.threshold_start)
         check_number("reward.threshold_end", self.threshold_end, at_least=self.threshold_start)

@@ -14,11 +14,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER
 from experiments.config.quoting import pieces, quoted
-from experiments.config.refusals import named_by_omegaconf, why_refused
+from experiments.config.refusals import check_interpolations, named_by_omegaconf, why_refused
 from slicing_gym import SCENARIOS, get_scenario
 
 _Settings = TypeVar("_Settings")
@@ -149,6 +150,10 @@ def run_folder(config: DictConfig) -> Path:
         ValueError: it cannot be told, as what it is called by is missing; the message names the key.
     """
     _check_given(config)
+    try:
+        return Path(config.hydra.run.dir)
+    except OmegaConfBaseException:
+        check_interpolations(config)
     with named_by_omegaconf():
         return Path(config.hydra.run.dir)
 

@@ -52,6 +52,10 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
     """
     if given.get("transition") is None:
         return None
+    if not isinstance(given["transition"], Mapping):
+        raise TypeError(
+            f"twin.transition: {given['transition']!r} given, allowed are keys and values; twin=lstm has them"
+        )
     wanted = ("transition", "performance", "training", "seed")
     for key in given:
         if key not in wanted:
@@ -59,10 +63,6 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
     for key in wanted:
         if key not in given:
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
-    if not isinstance(given["transition"], Mapping):
-        raise TypeError(
-            f"twin.transition: {given['transition']!r} given, allowed are keys and values, as twin=lstm has"
-        )
     transition = dict(given["transition"])
     kind = transition_kind("twin.transition.name", transition.pop("name", None))
     return DigitalTwin(

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf._utils import is_structured_config
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -73,6 +73,27 @@ def named_by_omegaconf() -> Iterator[None]:
         raise ValueError(f"{_key_of(error) or 'configuration'}: {_first_line(error)}") from None
     except RecursionError:
         raise ValueError("configuration: too many levels within each other") from None
+
+
+def check_interpolations(config: DictConfig) -> None:
+    """Refuse a value of a command's own part that refers to nothing; others that refer to it fail with it.
+
+    Raises:
+        ValueError: the message names its key.
+    """
+
+    def check(node: Any, key: str) -> None:
+        names = list(node) if isinstance(node, DictConfig) else range(len(node)) if isinstance(node, ListConfig) else ()
+        for name in names:
+            inner = f"{key}.{name}" if key else str(name)
+            if inner == "hydra" or OmegaConf.is_missing(node, name):
+                continue
+            with named_by_omegaconf():
+                value = node[name]
+            if not OmegaConf.is_interpolation(node, name):
+                check(value, inner)
+
+    check(config, "")
 
 
 def not_a_value(key: str, value: str, error: OmegaConfBaseException) -> str:
