@@ -7,7 +7,7 @@ from typing import Any
 
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import build, named
-from slicing_gym.errors import unknown_name
+from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
 from twin.data.logs import LogMapping
@@ -25,6 +25,20 @@ def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenar
     with named("scenario"):
         scenario = Scenario.from_dict(given)
         return scenario if reward is None else scenario.replace(reward={"kind": reward})
+
+
+def change_scenario(scenario: Scenario, change: Mapping[str, Any]) -> Scenario:
+    """A scenario with the changes that `change` names.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    try:
+        return scenario.replace(**change)
+    except (ValueError, TypeError) as error:
+        message = str(error)
+        own = message.removeprefix("scenario") if message.startswith("scenario") else f".{message}"
+        raise type(error)(f"change{own}") from error
 
 
 def make_mapping(given: Mapping[str, Any], file: str | None) -> LogMapping | None:
@@ -65,10 +79,11 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
     transition = dict(given["transition"])
     kind = transition_kind("twin.transition.name", transition.pop("name", None))
-    return DigitalTwin(
-        build(kind, "twin.transition", transition),
-        build(PerformanceSettings, "twin.performance", given["performance"]),
-        build(TrainingSettings, "twin.training", given["training"]),
-        given["seed"],
-        device,
-    )
+    with named("twin"):
+        parts = (
+            build(kind, "twin.transition", transition),
+            build(PerformanceSettings, "twin.performance", given["performance"]),
+            build(TrainingSettings, "twin.training", given["training"]),
+        )
+        seed = check_integer("seed", given["seed"], at_least=0)
+    return DigitalTwin(*parts, seed, device)

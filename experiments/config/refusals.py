@@ -39,14 +39,15 @@ def why_refused(compose: Callable[[Sequence[str]], DictConfig], arguments: Seque
                 return unread(each)
         except Exception as refused:  # the grammar's own, or Python's for what is too deep
             return unread(each, refused)
-    config = compose([])
     typed.sort(key=lambda pair: _place(pair[1].get_key_element()))
-    for number in range(len(typed)):
+    config, passes, fails = compose([]), 0, len(typed)
+    while fails - passes > 1:
+        middle = (passes + fails) // 2
         try:
-            config = compose([each for each, _ in typed[: number + 1]])
+            config, passes = compose([each for each, _ in typed[:middle]]), middle
         except Exception as refused:  # Hydra's, OmegaConf's, and Python's of what neither expects
-            return _why(config, typed[number][1], refused)
-    return reason(error)
+            error, fails = refused, middle
+    return _why(config, typed[passes][1], error)
 
 
 def _place(key: str) -> int:

@@ -111,12 +111,13 @@ class ConfigurationFuzzer:
         self._topics = [_topic(name) for name in _SMALL]
         self._keys = {topic.name: self._keys_of(topic) for topic in self._topics}
 
-    def _keys_of(self, topic: Command[Any]) -> list[str]:
-        """All keys of a command, dotted, and its groups."""
+    def _keys_of(self, topic: Command[Any]) -> dict[str, Any]:
+        """The usual values of all keys of a command, dotted, and its groups."""
         agent = ["agent=ddqn"] if "agent" in groups_of(topic.name) else []
         twin = ["twin=lstm"] if "twin" in groups_of(topic.name) else []
         config = OmegaConf.to_container(without_hydra(composed(topic.name, [*agent, *twin])), resolve=False)
-        return [*_dotted(config, ""), *groups_of(topic.name), "hydra.run.dir", "hydra/launcher", "resume"]
+        groups = dict.fromkeys((*groups_of(topic.name), "hydra/launcher"), "none")
+        return {**_dotted(config, ""), **groups, "hydra.run.dir": "out", "resume": None}
 
     def try_case(self, random: Random) -> bool:
         """See `Fuzzer`."""
@@ -143,18 +144,17 @@ class ConfigurationFuzzer:
 
     def _check_named(self, topic: Command[Any], message: str, typed: list[str]) -> None:
         """A message begins with a key of the command, or with what was typed."""
-        key = re.match(r"[\w/@-]*", message)
         known = {each.name for each in fields(topic.schema)} | {"hydra", *groups_of(topic.name), *topic.renamed}
-        own = {re.split(r"[.=]", each.lstrip("+~"))[0] for each in typed}
-        if key is None or key[0].partition("/")[0] not in known | own | {"imports"}:
-            if "given, allowed is <key>=<value>" not in message:
-                raise Fault(f"no key of {topic.name} in {message[:300]!r}, for {typed}")
+        own = {re.split(r"[.=/@:]", each.lstrip("+~"))[0] for each in typed}
+        key = re.split(r"[.=/@:\[]", message)[0]
+        if key not in known | own and "given, allowed is <key>=<value>" not in message:
+            raise Fault(f"no key of {topic.name} in {message[:300]!r}, for {typed}")
 
     def _argument(self, topic: Command[Any], random: Random) -> str:
-        """An argument, mostly with a key that there is."""
-        keys = self._keys[topic.name]
-        key, kind = keys[int(random.integers(len(keys)))], int(random.integers(12))
-        value = _value(key, random)
+        """An argument, mostly with a key that there is, and often with a value that could be."""
+        keys = list(self._keys[topic.name])
+        key, kind = keys[int(random.integers(len(keys)))], int(random.integers(24))
+        value = _usual(self._keys[topic.name][key], random) if random.random() < 0.4 else _value(key, random)
         if kind == 0:
             key = _misspelt(key, random)
         elif kind == 1:
@@ -179,11 +179,19 @@ def _topic(name: str) -> Command[Any]:
     return Command(name, schema, main.prepare, **more)
 
 
-def _dotted(values: Any, key: str) -> list[str]:
-    """The keys below one, and it."""
-    inner = values.items() if isinstance(values, dict) else ()
-    below = [each for name, value in inner for each in _dotted(value, f"{key}.{name}" if key else str(name))]
-    return [key, *below] if key else below
+def _dotted(values: Any, key: str) -> dict[str, Any]:
+    """The keys below one, and it, with their values."""
+    found = {key: values} if key else {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        found |= _dotted(value, f"{key}.{name}" if key else str(name))
+    return found
+
+
+def _usual(value: Any, random: Random) -> str:
+    """A value like that which a key has."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value * random.choice([1, 2, 0.5, 1.1]) if isinstance(value, float) else value + random.integers(3))
+    return json.dumps(value) if isinstance(value, list | bool | None) else str(value)
 
 
 def _value(key: str, random: Random) -> str:
