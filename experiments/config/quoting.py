@@ -9,8 +9,8 @@ import shlex
 _PIECE = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(?:,|$)|([^,]*)(?:,|$)""", re.DOTALL)
 """A value that is quoted, or one that is not, and the comma after it."""
 
-_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)(?:[a-z]|\.{0,2}/)[\w./+-]*", re.ASCII | re.IGNORECASE)
-"""What Hydra and shells take for the text that it is."""
+_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)(?:[a-z]|\.{0,2}/)[\w./+*?@%:-]*", re.ASCII | re.IGNORECASE)
+"""What Hydra takes for the text that it is."""
 
 
 def pieces(value: str) -> list[str]:
@@ -48,7 +48,7 @@ def quoted(text: str, interpolate: bool = False, mark: str = "'") -> str:
     return f"{mark}{inner}{mark}"
 
 
-def as_typed(key: str, path: str | os.PathLike[str]) -> str:
-    """`key=<path>` as it can be pasted into a shell."""
-    text = os.fspath(path)
-    return f"{key}={text}" if is_plain(text) else shlex.quote(f"{key}={quoted(text, mark=chr(34))}")
+def as_typed(key: str, *paths: str | os.PathLike[str]) -> str:
+    """`key=<path>`, or with several `key=<path>,<path>`, as it can be pasted into a shell."""
+    texts = map(os.fspath, paths)
+    return shlex.quote(f"{key}={','.join(each if is_plain(each) else quoted(each, mark=chr(34)) for each in texts)}")

@@ -204,6 +204,7 @@ def check_algorithm_1(
     """
     algorithm = settings.algorithm
     check_twin_training(agent_2, algorithm)
+    check_integer("decisions", settings.decisions, at_least=twin.min_decisions)  # else `collect` could be none at all
     check_integer("algorithm.collect", algorithm.collect, at_least=twin.min_decisions, at_most=settings.decisions)
     check_integer("algorithm.fine_tune", algorithm.fine_tune, at_least=1 if algorithm.refit else NEURAL_DECISIONS)
     last = (settings.decisions - algorithm.collect) % algorithm.fine_tune

@@ -65,5 +65,5 @@ def test_what_no_machine_could_do_is_refused(topic, name, value):
 def test_so_are_changes_of_an_agent_by_the_key_of_the_role(name):
     with pytest.raises(ValueError, match=f"^algorithm.agent_1.{name}: {2**63} given, allowed is "):
         check_numbers({name: 2**63}, "algorithm.agent_1")
-    with pytest.raises(ValueError, match="^agent.learning_rate: 1e[+]300 given, allowed is at most 10.0"):
+    with pytest.raises(ValueError, match=r"^agent\.learning_rate: 1e[+]300 given, allowed is at most 10\.0"):
         check_numbers({"learning_rate": 1e300})
