@@ -11,6 +11,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
+from experiments.config.quoting import as_typed
 from experiments.traffic.run import check_resample, traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig
 from twin.traffic import traffic_of
@@ -40,7 +41,7 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
         finally:  # what cannot be written is shown all the same
             print(result.report())
         print(f"written: {', '.join(paths)}")
-        print(f"next: python -m experiments.train scenario={paths[0]}")
+        print(f"next: python -m experiments.train {as_typed('scenario', paths[0])}")
 
     return run
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from experiments.config.bounds import MAX_THREADS, bounded, check_bounds, thread_count
+from experiments.config.bounds import MAX_THREADS, bounded, check_bounds
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Inner:
 class Outer:
     rate: float = bounded(0.5, above=0.0, at_most=1.0)
     count: int = bounded(2, at_least=1)
-    threads: int = thread_count(2)
+    threads: int = bounded(2, at_least=1, at_most=MAX_THREADS)
     free: int = 0
     name: str = bounded("one", choices=("one", "two"))
     label: str = "any"

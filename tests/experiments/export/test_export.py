@@ -281,7 +281,7 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
             ["policy=RUN", "output=policy.bin"],
             "output: 'policy.bin' given, allowed is a file's name that ends in .onnx",
         ),
-        (["policy=RUN", "states=5"], "states: 5 given, allowed is 100 or more"),
+        (["policy=RUN", "states=5"], "states: 5 given, allowed is 100 to "),
         (["policy=RUN", "seed=-1"], "seed: -1 given"),
         (["policy=RUN", "torch_threads=0"], "torch_threads: 0 given"),
     ],
