@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Nor is linear algebra of matrices as small as a planner's any faster in two threads.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: train test lint clean
+.PHONY: train test lint docs clean
 
 train: $(STAMP)
 	$(BIN)/python -m experiments.train +experiment=quick
@@ -21,6 +21,11 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site, in site/index.html; a warning is an error.
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html docs site
 
 clean:
 	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +

@@ -12,9 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numba
-from numba.core import caching
-from numba.core.compiler_lock import global_compiler_lock
+from slicing_gym._variables import check_numba_variables
+
+check_numba_variables()
+
+import numba  # noqa: E402  # with some it cannot be imported
+from numba.core import caching  # noqa: E402
+from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _FunctionCache: Any = caching.FunctionCache  # numba has no types
@@ -68,8 +72,7 @@ def njit(function: _Function) -> _Function:
     where that cannot be, either, every process compiles for itself.
     """
     compiled: Any = numba.njit(**_OPTIONS)(function)
-    if hasattr(compiled, "enable_caching"):  # with NUMBA_DISABLE_JIT it is still the function
-        compiled._cache = _cache_of(function) or compiled._cache
+    compiled._cache = _cache_of(function) or compiled._cache
     typed: _Function = compiled
     return typed
 

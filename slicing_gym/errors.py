@@ -15,7 +15,7 @@ def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(given, names, n=len(names), cutoff=0.0) if names else []
     likely = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {likely[0]!r}?" if likely else ""
-    return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(nearest)})"
+    return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(nearest) or 'none'})"
 
 
 def shown(value: object, most: int = 100) -> str:
@@ -81,5 +81,7 @@ def check_integer(key: str, value: object, *, at_least: int, at_most: int | None
     number = int(value)
     if number < at_least or (at_most is not None and number > at_most):
         bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"
+        if at_most is not None and at_most < at_least:
+            bound = f"none here: {at_least} or more, and {at_most} at most"
         raise ValueError(f"{key}: {shown(value)} given, allowed is {bound}")
     return number

@@ -9,6 +9,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from types import ModuleType
 
+from slicing_gym._variables import check_numba_variables
+
 EXTRAS = {
     **dict.fromkeys(("torch", "stable_baselines3", "hydra", "omegaconf", "tensorboard", "matplotlib"), "train"),
     **dict.fromkeys(("pandas", "scipy", "threadpoolctl", "tqdm", "rich", "yaml"), "train"),
@@ -87,10 +89,14 @@ def check_command() -> None:
     """End with one line where `python -m` runs a command without what all commands need.
 
     Raises:
-        SystemExit: something is missing.
+        SystemExit: something is missing, or an environment variable is in the way.
     """
     if sys.argv[:1] != ["-m"]:  # so it is while `-m` looks for what it runs
         return
     for module in ("torch", "stable_baselines3", "hydra", "omegaconf", "pandas", "matplotlib"):
         if sys.modules.get(module, "") is None or (module not in sys.modules and find_spec(module) is None):
             raise SystemExit(f"error: {missing(module)}")
+    try:
+        check_numba_variables()
+    except ImportError as error:
+        raise SystemExit(f"error: {error}") from None

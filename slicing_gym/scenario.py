@@ -24,6 +24,9 @@ REWARD_KINDS = ("shaped", "clip", "utility")
 MAX_USERS = 2**14
 """Users in a cell: as many as the counter of its random numbers tells apart (`counter_rng.USER_BITS`)."""
 
+MAX_DECISIONS = 2**62
+"""Decisions in an episode: they are counted in 64 bits, and what is counted from there has to fit, too."""
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -79,11 +82,11 @@ class Reward:
 
     def __post_init__(self) -> None:
         if self.kind not in REWARD_KINDS:
-            raise ValueError(unknown_name("reward", self.kind, REWARD_KINDS))
+            raise ValueError(unknown_name("reward.kind", self.kind, REWARD_KINDS))
         check_number("reward.se_weight", self.se_weight, at_least=0.0, at_most=1e6)
         check_number("reward.threshold_start", self.threshold_start)
         check_number("reward.threshold_end", self.threshold_end, at_least=self.threshold_start)
-        check_integer("reward.threshold_decisions", self.threshold_decisions, at_least=1)
+        check_integer("reward.threshold_decisions", self.threshold_decisions, at_least=1, at_most=MAX_DECISIONS)
         check_number("reward.clip_low", self.clip_low)
         check_number("reward.clip_high", self.clip_high, at_least=self.clip_low)
         check_number("reward.clip_value", self.clip_value, above=0.0)
@@ -142,7 +145,7 @@ class Scenario:
                 )
             if part.num_users * part.traffic.mean_arrivals_per_s * self.radio.interval_s < 1e-9:
                 raise ValueError(f"slices.{part.name}.traffic: below 1e-9 packets in an interval; take the slice out")
-        check_integer("decisions_per_episode", self.decisions_per_episode, at_least=1)
+        check_integer("decisions_per_episode", self.decisions_per_episode, at_least=1, at_most=MAX_DECISIONS)
 
     @property
     def num_slices(self) -> int:

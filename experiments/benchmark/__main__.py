@@ -16,12 +16,14 @@ from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
 from experiments.benchmark.twin_phase import time_twin_phase
 from experiments.config.threads import torch_threads
+from experiments.reporting.output import steady_output
 from slicing_gym import SCENARIOS, Scenario, get_scenario
 
 WHAT = ("simulator", "twin", "training", "batches", "twin_phase", "decision", "log_reading", "gpu")
 """What is timed."""
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)

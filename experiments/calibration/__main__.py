@@ -10,7 +10,7 @@ from agents.registry import import_modules
 from experiments.calibration.run import Calibration
 from experiments.calibration.settings import CalibrationConfig
 from experiments.commands import command
-from experiments.config.parts import make_scenario, make_twin
+from experiments.config.parts import change_scenario, make_scenario, make_twin
 from twin import transition_kinds
 
 
@@ -20,7 +20,7 @@ def prepare(config: CalibrationConfig, folder: Path) -> Callable[[], None]:
     twin, before, shown = make_twin(config.twin), make_scenario(config.scenario), os.path.relpath(folder)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
-    comparison = Calibration(twin, before, before.replace(**config.change), config, shown)
+    comparison = Calibration(twin, before, change_scenario(before, config.change), config, shown)
 
     def run() -> None:
         print(comparison.run().report())

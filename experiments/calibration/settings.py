@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import bounded
+from experiments.config.bounds import MAX_DECISIONS, bounded
 from experiments.fidelity.settings import CellSettings
 from twin.models.settings import NEURAL_DECISIONS
 
@@ -21,7 +21,11 @@ class Settings(CellSettings):
     """
 
     fresh: list[int] = bounded(
-        factory=lambda: [100, 200, 400, 1_000, 2_000, 4_000], at_least=NEURAL_DECISIONS, distinct=True, filled=True
+        factory=lambda: [100, 200, 400, 1_000, 2_000, 4_000],
+        at_least=NEURAL_DECISIONS,
+        at_most=MAX_DECISIONS,
+        distinct=True,
+        filled=True,
     )
 
 

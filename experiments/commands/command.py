@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import warnings
@@ -14,10 +15,21 @@ from typing import Any, TypeVar
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.files import CONFIG_FOLDER, with_files
-from experiments.config.hydra import Command, check_overrides, readable_errors, register, settings_of
+from experiments.config.hydra import (
+    Command,
+    composed,
+    config_folders,
+    readable_errors,
+    register,
+    run_folder,
+    settings_of,
+)
+from experiments.reporting.output import steady_output
 from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
 from experiments.runs.process import SWEEP, Process, say_refused
 from experiments.sweeps.run import sweep
@@ -26,6 +38,7 @@ from twin.data.logs import LogWarning
 _Settings = TypeVar("_Settings")
 
 
+@steady_output()
 def command(
     name: str,
     schema: type[_Settings],
@@ -48,9 +61,9 @@ def command(
         sys.exit(sweep(topic, typed))
     with readable_errors():
         sys.argv[1:] = topic.rewrite(with_files(name, typed))
-    check_overrides(name, sys.argv[1:])
+        folder = _folder_of(name, sys.argv[1:])
     statuses: list[int] = []
-    with _locked(sys.argv[1:]):
+    with _locked(folder), _errors_of_hydra():
         task = _task(topic, statuses)
         hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
     sys.exit(max(statuses, default=0))
@@ -62,10 +75,25 @@ def _is_sweep(options: Namespace) -> bool:
     return not shows and (options.multirun or "hydra.mode=MULTIRUN" in options.overrides)
 
 
+def _folder_of(name: str, arguments: Sequence[str]) -> Path | None:
+    """The folder of a run, if one was typed; all that was typed is composed, and refused where it cannot be.
+
+    Raises:
+        ValueError: the message names the key.
+    """
+    options = get_args_parser().parse_known_intermixed_args(arguments)[0]
+    if options.config_name or options.config_path:  # another file of the user's own
+        return None
+    folder = run_folder(composed(name, [*options.overrides, *config_folders(arguments)]))
+    typed = [value for key, _, value in (each.partition("=") for each in options.overrides) if key == _FOLDER]
+    return folder if typed and "${now" not in typed[-1] else None
+
+
 def _task(topic: Command[Any], statuses: list[int]) -> Callable[[DictConfig], None]:
     """What Hydra calls with a composed configuration; it raises nothing, but appends the exit status."""
 
     def task(config: DictConfig) -> None:
+        os.environ.pop(_FULL_ERROR, None)
         folder = Path(HydraConfig.get().runtime.output_dir)
         made: list[Any] = []
 
@@ -83,6 +111,37 @@ def _task(topic: Command[Any], statuses: list[int]) -> Callable[[DictConfig], No
     return task
 
 
+@contextmanager
+def _errors_of_hydra() -> Iterator[None]:
+    """Print what Hydra cannot compose as it does itself; what it cannot write, in a line and without its stack trace.
+
+    It prints every error unless a variable of the environment is set; then it raises them.
+    """
+    if _FULL_ERROR in os.environ:
+        yield
+        return
+    os.environ[_FULL_ERROR] = "1"
+    try:
+        yield
+    except CompactHydraException as error:
+        cause = [str(error.__cause__)] if isinstance(error.__cause__, OmegaConfBaseException) else []
+        print(
+            error,
+            *cause,
+            f"\nSet the environment variable {_FULL_ERROR}=1 for a complete stack trace.",
+            sep="\n",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(say_refused(error))
+    finally:
+        os.environ.pop(_FULL_ERROR, None)
+
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
 def _formatted(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
@@ -96,18 +155,17 @@ _WITH_PLACE = warnings.formatwarning
 
 
 @contextmanager
-def _locked(arguments: Sequence[str]) -> Iterator[None]:
+def _locked(folder: Path | None) -> Iterator[None]:
     """Lock the folder that was typed, if one was: before a run begins Hydra writes there what it was composed of.
 
     A run of a sweep may have been started again by a cluster, since its machine was lost: it waits until that is clear.
     """
-    typed = [value.strip("'\"") for key, _, value in (each.partition("=") for each in arguments) if key == _FOLDER]
-    if not typed or "$" in typed[-1]:
+    if folder is None:
         yield
         return
-    if (Path(typed[-1]).parent / SWEEP).is_file():
-        wait_for_heartbeat(typed[-1])
-    lock = RunLock(typed[-1])
+    if (folder.parent / SWEEP).is_file():
+        wait_for_heartbeat(folder)
+    lock = RunLock(folder)
     try:
         lock.__enter__()
     except (RunIsLocked, OSError) as error:

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.files import CONFIG_FOLDER, choices_of, store
-from experiments.config.hydra import check_overrides, config_folders, without_config_folders
+from experiments.config.files import choices_of, store
+from experiments.config.hydra import (
+    composed,
+    config_folders,
+    overrides_in,
+    without_config_folders,
+    without_hydra,
+)
+from experiments.config.quoting import quoted, unquoted
 from experiments.runs.compare import check_same_configuration
 from slicing_gym import SCENARIOS
 from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
@@ -28,7 +33,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
             `--config-dir` that is not given.
     """
     given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
-    name = given.get("resume", "null").strip("'\"")
+    name = unquoted(given.get("resume", "null"))
     if name in ("null", "auto", ""):
         return list(arguments)
     folder = Path(name)
@@ -38,11 +43,11 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
     if not config_folders(new):
         _store_choices(own, stored)
-    check_overrides("train", new)
+    composed("train", [*overrides_in(new), *config_folders(new)])
     check_same_configuration(folder, stored, _composed(name, own, new))
     rest = without_config_folders(new)
     first = [each for each in new if each not in rest]
-    return [*first, *own, *rest, "resume=auto", f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+    return [*first, *own, *rest, "resume=auto", f"hydra.run.dir={quoted(str(folder))}", "hydra.output_subdir=null"]
 
 
 def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
@@ -72,13 +77,11 @@ def _composed(name: str, own: Sequence[str], new: Sequence[str]) -> dict[str, An
     """The configuration of a run's own arguments and those that are typed now."""
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     try:
-        with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-            return _builtin(compose("train", [*own, *rest, *config_folders(new)]))
-    except HydraException as error:
-        reason = str(error).splitlines()[0]
+        return _builtin(without_hydra(composed("train", [*own, *rest, *config_folders(new)])))
+    except ValueError as error:
         raise ValueError(
-            f"resume: {name!r} was begun with {own}, which do not compose ({reason}); type "
-            "--config-dir again, if it was typed then"
+            f"resume: {name!r} was begun with {own}, which do not compose ({error}); type --config-dir again, if it "
+            "was typed then"
         ) from None
 
 

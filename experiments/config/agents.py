@@ -14,7 +14,7 @@ from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
-from experiments.config.bounds import check_bounds
+from experiments.config.bounds import MAX_BATCH, MAX_DECISIONS, MAX_RATE, MAX_RUNS, check_bounds
 from experiments.config.schemas import PLANNER, TARGET_MISSING, AgentSettings
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -130,7 +130,7 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
         if name in _RESERVED or name not in own:
             raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
     arguments = given_arguments(agent, changes)
-    check_numbers({name: value for name, value in arguments.items() if value is not None})
+    check_numbers(arguments)
     if agent.head is not None and agent.head not in HEADS:
         raise ValueError(unknown_name("agent.head", agent.head, HEADS))
     check_device("agent.device", arguments["device"])
@@ -162,20 +162,30 @@ def _check_outputs(agent: AgentSettings, env: AnyEnv) -> None:
         )
 
 
-def check_numbers(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that no agent could have."""
-    for name, least in (
-        *(("buffer_size", 1), ("batch_size", 1), ("train_freq", 1), ("target_update_interval", 1)),
-        *(("learning_starts", 0), ("gradient_steps", -1), ("n_steps", 1)),
-    ):
-        if name in settings:
-            check_integer(f"agent.{name}", settings[name], at_least=least)
+def check_numbers(settings: Mapping[str, Any], key: str = "agent") -> None:
+    """Refuse settings that no agent could have; those that are None are left to its class."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name, (least, most) in _WHOLE.items():
+        if name in given:
+            check_integer(f"{key}.{name}", given[name], at_least=least, at_most=most)
     for name in ("learning_rate", "learning_rate_end"):
-        if name in settings:
-            check_number(f"agent.{name}", settings[name], above=0.0)
+        if name in given:
+            check_number(f"{key}.{name}", given[name], above=0.0, at_most=MAX_RATE)
     for name in ("gamma", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
-        if name in settings:
-            check_number(f"agent.{name}", settings[name], at_least=0.0, at_most=1.0)
+        if name in given:
+            check_number(f"{key}.{name}", given[name], at_least=0.0, at_most=1.0)
+
+
+_WHOLE = {
+    "buffer_size": (1, MAX_DECISIONS),
+    "batch_size": (1, MAX_BATCH),
+    "train_freq": (1, MAX_DECISIONS),
+    "target_update_interval": (1, MAX_DECISIONS),
+    "learning_starts": (0, MAX_DECISIONS),
+    "gradient_steps": (-1, MAX_DECISIONS),
+    "n_steps": (1, MAX_RUNS),
+}
+"""Bounds of arguments that are whole numbers."""
 
 
 def _policy_kwargs(agent: AgentSettings) -> dict[str, Any]:
@@ -236,6 +246,7 @@ def check_roles(
         for key in changes:
             if key not in allowed:
                 raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
+        check_numbers(changes, f"algorithm.{role}")
         check_agent(agent, env, changes)
 
 

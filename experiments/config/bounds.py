@@ -11,7 +11,40 @@ from typing import Any
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 
 MAX_SEED = 2**32 - 1
-"""Largest seed."""
+"""Largest seed: NumPy, PyTorch and Stable-Baselines3 take 32 bits."""
+
+MAX_DECISIONS = 10**8
+"""Most decisions, states or updates: of each some ten to hundred bytes are held in memory, which are gigabytes."""
+
+MAX_CELLS = 2**16
+"""Most cells at once: each has its queues and its random streams, some tens of kilobytes."""
+
+MAX_THREADS = 1024
+"""Most threads or processes: no machine has more cores, and systems start no more than some thousands."""
+
+MAX_RUNS = 10_000
+"""Most runs, trials, directions, candidates: each takes seconds or more, which is days."""
+
+MAX_POINTS = 1001
+"""Most points of a curve, or of a side of a surface, which has their square: pictures have no more pixels."""
+
+MAX_EPOCHS = 10**6
+"""Most times through a history, or episodes without progress: at a second each, days."""
+
+MAX_WIDTH = 2**13
+"""Most neurons in a layer: two such layers have 2^26 weights between them, and with Adam's moments fill a gigabyte."""
+
+MAX_BATCH = 2**20
+"""Largest minibatch: what a network of some hundred neurons computes of it fills gigabytes."""
+
+MAX_FACTOR = 1e6
+"""Largest weight, distance or penalty: beyond that float32 loses the terms that it is added to."""
+
+MAX_RATE = 10.0
+"""Largest learning rate: one step beyond that takes weights out of float32's range."""
+
+MAX_SECONDS = 1e9
+"""Longest time: thirty years."""
 
 
 def bounded(
@@ -32,7 +65,7 @@ def bounded(
         factory: makes the default, in place of it.
         above: bound of numbers, itself excluded.
         at_least: lower bound of numbers.
-        at_most: upper bound of numbers.
+        at_most: upper bound of numbers, one of those above.
         choices: names that are allowed.
         distinct: no value of a list may occur twice.
         filled: a list may not be empty.

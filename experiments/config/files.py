@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import conf
+from experiments.config.quoting import is_plain, pieces, unquoted
 from slicing_gym import SCENARIOS
 from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
 
@@ -43,7 +45,7 @@ def with_files(command: str, arguments: Sequence[str]) -> list[str]:
     groups, found = groups_of(command), []
     for argument in arguments:
         key, _, value = argument.partition("=")
-        names = [name.strip("'\"") for name in value.split(",")]
+        names = [unquoted(name) for name in pieces(value)]
         own = key in groups and any(name.endswith(_YAML) for name in names)
         if own and key == "mapping":
             argument = f"mapping_file={value}"
@@ -58,7 +60,9 @@ def _stored(group: str, path: str) -> str:
     data = read_yaml(group, path)
     if not isinstance(data, dict):
         raise TypeError(f"{group}: {path!r} holds no keys and values, as a file of conf/{group} does")
-    name = Path(path).stem
+    name = re.sub(r"[^\w-]", "_", Path(path).stem, flags=re.ASCII)
+    if not is_plain(name):
+        name = f"file_{name}"
     if name in (*SCENARIOS, *choices_of(group)):
         name += "_file"  # a choice of the package has the name
     place = str(Path(path).resolve())

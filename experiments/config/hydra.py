@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,14 +11,16 @@ from typing import Any, Generic, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.bounds import check_bounds
-from experiments.config.files import CONFIG_FOLDER, groups_of
+from experiments.config.files import CONFIG_FOLDER
+from experiments.config.quoting import pieces, quoted
+from experiments.config.refusals import check_interpolations, named_by_omegaconf, why_refused
 from slicing_gym import SCENARIOS, get_scenario
-from slicing_gym.errors import unknown_name
 
 _Settings = TypeVar("_Settings")
 
@@ -77,9 +78,9 @@ def settings_of(config: DictConfig, schema: type[_Settings]) -> _Settings:
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
     """
-    for key in sorted(OmegaConf.missing_keys(config)):
-        raise ValueError(f"{key}: not given" + (", allowed is the dotted name of a class" if "_target_" in key else ""))
-    settings = OmegaConf.to_object(config)
+    _check_given(config)
+    with named_by_omegaconf():
+        settings = OmegaConf.to_object(config)
     assert isinstance(settings, schema)
     check_bounds(settings)
     return settings
@@ -95,13 +96,13 @@ def readable_errors() -> Iterator[None]:
 
 
 def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Arguments in which `key=a,b` of some keys is a list, also with -m; Hydra would take it for a sweep."""
+    """Arguments in which `key=a,'b,c'` of some keys is a list, also with -m; Hydra would take it for a sweep."""
     listed = []
     for argument in arguments:
         key, _, value = argument.partition("=")
         alone = key in keys and not value.startswith("[") and value != "null"
-        quoted = ",".join(f"'{name}'" for name in value.split(","))
-        listed.append(f"{key}=[{quoted}]" if alone else argument)
+        each = (piece if piece[:1] in ("'", '"') else quoted(piece, interpolate=True) for piece in pieces(value))
+        listed.append(f"{key}=[{','.join(each)}]" if alone else argument)
     return listed
 
 
@@ -111,64 +112,90 @@ def _renamed(argument: str, names: Mapping[str, str]) -> str:
 
 
 def check_overrides(name: str, arguments: Sequence[str]) -> None:
-    """End the program with the nearest name where `check_names` raises an error."""
+    """End the program with the message where the arguments of a command do not compose."""
     with readable_errors():
-        check_names(name, arguments)
+        for each in _single(overrides_in(arguments)):
+            composed(name, [*each, *config_folders(arguments)])
 
 
-def check_names(name: str, arguments: Sequence[str]) -> None:
-    """Refuse arguments that override a key, or take a choice, that does not exist.
+def composed(name: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a command, with Hydra's own part as `hydra`.
 
-    Only plain `key=value` arguments are looked at, and none where a folder of the user's own may hold more choices; the
-    rest of its grammar Hydra checks itself.
+    Raises:
+        ValueError: a key or choice does not exist, or a value is not allowed there; the message names the key, on one
+            line, and says what is allowed, or what to type.
     """
-    if any(argument.startswith(_CONFIG_DIR) for argument in arguments):
-        return
-    plain = [argument for argument in arguments if re.match(r"(?!hydra)[A-Za-z_][\w./-]*=", argument)]
-    given = {key: value for key, _, value in (argument.partition("=") for argument in plain)}
-    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        chosen = groups_of(name)  # asking Hydra costs a copy of all it has stored, so that only these are asked for
-        found = {key: loader.get_group_options(key) for key in given if key in chosen or "/" in key}
-        groups = {key: [each for each in options if each[0] != "_"] for key, options in found.items() if options}
-        for key, options in groups.items():
-            for choice in given[key].split(","):
-                if choice not in options:
-                    raise ValueError(unknown_name(key, choice, options) + _OWN_FILES.get(key, ""))
-        config = compose(name, [f"{key}={given[key].split(',')[0]}" for key in groups])
-        for key in given.keys() - groups.keys():
-            _check_key(config, key)
+
+    def with_hydra(some: Sequence[str]) -> DictConfig:
+        with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+            return compose(name, list(some), return_hydra_config=True)
+
+    try:
+        return with_hydra(overrides)
+    except Exception as error:  # Hydra's, OmegaConf's, and Python's of what neither expects
+        raise ValueError(why_refused(with_hydra, overrides, error)) from None
 
 
-def _check_key(config: Any, key: str) -> None:
-    """Refuse a dotted key that is not in a composed config."""
-    node = config
-    for part in key.split("."):
-        if not isinstance(node, DictConfig):
-            return
-        if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
-            known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
-            raise ValueError(unknown_name(key, part, [str(name) for name in node]) + known)
-        node = None if OmegaConf.is_missing(node, part) else node[part]
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A composed configuration without Hydra's own part."""
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
-_RENAMED = {
-    "plain": "without_twin",
-    "judged_cells": "selection_cells",
-    "judged_decisions": "selection_decisions",
-    "options": "kwargs",
-    "decisions_per_round": "decisions_per_episode",
-}
-"""Keys of versions before, and what they are called now."""
+def run_folder(config: DictConfig) -> Path:
+    """The folder of a run, which its configuration names in `hydra.run.dir`.
 
-_OWN_FILES = {
-    group: f"; one of your own: {group}=<path>.yaml, or a folder with {group}/<name>.yaml as --config-dir"
-    for group in ("scenario", "mapping", "agent")
-}
-"""Where more choices of a group may come from."""
+    Raises:
+        ValueError: it cannot be told, as what it is called by is missing; the message names the key.
+    """
+    _check_given(config)
+    try:
+        return Path(config.hydra.run.dir)
+    except OmegaConfBaseException:
+        check_interpolations(config)
+    with named_by_omegaconf():
+        return Path(config.hydra.run.dir)
 
-_ELSEWHERE = {"collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in"}
-"""Keys that only another command has, and why."""
+
+def _check_given(config: DictConfig) -> None:
+    """Refuse a configuration in which something is still `???`."""
+    values = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(values, dict)
+    for key in sorted(_missing({name: value for name, value in values.items() if name != "hydra"}, "")):
+        raise ValueError(f"{key}: not given" + (", allowed is the dotted name of a class" if "_target_" in key else ""))
+
+
+def _missing(values: Any, key: str) -> Iterator[str]:
+    """The keys below one that stand for what has to be given."""
+    if values == "???":
+        yield key
+    entries = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for name, value in entries:
+        yield from _missing(value, f"{key}.{name}" if key else str(name))
+
+
+def overrides_in(arguments: Sequence[str]) -> list[str]:
+    """Arguments without options such as `-m` and `--config-dir`."""
+    return [each for each in without_config_folders(arguments) if not each.startswith("-")]
+
+
+def _single(overrides: Sequence[str]) -> list[list[str]]:
+    """Overrides with one value each; of those that a sweep has more of, every value at least once."""
+    parsed = [_values(each) for each in overrides]
+    longest = max((len(each) for each in parsed), default=1)
+    return [[each[min(number, len(each) - 1)] for each in parsed] for number in range(longest)]
+
+
+def _values(override: str) -> list[str]:
+    """An override for each value that it sweeps over."""
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+        if parsed.is_sweep_override() and parsed.is_discrete_sweep():
+            return [f"{parsed.get_key_element()}={each}" for each in parsed.sweep_string_iterator()] or [override]
+    except Exception:  # whoever composes it says why
+        pass
+    return [override]
 
 
 def config_folders(arguments: Sequence[str]) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from slicing_gym import Scenario
-from slicing_gym.builtin_types import build
-from slicing_gym.errors import unknown_name
+from slicing_gym.builtin_types import build, named
+from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
 from twin.data.logs import LogMapping
@@ -22,8 +22,23 @@ def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenar
     """
     if reward is not None and reward not in REWARD_KINDS:
         raise ValueError(unknown_name("reward", reward, REWARD_KINDS))
-    scenario = Scenario.from_dict(given)
-    return scenario if reward is None else scenario.replace(reward={"kind": reward})
+    with named("scenario"):
+        scenario = Scenario.from_dict(given)
+        return scenario if reward is None else scenario.replace(reward={"kind": reward})
+
+
+def change_scenario(scenario: Scenario, change: Mapping[str, Any]) -> Scenario:
+    """A scenario with the changes that `change` names.
+
+    Raises:
+        ValueError, TypeError: the message names the key, the value and what is allowed.
+    """
+    try:
+        return scenario.replace(**change)
+    except (ValueError, TypeError) as error:
+        message = str(error)
+        own = message.removeprefix("scenario") if message.startswith("scenario") else f".{message}"
+        raise type(error)(f"change{own}") from error
 
 
 def make_mapping(given: Mapping[str, Any], file: str | None) -> LogMapping | None:
@@ -51,6 +66,10 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
     """
     if given.get("transition") is None:
         return None
+    if not isinstance(given["transition"], Mapping):
+        raise TypeError(
+            f"twin.transition: {given['transition']!r} given, allowed are keys and values; twin=lstm has them"
+        )
     wanted = ("transition", "performance", "training", "seed")
     for key in given:
         if key not in wanted:
@@ -59,11 +78,12 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
         if key not in given:
             raise ValueError(f"twin.{key}: missing; twin=lstm or twin=transformer has it")
     transition = dict(given["transition"])
-    kind = transition_kind("twin.transition.name", transition.pop("name"))
-    return DigitalTwin(
-        build(kind, "twin.transition", transition),
-        build(PerformanceSettings, "twin.performance", given["performance"]),
-        build(TrainingSettings, "twin.training", given["training"]),
-        given["seed"],
-        device,
-    )
+    kind = transition_kind("twin.transition.name", transition.pop("name", None))
+    with named("twin"):
+        parts = (
+            build(kind, "twin.transition", transition),
+            build(PerformanceSettings, "twin.performance", given["performance"]),
+            build(TrainingSettings, "twin.training", given["training"]),
+        )
+        seed = check_integer("seed", given["seed"], at_least=0)
+    return DigitalTwin(*parts, seed, device)

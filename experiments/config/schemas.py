@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_FACTOR, MAX_RUNS, MAX_SEED, MAX_WIDTH, bounded
 from twin.env import UNCERTAINTIES
 from twin.planning import STRUCTURES
 
@@ -31,7 +31,9 @@ class AgentSettings:
     policy: str = "MlpPolicy"
     policy_kwargs: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
-    net_arch: list[int] | None = bounded(factory=lambda: [256, 256, 128, 128], at_least=1, filled=True)
+    net_arch: list[int] | None = bounded(
+        factory=lambda: [256, 256, 128, 128], at_least=1, at_most=MAX_WIDTH, filled=True
+    )
     learning_rate: float | None = 1e-3
     learning_rate_end: float | None = 1e-5
     buffer_size: int | None = 100_000
@@ -45,7 +47,7 @@ class AgentSettings:
     exploration_initial_eps: float | None = 1.0
     exploration_final_eps: float | None = 0.02
     center_rewards: bool = True
-    twin_gradient_steps: int = bounded(8, at_least=1)
+    twin_gradient_steps: int = bounded(8, at_least=1, at_most=MAX_RUNS)
     device: str | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
 
@@ -77,10 +79,10 @@ class PlannerSettings:
     """
 
     choose_by: str = bounded("sample", choices=("sample", "mean"))
-    horizon: int = bounded(1, at_least=1)
+    horizon: int = bounded(1, at_least=1, at_most=MAX_RUNS)
     gamma: float = bounded(0.8, at_least=0.0, at_most=1.0)
     structure: str = bounded("per_slice", choices=STRUCTURES)
-    memory: int | None = bounded(None, at_least=1)
+    memory: int | None = bounded(None, at_least=1, at_most=MAX_DECISIONS)
     lowest: Any = None  # of mappings that may be None OmegaConf can override nothing
     highest: Any = None
     allowed: list[Any] | None = None
@@ -101,12 +103,12 @@ class TwinTrainingSettings:
             candidates is kept.
     """
 
-    twin_decisions: int = bounded(102_400, at_least=1)
-    num_envs: int = bounded(256, at_least=1)
+    twin_decisions: int = bounded(102_400, at_least=1, at_most=MAX_DECISIONS)
+    num_envs: int = bounded(256, at_least=1, at_most=MAX_CELLS)
     uncertainty: str = bounded("none", choices=UNCERTAINTIES)
-    penalty: float = bounded(1.0, at_least=0.0)
-    selection_cells: int = bounded(64, at_least=1)
-    selection_decisions: int = bounded(50, at_least=1)
+    penalty: float = bounded(1.0, at_least=0.0, at_most=MAX_FACTOR)
+    selection_cells: int = bounded(64, at_least=1, at_most=MAX_CELLS)
+    selection_decisions: int = bounded(50, at_least=1, at_most=MAX_DECISIONS)
 
 
 @dataclass
@@ -121,7 +123,7 @@ class EvaluationSettings:
 
     policies: list[str] = field(default_factory=lambda: ["random", "hard", "proportional", "best_fixed"])
     seeds: list[int] = bounded(factory=lambda: [100, 101, 102, 103, 104], at_least=0, at_most=MAX_SEED, distinct=True)
-    decisions: int | None = bounded(200, at_least=1)
+    decisions: int | None = bounded(200, at_least=1, at_most=MAX_DECISIONS)
 
 
 @dataclass

@@ -26,8 +26,10 @@ def prepare(config: DistillConfig, folder: Path) -> Callable[[], None]:
 
     def run() -> None:
         result = wanted.run(_print_teacher)
-        print(result.report())
-        result.write(folder)
+        try:
+            result.write(folder)
+        finally:  # what cannot be written is shown all the same
+            print(result.report())
         print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")
 
     return run

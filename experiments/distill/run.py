@@ -22,7 +22,7 @@ from experiments.config.threads import torch_threads
 from experiments.distill.report import StudentResult, plot_students, student_tables, write_students
 from experiments.distill.settings import Settings
 from experiments.distill.teaching import check_values, network_of, states_of, teach_student
-from experiments.evaluate.policies import check_policies, labelled, load_policies
+from experiments.evaluate.policies import check_policies, given_as, labelled, load_policies
 from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.runs.compare import check_same_configuration
@@ -133,8 +133,9 @@ class Distillation:
             raise ValueError("evaluation.seeds: none given, allowed are one or more")
         policies = self.settings.evaluation.policies
         for scenario in self._scenarios if policies else ():
-            check_policies(policies, scenario)
-            load_policies(policies, scenario, make_cells(scenario, 1), trust=trust)
+            with given_as("evaluation.policies"):
+                check_policies(policies, scenario)
+                load_policies(policies, scenario, make_cells(scenario, 1), trust=trust)
         self._stored: dict[Path, StudentResult] = {}
         for run in self.teachers if resume else ():
             self._read_stored(run)

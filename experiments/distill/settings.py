@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 
 from agents import HEADS
 from agents.student import TARGETS
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import (
+    MAX_BATCH,
+    MAX_DECISIONS,
+    MAX_FACTOR,
+    MAX_RATE,
+    MAX_SEED,
+    MAX_THREADS,
+    MAX_WIDTH,
+    bounded,
+)
 from experiments.config.schemas import CommandSettings, EvaluationSettings
 
 STATES = ("history", "twin", "both")
@@ -37,17 +46,17 @@ class Settings:
     """
 
     agents: list[str] | None = None
-    hidden: list[int] = bounded(factory=lambda: [4, 16], at_least=1, distinct=True, filled=True)
+    hidden: list[int] = bounded(factory=lambda: [4, 16], at_least=1, at_most=MAX_WIDTH, distinct=True, filled=True)
     head: str | None = bounded(None, choices=HEADS)
     target: str = bounded("argmax", choices=TARGETS)
-    temperature: float = bounded(0.1, above=0.0)
+    temperature: float = bounded(0.1, at_least=1e-6, at_most=MAX_FACTOR)
     states: str = bounded("history", choices=STATES)
-    twin_states: int = bounded(5_000, at_least=1)
-    updates: int = bounded(10_000, at_least=1)
-    batch_size: int = bounded(64, at_least=1)
-    learning_rate: float = bounded(0.01, above=0.0)
+    twin_states: int = bounded(5_000, at_least=1, at_most=MAX_DECISIONS)
+    updates: int = bounded(10_000, at_least=1, at_most=MAX_DECISIONS)
+    batch_size: int = bounded(64, at_least=1, at_most=MAX_BATCH)
+    learning_rate: float = bounded(0.01, above=0.0, at_most=MAX_RATE)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     device: str = "cpu"
     progress: bool = True
     evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))

@@ -27,8 +27,11 @@ def prepare(config: EvaluateConfig, folder: Path) -> Callable[[], None]:
 
     def run() -> None:
         result = comparison.run()
-        print(result.report())
-        print(f"written: {', '.join(map(str, result.write(os.path.relpath(folder))))}")
+        try:
+            written = result.write(os.path.relpath(folder))
+        finally:  # what cannot be written is shown all the same
+            print(result.report())
+        print(f"written: {', '.join(map(str, written))}")
 
     return run
 

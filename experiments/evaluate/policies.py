@@ -7,7 +7,8 @@ import inspect
 import logging
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,15 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
             named("policy", name)
         else:
             raise ValueError(unknown_policy("policy", name, BASELINES) + f", {_ALLOWED}")
+
+
+@contextmanager
+def given_as(key: str) -> Iterator[None]:
+    """What is refused inside as `policy` was given by another key."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        raise type(error)(re.sub(r"^policy\b", key, str(error))) from error
 
 
 def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:

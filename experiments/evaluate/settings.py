@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_DECISIONS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 
 
@@ -23,8 +23,8 @@ class Settings:
     seeds: list[int] = bounded(
         factory=lambda: list(range(20)), at_least=0, at_most=MAX_SEED, distinct=True, filled=True
     )
-    decisions: int | None = bounded(None, at_least=1)
-    threads: int = bounded(2, at_least=1)
+    decisions: int | None = bounded(None, at_least=1, at_most=MAX_DECISIONS)
+    threads: int = bounded(2, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
 
 

@@ -29,8 +29,10 @@ def prepare(config: ExportConfig, folder: Path) -> Callable[[], None]:
             result = wanted.run()
         except DisagreementError as error:
             raise SystemExit(f"error: {error}") from None
-        print(result.report())
-        path = result.write(folder / OUTPUT if config.output is None else config.output)
+        try:
+            path = result.write(folder / OUTPUT if config.output is None else config.output)
+        finally:  # what cannot be written is shown all the same
+            print(result.report())
         print(f"written: {os.path.relpath(path)} ({len(result.content):,} bytes)")
 
     return run

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +69,10 @@ class ExportResult:
             lines.append(f"  {name}: {low:,.0f} to {high:,.0f} ({seen}: {least:,.0f} to {most:,.0f})")
         if source.history is not None:
             met = self.states[MET]
-            fallbacks = sum(deployed.decide(row).fallback for row in met)
+            decisions = [deployed.decide(row) for row in met]
+            fallbacks = sum(decision.fallback for decision in decisions)
             lines.append(f"  that is {fallbacks} of the {len(met):,} states {MET}")
+            lines += _never_held([decision.units for decision in decisions if not decision.fallback], source.history)
         return "\n".join(lines)
 
     def write(self, output: str | Path) -> Path:
@@ -172,6 +175,20 @@ class PolicyExport:
                 f"for arrivals {found.example} among them; nothing was written"
             )
         return ExportResult(source, content, deployed, states, found)
+
+
+def _never_held(chosen: Sequence[Iterable[int]], history: History) -> list[str]:
+    """A note on allocations that the policy chooses and its history never has; none if there are none."""
+    held = {tuple(row) for row in np.unique(history.allocation, axis=0).tolist()}
+    times = Counter(tuple(units) for units in chosen if tuple(units) not in held)
+    if not times:
+        return []
+    (most, _), total = times.most_common(1)[0], len(chosen)
+    return [
+        f"note: {times.total() / total:.0%} of its decisions there ({'-'.join(map(str, most))} and {len(times) - 1} "
+        f"others) are none of the {len(held):,} allocations that the {len(history):,} real decisions it learned from "
+        "tried: nothing measured says what they are worth in that cell"
+    ]
 
 
 def fallback_units(name: str, scenario: Scenario) -> npt.NDArray[np.int64]:

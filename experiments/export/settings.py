@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_DECISIONS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 
 
@@ -25,9 +25,9 @@ class Settings:
 
     fallback: str = "hard"
     name: str | None = None
-    states: int = bounded(10_000, at_least=100)
+    states: int = bounded(10_000, at_least=100, at_most=MAX_DECISIONS)
     seed: int = bounded(100, at_least=0, at_most=MAX_SEED)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
 
 

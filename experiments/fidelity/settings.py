@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.baselines import BASELINES
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
 from twin.models.settings import MIN_DECISIONS
 
 LONG_S = 10.0
@@ -34,11 +34,11 @@ class CellSettings:
     """
 
     seeds: list[int] = bounded(factory=lambda: list(range(5)), at_least=0, at_most=MAX_SEED, distinct=True, filled=True)
-    decisions: int = bounded(2_000, at_least=MIN_DECISIONS)
-    held_out_runs: int = bounded(5, at_least=1)
-    copies: int = bounded(64, at_least=2)
-    threads: int = bounded(2, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
+    decisions: int = bounded(2_000, at_least=MIN_DECISIONS, at_most=MAX_DECISIONS)
+    held_out_runs: int = bounded(5, at_least=1, at_most=MAX_RUNS)
+    copies: int = bounded(64, at_least=2, at_most=MAX_CELLS)
+    threads: int = bounded(2, at_least=1, at_most=MAX_THREADS)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
 
     @property
@@ -65,11 +65,11 @@ class Settings(CellSettings):
         tree: evaluate a gradient-boosted tree on the same inputs, too, if scikit-learn is installed.
     """
 
-    run_length: int = bounded(220, at_least=WINDOW + 2)
-    horizon: int = bounded(200, at_least=1)
-    allocations: int = bounded(200, at_least=3)
+    run_length: int = bounded(220, at_least=WINDOW + 2, at_most=MAX_DECISIONS)
+    horizon: int = bounded(200, at_least=1, at_most=MAX_DECISIONS)
+    allocations: int = bounded(200, at_least=3, at_most=MAX_DECISIONS)
     policies: list[str] = bounded(factory=lambda: ["random", "hard", "proportional", "best_fixed"], distinct=True)
-    left_out: int | None = bounded(None, at_least=0)
+    left_out: int | None = bounded(None, at_least=0, at_most=MAX_DECISIONS)
     tree: bool = True
 
 

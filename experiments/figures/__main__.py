@@ -9,6 +9,7 @@ from experiments.config.hydra import readable_errors
 from experiments.figures.headroom import draw_headroom
 from experiments.offline.figure import draw_offline
 from experiments.regret import draw_regret
+from experiments.reporting.output import steady_output
 from experiments.train.convergence import draw_convergence
 from slicing_gym.errors import unknown_name
 
@@ -16,6 +17,7 @@ FIGURES = {"convergence": draw_convergence, "headroom": draw_headroom, "offline"
 """Figures by name."""
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.figures", description=__doc__)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
 from pathlib import Path
 from typing import Any
 
+from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
 from slicing_gym.files import atomic_write
 from twin.data.logs.mapping import LogMapping
@@ -47,7 +47,7 @@ def trial(log: Any, mapping: LogMapping) -> str:
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:
     """The command to go on with."""
-    shown = shlex.quote(f"log={','.join(map(str, log)) if isinstance(log, list) else log}")
+    shown = as_typed("log", *(map(str, log) if isinstance(log, list) else [str(log)]))
     command = {"allocation": "fidelity", "passive": "traffic", "constant": "traffic"}.get(found.what)
     if command is None or not found.keys:
         return (
@@ -55,4 +55,6 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
         )
     counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
     period = " period_s=<length of an interval in s>" if counted else ""
-    return f"next: look at {mapping}, then python -m experiments.{command} {shown} mapping={mapping}{period}"
+    return (
+        f"next: look at {mapping}, then python -m experiments.{command} {shown} {as_typed('mapping', mapping)}{period}"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import bounded
+from experiments.config.bounds import MAX_DECISIONS, bounded
 
 
 @dataclass
@@ -22,4 +22,4 @@ class InspectConfig:
     log: Any = None
     mapping_file: str | None = None
     mapping: dict[str, Any] = field(default_factory=dict)
-    intervals: int = bounded(400, at_least=2)
+    intervals: int = bounded(400, at_least=2, at_most=MAX_DECISIONS)

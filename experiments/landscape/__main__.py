@@ -27,8 +27,11 @@ def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
 
     def run() -> None:
         result = wanted.run()
-        print(f"\n{result.report()}")
-        print(f"\nwritten: {', '.join(map(str, result.write(os.path.relpath(folder))))}")
+        try:
+            written = result.write(os.path.relpath(folder))
+        finally:  # what cannot be written is shown all the same
+            print(f"\n{result.report()}")
+        print(f"\nwritten: {', '.join(map(str, written))}")
 
     return run
 

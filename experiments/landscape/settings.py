@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_DECISIONS, MAX_FACTOR, MAX_POINTS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 from experiments.landscape.losses import LOSSES
 
@@ -39,19 +39,19 @@ class Settings:
     agents: list[str] | None = None
     data: str = bounded("own", choices=DATA)
     data_seed: int = bounded(1_000, at_least=0, at_most=MAX_SEED)
-    data_decisions: int = bounded(1_000, at_least=1)
+    data_decisions: int = bounded(1_000, at_least=1, at_most=MAX_DECISIONS)
     loss: str = bounded("own", choices=LOSSES)
     stock: bool = True
-    epsilon: float = bounded(0.01, above=0.0)
-    distance: float = bounded(0.1, above=0.0)
-    points: int = bounded(41, at_least=3)
-    surface_size: float = bounded(1.0, above=0.0)
-    surface_points: int = bounded(25, at_least=3)
-    rise: float = bounded(0.1, above=0.0)
-    directions: int = bounded(16, at_least=1)
-    size: float = bounded(0.5, above=0.0)
+    epsilon: float = bounded(0.01, above=0.0, at_most=MAX_FACTOR)
+    distance: float = bounded(0.1, above=0.0, at_most=MAX_FACTOR)
+    points: int = bounded(41, at_least=3, at_most=MAX_POINTS)
+    surface_size: float = bounded(1.0, above=0.0, at_most=MAX_FACTOR)
+    surface_points: int = bounded(25, at_least=3, at_most=MAX_POINTS)
+    rise: float = bounded(0.1, above=0.0, at_most=MAX_FACTOR)
+    directions: int = bounded(16, at_least=1, at_most=MAX_RUNS)
+    size: float = bounded(0.5, above=0.0, at_most=MAX_FACTOR)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
-    torch_threads: int = bounded(1, at_least=1)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
 
 

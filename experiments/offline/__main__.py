@@ -19,6 +19,7 @@ from experiments.config.agents import (
     with_head,
 )
 from experiments.config.parts import make_scenario, make_twin
+from experiments.config.quoting import as_typed
 from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
@@ -92,7 +93,7 @@ def _check_agents(config: OfflineConfig, scenario: Scenario, with_twin: bool) ->
 def how_to_go_on(config: OfflineConfig, folder: Path) -> str:
     """What to type after Ctrl-C."""
     del config
-    return f"type the command again with resume=auto hydra.run.dir={folder}"
+    return f"type the command again with resume=auto {as_typed('hydra.run.dir', folder)}"
 
 
 if __name__ == "__main__":

@@ -87,7 +87,8 @@ class OfflineResult:
         lines.append(f"{self.name}, estimated from the history alone: {shown}")
         for each, own in self.summary["modal"].items():
             share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
-            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {times} times")
+            held = f"{times} times" if times else "never, so nothing measured says what it is worth"
+            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}")
         return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents import check_head
 from experiments.config.agents import SHARED, check_numbers
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_DECISIONS, MAX_EPOCHS, MAX_FACTOR, MAX_SECONDS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import AgentSettings, CommandSettings, EvaluationSettings, TwinTrainingSettings
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import unknown_name
@@ -24,8 +24,8 @@ class Algorithm2Settings(TwinTrainingSettings):
         conservative_weight: eta of equation 13; the paper does not give its own.
     """
 
-    epochs: int = bounded(200, at_least=1)
-    conservative_weight: float = bounded(0.1, at_least=0.0)
+    epochs: int = bounded(200, at_least=1, at_most=MAX_EPOCHS)
+    conservative_weight: float = bounded(0.1, at_least=0.0, at_most=MAX_FACTOR)
 
 
 @dataclass
@@ -37,7 +37,7 @@ class EstimateSettings:
         agent: changes of the settings of the agent, for the network that estimates.
     """
 
-    epochs: int = bounded(200, at_least=1)
+    epochs: int = bounded(200, at_least=1, at_most=MAX_EPOCHS)
     agent: dict[str, Any] = field(
         default_factory=lambda: {"head": None, "batch_size": 256, "target_update_interval": 100}
     )
@@ -53,7 +53,7 @@ def check_estimate(settings: EstimateSettings, scenario: Scenario) -> None:
     for name in settings.agent:
         if name not in allowed:
             raise ValueError(unknown_name("estimate.agent", name, allowed))
-    check_numbers(settings.agent)
+    check_numbers(settings.agent, "estimate.agent")
     if settings.agent.get("head") is not None:
         with named("estimate.agent"):
             check_head(settings.agent["head"], SpaceSpec(scenario).action_space)
@@ -75,8 +75,8 @@ class Settings:
     """
 
     reward: str | None = bounded("utility", choices=REWARD_KINDS)
-    checkpoint_s: float = bounded(30.0, at_least=0.0)
-    torch_threads: int = bounded(1, at_least=1)
+    checkpoint_s: float = bounded(30.0, at_least=0.0, at_most=MAX_SECONDS)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
     algorithm: Algorithm2Settings = field(default_factory=Algorithm2Settings)
     estimate: EstimateSettings = field(default_factory=EstimateSettings)
@@ -111,7 +111,7 @@ class OfflineConfig(Settings, CommandSettings):
     twin: dict[str, Any] = field(default_factory=dict)
     algorithm: Algorithm2Config = field(default_factory=Algorithm2Config)
     history: str = "random"
-    decisions: int | None = bounded(None, at_least=1)
+    decisions: int | None = bounded(None, at_least=1, at_most=MAX_DECISIONS)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     device: str = "cpu"
     resume: str | None = bounded(None, choices=("auto",))

@@ -8,8 +8,10 @@ from pathlib import Path
 from experiments.config.hydra import readable_errors
 from experiments.report.groups import relative
 from experiments.report.run import NAME, report
+from experiments.reporting.output import steady_output
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
@@ -22,8 +24,10 @@ def main(arguments: list[str] | None = None) -> None:
     with readable_errors():
         by = [key.strip() for key in keys[-1].split(",") if key.strip()] if keys else None
         found = report(folders, by, oracle=options.oracle)
-        written = found.write(options.output or Path(folders[0]) / NAME)
-    print(found.text())
+        try:
+            written = found.write(options.output or Path(folders[0]) / NAME)
+        finally:  # what cannot be written is shown all the same
+            print(found.text())
     print(f"written: {', '.join(map(relative, written))}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -70,7 +71,8 @@ class RunLock:
     """The only writer of a folder, for the time of a `with` block; the folder is made if there is none.
 
     The same process may lock a folder again, within the block. A writer that was held up so long that another has taken
-    over is ended by KeyboardInterrupt, without a checkpoint; the block then ends with `RunIsLocked`.
+    over is ended by KeyboardInterrupt, without a checkpoint; the block then ends with `RunIsLocked`. One whose folder
+    was removed is ended likewise; the block then ends with `FileNotFoundError`.
 
     On one host a writer is gone when its process is; of another host it is when its heartbeat is older than `STALE_S`,
     which needs clocks that agree to some seconds. On a network file system the lock relies on whole renames, and on
@@ -81,6 +83,7 @@ class RunLock:
 
     Raises:
         RunIsLocked: on entering, another process writes there; on leaving, another has taken over.
+        OSError: on entering, the folder cannot be made or written; on leaving, it was removed.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -102,7 +105,11 @@ class RunLock:
                 raise RunIsLocked(f"folder: {str(self.folder)!r}: {found}")
             now = time.time()
             self._writer = Writer(socket.gethostname(), os.getpid(), _boot(), _start_of(os.getpid()), now, now)
-            _write(path, self._writer)
+            try:
+                _write(path, self._writer)
+            except OSError:  # a full disk, say
+                self._leave(path)
+                raise
         _held[key], self._thread = os.getpid(), threading.get_ident()
         self._beating = threading.Thread(target=self._beat, name="run.lock", daemon=True)
         self._beating.start()
@@ -117,19 +124,27 @@ class RunLock:
         self._ended.set()
         self._beating.join()
         _held.pop(self.folder.resolve(), None)
-        if self._is_own():
-            (self.folder / LOCK_FILE).unlink(missing_ok=True)
-        if self._is_new:
-            with suppress(OSError):
-                self.folder.rmdir()  # if nothing came of it
-        if kind is not None and issubclass(kind, KeyboardInterrupt):
-            check_is_own(self.folder)
+        try:
+            if kind is not None and issubclass(kind, KeyboardInterrupt):
+                check_is_own(self.folder)
+        finally:
+            if self._is_own():
+                self._leave(self.folder / LOCK_FILE)
+
+    def _leave(self, path: Path) -> None:
+        """Remove the lock, and the folder if it is new and nothing came of it."""
+        with suppress(OSError):  # where nothing can be written any more: the lock of a process that is gone binds none
+            path.unlink()
+            if self._is_new:
+                self.folder.rmdir()
 
     def _beat(self) -> None:
-        """Say that the writer is there, until the block ends; end its thread if another writer has taken over."""
+        """Say that the writer is there, until the block ends; end its thread if the folder is no longer its own."""
+        gone = False
         while not self._ended.wait(HEARTBEAT_S):
-            own = self._is_own()
-            if own is False:
+            own, was_gone = self._is_own(), gone
+            gone = not (self.folder / LOCK_FILE).exists()
+            if own is False or (gone and was_gone):  # once may be a network file system's
                 end_now(self._thread)
                 return
             if own:  # else the lock cannot be read now; the next beat looks again
@@ -157,23 +172,34 @@ def is_locked(folder: str | os.PathLike[str]) -> bool:
 
 
 def check_is_own(folder: str | os.PathLike[str]) -> None:
-    """Refuse to write into a folder that another process has taken over.
+    """Refuse to go on in a folder that this process has locked, and no longer has.
 
     Raises:
-        RunIsLocked: one has.
+        RunIsLocked: another process has taken it over.
+        FileNotFoundError: it was removed.
     """
     found = read_writer(folder)
     if found is not None and not found.is_here:
         raise RunIsLocked(f"folder: {str(folder)!r}: {found}")
+    if found is None and not (Path(folder) / LOCK_FILE).exists():
+        raise FileNotFoundError(
+            errno.ENOENT, f"the folder, or its {LOCK_FILE}, was removed during the run", str(folder)
+        )
 
 
 def wait_for_heartbeat(folder: str | os.PathLike[str], poll_s: float = 1.0) -> None:
     """Wait until a writer on another host says again that it is there, or counts as gone: `STALE_S` at most.
 
-    Where a cluster starts a job again whose machine was lost, the lock of the lost one looks alive for that long.
+    Where a cluster starts a job again whose machine was lost, the lock of the lost one looks alive for that long; and
+    for longer if this host's clock was set back: then the lock is removed.
     """
-    first = read_writer(folder)
+    first, until = read_writer(folder), time.monotonic() + STALE_S
     while first is not None and first.host != socket.gethostname() and first.is_alive and read_writer(folder) == first:
+        if time.monotonic() > until:
+            with _guarded(Path(folder) / LOCK_FILE) as path:
+                if read_writer(folder) == first:
+                    path.unlink()
+            return
         time.sleep(poll_s)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,13 +92,16 @@ class Process:
             print(error.code, file=sys.stderr)
             ended, code = replace(status, state="failed", error=str(error.code)), 1
         except Exception as error:
+            check_is_own(self.folder)
             trace = "".join(traceback.format_exception(error))
             _log_to_file(trace)
-            print(trace, end="", file=sys.stderr)
+            of_system = isinstance(error, OSError)  # a full disk, say: one line tells it; the rest is in the log
+            print(f"error: {error}\n" if of_system else trace, end="", file=sys.stderr)
             message = f"{type(error).__name__}: {error}"
             ended, code = replace(status, state="failed", error=message, traceback=trace), 1
         check_is_own(self.folder)  # if another has taken over, the status is the other's to write
-        write_status(self.folder, replace(ended, seconds=round(time.monotonic() - begun, 3), ended=now()))
+        with suppress(OSError) if code else nullcontext():  # a full disk, as it was said
+            write_status(self.folder, replace(ended, seconds=round(time.monotonic() - begun, 3), ended=now()))
         return code
 
     def _checked(self) -> Callable[[], object]:

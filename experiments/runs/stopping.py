@@ -5,12 +5,17 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, and what clusters and closing terminals send."""
+
+
+_TOGETHER_S = 2.0
+"""Seconds after a signal in which clusters send it again to make sure: that asks for nothing more."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -36,10 +41,12 @@ class _Asked:
     Attributes:
         number: of the signal that is to end the run as soon as it has saved; None: there was none.
         can_wait: whether the run looks at that soon.
+        since: when the first one came [s, monotonic]; None: there was none.
     """
 
     number: int | None = None
     can_wait = False
+    since: float | None = None
 
 
 @contextmanager
@@ -51,7 +58,8 @@ def stopped_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _Asked.number, before = None, {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _Asked.number = _Asked.since = None
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
@@ -60,11 +68,15 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _Asked.number = None
+        _Asked.number = _Asked.since = None
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
     del frame
+    first = _Asked.since
+    if first is not None and number != signal.SIGINT and time.monotonic() - first < _TOGETHER_S:
+        return
+    _Asked.since = time.monotonic() if first is None else first
     if not _Asked.can_wait or _Asked.number is not None:  # a second one does not wait
         raise Stopped(number)
     _Asked.number = number

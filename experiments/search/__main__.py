@@ -13,6 +13,7 @@ from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.agents import on_device
 from experiments.config.parts import make_scenario, make_twin
+from experiments.config.quoting import as_typed
 from experiments.runs.lifecycle import files_left
 from experiments.search.run import STUDY, Search
 from experiments.search.settings import SearchConfig
@@ -38,7 +39,7 @@ def prepare(config: SearchConfig, folder: Path) -> Callable[[], None]:
         result = made.run()
         print(result.report())
         if result.agent_file is not None:
-            print(f"agent={os.path.relpath(result.agent_file)}")
+            print(as_typed("agent", os.path.relpath(result.agent_file)))
         print(f"written to {shown}: {files_left(folder)}")
 
     return run
@@ -57,7 +58,7 @@ def how_to_go_on(config: SearchConfig, folder: Path) -> str:
     del config
     if not (folder / STUDY).exists():
         return "no trial yet"
-    return f"go on with the same command and resume=auto hydra.run.dir={os.path.relpath(folder)}"
+    return f"go on with the same command and resume=auto {as_typed('hydra.run.dir', os.path.relpath(folder))}"
 
 
 if __name__ == "__main__":

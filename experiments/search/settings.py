@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import AgentSettings, EvaluationSettings
 from slicing_gym.scenario import REWARD_KINDS
 from twin.models.settings import MIN_DECISIONS
@@ -36,21 +36,21 @@ class Settings:
         evaluation: of the agents that were trained on the simulator, on cells that they have not seen.
     """
 
-    n_trials: int = bounded(50, at_least=1)
-    decisions: int = bounded(1_000, at_least=1)
+    n_trials: int = bounded(50, at_least=1, at_most=MAX_RUNS)
+    decisions: int = bounded(1_000, at_least=1, at_most=MAX_DECISIONS)
     reward: str | None = bounded("utility", choices=REWARD_KINDS)
-    collect: int = bounded(400, at_least=MIN_DECISIONS)
+    collect: int = bounded(400, at_least=MIN_DECISIONS, at_most=MAX_DECISIONS)
     collect_by: str = bounded("random", choices=COLLECTORS_OF_HISTORIES)
-    runs: int = bounded(2, at_least=1)
-    evaluations: int = bounded(5, at_least=1)
-    cells: int = bounded(32, at_least=1)
-    cell_decisions: int = bounded(50, at_least=1)
+    runs: int = bounded(2, at_least=1, at_most=MAX_RUNS)
+    evaluations: int = bounded(5, at_least=1, at_most=MAX_RUNS)
+    cells: int = bounded(32, at_least=1, at_most=MAX_CELLS)
+    cell_decisions: int = bounded(50, at_least=1, at_most=MAX_DECISIONS)
     prune: bool = True
-    finalists: int = bounded(4, at_least=1)
-    final_runs: int = bounded(3, at_least=1)
+    finalists: int = bounded(4, at_least=1, at_most=MAX_RUNS)
+    final_runs: int = bounded(3, at_least=1, at_most=MAX_RUNS)
     confirm: list[int] = bounded(factory=lambda: [10, 11, 12, 13, 14], at_least=0, at_most=MAX_SEED, distinct=True)
-    workers: int = bounded(1, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
+    workers: int = bounded(1, at_least=1, at_most=MAX_THREADS)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings(policies=[]))
 
 

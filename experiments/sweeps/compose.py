@@ -7,16 +7,16 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.files import CONFIG_FOLDER, with_files
-from experiments.config.hydra import Command, check_names, config_folders, settings_of
+from experiments.config.hydra import Command, composed, config_folders, settings_of, without_hydra
+from experiments.config.refusals import check_key, not_a_value, unread
 
 
 class Composer:
@@ -42,13 +42,7 @@ class Composer:
         Raises:
             ValueError, OSError: a key or choice does not exist, or a value is not allowed there.
         """
-        own = with_files(self._topic.name, overrides)
-        try:
-            check_names(self._topic.name, [*own, *self._flags])
-            with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-                return compose(self._topic.name, [*own, *config_folders(self._flags)], return_hydra_config=True)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ValueError(_short(error)) from None
+        return composed(self._topic.name, [*with_files(self._topic.name, overrides), *config_folders(self._flags)])
 
     def config(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of some overrides, without Hydra's own part.
@@ -62,7 +56,7 @@ class Composer:
         choices = tuple(text for text, each in zip(own, parsed, strict=True) if not self._is_plain(each))
         keys = (*choices, *(each.get_key_element() for each in plain))
         if keys not in self._checked:
-            self._checked[keys] = self._refusal(own, choices)
+            self._checked[keys] = self._refusal(choices, plain)
         if self._checked[keys]:
             raise ValueError(self._checked[keys])
         config = deepcopy(self._composed[choices])
@@ -71,7 +65,7 @@ class Composer:
             try:
                 OmegaConf.update(config, key, each.value(), merge=True)
             except OmegaConfBaseException as error:
-                raise ValueError(f"{key}: {each.get_value_element_as_str()} given: {_short(error)}") from None
+                raise ValueError(not_a_value(key, each.get_value_element_as_str(), error)) from None
         return config
 
     def settings(self, config: DictConfig) -> Any:
@@ -82,15 +76,16 @@ class Composer:
         """
         return settings_of(config, self._topic.schema)
 
-    def _refusal(self, own: Sequence[str], choices: tuple[str, ...]) -> str:
+    def _refusal(self, choices: tuple[str, ...], plain: Sequence[Override]) -> str:
         """Compose some choices; why that cannot be done, or why these keys are not allowed with them, or ""."""
         try:
-            check_names(self._topic.name, [*own, *self._flags])
             if choices not in self._composed:
-                with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-                    self._composed[choices] = compose(self._topic.name, [*choices, *config_folders(self._flags)])
-        except (ValueError, HydraException, OmegaConfBaseException) as error:
-            return _short(error)
+                whole = composed(self._topic.name, [*choices, *config_folders(self._flags)])
+                self._composed[choices] = without_hydra(whole)
+            for each in plain:
+                check_key(self._composed[choices], each.get_key_element(), each.get_value_element_as_str())
+        except ValueError as error:
+            return str(error)
         return ""
 
     def _is_plain(self, override: Override) -> bool:
@@ -110,11 +105,5 @@ class Composer:
 def _parsed(override: str) -> Override:
     try:
         return OverridesParser.create().parse_override(override)
-    except HydraException as error:
-        raise ValueError(_short(error)) from None
-
-
-def _short(error: BaseException) -> str:
-    """The first line of an error, and of what it was raised from."""
-    first = str(error).partition("\n")[0]
-    return first if error.__cause__ is None else f"{first}: {_short(error.__cause__)}"
+    except Exception as error:  # the grammar's own, or Python's for what is too deep
+        raise ValueError(unread(override, error)) from None

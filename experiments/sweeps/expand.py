@@ -15,6 +15,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from experiments.config.files import CONFIG_FOLDER
+from experiments.config.quoting import unquoted
+from experiments.config.refusals import unread
 
 _OF_SWEEP = ("hydra.sweep", "hydra.sweeper", "hydra/sweeper", "hydra.launcher", "hydra/launcher", "hydra.mode")
 _OF_FOLDERS = ("hydra.run.dir", "hydra.sweep.subdir")
@@ -77,7 +79,7 @@ def parse(arguments: Sequence[str]) -> Typed:
 
 
 def _word(given: Sequence[str], key: str, allowed: str) -> bool:
-    values = [value.strip("'\"") for name, _, value in (each.partition("=") for each in given) if name == key]
+    values = [unquoted(value) for name, _, value in (each.partition("=") for each in given) if name == key]
     wrong = [value for value in values if value not in (allowed, "null")]
     if wrong:
         raise ValueError(f"{key}: {wrong[0]!r} given, allowed with -m is {allowed}")
@@ -122,7 +124,11 @@ def _parsed(overrides: Sequence[str]) -> list[Override]:
     """Overrides by Hydra's grammar; a glob looks into the groups of `conf/`."""
     with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        try:
-            return parser.parse_overrides(list(overrides))
-        except HydraException as error:
-            raise ValueError(str(error).partition("\n")[0]) from None
+        return [_parsed_one(parser, each) for each in overrides]
+
+
+def _parsed_one(parser: OverridesParser, override: str) -> Override:
+    try:
+        return parser.parse_override(override)
+    except Exception as error:  # the grammar's own, or Python's for what is too deep
+        raise ValueError(unread(override, error)) from None

@@ -16,8 +16,9 @@ from typing import Any
 from omegaconf import OmegaConf, open_dict, read_write
 
 from experiments.config.hydra import Command
+from experiments.config.quoting import as_typed, quoted
 from experiments.reporting.tables import aligned
-from experiments.runs.lock import RunLock
+from experiments.runs.lock import RunLock, check_is_own
 from experiments.runs.process import REFUSALS, say_refused
 from experiments.runs.status import DEAD, MISSING, Status, now, read_status, state_of, write_status
 from experiments.runs.stopping import Stopped, stopped_by_signals
@@ -112,6 +113,7 @@ class _Running:
         try:
             self.launcher.launch(jobs, on_end)
         except KeyboardInterrupt as error:
+            check_is_own(self.folder)  # if it is not, the error says why
             print(f"stopped; go on with: {self._how_to_go_on()}", file=sys.stderr)
             self._say_end()
             return error.exit_status if isinstance(error, Stopped) else 130
@@ -145,8 +147,7 @@ class _Running:
     def _job(self, number: int, each: Planned) -> Job:
         """A run as a process; it goes on where it was, also if a cluster starts it again."""
         resume = ["resume=auto"] if "resume" in self.topic.schema.__dataclass_fields__ else []
-        quoted = str(each.folder).replace("\\", "\\\\").replace("'", "\\'")
-        own = (*self.typed.flags, *each.combination.overrides, *resume, f"hydra.run.dir='{quoted}'")
+        own = (*self.typed.flags, *each.combination.overrides, *resume, f"hydra.run.dir={quoted(str(each.folder))}")
         return Job(number, ("-m", f"experiments.{self.topic.name}", *own), each.folder)
 
     def _say_plan(self, number: int) -> None:
@@ -196,8 +197,8 @@ class _Running:
 
     def _how_to_go_on(self) -> str:
         own = [each for each in self.arguments if not each.startswith(("resume=", "retry=", "hydra.sweep.dir="))]
-        own += ["resume=auto", f"hydra.sweep.dir={self.folder}"]
-        return f"python -m experiments.{self.topic.name} {shlex.join(own)}"
+        place = as_typed("hydra.sweep.dir", self.folder)
+        return f"python -m experiments.{self.topic.name} {shlex.join([*own, 'resume=auto'])} {place}"
 
 
 def _look(folder: Path) -> tuple[str, Status | None]:

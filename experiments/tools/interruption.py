@@ -15,6 +15,8 @@ from pathlib import Path
 
 from experiments.tools.digests import digests
 
+from experiments.reporting.output import steady_output
+
 COMMON = [
     "scenario=paper-1mhz",
     "progress=false",
@@ -113,6 +115,7 @@ def _folder_name(method: str) -> str:
     return method.replace(" ", "-").replace("'", "")
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.interruption", description=__doc__)

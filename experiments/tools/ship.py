@@ -10,6 +10,7 @@ import torch
 
 import conf
 import twin
+from experiments.reporting.output import steady_output
 from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
 from slicing_gym.yaml_reading import read_yaml
@@ -70,6 +71,7 @@ def ship_log(output: Path) -> None:
     print(f"written: {output}, {output.stat().st_size / 1e3:.0f} kB")
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.ship", description=__doc__)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from experiments.reporting.output import steady_output
 from experiments.reporting.tables import aligned
 from experiments.runs.lock import read_writer
 from experiments.runs.status import read_status, state_of
@@ -181,6 +182,7 @@ def _counts(states: dict[int, str]) -> str:
     return ", ".join(f"{found.count(state)} {state}" for state in order if state in found)
 
 
+@steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.sweep_faults", description=__doc__)

@@ -11,6 +11,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
+from experiments.config.quoting import as_typed
 from experiments.traffic.run import check_resample, traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig
 from twin.traffic import traffic_of
@@ -35,10 +36,12 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     def run() -> None:
         with _without_warnings():
             result = traffic(log, base, config, twin=twin)
-        print(result.report())
-        paths = [os.path.relpath(path) for path in result.write(folder)]
+        try:
+            paths = [os.path.relpath(path) for path in result.write(folder)]
+        finally:  # what cannot be written is shown all the same
+            print(result.report())
         print(f"written: {', '.join(paths)}")
-        print(f"next: python -m experiments.train scenario={paths[0]}")
+        print(f"next: python -m experiments.train {as_typed('scenario', paths[0])}")
 
     return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import bounded
+from experiments.config.bounds import MAX_RUNS, MAX_SECONDS, MAX_THREADS, bounded
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Settings:
     users: Any = None  # of mappings that may be None OmegaConf can override nothing
     sla: Any = None
     resample: bool = False
-    held_out_runs: int = bounded(1, at_least=1)
-    torch_threads: int = bounded(1, at_least=1)
+    held_out_runs: int = bounded(1, at_least=1, at_most=MAX_RUNS)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
 
 
@@ -49,7 +49,7 @@ class TrafficConfig(Settings):
 
     log: Any = None
     mapping_file: str | None = None
-    period_s: float | None = bounded(None, above=0.0)
+    period_s: float | None = bounded(None, above=0.0, at_most=MAX_SECONDS)
     volume_byte: str | None = None
     scenario: dict[str, Any] = field(default_factory=dict)
     mapping: dict[str, Any] = field(default_factory=dict)

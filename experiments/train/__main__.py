@@ -15,6 +15,7 @@ from experiments.commands.resuming import with_resumed_run
 from experiments.config.agents import left_out, maker
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.planner import left_out_by_planner
+from experiments.config.quoting import as_typed
 from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
 from experiments.evaluate.report import as_table
@@ -92,7 +93,7 @@ def how_to_go_on(config: TrainConfig, folder: Path) -> str:
     if not (folder / checkpoint.FILE).exists():
         return "no checkpoint yet"
     more = " (and imports, trust, --config-dir as before)" if config.imports or config.trust else ""
-    return f"go on with: python -m experiments.train resume={os.path.relpath(folder)}{more}"
+    return f"go on with: python -m experiments.train {as_typed('resume', os.path.relpath(folder))}{more}"
 
 
 if __name__ == "__main__":

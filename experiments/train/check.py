@@ -20,7 +20,7 @@ from experiments.config.agents import MakeAgent
 from experiments.config.planner import make_planning_policy
 from experiments.config.schemas import EvaluationSettings, TwinTrainingSettings
 from experiments.environments import Environments
-from experiments.evaluate.policies import check_policies, load_policies
+from experiments.evaluate.policies import check_policies, given_as, load_policies
 from experiments.evaluate.rollout import make_cells
 from experiments.runs.naming import shapes_of
 from experiments.train.learners import AnyLearner, make_learner
@@ -54,10 +54,11 @@ def check_evaluation(
     if name in (*BASELINES, *settings.policies):
         raise ValueError(f"agent.name: {name!r} is the name of a policy it is compared with")
     if settings.policies:
-        check_policies(settings.policies, scenario)
         others = [each for each in settings.policies if each not in BASELINES]
-        if others and settings.seeds:  # else nothing is simulated
-            load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
+        with given_as("evaluation.policies"):
+            check_policies(settings.policies, scenario)
+            if others and settings.seeds:  # else nothing is simulated
+                load_policies(others, scenario, make_cells(scenario, 1), trust=trust)
 
 
 def check_unseen(settings: EvaluationSettings, own_seed: int | None, num_envs: int = 1) -> None:
@@ -203,6 +204,7 @@ def check_algorithm_1(
     """
     algorithm = settings.algorithm
     check_twin_training(agent_2, algorithm)
+    check_integer("decisions", settings.decisions, at_least=twin.min_decisions)  # else `collect` could be none at all
     check_integer("algorithm.collect", algorithm.collect, at_least=twin.min_decisions, at_most=settings.decisions)
     check_integer("algorithm.fine_tune", algorithm.fine_tune, at_least=1 if algorithm.refit else NEURAL_DECISIONS)
     last = (settings.decisions - algorithm.collect) % algorithm.fine_tune

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from experiments.config.bounds import MAX_SEED, bounded
+from experiments.config.bounds import (
+    MAX_CELLS,
+    MAX_DECISIONS,
+    MAX_EPOCHS,
+    MAX_FACTOR,
+    MAX_SECONDS,
+    MAX_SEED,
+    MAX_THREADS,
+    bounded,
+)
 from experiments.config.schemas import (
     AgentSettings,
     CommandSettings,
@@ -38,15 +47,15 @@ class Algorithm1Settings(TwinTrainingSettings):
         tolerance: of the utility, for that.
     """
 
-    collect: int = bounded(200, at_least=MIN_DECISIONS)
+    collect: int = bounded(200, at_least=MIN_DECISIONS, at_most=MAX_DECISIONS)
     collect_by: str = bounded("planner", choices=COLLECTORS)
-    fine_tune: int = bounded(200, at_least=1)
+    fine_tune: int = bounded(200, at_least=1, at_most=MAX_DECISIONS)
     refit: bool = True
-    later_twin_decisions: int = bounded(51_200, at_least=1)
-    warm_replay: int = bounded(5_000, at_least=0)
+    later_twin_decisions: int = bounded(51_200, at_least=1, at_most=MAX_DECISIONS)
+    warm_replay: int = bounded(5_000, at_least=0, at_most=MAX_DECISIONS)
     select_in_twin: bool = True
-    patience: int | None = bounded(None, at_least=1)
-    tolerance: float = 0.01
+    patience: int | None = bounded(None, at_least=1, at_most=MAX_EPOCHS)
+    tolerance: float = bounded(0.01, at_least=0.0, at_most=MAX_FACTOR)
 
 
 @dataclass
@@ -66,11 +75,11 @@ class Settings:
         evaluation: the comparison that ends the run.
     """
 
-    decisions: int = bounded(1_000, at_least=1)
-    num_envs: int = bounded(1, at_least=1)
+    decisions: int = bounded(1_000, at_least=1, at_most=MAX_DECISIONS)
+    num_envs: int = bounded(1, at_least=1, at_most=MAX_CELLS)
     reward: str | None = bounded("utility", choices=REWARD_KINDS)
-    checkpoint_s: float = bounded(15.0, at_least=0.0)
-    torch_threads: int = bounded(1, at_least=1)
+    checkpoint_s: float = bounded(15.0, at_least=0.0, at_most=MAX_SECONDS)
+    torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     progress: bool = True
     algorithm: Algorithm1Settings = field(default_factory=Algorithm1Settings)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
@@ -81,7 +90,7 @@ class Settings:
 class Algorithm1Config(Algorithm1Settings):
     """`conf/algorithm/online.yaml`: the changes of `agent` for each role, too; some may be left to the agent's head."""
 
-    warm_replay: int | None = bounded(None, at_least=0)  # type: ignore[assignment]  # resolved before it is used
+    warm_replay: int | None = bounded(None, at_least=0, at_most=MAX_DECISIONS)  # type: ignore[assignment]  # resolved before it is used
     select_in_twin: bool | None = None  # type: ignore[assignment]  # as well
     agent_1: dict[str, Any] = field(default_factory=dict)
     agent_2: dict[str, Any] = field(default_factory=dict)

@@ -168,7 +168,7 @@ def test_commands_run_as_typed(tmp_path):
     assert wrong.returncode != 0
     assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
     refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
-    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 or more"
+    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 to 1024"
     assert (folder / "evaluation.csv").exists()  # of the first one
     new = [*command, "threads=0", f"hydra.run.dir={tmp_path / 'new'}"]
     assert "threads: 0 given" in subprocess.run(new, capture_output=True, text=True).stderr

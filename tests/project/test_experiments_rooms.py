@@ -17,7 +17,7 @@ ALLOWED = {
     "environments": set(),
     "runs": {"config", "environments"},
     "sweeps": {*LOW, "runs"},
-    "commands": {"config", "runs", "sweeps"},  # of every __main__
+    "commands": {*LOW, "runs", "sweeps"},  # of every __main__
     "evaluate": {*LOW, "environments", "runs"},
     "train": {*LOW, "environments", "runs", "evaluate"},
     "offline": {*LOW, "environments", "runs", "evaluate", "train"},

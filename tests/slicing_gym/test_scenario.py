@@ -132,7 +132,7 @@ TWO = dataclasses.replace(ONE, name="two")
         ),
         (lambda: Scenario("", (ONE, TWO)), "name: ''"),
         (lambda: Scenario("s", (ONE, TWO), decisions_per_episode=0), "decisions_per_episode: 0"),
-        (lambda: Reward("shapd"), "reward: unknown name 'shapd'; did you mean 'shaped'"),
+        (lambda: Reward("shapd"), "reward.kind: unknown name 'shapd'; did you mean 'shaped'"),
         (lambda: Reward(threshold_end=1.0), "reward.threshold_end: 1.0 given, allowed is at least 5.0"),
         (lambda: get_scenario("paper").replace(radoi={}), "scenario: unknown name 'radoi'; did you mean 'radio'"),
         (lambda: get_scenario("paper").replace(radio={"bandwith_hz": 1.0}), "radio: unknown name 'bandwith_hz'"),

@@ -27,7 +27,7 @@ PRIOR_BATCH = 64
 """Rows of the prior in a batch."""
 
 EPOCH_DECISIONS = 16_384
-"""Decisions that a pass takes of a longer history, drawn anew for each: a pass takes no longer then."""
+"""Decisions that a pass takes of a longer history, a new draw for each: a pass takes no longer then."""
 
 STOP_DECISIONS, STOP_WINDOW = 4_096, 512
 """Decisions that early stopping looks at of a longer hold-out, the same in every pass; the transition's in windows."""

@@ -207,7 +207,7 @@ class TrainingSettings:
         check_number("training.calibration_rate", self.calibration_rate, above=0.0, at_most=1.0)
         lengths = ("max_epochs", "patience", "window", "windows_per_batch", "batch_size")
         for key in (*lengths, "calibration_epochs", "calibration_patience"):
-            check_integer(f"training.{key}", getattr(self, key), at_least=1)
+            check_integer(f"training.{key}", getattr(self, key), at_least=1, at_most=10**6)
 
 
 def check_optimizer(key: str, learning_rate: float, weight_decay: float) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from experiments.reporting.output import steady_output
 from experiments.tools.fuzz.cases import fuzz
 from experiments.tools.fuzz.fuzzers import FUZZERS, make_fuzzer
 from experiments.tools.fuzz.worker import fuzz_apart, serve
 
 
+@steady_output()
 def main() -> int:
     """Parse arguments, fuzz, print; the exit status is 1 where there is a fault."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.fuzz", description=__doc__)

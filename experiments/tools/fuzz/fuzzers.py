@@ -8,6 +8,7 @@ from experiments.tools.fuzz.cases import Fuzzer
 from slicing_gym.errors import unknown_name
 
 FUZZERS = {
+    "config": "experiments.tools.fuzz.configurations:ConfigurationFuzzer",
     "env": "experiments.tools.fuzz.environments:EnvironmentFuzzer",
     "files": "experiments.tools.fuzz.files:FileFuzzer",
     "logs": "experiments.tools.fuzz.logs:LogFuzzer",

@@ -32,7 +32,7 @@ class LogFuzzer:
         weakref.finalize(self, shutil.rmtree, self._path)
         text = (Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml").read_text()
         self._mapping = yaml.safe_load(text)
-        self._table = _made_log(self._mapping)
+        self._table = made_log()
 
     def try_case(self, random: Random) -> bool:
         """See `Fuzzer`."""
@@ -52,7 +52,7 @@ class LogFuzzer:
         return True
 
 
-def _made_log(mapping: dict[str, object]) -> pd.DataFrame:
+def made_log() -> pd.DataFrame:
     """Two runs of eight intervals of three slices."""
     random, rows = np.random.default_rng(0), []
     for run in ("a", "b"):
@@ -75,7 +75,6 @@ def _made_log(mapping: dict[str, object]) -> pd.DataFrame:
                         "action_scheduler": int(random.integers(3)),
                     }
                 )
-    assert mapping
     return pd.DataFrame(rows)
 
 

@@ -23,10 +23,10 @@ def test_a_job_of_a_sweep_whose_machine_was_lost_waits_until_the_lost_one_is_gon
         (folder / lock.LOCK_FILE).write_text(json.dumps(asdict(lost)))
 
     lose_a_machine()
-    with pytest.raises(SystemExit), _locked([f"hydra.run.dir='{folder}'"]):
+    with pytest.raises(SystemExit), _locked(folder):
         raise AssertionError("a single run does not wait")
     assert "process 1 on host another-host" in capsys.readouterr().err
     (tmp_path / "sweep" / "sweep.json").touch()
     lose_a_machine()
-    with _locked([f"hydra.run.dir='{folder}'"]):
+    with _locked(folder):
         assert lock.read_writer(folder).is_here

@@ -74,7 +74,7 @@ def settings(target, **changes):
         (DDQN, {"twin_gradient_steps": 0}, r"agent\.twin_gradient_steps: 0 given"),
         (DDQN, {"kwargs": {"critic_stepps": 3}}, r"agent\.kwargs: unknown name 'critic_stepps'"),
         (DDQN, {"kwargs": {"n_step": 3}}, r"agent\.kwargs: unknown name 'n_step'; did you mean 'n_steps'"),
-        (DDQN, {"kwargs": {"n_steps": 0}}, r"agent\.n_steps: 0 given, allowed is 1 or more"),
+        (DDQN, {"kwargs": {"n_steps": 0}}, r"agent\.n_steps: 0 given, allowed is 1 to 10000"),
         (DDQN, {"kwargs": {"optimize_memory_usage": True}}, r"kwargs: unknown name 'optimize_memory_usage'"),
         ("agents.DuelingGANDDQN", {"kwargs": {"critic_steps": 0}}, "critic_steps: 0 given"),
     ],
@@ -140,7 +140,7 @@ def test_roles_may_change_what_the_class_takes(env):
     check_roles(settings(DDQN), env, {"agent_1": {"gamma": 0.1}, "agent_2": {"tau": 0.5}}, {"agent_1": ("tau",)})
     with pytest.raises(ValueError, match=r"algorithm\.agent_1: unknown name 'tau'"):
         check_roles(settings(DDQN), env, {"agent_1": {"tau": 0.5}}, {"agent_1": ("tau",)})
-    with pytest.raises(ValueError, match=r"agent\.gamma: 2 given"):
+    with pytest.raises(ValueError, match=r"algorithm\.agent_1\.gamma: 2 given"):
         check_roles(settings(DDQN), env, {"agent_1": {"gamma": 2}}, {})
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from experiments.config.bounds import bounded, check_bounds
+from experiments.config.bounds import MAX_THREADS, bounded, check_bounds
 
 
 @dataclass
@@ -18,6 +18,7 @@ class Inner:
 class Outer:
     rate: float = bounded(0.5, above=0.0, at_most=1.0)
     count: int = bounded(2, at_least=1)
+    threads: int = bounded(2, at_least=1, at_most=MAX_THREADS)
     free: int = 0
     name: str = bounded("one", choices=("one", "two"))
     label: str = "any"
@@ -46,6 +47,8 @@ def test_the_defaults_and_what_is_at_the_bounds_pass():
         ({"rate": "fast"}, "rate: 'fast' is not a number"),
         ({"rate": True}, "rate: True is not a number"),
         ({"rate": None}, "rate: None is not a number"),
+        ({"threads": 0}, "threads: 0 given, allowed is 1"),
+        ({"threads": 10**20}, f"threads: {10**20} given, allowed is 1 to {MAX_THREADS}"),
         ({"count": 0}, "count: 0 given, allowed is 1 or more"),
         ({"count": 1.5}, "count: 1.5 is not a whole number"),
         ({"count": True}, "count: True is not a whole number"),

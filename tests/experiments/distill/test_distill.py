@@ -205,7 +205,7 @@ def test_states_that_are_met_are_those_a_policy_brings_about(teachers):
     [
         (replace(SHORT, hidden=[]), "hidden: none given, allowed are one or more"),
         (replace(SHORT, hidden=[4, 4]), "hidden: .* allowed are different ones"),
-        (replace(SHORT, hidden=[4, 0]), "hidden: 0 given, allowed is 1 or more"),
+        (replace(SHORT, hidden=[4, 0]), "hidden: 0 given, allowed is 1 to "),
         (replace(SHORT, head="densse"), "head: unknown name 'densse'; did you mean 'dense'"),
         (replace(SHORT, target="sft"), "target: unknown name 'sft'; did you mean 'soft'"),
         (replace(SHORT, states="histry"), "states: unknown name 'histry'; did you mean 'history'"),

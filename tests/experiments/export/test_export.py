@@ -19,7 +19,7 @@ from agents.search import best_fixed_allocation
 from experiments.config.hydra import check_overrides, register
 from experiments.export import DisagreementError, Settings, Source, export
 from experiments.export.__main__ import prepare
-from experiments.export.agreement import agreement_of, met_states, random_states, trained_range
+from experiments.export.agreement import MET, agreement_of, met_states, random_states, trained_range
 from experiments.export.run import fallback_units
 from experiments.export.settings import ExportConfig
 from experiments.export.source import find_source
@@ -107,6 +107,17 @@ def test_a_student_is_exported(tmp_path):
 def test_settings_of_something_else_are_refused(run_folder):
     with pytest.raises(TypeError, match=r"^settings: \{\} given, allowed is Settings"):
         export(run_folder, {})
+
+
+def test_allocations_that_the_history_never_tried_are_said(run_folder):
+    source = find_source(run_folder)
+    result = export(source.policy, QUICK, scenario=source.scenario, history=source.history)
+    said = r"note: \d+% of its decisions there \(\d+-\d+-\d+ and \d+ others\) .* the 60 real decisions"
+    assert re.search(said, result.report())
+    units = np.unique([result.deployed.decide(row).units for row in result.states[MET]], axis=0)
+    tried = replace(source.history, allocation=np.resize(units, source.history.allocation.shape))
+    result = export(source.policy, QUICK, scenario=source.scenario, history=tried)
+    assert "note:" not in result.report()
 
 
 def test_an_agent_of_the_process_is_exported_with_its_scenario_and_history(run_folder):
@@ -270,7 +281,7 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
             ["policy=RUN", "output=policy.bin"],
             "output: 'policy.bin' given, allowed is a file's name that ends in .onnx",
         ),
-        (["policy=RUN", "states=5"], "states: 5 given, allowed is 100 or more"),
+        (["policy=RUN", "states=5"], "states: 5 given, allowed is 100 to "),
         (["policy=RUN", "seed=-1"], "seed: -1 given"),
         (["policy=RUN", "torch_threads=0"], "torch_threads: 0 given"),
     ],

@@ -39,7 +39,7 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
         ("twin.transition.name=gru", "twin.transition.name: unknown name 'gru'"),
         ("~twin.performance", "twin.performance: missing"),
         ("seeds=[]", "seeds: none given"),
-        ("run_length=10", "run_length: 10 given, allowed is 18 or more"),
+        ("run_length=10", "run_length: 10 given, allowed is 18 to "),
         ("policies=[one_step_oracle]", "policies: unknown name 'one_step_oracle'"),
         ("mapping=colosseum", "log: null given"),
         ("log=x.csv", "log: 'x.csv' given without a mapping"),

@@ -119,7 +119,7 @@ def test_stock_sb3_learns_on_the_runs_cell_with_its_settings(runs):
         ({"data": "owned"}, "data: unknown name 'owned'; did you mean 'own'"),
         ({"loss": "huber"}, "loss: unknown name 'huber'"),
         ({"agents": ["dqm"]}, "agents: unknown name 'dqm'; did you mean 'dqn'"),
-        ({"points": 2}, "points: 2 given, allowed is 3 or more"),
+        ({"points": 2}, "points: 2 given, allowed is 3 to "),
         ({"rise": 0.0}, "rise: 0.0 given, allowed is above 0"),
         ({"epsilon": -1.0}, "epsilon: -1.0 given"),
         ({"data": "random", "data_seed": 1}, "data_seed: 1 is the cell that"),
@@ -155,7 +155,7 @@ def test_its_yaml_sets_the_defaults_of_its_settings():
     [
         ([], "agent: missing; allowed is a run of experiments.train"),
         (["runs=/nowhere"], r"agent: no finished run \(summary\.json\) below '/nowhere'"),
-        (["runs=/nowhere", "directions=0"], "directions: 0 given, allowed is 1 or more"),
+        (["runs=/nowhere", "directions=0"], "directions: 0 given, allowed is 1 to "),
     ],
 )
 def test_what_is_wrong_is_named_before_anything_is_done(overrides, message, tmp_path):

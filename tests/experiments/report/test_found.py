@@ -74,7 +74,7 @@ def test_a_summary_without_a_configuration_and_a_status_of_tomorrow_are_named(tm
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "summary.json").write_text('{"scenario": "paper"}')
     (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "status.json").write_text('{"state": "dreaming", "command": "train", "overrides": []}')
+    (tmp_path / "new" / "status.json").write_text('{"state": "sleeping", "command": "train", "overrides": []}')
     leave_hydra(tmp_path / "new", config_of(seed=1), ["seed=1"])
     (tmp_path / "sweep.json").write_text('{"version": 9}')
     found = report(tmp_path)

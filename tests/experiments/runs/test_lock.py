@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,16 +19,20 @@ from experiments.runs.lock import RunIsLocked, RunLock, Writer, is_locked, read_
 
 HOLD = """
 import sys, time
+from experiments.runs import lock
 from experiments.runs.lock import RunLock
+lock.HEARTBEAT_S = float(sys.argv[2])
 with RunLock(sys.argv[1]):
     print("locked", flush=True)
-    time.sleep(60)
+    for _ in range(1200):
+        time.sleep(0.05)
 """
 
 
-def holder(folder):
+def holder(folder, heartbeat_s=lock.HEARTBEAT_S):
     """A process that has locked a folder."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HOLD, str(folder), str(heartbeat_s)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "locked\n"
     return process
 
@@ -124,13 +129,65 @@ def test_a_writer_says_that_it_is_there_also_after_its_lock_could_not_be_read(tm
     monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
     with RunLock(tmp_path):
         wait_for_beat(tmp_path)
-        place, aside = tmp_path / lock.LOCK_FILE, tmp_path / "aside"
-        place.rename(aside)
+        place = tmp_path / lock.LOCK_FILE
+        whole = place.read_bytes()
+        place.write_bytes(b"{")
         time.sleep(0.05)
-        if not place.exists():  # else a beat was between its look and its write
-            aside.rename(place)
+        if read_writer(tmp_path) is None:  # else a beat was between its look and its write
+            place.write_bytes(whole)
         wait_for_beat(tmp_path)
     assert not is_locked(tmp_path)
+
+
+def test_a_writer_whose_folder_was_removed_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+    folder = tmp_path / "run"
+
+    def work():
+        with RunLock(folder):
+            while (folder / lock.LOCK_FILE).exists():  # a beat between its look and its write would put it there again
+                shutil.rmtree(folder, ignore_errors=True)
+            for _ in range(500):
+                time.sleep(0.01)
+            raise AssertionError("went on")
+
+    with pytest.raises(FileNotFoundError, match=r"the folder, or its run\.lock, was removed during the run"):
+        work()
+
+
+def test_a_writer_that_was_suspended_while_another_took_over_ends_when_it_goes_on(tmp_path):
+    held = holder(tmp_path, heartbeat_s=0.2)
+    os.kill(held.pid, signal.SIGSTOP)
+    other = Writer("another-host", 1, None, None, time.time(), time.time())
+    store(tmp_path, other)
+    time.sleep(0.5)
+    assert read_writer(tmp_path) == other
+    os.kill(held.pid, signal.SIGCONT)
+    _, error = held.communicate(timeout=30)
+    assert held.returncode == 1
+    assert "RunIsLocked: folder: " in error
+    assert read_writer(tmp_path) == other
+
+
+def test_a_suspended_writer_of_this_host_keeps_its_folder_however_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "STALE_S", 0.1)
+    held = holder(tmp_path, heartbeat_s=0.01)
+    try:
+        os.kill(held.pid, signal.SIGSTOP)
+        time.sleep(0.3)
+        with pytest.raises(RunIsLocked, match=f"process {held.pid} on host"), RunLock(tmp_path):
+            raise AssertionError("it is still there")
+    finally:
+        end(held)
+
+
+def test_a_clock_that_was_set_back_lets_nobody_wait_for_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "STALE_S", 0.2)
+    ahead = time.time() + 1e6
+    store(tmp_path, Writer("another-host", 1, None, None, ahead, ahead))
+    wait_for_heartbeat(tmp_path, poll_s=0.01)
+    with RunLock(tmp_path):
+        assert read_writer(tmp_path).is_here
 
 
 def test_a_writer_whose_folder_another_has_taken_over_is_ended(tmp_path, monkeypatch):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
+import shutil
 import signal
 import time
 from dataclasses import asdict
@@ -14,7 +16,7 @@ import pytest
 from experiments.runs import lock, stopping
 from experiments.runs.lock import RunLock, is_locked
 from experiments.runs.process import FINISHED, Process
-from experiments.runs.status import Status, read_status, write_status
+from experiments.runs.status import DEAD, Status, read_status, state_of, write_status
 
 
 def process(folder, work, prepare=None):
@@ -118,7 +120,7 @@ def test_a_signal_ends_a_run_that_says_how_to_go_on(tmp_path, capsys, request, n
     assert not is_locked(tmp_path)
 
 
-def test_a_signal_waits_for_a_checkpoint_and_a_second_one_does_not(tmp_path):
+def test_a_signal_waits_for_a_checkpoint_and_a_later_one_does_not(tmp_path, monkeypatch):
     steps = []
 
     def work(signals):
@@ -134,11 +136,70 @@ def test_a_signal_waits_for_a_checkpoint_and_a_second_one_does_not(tmp_path):
     assert process(tmp_path, lambda: work([2])).run() == 143
     assert steps == [0, 1, 2, 3, 4, 5, "saved"]
     steps.clear()
+    assert process(tmp_path, lambda: work([2, 3, 4])).run() == 143  # sent again at once, as clusters do
+    assert steps == [0, 1, 2, 3, 4, 5, "saved"]
+    steps.clear()
+    monkeypatch.setattr(stopping, "_TOGETHER_S", 0.0)
     assert process(tmp_path, lambda: work([2, 4])).run() == 143
     assert steps == [0, 1, 2, 3]
     steps.clear()
     assert process(tmp_path, lambda: work([9])).run() == 143  # that one saves as it ends
     assert steps == [*range(10), "saved"]
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path, request):
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, found))
+
+    def work():
+        with stopping.waiting_for_checkpoint():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("went on")
+
+    assert process(tmp_path, work).run() == 130
+
+
+def test_a_signal_sent_twice_leaves_the_status_of_the_first(tmp_path):
+    def work():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert process(tmp_path, work).run() == 143
+    assert read_status(tmp_path).state == "stopped"
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path, capsys, request):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before))
+
+    def work():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # from now on there is no room, for its status either
+        write_status(tmp_path / "results", Status("done"))
+
+    assert process(tmp_path, work).run() == 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    shown = capsys.readouterr().err
+    assert shown == f"error: [Errno 27] File too large: '{tmp_path / 'results' / 'status.json'}'\n"
+    assert state_of(tmp_path) == DEAD  # so that it goes on when it is typed again
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_folder_that_is_removed_during_the_run_ends_it_in_one_line(tmp_path, monkeypatch, capsys, waits):
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+
+    def work():
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)  # a heartbeat may be written meanwhile
+        (tmp_path / "run" / lock.LOCK_FILE).unlink(missing_ok=True)
+        for _ in range(500 * waits):
+            time.sleep(0.01)
+        assert not waits, "went on"
+
+    assert process(tmp_path / "run", work).run() == 1
+    shown = capsys.readouterr().err
+    assert shown == f"error: [Errno 2] the folder, or its run.lock, was removed during the run: '{tmp_path / 'run'}'\n"
 
 
 def test_a_signal_that_was_ignored_still_is(tmp_path):

@@ -75,8 +75,8 @@ WITH_TWIN = {"twin": "lstm"}
         ),
         ({"name": "hard"}, "agent.name: 'hard' is the name of a policy it is compared with"),
         ({"name": "random"}, "agent.name: 'random' is the name of a policy it is compared with"),
-        ({"settings": short_settings(0)}, "decisions: 0 given, allowed is 1 or more"),
-        ({"settings": short_settings(collect=7)}, "algorithm.collect: 7 given, allowed is 8 or more"),
+        ({"settings": short_settings(0)}, "decisions: 0 given, allowed is 1 to "),
+        ({"settings": short_settings(collect=7)}, "algorithm.collect: 7 given, allowed is 8 to "),
         ({"settings": short_settings(policies=["rndom"])}, "policy: unknown name 'rndom'; did you mean 'random'"),
         ({"settings": short_settings(reward="shapd")}, "reward: unknown name 'shapd'; did you mean 'shaped'"),
         (

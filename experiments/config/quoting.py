@@ -1,0 +1,54 @@
+"""Values as Hydra's grammar and a shell write them: quoted, without their quotes, and taken apart at commas."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+
+_PIECE = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(?:,|$)|([^,]*)(?:,|$)""", re.DOTALL)
+"""A value that is quoted, or one that is not, and the comma after it."""
+
+_PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)(?:[a-z]|\.{0,2}/)[\w./+*?@%:-]*", re.ASCII | re.IGNORECASE)
+"""What Hydra takes for the text that it is."""
+
+
+def pieces(value: str) -> list[str]:
+    """The values of `key=a,'b,c'`, each as it was typed; a comma in quotes is part of a value."""
+    found, place = [], 0
+    while place <= len(value):
+        match = _PIECE.match(value, place)
+        assert match is not None  # an empty value matches anywhere
+        found.append(match[1] or match[2])
+        place = match.end() + (match.end() == len(value) and not match[0].endswith(","))
+    return found
+
+
+def unquoted(value: str) -> str:
+    """The text that a typed value means."""
+    text = value.strip()
+    quote = text[:1]
+    if len(text) < 2 or quote not in ("'", '"') or text[-1] != quote:
+        return text
+    return re.sub(rf"(\\+)(?={quote}|\$\{{|$)", lambda found: "\\" * (len(found[1]) // 2), text[1:-1])
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text means itself without quotes."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def quoted(text: str, interpolate: bool = False, mark: str = "'") -> str:
+    r"""A text as Hydra reads it whatever is in it: in quotes, of which those inside have a backslash.
+
+    Unless `interpolate`, nothing in it is an interpolation: `${` is written `\${`.
+    """
+    inner = text if interpolate else re.sub(r"(\\*)\$\{", lambda found: f"{found[1] * 2}\\${{", text)
+    inner = re.sub(rf"(\\*)({mark}|$)", lambda found: found[1] * 2 + (found[2] and f"\\{mark}"), inner)
+    return f"{mark}{inner}{mark}"
+
+
+def as_typed(key: str, *paths: str | os.PathLike[str]) -> str:
+    """`key=<path>`, or with several `key=<path>,<path>`, as it can be pasted into a shell."""
+    texts = map(os.fspath, paths)
+    return shlex.quote(f"{key}={','.join(each if is_plain(each) else quoted(each, mark=chr(34)) for each in texts)}")

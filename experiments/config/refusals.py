@@ -1,0 +1,230 @@
+"""Why Hydra refuses what was typed: one line that names the key and the value, and says what is allowed or to type."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import MissingConfigException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf._utils import is_structured_config
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from experiments.config.quoting import as_typed
+from slicing_gym.errors import shown, unknown_name
+
+_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
+"""What OmegaConf calls the types of settings."""
+
+
+def why_refused(compose: Callable[[Sequence[str]], DictConfig], arguments: Sequence[str], error: Exception) -> str:
+    """Which argument is refused, and why.
+
+    Args:
+        compose: composes some of the arguments.
+        arguments: that do not compose.
+        error: that was raised by all of them.
+    """
+    typed: list[tuple[str, Override]] = []
+    for each in arguments:
+        try:
+            typed.append((each, OverridesParser.create().parse_override(each)))
+            if not typed[-1][1].key_or_group:
+                return unread(each)
+        except Exception as refused:  # the grammar's own, or Python's for what is too deep
+            return unread(each, refused)
+    typed.sort(key=lambda pair: _place(pair[1].get_key_element()))
+    config, passes, fails = compose([]), 0, len(typed)
+    while fails - passes > 1:
+        middle = (passes + fails) // 2
+        try:
+            config, passes = compose([each for each, _ in typed[:middle]]), middle
+        except Exception as refused:  # Hydra's, OmegaConf's, and Python's of what neither expects
+            error, fails = refused, middle
+    return _why(config, typed[passes][1], error)
+
+
+def _place(key: str) -> int:
+    """Order in which arguments are composed: where choices are found, then these, then the keys that they bring."""
+    return 0 if key.lstrip("+") == "hydra.searchpath" else 2 if "." in key else 1
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error, and of what it was raised from."""
+    first = _first_line(error)
+    return first if error.__cause__ is None else f"{first}: {reason(error.__cause__)}"
+
+
+@contextmanager
+def named_by_omegaconf() -> Iterator[None]:
+    """What OmegaConf refuses inside, such as an interpolation of nothing, is a ValueError that names the key.
+
+    Raises:
+        ValueError: see above.
+    """
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{_key_of(error) or 'configuration'}: {_first_line(error)}") from None
+    except RecursionError:
+        raise ValueError("configuration: too many levels within each other") from None
+
+
+def check_interpolations(config: DictConfig) -> None:
+    """Refuse a value of a command's own part that refers to nothing; others that refer to it fail with it.
+
+    Raises:
+        ValueError: the message names its key.
+    """
+
+    def check(node: Any, key: str) -> None:
+        names = list(node) if isinstance(node, DictConfig) else range(len(node)) if isinstance(node, ListConfig) else ()
+        for name in names:
+            inner = f"{key}.{name}" if key else str(name)
+            if inner == "hydra" or OmegaConf.is_missing(node, name):
+                continue
+            with named_by_omegaconf():
+                value = node[name]
+            if not OmegaConf.is_interpolation(node, name):
+                check(value, inner)
+
+    check(config, "")
+
+
+def not_a_value(key: str, value: str, error: OmegaConfBaseException) -> str:
+    """The message for a value that OmegaConf does not put at a key."""
+    kind = re.search(r"could not be converted to (\w+)$", _first_line(error))
+    why = f", allowed is {_KINDS[kind[1]]}" if kind and kind[1] in _KINDS else f": {_first_line(error)}"
+    inner = _key_of(error)
+    return f"{inner if inner.startswith(key) else key}: {_short(value)} given{why}"
+
+
+def check_key(config: Any, key: str, value: str) -> None:
+    """Refuse a dotted key that is not in a composed configuration.
+
+    Raises:
+        ValueError: the message has the nearest key, or what to type.
+    """
+    node, above, walked = config, [("", config)], ""
+    for part in key.split("."):
+        if not isinstance(node, DictConfig):
+            raise ValueError(_no_keys(node, walked, key, value))
+        if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
+            raise ValueError(_unknown(node, above, key, part, value))
+        walked = f"{walked}.{part}" if walked else part
+        node = None if OmegaConf.is_missing(node, part) or OmegaConf.is_interpolation(node, part) else node[part]
+        above.append((f"{walked}.", node))
+
+
+def _no_keys(node: Any, walked: str, key: str, value: str) -> str:
+    """The message for a key in what has no keys: null, a number, a list."""
+    if node is not None:
+        return f"{key}: not there, as {walked} is {_short(str(node))}, which has no keys"
+    nested = "".join(f"{{{part}: " for part in key.removeprefix(f"{walked}.").split("."))
+    whole = f"{walked}={nested}{value}{'}' * nested.count('{')}"
+    return f"{key}: not there, as {walked} is null; type +{key}={value}, or {shlex.quote(whole)}"
+
+
+def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part: str, value: str) -> str:
+    """The message for a key that a mapping does not have: the nearest, or how a new one is typed."""
+    names = [str(name) for name in node]
+    known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
+    if known or _is_closed(node, key) or difflib.get_close_matches(part, names, n=1, cutoff=0.5):
+        return unknown_name(key, part, names) + known
+    places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
+    ways = [f"{each}={value}" for each in places if each != key] + [f"+{key}={value} for a new key"]
+    there = f"in addition to {', '.join(names)}" if names else "as there are none yet"
+    return f"{key}: not there; type {', or '.join(ways)} ({there})"
+
+
+def _unknown_inside(config: DictConfig, key: str, value: str, inner: str) -> str:
+    """The message for a mapping as a value, one of whose keys is not there."""
+    place, _, part = inner.rpartition(".")
+    node = OmegaConf.select(config, place) if place else config
+    if isinstance(node, DictConfig) and not _is_closed(node, inner):
+        return f"{inner}: not there, in {key}={_short(value)}; type {shlex.quote(f'+{key}={value}')} for new keys"
+    return unknown_name(inner, part, map(str, node) if isinstance(node, DictConfig) else ())
+
+
+def _is_closed(node: DictConfig, key: str) -> bool:
+    """Whether a mapping takes no new keys: a class has its fields, and scenarios, twins and mappings know theirs."""
+    return is_structured_config(OmegaConf.get_type(node)) or key.partition(".")[0] in ("scenario", "twin", "mapping")
+
+
+def unread(argument: str, error: Exception | None = None) -> str:
+    """The message for an argument that is none in Hydra's grammar."""
+    key, equals, value = argument.partition("=")
+    if not re.fullmatch(r"[+~]{0,2}[\w./@:$-]+", key) or not (equals or argument.startswith("~")):
+        return f"{shown(argument)} given, allowed is <key>=<value>, or ~<key>"
+    how = f"a text with other characters than letters, digits and ._/- stands in quotes: {as_typed(key, 'a, b')}"
+    why = f" ({type(error).__name__})" if isinstance(error, RecursionError) else ""
+    return f"{key.lstrip('+~')}: {_short(value)} given, which cannot be read{why}; {how}"
+
+
+def _why(config: DictConfig, override: Override, error: Exception) -> str:
+    """The message for one override that does not compose with those before it."""
+    key, text, cause = override.get_key_element().lstrip("+~"), str(error), error.__cause__ or error
+    value = (override.input_line or "").partition("=")[2]
+    if override.is_delete():
+        return f"{key}: it cannot be left out (~): {reason(error)}"
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        options = [each for each in error.options if each[0] != "_"]
+        return unknown_name(key, value, options) + _OWN_FILES.get(key, "")
+    for begin, what in (
+        ("Ambiguous value", f"{value} given, allowed is one; a list is typed [{value}], a sweep with -m"),
+        ("Config group override must be", f"{_short(value)} given, allowed is the name of a choice"),
+        ("Could not append", f"it is there already; type {key}={value}"),
+        ("Multiple values for", f"it is chosen already; type {key}={value}"),
+    ):
+        if text.startswith(begin):
+            return f"{key}: {what}"
+    if "To append to your default list use" in text:
+        return f"{key}: no choice of this command yet; type +{key}={value}"
+    if not override.is_add() and isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        try:
+            check_key(config, key, value)
+        except ValueError as unknown:
+            return str(unknown)
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError) and OmegaConf.select(config, key) is not None:
+        return _unknown_inside(config, key, value, _key_of(cause))
+    if isinstance(cause, OmegaConfBaseException):
+        return not_a_value(key, value, cause)
+    return f"{key}: {_short(value)} given: {reason(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return _short(str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__, 300)
+
+
+def _short(text: str, most: int = 100) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}..."
+
+
+def _key_of(error: OmegaConfBaseException) -> str:
+    return str(error.full_key or "")
+
+
+_RENAMED = {
+    "plain": "without_twin",
+    "judged_cells": "selection_cells",
+    "judged_decisions": "selection_decisions",
+    "options": "kwargs",
+    "decisions_per_round": "decisions_per_episode",
+}
+"""Keys of versions before, and what they are called now."""
+
+_OWN_FILES = {
+    group: f"; one of your own: {group}=<path>.yaml, or a folder with {group}/<name>.yaml as --config-dir"
+    for group in ("scenario", "mapping", "agent")
+}
+"""Where more choices of a group may come from."""
+
+_ELSEWHERE = {"collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in"}
+"""Keys that only another command has, and why."""

@@ -1,0 +1,75 @@
+"""Paths with commas, blanks, quotes, brackets and `=`: as Hydra reads them, alone and in lists, and as they are printed."""
+
+from __future__ import annotations
+
+import shlex
+import typing
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.config.files import with_files
+from experiments.config.hydra import composed, register, settings_of, with_lists, without_hydra
+from experiments.config.quoting import as_typed, pieces, quoted, unquoted
+from experiments.inspect.__main__ import LISTS as OF_INSPECT
+from experiments.offline.__main__ import how_to_go_on
+from slicing_gym import get_scenario
+
+ODD = ["a, b=c", "it's", 'say "no"', "[x](1){2}", "back\\slash\\", "${seed}", "é ü", "null", "1.10", "a'b\"c,"]
+TEXTS = st.text(alphabet="ab\\'\"$,{}=[]() :é", max_size=8)
+
+
+def read(argument):
+    """What Hydra makes of an argument."""
+    return OverridesParser.create().parse_override(argument).value()
+
+
+@given(TEXTS, TEXTS)
+def test_what_is_quoted_is_read_back(text, other):
+    for mark in ("'", '"'):
+        assert unquoted(quoted(text, mark=mark)) == text
+        assert pieces(f"{quoted(text, mark=mark)},{quoted(other)}") == [quoted(text, mark=mark), quoted(other)]
+    as_hydra_reads = quoted(text, interpolate=True)
+    assert read(f"key={as_hydra_reads}") == text
+    assert read(f"key=[{as_hydra_reads},{quoted(other, interpolate=True)}]") == [text, other]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_what_a_command_prints_can_be_pasted(text):
+    register("export", typing.get_type_hints(import_module("experiments.export.__main__").prepare)["config"])
+    (argument,) = shlex.split(as_typed("policy", text))
+    assert without_hydra(composed("export", [argument])).policy == text
+    (line,) = shlex.split(how_to_go_on(None, Path(text)))[-1:]
+    assert composed("export", [line]).hydra.run.dir == text
+
+
+@pytest.mark.parametrize(("command", "key"), [("evaluate", "policy"), ("inspect", "log"), ("landscape", "agents")])
+def test_lists_hold_any_path(command, key):
+    main = import_module(f"experiments.{command}.__main__")
+    schema = typing.get_type_hints(main.prepare)["config"]
+    register(command, schema)
+    (argument,) = shlex.split(as_typed(key, *ODD))
+    config = without_hydra(composed(command, with_lists([argument], main.LISTS)))
+    assert getattr(settings_of(config, schema), key) == ODD
+
+
+def test_what_is_not_quoted_is_what_it_was():
+    assert with_lists(["log=it's.csv,b c.csv"], OF_INSPECT) == ["log=['it\\'s.csv','b c.csv']"]
+    assert pieces("a,,'b'") == ["a", "", "'b'"]
+    assert as_typed("log", "runs/a-1.csv", "b.csv") == "log=runs/a-1.csv,b.csv"
+
+
+def test_files_of_a_choice_lie_anywhere(tmp_path):
+    file = tmp_path / "my, own = [1].yaml"
+    mine = get_scenario("paper-1mhz").replace(name="mine").to_dict()
+    file.write_text(yaml.safe_dump(mine))
+    register("evaluate", typing.get_type_hints(import_module("experiments.evaluate.__main__").prepare)["config"])
+    for mark in ("'", '"'):
+        arguments = with_files("evaluate", [f"scenario={quoted(str(file), mark=mark)}", "policy=hard"])
+        assert composed("evaluate", [arguments[0]]).scenario.name == "mine"
+    assert with_files("fidelity", [f"mapping={quoted(str(file))}"]) == [f"mapping_file={quoted(str(file))}"]
