@@ -60,6 +60,11 @@ class TwinEpisodeMixin(EpisodeMixin):
         self._largest_std = None if largest_std is None else check_number("largest_std", largest_std, at_least=0.0)
         return self.model.scenario
 
+    def _default_references(self) -> dict[str, tuple[int, ...]]:
+        """As for `SliceRANEnv`; none where the allocations of the twin's history are others than the scenario's."""
+        layout = self.model.layout
+        return {} if layout.smallest or layout.held else super()._default_references()
+
     @property
     def sums_over_slices(self) -> bool | None:
         """As for `SliceRANEnv`; no sum of terms of slices where the penalty, a property of them all, is taken off."""
