@@ -9,6 +9,7 @@ from typing import Any
 
 import conf
 from slicing_gym import SCENARIOS
+from slicing_gym.scenario import slices_by_name
 from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
@@ -58,6 +59,8 @@ def _stored(group: str, path: str) -> str:
     data = read_yaml(group, path)
     if not isinstance(data, dict):
         raise TypeError(f"{group}: {path!r} holds no keys and values, as a file of conf/{group} does")
+    if group == "scenario" and isinstance(data.get("slices"), list):
+        data = {**data, "slices": slices_by_name(data)}  # so that scenario.slices.<name>.<key>=... reaches them
     name = Path(path).stem
     if name in (*SCENARIOS, *choices_of(group)):
         name += "_file"  # a choice of the package has the name
