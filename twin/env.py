@@ -30,8 +30,8 @@ from twin.twin import DigitalTwin
 UNCERTAINTIES = ("none", "penalty", "truncate")
 
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
-SHIPPED_TWINS = ("paper",)
-"""Twins that come with the package; `python -m experiments.tools.ship` made them."""
+SHIPPED_TWINS = ("paper", "diurnal", "flash-crowd", "nr-8slices")
+"""Twins that come with the package; `python -m experiments.tools.ship twin --scenario <name>` made each."""
 
 
 class TwinEpisodeMixin(EpisodeMixin):

@@ -16,6 +16,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from experiments.commands.help import help_text
 from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import Command, check_overrides, readable_errors, register, settings_of
 from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
@@ -44,7 +45,12 @@ def command(
     register(name, schema)
     warnings.formatwarning = _formatted
     typed = topic.as_meant(sys.argv[1:])
-    if _is_sweep(get_args_parser().parse_known_intermixed_args(typed)[0]):
+    options = get_args_parser().parse_known_intermixed_args(typed)[0]
+    if options.help:
+        with readable_errors():
+            print(help_text(name, with_files(name, typed)))
+        return
+    if _is_sweep(options):
         sys.exit(sweep(topic, typed))
     with readable_errors():
         sys.argv[1:] = topic.rewrite(with_files(name, typed))

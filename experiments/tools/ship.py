@@ -1,4 +1,4 @@
-"""`python -m experiments.tools.ship`: what comes with the project, made again: twin of `paper`, synthetic log."""
+"""`python -m experiments.tools.ship`: what comes with the project, made again: twins of presets, synthetic log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from slicing_gym import Simulator, allocation_table, get_scenario
 from slicing_gym.yaml_reading import read_yaml
 from twin import DigitalTwin, LstmSettings, PerformanceSettings
 from twin.data.logs import LogMapping
+from twin.env import SHIPPED_TWINS
 from twin.fidelity.simulated import SimulatedCell
 
-SHIPPED_TWIN = Path(twin.__file__).resolve().parent / "shipped" / "paper.safetensors"
+SHIPPED = Path(twin.__file__).resolve().parent / "shipped"
 SYNTHETIC_LOG = Path("docs/data/synthetic_log.csv")
 MAPPING = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
 _RUNS, _LENGTH = 8, 100
@@ -27,12 +28,12 @@ _COLUMNS = (
 )
 
 
-def ship_twin(output: Path) -> None:
-    """A twin of the cell of seed 0 of `paper`, fitted to 4000 random decisions."""
+def ship_twin(scenario: str, output: Path) -> None:
+    """A twin of the cell of seed 0 of a preset, fitted to 4000 random decisions."""
     torch.set_num_threads(1)
-    history = SimulatedCell(get_scenario("paper"), seed=0).record(4000)
-    networks = PerformanceSettings(structure="joint")
-    made = DigitalTwin(LstmSettings(members=2), networks, seed=0)  # two, to stay below 1 MB
+    history = SimulatedCell(get_scenario(scenario), seed=0).record(4000)
+    performance = PerformanceSettings(structure="joint" if scenario == "paper" else "auto")
+    made = DigitalTwin(LstmSettings(members=2), performance, seed=0)  # two, to stay below 1 MB
     made.fit(history, progress=True)
     made.save(output)
     print(f"written: {output}, {output.stat().st_size / 1e3:.0f} kB")
@@ -74,10 +75,11 @@ def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.ship", description=__doc__)
     parser.add_argument("what", choices=["twin", "log"])
+    parser.add_argument("--scenario", choices=SHIPPED_TWINS, default="paper", help="that the twin is of")
     parser.add_argument("--output", type=Path, help="file to write; by default where the project keeps it")
     options = parser.parse_args(arguments)
     if options.what == "twin":
-        ship_twin(options.output or SHIPPED_TWIN)
+        ship_twin(options.scenario, options.output or SHIPPED / f"{options.scenario}.safetensors")
     else:
         ship_log(options.output or SYNTHETIC_LOG)
 
