@@ -29,7 +29,16 @@ from tests.helpers.runs import (
 )
 from twin import DigitalTwin, History, PerformanceSettings
 
-FILES = {"agent.zip", "history.npz", "episodes.csv", "evaluation.csv", "summary.json", "training.png", CURVES}
+FILES = {
+    "agent.zip",
+    "agent.card.md",
+    "history.npz",
+    "episodes.csv",
+    "evaluation.csv",
+    "summary.json",
+    "training.png",
+    CURVES,
+}
 
 
 @pytest.fixture(scope="module")
