@@ -15,6 +15,7 @@ import gymnasium as gym
 import conf
 from agents import DDQN, SlicePolicy
 from experiments import export
+from experiments.config.schemas import EvaluationSettings
 from experiments.offline import Algorithm2Settings, EstimateSettings, Settings, offline
 from slicing_gym.yaml_reading import read_yaml
 from twin import DigitalTwin, TrainingSettings, read_log
@@ -37,7 +38,9 @@ def main(epochs: int = 50) -> SlicePolicy:
 
     unfitted = DigitalTwin("lstm", training=TrainingSettings(max_epochs=epochs))
     algorithm = Algorithm2Settings(epochs=epochs, twin_decisions=1000 * epochs, num_envs=64, selection_cells=4)
-    settings = Settings(progress=False, algorithm=algorithm, estimate=EstimateSettings(epochs=epochs))
+    nowhere = EvaluationSettings(policies=[], seeds=[])  # there is no simulator of one's own network
+    short = EstimateSettings(epochs=epochs)
+    settings = Settings(progress=False, algorithm=algorithm, estimate=short, evaluation=nowhere)
     result = offline(make, history, twin=unfitted, settings=settings)
     print(f"estimates of the utility, by the history and by the twin: {result.estimates}")
 

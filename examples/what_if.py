@@ -17,7 +17,7 @@ def main(intervals: int = 20) -> float:
     cell = Simulator("diurnal", seeds=[0])
     cell.begin_episode()
     (interval,) = cell.what_if([[33, 33, 34], [1, 94, 5], [1, 50, 49]])
-    for units, utility, satisfied in zip(interval.units, interval.utility, interval.ssr, strict=True):
+    for units, utility, satisfied in zip(interval.allocation, interval.utility, interval.ssr, strict=True):
         print(f"{'-'.join(map(str, units)):>9}: utility {utility:.2f}, met their agreement {np.round(satisfied, 2)}")
 
     gained = []
@@ -27,9 +27,7 @@ def main(intervals: int = 20) -> float:
         (hard,) = cell.what_if([[33, 33, 34]])
         gained.append(float(utility[0] - hard.utility[0]))
         if number % 10 == 0:
-            print(
-                f"interval {number}: best {'-'.join(map(str, best[0]))} earns {gained[-1]:.2f} more than hard slicing"
-            )
+            print(f"interval {number}: {'-'.join(map(str, best[0]))} earns {gained[-1]:.2f} more than hard slicing")
         cell.advance(best)
     print(f"mean gain over {intervals} intervals: {np.mean(gained):.2f}")
     return float(np.mean(gained))

@@ -43,13 +43,8 @@ def finished(history, tmp_path_factory):
 def test_it_leaves_what_it_promises(finished, history):
     assert names_in(finished["none"].folder) == FILES
     folder = finished["twin"].folder
-    assert names_in(folder) == FILES | {
-        "after_algorithm_2.zip",
-        "agent_2.zip",
-        "twin.safetensors",
-        "twin.card.md",
-        "twin",
-    }
+    of_twin = {"after_algorithm_2.zip", "agent_2.zip", "twin.safetensors", "twin.card.md", "twin"}
+    assert names_in(folder) == FILES | of_twin
     assert DigitalTwin.load(folder / "twin.safetensors").to_bytes() == finished["twin"].twin.to_bytes()
     own = History.load(folder / "history.npz")
     np.testing.assert_array_equal(own.allocation, history.allocation)
