@@ -79,7 +79,9 @@ class SliceRANEnv(SlicingEnv):
     ```
     `scenario`: a preset's name (`slicing_gym.SCENARIOS`), a `Scenario`, or the plain data of one (as of
     `Scenario.to_dict`, and as the environment's spec has it). `reward`: a kind, a `Reward` or its plain data in place
-    of the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`.
+    of the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`; the
+    picture compares the episode with `env.unwrapped.reference_allocations`, held in the same cell with the same random
+    numbers.
     `observer` (`Observer`), `reward_function` (`RewardFunction`, not together with `reward`), `action_codec`
     (`ActionCodec`): objects of your own in place of what is described above, see `docs/extending.md`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from slicing_gym.backend import Backend
 from slicing_gym.exclusive import Exclusive
 from slicing_gym.observation import MeasuredInfo
+from slicing_gym.references import ReferenceRuns
 from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
@@ -69,8 +71,8 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         info = _info_of_one({**measured, "threshold": threshold(self.scenario.reward, [self._decisions])})
         if self.render_mode is not None:
             if self._view is None:
-                self._view = EpisodeView(self.scenario, self.render_mode, self.metadata["render_fps"])
-            self._view.begin()
+                self._view = EpisodeView(self.space_spec, self.render_mode, self.metadata["render_fps"])
+            self._view.begin(info, ReferenceRuns(deepcopy(self._backend), 0, self.reference_allocations))
         return observation, info
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

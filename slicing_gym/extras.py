@@ -15,6 +15,7 @@ EXTRAS = {
     **dict.fromkeys(("torch", "stable_baselines3", "hydra", "omegaconf", "tensorboard", "matplotlib"), "train"),
     **dict.fromkeys(("pandas", "scipy", "threadpoolctl", "tqdm", "rich", "yaml"), "train"),
     "pygame": "render",
+    "moviepy": "render",
     "sb3_contrib": "contrib",
     "duckdb": "logs",
     "optuna": "search",

@@ -1,20 +1,26 @@
-"""The picture of an episode: bandwidth split, arrivals, SLA satisfaction and utility, drawn with pygame."""
+"""The picture of an episode: bandwidth, arrivals, satisfied service agreements and utility, drawn with pygame."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.scenario import Scenario
+from slicing_gym.references import ReferenceRuns
+from slicing_gym.reward import ScenarioReward
 
 if TYPE_CHECKING:
     import pygame
 
-# Okabe and Ito's palette: told apart by the colour-blind too.
-SLICE_COLOURS = (
+    from slicing_gym.space_spec import SpaceSpec
+
+Colour = tuple[int, int, int]
+
+# Okabe and Ito's palette, told apart by the colour-blind too, and grey.
+SLICE_COLOURS: tuple[Colour, ...] = (
     (0, 114, 178),
     (230, 159, 0),
     (0, 158, 115),
@@ -22,31 +28,46 @@ SLICE_COLOURS = (
     (86, 180, 233),
     (213, 94, 0),
     (240, 228, 66),
+    (120, 120, 120),
 )
-_INK, _FAINT, _PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)
+_REFERENCE_COLOURS: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (204, 121, 167), (0, 158, 115))
+_INK, _SOFT, _FAINT, _PAPER = (40, 40, 40), (110, 110, 110), (225, 225, 225), (255, 255, 255)
+_THRESHOLD = (150, 150, 150)
 FRAMES_PER_S = 5
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _GAP = 760, 640, 64, 150, 30, 28
+WIDTH, HEIGHT = 960, 720  # even, as encoders of videos want it
+LEFT, RIGHT, TOP, BOTTOM, GAP = 56, 270, 58, 44, 32
+PANELS = 4
+_LINE = 17  # between lines of text
+_NAMED_UNITS = 4  # slices up to which a legend spells an allocation out
 
 
-def colour(index: int) -> tuple[int, int, int]:
+def colour(index: int) -> Colour:
     """The colour of a slice."""
     return SLICE_COLOURS[index % len(SLICE_COLOURS)]
 
 
+def panel_box(panel: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a panel [pixels]."""
+    height = (HEIGHT - TOP - BOTTOM - (PANELS - 1) * GAP) // PANELS
+    return LEFT, TOP + panel * (height + GAP), WIDTH - LEFT - RIGHT, height
+
+
 class EpisodeView:
-    """Four panels over the decisions of an episode.
+    """Four panels over the decisions of an episode; at 0 stands the interval that precedes the first decision.
 
     Args:
-        scenario: names the slices and the length of an episode.
+        space_spec: of the environment: scenario, observer and reward.
         render_mode: "human" opens a window, "rgb_array" returns the picture.
         frames_per_s: how fast the window may move on.
     """
 
-    def __init__(self, scenario: Scenario, render_mode: str, frames_per_s: int) -> None:
-        self._scenario = scenario
+    def __init__(self, space_spec: SpaceSpec, render_mode: str, frames_per_s: int) -> None:
+        self._space_spec = space_spec
+        self._scenario = space_spec.scenario
         self._render_mode = render_mode
         self._frames_per_s = frames_per_s
         self._rows: list[dict[str, Any]] = []
+        self._references: ReferenceRuns | None = None
         self._canvas: Any = None  # a surface, once something is drawn: many set a render mode and never draw
         self._window: pygame.Surface | None = None
 
@@ -61,16 +82,22 @@ class EpisodeView:
         pygame.font.init()
         self._pygame = pygame
         self._font = pygame.font.Font(None, 19)
+        self._title_font = pygame.font.Font(None, 25)
         self._clock = pygame.time.Clock()
         if self._render_mode == "human":
             pygame.display.init()
-            self._window = pygame.display.set_mode((_WIDTH, _HEIGHT))
-            pygame.display.set_caption(f"SliceRAN: {self._scenario.name}")
-        return pygame.Surface((_WIDTH, _HEIGHT))
+            self._window = pygame.display.set_mode((WIDTH, HEIGHT))
+            pygame.display.set_caption(f"slicing-gym: {self._scenario.name}")
+        return pygame.Surface((WIDTH, HEIGHT))
 
-    def begin(self) -> None:
-        """Forget the last episode."""
-        self._rows = []
+    def begin(self, info: dict[str, Any], references: ReferenceRuns) -> None:
+        """Forget the last episode.
+
+        Args:
+            info: of the interval that precedes the first decision.
+            references: what the episode is compared with.
+        """
+        self._rows, self._references = [info], references
 
     def add(self, info: dict[str, Any]) -> None:
         """Append a decision's info."""
@@ -85,28 +112,12 @@ class EpisodeView:
         if self._canvas is None:
             self._canvas = self._open()
         self._canvas.fill(_PAPER)
-        rows, slices = self._rows, self._scenario.num_slices
-        split = np.array([row["allocation"] for row in rows]).reshape(len(rows), slices) / self._scenario.num_units
-        arrivals = (
-            np.array([row["arrivals"] for row in rows]).reshape(len(rows), slices) / self._scenario.nominal_arrivals
-        )
-        ssr = np.array([row["ssr"] for row in rows]).reshape(len(rows), slices)
-        utility = np.array([[row["utility"], row["threshold"]] for row in rows]).reshape(len(rows), 2)
-        highest = 1.1 * (5.5 + self._scenario.ssr_weights.sum())
-        self._label(f"{self._scenario.name}: decision {len(rows)} of {self._scenario.decisions_per_episode}", _LEFT, 8)
-        self._panel(0, "bandwidth", 1.0, "share")
-        self._stack(0, split)
-        self._panel(1, "arrivals", max(2.0, float(arrivals.max(initial=0.0))), "over nominal")
-        self._panel(2, "SSR", 1.0, "met / arrived")
-        self._panel(3, "utility", max(highest, float(utility.max(initial=0.0))), "U (black), threshold")
-        for index, name in enumerate(self._scenario.slice_names):
-            self._line(1, arrivals[:, index] if rows else [], max(2.0, float(arrivals.max(initial=0.0))), colour(index))
-            self._line(2, ssr[:, index] if rows else [], 1.0, colour(index))
-            self._legend(index, name, rows[-1] if rows else None)
-        if rows:
-            self._line(3, utility[:, 1], max(highest, float(utility.max())), (150, 150, 150))
-            self._line(3, utility[:, 0], max(highest, float(utility.max())), _INK)
-            self._label(f"U = {rows[-1]['utility']:.2f}", _WIDTH - _RIGHT + 12, self._box(3)[1] + 24)
+        self._draw_title()
+        if self._rows:
+            self._draw_bandwidth()
+            self._draw_arrivals()
+            self._draw_satisfied()
+            self._draw_utility()
         if self._window is not None:
             self._window.blit(self._canvas, (0, 0))
             self._pygame.event.pump()
@@ -121,58 +132,162 @@ class EpisodeView:
             self._pygame.display.quit()
             self._window = None
 
-    def _box(self, panel: int) -> tuple[int, int, int, int]:
-        """Left, top, width and height of a panel."""
-        height = (_HEIGHT - _TOP - 4 * _GAP) // 4
-        return _LEFT, _TOP + panel * (height + _GAP) + 4, _WIDTH - _LEFT - _RIGHT, height
+    def _draw_title(self) -> None:
+        """What is seen, and how far the episode is."""
+        length, interval_s = self._scenario.decisions_per_episode, self._scenario.radio.interval_s
+        taken = max(len(self._rows) - 1, 0)
+        title = f"Scenario {self._scenario.name}: decision {taken} of {length} ({taken * interval_s:.1f} s)"
+        self._canvas.blit(self._title_font.render(title, True, _INK), (LEFT, 10))
+        left, top, width, height = panel_box(PANELS - 1)
+        label = self._font.render(f"decision (one every {interval_s:g} s)", True, _SOFT)
+        self._canvas.blit(label, (left + (width - label.get_width()) // 2, top + height + 22))
 
-    def _label(self, text: str, x: int, y: int, shade: tuple[int, int, int] = _INK) -> None:
+    def _draw_bandwidth(self) -> None:
+        bandwidth = f"{self._scenario.radio.bandwidth_hz / 1e6:.3g} MHz"
+        self._panel(0, f"Action: bandwidth of each slice [% of {bandwidth}]", 100.0)
+        shares = self._series("allocation") / self._scenario.num_units
+        _, top, _, height = panel_box(0)
+        for number, row in enumerate(shares):
+            edges = np.round(height * np.concatenate([[0.0], np.cumsum(row)])).astype(int)
+            x, right = (round(self._x(number + side)) for side in (-0.5, 0.5))
+            for index in range(len(row)):
+                bar = (x, top + height - edges[index + 1], max(right - x, 1), edges[index + 1] - edges[index])
+                self._canvas.fill(colour(index), bar)
+        unit = f"{self._scenario.radio.resolution_hz / 1e3:g} kHz"
+        held = self._rows[-1]["allocation"]
+        self._slice_legend(0, f"units of {unit}", [f"{units:.0f}" for units in held])
+
+    def _draw_arrivals(self) -> None:
+        seen = type(self._space_spec.observer).__name__ == "ArrivalsObserver"
+        prefix = "Observation: packets" if seen else "Packets"
+        arrivals = self._series("arrivals") / self._scenario.nominal_arrivals
+        highest = max(2.0, float(np.ceil(arrivals.max())))
+        self._panel(1, f"{prefix} that arrived, over their long-run mean", highest)
+        for index in range(self._scenario.num_slices):
+            self._line(1, arrivals[:, index], highest, colour(index))
+        self._slice_legend(1, "packets", [f"{packets:.0f}" for packets in self._rows[-1]["arrivals"]])
+
+    def _draw_satisfied(self) -> None:
+        self._panel(2, "Packets that met their service-level agreement [%]", 100.0)
+        satisfied = self._series("ssr")
+        for index in range(self._scenario.num_slices):
+            self._line(2, satisfied[:, index], 1.0, colour(index))
+        self._slice_legend(2, "in this interval", [f"{100.0 * share:.0f} %" for share in satisfied[-1]])
+
+    def _draw_utility(self) -> None:
+        """The utility, what it is compared with, and the threshold that the reward asks for."""
+        assert self._references is not None
+        decisions, reward = len(self._rows) - 1, self._scenario.reward
+        utility = np.array([row["utility"] for row in self._rows])
+        held = {name: utility[:1].tolist() + u for name, u in self._references.utilities(decisions).items()}
+        top = max(reward.threshold_end, reward.clip_high, utility.max(), *(max(u) for u in held.values()))
+        highest = float(np.ceil(1.1 * top))
+        title = f"Utility U = {reward.se_weight:g} x spectral efficiency + sum of met shares{self._reward_text}"
+        self._panel(3, title, highest)
+        entries: list[tuple[str, Colour, npt.NDArray[np.float64]]] = []
+        if reward.kind == "shaped" and self._is_scenarios_reward:
+            entries.append(("reward threshold", _THRESHOLD, np.array([row["threshold"] for row in self._rows])))
+        for shade, (name, earned) in zip(_REFERENCE_COLOURS * len(held), held.items(), strict=False):
+            units = self._references.allocations[name]
+            spelled = f" {'-'.join(map(str, units))}" if len(units) <= _NAMED_UNITS else ""
+            entries.append((f"{name}{spelled}", shade, np.array(earned)))
+        entries.append(("this episode", _INK, utility))
+        for _, shade, values in entries:
+            self._line(3, values, highest, shade)
+        self._utility_legend(entries[::-1])
+
+    @property
+    def _is_scenarios_reward(self) -> bool:
+        return isinstance(self._space_spec.reward_function, ScenarioReward)
+
+    @property
+    def _reward_text(self) -> str:
+        """What the reward makes of the utility, if it is one of the scenario's kinds."""
+        reward = self._scenario.reward
+        texts = {
+            "shaped": "; reward 1 if it reaches the threshold, else 0",
+            "clip": f"; reward {reward.clip_value:g} from {reward.clip_high:g}, {-reward.clip_value:g} below "
+            f"{reward.clip_low:g}, else 0",
+            "utility": "; it is the reward",
+        }
+        return texts[reward.kind] if self._is_scenarios_reward else ""
+
+    def _series(self, key: str) -> npt.NDArray[np.float64]:
+        """What was measured in all intervals (intervals, n_slices)."""
+        return np.array([row[key] for row in self._rows], np.float64)
+
+    def _x(self, decision: float) -> float:
+        """Where a decision is drawn [pixels]; left of the first one stands the interval before."""
+        left, _, width, _ = panel_box(0)
+        return left + width * (decision + 0.5) / (self._scenario.decisions_per_episode + 1)
+
+    def _label(self, text: str, x: int, y: int, shade: Colour = _INK) -> None:
         """Write at a position [pixels]."""
         self._canvas.blit(self._font.render(text, True, shade), (x, y))
 
-    def _panel(self, panel: int, title: str, highest: float, unit: str) -> None:
-        """The frame of a panel, its title and its scale."""
-        left, top, width, height = self._box(panel)
+    def _panel(self, panel: int, title: str, highest: float) -> None:
+        """The frame of a panel, its title and its scales."""
+        left, top, width, height = panel_box(panel)
+        self._label(title, left, top - 17)
         for level in (0.0, 0.5, 1.0):
             y = round(top + height * (1.0 - level))
             self._pygame.draw.line(self._canvas, _FAINT, (left, y), (left + width, y))
-            self._label(f"{level * highest:.1f}", left - 34, y - 6)
-        self._pygame.draw.rect(self._canvas, _INK, (left, top, width, height), 1)
-        self._label(title, _WIDTH - _RIGHT + 12, top - 4)
-        self._label(unit, left, top + height + 3, (120, 120, 120))
+            text = self._font.render(f"{level * highest:g}", True, _SOFT)
+            self._canvas.blit(text, (left - 8 - text.get_width(), y - 6))
+        for decision in _ticks(self._scenario.decisions_per_episode):
+            x = round(self._x(decision))
+            self._pygame.draw.line(self._canvas, _SOFT, (x, top + height), (x, top + height + 4))
+            if panel == PANELS - 1:
+                text = self._font.render(str(decision), True, _SOFT)
+                self._canvas.blit(text, (x - text.get_width() // 2, top + height + 7))
+        self._pygame.draw.rect(self._canvas, _SOFT, (left, top, width, height), 1)
 
-    def _stack(self, panel: int, split: npt.NDArray[np.float64]) -> None:
-        """A column a decision, the slices' shares stacked from below."""
-        left, top, width, height = self._box(panel)
-        step = width / self._scenario.decisions_per_episode
-        for number, shares in enumerate(split):
-            edges = np.round(height * np.concatenate([[0.0], np.cumsum(shares)])).astype(int)
-            x, right = round(left + number * step), round(left + (number + 1) * step)
-            for index in range(len(shares)):
-                bar = (x, top + height - edges[index + 1], max(right - x, 1), edges[index + 1] - edges[index])
-                self._canvas.fill(colour(index), bar)
-
-    def _line(self, panel: int, values: npt.ArrayLike, highest: float, shade: tuple[int, int, int]) -> None:
-        """A line over the decisions."""
-        left, top, width, height = self._box(panel)
-        step = width / self._scenario.decisions_per_episode
-        heights = np.clip(np.asarray(values, np.float64) / highest, 0.0, 1.0)
-        points = [(left + (i + 0.5) * step, top + height * (1.0 - h)) for i, h in enumerate(heights)]
+    def _line(self, panel: int, values: npt.NDArray[np.float64], highest: float, shade: Colour) -> None:
+        """A line over the decisions; a single value is a dot."""
+        _, top, _, height = panel_box(panel)
+        heights = np.clip(values / highest, 0.0, 1.0)
+        points = [(self._x(i), top + height * (1.0 - h)) for i, h in enumerate(heights)]
         if len(points) > 1:
             self._pygame.draw.lines(self._canvas, shade, False, points, 2)
+        else:
+            self._pygame.draw.circle(self._canvas, shade, points[0], 3)
 
-    def _legend(self, index: int, name: str, row: dict[str, Any] | None) -> None:
-        """A slice's colour, name and present figures to the right of the panels."""
-        x = _WIDTH - _RIGHT + 12
-        texts = (
-            ("", "", "")
-            if row is None
-            else (
-                f" {row['allocation'][index]}",
-                f" {row['arrivals'][index]}",
-                f" {row['ssr'][index]:.2f}",
-            )
-        )
-        for panel, text in enumerate(texts):
-            step = min(18.0, (self._box(panel)[3] - 8) / self._scenario.num_slices)
-            self._label(f"{name}{text}", x, round(self._box(panel)[1] + 12 + step * (index + 0.4)), colour(index))
+    def _slice_legend(self, panel: int, unit: str, figures: Sequence[str]) -> None:
+        """The slices' colours, names and present figures to the right of a panel."""
+        top, height = panel_box(panel)[1::2]
+        x, numbers = WIDTH - RIGHT + 18, WIDTH - 16
+        heading = self._font.render(unit, True, _SOFT)
+        self._canvas.blit(heading, (numbers - heading.get_width(), top - 17))
+        step = min(float(_LINE), height / len(figures))
+        for index, (name, figure) in enumerate(zip(self._scenario.slice_names, figures, strict=True)):
+            y = round(top + 2 + step * index)
+            self._canvas.fill(colour(index), (x, y + 1, 11, 11))
+            self._label(name, x + 18, y)
+            text = self._font.render(figure, True, _INK)
+            self._canvas.blit(text, (numbers - text.get_width(), y))
+
+    def _utility_legend(self, entries: Sequence[tuple[str, Colour, npt.NDArray[np.float64]]]) -> None:
+        """What each line is, its last value, and its mean over the decisions so far."""
+        top = panel_box(3)[1]
+        x, now, mean = WIDTH - RIGHT + 18, WIDTH - 58, WIDTH - 16
+        for heading, right in (("now", now), ("mean", mean)):
+            text = self._font.render(heading, True, _SOFT)
+            self._canvas.blit(text, (right - text.get_width(), top - 17))
+        for index, (name, shade, values) in enumerate(entries):
+            y = top + 2 + _LINE * index
+            self._pygame.draw.line(self._canvas, shade, (x, y + 6), (x + 11, y + 6), 3)
+            self._label(name, x + 18, y)
+            figures = [(f"{values[-1]:.2f}", now)]
+            if len(values) > 1 and shade != _THRESHOLD:
+                figures.append((f"{values[1:].mean():.2f}", mean))
+            for figure, right in figures:
+                text = self._font.render(figure, True, _INK)
+                self._canvas.blit(text, (right - text.get_width(), y))
+
+
+def _ticks(length: int) -> list[int]:
+    """Decisions that the axis names: some four, at round numbers."""
+    raw = max(length / 4.0, 1.0)
+    unit = 10.0 ** np.floor(np.log10(raw))
+    step = int(unit * max(factor for factor in (1, 2, 5) if factor * unit <= raw))
+    return list(range(0, length + 1, step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -14,10 +15,12 @@ import numpy.typing as npt
 from slicing_gym import traffic
 from slicing_gym.builtin_types import build, merge, named
 from slicing_gym.distributions import DISTRIBUTIONS
-from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
+from slicing_gym.errors import check_instance, check_integer, check_number, shown, unknown_name
 from slicing_gym.radio import Radio
 from slicing_gym.ranking import MAX_ALLOCATIONS, MAX_UNITS
+from slicing_gym.reading import parsing
 from slicing_gym.traffic import Traffic
+from slicing_gym.yaml_reading import read_yaml_mapping, write_yaml
 
 REWARD_KINDS = ("shaped", "clip", "utility")
 
@@ -211,7 +214,7 @@ class Scenario:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
-        """The scenario that plain data describes.
+        """The scenario that plain data describes, its slices by name or in a list.
 
         Raises:
             ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
@@ -221,12 +224,28 @@ class Scenario:
         parts = dict(data)
         if "decisions_per_round" in parts and "decisions_per_episode" not in parts:  # as earlier files call it
             parts["decisions_per_episode"] = parts.pop("decisions_per_round")
-        if not isinstance(parts.get("slices"), Mapping):
-            raise TypeError(f"scenario.slices: {parts.get('slices')!r} is not a mapping of name to slice")
-        parts["slices"] = tuple(_slice_from_dict(name, value) for name, value in parts["slices"].items())
+        parts["slices"] = tuple(_slice_from_dict(name, value) for name, value in slices_by_name(parts).items())
         parts["radio"] = build(Radio, "radio", parts.get("radio", {}))
         parts["reward"] = build(Reward, "reward", parts.get("reward", {}))
         return build(cls, "scenario", parts)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the scenario to a YAML file, atomically, the slices as a list: their order is that of actions."""
+        plain = self.to_dict()
+        plain["slices"] = [{"name": name, **part} for name, part in plain["slices"].items()]
+        write_yaml(path, plain)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Scenario:
+        """The scenario in a YAML file, as `save` writes it or by hand.
+
+        Raises:
+            FileNotFoundError, OSError: it cannot be read.
+            ValueError: it is no scenario; the message names file and key.
+        """
+        content = read_yaml_mapping("scenario", path)
+        with parsing("scenario", os.fspath(path)):
+            return cls.from_dict(content)
 
     def replace(self, **changes: Any) -> Scenario:
         """A copy with changes, as values, objects or nested mappings.
@@ -238,12 +257,47 @@ class Scenario:
             ValueError, TypeError: as for `from_dict`.
         """
         if isinstance(changes.get("slices"), tuple | list):
-            changes["slices"] = {part.name: part for part in changes["slices"]}
             return Scenario.from_dict({**self.to_dict(), **changes})
         for name, part in (changes.get("slices") or {}).items():
             if name not in self.slice_names and not (isinstance(part, Slice) or (part and "traffic" in part)):
                 raise ValueError(unknown_name("slices", name, self.slice_names) + "; a new slice needs its traffic")
         return Scenario.from_dict(merge(self.to_dict(), changes))
+
+
+def slices_by_name(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The slices of a scenario's plain data by name, in order, whether they are a list or a mapping.
+
+    Raises:
+        TypeError, ValueError: they are neither, a name is missing or there twice, or their order was lost.
+    """
+    given = data.get("slices")
+    if isinstance(given, Mapping):
+        if _is_sorted(data) and _is_sorted(given) and all(map(_is_sorted, given.values())):
+            raise ValueError(
+                f"scenario.slices: {', '.join(map(str, given))}: all keys are sorted, so what wrote this (such as "
+                "yaml.dump without sort_keys=False) may have lost the order of the slices, which is that of actions "
+                "and observations; allowed is a list of slices, each with its name, as Scenario.save writes it"
+            )
+        return dict(given)
+    if not isinstance(given, list | tuple):
+        raise TypeError(f"scenario.slices: {given!r} is not a mapping of name to slice, nor a list of slices")
+    found: dict[str, Any] = {}
+    for number, part in enumerate(given):
+        name = part.get("name") if isinstance(part, Mapping) else getattr(part, "name", None)
+        if not isinstance(name, str):
+            raise TypeError(f"scenario.slices: entry {number}, {shown(part)}, has no name")
+        if name in found:
+            raise ValueError(f"scenario.slices: the name {name!r} is there twice")
+        found[name] = part
+    return found
+
+
+def _is_sorted(data: object) -> bool:
+    """Whether a mapping has several keys, in the order of the alphabet."""
+    if not isinstance(data, Mapping) or len(data) < 2:
+        return False
+    keys = list(map(str, data))
+    return keys == sorted(keys)
 
 
 def _slice_from_dict(name: str, data: object) -> Slice:

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 
 from slicing_gym.action import ActionCodec, AllocationIndexCodec, DiscreteCodec
-from slicing_gym.allocation import allocation_table
+from slicing_gym.allocation import allocation_table, checked_allocations, even_split
 from slicing_gym.backend import Backend
 from slicing_gym.builtin_types import build
 from slicing_gym.errors import check_instance, check_integer, unknown_name
 from slicing_gym.observation import ArrivalsObserver, MeasuredInfo, Observer
-from slicing_gym.presets import get_scenario
+from slicing_gym.presets import best_fixed_units, get_scenario
 from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import REWARD_KINDS, Reward, Scenario
 
@@ -159,6 +159,7 @@ class EpisodeMixin:
     _decisions: int
     _first_decision: int
     _spec: EnvSpec | None = None
+    _references: dict[str, tuple[int, ...]] | None = None
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -182,6 +183,26 @@ class EpisodeMixin:
         if isinstance(codec, DiscreteCodec):
             return codec.allocations(self.scenario)
         return allocation_table(self.scenario.num_units, self.scenario.num_slices)
+
+    @property
+    def reference_allocations(self) -> dict[str, tuple[int, ...]]:
+        """Allocations [units] that a picture compares the episode with, each held throughout, by name.
+
+        By default the best fixed one, where the scenario is a preset, and hard slicing. Set it to compare with others;
+        the next episode has them.
+        """
+        return self._default_references() if self._references is None else dict(self._references)
+
+    @reference_allocations.setter
+    def reference_allocations(self, value: Mapping[str, npt.ArrayLike]) -> None:
+        scenario = self.scenario
+        checked = (checked_allocations(units, 1, scenario.num_units, scenario.num_slices) for units in value.values())
+        self._references = {name: tuple(units[0].tolist()) for name, units in zip(value, checked, strict=True)}
+
+    def _default_references(self) -> dict[str, tuple[int, ...]]:
+        hard = tuple(even_split(self.scenario.num_units, self.scenario.num_slices).tolist())
+        best = best_fixed_units(self.scenario)
+        return ({} if best is None else {"best fixed": best}) | {"hard slicing": hard}
 
     @property
     def sums_over_slices(self) -> bool | None:

@@ -1,11 +1,16 @@
-"""The one place where YAML of any origin is read: plain data of bounded size and depth, without aliases and tags."""
+"""The one place where YAML of any origin is read: plain data of bounded size and depth, without aliases and tags.
+
+Plain data is also written here, in the order that it has.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from slicing_gym.extras import explained
+from slicing_gym.files import atomic_write
 from slicing_gym.reading import one_line, read_bytes
 
 LARGEST = 2**22
@@ -39,6 +44,15 @@ def read_yaml_mapping(key: str, path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{key}: {os.fspath(path)!r} could not be read: {_kind(found)}, wanted are keys and values")
     return found
+
+
+def write_yaml(path: str | os.PathLike[str], data: Mapping[str, Any]) -> None:
+    """Write plain data to a file, atomically; keys keep their order."""
+    with explained():
+        import yaml
+    text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=120)
+    with atomic_write(path) as file:
+        file.write(text.encode())
 
 
 def _kind(found: object) -> str:

@@ -30,8 +30,8 @@ from twin.twin import DigitalTwin
 UNCERTAINTIES = ("none", "penalty", "truncate")
 
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
-SHIPPED_TWINS = ("paper",)
-"""Twins that come with the package; `python -m experiments.tools.ship` made them."""
+SHIPPED_TWINS = ("paper", "diurnal", "flash-crowd", "nr-8slices")
+"""Twins that come with the package; `python -m experiments.tools.ship twin --scenario <name>` made each."""
 
 
 class TwinEpisodeMixin(EpisodeMixin):
@@ -59,6 +59,11 @@ class TwinEpisodeMixin(EpisodeMixin):
         self.penalty = check_number("penalty", penalty, at_least=0.0)
         self._largest_std = None if largest_std is None else check_number("largest_std", largest_std, at_least=0.0)
         return self.model.scenario
+
+    def _default_references(self) -> dict[str, tuple[int, ...]]:
+        """As for `SliceRANEnv`; none where the allocations of the twin's history are others than the scenario's."""
+        layout = self.model.layout
+        return {} if layout.smallest or layout.held else super()._default_references()
 
     @property
     def sums_over_slices(self) -> bool | None:

@@ -19,6 +19,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.commands.help import help_text
 from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import (
     Command,
@@ -57,7 +58,12 @@ def command(
     register(name, schema)
     warnings.formatwarning = _formatted
     typed = topic.as_meant(sys.argv[1:])
-    if _is_sweep(get_args_parser().parse_known_intermixed_args(typed)[0]):
+    options = get_args_parser().parse_known_intermixed_args(typed)[0]
+    if options.help:
+        with readable_errors():
+            print(help_text(name, with_files(name, typed)))
+        return
+    if _is_sweep(options):
         sys.exit(sweep(topic, typed))
     with readable_errors():
         sys.argv[1:] = topic.rewrite(with_files(name, typed))

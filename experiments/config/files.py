@@ -11,6 +11,7 @@ from typing import Any
 import conf
 from experiments.config.quoting import is_plain, pieces, unquoted
 from slicing_gym import SCENARIOS
+from slicing_gym.scenario import slices_by_name
 from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
 
 CONFIG_FOLDER = str(Path(conf.__file__).resolve().parent)
@@ -60,6 +61,8 @@ def _stored(group: str, path: str) -> str:
     data = read_yaml(group, path)
     if not isinstance(data, dict):
         raise TypeError(f"{group}: {path!r} holds no keys and values, as a file of conf/{group} does")
+    if group == "scenario" and isinstance(data.get("slices"), list):
+        data = {**data, "slices": slices_by_name(data)}  # so that scenario.slices.<name>.<key>=... reaches them
     name = re.sub(r"[^\w-]", "_", Path(path).stem, flags=re.ASCII)
     if not is_plain(name):
         name = f"file_{name}"

@@ -17,6 +17,7 @@ from experiments.fidelity.report import as_table, not_learned, plot_fidelity, wr
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from experiments.fidelity.uncertainty import Uncertainty
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
+from experiments.reporting.cards import write_twin_card
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History, TransitionSettings
@@ -53,9 +54,16 @@ class FidelityResult:
         plot_fidelity(paths[1], self.figures, self.outcomes[0])
         for path, outcome in zip(paths[2:], self.outcomes, strict=False):
             outcome.twin.save(path)
+            write_twin_card(path, outcome.twin, self.title, self._in_a_line())
         if self._uncertainties:
             plot_uncertainty(paths[-1], self.scenario.name, self._uncertainties)
         return paths
+
+    def _in_a_line(self) -> str:
+        """The figures of the twins' utility, as their cards have them."""
+        wanted = [key for key in self.figures if key[1:] == ("utility", "twin")]
+        found = [f"{metric} of utility {self.figures[metric, name, by].mean:.3g}" for metric, name, by in wanted]
+        return "; ".join([*found, "all figures in fidelity.csv"])
 
     @property
     def files(self) -> list[str]:

@@ -27,6 +27,7 @@ from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluat
 from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.settings import Settings, check_estimate
+from experiments.reporting.cards import write_agent_card, write_twin_card
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
@@ -262,6 +263,7 @@ class OfflineTraining:
             **truth,
             "cpu_seconds": run.seconds,
         }
+        self._write_cards(summary)
         summary = end(self.folder, OFFLINE_SUMMARY, summary, self.configuration)
         (self.folder / checkpoint.FILE).unlink(missing_ok=True)
         own = evaluation[0] if evaluation else None
@@ -269,6 +271,15 @@ class OfflineTraining:
         run.agent.logger = Logger(None, [])
         model = run.agent.model
         return OfflineResult(self.name, self.folder, model, run.twin, self.history, estimates, evaluation, summary)
+
+    def _write_cards(self, summary: Mapping[str, Any]) -> None:
+        """Write the cards of agent and twin."""
+        data = f"a history of {len(self.history)} decisions ({self.source})"
+        where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
+        write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where)
+        if self.algorithm.twin is not None:
+            unknown = "not measured in this run; python -m experiments.fidelity measures it for such histories"
+            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, unknown)
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""

@@ -1,8 +1,9 @@
-"""`python -m experiments.tools.ship`: what comes with the project, made again: twin of `paper`, synthetic log."""
+"""`python -m experiments.tools.ship`: what comes with the project, made again: twins of presets, synthetic log."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,18 @@ import torch
 
 import conf
 import twin
+from experiments.reporting.cards import write_twin_card
 from experiments.reporting.output import steady_output
 from experiments.reporting.tables import write_rows
 from slicing_gym import Simulator, allocation_table, get_scenario
 from slicing_gym.yaml_reading import read_yaml
 from twin import DigitalTwin, LstmSettings, PerformanceSettings
 from twin.data.logs import LogMapping
+from twin.env import SHIPPED_TWINS
 from twin.fidelity.simulated import SimulatedCell
+from twin.runtime.model import InitialWindows
 
-SHIPPED_TWIN = Path(twin.__file__).resolve().parent / "shipped" / "paper.safetensors"
+SHIPPED = Path(twin.__file__).resolve().parent / "shipped"
 SYNTHETIC_LOG = Path("docs/data/synthetic_log.csv")
 MAPPING = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
 _RUNS, _LENGTH = 8, 100
@@ -28,15 +32,27 @@ _COLUMNS = (
 )
 
 
-def ship_twin(output: Path) -> None:
-    """A twin of the cell of seed 0 of `paper`, fitted to 4000 random decisions."""
+def ship_twin(scenario: str, output: Path) -> None:
+    """A twin of the cell of seed 0 of a preset, fitted to 4000 random decisions."""
     torch.set_num_threads(1)
-    history = SimulatedCell(get_scenario("paper"), seed=0).record(4000)
-    networks = PerformanceSettings(structure="joint")
-    made = DigitalTwin(LstmSettings(members=2), networks, seed=0)  # two, to stay below 1 MB
+    history = SimulatedCell(get_scenario(scenario), seed=0).record(4000)
+    performance = PerformanceSettings(structure="joint" if scenario == "paper" else "auto")
+    wide = scenario == "nr-8slices"  # its 193 features would take it beyond 1 MB
+    made = DigitalTwin(LstmSettings(members=1 if wide else 2), performance, seed=0)
     made.fit(history, progress=True)
-    made.save(output)
+    (_with_half_the_windows(made) if wide else made).save(output)
+    data = f"4000 random decisions on the simulated cell of seed 0 of {scenario}"
+    unknown = f"python -m experiments.fidelity scenario={scenario} measures it for such twins"
+    write_twin_card(output, made, data, unknown)
     print(f"written: {output}, {output.stat().st_size / 1e3:.0f} kB")
+
+
+def _with_half_the_windows(made: DigitalTwin) -> DigitalTwin:
+    """A twin that begins its episodes at every second of the windows that it kept."""
+    kept = made.model.initial_windows
+    fewer = InitialWindows(kept.features[::2].copy(), kept.measured[::2].copy(), kept.units[::2].copy())
+    made._model = replace(made.model, initial_windows=fewer, rehearsal=fewer.features)
+    return made
 
 
 def ship_log(output: Path) -> None:
@@ -76,10 +92,11 @@ def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.ship", description=__doc__)
     parser.add_argument("what", choices=["twin", "log"])
+    parser.add_argument("--scenario", choices=SHIPPED_TWINS, default="paper", help="that the twin is of")
     parser.add_argument("--output", type=Path, help="file to write; by default where the project keeps it")
     options = parser.parse_args(arguments)
     if options.what == "twin":
-        ship_twin(options.output or SHIPPED_TWIN)
+        ship_twin(options.scenario, options.output or SHIPPED / f"{options.scenario}.safetensors")
     else:
         ship_log(options.output or SYNTHETIC_LOG)
 

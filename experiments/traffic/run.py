@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
@@ -18,7 +17,6 @@ from experiments.traffic.figure import plot_traffic
 from experiments.traffic.settings import Settings
 from slicing_gym import Empirical, Scenario, get_scenario
 from slicing_gym.errors import check_instance
-from slicing_gym.files import atomic_write
 from slicing_gym.measured import MOST_LEVELS
 from twin import DigitalTwin
 from twin.traffic import KEPT_OUT, Replay, TrafficLog, TrafficTwin, replay, scenario_from_log
@@ -80,8 +78,7 @@ class TrafficResult:
         """Write the scenario (YAML), the picture and, if there is one, the twin into a folder."""
         place = Path(folder)
         paths = [place / f"{self.scenario.name}.yaml", place / "traffic.png"]
-        with atomic_write(paths[0]) as file:
-            file.write(yaml.safe_dump(self.scenario.to_dict(), sort_keys=False, width=120).encode())
+        self.scenario.save(paths[0])
         plot_traffic(paths[1], self.log, self.replayed)
         if self.twin is not None:
             paths.append(place / "arrivals.safetensors")

@@ -19,8 +19,9 @@ from experiments.environments import Environments
 from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
 from experiments.evaluate.report import write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
+from experiments.reporting.cards import write_agent_card, write_twin_card
 from experiments.runs import checkpoint
-from experiments.runs.folder import NO_HEAD, SUMMARY, WRAPPERS
+from experiments.runs.folder import NO_HEAD, SUMMARY, TWIN, WRAPPERS, agent_file
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.lock import RunLock
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
@@ -238,7 +239,17 @@ class Training:
             "cpu_seconds": run.seconds,
             "learned": run.agent.digest(),
         }
+        self._write_cards(summary, own)
         return end(self.folder, SUMMARY, summary, self.configuration)
+
+    def _write_cards(self, summary: Mapping[str, Any], own: Evaluation) -> None:
+        """Write the cards of agent and twin."""
+        data = f"{summary['decisions']} decisions on the simulated cells of seed {self.seed} and following"
+        where = f"unseen cells of seeds {list(own.seeds)}"
+        write_agent_card(agent_file(self.folder), self.scenario, summary, data, where)
+        if self.algorithm.twin is not None:
+            unknown = "not measured in this run; python -m experiments.fidelity measures it for such twins"
+            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, unknown)
 
     def write_curves(self, own: Evaluation, summary: Mapping[str, Any]) -> None:
         """Write what TensorBoard shows of the end of the run."""

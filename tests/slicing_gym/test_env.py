@@ -284,21 +284,6 @@ def test_observations_are_the_callers_own():
     assert (envs.step(np.array([0, 1]))[0] >= 0.0).all()
 
 
-def test_picture_shows_the_decision():
-    env = gym.make("SliceRAN-v0", render_mode="rgb_array")
-    env.reset(seed=0)
-    empty = env.render()
-    for _ in range(100):
-        env.step(slicing_gym.allocation_index([1, 94, 5]))
-    picture = env.render()
-    assert picture.shape == empty.shape == (640, 760, 3)
-    assert picture.dtype == np.uint8
-    orange = (picture == slicing_gym.render.colour(1)).all(axis=2)
-    # Video holds 94 % of the band in the left half of the topmost panel.
-    assert orange.sum() > 0.9 * 0.94 * 0.5 * 546 * 124
-    env.close()
-
-
 def test_unknown_render_mode_is_refused():
     with pytest.raises(ValueError, match="render_mode: unknown name 'ascii'"):
         slicing_gym.SliceRANEnv(render_mode="ascii")

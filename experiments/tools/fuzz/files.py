@@ -142,7 +142,7 @@ def _whole_files(folder: Path) -> dict[str, Path]:
     (folder / "policy.onnx").write_bytes(to_onnx(student, scenario, name="small", made_from="a fuzzer", **known))
     mapping = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
     (folder / "mapping.yaml").write_bytes(mapping.read_bytes())
-    (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario.to_dict()))
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario.to_dict(), sort_keys=False))
     (folder / "summary.json").write_text(json.dumps({"agent": "ddqn", "seed": 0, "config": {"a": [1, 2]}}))
     return {path.stem: path for path in sorted(folder.iterdir())}
 

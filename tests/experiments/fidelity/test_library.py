@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -82,8 +83,13 @@ def test_its_folder_has_figures_picture_and_twins(result, folder):
         "fidelity.png",
         "uncertainty.png",
         "twin_3.safetensors",
+        "twin_3.card.md",
         "twin_4.safetensors",
+        "twin_4.card.md",
     }
+    card = (folder / "twin_4.card.md").read_text()
+    assert all(f"| {each} |" in card for each in ("What", "Of", "Data", "Fidelity", "Seed", "Licence", "File"))
+    assert sha256((folder / "twin_4.safetensors").read_bytes()).hexdigest() in card
     with (folder / "fidelity.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["scenario"] for row in rows} == {"paper-1mhz"}
@@ -109,7 +115,8 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
     np.testing.assert_array_equal(
         result.outcomes[0].twin.predict(history).expected, unfitted().fit(past).predict(history).expected
     )
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"fidelity.csv", "fidelity.png", "twin.safetensors"}
+    files = {"fidelity.csv", "fidelity.png", "twin.safetensors", "twin.card.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
     with pytest.raises(ValueError, match="it was not fitted"):
         twin.model  # noqa: B018  # the twin that was given has settings, and is left as it was
 

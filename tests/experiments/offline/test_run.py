@@ -26,7 +26,7 @@ from twin import DigitalTwin, History
 MAKE = maker(twin={"learning_starts": 64, "target_update_interval": 64}, learning_rate=0.03)
 """So fast that Algorithm 2 changes what is chosen."""
 
-FILES = {"agent.zip", "history.npz", "offline.json", "evaluation.csv", CURVES}
+FILES = {"agent.zip", "agent.card.md", "history.npz", "offline.json", "evaluation.csv", CURVES}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def finished(history, tmp_path_factory):
 def test_it_leaves_what_it_promises(finished, history):
     assert names_in(finished["none"].folder) == FILES
     folder = finished["twin"].folder
-    assert names_in(folder) == FILES | {"after_algorithm_2.zip", "agent_2.zip", "twin.safetensors", "twin"}
+    of_twin = {"after_algorithm_2.zip", "agent_2.zip", "twin.safetensors", "twin.card.md", "twin"}
+    assert names_in(folder) == FILES | of_twin
     assert DigitalTwin.load(folder / "twin.safetensors").to_bytes() == finished["twin"].twin.to_bytes()
     own = History.load(folder / "history.npz")
     np.testing.assert_array_equal(own.allocation, history.allocation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from experiments.tools import interruption, ship, sweep_faults
 from experiments.train.__main__ import prepare
 from experiments.train.settings import TrainConfig
 from twin.data.logs import LogMapping, read_log
+from twin.env import SHIPPED_TWINS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,7 +31,10 @@ def test_the_synthetic_log_is_what_its_command_makes(tmp_path):
 
 
 def test_what_is_shipped_is_where_the_package_looks_for_it():
-    assert ship.SHIPPED_TWIN.is_file()
+    for name in SHIPPED_TWINS:
+        path = ship.SHIPPED / f"{name}.safetensors"
+        assert path.stat().st_size < 1e6
+        assert sha256(path.read_bytes()).hexdigest() in (ship.SHIPPED / f"{name}.card.md").read_text()
     assert (ROOT / ship.SYNTHETIC_LOG).is_file()
 
 

@@ -31,6 +31,7 @@ from tests.helpers.wrappers import TENTH
 
 FILES = {
     *("planner.safetensors", "history.npz", "episodes.csv", "evaluation.csv", "summary.json", "training.png"),
+    "planner.card.md",
     CURVES,
 }
 

@@ -29,7 +29,8 @@ from tests.helpers.runs import (
 )
 from twin import DigitalTwin, History, PerformanceSettings
 
-FILES = {"agent.zip", "history.npz", "episodes.csv", "evaluation.csv", "summary.json", "training.png", CURVES}
+FILES = {"agent.zip", "agent.card.md", "history.npz", "summary.json", "training.png", CURVES}
+FILES |= {"episodes.csv", "evaluation.csv"}
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_with_a_twin_listeners_are_told_of_every_real_decision(tmp_path):
     assert len(listener.seen) == len(other.seen) == len(found.history) == 240
     assert found.name == found.evaluation[0].policy == "mine-dt"
     assert found.twin.scenario == SCENARIO
-    assert names_in(tmp_path) == FILES | {"twin.safetensors", "twin"}
+    assert names_in(tmp_path) == FILES | {"twin.safetensors", "twin.card.md", "twin"}
     assert DigitalTwin.load(tmp_path / "twin.safetensors").to_bytes() == found.twin.to_bytes()
     assert names_in(tmp_path / "twin") == {CURVES}
 
@@ -194,7 +195,7 @@ def test_with_a_twin_the_agent_learns_from_few_decisions(tmp_path):
     own = evaluate_policy("", best, make_cells(SCENARIO, 1), [0], 600)
     assert found.summary["best_fixed_on_own_cell"] == pytest.approx(own.utility.mean())
     assert found.summary["regret"] == pytest.approx(600 * (own.utility.mean() - _utility(found.history).mean()))
-    assert names_in(tmp_path) == FILES | {"twin.safetensors", "twin", "without_twin"}
+    assert names_in(tmp_path) == FILES | {"twin.safetensors", "twin.card.md", "twin", "without_twin"}
     alone = read_result(tmp_path / "without_twin")
     assert (alone.name, alone.twin, alone.summary["utility"]) == ("ddqn", None, pytest.approx(utility["ddqn"]))
 

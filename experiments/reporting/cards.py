@@ -1,0 +1,97 @@
+"""Cards beside saved agents and twins: what it is, of which data, how good, with which seed, under which licence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slicing_gym import Scenario, __version__
+from slicing_gym.files import atomic_write
+from twin import DigitalTwin
+
+_LICENCE = "MIT, as slicing-gym, where the data are simulated; where they are a log, what the log's owner allows"
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of a file is: `agent.card.md` beside `agent.zip`."""
+    return path.with_suffix(".card.md")
+
+
+def write_card(path: Path, title: str, rows: Mapping[str, str]) -> Path:
+    """Write the card of a file that is there.
+
+    Args:
+        path: of the file.
+        title: what it is, in a line.
+        rows: what is known of it, by name.
+
+    Returns:
+        Where the card is.
+    """
+    own = {
+        **rows,
+        "Licence": _LICENCE,
+        "Made by": f"slicing-gym {__version__}",
+        "File": f"`{path.name}`, SHA-256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`",
+    }
+    lines = [f"# {title}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {' '.join(value.split()).replace('|', '/')} |" for name, value in own.items()]
+    card = card_path(path)
+    with atomic_write(card) as file:
+        file.write(("\n".join(lines) + "\n").encode())
+    return card
+
+
+def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any], data: str, evaluated_on: str) -> Path:
+    """Write the card of a trained agent.
+
+    Args:
+        path: of the agent's file.
+        scenario: that it was trained for.
+        summary: the figures of its run.
+        data: what it learned from.
+        evaluated_on: what its utility was measured on; '' if it was not evaluated.
+    """
+    fidelity = f"mean utility {summary['utility']:.3f} on {evaluated_on}" if evaluated_on else "not evaluated"
+    rows = {
+        "What": f"agent `{summary['agent']}`, head {summary['head']}, twin {summary['twin'] or 'none'}",
+        "For": _described(scenario),
+        "Data": data,
+        "Performance": fidelity,
+        "Seed": str(summary["seed"]),
+        "Use": f"`python -m experiments.evaluate policy={path.name} scenario={scenario.name}`",
+    }
+    return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows)
+
+
+def write_twin_card(path: Path, twin: DigitalTwin, data: str, fidelity: str) -> Path:
+    """Write the card of a saved twin.
+
+    Args:
+        path: of the twin's file.
+        twin: that is in it.
+        data: what it was fitted to.
+        fidelity: how far it can be trusted, or where that is measured.
+    """
+    notes = () if twin.report is None else twin.report.notes
+    rows = {
+        "What": f"digital twin, transition {type(twin.transition).__name__.removesuffix('Settings').lower()}",
+        "Of": _described(twin.scenario),
+        "Data": data,
+        "Fidelity": fidelity,
+        **({"Notes": "; ".join(notes)} if notes else {}),
+        "Seed": f"{twin.seed} (of the fit)",
+        "Use": f'`gym.make("SliceTwin-v0", twin="{path.name}")`',
+    }
+    return write_card(path, f"A digital twin of {twin.scenario.name}", rows)
+
+
+def _described(scenario: Scenario) -> str:
+    """A scenario in a line."""
+    radio = scenario.radio
+    return (
+        f"scenario {scenario.name}: slices {', '.join(scenario.slice_names)} (in this order), "
+        f"{scenario.num_units} units of {radio.resolution_hz / 1e3:g} kHz, a decision every {radio.interval_s:g} s"
+    )

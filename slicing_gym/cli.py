@@ -1,0 +1,70 @@
+"""`slicing-gym <command> ...`: the commands of `experiments` by their names, without `python -m experiments.`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from slicing_gym.errors import unknown_name
+from slicing_gym.version import __version__
+
+_FORMER = ("interruption", "ship")
+"""Commands that only say their new names."""
+
+
+def commands() -> dict[str, str]:
+    """What each command does, in a line, by its name; nothing of them is imported."""
+    package = find_spec("experiments")
+    assert package is not None
+    assert package.origin is not None
+    found = {}
+    for path in sorted(Path(package.origin).parent.glob("*/__main__.py")):
+        if path.parent.name not in _FORMER:
+            first = path.read_text().splitlines()[0]
+            found[path.parent.name] = first.strip('"').partition(": ")[2].removesuffix(".")
+    return found
+
+
+def command_line(arguments: Sequence[str]) -> list[str]:
+    """The command line that a command stands for.
+
+    Args:
+        arguments: a command's name, and its own arguments.
+
+    Raises:
+        ValueError: there is no such command; the message lists those that there are.
+    """
+    name, *rest = arguments
+    if name not in commands():
+        raise ValueError(unknown_name("command", name, commands()))
+    return [sys.executable, "-m", f"experiments.{name}", *rest]
+
+
+def usage() -> str:
+    """What `slicing-gym --help` prints."""
+    lines = [f"  {name:<13}{about}" for name, about in commands().items()]
+    head = ["slicing-gym <command> [key=value ...]   (the same as python -m experiments.<command>)", ""]
+    return "\n".join([*head, *lines, "", "slicing-gym <command> --help shows what a command takes."])
+
+
+def main() -> None:
+    """Run a command in place of this process."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        sys.stdout.write(usage() + "\n")
+        return
+    if arguments[0] == "--version":
+        sys.stdout.write(__version__ + "\n")
+        return
+    try:
+        line = command_line(arguments)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
+    os.execv(line[0], line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Every example runs, at a small size, and is short."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+SIZES = {
+    "cleanrl_vector": 20,
+    "log_to_onnx": 2,
+    "own_scenario": 20,
+    "planner_with_constraint": 20,
+    "pytorch_loop": 40,
+    "stock_agents": 100,
+    "torchrl_loop": 100,
+    "what_if": 3,
+}
+"""What each example's size is here, as its first lines explain it."""
+
+
+def test_every_example_is_run_here_and_has_less_than_60_lines():
+    paths = {path.stem: path for path in FOLDER.glob("*.py")}
+    assert set(paths) == set(SIZES)
+    assert {name: len(path.read_text().splitlines()) for name, path in paths.items() if _lines(path) >= 60} == {}
+
+
+def _lines(path):
+    return len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_an_example_runs(name, capsys):
+    if name == "torchrl_loop":
+        pytest.importorskip("torchrl", reason="it is no dependency of this project")
+    result = run_path(str(FOLDER / f"{name}.py"), run_name="example")["main"](SIZES[name])
+    assert capsys.readouterr().out
+    if isinstance(result, dict):
+        assert all(map(math.isfinite, result.values()))
+    elif isinstance(result, float):
+        assert math.isfinite(result)

@@ -1,0 +1,36 @@
+"""The console script: names of commands, and what is said where one does not exist or cannot run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slicing_gym.cli import command_line, commands, main, usage
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_command_stands_for_its_module():
+    assert command_line(["train", "seed=3"]) == [sys.executable, "-m", "experiments.train", "seed=3"]
+    assert {"train", "evaluate", "inspect", "report", "fidelity", "export"} <= set(commands())
+    assert not {"ship", "interruption"} & set(commands())
+    for name, about in commands().items():
+        assert about, name
+        assert f"{name}  " in usage()
+
+
+def test_an_unknown_command_lists_those_that_there_are(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["slicing-gym", "trian"])
+    with pytest.raises(SystemExit, match=r"error: command: unknown name 'trian'; did you mean 'train'.*evaluate"):
+        main()
+
+
+def test_the_script_is_replaced_by_the_command():
+    ran = subprocess.run(
+        [sys.executable, "-m", "slicing_gym.cli", "figures", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "python -m experiments.figures" in ran.stdout

@@ -1,0 +1,113 @@
+"""Pictures of episodes: what is drawn where, what they are compared with, and videos of them."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.wrappers import RecordVideo
+
+import slicing_gym
+from agents.search import search
+from slicing_gym import SCENARIOS, Scenario, Simulator, allocation_index, get_scenario
+from slicing_gym.presets import best_fixed_units
+from slicing_gym.render import HEIGHT, WIDTH, colour, panel_box
+from twin.registration import TWIN_ID
+
+
+def _panel(picture, panel):
+    left, top, width, height = panel_box(panel)
+    return picture[top : top + height, left : left + width]
+
+
+def _share(pixels, shade):
+    return (pixels == shade).all(axis=2).mean()
+
+
+def test_picture_shows_the_decisions():
+    env = gym.make("SliceRAN-v0", render_mode="rgb_array")
+    env.reset(seed=0)
+    for _ in range(100):
+        env.step(allocation_index([1, 94, 5]))
+    picture = env.render()
+    assert picture.shape == (HEIGHT, WIDTH, 3)
+    assert picture.dtype == np.uint8
+    # Video holds 94 % of the band in the left half of the topmost panel.
+    assert _share(_panel(picture, 0), colour(1)) == pytest.approx(0.94 * 101 / 201, abs=0.01)
+    env.close()
+
+
+def test_the_first_picture_shows_the_interval_before_the_first_decision():
+    env = gym.make("SliceRAN-v0", render_mode="rgb_array")
+    env.reset(seed=0)
+    picture = env.render()
+    for panel in range(2):
+        assert all(_share(_panel(picture, panel), colour(index)) > 0.0 for index in range(3)), panel
+    assert _share(_panel(picture, 2), colour(2)) > 0.0  # the last one is drawn on top
+    assert _share(_panel(picture, 3), (40, 40, 40)) > 0.0
+
+
+def test_every_slice_of_the_largest_preset_has_a_colour_of_its_own():
+    names = get_scenario("nr-8slices").slice_names
+    assert len({colour(index) for index in range(len(names))}) == len(names)
+
+
+@pytest.mark.parametrize("env_id", ["SliceRAN-v0", TWIN_ID])
+def test_what_an_episode_is_compared_with_has_its_random_numbers(env_id):
+    """An episode that holds the best fixed allocation earns what the line of that name shows, drawn early or late."""
+    best = best_fixed_units(get_scenario("paper"))
+    for draw_first in (True, False):
+        env = gym.make(env_id, render_mode="rgb_array").unwrapped
+        assert env.reference_allocations == {"best fixed": best, "hard slicing": (33, 33, 34)}
+        env.reset(seed=3)
+        if draw_first:
+            env.render()
+        earned = [env.step(allocation_index(best))[4]["utility"] for _ in range(5)]
+        env.render()
+        np.testing.assert_array_equal(env._view._references.utilities(5)["best fixed"], earned)
+
+
+def test_other_allocations_can_be_compared_with():
+    env = gym.make("SliceRAN-v0", render_mode="rgb_array").unwrapped
+    env.reference_allocations = {"mine": [2, 90, 8]}
+    env.reset(seed=0)
+    env.render()
+    assert env.reference_allocations == {"mine": (2, 90, 8)}
+    with pytest.raises(ValueError, match="units"):
+        env.reference_allocations = {"mine": [2, 90, 9]}
+
+
+def test_a_scenario_that_is_no_preset_has_no_best_fixed_allocation(small: Scenario):
+    assert best_fixed_units(small) is None
+    paper = get_scenario("paper")
+    assert best_fixed_units(paper.replace(reward={"kind": "utility"})) == best_fixed_units(paper)
+    assert best_fixed_units(paper.replace(reward={"se_weight": 1.0})) is None
+    assert best_fixed_units(paper.replace(slices={"urllc": {"num_users": 9}})) is None
+
+
+@pytest.mark.parametrize("name", ["paper", "diurnal", "flash-crowd", "nr-8slices"])
+def test_the_best_fixed_allocation_of_a_preset_is_better_than_hard_slicing(name):
+    simulator = Simulator(name, [0])
+    simulator.warm_up()
+    scenario = get_scenario(name)
+    hard = slicing_gym.even_split(scenario.num_units, scenario.num_slices)
+    held = simulator.what_if([best_fixed_units(scenario), hard], intervals=scenario.decisions_per_episode)
+    best, even = np.mean([interval.utility for interval in held], axis=0)
+    assert best > even
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_best_fixed_allocations_of_presets_are_those_that_the_search_finds(name):
+    scenario = get_scenario(name)
+    assert tuple(search(scenario).tolist()) == best_fixed_units(scenario)
+
+
+def test_an_episode_becomes_a_video(tmp_path, small: Scenario):
+    pytest.importorskip("moviepy", reason="the extra `render` brings it")
+    env = RecordVideo(gym.make("SliceRAN-v0", scenario=small, render_mode="rgb_array"), str(tmp_path / "videos"))
+    env.reset(seed=0)
+    while not env.step(0)[3]:
+        pass
+    env.close()
+    assert (tmp_path / "videos" / "rl-video-episode-0.mp4").stat().st_size > 5000
