@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark_suite jobs=2 minutes=60`: the benchmark, as far as time goes; typed again, the rest."""
+"""`python -m experiments.benchmark_suite jobs=2 minutes=60`: the benchmark or what is left of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     def run() -> None:
         print(f"{len(plan.runs)} runs, {len(queue.runs)} of them to do: {place}")
         work_through(queue, config.jobs, config.progress)
-        _say_end(config, queue, place, table)
+        _say_end(queue, place, table)
 
     return run
 
@@ -55,8 +55,8 @@ def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:
     return own_method(own.name, own._target_, own.policy, own.overrides, own.kwargs, trust=config.trust)
 
 
-def _say_end(config: BenchmarkSuiteConfig, queue: RunQueue, place: Path, table: Path) -> None:
-    """Write the folder's own CSV, print the boards of the slice, and name what is not done."""
+def _say_end(queue: RunQueue, place: Path, table: Path) -> None:
+    """Write the CSV of all rows that are known, and name what is not done."""
     rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
     own = place / "benchmark.csv"
     write_table(own, rows, list(METHODS), PROTOCOL)

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents import make_baseline
+from agents import DQN, make_baseline
 from agents.baselines import BASELINES
 from agents.registry import named
 from experiments.benchmark_suite.protocol import FIXED, Protocol
-from experiments.benchmark_suite.training import train_by_overrides
+from experiments.benchmark_suite.training import train_by_overrides, train_config
 from experiments.config.threads import torch_threads
 from experiments.environments import AnyVectorEnv
 from experiments.evaluate.policies import check_policies, load_policy
@@ -59,9 +60,9 @@ class BenchmarkMethod(ABC):
     def why_not(self, scenario: Scenario, budget: int, protocol: Protocol) -> str:
         """Why the protocol has no run of it there; "" if it has."""
         if self.lists_allocations and scenario.num_allocations > MAX_LISTED:
-            return f"one output an allocation, and there are {scenario.num_allocations:.1e}"
+            return f"one output an allocation, of {scenario.num_allocations:.1e} allocations"
         if self.twin and budget > protocol.twin_budget:
-            return f"with a twin {protocol.twin_budget} decisions are enough"
+            return f"with a twin at {protocol.twin_budget} decisions only"
         if not self.learns and budget > protocol.first_budget:
             return "does not learn"
         return ""
@@ -114,10 +115,17 @@ class PolicyMethod(BenchmarkMethod):
         begun = time.process_time()
         earned = evaluate_policy(self.name, self._in(scenario, own, seed), own, [seed], budget)
         seconds = time.process_time() - begun
-        cells = make_cells(scenario, len(protocol.evaluation_seeds))
-        found = _evaluated(self.name, self._in(scenario, cells, seed), cells, protocol)
         best = _of_best_fixed(scenario, seed, budget)
+        found = self._unseen(scenario, seed if self.policy == "random" else None, protocol)
         return _figures(found, budget * (best - float(earned.utility.mean())), seconds)
+
+    def _unseen(self, scenario: Scenario, seed: int | None, protocol: Protocol) -> Evaluation:
+        """On unseen cells; remembered, for it is the same in every run of a policy that has no seed of its own."""
+        key = (self, scenario, seed, protocol.evaluation_seeds, protocol.evaluation_decisions)
+        if key not in _known:
+            cells = make_cells(scenario, len(protocol.evaluation_seeds))
+            _known[key] = _evaluated(self.name, self._in(scenario, cells, seed or 0), cells, protocol)
+        return _known[key]
 
     def _in(self, scenario: Scenario, cells: Any, seed: int) -> Predictor:
         """The policy in some cells; the random one has the seed of the run."""
@@ -137,6 +145,11 @@ class TrainedMethod(BenchmarkMethod):
 
     overrides: tuple[str, ...] = ()
     trust: bool = False
+
+    def check(self, scenarios: Sequence[Scenario]) -> None:
+        """See `BenchmarkMethod`."""
+        if self.name not in METHODS:
+            train_config([f"scenario={scenarios[0].name}", *self.overrides])
 
     def perform(self, scenario: Scenario, budget: int, seed: int, protocol: Protocol, folder: Path) -> Figures:
         """See `BenchmarkMethod`."""
@@ -178,6 +191,10 @@ class OnPolicyMethod(BenchmarkMethod):
             found = _evaluated(self.name, agent, cells, protocol)
         best = _of_best_fixed(scenario, seed, budget)
         return _figures(found, sum(best - each for each in log.utilities), seconds)
+
+
+_known: dict[tuple[Any, ...], Evaluation] = {}
+"""Evaluations of policies that do not learn, of this process: the oracle's takes as long as training an agent."""
 
 
 class _Earned(BaseCallback):
@@ -276,12 +293,14 @@ def own_method(
     kind: Any = named("own._target_", str(target))
     if not isinstance(kind, type) or not issubclass(kind, BaseAlgorithm):
         raise TypeError(f"own._target_: {target!r} given, allowed is an algorithm of Stable-Baselines3")
+    listed = not issubclass(kind, DQN)  # ours may have a factored head
     if issubclass(kind, OnPolicyAlgorithm):
         if overrides:
             raise ValueError(f"own.overrides: {list(overrides)} given, allowed with an on-policy algorithm are none")
-        return OnPolicyMethod(name, name, network=True, target=str(target), kwargs={**_PPO, **(kwargs or {})})
+        arguments = {**_PPO, **(kwargs or {})} if issubclass(kind, PPO) else dict(kwargs or {})
+        return OnPolicyMethod(name, name, lists_allocations=True, network=True, target=str(target), kwargs=arguments)
     if kwargs:
         raise ValueError("own.kwargs: given, allowed with an on-policy algorithm; else own.overrides=[+agent.kwargs.…]")
     custom = ("agent=custom", f"agent.name={name}", f"agent._target_={target}", *overrides)
     twin = any(each.startswith("twin=") and each != "twin=none" for each in overrides)
-    return TrainedMethod(name, name, network=True, twin=twin, overrides=custom, trust=trust)
+    return TrainedMethod(name, name, True, listed, twin, True, custom, trust)

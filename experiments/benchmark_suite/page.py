@@ -33,7 +33,9 @@ def tables_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> s
     boards = boards_of(rows, protocol)
     parts = []
     for budget, own in boards.items():
-        parts += [f"## Normalised score after {_spaced(budget)} decisions\n", _scores(own, protocol), _gaps(own)]
+        parts.append(f"## Normalised score after {_spaced(budget)} decisions\n")
+        begun = any(_is_begun(board) for board in own)
+        parts += [_scores(own), _gaps(own)] if begun else ["No method that learns is run yet at this budget.\n"]
     parts += ["## Is RL worth it here?\n", _worth(boards)]
     for budget, own in boards.items():
         parts.append(f"## Leaderboards, {_spaced(budget)} decisions\n")
@@ -48,15 +50,14 @@ def _spaced(number: int) -> str:
 
 
 def _is_begun(board: Board) -> bool:
-    """Whether a method that learns is run, or of the first budget any."""
+    """Whether a method that learns is run."""
     names = [each.method for each in board.standings]
     return any(name not in METHODS or METHODS[name].learns for name in names)
 
 
-def _scores(boards: Sequence[Board], protocol: Protocol) -> str:
+def _scores(boards: Sequence[Board]) -> str:
     """A row a method, a column a scenario."""
     own = dict.fromkeys(each.method for board in boards for each in board.standings if each.method not in METHODS)
-    del protocol
     rows = []
     for name in (*METHODS, *own):
         label = METHODS[name].label if name in METHODS else name
@@ -85,15 +86,14 @@ def _shown(value: Interval | None, digits: int) -> str:
 
 def _gaps(boards: Sequence[Board]) -> str:
     """What is missing, and why, in a line each."""
-    reasons: dict[str, list[str]] = {}
-    for board in boards:
-        for name, why in board.missing.items():
-            if why.startswith("n/a"):
-                reasons.setdefault(f"{METHODS[name].label}: {why.removeprefix('n/a: ')}", []).append(board.scenario)
-    lines = []
-    for reason, scenarios in reasons.items():
-        places = "everywhere" if len(scenarios) == len(boards) else f"on `{'`, `'.join(scenarios)}`"
-        lines.append(f"- n/a {places}: {reason}.")
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for name, method in METHODS.items():
+        found = {board.scenario: board.missing.get(name, "") for board in boards}
+        for why in dict.fromkeys(each for each in found.values() if each.startswith("n/a: ")):
+            scenarios = [f"`{scenario}`" for scenario, each in found.items() if each == why]
+            where = "everywhere" if len(scenarios) == len(boards) else f"on {', '.join(scenarios)}"
+            reasons.setdefault((where, why.removeprefix("n/a: ")), []).append(method.label)
+    lines = [f"- n/a {where} ({why}): {'; '.join(labels)}." for (where, why), labels in reasons.items()]
     number = sum(why == NOT_RUN for board in boards for why in board.missing.values())
     partly = sum(why.endswith("seeds") for board in boards for why in board.missing.values())
     if number or partly:

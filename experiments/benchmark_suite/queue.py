@@ -25,6 +25,9 @@ RUNS = "runs"
 ERROR = "error.log"
 """In the folder of a run that failed."""
 
+_NAMED = ("python", "slicing-gym", "numpy", "torch", "stable-baselines3", "sb3-contrib")
+"""Packages whose versions rows name."""
+
 
 @dataclass(frozen=True)
 class RunQueue:
@@ -61,8 +64,7 @@ class RunQueue:
 
     def work(self, progress: bool = True) -> None:
         """Do what is missing and nobody else does, in this process."""
-        runs = self.runs
-        for number, run in enumerate(runs, start=1):
+        for run in self.runs:
             if self.until is not None and time.time() >= self.until:
                 return
             place = self.folder / RUNS / run.name
@@ -72,9 +74,9 @@ class RunQueue:
             except RunIsLocked:
                 continue
             if said is not None and progress:
-                print(
-                    f"[{number}/{len(runs)}] {run.scenario} {run.method}, budget {run.budget}, seed {run.seed}: {said}"
-                )
+                number = len(self.plan.runs) - len(self.runs)
+                where = f"{run.scenario} {run.method}, budget {run.budget}, seed {run.seed}"
+                print(f"[{number}/{len(self.plan.runs)}] {where}: {said}", flush=True)
             if result_file(self.folder, run).is_file():
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -89,7 +91,7 @@ class RunQueue:
             with atomic_write(place / ERROR) as file:
                 file.write("".join(traceback.format_exception(error)).encode())
             return f"failed, {type(error).__name__}: {error}"
-        used = "; ".join(f"{name} {number}" for name, number in versions().items())
+        used = "; ".join(f"{name} {number}" for name, number in versions().items() if name in _NAMED)
         write_result(self.folder, RunRow(*run, *found, self.plan.protocol.version, used))
         return f"U {found.utility:.3f}, {time.monotonic() - begun:.0f} s"
 

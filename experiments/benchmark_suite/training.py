@@ -40,11 +40,18 @@ def train_config(overrides: Sequence[str]) -> TrainConfig:
     Raises:
         ValueError, TypeError: a key or choice does not exist, or a value is not allowed there.
     """
-    from experiments.config.hydra import Command, register  # which bring in Hydra
+    from hydra.core.global_hydra import GlobalHydra  # libraries do without Hydra until they compose
+
+    from experiments.config.hydra import Command, register
     from experiments.sweeps.compose import Composer
 
-    register("train", TrainConfig)
-    composer = Composer(Command("train", TrainConfig, lambda *_: lambda: None), [])
-    settings = composer.settings(composer.config(overrides))
+    outer = GlobalHydra.instance()
+    hydra, outer.hydra = outer.hydra, None  # within a command that Hydra runs there is one already
+    try:
+        register("train", TrainConfig)
+        composer = Composer(Command("train", TrainConfig, lambda *_: lambda: None), [])
+        settings = composer.settings(composer.config(overrides))
+    finally:
+        GlobalHydra.instance().hydra = hydra
     assert isinstance(settings, TrainConfig)
     return settings
