@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from experiments.benchmark_suite.leaderboard import Board
 from experiments.benchmark_suite.methods import METHODS
@@ -20,6 +21,7 @@ _LEFT = -0.35
 _LEARNS = "#0072B2"
 _PLANS = "#D55E00"
 _RULES = "#666666"
+_FIXED = "#009E73"
 _NOT_SHOWN = (LOWER, UPPER)
 """Methods that are the lines at 0 and 1."""
 
@@ -33,7 +35,7 @@ def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
     """
     shown = sorted(boards, key=lambda board: -(board.share or 0.0))
     rows = -(-len(shown) // _COLUMNS)
-    figure = Figure(figsize=(13, 0.8 + 3.25 * rows), layout="constrained")
+    figure = Figure(figsize=(13, 1.4 + 3.1 * rows), layout="constrained")
     panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     names = [name for name in METHODS if name not in _NOT_SHOWN]
     for axes, board in zip(panels, shown, strict=False):
@@ -42,34 +44,38 @@ def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
         axes.axis("off")
     budget = f"{boards[0].budget:,}".replace(",", " ")
     figure.suptitle(
-        f"How much of what is possible do methods reach after {budget} decisions in a real cell?\n"
-        "0: every slice gets the same.  1: an oracle that knows the next 0.2 s, or the next interval.  "
-        "Dashed: the best allocation that never changes. Bars: 95 % intervals over training seeds.",
-        fontsize=10.5,
+        f"How much of what is possible do methods reach after {budget} decisions in a cell?\n"
+        "Score in cells that no method has seen before: 0 if every slice gets the same, 1 for an oracle that knows the "
+        "next interval",
+        fontsize=12,
     )
-    figure.supxlabel(
-        "normalised score on 20 cells that were never seen   "
-        "(blue: reinforcement learning; orange: planning by a learned model; grey: rules that do not learn)",
-        fontsize=9.5,
-    )
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     save_figure(figure, path)
+
+
+def _legend() -> list[Line2D]:
+    kinds = {_LEARNS: "reinforcement learning", _PLANS: "planning by a learned model", _RULES: "rule, does not learn"}
+    handles = [Line2D([], [], color=colour, marker="o", lw=2.2, label=label) for colour, label in kinds.items()]
+    handles.append(Line2D([], [], color=_FIXED, ls="--", lw=1.4, label="best allocation that never changes"))
+    label = "bars: 95 % intervals; (n): n training seeds so far"
+    return [*handles, Line2D([], [], ls="none", label=label)]
 
 
 def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
     fixed = board.of(FIXED)
     if fixed is not None and fixed.score is not None:
-        axes.axvline(float(fixed.score.value), color="#009E73", ls="--", lw=1.4, zorder=1)
+        axes.axvline(float(fixed.score.value), color=_FIXED, ls="--", lw=1.4, zorder=1)
     for place in (0.0, 1.0):
         axes.axvline(place, color="black", lw=0.8, zorder=1)
     for row, name in enumerate(names):
         _draw_method(axes, board, name, row)
     axes.set_yticks(range(len(names)), [METHODS[name].label for name in names], fontsize=8.5)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_xlim(_LEFT, 1.12)
+    axes.set_xlim(_LEFT, 1.08)
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
     axes.grid(axis="y", alpha=0.2)
-    gain = "" if board.share is None else f": {max(0.0, board.share):.0%} to gain by adapting"
-    axes.set_title(f"{board.scenario}{gain}", fontsize=9.5, fontweight="bold")
+    gain = "" if board.share is None else f" ({max(0.0, board.share):.0%} to gain by adapting)"
+    axes.set_title(f"{board.scenario}{gain}", fontsize=9, loc="left")
 
 
 def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
@@ -81,18 +87,13 @@ def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
     method = METHODS[name]
     colour = _LEARNS if method.network else _PLANS if method.learns else _RULES
     value, low, high = (float(each) for each in found.score)
+    few = f" ({found.seeds})" if found.seeds < found.of and method.learns else ""
+    axes.annotate(
+        f"{value:.2f}{few}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=colour
+    )
     if value < _LEFT:
-        axes.annotate(f"◂ {value:.2f}", (_LEFT + 0.02, row), va="center", fontsize=8, color=colour)
+        axes.plot(_LEFT + 0.03, row, "<", ms=5.5, color=colour)
         return
     if not np.isnan(low):
-        axes.plot([max(low, _LEFT), high], [row, row], color=colour, lw=2.2, alpha=0.6, solid_capstyle="butt", zorder=2)
+        axes.plot([max(low, _LEFT), high], [row, row], color=colour, lw=2.4, alpha=0.6, solid_capstyle="butt", zorder=2)
     axes.plot(value, row, "o", ms=5.5, color=colour, zorder=3)
-    axes.annotate(
-        f"{value:.2f}",
-        (value, row),
-        xytext=(0, 4.5),
-        textcoords="offset points",
-        ha="center",
-        fontsize=6.8,
-        color=colour,
-    )
