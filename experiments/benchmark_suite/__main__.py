@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.benchmark_suite.figure import draw_benchmark
-from experiments.benchmark_suite.methods import METHODS, BenchmarkMethod, own_method
+from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
 from experiments.benchmark_suite.page import boards_of, tables_of, write_page
 from experiments.benchmark_suite.plan import make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL
@@ -59,7 +59,7 @@ def _say_end(queue: RunQueue, place: Path, table: Path) -> None:
     """Write the CSV of all rows that are known, and name what is not done."""
     rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
     own = place / "benchmark.csv"
-    write_table(own, rows, list(METHODS), PROTOCOL)
+    write_table(own, rows, list(BENCHMARKED), PROTOCOL)
     print(f"written: {own}")
     failed = queue.failed
     rest = left_to_do(queue, failed)
@@ -75,12 +75,18 @@ def _write(config: BenchmarkSuiteConfig, place: Path, table: Path) -> None:
     rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
     if not rows:
         raise SystemExit(f"table: neither {str(table)!r} nor {config.folder!r} has a row of the benchmark")
-    write_table(table, rows, list(METHODS), PROTOCOL)
+    write_table(table, rows, list(BENCHMARKED), PROTOCOL)
     rows = read_rows(table, PROTOCOL)  # rounded: the page says what the CSV says
     write_page(Path(config.page), tables_of(rows, PROTOCOL))
     draw_benchmark(Path(config.picture), boards_of(rows, PROTOCOL)[PROTOCOL.first_budget])
     print(f"written: {table}, {config.page}, {config.picture} ({len(rows)} rows)")
 
 
+def how_to_go_on(config: BenchmarkSuiteConfig, folder: Path) -> str:
+    """What to type after Ctrl-C."""
+    del config, folder
+    return "the same command goes on"
+
+
 if __name__ == "__main__":
-    command("benchmark_suite", BenchmarkSuiteConfig, prepare, lists=LISTS)
+    command("benchmark_suite", BenchmarkSuiteConfig, prepare, lists=LISTS, how_to_go_on=how_to_go_on)

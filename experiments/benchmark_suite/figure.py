@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.benchmark_suite.leaderboard import Board
-from experiments.benchmark_suite.methods import METHODS
+from experiments.benchmark_suite.methods import BENCHMARKED
 from experiments.benchmark_suite.protocol import FIXED, LOWER, UPPER
 from experiments.reporting.style import save_figure
 
@@ -37,7 +37,7 @@ def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
     rows = -(-len(shown) // _COLUMNS)
     figure = Figure(figsize=(13, 1.4 + 3.1 * rows), layout="constrained")
     panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
-    names = [name for name in METHODS if name not in _NOT_SHOWN]
+    names = [name for name in BENCHMARKED if name not in _NOT_SHOWN]
     for axes, board in zip(panels, shown, strict=False):
         _draw_panel(axes, board, names)
     for axes in panels[len(shown) :]:
@@ -69,7 +69,7 @@ def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
         axes.axvline(place, color="black", lw=0.8, zorder=1)
     for row, name in enumerate(names):
         _draw_method(axes, board, name, row)
-    axes.set_yticks(range(len(names)), [METHODS[name].label for name in names], fontsize=8.5)
+    axes.set_yticks(range(len(names)), [BENCHMARKED[name].label for name in names], fontsize=8.5)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(_LEFT, 1.08)
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
@@ -84,7 +84,7 @@ def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
         why = "n/a" if board.missing.get(name, "").startswith("n/a") else "not run yet"
         axes.annotate(why, (0.02, row), va="center", fontsize=7.5, color="#999999", style="italic")
         return
-    method = METHODS[name]
+    method = BENCHMARKED[name]
     colour = _LEARNS if method.network else _PLANS if method.learns else _RULES
     value, low, high = (float(each) for each in found.score)
     few = f" ({found.seeds})" if found.seeds < found.of and method.learns else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.benchmark_suite.methods import METHODS, BenchmarkMethod
+from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod
 from experiments.benchmark_suite.protocol import FIXED, LOWER, PROTOCOL, UPPER, Protocol
 from experiments.benchmark_suite.rows import RunKey, RunRow, in_order, score_of
 from experiments.reporting.statistics import Interval, bootstrap_interval, probability_of_improvement
@@ -73,8 +73,8 @@ class Board:
 def make_board(rows: Mapping[RunKey, RunRow], scenario: str, budget: int, protocol: Protocol = PROTOCOL) -> Board:
     """The standings of a scenario at a budget; methods that do not learn are those of the first budget."""
     found: dict[str, list[RunRow]] = {}
-    for row in in_order(rows.values(), list(METHODS), protocol):
-        learns = row.method not in METHODS or METHODS[row.method].learns
+    for row in in_order(rows.values(), list(BENCHMARKED), protocol):
+        learns = row.method not in BENCHMARKED or BENCHMARKED[row.method].learns
         if row.scenario == scenario and row.budget == (budget if learns else protocol.first_budget):
             found.setdefault(row.method, []).append(row)
     fixed = found[FIXED][0].utility if FIXED in found else None
@@ -85,7 +85,7 @@ def make_board(rows: Mapping[RunKey, RunRow], scenario: str, budget: int, protoc
     if room is not None and LOWER in found:
         share = room / (found[UPPER][0].utility - found[LOWER][0].utility)
     missing = {
-        name: _missing(method, found.get(name, []), scenario, budget, protocol) for name, method in METHODS.items()
+        name: _missing(method, found.get(name, []), scenario, budget, protocol) for name, method in BENCHMARKED.items()
     }
     missing = {name: why for name, why in missing.items() if why}
     return Board(scenario, budget, tuple(_ranked(standings)), missing, room, share)
@@ -100,7 +100,7 @@ def _standing(
     improvement = probability_of_improvement(utilities, [fixed] * len(own)) if compared else None
     return Standing(
         method=name,
-        label=METHODS[name].label if name in METHODS else name,
+        label=BENCHMARKED[name].label if name in BENCHMARKED else name,
         seeds=len(own),
         of=len(protocol.seeds(own[0].budget)),
         utility=over_runs(utilities),
@@ -158,7 +158,7 @@ def is_it_worth_it(board: Board) -> str:
     )
     answer = "yes" if low > bottom else "no" if high < bottom else "undecided"
     open_runs = any(
-        why != "" and not why.startswith("n/a") for name, why in board.missing.items() if METHODS[name].network
+        why != "" and not why.startswith("n/a") for name, why in board.missing.items() if BENCHMARKED[name].network
     )
     so_far = " (so far)" if open_runs else ""
     return f"{answer}{so_far}: {_won(board, best.method, best.label)}; {_won(board, 'planner', 'the planner')}"
@@ -166,7 +166,7 @@ def is_it_worth_it(board: Board) -> str:
 
 def _best_learner(board: Board) -> Standing | None:
     """The best method that learns with a neural network; of the user's own, those that learn at all."""
-    names = [each for each in board.standings if each.method not in METHODS or METHODS[each.method].network]
+    names = [each for each in board.standings if each.method not in BENCHMARKED or BENCHMARKED[each.method].network]
     return names[0] if names else None
 
 

@@ -148,7 +148,7 @@ class TrainedMethod(BenchmarkMethod):
 
     def check(self, scenarios: Sequence[Scenario]) -> None:
         """See `BenchmarkMethod`."""
-        if self.name not in METHODS:
+        if self.name not in BENCHMARKED:
             train_config([f"scenario={scenarios[0].name}", *self.overrides])
 
     def perform(self, scenario: Scenario, budget: int, seed: int, protocol: Protocol, folder: Path) -> Figures:
@@ -227,7 +227,7 @@ def _figures(found: Evaluation, regret: float, seconds: float) -> Figures:
 _PPO = {"n_steps": 100, "batch_size": 50, "gamma": 0.8, "device": "cpu"}
 """Stable-Baselines3's defaults would collect 2048 decisions before the first update; gamma is that of all agents."""
 
-METHODS: dict[str, BenchmarkMethod] = {
+BENCHMARKED: dict[str, BenchmarkMethod] = {
     each.name: each
     for each in (
         PolicyMethod("random", "random", policy="random"),
@@ -284,8 +284,8 @@ def own_method(
     Raises:
         ValueError, TypeError: the name is taken, both or neither are given, or the class is no algorithm.
     """
-    if name in METHODS:
-        raise ValueError(f"own.name: {name!r} is taken, allowed is another than {', '.join(METHODS)}")
+    if name in BENCHMARKED:
+        raise ValueError(f"own.name: {name!r} is taken, allowed is another than {', '.join(BENCHMARKED)}")
     if (target is None) == (policy is None):
         raise ValueError("own: allowed is one of own._target_ and own.policy")
     if policy is not None:

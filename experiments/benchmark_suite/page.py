@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
-from experiments.benchmark_suite.methods import METHODS
+from experiments.benchmark_suite.methods import BENCHMARKED
 from experiments.benchmark_suite.protocol import FIXED, PROTOCOL, UPPER, Protocol
 from experiments.benchmark_suite.rows import RunKey, RunRow
 from experiments.reporting.statistics import Interval
@@ -52,15 +52,15 @@ def _spaced(number: int) -> str:
 def _is_begun(board: Board) -> bool:
     """Whether a method that learns is run."""
     names = [each.method for each in board.standings]
-    return any(name not in METHODS or METHODS[name].learns for name in names)
+    return any(name not in BENCHMARKED or BENCHMARKED[name].learns for name in names)
 
 
 def _scores(boards: Sequence[Board]) -> str:
     """A row a method, a column a scenario."""
-    own = dict.fromkeys(each.method for board in boards for each in board.standings if each.method not in METHODS)
+    own = dict.fromkeys(each.method for board in boards for each in board.standings if each.method not in BENCHMARKED)
     rows = []
-    for name in (*METHODS, *own):
-        label = METHODS[name].label if name in METHODS else name
+    for name in (*BENCHMARKED, *own):
+        label = BENCHMARKED[name].label if name in BENCHMARKED else name
         rows.append([label, *(_score_cell(board, name) for board in boards)])
     return markdown(["method", *(board.scenario for board in boards)], rows)
 
@@ -81,13 +81,13 @@ def _shown(value: Interval | None, digits: int) -> str:
         return "-"
     middle, low, high = (float(each) + 0.0 for each in value)
     texts = [f"{0.0 if round(each, digits) == 0 else each:.{digits}f}" for each in (middle, low, high)]
-    return texts[0] if np.isnan(low) else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+    return texts[0] if np.isnan(low) or low == high else f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
 def _gaps(boards: Sequence[Board]) -> str:
     """What is missing, and why, in a line each."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    for name, method in METHODS.items():
+    for name, method in BENCHMARKED.items():
         found = {board.scenario: board.missing.get(name, "") for board in boards}
         for why in dict.fromkeys(each for each in found.values() if each.startswith("n/a: ")):
             scenarios = [f"`{scenario}`" for scenario, each in found.items() if each == why]
@@ -120,12 +120,12 @@ def _leaderboard(board: Board) -> str:
     header = ["rank", "method", "U, unseen cells", "score", "P(above best fixed)", "reward at c_max"]
     header += ["regret [U]", "CPU s", "seeds"]
     rows = [_line(each, board) for each in board.standings]
-    missing = [f"{METHODS[name].label} ({why})" for name, why in board.missing.items() if not why.endswith("seeds")]
+    missing = [f"{BENCHMARKED[name].label} ({why})" for name, why in board.missing.items() if not why.endswith("seeds")]
     return markdown(header, rows) + (f"\nWithout: {', '.join(missing)}.\n" if missing else "")
 
 
 def _line(found: Standing, board: Board) -> list[str]:
-    learns = found.method not in METHODS or METHODS[found.method].learns
+    learns = found.method not in BENCHMARKED or BENCHMARKED[found.method].learns
     of_this_budget = learns or board.budget == min(PROTOCOL.training_seeds)
     return [
         "-" if found.rank is None else str(found.rank),

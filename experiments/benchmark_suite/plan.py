@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.benchmark_suite.methods import METHODS, BenchmarkMethod, PolicyMethod
+from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, PolicyMethod
 from experiments.benchmark_suite.protocol import FIXED, LOWER, PROTOCOL, UPPER, Protocol
 from experiments.benchmark_suite.rows import RunKey
 from slicing_gym import get_scenario
@@ -58,8 +58,8 @@ def make_plan(
     places = tuple(scenarios) or protocol.scenarios
     numbers = tuple(seeds) or protocol.seeds(budget)
     protocol.check_slice(places, numbers, budget)
-    known = METHODS if own is None else {**METHODS, own.name: own}
-    chosen = tuple(methods) or (tuple(METHODS) if own is None else (own.name,))
+    known = BENCHMARKED if own is None else {**BENCHMARKED, own.name: own}
+    chosen = tuple(methods) or (tuple(BENCHMARKED) if own is None else (own.name,))
     for name in chosen:
         if name not in known:
             raise ValueError(unknown_name("methods", name, known))

@@ -22,7 +22,7 @@ from slicing_gym.files import atomic_write
 
 RUNS = "runs"
 """Folder of what is under way, below that of the benchmark."""
-ERROR = "error.log"
+ERROR_LOG = "error.log"
 """In the folder of a run that failed."""
 
 _NAMED = ("python", "slicing-gym", "numpy", "torch", "stable-baselines3", "sb3-contrib")
@@ -59,7 +59,7 @@ class RunQueue:
     @property
     def failed(self) -> dict[RunKey, str]:
         """Runs of the plan that failed when they were tried last, and the last line of why."""
-        logs = {run: self.folder / RUNS / run.name / ERROR for run in self.runs}
+        logs = {run: self.folder / RUNS / run.name / ERROR_LOG for run in self.runs}
         return {run: log.read_text().strip().splitlines()[-1] for run, log in logs.items() if log.is_file()}
 
     def work(self, progress: bool = True) -> None:
@@ -83,12 +83,12 @@ class RunQueue:
     def _do(self, run: RunKey, place: Path) -> str:
         """Do a run, and write its result, or why it failed; a line on how it ended."""
         begun = time.monotonic()
-        (place / ERROR).unlink(missing_ok=True)
+        (place / ERROR_LOG).unlink(missing_ok=True)
         try:
             method, scenario = self.plan.methods[run.method], get_scenario(run.scenario)
             found = method.perform(scenario, run.budget, run.seed, self.plan.protocol, place)
         except Exception as error:  # agents of the user's own may fail in any way
-            with atomic_write(place / ERROR) as file:
+            with atomic_write(place / ERROR_LOG) as file:
                 file.write("".join(traceback.format_exception(error)).encode())
             return f"failed, {type(error).__name__}: {error}"
         used = "; ".join(f"{name} {number}" for name, number in versions().items() if name in _NAMED)
