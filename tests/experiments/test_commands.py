@@ -39,6 +39,7 @@ TOPICS = (
     "distill",
     "offline",
     "search",
+    "benchmark_suite",
     "export",
 )
 STUDIES_OF_RUNS = ("distill", "landscape", "export")

@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 
 from agents import DDQN, DuelingGANDDQN
 from agents.registry import arguments_of
+from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.config.hydra import CONFIG_FOLDER, register
 from experiments.config.planner import make_planner
 from experiments.config.schemas import EvaluationSettings, PlannerSettings
@@ -27,7 +28,13 @@ OWN = "tests.helpers.own_agents"
 """Classes as a user writes them, in a module that is none of ours."""
 
 SCENARIO = get_scenario("paper-1mhz").replace(reward={"kind": "utility"})
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "offline": OfflineConfig, "search": SearchConfig}
+SCHEMAS = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "offline": OfflineConfig,
+    "search": SearchConfig,
+    "benchmark_suite": BenchmarkSuiteConfig,
+}
 
 
 def twin_settings(**training):

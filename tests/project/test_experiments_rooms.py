@@ -32,6 +32,7 @@ ALLOWED = {
     "report": {*LOW, "runs", "sweeps", "evaluate", "train", "regret"},
     "figures": {*LOW, "train", "offline", "regret"},
     "benchmark": {*LOW, "evaluate"},
+    "benchmark_suite": {*LOW, "environments", "runs", "evaluate", "train", "sweeps"},
     "search": {*LOW, "environments", "runs", "evaluate", "train", "offline", "sweeps"},
     "tools": {*LOW, "runs", "sweeps", "evaluate"},
     "ship": set(),  # the old names of two tools, which say the new ones

@@ -1,0 +1,33 @@
+"""A benchmark under one protocol: methods on all presets, a row a run, leaderboards and a picture."""
+
+from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
+from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
+from experiments.benchmark_suite.page import tables_of, write_page
+from experiments.benchmark_suite.plan import BenchmarkPlan, make_plan
+from experiments.benchmark_suite.protocol import PROTOCOL, Protocol, normalised_score
+from experiments.benchmark_suite.queue import RunQueue, work_through
+from experiments.benchmark_suite.rows import RunKey, RunRow, read_results, read_rows, write_table
+
+__all__ = [
+    "BENCHMARKED",
+    "PROTOCOL",
+    "BenchmarkMethod",
+    "BenchmarkPlan",
+    "Board",
+    "Protocol",
+    "RunKey",
+    "RunQueue",
+    "RunRow",
+    "Standing",
+    "is_it_worth_it",
+    "make_board",
+    "make_plan",
+    "normalised_score",
+    "own_method",
+    "read_results",
+    "read_rows",
+    "tables_of",
+    "work_through",
+    "write_page",
+    "write_table",
+]

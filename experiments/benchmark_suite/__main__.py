@@ -1,0 +1,92 @@
+"""`python -m experiments.benchmark_suite jobs=2 minutes=60`: the benchmark or what is left of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agents.registry import import_modules
+from experiments.benchmark_suite.figure import draw_benchmark
+from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
+from experiments.benchmark_suite.page import boards_of, tables_of, write_page
+from experiments.benchmark_suite.plan import make_plan
+from experiments.benchmark_suite.protocol import PROTOCOL
+from experiments.benchmark_suite.queue import RUNS, RunQueue, left_to_do, work_through
+from experiments.benchmark_suite.rows import read_results, read_rows, write_table
+from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
+from experiments.commands import command
+
+LISTS = ("scenarios", "methods", "seeds", "imports")
+"""Keys of which `key=a,b` is a list."""
+
+
+def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
+    """The part of the benchmark that a configuration names, checked.
+
+    Raises:
+        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+    """
+    del folder  # of what the command prints; results have one of their own
+    import_modules(config.imports)
+    place, table = Path(config.folder), Path(config.table)
+    known = read_rows(table, PROTOCOL)
+    plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
+    if config.task == "page":
+        return lambda: _write(config, place, table)
+    until = None if config.minutes is None else time.time() + 60.0 * config.minutes
+    queue = RunQueue(plan, place, frozenset(known), until, tuple(config.imports))
+
+    def run() -> None:
+        print(f"{len(plan.runs)} runs, {len(queue.runs)} of them to do: {place}")
+        work_through(queue, config.jobs, config.progress)
+        _say_end(queue, place, table)
+
+    return run
+
+
+def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:
+    """The method of the user's own, if there is one."""
+    own = config.own
+    if own.name is None:
+        if own._target_ is not None or own.policy is not None:
+            raise ValueError("own.name: none given, allowed is the name of the method in the table")
+        return None
+    return own_method(own.name, own._target_, own.policy, own.overrides, own.kwargs, trust=config.trust)
+
+
+def _say_end(queue: RunQueue, place: Path, table: Path) -> None:
+    """Write the CSV of all rows that are known, and name what is not done."""
+    rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
+    own = place / "benchmark.csv"
+    write_table(own, rows, list(BENCHMARKED), PROTOCOL)
+    print(f"written: {own}")
+    failed = queue.failed
+    rest = left_to_do(queue, failed)
+    if rest:
+        print(f"{len(rest)} runs are left; the same command goes on with them")
+    if failed:
+        lines = [f"failed: {place / RUNS / run.name}: {why}" for run, why in failed.items()]
+        raise SystemExit("\n".join(lines))
+
+
+def _write(config: BenchmarkSuiteConfig, place: Path, table: Path) -> None:
+    """Write table, page and picture from all rows that are there."""
+    rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
+    if not rows:
+        raise SystemExit(f"table: neither {str(table)!r} nor {config.folder!r} has a row of the benchmark")
+    write_table(table, rows, list(BENCHMARKED), PROTOCOL)
+    rows = read_rows(table, PROTOCOL)  # rounded: the page says what the CSV says
+    write_page(Path(config.page), tables_of(rows, PROTOCOL))
+    draw_benchmark(Path(config.picture), boards_of(rows, PROTOCOL)[PROTOCOL.first_budget])
+    print(f"written: {table}, {config.page}, {config.picture} ({len(rows)} rows)")
+
+
+def how_to_go_on(config: BenchmarkSuiteConfig, folder: Path) -> str:
+    """What to type after Ctrl-C."""
+    del config, folder
+    return "the same command goes on"
+
+
+if __name__ == "__main__":
+    command("benchmark_suite", BenchmarkSuiteConfig, prepare, lists=LISTS, how_to_go_on=how_to_go_on)

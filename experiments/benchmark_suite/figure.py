@@ -1,0 +1,99 @@
+"""The picture of the benchmark: the normalised score of every method on every scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments.benchmark_suite.leaderboard import Board
+from experiments.benchmark_suite.methods import BENCHMARKED
+from experiments.benchmark_suite.protocol import FIXED, LOWER, UPPER
+from experiments.reporting.style import save_figure
+
+_COLUMNS = 4
+_LEFT = -0.35
+"""Where panels begin; what is below stands at the edge."""
+_LEARNS = "#0072B2"
+_PLANS = "#D55E00"
+_RULES = "#666666"
+_FIXED = "#009E73"
+_NOT_SHOWN = (LOWER, UPPER)
+"""Methods that are the lines at 0 and 1."""
+
+
+def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
+    """Draw a panel a scenario, those with the most to gain first, and in each a row a method.
+
+    Args:
+        path: of the PNG.
+        boards: of one budget.
+    """
+    shown = sorted(boards, key=lambda board: -(board.share or 0.0))
+    rows = -(-len(shown) // _COLUMNS)
+    figure = Figure(figsize=(13, 1.4 + 3.1 * rows), layout="constrained")
+    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    names = [name for name in BENCHMARKED if name not in _NOT_SHOWN]
+    for axes, board in zip(panels, shown, strict=False):
+        _draw_panel(axes, board, names)
+    for axes in panels[len(shown) :]:
+        axes.axis("off")
+    budget = f"{boards[0].budget:,}".replace(",", " ")
+    figure.suptitle(
+        f"How much of what is possible do methods reach after {budget} decisions in a cell?\n"
+        "Score in cells that no method has seen before: 0 if every slice gets the same, 1 for an oracle that knows the "
+        "next interval",
+        fontsize=12,
+    )
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    save_figure(figure, path)
+
+
+def _legend() -> list[Line2D]:
+    kinds = {_LEARNS: "reinforcement learning", _PLANS: "planning by a learned model", _RULES: "rule, does not learn"}
+    handles = [Line2D([], [], color=colour, marker="o", lw=2.2, label=label) for colour, label in kinds.items()]
+    handles.append(Line2D([], [], color=_FIXED, ls="--", lw=1.4, label="best allocation that never changes"))
+    label = "bars: 95 % intervals; (n): n training seeds so far"
+    return [*handles, Line2D([], [], ls="none", label=label)]
+
+
+def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
+    fixed = board.of(FIXED)
+    if fixed is not None and fixed.score is not None:
+        axes.axvline(float(fixed.score.value), color=_FIXED, ls="--", lw=1.4, zorder=1)
+    for place in (0.0, 1.0):
+        axes.axvline(place, color="black", lw=0.8, zorder=1)
+    for row, name in enumerate(names):
+        _draw_method(axes, board, name, row)
+    axes.set_yticks(range(len(names)), [BENCHMARKED[name].label for name in names], fontsize=8.5)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(_LEFT, 1.08)
+    axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
+    axes.grid(axis="y", alpha=0.2)
+    gain = "" if board.share is None else f" ({max(0.0, board.share):.0%} to gain by adapting)"
+    axes.set_title(f"{board.scenario}{gain}", fontsize=9, loc="left")
+
+
+def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
+    found = board.of(name)
+    if found is None or found.score is None:
+        why = "n/a" if board.missing.get(name, "").startswith("n/a") else "not run yet"
+        axes.annotate(why, (0.02, row), va="center", fontsize=7.5, color="#999999", style="italic")
+        return
+    method = BENCHMARKED[name]
+    colour = _LEARNS if method.network else _PLANS if method.learns else _RULES
+    value, low, high = (float(each) for each in found.score)
+    few = f" ({found.seeds})" if found.seeds < found.of and method.learns else ""
+    axes.annotate(
+        f"{value:.2f}{few}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=colour
+    )
+    if value < _LEFT:
+        axes.plot(_LEFT + 0.03, row, "<", ms=5.5, color=colour)
+        return
+    if not np.isnan(low):
+        axes.plot([max(low, _LEFT), high], [row, row], color=colour, lw=2.4, alpha=0.6, solid_capstyle="butt", zorder=2)
+    axes.plot(value, row, "o", ms=5.5, color=colour, zorder=3)

@@ -1,0 +1,179 @@
+"""Standings of methods, and whether reinforcement learning is worth it: figures of the tables and of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod
+from experiments.benchmark_suite.protocol import FIXED, LOWER, PROTOCOL, UPPER, Protocol
+from experiments.benchmark_suite.rows import RunKey, RunRow, in_order, score_of
+from experiments.reporting.statistics import Interval, bootstrap_interval, probability_of_improvement
+from slicing_gym import get_scenario
+
+LITTLE = 0.05
+"""Share of what lies between hard slicing and the oracle, below which headroom is not worth a method that learns."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A method on a scenario at a budget.
+
+    Args:
+        method: its name.
+        label: in tables.
+        seeds: training seeds that are run.
+        of: that the protocol has.
+        utility, score, reward, regret, seconds: interquartile means over seeds; of a method that does not learn, regret
+            is of its own budget.
+        improvement: probability that a run is better than the best fixed allocation; None while that is not run.
+        rank: by U, from 1; None of the oracle, which knows the future.
+    """
+
+    method: str
+    label: str
+    seeds: int
+    of: int
+    utility: Interval
+    score: Interval | None
+    reward: Interval
+    regret: Interval
+    seconds: Interval
+    improvement: Interval | None
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
+class Board:
+    """Standings of one scenario at one budget.
+
+    Args:
+        scenario: its name.
+        budget: real decisions.
+        standings: of methods that are run, the best first.
+        missing: methods that are not run, or not all seeds, and why: "not run yet", "7 of 10 seeds", "n/a: ...".
+        headroom: U of the oracle less that of the best fixed allocation; None while one of them is not run.
+        share: headroom as a share of what lies between hard slicing and the oracle.
+    """
+
+    scenario: str
+    budget: int
+    standings: tuple[Standing, ...]
+    missing: Mapping[str, str]
+    headroom: float | None
+    share: float | None
+
+    def of(self, method: str) -> Standing | None:
+        """The standing of a method, if it is run."""
+        return next((each for each in self.standings if each.method == method), None)
+
+
+def make_board(rows: Mapping[RunKey, RunRow], scenario: str, budget: int, protocol: Protocol = PROTOCOL) -> Board:
+    """The standings of a scenario at a budget; methods that do not learn are those of the first budget."""
+    found: dict[str, list[RunRow]] = {}
+    for row in in_order(rows.values(), list(BENCHMARKED), protocol):
+        learns = row.method not in BENCHMARKED or BENCHMARKED[row.method].learns
+        if row.scenario == scenario and row.budget == (budget if learns else protocol.first_budget):
+            found.setdefault(row.method, []).append(row)
+    fixed = found[FIXED][0].utility if FIXED in found else None
+    standings = [_standing(name, own, fixed, rows, protocol) for name, own in found.items()]
+    standings.sort(key=lambda each: -float(each.utility.value))
+    room = found[UPPER][0].utility - fixed if UPPER in found and fixed is not None else None
+    share = None
+    if room is not None and LOWER in found:
+        share = room / (found[UPPER][0].utility - found[LOWER][0].utility)
+    missing = {
+        name: _missing(method, found.get(name, []), scenario, budget, protocol) for name, method in BENCHMARKED.items()
+    }
+    missing = {name: why for name, why in missing.items() if why}
+    return Board(scenario, budget, tuple(_ranked(standings)), missing, room, share)
+
+
+def _standing(
+    name: str, own: Sequence[RunRow], fixed: float | None, rows: Mapping[RunKey, RunRow], protocol: Protocol
+) -> Standing:
+    utilities = [row.utility for row in own]
+    scores = [score for row in own if (score := score_of(row, rows, protocol)) is not None]
+    compared = fixed is not None and name not in (FIXED, UPPER)
+    improvement = probability_of_improvement(utilities, [fixed] * len(own)) if compared else None
+    return Standing(
+        method=name,
+        label=BENCHMARKED[name].label if name in BENCHMARKED else name,
+        seeds=len(own),
+        of=len(protocol.seeds(own[0].budget)),
+        utility=over_runs(utilities),
+        score=over_runs(scores) if len(scores) == len(own) else None,
+        reward=over_runs([row.reward_at_c_max for row in own]),
+        regret=over_runs([row.regret for row in own]),
+        seconds=over_runs([row.cpu_seconds for row in own]),
+        improvement=improvement,
+    )
+
+
+def over_runs(values: Sequence[float]) -> Interval:
+    """Interquartile mean and its interval; without one where all runs have the same value."""
+    return bootstrap_interval(values if np.ptp(values) > 0.0 else values[:1])
+
+
+def _missing(method: BenchmarkMethod, own: Sequence[RunRow], scenario: str, budget: int, protocol: Protocol) -> str:
+    why = method.why_not(get_scenario(scenario), budget if method.learns else protocol.first_budget, protocol)
+    if why:
+        return f"n/a: {why}"
+    needed = len(protocol.seeds(budget if method.learns else protocol.first_budget))
+    if not own:
+        return "not run yet"
+    return "" if len(own) >= needed else f"{len(own)} of {needed} seeds"
+
+
+def _ranked(standings: Sequence[Standing]) -> list[Standing]:
+    """With ranks: methods of one U share one."""
+    ranked: list[Standing] = []
+    others = [each for each in standings if each.method != UPPER]
+    for each in standings:
+        above = sum(float(other.utility.value) > float(each.utility.value) for other in others)
+        ranked.append(each if each.method == UPPER else replace(each, rank=above + 1))
+    return ranked
+
+
+def is_it_worth_it(board: Board) -> str:
+    """Whether reinforcement learning is worth it on a scenario, as the rows say.
+
+    Where headroom is below `LITTLE` of what lies between hard slicing and the oracle, no. Else the best learner's
+    interval decides: above the best fixed allocation, below it, or around it.
+    """
+    if board.headroom is None or board.share is None:
+        return "not run yet"
+    if board.share < LITTLE:
+        return f"no: one fixed allocation leaves {board.share:.1%} to be gained"
+    best = _best_learner(board)
+    if best is None:
+        return "not run yet: " + _won(board, "planner", "the planner")
+    fixed = board.of(FIXED)
+    assert fixed is not None
+    bottom = float(fixed.utility.value)
+    low, high = (
+        float(best.utility.value if np.isnan(each) else each) for each in (best.utility.low, best.utility.high)
+    )
+    answer = "yes" if low > bottom else "no" if high < bottom else "undecided"
+    open_runs = any(
+        why != "" and not why.startswith("n/a") for name, why in board.missing.items() if BENCHMARKED[name].network
+    )
+    so_far = " (so far)" if open_runs else ""
+    return f"{answer}{so_far}: {_won(board, best.method, best.label)}; {_won(board, 'planner', 'the planner')}"
+
+
+def _best_learner(board: Board) -> Standing | None:
+    """The best method that learns with a neural network; of the user's own, those that learn at all."""
+    names = [each for each in board.standings if each.method not in BENCHMARKED or BENCHMARKED[each.method].network]
+    return names[0] if names else None
+
+
+def _won(board: Board, method: str, label: str) -> str:
+    """What a method wins of the headroom."""
+    found, fixed = board.of(method), board.of(FIXED)
+    if found is None or fixed is None or not board.headroom:
+        return f"{label} is not run yet"
+    won = (float(found.utility.value) - float(fixed.utility.value)) / board.headroom
+    return f"{label} wins {won:.0%} of the headroom" if won >= 0 else f"{label} loses {-won:.0%} of the headroom"

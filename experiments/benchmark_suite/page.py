@@ -1,0 +1,155 @@
+"""The tables of `docs/benchmark.md`, from the rows of the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
+from experiments.benchmark_suite.methods import BENCHMARKED
+from experiments.benchmark_suite.protocol import FIXED, PROTOCOL, UPPER, Protocol
+from experiments.benchmark_suite.rows import RunKey, RunRow
+from experiments.reporting.statistics import Interval
+from experiments.reporting.tables import markdown
+from slicing_gym.files import atomic_write
+
+BEGIN = "<!-- benchmark: begin, written by python -m experiments.benchmark_suite task=page -->"
+END = "<!-- benchmark: end -->"
+NOT_RUN = "not run yet"
+
+
+def boards_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> dict[int, list[Board]]:
+    """Boards of all scenarios, by budget."""
+    return {
+        budget: [make_board(rows, scenario, budget, protocol) for scenario in protocol.scenarios]
+        for budget in sorted(protocol.training_seeds)
+    }
+
+
+def tables_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
+    """All tables as Markdown."""
+    boards = boards_of(rows, protocol)
+    parts = []
+    for budget, own in boards.items():
+        parts.append(f"## Normalised score after {_spaced(budget)} decisions\n")
+        begun = any(_is_begun(board) for board in own)
+        parts += [_scores(own), _gaps(own)] if begun else ["No method that learns is run yet at this budget.\n"]
+    parts += ["## Is RL worth it here?\n", _worth(boards)]
+    for budget, own in boards.items():
+        parts.append(f"## Leaderboards, {_spaced(budget)} decisions\n")
+        for board in own:
+            if _is_begun(board):
+                parts += [f"### {board.scenario}, {_spaced(budget)} decisions\n", _leaderboard(board)]
+    return "\n".join(part for part in parts if part)
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _is_begun(board: Board) -> bool:
+    """Whether a method that learns is run."""
+    names = [each.method for each in board.standings]
+    return any(name not in BENCHMARKED or BENCHMARKED[name].learns for name in names)
+
+
+def _scores(boards: Sequence[Board]) -> str:
+    """A row a method, a column a scenario."""
+    own = dict.fromkeys(each.method for board in boards for each in board.standings if each.method not in BENCHMARKED)
+    rows = []
+    for name in (*BENCHMARKED, *own):
+        label = BENCHMARKED[name].label if name in BENCHMARKED else name
+        rows.append([label, *(_score_cell(board, name) for board in boards)])
+    return markdown(["method", *(board.scenario for board in boards)], rows)
+
+
+def _score_cell(board: Board, name: str) -> str:
+    found, why = board.of(name), board.missing.get(name, "")
+    if found is None:
+        return "n/a" if why.startswith("n/a") else NOT_RUN
+    if found.score is None:
+        return NOT_RUN
+    shown = _shown(found.score, 2)
+    return f"{shown} ({why})" if why else shown
+
+
+def _shown(value: Interval | None, digits: int) -> str:
+    """A figure with its interval; a zero without a sign."""
+    if value is None:
+        return "-"
+    middle, low, high = (float(each) + 0.0 for each in value)
+    texts = [f"{0.0 if round(each, digits) == 0 else each:.{digits}f}" for each in (middle, low, high)]
+    return texts[0] if np.isnan(low) or low == high else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def _gaps(boards: Sequence[Board]) -> str:
+    """What is missing, and why, in a line each."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for name, method in BENCHMARKED.items():
+        found = {board.scenario: board.missing.get(name, "") for board in boards}
+        for why in dict.fromkeys(each for each in found.values() if each.startswith("n/a: ")):
+            scenarios = [f"`{scenario}`" for scenario, each in found.items() if each == why]
+            where = "everywhere" if len(scenarios) == len(boards) else f"on {', '.join(scenarios)}"
+            reasons.setdefault((where, why.removeprefix("n/a: ")), []).append(method.label)
+    lines = [f"- n/a {where} ({why}): {'; '.join(labels)}." for (where, why), labels in reasons.items()]
+    number = sum(why == NOT_RUN for board in boards for why in board.missing.values())
+    partly = sum(why.endswith("seeds") for board in boards for why in board.missing.values())
+    if number or partly:
+        lines.append(f"- {number} of the table's cells are not run yet, and {partly} not on all seeds.")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
+    """A row a scenario: headroom, and the answer at each budget."""
+    header = ["scenario", "U best fixed", "U oracle", "headroom", "of hard to oracle"]
+    header += [f"after {_spaced(budget)} decisions" for budget in boards]
+    rows = []
+    for place, board in enumerate(boards[min(boards)]):
+        fixed, upper = board.of(FIXED), board.of(UPPER)
+        row = [f"`{board.scenario}`", *(_shown(each.utility, 3) if each else NOT_RUN for each in (fixed, upper))]
+        row.append(NOT_RUN if board.headroom is None else f"{board.headroom:.3f}")
+        row.append(NOT_RUN if board.share is None else f"{board.share:.1%}")
+        rows.append([*row, *(is_it_worth_it(own[place]) for own in boards.values())])
+    return markdown(header, rows)
+
+
+def _leaderboard(board: Board) -> str:
+    """A row a method, the best first."""
+    header = ["rank", "method", "U, unseen cells", "score", "P(above best fixed)", "reward at c_max"]
+    header += ["regret [U]", "CPU s", "seeds"]
+    rows = [_line(each, board) for each in board.standings]
+    missing = [f"{BENCHMARKED[name].label} ({why})" for name, why in board.missing.items() if not why.endswith("seeds")]
+    return markdown(header, rows) + (f"\nWithout: {', '.join(missing)}.\n" if missing else "")
+
+
+def _line(found: Standing, board: Board) -> list[str]:
+    learns = found.method not in BENCHMARKED or BENCHMARKED[found.method].learns
+    of_this_budget = learns or board.budget == min(PROTOCOL.training_seeds)
+    return [
+        "-" if found.rank is None else str(found.rank),
+        found.label,
+        _shown(found.utility, 3),
+        _shown(found.score, 3),
+        _shown(found.improvement, 2),
+        _shown(found.reward, 3),
+        _shown(found.regret, 0) if of_this_budget else "-",
+        _shown(found.seconds, 1) if of_this_budget else "-",
+        f"{found.seeds} of {found.of}",
+    ]
+
+
+def write_page(path: Path, tables: str) -> None:
+    """Put tables between the markers of a page, atomically.
+
+    Raises:
+        ValueError: the page has not both markers, in their order.
+        OSError: there is no such page.
+    """
+    text = path.read_text()
+    begin, end = text.find(BEGIN), text.find(END)
+    if not 0 <= begin < end:
+        raise ValueError(f"page: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
+    with atomic_write(path) as file:
+        file.write(f"{text[: begin + len(BEGIN)]}\n\n{tables}\n{text[end:]}".encode())

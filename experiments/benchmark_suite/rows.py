@@ -1,0 +1,152 @@
+"""Rows of the benchmark: one a run, as a small JSON while runs go on, together as a CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.benchmark_suite.protocol import LOWER, UPPER, Protocol, normalised_score
+from experiments.reporting.tables import write_rows
+from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_json
+
+RESULTS = "results"
+"""Folder of the JSON files, below that of the benchmark."""
+
+
+class RunKey(NamedTuple):
+    """Which run it is.
+
+    Args:
+        scenario: name of the preset.
+        method: name of the method.
+        budget: real decisions.
+        seed: of the training run.
+    """
+
+    scenario: str
+    method: str
+    budget: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.scenario}_{self.method}_{self.budget}_seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What a run brought.
+
+    Args:
+        scenario, method, budget, seed: see `RunKey`.
+        utility: mean U on the unseen cells.
+        reward_at_c_max: share of decisions there with U at or above the scenario's final threshold.
+        regret: U of the best fixed allocation less that of the method, summed over the training decisions on the same
+            cell.
+        cpu_seconds: processor time of training; of a method that does not learn, of choosing.
+        protocol: version of the protocol.
+        versions: of Python and of packages.
+    """
+
+    scenario: str
+    method: str
+    budget: int
+    seed: int
+    utility: float
+    reward_at_c_max: float
+    regret: float
+    cpu_seconds: float
+    protocol: int
+    versions: str
+
+    @property
+    def key(self) -> RunKey:
+        """Which run it is."""
+        return RunKey(self.scenario, self.method, self.budget, self.seed)
+
+
+_DIGITS = {"utility": 6, "reward_at_c_max": 6, "regret": 3, "cpu_seconds": 1}
+_HEADER = [each.name for each in fields(RunRow)]
+_HEADER.insert(_HEADER.index("utility") + 1, "score")
+
+
+def result_file(folder: Path, key: RunKey) -> Path:
+    """Where the result of a run is, or will be."""
+    return folder / RESULTS / f"{key.name}.json"
+
+
+def write_result(folder: Path, row: RunRow) -> None:
+    """Write the result of a run, atomically."""
+    with atomic_write(result_file(folder, row.key)) as file:
+        file.write(json.dumps(asdict(row), indent=2).encode())
+
+
+def read_results(folder: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
+    """Results of all runs in a folder, but for those of another version of the protocol.
+
+    Raises:
+        ValueError: a file is damaged; the message names it.
+    """
+    found = [_row("folder", path, read_json("folder", path)) for path in sorted((folder / RESULTS).glob("*.json"))]
+    return {row.key: row for row in found if row.protocol == protocol.version}
+
+
+def read_rows(path: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
+    """Rows of a CSV, but for those of another version of the protocol; none if there is no such file.
+
+    Raises:
+        ValueError: the file is damaged; the message names it.
+    """
+    if not path.is_file():
+        return {}
+    with path.open(newline="") as file:
+        found = [_row("table", path, each) for each in csv.DictReader(file)]
+    return {row.key: row for row in found if row.protocol == protocol.version}
+
+
+def _row(key: str, path: Path, given: Mapping[str, object]) -> RunRow:
+    try:
+        kinds = {"int": int, "float": float, "str": str}
+        return RunRow(**{each.name: kinds[str(each.type)](given[each.name]) for each in fields(RunRow)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{key}: {str(path)!r} holds no row of the benchmark, or is damaged ({error!r})") from None
+
+
+def score_of(row: RunRow, rows: Mapping[RunKey, RunRow], protocol: Protocol) -> float | None:
+    """The normalised score of a row; None while hard slicing or the oracle are not run on its scenario.
+
+    Both are taken from the first seed: neither learns, so that all seeds have the same.
+    """
+    budget = protocol.first_budget
+    found = [rows.get(RunKey(row.scenario, name, budget, protocol.seeds(budget)[0])) for name in (LOWER, UPPER)]
+    lower, upper = found
+    if lower is None or upper is None:
+        return None
+    return normalised_score(row.utility, lower.utility, upper.utility)
+
+
+def in_order(rows: Iterable[RunRow], methods: Sequence[str], protocol: Protocol) -> list[RunRow]:
+    """Rows by scenario, budget, method and seed; methods of one's own behind the others."""
+
+    def place(row: RunRow) -> tuple[int, int, int, str, int]:
+        number = methods.index(row.method) if row.method in methods else len(methods)
+        return protocol.scenarios.index(row.scenario), row.budget, number, row.method, row.seed
+
+    return sorted((row for row in rows if row.scenario in protocol.scenarios), key=place)
+
+
+def write_table(path: Path, rows: Mapping[RunKey, RunRow], methods: Sequence[str], protocol: Protocol) -> None:
+    """Write all rows as a CSV, atomically, each with its score."""
+    lines = []
+    for row in in_order(rows.values(), methods, protocol):
+        score = score_of(row, rows, protocol)
+        shown = {**asdict(row), "score": "" if score is None else f"{score:.6f}"}
+        shown |= {name: f"{getattr(row, name):.{digits}f}" for name, digits in _DIGITS.items()}
+        lines.append([shown[name] for name in _HEADER])
+    write_rows(path, _HEADER, lines)

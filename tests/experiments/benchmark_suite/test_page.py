@@ -1,0 +1,108 @@
+"""Leaderboards, the honest column, the page and the picture, on rows whose figures are known."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
+from experiments.benchmark_suite.figure import draw_benchmark
+from experiments.benchmark_suite.page import BEGIN, END, boards_of, tables_of, write_page
+
+ROOT = Path(__file__).resolve().parents[3]
+TABLE = ROOT / "docs" / "results" / "benchmark.csv"
+PAGE = ROOT / "docs" / "benchmark.md"
+
+
+def rows_of(scenario="diurnal", budget=1_000, **utilities):
+    """Rows of a scenario: by method, U of each seed."""
+    found = {}
+    for method, values in utilities.items():
+        for seed, value in enumerate(values):
+            own = budget if BENCHMARKED[method].learns else 1_000
+            key = RunKey(scenario, method, own, seed)
+            found[key] = RunRow(*key, value, 0.5, 10.0 * seed, 1.0, 1, "")
+    return found
+
+
+REFERENCES = {"hard": [5.0] * 10, "best_fixed": [7.0] * 10, "one_step_oracle": [8.0] * 10}
+
+
+def test_standings_are_ranked_and_scored():
+    learner = [7.5, 7.5, 7.5, 7.6, 7.6, 7.6, 7.4, 7.4, 6.9, 7.5]
+    board = make_board(rows_of(**REFERENCES, sb3_dqn=learner, planner=[7.8] * 4), "diurnal", 1_000)
+    assert [each.method for each in board.standings] == ["one_step_oracle", "planner", "sb3_dqn", "best_fixed", "hard"]
+    assert [each.rank for each in board.standings] == [None, 1, 2, 3, 4]
+    dqn = board.of("sb3_dqn")
+    assert float(dqn.score.value) == pytest.approx((float(dqn.utility.value) - 5.0) / 3.0)
+    assert float(dqn.improvement.value) == pytest.approx(0.9)
+    assert (board.headroom, board.share) == pytest.approx((1.0, 1 / 3))
+    assert board.missing["planner"] == "4 of 10 seeds"
+    assert board.missing["sb3_ppo"] == "not run yet"
+    assert "sb3_dqn" not in board.missing
+
+
+@pytest.mark.parametrize(
+    ("utilities", "answer"),
+    [
+        ({}, "not run yet: the planner is not run yet"),
+        ({"sb3_dqn": [7.5] * 10}, "yes (so far): SB3 DQN wins 50% of the headroom; the planner is not run yet"),
+        ({"sb3_dqn": [6.9] * 10}, "no (so far): SB3 DQN loses 10% of the headroom"),
+        ({"sb3_dqn": [6.5, 7.5] * 5, "planner": [7.2]}, "undecided (so far): SB3 DQN wins 0% of the headroom; the "),
+        ({"one_step_oracle": [7.05] * 10}, "no: one fixed allocation leaves 2.4% to be gained"),
+        ({name: [7.5] * 10 for name in BENCHMARKED if BENCHMARKED[name].network}, "yes: SB3 DQN wins 50%"),
+    ],
+)
+def test_is_it_worth_it(utilities, answer):
+    board = make_board(rows_of(**{**REFERENCES, **utilities}), "diurnal", 1_000)
+    assert is_it_worth_it(board).startswith(answer)
+
+
+def test_nothing_is_said_where_nothing_was_run():
+    board = make_board({}, "paper", 1_000)
+    assert (board.standings, board.headroom, board.share) == ((), None, None)
+    assert is_it_worth_it(board) == "not run yet"
+    assert "n/a" in make_board({}, "nr-8slices", 1_000).missing["sb3_ppo"]
+
+
+def test_the_tables_name_what_is_missing():
+    text = tables_of({**rows_of(**REFERENCES, sb3_dqn=[7.5] * 3), **rows_of("diurnal", 20_000, ddqn_dense=[7.6] * 3)})
+    assert "| SB3 DQN | not run yet | not run yet | not run yet | not run yet | 0.83 (3 of 10 seeds) |" in text
+    assert "n/a on `nr-8slices` (one output an allocation, of 2.0e+13 allocations): SB3 DQN;" in text
+    assert "n/a everywhere (with a twin at 1000 decisions only): DDQN with a twin." in text
+    assert "### diurnal, 20 000 decisions" in text
+    longer = text.partition("### diurnal, 20 000 decisions")[2]
+    assert "| 1 | DDQN, dense head | 7.600 | 0.867 | 1.00 | 0.500 |" in longer
+    assert "SB3 DQN |" not in longer  # it was run at the other budget
+    assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | 10 of 10 |" in longer  # regret is of 1000 decisions
+
+
+def test_tables_go_between_the_markers(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_page(page, "new\n")
+    assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    write_page(page, "new\n")
+    assert page.read_text().count("new") == 1
+    page.write_text("no markers")
+    with pytest.raises(ValueError, match="has no lines"):
+        write_page(page, "new")
+
+
+def test_the_page_says_what_the_table_says():
+    """Typed again, `task=page` changes nothing."""
+    own = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    assert own.strip() == tables_of(read_rows(TABLE, PROTOCOL)).strip()
+
+
+def test_the_picture_has_a_panel_a_scenario(tmp_path):
+    path = tmp_path / "benchmark.png"
+    rows = rows_of(**REFERENCES, random=[3.0] * 10, sb3_dqn=[7.4, 7.5, 7.6])
+    draw_benchmark(path, boards_of(rows)[1_000])
+    pixels = imread(io.BytesIO(path.read_bytes()))
+    assert pixels.shape[0] > 700
+    assert pixels.shape[1] > 1_400
+    assert (ROOT / "docs" / "images" / "benchmark.png").stat().st_size < 1_000_000
