@@ -12,13 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from slicing_gym._variables import check_numba_variables
-
-check_numba_variables()
-
-import numba  # noqa: E402  # with some it cannot be imported
-from numba.core import caching  # noqa: E402
-from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
+import numba
+from numba.core import caching
+from numba.core.compiler_lock import global_compiler_lock
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _FunctionCache: Any = caching.FunctionCache  # numba has no types
@@ -72,7 +68,8 @@ def njit(function: _Function) -> _Function:
     where that cannot be, either, every process compiles for itself.
     """
     compiled: Any = numba.njit(**_OPTIONS)(function)
-    compiled._cache = _cache_of(function) or compiled._cache
+    if hasattr(compiled, "enable_caching"):  # with NUMBA_DISABLE_JIT it is still the function
+        compiled._cache = _cache_of(function) or compiled._cache
     typed: _Function = compiled
     return typed
 

@@ -35,7 +35,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[io.BufferedWriter]:
     remove_unfinished(target.parent)
     with _named(target):
         raw, name = _make(target.parent)
-    file = io.BufferedWriter(raw)
+    file: io.BufferedWriter = io.BufferedWriter(raw)
     try:
         yield file
         file.flush()

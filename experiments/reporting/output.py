@@ -22,7 +22,8 @@ def steady_output() -> Iterator[None]:
     of the system, as in a notebook, is left as it is.
     """
     _open_standard_files()
-    outlets = [_replace("stdout"), _replace("stderr")]
+    sys.stdout, outlet = _steady(sys.stdout, sys.__stdout__, 1)
+    sys.stderr, _ = _steady(sys.stderr, sys.__stderr__, 2)
     status: SystemExit | None = None
     logging.raiseExceptions, before = False, logging.raiseExceptions  # a log that cannot be written
     try:
@@ -31,9 +32,9 @@ def steady_output() -> Iterator[None]:
         status = error
     finally:
         logging.raiseExceptions = before
-    for name in ("stdout", "stderr"):
-        getattr(sys, name).flush()
-    failed = outlets[0].error if outlets[0] is not None else None
+    sys.stdout.flush()
+    sys.stderr.flush()
+    failed = None if outlet is None else outlet.error
     if failed is not None and failed.errno not in _GONE and (status is None or not status.code):
         status = SystemExit(f"error: what was printed could not be written whole: {failed}")
     if status is not None:
@@ -54,11 +55,10 @@ def _open_standard_files() -> None:
             os.set_inheritable(number, True)
 
 
-def _replace(name: str) -> _Outlet | None:
-    """Put a stream that raises nothing in the place of one of the system's; None: it is not the system's."""
-    before, number = getattr(sys, name), {"stdout": 1, "stderr": 2}[name]
-    if before is not getattr(sys, f"__{name}__"):
-        return None
+def _steady(before: Any, of_system: Any, number: int) -> tuple[Any, _Outlet | None]:
+    """A stream that raises nothing, in the place of one of the system's, and its outlet; another one, and None."""
+    if before is not of_system:
+        return before, None
     if before is not None:
         with suppress(OSError):
             before.flush()
@@ -72,8 +72,7 @@ def _replace(name: str) -> _Outlet | None:
         line_buffering=getattr(before, "line_buffering", True),
         write_through=at_once,
     )
-    setattr(sys, name, stream)
-    return outlet
+    return stream, outlet
 
 
 class _Outlet(io.FileIO):

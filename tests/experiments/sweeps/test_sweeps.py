@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from experiments.config.hydra import Command, register
+from experiments.runs import lock
 from experiments.runs.lock import RunIsLocked, RunLock, read_writer
 from experiments.runs.status import Status, read_status, state_of, write_status
 from experiments.sweeps.plan import read_sweep
@@ -89,6 +91,10 @@ def test_refused_and_failed_runs_stop_nobody_and_are_tried_again_if_asked(capsys
 
 
 LAUNCHES = '''
+import time
+from pathlib import Path
+
+
 class Launches:
     """Ends jobs by an exit status, or as else is said; it begins none."""
 
@@ -99,6 +105,9 @@ class Launches:
         for job, end in zip(jobs, self.ends):
             if end == "raises":
                 raise TypeError("there is no such partition")
+            for _ in range(500 * (end == "taken over")):
+                Path("runs", "run.lock").write_bytes(Path("other.lock").read_bytes())
+                time.sleep(0.01)
             if end == "unreadable":
                 (job.folder / "status.json").write_text("{")
             ended(job, end if isinstance(end, int) else 0)
@@ -150,6 +159,18 @@ def test_an_error_of_the_launcher_itself_is_shown_and_the_end_is_said(capsys):
     assert "TypeError: there is no such partition" in printed.err
     assert "go on with: python -m experiments.train" in printed.out
     assert printed.out.endswith("1 failed, 1 queued: runs\n")
+
+
+def test_a_sweep_whose_folder_another_has_taken_over_says_so_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.01)
+    other = lock.Writer("another-host", 1, None, None, time.time(), time.time())
+    Path("other.lock").write_text(json.dumps(asdict(other)))
+    assert sweep(TRAIN, typed_with("[taken over]", "0,1")) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: folder: 'runs': process 1 on host another-host has been writing here since")
+    assert printed.err.count("\n") == 1
+    assert "go on with" not in printed.out
+    assert read_writer("runs") == other
 
 
 def test_what_another_sweep_has_done_during_the_checks_is_not_done_again(capsys):
