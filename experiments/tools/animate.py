@@ -1,0 +1,93 @@
+"""`python -m experiments.tools.animate <run or baseline>`: an episode of a policy as a GIF."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from experiments.evaluate import load_policy, make_cells
+from experiments.reporting.output import steady_output
+from slicing_gym import Scenario, get_scenario
+from slicing_gym.errors import check_integer
+from slicing_gym.files import atomic_write
+
+_COLOURS = 64
+"""Of the palette: the pictures have few, and a file shrinks with them."""
+
+
+def frames(
+    policy: str, scenario: Scenario, seed: int, every: int = 1, trust: bool = False
+) -> list[npt.NDArray[np.uint8]]:
+    """Pictures (height, width, 3) of an episode, one after the reset and one every so many decisions.
+
+    Args:
+        policy: a baseline's name, units like 1-94-5, a run's folder or an agent's file.
+        scenario: of the cell.
+        seed: of the cell.
+        every: decisions between two pictures.
+        trust: let an agent's file run code.
+
+    Raises:
+        ValueError: there is no such policy; the message names what is allowed.
+    """
+    check_integer("every", every, at_least=1)
+    chosen = load_policy(policy, scenario, make_cells(scenario, 1), 1, trust=trust)
+    env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility", render_mode="rgb_array")
+    observation, _ = env.reset(seed=seed)
+    pictures = [np.asarray(env.render())]
+    for number in range(1, scenario.decisions_per_episode + 1):
+        action, _ = chosen.predict(observation, deterministic=True)
+        observation = env.step(np.asarray(action).item())[0]
+        if number % every == 0:
+            pictures.append(np.asarray(env.render()))
+    env.close()
+    return pictures
+
+
+def write_gif(path: str | Path, pictures: list[npt.NDArray[np.uint8]], width: int = 720, seconds: float = 0.12) -> None:
+    """Write pictures as an animation that starts again after two seconds at its end, atomically.
+
+    Args:
+        path: of the file.
+        pictures: uint8 (height, width, 3).
+        width: of the animation in pixels.
+        seconds: that a picture stays.
+    """
+    from PIL import Image
+
+    small = [Image.fromarray(each) for each in pictures]
+    height = round(small[0].height * width / small[0].width)
+    small = [each.resize((width, height), Image.Resampling.LANCZOS) for each in small]
+    palette = small[-1].quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # it has all colours
+    same = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in small]
+    durations = [round(seconds * 1000)] * (len(same) - 1) + [2000]
+    with atomic_write(Path(path)) as file:
+        same[0].save(file, "GIF", save_all=True, append_images=same[1:], duration=durations, loop=0, optimize=True)
+
+
+@steady_output()
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("policy", help="a baseline, units like 1-94-5, a run's folder, or an agent's file")
+    parser.add_argument("--scenario", default="diurnal", help="a preset (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=100, help="of the cell (default: %(default)s)")
+    parser.add_argument("--every", type=int, default=4, help="decisions between two pictures (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=720, help="in pixels (default: %(default)s)")
+    parser.add_argument("--output", default="episode.gif", help="(default: %(default)s)")
+    options = parser.parse_args()
+    try:
+        pictures = frames(options.policy, get_scenario(options.scenario), options.seed, options.every)
+        write_gif(options.output, pictures, options.width)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+    print(f"written: {os.path.relpath(options.output)} ({len(pictures)} pictures)")
+
+
+if __name__ == "__main__":
+    main()
