@@ -1,4 +1,4 @@
-"""Paths with commas, blanks, quotes, brackets and `=`: as Hydra reads them, alone and in lists, and as they are printed."""
+"""Paths with commas, blanks, quotes, brackets and `=`: as Hydra reads them, alone and in lists, and as printed."""
 
 from __future__ import annotations
 
