@@ -258,8 +258,12 @@ class Scenario:
         """
         if isinstance(changes.get("slices"), tuple | list):
             return Scenario.from_dict({**self.to_dict(), **changes})
-        for name, part in (changes.get("slices") or {}).items():
-            if name not in self.slice_names and not (isinstance(part, Slice) or (part and "traffic" in part)):
+        slices = changes.get("slices") or {}
+        if not isinstance(slices, Mapping):
+            raise TypeError(f"slices: {slices!r} is not a mapping of name to slice")
+        for name, part in slices.items():
+            whole = isinstance(part, Slice) or (isinstance(part, Mapping) and "traffic" in part)
+            if name not in self.slice_names and not whole:
                 raise ValueError(unknown_name("slices", name, self.slice_names) + "; a new slice needs its traffic")
         return Scenario.from_dict(merge(self.to_dict(), changes))
 

@@ -50,5 +50,5 @@ def quoted(text: str, interpolate: bool = False, mark: str = "'") -> str:
 
 def as_typed(key: str, *paths: str | os.PathLike[str]) -> str:
     """`key=<path>`, or with several `key=<path>,<path>`, as it can be pasted into a shell."""
-    texts = map(os.fspath, paths)
+    texts = [os.fspath(each) for each in paths]
     return shlex.quote(f"{key}={','.join(each if is_plain(each) else quoted(each, mark=chr(34)) for each in texts)}")

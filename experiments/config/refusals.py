@@ -186,7 +186,7 @@ def _why(config: DictConfig, override: Override, error: Exception) -> str:
             return f"{key}: {what}"
     if "To append to your default list use" in text:
         return f"{key}: no choice of this command yet; type +{key}={value}"
-    if not override.is_add() and isinstance(cause, ConfigAttributeError | ConfigKeyError):
+    if not override.is_add():
         try:
             check_key(config, key, value)
         except ValueError as unknown:

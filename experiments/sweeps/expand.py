@@ -129,6 +129,6 @@ def _parsed(overrides: Sequence[str]) -> list[Override]:
 
 def _parsed_one(parser: OverridesParser, override: str) -> Override:
     try:
-        return parser.parse_override(override)
+        return parser.parse_overrides([override])[0]  # which knows where a glob looks
     except Exception as error:  # the grammar's own, or Python's for what is too deep
         raise ValueError(unread(override, error)) from None

@@ -11,7 +11,7 @@ import pytest
 from experiments.tools.fuzz import Fault, fuzz
 from experiments.tools.fuzz.fuzzers import FUZZERS, make_fuzzer
 
-CASES = {"config": 40, "env": 60, "files": 40, "logs": 30, "policy": 200}
+CASES = {"config": 12, "env": 60, "files": 40, "logs": 30, "policy": 200}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,0 +1,104 @@
+"""What is refused on a command line is one line that begins with the key, and says what is allowed or to type."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.calibration.__main__ import prepare as prepare_calibration
+from experiments.calibration.settings import CalibrationConfig
+from experiments.config.hydra import composed, register, run_folder, settings_of, without_hydra
+from experiments.train.__main__ import prepare
+from experiments.train.settings import TrainConfig
+from slicing_gym.errors import check_integer, unknown_name
+
+
+def refusal(name, schema, prepare, arguments, folder):
+    """What a command answers."""
+    register(name, schema)
+
+    def answer():
+        config = composed(name, arguments)
+        run_folder(config)
+        prepare(settings_of(without_hydra(config), schema), folder)
+
+    with pytest.raises((ValueError, TypeError)) as raised:
+        answer()
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["seed=abc"], "seed: abc given, allowed is a whole number"),
+        (["seed=[1]"], "seed: [1] given, allowed is a whole number"),
+        (["agent.gamma=[a"], "agent.gamma: [a given, which cannot be read; a text with other"),
+        (["torch_threads=half", "seed=1"], "torch_threads: half given, allowed is a whole number"),
+        (["seed=1,2"], "seed: 1,2 given, allowed is one; a list is typed [1,2], a sweep with -m"),
+        (["seed=???"], "seed: not given"),
+        (["twin.transition=???"], "twin.transition: not given"),
+        (["seed=${nope}"], "seed: Interpolation key 'nope' not found"),
+        (["device=${oc.env:NOT_THERE}"], "device: KeyError raised while resolving interpolation: "),
+        (["agent.kwargs=${device}"], "agent.kwargs: "),
+        (["hydra.run.dir=${nope}"], "hydra.run.dir: Interpolation key 'nope' not found"),
+        (["~scenario"], "hydra.run.dir: Interpolation key 'scenario.name' not found"),
+        (["~evaluation.seeds"], "evaluation.seeds: it cannot be left out (~): "),
+        (["+seed=3"], "seed: it is there already; type seed=3"),
+        (["+agent=dqn"], "agent: it is chosen already; type agent=dqn"),
+        (["experiment=debug"], "experiment: no choice of this command yet; type +experiment=debug"),
+        (["agent=3"], "agent: 3 given, allowed is the name of a choice"),
+        (["agent={gama: 1}"], "agent.gama: unknown name 'gama'; did you mean 'gamma'? (allowed: "),
+        (["seed"], "'seed' given, allowed is <key>=<value>, or ~<key>"),
+        (["=3"], "'=3' given, allowed is <key>=<value>, or ~<key>"),
+        (["seed.a=1"], "seed.a: not there, as seed is 0, which has no keys"),
+        (
+            ["agent.policy_kwargs.head=dense"],
+            "agent.policy_kwargs.head: not there; type agent.head=dense, or +agent.policy_kwargs.head=dense",
+        ),
+        (
+            ["planner.min_ssr.urllc=0.9"],
+            "planner.min_ssr.urllc: not there, as planner.min_ssr is null; type +planner.min_ssr.urllc=0.9, or "
+            "'planner.min_ssr={urllc: 0.9}'",
+        ),
+        (["twin=lstm", "twin.transition=nan"], "twin.transition: nan given, allowed are keys and values"),
+        (["twin=lstm", "twin.transition=abc"], "twin.transition: 'abc' given, allowed are keys and values"),
+        (["twin=lstm", "twin.transition.members=0"], "twin.transition.members: 0 given"),
+        (["twin=lstm", "twin.seed=x"], "twin.seed: 'x' is not a whole number"),
+        (["twin=lstm", "decisions=3"], "decisions: 3 given, allowed is 8 or more"),
+        (["scenario.reward.kind=abc"], "scenario.reward.kind: unknown name 'abc'"),
+        (["scenario.slices=abc"], "scenario.slices: 'abc' is not a mapping"),
+        (["scenario.radio.bandwidth_hz=-1"], "scenario.radio.bandwidth_hz: -1 given"),
+        (["evaluation.policies=[abc]"], "evaluation.policies: unknown name 'abc'"),
+    ],
+)
+def test_the_key_and_what_to_type(arguments, message, tmp_path):
+    said = refusal("train", TrainConfig, prepare, ["scenario=paper-1mhz", "progress=false", *arguments], tmp_path)
+    assert said.startswith(message)
+
+
+@pytest.mark.parametrize("typed", ["+planner.min_ssr.urllc=0.9", "planner.min_ssr={urllc: 0.9}"])
+def test_what_it_says_to_type_is_taken(typed):
+    register("train", TrainConfig)
+    settings = settings_of(without_hydra(composed("train", [typed])), TrainConfig)
+    assert settings.planner.min_ssr == {"urllc": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("change.slices=abc", "change.slices: 'abc' is not a mapping of name to slice"),
+        ("+change.slices.urlc=3", "change.slices: unknown name 'urlc'; did you mean 'urllc'"),
+        ("+change.radio=3", "change.radio: 3 is not a mapping"),
+        ("+change.rewardd=3", "change: unknown name 'rewardd'; did you mean 'reward'"),
+    ],
+)
+def test_changes_are_named_as_they_were_typed(change, message, tmp_path):
+    said = refusal("calibration", CalibrationConfig, prepare_calibration, ["twin=lstm", change], tmp_path)
+    assert said.startswith(message)
+
+
+def test_bounds_that_nothing_meets_and_names_that_are_none_are_said_so():
+    with pytest.raises(ValueError, match=r"^last: 1 given, allowed is none here: 64 or more, and 3 at most$"):
+        check_integer("last", 1, at_least=64, at_most=3)
+    assert unknown_name("key", "a", []) == "key: unknown name 'a' (allowed: none)"
