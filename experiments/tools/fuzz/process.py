@@ -61,7 +61,7 @@ class ProcessFuzzer:
         for _ in range(int(random.integers(1, 3))):
             interruptions = _interruptions(whole, random)
             end = self._start(kind, folder, interruptions)
-            _check_interrupted(kind, interruptions, end, self._printed(), folder)
+            _check_interrupted(kind, interruptions, end, self._printed())
             if end.status == 0 and interruptions[0].name != "STOP":
                 outcome = outcome or "ended before"
                 break
@@ -131,7 +131,7 @@ def _interruptions(whole: _Whole, random: Random) -> list[Interruption]:
     return made
 
 
-def _check_interrupted(kind: str, interruptions: list[Interruption], end: End, printed: str, folder: Path) -> None:
+def _check_interrupted(kind: str, interruptions: list[Interruption], end: End, printed: str) -> None:
     """Refuse an end that a signal should not bring."""
     names = "+".join(each.name for each in interruptions)
     where = f"{names} {'after' if interruptions[0].by_time else 'at operation'} {interruptions[0].moment:.3g}"

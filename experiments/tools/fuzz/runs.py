@@ -123,6 +123,7 @@ def warm_up(folder: str) -> None:
     from experiments.train import Algorithm1Settings, EvaluationSettings, Settings, train
 
     def make(env: Any, role: str) -> DDQN:
+        del role
         network = {"net_arch": [8], "head": "factored"}
         return DDQN("MlpPolicy", env, learning_starts=8, batch_size=8, seed=0, device="cpu", policy_kwargs=network)
 
