@@ -66,7 +66,7 @@ def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
 
 
 def _store_choices(own: Sequence[str], stored: dict[str, Any], folders: Sequence[str]) -> None:
-    """Give Hydra what a run was begun with, but for what folders have: the file of a scenario or an agent may be gone."""
+    """Give Hydra what a run was begun with, but for what folders have: the file of a scenario may be gone by now."""
     for argument in own:
         key, _, name = argument.partition("=")
         there = any(Path(folder, key, f"{name}.yaml").is_file() for folder in folders)

@@ -74,7 +74,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Around a command: a signal before its run has begun, or after it has ended, ends the process without a traceback."""
+    """Around a command: a signal before or after its run ends the process without a traceback."""
     try:
         with stopped_by_signals():
             yield

@@ -54,7 +54,8 @@ _PAIR = ("algorithm.num_envs=8", "algorithm.selection_cells=4", "algorithm.selec
 _FIT = ("twin.transition.members=1", "twin.performance.members=2", "twin.training.max_epochs=2")
 _TWIN = (
     *_PAIR, *_FIT, "decisions=50", "agent.batch_size=8", "algorithm.collect=20", "algorithm.fine_tune=15",
-    "algorithm.twin_decisions=160", "algorithm.later_twin_decisions=80", "algorithm.agent_2.learning_starts=40", "agent.net_arch=[8]", "agent.twin_gradient_steps=1",
+    "algorithm.twin_decisions=160", "algorithm.later_twin_decisions=80", "algorithm.agent_2.learning_starts=40",
+    "agent.net_arch=[8]", "agent.twin_gradient_steps=1",
 )  # fmt: skip
 _CALIBRATED = (*_TWIN, "algorithm.refit=false", "decisions=198", "algorithm.collect=70", "algorithm.fine_tune=64")
 _OFFLINE = ("history=random", "decisions=60", "algorithm.epochs=4", "estimate.epochs=2", "agent.net_arch=[8]")
