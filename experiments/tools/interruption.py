@@ -119,12 +119,12 @@ def _folder_name(method: str) -> str:
 
 
 @steady_output()
-def main(arguments: list[str] | None = None) -> None:
+def main(typed: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.interruption", description=__doc__)
     parser.add_argument("--times", type=int, default=10, help="runs that are killed, one method after the other")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(typed)
     moments = random.Random(options.seed)
     different = 0
     with tempfile.TemporaryDirectory() as parent:
