@@ -33,6 +33,7 @@ from experiments.config.hydra import (
 from experiments.reporting.output import steady_output
 from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
 from experiments.runs.process import SWEEP, Process, say_refused
+from experiments.runs.stopping import ended_by_signals
 from experiments.sweeps.run import sweep
 from twin.data.logs import LogWarning
 
@@ -65,14 +66,20 @@ def command(
         return
     if _is_sweep(options):
         sys.exit(sweep(topic, typed))
+    with ended_by_signals():
+        sys.exit(_single(topic, typed))
+
+
+def _single(topic: Command[Any], typed: Sequence[str]) -> int:
+    """One run, or what Hydra is to show; the exit status."""
     with readable_errors():
-        sys.argv[1:] = topic.rewrite(with_files(name, typed))
-        folder = _folder_of(name, sys.argv[1:])
+        sys.argv[1:] = topic.rewrite(with_files(topic.name, typed))
+        folder = _folder_of(topic.name, sys.argv[1:])
     statuses: list[int] = []
     with _locked(folder), _errors_of_hydra():
         task = _task(topic, statuses)
-        hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=name)(task)()
-    sys.exit(max(statuses, default=0))
+        hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=topic.name)(task)()
+    return max(statuses, default=0)
 
 
 def _is_sweep(options: Namespace) -> bool:

@@ -12,6 +12,7 @@ from experiments.config.files import choices_of, store
 from experiments.config.hydra import (
     composed,
     config_folders,
+    config_folders_in,
     overrides_in,
     without_config_folders,
     without_hydra,
@@ -41,8 +42,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
     typed = {each.partition("=")[0] for each in new}
     new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
-    if not config_folders(new):
-        _store_choices(own, stored)
+    _store_choices(own, stored, config_folders_in(new))
     composed("train", [*overrides_in(new), *config_folders(new)])
     check_same_configuration(folder, stored, _composed(name, own, new))
     rest = without_config_folders(new)
@@ -65,11 +65,12 @@ def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
     return own, _builtin(OmegaConf.create(read_yaml_mapping("resume", config)))
 
 
-def _store_choices(own: Sequence[str], stored: dict[str, Any]) -> None:
-    """Give Hydra what a run was begun with: the file of a scenario or an agent may be gone by now."""
+def _store_choices(own: Sequence[str], stored: dict[str, Any], folders: Sequence[str]) -> None:
+    """Give Hydra what a run was begun with, but for what folders have: the file of a scenario may be gone by now."""
     for argument in own:
         key, _, name = argument.partition("=")
-        if key in ("scenario", "agent") and name not in (*SCENARIOS, *choices_of(key)):
+        there = any(Path(folder, key, f"{name}.yaml").is_file() for folder in folders)
+        if key in ("scenario", "agent") and name not in (*SCENARIOS, *choices_of(key)) and not there:
             store(key, name, stored[key])
 
 

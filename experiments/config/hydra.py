@@ -200,17 +200,17 @@ def _values(override: str) -> list[str]:
 
 def config_folders(arguments: Sequence[str]) -> list[str]:
     """The override that stands for `--config-dir` where a configuration is composed without the command line."""
-    found = _config_folders(arguments)
+    found = config_folders_in(arguments)
     return [f"hydra.searchpath=[{','.join(f'file://{Path(each).resolve()}' for each in found)}]"] if found else []
 
 
 def without_config_folders(arguments: Sequence[str]) -> list[str]:
     """Arguments without `--config-dir` and its folder."""
-    found = _config_folders(arguments)
+    found = config_folders_in(arguments)
     return [each for each in arguments if not each.startswith(_CONFIG_DIR) and each not in found]
 
 
-def _config_folders(arguments: Sequence[str]) -> list[str]:
+def config_folders_in(arguments: Sequence[str]) -> list[str]:
     """The folders of the user's own that `--config-dir` names."""
     joined = [each.partition("=")[2] for each in arguments if each.startswith(_CONFIG_DIR) and "=" in each]
     following = [after for each, after in pairwise(arguments) if each in _CONFIG_DIR]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -69,6 +70,21 @@ def stopped_by_signals() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         _Asked.number = _Asked.since = None
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Around a command: a signal before or after its run ends the process without a traceback."""
+    try:
+        with stopped_by_signals():
+            yield
+    except Stopped as stopped:
+        sys.exit(stopped.exit_status)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if callable(signal.getsignal(number)):  # Python's own raises where the interpreter ends
+                    signal.signal(number, signal.SIG_DFL)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -13,9 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.tools.digests import digests
-
 from experiments.reporting.output import steady_output
+from experiments.tools.digests import digests
 
 COMMON = [
     "scenario=paper-1mhz",
@@ -66,14 +65,18 @@ OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: 
 """A class of a user, and the file in a folder `agent` that names it."""
 
 
+def arguments(method: str, folder: Path) -> list[str]:
+    """What is typed for a method; the user's class goes into a folder."""
+    (folder / "agent").mkdir(exist_ok=True)
+    (folder / "agent" / "own.yaml").write_text(OWN_CONFIG)
+    (folder / "own_agent.py").write_text(OWN_AGENT)
+    return [*(each.format(folder=folder) for each in METHODS[method]), *COMMON]
+
+
 def start(method: str, folder: Path) -> subprocess.Popen[bytes]:
     """A run in its own process; the user's class is in the folder above its own."""
     parent = folder.parent
-    (parent / "agent").mkdir(exist_ok=True)
-    (parent / "agent" / "own.yaml").write_text(OWN_CONFIG)
-    (parent / "own_agent.py").write_text(OWN_AGENT)
-    arguments = [each.format(folder=parent) for each in METHODS[method]]
-    command = [sys.executable, "-m", "experiments.train", *arguments, *COMMON, f"hydra.run.dir={folder}"]
+    command = [sys.executable, "-m", "experiments.train", *arguments(method, parent), f"hydra.run.dir={folder}"]
     paths = os.pathsep.join([str(parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": paths}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
@@ -116,12 +119,12 @@ def _folder_name(method: str) -> str:
 
 
 @steady_output()
-def main(arguments: list[str] | None = None) -> None:
+def main(typed: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.interruption", description=__doc__)
     parser.add_argument("--times", type=int, default=10, help="runs that are killed, one method after the other")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(typed)
     moments = random.Random(options.seed)
     different = 0
     with tempfile.TemporaryDirectory() as parent:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -123,10 +124,11 @@ def _serve(warm_up: str, folder: str) -> Callable[[], object] | None:
         begun = time.monotonic()
         child = os.fork()
         if not child:
-            return lambda: _begin(life, operations)  # noqa: B023  # the loop is left
+            return lambda: _begin(life, operations)
         status, hung = _accompany(child, life, begun)
         end = End(status, time.monotonic() - begun, int.from_bytes(operations[:8], "little"), hung)
-        print(json.dumps(asdict(end)), file=answers, flush=True)
+        with suppress(BrokenPipeError):  # who asked has ended; so does the input
+            print(json.dumps(asdict(end)), file=answers, flush=True)
     return None
 
 

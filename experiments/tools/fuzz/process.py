@@ -21,7 +21,7 @@ _STATUSES = {"KILL": (-9,), "TERM": (-15, 143), "HUP": (-1, 143), "INT": (-2, 13
 
 
 @dataclass(frozen=True)
-class _Whole:
+class Whole:
     """A run that was not interrupted: its bytes, seconds, and operations on its files."""
 
     digests: dict[str, str]
@@ -49,19 +49,19 @@ class ProcessFuzzer:
         paths = {"SLICING_GYM_CACHE": str(self._folder / "cache"), "PYTHONPATH": f".:{self._folder}"}
         self._nursery = Nursery(f"{warm_up.__module__}:{warm_up.__name__}", self._folder, paths)
         weakref.finalize(self, _end, self._nursery, self._folder)
-        self._wholes: dict[str, _Whole] = {}
+        self._wholes: dict[str, Whole] = {}
 
     def try_case(self, random: Random) -> str:
         """See `Fuzzer`; returns the last signal, and where it found the run."""
         kind = self._kinds[int(random.integers(len(self._kinds)))]
-        whole = self._whole(kind)
+        whole = self.whole(kind)
         folder = self._folder / "run"
         shutil.rmtree(folder, ignore_errors=True)
         outcome = ""
         for _ in range(int(random.integers(1, 3))):
             interruptions = _interruptions(whole, random)
             end = self._start(kind, folder, interruptions)
-            _check_interrupted(kind, interruptions, end, self._printed(), folder)
+            _check_interrupted(kind, interruptions, end, self._printed())
             if end.status == 0 and interruptions[0].name != "STOP":
                 outcome = outcome or "ended before"
                 break
@@ -69,7 +69,7 @@ class ProcessFuzzer:
             outcome = f"{'+'.join(each.name for each in interruptions)} {at}"
         again = KINDS[kind].again
         if again is not None and random.random() < 0.5 and (folder / ".hydra" / "overrides.yaml").exists():
-            self._end_by_its_folder(kind, folder, again)
+            self._finish(kind, folder, (*again, f"resume={folder}", "progress=false"))
         else:
             self._finish(kind, folder, KINDS[kind].arguments)
         found = digests(folder)
@@ -78,14 +78,14 @@ class ProcessFuzzer:
             raise Fault(f"{kind}, {outcome}: other bytes in {', '.join(sorted(wrong))}")
         return outcome
 
-    def _whole(self, kind: str) -> _Whole:
+    def whole(self, kind: str) -> Whole:
         """A run of a kind that nothing interrupts, made when it is first asked for."""
         if kind == "distilled" and not (self._folder / "teacher").exists():
             self._finish(TEACHER, self._folder / "teacher", KINDS[TEACHER].arguments)
         if kind not in self._wholes:
             folder = self._folder / f"whole-{kind}"
             end = self._finish(kind, folder, KINDS[kind].arguments)
-            self._wholes[kind] = _Whole(digests(folder), end.seconds, end.operations)
+            self._wholes[kind] = Whole(digests(folder), end.seconds, end.operations)
         return self._wholes[kind]
 
     def _finish(self, kind: str, folder: Path, arguments: tuple[str, ...]) -> End:
@@ -97,10 +97,6 @@ class ProcessFuzzer:
         if state_of(folder) != "done":
             raise Fault(f"{kind}: ended, but is {state_of(folder)}")
         return end
-
-    def _end_by_its_folder(self, kind: str, folder: Path, again: tuple[str, ...]) -> None:
-        """Let a run end by `resume=<folder>`; a file of Hydra's that was cut off may be refused, in a line."""
-        self._finish(kind, folder, (*again, f"resume={folder}", "progress=false"))
 
     def _start(
         self, kind: str, folder: Path, interruptions: list[Interruption], arguments: tuple[str, ...] | None = None
@@ -119,7 +115,7 @@ class ProcessFuzzer:
         return self._output.read_text() if self._output.exists() else ""
 
 
-def _interruptions(whole: _Whole, random: Random) -> list[Interruption]:
+def _interruptions(whole: Whole, random: Random) -> list[Interruption]:
     """A signal at a random moment; now and then a second one shortly after, which is what impatience sends."""
     name, by_time = str(random.choice(_SIGNALS)), bool(random.random() < 0.5)
     most = whole.seconds if by_time else whole.operations
@@ -131,7 +127,7 @@ def _interruptions(whole: _Whole, random: Random) -> list[Interruption]:
     return made
 
 
-def _check_interrupted(kind: str, interruptions: list[Interruption], end: End, printed: str, folder: Path) -> None:
+def _check_interrupted(kind: str, interruptions: list[Interruption], end: End, printed: str) -> None:
     """Refuse an end that a signal should not bring."""
     names = "+".join(each.name for each in interruptions)
     where = f"{names} {'after' if interruptions[0].by_time else 'at operation'} {interruptions[0].moment:.3g}"

@@ -9,25 +9,8 @@ from typing import Any
 
 import yaml
 
+from experiments.tools.interruption import OWN_AGENT, OWN_CONFIG
 from slicing_gym import Scenario, get_scenario
-
-OWN_AGENT = '''
-from stable_baselines3 import DQN
-
-
-class Own(DQN):
-    """Counts its updates."""
-
-    def __init__(self, *args, **arguments):
-        super().__init__(*args, **arguments)
-        self.updates = 0
-
-    def train(self, gradient_steps, batch_size=100):
-        super().train(gradient_steps, batch_size)
-        self.updates += gradient_steps
-'''
-OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: fuzzed_agent.Own\nnet_arch: [16]\n"
-"""A class of a user, and the file in a folder `agent` that names it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +37,8 @@ _PAIR = ("algorithm.num_envs=8", "algorithm.selection_cells=4", "algorithm.selec
 _FIT = ("twin.transition.members=1", "twin.performance.members=2", "twin.training.max_epochs=2")
 _TWIN = (
     *_PAIR, *_FIT, "decisions=50", "agent.batch_size=8", "algorithm.collect=20", "algorithm.fine_tune=15",
-    "algorithm.twin_decisions=160", "algorithm.later_twin_decisions=80", "algorithm.agent_2.learning_starts=40", "agent.net_arch=[8]", "agent.twin_gradient_steps=1",
+    "algorithm.twin_decisions=160", "algorithm.later_twin_decisions=80", "algorithm.agent_2.learning_starts=40",
+    "agent.net_arch=[8]", "agent.twin_gradient_steps=1",
 )  # fmt: skip
 _CALIBRATED = (*_TWIN, "algorithm.refit=false", "decisions=198", "algorithm.collect=70", "algorithm.fine_tune=64")
 _OFFLINE = ("history=random", "decisions=60", "algorithm.epochs=4", "estimate.epochs=2", "agent.net_arch=[8]")
@@ -85,8 +69,8 @@ KINDS = {
     "ddqn-transformer": _train("agent=ddqn", "twin=transformer", *_CALIBRATED),
     "three": _train("agent=ddqn", "twin=lstm", "without_twin=true", "with_planner=true", *_TWIN),
     "own-lstm": replace(
-        _train("--config-dir", "{folder}", "agent=own", "imports=[fuzzed_agent]", "twin=lstm", *_TWIN),
-        again=("--config-dir", "{folder}", "imports=[fuzzed_agent]"),
+        _train("--config-dir", "{folder}", "agent=own", "imports=[own_agent]", "twin=lstm", *_TWIN),
+        again=("--config-dir", "{folder}", "imports=[own_agent]"),
     ),
     "offline": _offline("agent=ddqn", "twin=none"),
     "offline-lstm": _offline("agent=gan_ddqn", "twin=lstm", *_OFFLINE_TWIN),
@@ -112,7 +96,7 @@ def write_parts(folder: Path) -> None:
     (folder / "small.yaml").write_text(yaml.safe_dump(small.to_dict(), sort_keys=False))
     (folder / "agent").mkdir()
     (folder / "agent" / "own.yaml").write_text(OWN_CONFIG)
-    (folder / "fuzzed_agent.py").write_text(OWN_AGENT)
+    (folder / "own_agent.py").write_text(OWN_AGENT)
 
 
 def warm_up(folder: str) -> None:
@@ -120,16 +104,18 @@ def warm_up(folder: str) -> None:
     for name in ("distill", "offline", "train"):
         import_module(f"experiments.{name}.__main__")
     from agents import DDQN
-    from experiments.train import Algorithm1Settings, EvaluationSettings, Settings, train
+
+    library = import_module("experiments.train")
 
     def make(env: Any, role: str) -> DDQN:
+        del role
         network = {"net_arch": [8], "head": "factored"}
         return DDQN("MlpPolicy", env, learning_starts=8, batch_size=8, seed=0, device="cpu", policy_kwargs=network)
 
     small = Scenario.from_dict(yaml.safe_load((Path(folder) / "small.yaml").read_text()))
-    training = Algorithm1Settings(
+    training = library.Algorithm1Settings(
         collect=8, fine_tune=8, twin_decisions=16, later_twin_decisions=16, num_envs=4, selection_cells=4
     )
-    evaluation = EvaluationSettings(policies=["random"], seeds=[100], decisions=2)
-    settings = Settings(decisions=16, progress=False, algorithm=training, evaluation=evaluation)
-    train(make, small, "lstm", settings, Path(folder) / "warm")
+    evaluation = library.EvaluationSettings(policies=["random"], seeds=[100], decisions=2)
+    settings = library.Settings(decisions=16, progress=False, algorithm=training, evaluation=evaluation)
+    library.train(make, small, "lstm", settings, Path(folder) / "warm")

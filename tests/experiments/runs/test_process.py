@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 
@@ -200,6 +201,18 @@ def test_a_folder_that_is_removed_during_the_run_ends_it_in_one_line(tmp_path, m
     assert process(tmp_path / "run", work).run() == 1
     shown = capsys.readouterr().err
     assert shown == f"error: [Errno 2] the folder, or its run.lock, was removed during the run: '{tmp_path / 'run'}'\n"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_or_after_the_run_of_a_command_ends_it_without_a_traceback(request, number, status):
+    for each in stopping.SIGNALS:
+        request.addfinalizer(partial(signal.signal, each, signal.getsignal(each)))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with pytest.raises(SystemExit) as end, stopping.ended_by_signals():
+        signal.raise_signal(number)
+    assert end.value.code == status
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL  # one that comes while the interpreter ends
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_a_signal_that_was_ignored_still_is(tmp_path):

@@ -10,17 +10,28 @@ import pytest
 
 from experiments.tools.fuzz import Fault, fuzz
 from experiments.tools.fuzz.fuzzers import FUZZERS, make_fuzzer
+from experiments.tools.fuzz.process import ProcessFuzzer
 
 CASES = {"config": 12, "env": 60, "files": 40, "logs": 30, "policy": 200}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_found_in_a_few_cases(name):
-    assert set(CASES) == set(FUZZERS)
+    assert {*CASES, "process"} == set(FUZZERS)
     report = fuzz(name, make_fuzzer(name), range(CASES[name]), seed=1)
     assert not report.faults, str(report)
     assert report.counts["refused"] > 0
     assert report.counts["accepted"] > 0
+
+
+def test_a_killed_run_ends_with_the_bytes_of_a_whole_one():
+    fuzzer = ProcessFuzzer(("ddqn",))
+    report = fuzz("process", fuzzer, [0], seed=61)  # killed halfway
+    assert dict(report.counts) == {"KILL dead with a checkpoint": 1}, str(report)
+    whole = fuzzer.whole("ddqn")
+    whole.digests["history.npz"] = "other"
+    found = fuzz("process", fuzzer, [0], seed=61).faults[0]
+    assert found == "ddqn, KILL dead with a checkpoint: other bytes in history.npz"
 
 
 class Wrong:

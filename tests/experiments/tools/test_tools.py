@@ -45,10 +45,10 @@ def test_an_old_command_says_the_new_one(name):
 
 
 @pytest.mark.parametrize("method", interruption.METHODS)
-def test_runs_to_interrupt_are_command_lines_of_training(method):
+def test_runs_to_interrupt_are_command_lines_of_training(method, tmp_path):
     """How they go on is tested with the loops; here, that their keys are those of today."""
     register("train", TrainConfig)
-    check_overrides("train", [*interruption.METHODS[method], *interruption.COMMON])
+    check_overrides("train", interruption.arguments(method, tmp_path))
 
 
 def test_the_sweep_whose_runs_are_killed_is_a_command_line_of_today(tmp_path):

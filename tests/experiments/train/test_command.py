@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import yaml
+from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from agents.registry import import_modules
 from experiments.config.agents import maker
+from experiments.config.files import with_files
 from experiments.environments import Environments
 from experiments.runs.folder import find_runs, read_run
 from experiments.runs.lifecycle import clear
 from experiments.train.__main__ import how_to_go_on, prepare, with_resumed_run
 from experiments.train.makers import roles_of
+from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, SCENARIO, composed, raw, read_rows
 
@@ -269,6 +273,21 @@ def test_a_resumed_run_imports_only_what_is_typed(tmp_path):
     OmegaConf.save(OmegaConf.create(["twin=own", "seed=3"]), folder / ".hydra" / "overrides.yaml")
     with pytest.raises(ValueError, match=r"resume: .* was begun with \['twin=own', 'seed=3'\], which do not compose"):
         with_resumed_run(typed[1:])
+
+
+def test_a_run_of_a_scenario_file_goes_on_with_a_folder_of_choices(tmp_path):
+    (tmp_path / "mine" / "agent").mkdir(parents=True)
+    (tmp_path / "mine" / "agent" / "own.yaml").write_text("defaults: [custom]\nname: own\n_target_: agents.DDQN\n")
+    data = get_scenario("paper-1mhz").replace(decisions_per_episode=7).to_dict()
+    (tmp_path / "cell_of_mine.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    own = with_files("train", ["agent=own", f"scenario={tmp_path / 'cell_of_mine.yaml'}"])
+    folder = stored(tmp_path / "run", own, f"hydra.searchpath=[file://{tmp_path / 'mine'}]")
+    ConfigStore.instance().repo["scenario"].pop("cell_of_mine.yaml")  # as in another process
+    typed = [f"--config-dir={tmp_path / 'mine'}", f"resume={folder}"]
+    assert with_resumed_run(typed)[:3] == [typed[0], *own]
+    (tmp_path / "mine" / "agent" / "own.yaml").write_text("defaults: [custom]\nname: own\n_target_: agents.DQN\n")
+    with pytest.raises(ValueError, match=r"another configuration:\n  agent\._target_: 'agents\.DDQN' there"):
+        with_resumed_run(typed)
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from experiments.runs import checkpoint
-from experiments.tools import interruption
+from experiments.tools.digests import digests
 from experiments.train import Training, train
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import SCENARIO, make_ddqn, maker, short_settings, twin_settings
@@ -16,26 +15,10 @@ from tests.helpers.runs import SCENARIO, make_ddqn, maker, short_settings, twin_
 SETTINGS = short_settings(60)
 
 
-def test_a_killed_process_resumes_to_the_same_bytes(tmp_path, monkeypatch):
-    """Shorter than `python -m experiments.tools.interruption`: one run, killed once."""
-    short = ["decisions=800", "agent.learning_starts=100", "agent.net_arch=[64,64]"]
-    monkeypatch.setitem(interruption.METHODS, "ddqn without", short)
-    interruption.wait_for(interruption.start("ddqn without", tmp_path / "whole"))
-    process = interruption.start("ddqn without", tmp_path / "killed")
-    while not (tmp_path / "killed" / checkpoint.FILE).exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
-    assert not (tmp_path / "killed" / "summary.json").exists()
-    interruption.wait_for(interruption.start("ddqn without", tmp_path / "killed"))
-    assert interruption.digests(tmp_path / "killed") == interruption.digests(tmp_path / "whole")
-
-
 def test_digests_notice_a_difference(tmp_path):
     for name, seed in (("one", 0), ("other", 1)):
         train(make_ddqn, SCENARIO, settings=SETTINGS, folder=tmp_path / name, seed=seed)
-    one, other = interruption.digests(tmp_path / "one"), interruption.digests(tmp_path / "other")
+    one, other = digests(tmp_path / "one"), digests(tmp_path / "other")
     assert all(one[name] != other[name] for name in one)
 
 
