@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.errors import unknown_name
+from slicing_gym.errors import check_number, unknown_name
 from slicing_gym.scenario import Scenario
 
 Info = Mapping[str, npt.NDArray[Any]]
@@ -46,14 +46,30 @@ class Observer(ABC):
 
 
 class ArrivalsObserver(Observer):
-    """The packets that arrived for each slice over the scenario's nominal arrivals (n_slices,)."""
+    """The packets that arrived for each slice over the scenario's nominal arrivals (n_slices,).
+
+    Args:
+        highest: observations above it are clipped, and the space ends there: for libraries that scale observations by
+            the bounds of their space. 10 or so clips nothing in the presets. None: nothing is clipped, and the space
+            ends where a full queue joins in every slot, which may be a million times the mean.
+
+    Raises:
+        TypeError, ValueError: `highest` is no number above 0.
+    """
+
+    def __init__(self, highest: float | None = None) -> None:
+        self._highest = None if highest is None else check_number("highest", highest, above=0.0, at_most=1e6)
 
     def space(self, scenario: Scenario) -> gym.spaces.Box[np.float32]:
-        """From 0 to queues that fill in every slot."""
+        """From 0 to queues that fill in every slot, or to `highest`."""
         high = (scenario.largest_arrivals / scenario.nominal_arrivals).astype(np.float32)
+        if self._highest is not None:
+            high = np.minimum(high, np.float32(self._highest))
         return gym.spaces.Box(np.zeros_like(high), high, dtype=np.float32)
 
     def observe(self, scenario: Scenario, info: Info) -> npt.NDArray[np.float32]:
-        """Divided in float64, then rounded."""
+        """Divided in float64, then rounded, and clipped where that was asked for."""
         ratios = np.asarray(info["arrivals"], np.float64) / scenario.nominal_arrivals
+        if self._highest is not None:
+            ratios = np.minimum(ratios, self._highest)
         return ratios.astype(np.float32)

@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.references import ReferenceRuns
 from slicing_gym.reward import ScenarioReward
 
@@ -158,7 +159,7 @@ class EpisodeView:
         self._slice_legend(0, f"units of {unit}", [f"{units:.0f}" for units in held])
 
     def _draw_arrivals(self) -> None:
-        seen = type(self._space_spec.observer).__name__ == "ArrivalsObserver"
+        seen = isinstance(self._space_spec.observer, ArrivalsObserver)
         prefix = "Observation: packets" if seen else "Packets"
         arrivals = self._series("arrivals") / self._scenario.nominal_arrivals
         highest = max(2.0, float(np.ceil(arrivals.max())))

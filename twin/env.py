@@ -117,7 +117,8 @@ class SliceTwinEnv(TwinEpisodeMixin, SlicingEnv):
              largest_std=None, decisions=0, render_mode=None, observer=None, reward_function=None, action_codec=None,
              allow_constant=False)
     ```
-    `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package ("paper").
+    `twin`: the file of a saved twin, a fitted `DigitalTwin`, or the name of one that comes with the package
+    (`"paper"`, `"diurnal"`, `"flash-crowd"`, `"nr-8slices"`).
     `scenario`: refuse a twin of any other; its reward and length of an episode are used. `uncertainty`: `"none"`;
     `"penalty"`: the reward is that of the utility less `penalty` times `epistemic_std`; `"truncate"`: the episode ends
     early where `epistemic_std` exceeds `largest_std` (by default what 99 % of the history's decisions stay below).

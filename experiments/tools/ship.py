@@ -20,6 +20,7 @@ from twin import DigitalTwin, LstmSettings, PerformanceSettings
 from twin.data.logs import LogMapping
 from twin.env import SHIPPED_TWINS
 from twin.fidelity.simulated import SimulatedCell
+from twin.runtime import storage
 from twin.runtime.model import InitialWindows
 
 SHIPPED = Path(twin.__file__).resolve().parent / "shipped"
@@ -51,8 +52,8 @@ def _with_half_the_windows(made: DigitalTwin) -> DigitalTwin:
     """A twin that begins its episodes at every second of the windows that it kept."""
     kept = made.model.initial_windows
     fewer = InitialWindows(kept.features[::2].copy(), kept.measured[::2].copy(), kept.units[::2].copy())
-    made._model = replace(made.model, initial_windows=fewer, rehearsal=fewer.features)
-    return made
+    model = replace(made.model, initial_windows=fewer, rehearsal=fewer.features)
+    return DigitalTwin.from_bytes(storage.dump(storage.Contents(model, made.transition, made.training, made.seed)))
 
 
 def ship_log(output: Path) -> None:

@@ -16,6 +16,7 @@ from slicing_gym import (
     ActionCodec,
     AllocationIndexCodec,
     ArrivalsObserver,
+    Constant,
     Observer,
     ScenarioReward,
     Uniform,
@@ -244,3 +245,20 @@ def test_a_reward_says_whether_it_is_a_sum_over_slices(env_id, arguments, sums):
 def test_a_penalty_is_no_sum_over_slices(uncertainty, sums):
     for make in (gym.make, gym.make_vec):
         assert make(TWIN_ID, uncertainty=uncertainty, reward="utility").unwrapped.sums_over_slices is sums
+
+
+def test_bounds_of_observations_that_suit_the_scenario_are_asked_for():
+    """A slice of 2000 users has a bound of a million by its queues; a highest observation clips, and nothing else."""
+    crowd = get_scenario("paper").replace(
+        slices={"urllc": {"num_users": 2000, "traffic": {"interarrival_s": Constant(100.0)}}}
+    )
+    plain, bounded = (gym.make("SliceRAN-v0", scenario=crowd, observer=ArrivalsObserver(h)) for h in (None, 1.02))
+    assert plain.observation_space.high[2] > 1e5
+    np.testing.assert_array_equal(bounded.observation_space.high, np.float32([1.02] * 3))
+    seen, clipped = (env.reset(seed=0)[0] for env in (plain, bounded))
+    for _ in range(5):
+        np.testing.assert_array_equal(clipped, np.minimum(seen, np.float32(1.02)))
+        assert clipped in bounded.observation_space
+        seen, clipped = (env.step(7)[0] for env in (plain, bounded))
+    with pytest.raises(ValueError, match=r"highest: 0.0 given"):
+        ArrivalsObserver(0.0)
