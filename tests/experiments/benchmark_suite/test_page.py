@@ -13,6 +13,7 @@ from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, i
 from experiments.benchmark_suite.cost import cost_of
 from experiments.benchmark_suite.figure import draw_benchmark
 from experiments.benchmark_suite.page import BEGIN, END, boards_of, tables_of, write_page
+from experiments.evaluate import Settings, evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "docs" / "results" / "benchmark.csv"
@@ -121,3 +122,14 @@ def test_the_picture_has_a_panel_a_scenario(tmp_path):
     assert pixels.shape[0] > 700
     assert pixels.shape[1] > 1_400
     assert (ROOT / "docs" / "images" / "benchmark.png").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("scenario", PROTOCOL.scenarios)
+def test_the_table_is_of_todays_simulator(scenario):
+    """Where physics or a preset has changed, rows are stale: the protocol gets another version."""
+    row = read_rows(TABLE, PROTOCOL).get(RunKey(scenario, "hard", PROTOCOL.first_budget, 0))
+    if row is None:
+        pytest.skip("not run yet")
+    seeds, decisions = PROTOCOL.evaluation_seeds, PROTOCOL.evaluation_decisions
+    found = evaluate("hard", scenario, Settings(seeds=list(seeds), decisions=decisions, threads=1, progress=False))
+    assert found.evaluations[0].utility.mean() == pytest.approx(row.utility, abs=1e-6)
