@@ -9,7 +9,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.benchmark_suite.figure import draw_benchmark
 from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
-from experiments.benchmark_suite.page import boards_of, tables_of, write_page
+from experiments.benchmark_suite.page import boards_of, check_page, tables_of, write_page
 from experiments.benchmark_suite.plan import make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.benchmark_suite.queue import RUNS, RunQueue, left_to_do, work_through
@@ -33,6 +33,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     known = read_rows(table, PROTOCOL)
     plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
     if config.task == "page":
+        check_page(Path(config.page))
         return lambda: _write(config, place, table)
     until = None if config.minutes is None else time.time() + 60.0 * config.minutes
     queue = RunQueue(plan, place, frozenset(known), until, tuple(config.imports))

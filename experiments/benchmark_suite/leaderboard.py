@@ -96,8 +96,9 @@ def _standing(
 ) -> Standing:
     utilities = [row.utility for row in own]
     scores = [score for row in own if (score := score_of(row, rows, protocol)) is not None]
-    compared = fixed is not None and name not in (FIXED, UPPER)
-    improvement = probability_of_improvement(utilities, [fixed] * len(own)) if compared else None
+    improvement = None
+    if fixed is not None and name not in (FIXED, UPPER):
+        improvement = probability_of_improvement(utilities, [fixed] * len(own))
     return Standing(
         method=name,
         label=BENCHMARKED[name].label if name in BENCHMARKED else name,

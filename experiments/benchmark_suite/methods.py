@@ -60,7 +60,7 @@ class BenchmarkMethod(ABC):
     def why_not(self, scenario: Scenario, budget: int, protocol: Protocol) -> str:
         """Why the protocol has no run of it there; "" if it has."""
         if self.lists_allocations and scenario.num_allocations > MAX_LISTED:
-            return f"one output an allocation, of {scenario.num_allocations:.1e} allocations"
+            return f"one output for each of {scenario.num_allocations:,} allocations".replace(",", " ")
         if self.twin and budget > protocol.twin_budget:
             return f"with a twin at {protocol.twin_budget} decisions only"
         if not self.learns and budget > protocol.first_budget:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.benchmark_suite.cost import cost_of
 from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
 from experiments.benchmark_suite.methods import BENCHMARKED
 from experiments.benchmark_suite.protocol import FIXED, PROTOCOL, UPPER, Protocol
@@ -31,7 +32,7 @@ def boards_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> d
 def tables_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
     """All tables as Markdown."""
     boards = boards_of(rows, protocol)
-    parts = []
+    parts = [f"{cost_of(rows, protocol)}\n"]
     for budget, own in boards.items():
         parts.append(f"## Normalised score after {_spaced(budget)} decisions\n")
         begun = any(_is_begun(board) for board in own)
@@ -140,16 +141,29 @@ def _line(found: Standing, board: Board) -> list[str]:
     ]
 
 
+def check_page(path: Path) -> None:
+    """Refuse a page that has no place for the tables; one that is not there will be made.
+
+    Raises:
+        ValueError: it has not both markers, in their order.
+    """
+    text = _text_of(path)
+    if not 0 <= text.find(BEGIN) < text.find(END):
+        raise ValueError(f"page: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
+
+
 def write_page(path: Path, tables: str) -> None:
     """Put tables between the markers of a page, atomically.
 
     Raises:
-        ValueError: the page has not both markers, in their order.
-        OSError: there is no such page.
+        ValueError: see `check_page`.
     """
-    text = path.read_text()
-    begin, end = text.find(BEGIN), text.find(END)
-    if not 0 <= begin < end:
-        raise ValueError(f"page: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
+    check_page(path)
+    text = _text_of(path)
+    before, after = text[: text.find(BEGIN) + len(BEGIN)], text[text.find(END) :]
     with atomic_write(path) as file:
-        file.write(f"{text[: begin + len(BEGIN)]}\n\n{tables}\n{text[end:]}".encode())
+        file.write(f"{before}\n\n{tables}\n{after}".encode())
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text() if path.is_file() else f"# The benchmark\n\n{BEGIN}\n{END}\n"

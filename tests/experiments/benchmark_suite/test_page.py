@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
 
 from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
+from experiments.benchmark_suite.cost import cost_of
 from experiments.benchmark_suite.figure import draw_benchmark
 from experiments.benchmark_suite.page import BEGIN, END, boards_of, tables_of, write_page
+from experiments.evaluate import Settings, evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "docs" / "results" / "benchmark.csv"
@@ -71,13 +74,24 @@ def test_nothing_is_said_where_nothing_was_run():
 def test_the_tables_name_what_is_missing():
     text = tables_of({**rows_of(**REFERENCES, sb3_dqn=[7.5] * 3), **rows_of("diurnal", 20_000, ddqn_dense=[7.6] * 3)})
     assert "| SB3 DQN | not run yet | not run yet | not run yet | not run yet | 0.83 (3 of 10 seeds) |" in text
-    assert "n/a on `nr-8slices` (one output an allocation, of 2.0e+13 allocations): SB3 DQN;" in text
+    assert "n/a on `nr-8slices` (one output for each of 20 218 614 631 344 allocations): SB3 DQN;" in text
     assert "n/a everywhere (with a twin at 1000 decisions only): DDQN with a twin." in text
     assert "### diurnal, 20 000 decisions" in text
     longer = text.partition("### diurnal, 20 000 decisions")[2]
     assert "| 1 | DDQN, dense head | 7.600 | 0.867 | 1.00 | 0.500 |" in longer
     assert "SB3 DQN |" not in longer  # it was run at the other budget
     assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | 10 of 10 |" in longer  # regret is of 1000 decisions
+
+
+def test_the_cost_of_what_is_missing_is_that_of_the_same_method():
+    rows = rows_of(sb3_dqn=[7.5] * 4)
+    rows = {key: replace(row, cpu_seconds=36.0) for key, row in rows.items()}
+    cost = cost_of(rows)
+    of_dqn = (7 * 10 - 4) * 36.0 + 7 * 3 * 20 * 36.0  # on seven scenarios; at 20 000 decisions twenty times as much
+    assert (cost.done, cost.done_s) == (4, 144.0)
+    assert cost.missing_s == pytest.approx(of_dqn)
+    assert set(cost.unknown) == {*BENCHMARKED} - {"sb3_dqn"}
+    assert str(cost).startswith("4 runs are done; they trained for 0.0 h of processor time. ")
 
 
 def test_tables_go_between_the_markers(tmp_path):
@@ -87,6 +101,8 @@ def test_tables_go_between_the_markers(tmp_path):
     assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     write_page(page, "new\n")
     assert page.read_text().count("new") == 1
+    write_page(tmp_path / "new.md", "new\n")
+    assert "new" in (tmp_path / "new.md").read_text()
     page.write_text("no markers")
     with pytest.raises(ValueError, match="has no lines"):
         write_page(page, "new")
@@ -106,3 +122,14 @@ def test_the_picture_has_a_panel_a_scenario(tmp_path):
     assert pixels.shape[0] > 700
     assert pixels.shape[1] > 1_400
     assert (ROOT / "docs" / "images" / "benchmark.png").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("scenario", PROTOCOL.scenarios)
+def test_the_table_is_of_todays_simulator(scenario):
+    """Where physics or a preset has changed, rows are stale: the protocol gets another version."""
+    row = read_rows(TABLE, PROTOCOL).get(RunKey(scenario, "hard", PROTOCOL.first_budget, 0))
+    if row is None:
+        pytest.skip("not run yet")
+    seeds, decisions = PROTOCOL.evaluation_seeds, PROTOCOL.evaluation_decisions
+    found = evaluate("hard", scenario, Settings(seeds=list(seeds), decisions=decisions, threads=1, progress=False))
+    assert found.evaluations[0].utility.mean() == pytest.approx(row.utility, abs=1e-6)
