@@ -17,7 +17,7 @@ from experiments.runs.lock import read_writer
 from experiments.runs.status import read_status, state_of
 from experiments.sweeps.plan import read_sweep
 from experiments.tools import fake_slurm
-from experiments.tools.interruption import digests
+from experiments.tools.digests import digests
 
 _LAUNCHERS = {
     "basic": ["hydra/launcher=basic"],

@@ -34,7 +34,7 @@ ALLOWED = {
     "benchmark": {*LOW, "evaluate"},
     "benchmark_suite": {*LOW, "environments", "runs", "evaluate", "train", "sweeps"},
     "search": {*LOW, "environments", "runs", "evaluate", "train", "offline", "sweeps"},
-    "tools": {*LOW, "runs", "sweeps", "evaluate"},
+    "tools": {*LOW, "runs", "sweeps", "evaluate", "train", "commands"},
     "ship": set(),  # the old names of two tools, which say the new ones
     "interruption": set(),
 }

@@ -118,8 +118,7 @@ class ProcessFuzzer:
 def _interruptions(whole: Whole, random: Random) -> list[Interruption]:
     """A signal at a random moment; now and then a second one shortly after, which is what impatience sends."""
     name, by_time = str(random.choice(_SIGNALS)), bool(random.random() < 0.5)
-    most = whole.seconds if by_time else whole.operations
-    first = float(random.uniform(0.0, most)) if by_time else float(random.integers(1, most + 1))
+    first = float(random.uniform(0.0, whole.seconds) if by_time else random.integers(1, whole.operations + 1))
     made = [Interruption(name, first, by_time)]
     if name in ("TERM", "INT", "HUP") and random.random() < 0.3:
         later = first + (float(random.uniform(0.0, 0.05)) if by_time else float(random.integers(1, 4)))
