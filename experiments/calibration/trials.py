@@ -6,7 +6,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from experiments.calibration.settings import Settings
 from experiments.fidelity.measures import NOISE_FLOOR
@@ -16,6 +15,7 @@ from twin import DigitalTwin, History
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import crps, r_squared
 from twin.fidelity.simulated import HeldOut, SimulatedCell
+from twin.progress import ProgressBar
 
 STALE, CALIBRATED, FROM_SCRATCH = "stale", "calibrated", "fitted from scratch"
 
@@ -67,7 +67,7 @@ def run_trials(twin: DigitalTwin, before: Scenario, after: Scenario, seed: int, 
     fresh = cell.record(max(settings.fresh))
     held_out = cell.hold_out(settings.held_out_runs, after.decisions_per_episode, settings.copies, every=10**9)
     found = [_trial(seed, STALE, stale, past, held_out)]
-    for number in tqdm(settings.fresh, desc=f"cell {seed}", disable=not settings.progress, leave=False):
+    for number in ProgressBar(settings.fresh, desc=f"cell {seed}", disable=not settings.progress, leave=False):
         few = fresh.take(np.arange(number))
         found.append(_trial(seed, CALIBRATED, deepcopy(stale).calibrate(few), few, held_out))
         found.append(_trial(seed, FROM_SCRATCH, deepcopy(twin).fit(few), few, held_out))

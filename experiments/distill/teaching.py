@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from agents import Planner
 from agents.hooks import action_values, has_hook, is_factored, require_hook
@@ -23,6 +22,7 @@ from experiments.runs.folder import Run
 from slicing_gym import Scenario
 from slicing_gym.allocation import MAX_LISTED
 from twin.data.transitions import transitions_of
+from twin.progress import ProgressBar
 
 
 def check_values(run: Run, agent: BaseAlgorithm | Planner) -> None:
@@ -75,7 +75,7 @@ def teach_student(
     factored = network is None or is_factored(network) or scenario.num_allocations > MAX_LISTED
     head = settings.head or ("factored" if factored else "dense")
     student = StudentPolicy(scenario, size, head, seed=settings.seed).to(settings.device)
-    with tqdm(
+    with ProgressBar(
         total=settings.updates, desc=f"{label}, 2x{size}", unit="update", disable=not settings.progress, leave=False
     ) as bar:
         fit_student(

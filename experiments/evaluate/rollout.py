@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from tqdm.auto import tqdm
 
 import slicing_gym
 from experiments.environments import AnyVectorEnv, advance, scenario_of
 from experiments.reporting.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer
+from twin.progress import ProgressBar
 
 
 class Predictor(Protocol):
@@ -101,7 +101,7 @@ def roll_out(
     shapes = {"utility": (), "spectral_efficiency": (), "ssr": (scenario_of(envs).num_slices,)}
     stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
     choose = _Chooser(policy, len(seeds))
-    for step in tqdm(range(decisions), desc=name, disable=not progress, leave=False):
+    for step in ProgressBar(range(decisions), desc=name, disable=not progress, leave=False):
         observations, brought, choose.over = advance(envs, choose(observations))
         for key, store in stores.items():
             store[step] = brought[key]

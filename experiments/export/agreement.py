@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from tqdm.auto import tqdm
 
 from agents import SlicePolicy
 from agents.hooks import action_values, taken_values
@@ -17,6 +16,7 @@ from experiments.evaluate.rollout import make_cells, states_met
 from experiments.export.source import Source
 from slicing_gym import Scenario, allocation_index
 from slicing_gym.space_spec import SpaceSpec
+from twin.progress import ProgressBar
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def agreement_of(source: Source, deployed: SlicePolicy, states: FloatArray, prog
     """Let file and policy choose for arrivals (n, n_slices); where they differ, ask the policy what both are worth."""
     counts, example = np.zeros(3, np.int64), None
     network = source.policy if isinstance(source.policy, StudentPolicy) else action_values(source.policy)
-    for part in tqdm(np.array_split(states, -(-len(states) // _CHUNK)), desc="comparing", disable=not progress):
+    for part in ProgressBar(np.array_split(states, -(-len(states) // _CHUNK)), desc="comparing", disable=not progress):
         chosen, other = choose(source.policy, source.scenario, part), allocation_index(deployed.units(part))
         rows = np.flatnonzero(chosen != other)
         seen = torch.as_tensor(SpaceSpec(source.scenario).observe(part[rows]))

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from agents.baselines import unknown_policy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
@@ -21,6 +19,7 @@ from experiments.reporting.cards import write_twin_card
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History, TransitionSettings
+from twin.progress import ProgressBar
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ class Fidelity:
     def _on_cells(self) -> FidelityResult:
         settings, outcomes = self.settings, []
         names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
-        for seed, name in tqdm(list(zip(settings.seeds, names, strict=True)), "cells", delay=settings.delay):
+        for seed, name in ProgressBar(list(zip(settings.seeds, names, strict=True)), "cells", delay=settings.delay):
             outcomes.append(evaluate_on_cell(self.twin, self.scenario, seed, settings))
             if self.folder is not None:  # `write` does it again: an interrupted run keeps the twins of its cells
                 outcomes[-1].twin.save(Path(self.folder) / name)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tqdm.auto import tqdm
 
 from experiments.fidelity.measures import FloatArray, Measure, constant
 from experiments.fidelity.settings import Settings
@@ -17,6 +16,7 @@ from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut
 from twin.fidelity.uncertainty import attainable_correlation, predict_choices, predict_utility
+from twin.progress import ProgressBar
 from twin.runtime.encoding import encode
 
 LISTED = 12
@@ -109,7 +109,7 @@ def uncertainty_on_history(twin: DigitalTwin, history: History, settings: Settin
     if number == 0 or len(seen) < 2 or not {"ssr", "spectral_efficiency"} <= set(columns):
         return None
     chosen = seen[np.argsort(-counts, kind="stable")[:number]]
-    progress, left_out = settings.progress or settings.delay, tqdm(chosen, "left out", delay=settings.delay)
+    progress, left_out = settings.progress or settings.delay, ProgressBar(chosen, "left out", delay=settings.delay)
     return _together([_leave_out(twin, history, units, progress) for units in left_out])
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from tqdm.auto import tqdm
 
 from agents.hooks import action_values, require_hook, taken_values, td_loss, td_target
 from agents.replay import NStepReplayBuffer
@@ -26,6 +25,7 @@ from slicing_gym.errors import check_instance
 from slicing_gym.transitions import Transitions
 from twin.data.transitions import transitions_of
 from twin.fidelity.simulated import SimulatedCell
+from twin.progress import ProgressBar
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Landscape:
             jobs += [(run, run.method) for run in sorted(runs, key=lambda run: (run.method, run.seed))]
             jobs += [(run, STOCK) for run in runs_without_twin(runs) if settings.stock]
         with torch_threads(settings.torch_threads):
-            bar = tqdm(jobs, unit="agent", disable=not settings.progress)
+            bar = ProgressBar(jobs, unit="agent", disable=not settings.progress)
             measured = [self._measure(run, method, steps) for run, method in bar]
         return LandscapeResult(measured, steps, settings)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -17,6 +18,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _TOGETHER_S = 2.0
 """Seconds after a signal in which clusters send it again to make sure: that asks for nothing more."""
+
+
+_AGAIN_S = 0.05
+"""Seconds after which a signal that was lost is sent again."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -64,9 +69,11 @@ def stopped_by_signals() -> Iterator[None]:
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda lost: _raise_again(lost, hook)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
         _Asked.number = _Asked.since = None
@@ -85,6 +92,18 @@ def ended_by_signals() -> Iterator[None]:
             for number in SIGNALS:
                 if callable(signal.getsignal(number)):  # Python's own raises where the interpreter ends
                     signal.signal(number, signal.SIG_DFL)
+
+
+def _raise_again(lost: sys.UnraisableHookArgs, otherwise: Callable[[sys.UnraisableHookArgs], object]) -> None:
+    """Send a signal again that came where Python drops exceptions: in a callback of a weak reference, in `__del__`."""
+    if isinstance(lost.exc_value, Stopped):
+        _Asked.since = None
+        # Not from here, where it would be dropped, too.
+        again = threading.Timer(_AGAIN_S, _thread.interrupt_main, [lost.exc_value.number])
+        again.daemon = True
+        again.start()
+    else:
+        otherwise(lost)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

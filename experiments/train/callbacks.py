@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from tqdm.auto import tqdm
 
 from agents import PlanningPolicy
 from agents.packing import Arrays, part_of, with_prefix
@@ -21,6 +20,7 @@ from experiments.runs.stopping import is_asked, stop
 from slicing_gym import Scenario
 from slicing_gym.transitions import Transitions
 from twin import Recorder
+from twin.progress import ProgressBar
 
 REWARD_GOAL = 0.8
 """The reward at c_max that the paper counts the episodes to (Fig. 5)."""
@@ -264,12 +264,12 @@ class Progress(Listener):
 
     def __init__(self, total: int, wanted: bool, unit: str = "decision") -> None:
         self._total, self._wanted, self._unit = total, wanted, unit
-        self._bar: tqdm[Any] | None = None
+        self._bar: ProgressBar | None = None
 
     @contextmanager
     def shown(self, done: int) -> Iterator[None]:
         """Show it for the time of the work, of which so much is done."""
-        with tqdm(total=self._total, initial=done, unit=self._unit, disable=not self._wanted) as self._bar:
+        with ProgressBar(total=self._total, initial=done, unit=self._unit, disable=not self._wanted) as self._bar:
             yield
 
     def say(self, what: str) -> None:

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from tqdm.auto import tqdm
 
 from slicing_gym.extras import explained
 from twin.models.mixture import Mixture
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
+from twin.progress import ProgressBar
 
 PRIOR_BATCH = 64
 """Rows of the prior in a batch."""
@@ -275,7 +275,9 @@ def _minimise(
         raise FloatingPointError(f"twin: the loss of the {name} is not finite before the first epoch")
     kept, best_epoch, epoch = _copy(network), 0, 0
     passes, delay = range(1, settings.max_epochs + 1), 0.0 if progress is True else progress
-    bar = tqdm(passes, desc=f"fit {name}", disable=not progress, delay=delay, mininterval=max(0.1, delay), leave=False)
+    bar = ProgressBar(
+        passes, desc=f"fit {name}", disable=not progress, delay=delay, mininterval=max(0.1, delay), leave=False
+    )
     for epoch in bar:
         rate = 0.5 * (1.0 + math.cos(math.pi * (epoch - 1) / settings.max_epochs))
         for group in optimizer.param_groups:

@@ -1,0 +1,42 @@
+"""A signal ends a run wherever it comes."""
+
+from __future__ import annotations
+
+import signal
+import time
+import weakref
+
+import pytest
+
+from experiments.runs.stopping import Stopped, stopped_by_signals
+
+
+class Thing:
+    pass
+
+
+class Last:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def drop_and_wait(things: list[object]) -> None:
+    """A signal that comes as they go has to end this long before it returns."""
+    with stopped_by_signals():
+        things.clear()
+        time.sleep(5.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_in_the_callback_of_a_weak_reference_is_not_lost(number):
+    things = [Thing()]
+    reference = weakref.ref(things[0], lambda _: signal.raise_signal(number))
+    with pytest.raises(Stopped) as stopped:
+        drop_and_wait(things)
+    assert stopped.value.number == number
+    assert reference() is None
+
+
+def test_nor_is_one_that_comes_as_an_object_goes():
+    with pytest.raises(Stopped):
+        drop_and_wait([Last()])
