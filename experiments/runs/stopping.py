@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import signal
 import sys
@@ -99,7 +98,7 @@ def _raise_again(lost: sys.UnraisableHookArgs, otherwise: Callable[[sys.Unraisab
     if isinstance(lost.exc_value, Stopped):
         _Asked.since = None
         # Not from here, where it would be dropped, too.
-        again = threading.Timer(_AGAIN_S, _thread.interrupt_main, [lost.exc_value.number])
+        again = threading.Timer(_AGAIN_S, signal.pthread_kill, [threading.get_ident(), lost.exc_value.number])
         again.daemon = True
         again.start()
     else:
