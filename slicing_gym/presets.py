@@ -195,7 +195,7 @@ _BEST_FIXED = {
     "drift": (1, 72, 27),
     "nr-8slices": (3, 58, 49, 73, 38, 3, 12, 37),
 }
-"""Units by slice that `agents.search.best_fixed_allocation` finds for each preset; a slow test searches them again."""
+"""Units by slice that `agents.search.search(get_scenario(name))` finds for each preset, within minutes."""
 
 
 def best_fixed_units(scenario: Scenario) -> tuple[int, ...] | None:

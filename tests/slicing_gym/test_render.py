@@ -8,8 +8,7 @@ import pytest
 from gymnasium.wrappers import RecordVideo
 
 import slicing_gym
-from agents.search import search
-from slicing_gym import SCENARIOS, Scenario, Simulator, allocation_index, get_scenario
+from slicing_gym import Scenario, Simulator, allocation_index, get_scenario
 from slicing_gym.presets import best_fixed_units
 from slicing_gym.render import HEIGHT, WIDTH, colour, panel_box
 from twin.registration import TWIN_ID
@@ -94,13 +93,6 @@ def test_the_best_fixed_allocation_of_a_preset_is_better_than_hard_slicing(name)
     held = simulator.what_if([best_fixed_units(scenario), hard], intervals=scenario.decisions_per_episode)
     best, even = np.mean([interval.utility for interval in held], axis=0)
     assert best > even
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_the_best_fixed_allocations_of_presets_are_those_that_the_search_finds(name):
-    scenario = get_scenario(name)
-    assert tuple(search(scenario).tolist()) == best_fixed_units(scenario)
 
 
 def test_an_episode_becomes_a_video(tmp_path, small: Scenario):
