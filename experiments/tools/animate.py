@@ -1,4 +1,4 @@
-"""`python -m experiments.tools.animate <run or baseline>`: an episode of a policy as a GIF."""
+"""`python -m experiments.tools.animate <run or baseline>`: an episode of a policy as a GIF, or its end."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ def frames(
         ValueError: there is no such policy; the message names what is allowed.
     """
     check_integer("every", every, at_least=1)
-    chosen = load_policy(policy, scenario, make_cells(scenario, 1), 1, trust=trust)
+    cells = make_cells(scenario, 1)  # where the one-step oracle looks ahead; the other one draws
+    chosen = load_policy(policy, scenario, cells, 1, trust=trust)
     env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility", render_mode="rgb_array")
-    observation, _ = env.reset(seed=seed)
+    env.reset(seed=seed)
+    observations, _ = cells.reset(seed=[seed])
     pictures = [np.asarray(env.render())]
     for number in range(1, scenario.decisions_per_episode + 1):
-        action, _ = chosen.predict(observation, deterministic=True)
-        observation = env.step(np.asarray(action).item())[0]
+        actions = np.asarray(chosen.predict(observations, deterministic=True)[0])
+        env.step(actions.item())
+        observations = cells.step(actions)[0]
         if number % every == 0:
             pictures.append(np.asarray(env.render()))
     env.close()
@@ -70,6 +73,16 @@ def write_gif(path: str | Path, pictures: list[npt.NDArray[np.uint8]], width: in
         same[0].save(file, "GIF", save_all=True, append_images=same[1:], duration=durations, loop=0, optimize=True)
 
 
+def write_png(path: str | Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write one picture, uint8 (height, width, 3), atomically."""
+    from PIL import Image
+
+    with atomic_write(Path(path)) as file:
+        Image.fromarray(picture).quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            file, "PNG", optimize=True
+        )
+
+
 @steady_output()
 def main() -> None:
     """The command line."""
@@ -79,14 +92,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=100, help="of the cell (default: %(default)s)")
     parser.add_argument("--every", type=int, default=4, help="decisions between two pictures (default: %(default)s)")
     parser.add_argument("--width", type=int, default=720, help="in pixels (default: %(default)s)")
-    parser.add_argument("--output", default="episode.gif", help="(default: %(default)s)")
+    parser.add_argument("--output", default="episode.gif", help="a GIF, or a PNG of its end (default: %(default)s)")
     options = parser.parse_args()
     try:
-        pictures = frames(options.policy, get_scenario(options.scenario), options.seed, options.every)
-        write_gif(options.output, pictures, options.width)
+        scenario, output = get_scenario(options.scenario), Path(options.output)
+        if output.suffix not in (".gif", ".png"):
+            raise ValueError(f"output: {options.output!r} given, allowed are names that end in .gif or .png")
+        pictures = frames(options.policy, scenario, options.seed, options.every)
+        if output.suffix == ".gif":
+            write_gif(output, pictures, options.width)
+        else:
+            write_png(output, pictures[-1])
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    print(f"written: {os.path.relpath(options.output)} ({len(pictures)} pictures)")
+    print(f"written: {os.path.relpath(output)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""An episode as an animation: its pictures are those of the environment, in the policy's hands."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.tools.animate import frames, main, write_gif, write_png
+from slicing_gym import allocation_index, get_scenario
+
+SCENARIO = get_scenario("paper-1mhz").replace(decisions_per_episode=6)
+
+
+def drawn_by_hand(units, decisions):
+    env = gym.make("SliceRAN-v0", scenario=SCENARIO, reward="utility", render_mode="rgb_array")
+    env.reset(seed=3)
+    for _ in range(decisions):
+        env.step(allocation_index(units, SCENARIO.num_units))
+    return env.render()
+
+
+def test_pictures_are_those_of_the_policy_in_the_environment(tmp_path):
+    pictures = frames("2-15-3", SCENARIO, seed=3, every=3)
+    assert len(pictures) == 3
+    for number, picture in zip((0, 3, 6), pictures, strict=True):
+        assert np.array_equal(picture, drawn_by_hand([2, 15, 3], number))
+    write_gif(tmp_path / "episode.gif", pictures, width=240)
+    with Image.open(tmp_path / "episode.gif") as animation:
+        assert (animation.n_frames, animation.size) == (3, (240, 180))
+    write_png(tmp_path / "episode.png", pictures[-1])
+    with Image.open(tmp_path / "episode.png") as still:
+        assert np.abs(np.asarray(still.convert("RGB"), int) - pictures[-1]).mean() < 1.0
+
+
+def test_the_oracle_looks_ahead_in_the_cell_that_is_drawn():
+    """Its last picture differs from that of any one allocation; and the first is the same for all policies."""
+    first, last = frames("one_step_oracle", SCENARIO, seed=3, every=6)
+    assert np.array_equal(first, drawn_by_hand([2, 15, 3], 0))
+    assert not np.array_equal(last, drawn_by_hand([7, 7, 6], 6))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["hard", "--output", "episode.mp4"],
+            "output: 'episode.mp4' given, allowed are names that end in .gif or .png",
+        ),
+        (["hard", "--every", "0"], "every: 0 given, allowed is 1 or more"),
+        (["nobody"], "nobody"),
+    ],
+)
+def test_bad_arguments_are_one_line(arguments, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["animate", *arguments])
+    with pytest.raises(SystemExit, match=message):
+        main()
+    assert list(tmp_path.iterdir()) == []
