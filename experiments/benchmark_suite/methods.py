@@ -299,7 +299,7 @@ def own_method(
         arguments = {**_PPO, **(kwargs or {})} if issubclass(kind, PPO) else dict(kwargs or {})
         return OnPolicyMethod(name, name, lists_allocations=True, network=True, target=str(target), kwargs=arguments)
     if kwargs:
-        raise ValueError("own.kwargs: given, allowed with an on-policy algorithm; else own.overrides=[+agent.kwargs.…]")
+        raise ValueError("own.kwargs: given, allowed with an on-policy algorithm; else own.overrides=+agent.kwargs.…")
     custom = ("agent=custom", f"agent.name={name}", f"agent._target_={target}", *overrides)
     listed = "head" not in arguments_of(policy_class(off_policy_class(str(target)), "MlpPolicy"))  # else it may factor
     twin = any(each.startswith("twin=") and each != "twin=none" for each in overrides)
