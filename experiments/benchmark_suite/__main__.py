@@ -17,7 +17,7 @@ from experiments.benchmark_suite.rows import read_results, read_rows, write_tabl
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.commands import command
 
-LISTS = ("scenarios", "methods", "seeds", "imports")
+LISTS = ("scenarios", "methods", "seeds", "imports", "own.overrides")
 """Keys of which `key=a,b` is a list."""
 
 

@@ -142,39 +142,40 @@ def is_it_worth_it(board: Board) -> str:
     """Whether reinforcement learning is worth it on a scenario, as the rows say.
 
     Where headroom is below `LITTLE` of what lies between hard slicing and the oracle, no. Else the best learner's
-    interval decides: above the best fixed allocation, below it, or around it.
+    interval decides: above the best rule that does not learn, below it, or around it.
     """
     if board.headroom is None or board.share is None:
         return "not run yet"
     if board.share < LITTLE:
         return f"no: one fixed allocation leaves {board.share:.1%} to be gained"
-    best = _best_learner(board)
+    rules = [each for each in board.standings if each.method in BENCHMARKED and each.method != UPPER]
+    rule = next(each for each in rules if not BENCHMARKED[each.method].learns)
+    best, planner = _best_learner(board), board.of("planner")
+    others = [each for each in (rule if rule.method != FIXED else None, planner) if each is not None]
+    shown = "; ".join(_won(board, each) for each in others)
     if best is None:
-        return "not run yet: " + _won(board, "planner", "the planner")
-    fixed = board.of(FIXED)
-    assert fixed is not None
-    bottom = float(fixed.utility.value)
+        return f"not run yet ({shown})" if shown else "not run yet"
+    bottom = float(rule.utility.value)
     low, high = (
         float(best.utility.value if np.isnan(each) else each) for each in (best.utility.low, best.utility.high)
     )
     answer = "yes" if low > bottom else "no" if high < bottom else "undecided"
-    open_runs = any(
-        why != "" and not why.startswith("n/a") for name, why in board.missing.items() if BENCHMARKED[name].network
-    )
-    so_far = " (so far)" if open_runs else ""
-    return f"{answer}{so_far}: {_won(board, best.method, best.label)}; {_won(board, 'planner', 'the planner')}"
+    networks = [why for name, why in board.missing.items() if BENCHMARKED[name].network]
+    so_far = " (so far)" if any(not why.startswith("n/a") for why in networks) else ""
+    return f"{answer}{so_far}: {_won(board, best)}" + (f" ({shown})" if shown else "")
 
 
 def _best_learner(board: Board) -> Standing | None:
-    """The best method that learns with a neural network; of the user's own, those that learn at all."""
-    names = [each for each in board.standings if each.method not in BENCHMARKED or BENCHMARKED[each.method].network]
-    return names[0] if names else None
+    """The best method that learns with a neural network; of the user's own, any."""
+    return next(
+        (each for each in board.standings if each.method not in BENCHMARKED or BENCHMARKED[each.method].network), None
+    )
 
 
-def _won(board: Board, method: str, label: str) -> str:
+def _won(board: Board, found: Standing) -> str:
     """What a method wins of the headroom."""
-    found, fixed = board.of(method), board.of(FIXED)
-    if found is None or fixed is None or not board.headroom:
-        return f"{label} is not run yet"
+    fixed = board.of(FIXED)
+    assert fixed is not None
+    assert board.headroom
     won = (float(found.utility.value) - float(fixed.utility.value)) / board.headroom
-    return f"{label} wins {won:.0%} of the headroom" if won >= 0 else f"{label} loses {-won:.0%} of the headroom"
+    return f"{found.label} wins {won:.0%} of the headroom" if won >= 0 else f"{found.label} loses {-won:.0%} of it"

@@ -15,9 +15,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents import DQN, make_baseline
+from agents import make_baseline
 from agents.baselines import BASELINES
-from agents.registry import named
+from agents.registry import arguments_of, named, off_policy_class, policy_class
 from experiments.benchmark_suite.protocol import FIXED, Protocol
 from experiments.benchmark_suite.training import train_by_overrides, train_config
 from experiments.config.threads import torch_threads
@@ -293,14 +293,14 @@ def own_method(
     kind: Any = named("own._target_", str(target))
     if not isinstance(kind, type) or not issubclass(kind, BaseAlgorithm):
         raise TypeError(f"own._target_: {target!r} given, allowed is an algorithm of Stable-Baselines3")
-    listed = not issubclass(kind, DQN)  # ours may have a factored head
     if issubclass(kind, OnPolicyAlgorithm):
         if overrides:
             raise ValueError(f"own.overrides: {list(overrides)} given, allowed with an on-policy algorithm are none")
         arguments = {**_PPO, **(kwargs or {})} if issubclass(kind, PPO) else dict(kwargs or {})
         return OnPolicyMethod(name, name, lists_allocations=True, network=True, target=str(target), kwargs=arguments)
     if kwargs:
-        raise ValueError("own.kwargs: given, allowed with an on-policy algorithm; else own.overrides=[+agent.kwargs.…]")
+        raise ValueError("own.kwargs: given, allowed with an on-policy algorithm; else own.overrides=+agent.kwargs.…")
     custom = ("agent=custom", f"agent.name={name}", f"agent._target_={target}", *overrides)
+    listed = "head" not in arguments_of(policy_class(off_policy_class(str(target)), "MlpPolicy"))  # else it may factor
     twin = any(each.startswith("twin=") and each != "twin=none" for each in overrides)
     return TrainedMethod(name, name, True, listed, twin, True, custom, trust)

@@ -205,6 +205,14 @@ def test_a_method_of_ones_own_is_checked(given, error, message):
         own_method(*given)
 
 
+def test_what_lists_allocations_is_not_run_where_there_are_too_many():
+    assert own_method("mine", "stable_baselines3.DQN", None).lists_allocations
+    assert own_method("mine", "stable_baselines3.A2C", None).lists_allocations
+    assert not own_method("mine", "agents.DQN", None).lists_allocations  # its head may be factored
+    assert not own_method("mine", "agents.DQN", None, ["twin=none"]).twin
+    assert own_method("mine", "agents.DQN", None, ["twin=lstm"]).twin
+
+
 def test_settings_of_a_method_of_ones_own_are_checked_before_any_run():
     method = own_method("mine", "stable_baselines3.DQN", None, ["agent.gama=0.5"])
     with pytest.raises(ValueError, match=r"agent\.gama: unknown name 'gama'; did you mean 'gamma'"):
