@@ -10,12 +10,12 @@ import numpy as np
 from experiments.calibration.settings import Settings
 from experiments.fidelity.measures import NOISE_FLOOR
 from slicing_gym import Scenario
+from slicing_gym.progress import ProgressBar
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import crps, r_squared
 from twin.fidelity.simulated import HeldOut, SimulatedCell
-from twin.progress import ProgressBar
 
 STALE, CALIBRATED, FROM_SCRATCH = "stale", "calibrated", "fitted from scratch"
 

@@ -24,10 +24,10 @@ from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import (
     Command,
     composed,
+    composed_folder,
     config_folders,
     readable_errors,
     register,
-    run_folder,
     settings_of,
 )
 from experiments.reporting.output import steady_output
@@ -97,7 +97,7 @@ def _folder_of(name: str, arguments: Sequence[str]) -> Path | None:
     options = get_args_parser().parse_known_intermixed_args(arguments)[0]
     if options.config_name or options.config_path:  # another file of the user's own
         return None
-    folder = run_folder(composed(name, [*options.overrides, *config_folders(arguments)]))
+    folder = composed_folder(composed(name, [*options.overrides, *config_folders(arguments)]))
     typed = [value for key, _, value in (each.partition("=") for each in options.overrides) if key == _FOLDER]
     return folder if typed and "${now" not in typed[-1] else None
 

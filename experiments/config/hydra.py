@@ -143,7 +143,7 @@ def without_hydra(config: DictConfig) -> DictConfig:
     return config
 
 
-def run_folder(config: DictConfig) -> Path:
+def composed_folder(config: DictConfig) -> Path:
     """The folder of a run, which its configuration names in `hydra.run.dir`.
 
     Raises:

@@ -21,8 +21,8 @@ from experiments.evaluate.rollout import Predictor, states_met
 from experiments.runs.folder import Run
 from slicing_gym import Scenario
 from slicing_gym.allocation import MAX_LISTED
+from slicing_gym.progress import ProgressBar
 from twin.data.transitions import transitions_of
-from twin.progress import ProgressBar
 
 
 def check_values(run: Run, agent: BaseAlgorithm | Planner) -> None:

@@ -16,7 +16,7 @@ from experiments.environments import AnyVectorEnv, advance, scenario_of
 from experiments.reporting.statistics import Estimate, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer
-from twin.progress import ProgressBar
+from slicing_gym.progress import ProgressBar
 
 
 class Predictor(Protocol):

@@ -15,8 +15,8 @@ from agents.student import StudentPolicy
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.export.source import Source
 from slicing_gym import Scenario, allocation_index
+from slicing_gym.progress import ProgressBar
 from slicing_gym.space_spec import SpaceSpec
-from twin.progress import ProgressBar
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -18,8 +18,8 @@ from experiments.fidelity.uncertainty_picture import plot_uncertainty
 from experiments.reporting.cards import write_twin_card
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
+from slicing_gym.progress import ProgressBar
 from twin import DigitalTwin, History, TransitionSettings
-from twin.progress import ProgressBar
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from experiments.fidelity.measures import FloatArray, Measure, constant
 from experiments.fidelity.settings import Settings
+from slicing_gym.progress import ProgressBar
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut
 from twin.fidelity.uncertainty import attainable_correlation, predict_choices, predict_utility
-from twin.progress import ProgressBar
 from twin.runtime.encoding import encode
 
 LISTED = 12

@@ -22,10 +22,10 @@ from experiments.landscape.report import Measurement, landscape_tables, write_cs
 from experiments.landscape.settings import DATA, Settings
 from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, Run, common_scenario, find_runs
 from slicing_gym.errors import check_instance
+from slicing_gym.progress import ProgressBar
 from slicing_gym.transitions import Transitions
 from twin.data.transitions import transitions_of
 from twin.fidelity.simulated import SimulatedCell
-from twin.progress import ProgressBar
 
 
 @dataclass(frozen=True)

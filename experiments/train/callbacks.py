@@ -18,9 +18,9 @@ from agents.protocols import DecisionListener, Experience, Learner
 from experiments.reporting.tables import write_rows
 from experiments.runs.stopping import is_asked, stop
 from slicing_gym import Scenario
+from slicing_gym.progress import ProgressBar
 from slicing_gym.transitions import Transitions
 from twin import Recorder
-from twin.progress import ProgressBar
 
 REWARD_GOAL = 0.8
 """The reward at c_max that the paper counts the episodes to (Fig. 5)."""

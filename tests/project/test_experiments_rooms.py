@@ -42,7 +42,7 @@ LIBRARIES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
     for path in ROOT.rglob("*.py")
     if path.stem not in ("__main__", "__init__")
-    and path != ROOT / "config" / "hydra.py"
+    and path not in (ROOT / "config" / "hydra.py", ROOT / "config" / "refusals.py")
     and "tools" not in path.relative_to(ROOT).parts
     and path.parent.name != "commands"
     and ("sweeps" not in path.parts or path.name in ("names.py", "plan.py"))

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from slicing_gym.extras import explained
+from slicing_gym.progress import ProgressBar
 from twin.models.mixture import Mixture
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
-from twin.progress import ProgressBar
 
 PRIOR_BATCH = 64
 """Rows of the prior in a batch."""

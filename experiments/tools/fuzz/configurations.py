@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from experiments.commands.resuming import with_resumed_run
 from experiments.config.agents import maker
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of, with_files
-from experiments.config.hydra import Command, composed, register, run_folder, settings_of, without_hydra
+from experiments.config.hydra import Command, composed, composed_folder, register, settings_of, without_hydra
 from experiments.config.quoting import quoted
 from experiments.config.schemas import AgentSettings, EvaluationSettings
 from experiments.tools.fuzz.cases import Fault
@@ -139,7 +139,7 @@ class ConfigurationFuzzer:
         """What a command does before it works."""
         arguments = topic.rewrite(with_files(topic.name, topic.as_meant(typed)))
         config = composed(topic.name, arguments)
-        run_folder(config)
+        composed_folder(config)
         topic.prepare(settings_of(without_hydra(config), topic.schema), self._path / "out")
 
     def _check_named(self, topic: Command[Any], message: str, typed: list[str]) -> None:

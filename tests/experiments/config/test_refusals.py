@@ -6,7 +6,7 @@ import pytest
 
 from experiments.calibration.__main__ import prepare as prepare_calibration
 from experiments.calibration.settings import CalibrationConfig
-from experiments.config.hydra import composed, register, run_folder, settings_of, without_hydra
+from experiments.config.hydra import composed, composed_folder, register, settings_of, without_hydra
 from experiments.train.__main__ import prepare
 from experiments.train.settings import TrainConfig
 from slicing_gym.errors import check_integer, unknown_name
@@ -18,7 +18,7 @@ def refusal(name, schema, prepare, arguments, folder):
 
     def answer():
         config = composed(name, arguments)
-        run_folder(config)
+        composed_folder(config)
         prepare(settings_of(without_hydra(config), schema), folder)
 
     with pytest.raises((ValueError, TypeError)) as raised:
