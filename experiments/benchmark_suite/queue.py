@@ -20,6 +20,7 @@ from experiments.runs.status import versions
 from experiments.runs.stopping import stopped_by_signals
 from slicing_gym import get_scenario
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_text
 
 RUNS = "runs"
 """Folder of what is under way, below that of the benchmark."""
@@ -61,7 +62,8 @@ class RunQueue:
     def failed(self) -> dict[RunKey, str]:
         """Runs of the plan that failed when they were tried last, and the last line of why."""
         logs = {run: self.folder / RUNS / run.name / ERROR_LOG for run in self.runs}
-        return {run: log.read_text().strip().splitlines()[-1] for run, log in logs.items() if log.is_file()}
+        lines = {run: read_text("folder", log).strip().splitlines() for run, log in logs.items() if log.is_file()}
+        return {run: each[-1] if each else "why was not kept" for run, each in lines.items()}
 
     def work(self, progress: bool = True) -> None:
         """Do what is missing and nobody else does, in this process."""
