@@ -45,7 +45,9 @@ def command_line(arguments: Sequence[str]) -> list[str]:
 
 def usage() -> str:
     """What `slicing-gym --help` prints."""
-    lines = [f"  {name:<13}{about}" for name, about in commands().items()]
+    about = commands()
+    width = max(map(len, about)) + 2
+    lines = [f"  {name:<{width}}{what}" for name, what in about.items()]
     head = ["slicing-gym <command> [key=value ...]   (the same as python -m experiments.<command>)", ""]
     return "\n".join([*head, *lines, "", "slicing-gym <command> --help shows what a command takes."])
 
@@ -54,16 +56,26 @@ def main() -> None:
     """Run a command in place of this process."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        sys.stdout.write(usage() + "\n")
+        _say(usage())
         return
     if arguments[0] == "--version":
-        sys.stdout.write(__version__ + "\n")
+        _say(__version__)
         return
     try:
         line = command_line(arguments)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
     os.execv(line[0], line)
+
+
+def _say(text: str) -> None:
+    """Print a text; one line where it cannot be written, none where nobody reads any more."""
+    try:
+        print(text, flush=True)  # noqa: T201  # unlike write, it lets the output be closed
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed once more at the end
+        if not isinstance(error, BrokenPipeError):
+            raise SystemExit(f"error: what was printed could not be written whole: {error}") from None
 
 
 if __name__ == "__main__":

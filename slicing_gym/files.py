@@ -96,11 +96,23 @@ def _make(folder: Path) -> tuple[_Raw, str]:
     while True:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".", suffix=UNFINISHED)
         raw = _Raw(descriptor, "wb")
-        with suppress(OSError):  # a file system without locks: what is left there stays
+        try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_nlink:  # else another writer has taken it for left, before it was locked
+        except BlockingIOError:  # another writer takes it for left, and is about to remove it
+            raw.close()
+            continue
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raw.close()
+                Path(name).unlink(missing_ok=True)
+                raise
+        if os.fstat(descriptor).st_nlink:  # else another writer has taken it for left, and removed it
             return raw, name
         raw.close()
+
+
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""Errors of file systems without locks: what is left there stays."""
 
 
 @contextmanager

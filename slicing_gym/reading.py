@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
@@ -17,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 LARGEST_TEXT = 2**26
-"""Bytes of a JSON file; the longest that is written here is a summary of some MB."""
+"""Bytes of a text; the longest that is written here is a summary of some MB."""
 
 UNPACKED = 2**30
 """Bytes that an archive may always unpack to."""
@@ -74,6 +76,42 @@ def read_bytes(key: str, path: str | os.PathLike[str], most: int) -> bytes:
         if os.fstat(file.fileno()).st_size > most:
             raise ValueError(f"it has more than {most:,} bytes")
         return file.read()
+
+
+def read_text(key: str, path: str | os.PathLike[str]) -> str:
+    """All of a text in UTF-8.
+
+    Raises:
+        OSError, ValueError: see `read_bytes`; or it is no such text.
+    """
+    content = read_bytes(key, path, LARGEST_TEXT)
+    with parsing(key, os.fspath(path)):
+        return content.decode()
+
+
+def read_csv(
+    key: str, path: str | os.PathLike[str], wanted: Sequence[str] = (), fault: str = "could not be read"
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV; lines without anything are left out.
+
+    Raises:
+        OSError, ValueError: see `read_text`; or it is empty, lacks one of the columns that are `wanted`, or a row has
+            more or fewer values than the header: `key: 'path' fault: why`.
+    """
+    text = read_text(key, path)
+    with parsing(key, os.fspath(path), fault):
+        lines = csv.reader(io.StringIO(text, newline=""))
+        rows = [(lines.line_num, row) for row in lines if row]
+        if not rows:
+            raise ValueError("it is empty")
+        _, header = rows[0]
+        missing = [each for each in wanted if each not in header]
+        if missing:
+            raise ValueError(f"it has no column {', '.join(map(repr, missing))}")
+        for number, row in rows:
+            if len(row) != len(header):
+                raise ValueError(f"line {number} has {len(row)} values, the header {len(header)}")
+        return header, [row for _, row in rows[1:]]
 
 
 def read_json(key: str, path: str | os.PathLike[str], wanted: Sequence[str] = ()) -> dict[str, Any]:

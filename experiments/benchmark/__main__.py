@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark simulator`, `twin`, `training`, `batches`, `twin_phase`, `gpu`, ...: how fast."""
+"""`python -m experiments.benchmark simulator`, `twin`, `training`, `gpu`, ...: how fast simulator and agents run."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     """
     del folder  # of what the command prints; results have one of their own
     import_modules(config.imports)
-    place, table = Path(config.folder), Path(config.table)
+    place, table = _check_places(config)
     known = read_rows(table, PROTOCOL)
     plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
     if config.task == "page":
@@ -44,6 +44,18 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
         _say_end(queue, place, table)
 
     return run
+
+
+def _check_places(config: BenchmarkSuiteConfig) -> tuple[Path, Path]:
+    """The folder and the table; what the command cannot write to is refused before it begins."""
+    for key in ("folder", "table", "page", "picture"):
+        name = getattr(config, key)
+        path = Path(name)
+        if not name or (path.exists() and path.is_dir() != (key == "folder")):
+            raise ValueError(
+                f"{key}: {name!r} given, allowed is the name of a {'folder' if key == 'folder' else 'file'}"
+            )
+    return Path(config.folder), Path(config.table)
 
 
 def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:

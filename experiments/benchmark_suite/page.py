@@ -15,6 +15,7 @@ from experiments.benchmark_suite.rows import RunKey, RunRow
 from experiments.reporting.statistics import Interval
 from experiments.reporting.tables import markdown
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_text
 
 BEGIN = "<!-- benchmark: begin, written by python -m experiments.benchmark_suite task=page -->"
 END = "<!-- benchmark: end -->"
@@ -145,7 +146,7 @@ def check_page(path: Path) -> None:
     """Refuse a page that has no place for the tables; one that is not there will be made.
 
     Raises:
-        ValueError: it has not both markers, in their order.
+        OSError, ValueError: it cannot be read, or has not both markers, in their order.
     """
     text = _text_of(path)
     if not 0 <= text.find(BEGIN) < text.find(END):
@@ -166,4 +167,4 @@ def write_page(path: Path, tables: str) -> None:
 
 
 def _text_of(path: Path) -> str:
-    return path.read_text() if path.is_file() else f"# The benchmark\n\n{BEGIN}\n{END}\n"
+    return read_text("page", path) if path.exists() else f"# The benchmark\n\n{BEGIN}\n{END}\n"

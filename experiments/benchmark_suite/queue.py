@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import traceback
@@ -19,6 +20,7 @@ from experiments.runs.status import versions
 from experiments.runs.stopping import stopped_by_signals
 from slicing_gym import get_scenario
 from slicing_gym.files import atomic_write
+from slicing_gym.reading import read_text
 
 RUNS = "runs"
 """Folder of what is under way, below that of the benchmark."""
@@ -60,7 +62,8 @@ class RunQueue:
     def failed(self) -> dict[RunKey, str]:
         """Runs of the plan that failed when they were tried last, and the last line of why."""
         logs = {run: self.folder / RUNS / run.name / ERROR_LOG for run in self.runs}
-        return {run: log.read_text().strip().splitlines()[-1] for run, log in logs.items() if log.is_file()}
+        lines = {run: read_text("folder", log).strip().splitlines() for run, log in logs.items() if log.is_file()}
+        return {run: each[-1] if each else "why was not kept" for run, each in lines.items()}
 
     def work(self, progress: bool = True) -> None:
         """Do what is missing and nobody else does, in this process."""
@@ -87,12 +90,12 @@ class RunQueue:
         try:
             method, scenario = self.plan.methods[run.method], get_scenario(run.scenario)
             found = method.perform(scenario, run.budget, run.seed, self.plan.protocol, place)
+            used = "; ".join(f"{name} {number}" for name, number in versions().items() if name in _NAMED)
+            write_result(self.folder, RunRow(*run, *found, self.plan.protocol.version, used))
         except Exception as error:  # agents of the user's own may fail in any way
             with atomic_write(place / ERROR_LOG) as file:
-                file.write("".join(traceback.format_exception(error)).encode())
+                file.write("".join(traceback.format_exception(error)).encode(errors="replace"))
             return f"failed, {type(error).__name__}: {error}"
-        used = "; ".join(f"{name} {number}" for name, number in versions().items() if name in _NAMED)
-        write_result(self.folder, RunRow(*run, *found, self.plan.protocol.version, used))
         return f"U {found.utility:.3f}, {time.monotonic() - begun:.0f} s"
 
 
@@ -101,13 +104,13 @@ def work_through(queue: RunQueue, jobs: int = 1, progress: bool = True) -> None:
 
     Args:
         queue: the runs.
-        jobs: processes at a time.
+        jobs: processes at a time, at most; see `processes_of`.
         progress: print a line a run.
     """
     context = get_context("spawn")  # a fork would share the threads of PyTorch and of numba
     others: list[BaseProcess] = []
     try:
-        for _ in range(min(jobs, len(queue.runs)) - 1):
+        for _ in range(processes_of(queue, jobs) - 1):
             others.append(context.Process(target=_work, args=(queue, progress), daemon=True))
             others[-1].start()
         queue.work(progress)
@@ -115,6 +118,13 @@ def work_through(queue: RunQueue, jobs: int = 1, progress: bool = True) -> None:
             other.join()
     finally:
         _end(others)
+
+
+def processes_of(queue: RunQueue, jobs: int) -> int:
+    """Processes that a queue can use: no more than runs or processors, and one where no run may begin any more."""
+    if queue.until is not None and time.time() >= queue.until:
+        return 1
+    return max(1, min(jobs, len(queue.runs), len(os.sched_getaffinity(0))))
 
 
 def _work(queue: RunQueue, progress: bool) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.benchmark_suite.protocol import LOWER, UPPER, Protocol, normalised_score
 from experiments.reporting.tables import write_rows
 from slicing_gym.files import atomic_write
-from slicing_gym.reading import read_json
+from slicing_gym.reading import parsing, read_csv, read_json
 
 RESULTS = "results"
 """Folder of the JSON files, below that of the benchmark."""
@@ -103,19 +102,23 @@ def read_rows(path: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
     Raises:
         ValueError: the file is damaged; the message names it.
     """
-    if not path.is_file():
+    if not path.exists():
         return {}
-    with path.open(newline="") as file:
-        found = [_row("table", path, each) for each in csv.DictReader(file)]
+    header, lines = read_csv("table", path, [each.name for each in fields(RunRow)], _DAMAGED)
+    found = [_row("table", path, dict(zip(header, line, strict=True))) for line in lines]
     return {row.key: row for row in found if row.protocol == protocol.version}
 
 
 def _row(key: str, path: Path, given: Mapping[str, object]) -> RunRow:
-    try:
-        kinds = {"int": int, "float": float, "str": str}
+    kinds: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "str": str}
+    with parsing(key, path, _DAMAGED):
+        missing = [each.name for each in fields(RunRow) if each.name not in given]
+        if missing:
+            raise ValueError(f"it has no {', '.join(map(repr, missing))}")
         return RunRow(**{each.name: kinds[str(each.type)](given[each.name]) for each in fields(RunRow)})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{key}: {str(path)!r} holds no row of the benchmark, or is damaged ({error!r})") from None
+
+
+_DAMAGED = "holds no row of the benchmark, or is damaged"
 
 
 def score_of(row: RunRow, rows: Mapping[RunKey, RunRow], protocol: Protocol) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.benchmark_suite.protocol import PROTOCOL
-from experiments.config.bounds import bounded
+from experiments.config.bounds import MAX_DECISIONS, MAX_SECONDS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 
 TASKS = ("run", "page")
@@ -40,7 +40,7 @@ class BenchmarkSuiteConfig(CommandSettings):
         task: "run": do what is missing; "page": write table, page and picture from what is there.
         scenarios, methods, seeds: the slice to do; none: all.
         budget: real decisions of a run.
-        jobs: processes at a time.
+        jobs: processes at a time; more than there are runs or processors are not started.
         minutes: after which no run begins; None: no limit.
         folder: of results and of what is under way.
         table: CSV with rows that are known; the task "page" adds those of the folder.
@@ -53,10 +53,10 @@ class BenchmarkSuiteConfig(CommandSettings):
     task: str = bounded("run", choices=TASKS)
     scenarios: list[str] = bounded(factory=list, distinct=True)
     methods: list[str] = bounded(factory=list, distinct=True)
-    seeds: list[int] = bounded(factory=list, at_least=0, distinct=True)
-    budget: int = bounded(PROTOCOL.first_budget, at_least=1)
-    jobs: int = bounded(1, at_least=1)
-    minutes: float | None = bounded(None, at_least=0.0)
+    seeds: list[int] = bounded(factory=list, at_least=0, at_most=MAX_SEED, distinct=True)
+    budget: int = bounded(PROTOCOL.first_budget, at_least=1, at_most=MAX_DECISIONS)
+    jobs: int = bounded(1, at_least=1, at_most=MAX_THREADS)
+    minutes: float | None = bounded(None, at_least=0.0, at_most=MAX_SECONDS / 60.0)
     folder: str = "runs/benchmark"
     table: str = "docs/results/benchmark.csv"
     page: str = "docs/benchmark.md"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,21 +10,25 @@ from matplotlib.figure import Figure
 from experiments.reporting.statistics import estimate
 from experiments.reporting.style import draw_bars_side_by_side, policy_colours, save_figure
 from experiments.reporting.tables import write_rows
+from slicing_gym.reading import parsing, read_csv
 
 
-def read_evaluations(folder: Path) -> list[dict[str, str]]:
-    """The rows of every `evaluation.csv` below a folder.
+def read_evaluations(folder: Path) -> list[tuple[str, str, str, float]]:
+    """Scenario, policy, seed and utility in the rows of every `evaluation.csv` below a folder.
 
     Raises:
         FileNotFoundError: there is none.
+        OSError, ValueError: one cannot be read; the message names it.
     """
     paths = sorted(folder.rglob("evaluation.csv"), key=lambda path: path.stat().st_mtime)
     if not paths:
         raise FileNotFoundError(f"folder: no evaluation.csv below {str(folder)!r}")
-    rows = []
+    rows: list[tuple[str, str, str, float]] = []
     for path in paths:
-        with path.open() as file:
-            rows += list(csv.DictReader(file))
+        header, lines = read_csv("folder", path, ["scenario", "policy", "seed", "utility"])
+        found = [dict(zip(header, line, strict=True)) for line in lines]
+        with parsing("folder", path):
+            rows += [(each["scenario"], each["policy"], each["seed"], float(each["utility"])) for each in found]
     return rows
 
 
@@ -36,11 +39,10 @@ def draw_headroom(folder: Path, output: Path) -> str:
         What was written, as text.
     """
     values: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for row in read_evaluations(folder):
-        cells, utility = values[row["scenario"], row["policy"]], float(row["utility"])
-        if cells.setdefault(row["seed"], utility) != utility:
+    for scenario, policy, seed, utility in read_evaluations(folder):
+        if values[scenario, policy].setdefault(seed, utility) != utility:
             raise ValueError(
-                f"folder: two runs give scenario {row['scenario']!r}, policy {row['policy']!r}, seed {row['seed']} "
+                f"folder: two runs give scenario {scenario!r}, policy {policy!r}, seed {seed} "
                 "different utilities; give scenarios that differ different names (scenario.name=...)"
             )
     scenarios = list(dict.fromkeys(scenario for scenario, _ in values))

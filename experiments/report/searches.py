@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from slicing_gym.reading import read_csv
 
 JOURNAL_FILE, TRIALS_FILE, IMPORTANCES_FILE, PICTURE_FILE = "study.log", "study.csv", "importances.csv", "study.png"
 MOST_TRIALS = 25
@@ -40,24 +41,17 @@ def find_searches(folders: Sequence[Path]) -> tuple[list[FoundSearch], list[str]
     for path in (path for folder in folders for path in sorted(folder.rglob(JOURNAL_FILE))):
         try:
             searches[path.resolve()] = _read_search(path.parent)
-        except (OSError, ValueError, KeyError, csv.Error) as error:
+        except (OSError, ValueError) as error:
             faults.append(f"search in {path.parent}: no tables of its trials yet, or damaged ones ({error})")
     return list(searches.values()), faults
 
 
 def _read_search(folder: Path) -> FoundSearch:
-    header, *rows = _rows_of(folder / TRIALS_FILE)
+    header, rows = read_csv("folder", folder / TRIALS_FILE, ["value"])
     column = header.index("value")
     best = sorted(rows, key=lambda row: -float(row[column]) if row[column] else math.inf)[:MOST_TRIALS]
     picture = folder / PICTURE_FILE
-    _, *importances = _rows_of(folder / IMPORTANCES_FILE) if (folder / IMPORTANCES_FILE).is_file() else [[]]
+    path = folder / IMPORTANCES_FILE
+    importances = read_csv("folder", path)[1] if path.is_file() else []
     shown = picture.read_bytes() if picture.is_file() else None
     return FoundSearch(folder, len(rows), header, best, importances, shown)
-
-
-def _rows_of(path: Path) -> list[list[str]]:
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
-    if not rows:
-        raise ValueError(f"{path.name} is empty")
-    return rows

@@ -28,6 +28,15 @@ def test_an_unknown_command_lists_those_that_there_are(monkeypatch):
         main()
 
 
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_what_cannot_be_printed_is_one_line(monkeypatch, option):
+    monkeypatch.setattr(sys, "argv", ["slicing-gym", option])
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit, match=r"^error: what was printed could not be written whole: .*No space left"):
+            main()
+
+
 def test_the_script_is_replaced_by_the_command():
     ran = subprocess.run(
         [sys.executable, "-m", "slicing_gym.cli", "figures", "--help"], cwd=ROOT, capture_output=True, text=True

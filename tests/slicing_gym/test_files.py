@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -86,3 +87,21 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_and_what_another_write
         remove_unfinished(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["one", "two"]
     assert (tmp_path / "one").read_bytes() == b"1"
+
+
+def test_processes_that_write_to_one_folder_at_the_same_time_lose_nothing(tmp_path):
+    """A file that is not yet locked by its writer may be taken for left by another; the writer makes a new one."""
+    end, children = time.monotonic() + 3.0, []
+    for number in range(6):
+        child = os.fork()
+        if child == 0:
+            try:
+                while time.monotonic() < end:
+                    with atomic_write(tmp_path / f"file{number}") as file:
+                        file.write(b"whole")
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 6
+    assert sorted(os.listdir(tmp_path)) == [f"file{number}" for number in range(6)]

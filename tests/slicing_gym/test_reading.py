@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from slicing_gym import Simulator
-from slicing_gym.reading import read_arrays, read_bytes, read_json
+from slicing_gym.reading import read_arrays, read_bytes, read_csv, read_json
 from slicing_gym.yaml_reading import LONGEST, read_yaml, read_yaml_mapping
 
 
@@ -148,3 +148,25 @@ def test_ordinary_yaml_is_read(tmp_path):
         path.write_text(content)
         with pytest.raises(ValueError, match=f"could not be read: {kind}, wanted are keys and values"):
             read_yaml_mapping("key", path)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (b"a,b\n1,\xff\n", "codec can't decode"),
+        (b"a,b\n1," + b"x" * 200_000 + b"\n", "field larger than field limit"),
+        (b"a,c\n1,2\n", "it has no column 'b'"),
+        (b"a,b\n1,2\n\n1,2,3\n", "line 4 has 3 values, the header 2"),
+    ],
+)
+def test_a_damaged_table_is_one_line(content, why, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^table: '.*bad\.csv' could not be read: .*{why}") as raised:
+        read_csv("table", path, ["b"])
+    assert "\n" not in str(raised.value)
+    with pytest.raises(ValueError, match=r"^table: .* it is a folder"):
+        read_csv("table", tmp_path)
+    path.write_bytes(b'a,b\r\n"1\n2",3\r\n\r\n')
+    assert read_csv("table", path, ["b"]) == (["a", "b"], [["1\n2", "3"]])

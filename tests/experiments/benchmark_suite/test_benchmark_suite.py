@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 
@@ -25,8 +26,10 @@ from experiments.benchmark_suite import (
     work_through,
     write_table,
 )
-from experiments.benchmark_suite.queue import ERROR_LOG, RUNS
+from experiments.benchmark_suite.__main__ import prepare
+from experiments.benchmark_suite.queue import ERROR_LOG, RUNS, processes_of
 from experiments.benchmark_suite.rows import result_file, score_of
+from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.evaluate import Settings, evaluate
 from experiments.runs.lock import RunLock
 from tests.helpers.learners import _one_thread as _one_thread
@@ -186,6 +189,43 @@ def test_a_run_that_fails_is_named_and_stops_no_other(tmp_path):
     assert result_file(tmp_path, first).is_file()
     assert queue.failed == {second: "RuntimeError: not with this seed"}
     assert (tmp_path / RUNS / second.name / ERROR_LOG).is_file()
+
+
+def test_a_result_that_cannot_be_written_fails_its_run_alone(tmp_path):
+    plan = tiny_plan("random")
+    queue = RunQueue(plan, tmp_path, frozenset(run for run in plan.runs if run.method != "random"))
+    (tmp_path / "results").write_text("a file where the folder of results would be")
+    queue.work(progress=False)
+    assert list(queue.failed) == queue.runs == [RunKey("paper-1mhz", "random", 40, seed) for seed in (0, 1)]
+    assert all("results" in why for why in queue.failed.values())
+    (tmp_path / RUNS / queue.runs[0].name / ERROR_LOG).write_text("\n")  # as where the disk was full
+    assert queue.failed[queue.runs[0]] == "why was not kept"
+
+
+@pytest.mark.parametrize("key", ["folder", "table", "page", "picture"])
+def test_places_that_cannot_be_written_are_refused_before_anything_begins(tmp_path, key):
+    usual = {name: str(tmp_path / name) for name in ("folder", "table", "page", "picture")}
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(b"") if key == "folder" else wrong.mkdir()
+    for name in ("", str(wrong)):
+        with pytest.raises(
+            ValueError, match=f"^{key}: '{name}' given, allowed is the name of a fi|^folder: .* a folder"
+        ):
+            prepare(BenchmarkSuiteConfig(**{**usual, key: name}), tmp_path)
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"a\xff\n")
+    if key in ("table", "page"):
+        with pytest.raises(ValueError, match=f"^{key}: '{binary}' could not be read: .*codec"):
+            prepare(BenchmarkSuiteConfig(**{**usual, key: str(binary)}, task="page"), tmp_path)
+
+
+def test_no_more_processes_than_runs_or_processors_and_none_when_time_is_over(tmp_path):
+    queue = RunQueue(tiny_plan("random", "planner"), tmp_path)
+    assert len(queue.runs) == 7
+    assert processes_of(queue, 10**20) == min(7, len(os.sched_getaffinity(0)))
+    assert processes_of(queue, 1) == 1
+    assert processes_of(replace(queue, until=time.time() - 1.0), 10**20) == 1
+    assert processes_of(replace(queue, done=frozenset(queue.runs)), 2) == 1
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ def test_headroom_figure_is_drawn_from_evaluations(tmp_path):
     evaluate(["hard"], changed, settings).write(tmp_path / "same-name")
     with pytest.raises(SystemExit, match="give scenarios that differ different names"):
         figures.main(["headroom", str(tmp_path)])
+    (tmp_path / "same-name" / "evaluation.csv").write_text("scenario,policy,seed,utility\npaper,hard,0,abc\n")
+    with pytest.raises(SystemExit, match=r"folder: '.*evaluation\.csv' could not be read: could not convert"):
+        figures.main(["headroom", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"no evaluation\.csv below"):
         figures.main(["headroom", str(tmp_path / "empty")])
 
