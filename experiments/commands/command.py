@@ -16,7 +16,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.help import help_text
@@ -117,11 +117,21 @@ def _task(topic: Command[Any], statuses: list[int]) -> Callable[[DictConfig], No
         def how_to_go_on() -> str:
             return topic.how_to_go_on(made[0], folder) if topic.how_to_go_on and made else "it begins again"
 
-        overrides = list(HydraConfig.get().overrides.task)
+        overrides = typed_overrides(HydraConfig.get())
         process = Process(folder, topic.name, overrides, checked, how_to_go_on, lambda: _remove_unused(folder))
         statuses.append(process.run())
 
     return task
+
+
+def typed_overrides(hydra_part: Any) -> list[str]:
+    """The arguments of a run as they were typed, of Hydra's own part: what in them refers to others is not looked up.
+
+    Hydra would look it up among its own settings, while `${...}` is meant where the value stands.
+    """
+    typed = OmegaConf.to_container(hydra_part.overrides.task, resolve=False)
+    assert isinstance(typed, list)
+    return list(map(str, typed))
 
 
 @contextmanager

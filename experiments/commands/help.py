@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
-from experiments.config.hydra import check_overrides, config_folders, without_config_folders
+from experiments.config.hydra import first_composed
 from slicing_gym import SCENARIOS
 from slicing_gym.reading import one_line
 
@@ -29,12 +28,12 @@ def help_text(name: str, typed: Sequence[str]) -> str:
 
     Args:
         name: of its file in `conf/`.
-        typed: the rest of the command line: the configuration is printed with it.
+        typed: the rest of the command line: the configuration is printed with it, of a sweep that of its first run.
+
+    Raises:
+        ValueError: something of it is refused.
     """
-    arguments = [each for each in without_config_folders(typed) if not each.startswith("-")]
-    check_overrides(name, arguments)
-    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        config = compose(name, [*arguments, *config_folders(typed)])
+    config = first_composed(name, typed)
     parts = [_USAGE.format(name=name, about="\n".join(_comment(Path(CONFIG_FOLDER, f"{name}.yaml"))))]
     for group in groups_of(name):
         also = f", or {group}=<path>.yaml" if group in _OWN_FILES else ""

@@ -114,8 +114,17 @@ def _renamed(argument: str, names: Mapping[str, str]) -> str:
 def check_overrides(name: str, arguments: Sequence[str]) -> None:
     """End the program with the message where the arguments of a command do not compose."""
     with readable_errors():
-        for each in _single(overrides_in(arguments)):
-            composed(name, [*each, *config_folders(arguments)])
+        first_composed(name, arguments)
+
+
+def first_composed(name: str, arguments: Sequence[str]) -> DictConfig:
+    """The configuration of arguments as they were typed, with options; of a sweep that of its first run.
+
+    Raises:
+        ValueError: an argument is refused, whichever value of a sweep it is.
+    """
+    configs = [composed(name, [*each, *config_folders(arguments)]) for each in _single(overrides_in(arguments))]
+    return without_hydra(configs[0])
 
 
 def composed(name: str, overrides: Sequence[str]) -> DictConfig:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from experiments.commands.command import typed_overrides
 from experiments.commands.resuming import with_resumed_run
 from experiments.config.agents import maker
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of, with_files
@@ -140,6 +141,7 @@ class ConfigurationFuzzer:
         arguments = topic.rewrite(with_files(topic.name, topic.as_meant(typed)))
         config = composed(topic.name, arguments)
         composed_folder(config)
+        typed_overrides(config.hydra)
         topic.prepare(settings_of(without_hydra(config), topic.schema), self._path / "out")
 
     def _check_named(self, topic: Command[Any], message: str, typed: list[str]) -> None:

@@ -1,15 +1,19 @@
-"""What a command does about the folder that was typed before anything is written there."""
+"""What a command does about what was typed, and about its folder, before anything is written there."""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict
 
 import pytest
 
-from experiments.commands.command import _locked
+from experiments.commands.command import _locked, _single
+from experiments.config.hydra import Command, register
 from experiments.runs import lock
+from experiments.train.__main__ import prepare
+from experiments.train.settings import TrainConfig
 
 
 def test_a_job_of_a_sweep_whose_machine_was_lost_waits_until_the_lost_one_is_gone(tmp_path, monkeypatch, capsys):
@@ -30,3 +34,23 @@ def test_a_job_of_a_sweep_whose_machine_was_lost_waits_until_the_lost_one_is_gon
     lose_a_machine()
     with _locked(folder):
         assert lock.read_writer(folder).is_here
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("agent.learning_rate=${oc.env:NOT_THERE}", "agent.learning_rate: KeyError raised while resolving"),
+        ("agent.net_arch=[${oc.env:NOT_THERE}]", "agent.net_arch[0]: KeyError raised while resolving"),
+        ("+agent.policy_kwargs.x=${oc.env:NOT_THERE}", "agent.policy_kwargs.x: KeyError raised while resolving"),
+        ("agent.learning_rate=${nope:1}", "agent.learning_rate: Unsupported interpolation type nope"),
+    ],
+)
+def test_what_refers_to_nothing_is_refused_in_a_line(argument, message, tmp_path, monkeypatch, capsys):
+    register("train", TrainConfig)
+    monkeypatch.setattr(sys, "argv", ["train"])
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none", f"hydra.run.dir={tmp_path / 'run'}")
+    assert _single(Command("train", TrainConfig, prepare), [argument, *quiet]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "run").exists()
