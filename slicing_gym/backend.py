@@ -17,7 +17,10 @@ class Measured(Protocol):
 
 
 class Backend(Protocol):
-    """Cells that are advanced by decision intervals."""
+    """Cells that are advanced by decision intervals.
+
+    Without `clone` the environments do all but one thing: pictures have no `reference_allocations`.
+    """
 
     def begin_episode(self, cells: npt.NDArray[np.int64] | None = None) -> Measured:
         """Begin an episode in some cells (by default all); what is measured before its first decision."""
@@ -27,3 +30,6 @@ class Backend(Protocol):
 
     def redraw(self, cells: npt.NDArray[np.int64], seeds: Sequence[int]) -> None:
         """Replace the cells numbered `cells` (k,) by fresh ones of the given seeds."""
+
+    def clone(self, cells: npt.NDArray[np.int64] | None = None) -> Backend:
+        """Copies of cells (by default all), with the same random streams; what no cell changes is shared."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from slicing_gym.backend import Backend
 from slicing_gym.exclusive import Exclusive
 from slicing_gym.observation import MeasuredInfo
-from slicing_gym.references import ReferenceRuns
+from slicing_gym.references import reference_runs
 from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
@@ -72,7 +71,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         if self.render_mode is not None:
             if self._view is None:
                 self._view = EpisodeView(self.space_spec, self.render_mode, self.metadata["render_fps"])
-            self._view.begin(info, ReferenceRuns(deepcopy(self._backend), 0, self.reference_allocations))
+            self._view.begin(info, *reference_runs(self._backend, np.zeros(1, np.int64), self.reference_allocations))
         return observation, info
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -16,7 +15,7 @@ from slicing_gym.backend import Backend
 from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.exclusive import Exclusive, OwnArrays
 from slicing_gym.observation import MeasuredInfo
-from slicing_gym.references import ReferenceRuns
+from slicing_gym.references import reference_runs
 from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
@@ -223,12 +222,11 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
         thresholds = threshold(self.scenario.reward, np.full(len(cells), self._decisions))
         self._write_info(info, cells, {**measured, "threshold": thresholds})
         if self.render_mode is not None:
-            start = deepcopy(self._backend)
             for cell in range(self.num_envs):
-                view = self._views.setdefault(cell, EpisodeView(self.space_spec, self.render_mode, FRAMES_PER_S))
-                if mask[cell]:
-                    measured_here = {key: array[cell] for key, array in info.items()}
-                    view.begin(measured_here, ReferenceRuns(start, cell, self.reference_allocations))
+                self._views.setdefault(cell, EpisodeView(self.space_spec, self.render_mode, FRAMES_PER_S))
+            compared = reference_runs(self._backend, cells, self.reference_allocations)
+            for cell, references in zip(cells.tolist(), compared, strict=True):
+                self._views[cell].begin({key: array[cell] for key, array in info.items()}, references)
         return info
 
     def _write_info(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 
 import numpy as np
+import numpy.typing as npt
 
 from slicing_gym.backend import Backend
 
@@ -16,7 +16,7 @@ class ReferenceRuns:
     Nothing is simulated before it is asked for: many set a render mode and never draw.
 
     Args:
-        start: cells as they are when the episode begins; they are copied, never advanced.
+        start: cells as they are when the episode begins; they are cloned, never advanced.
         cell: number of the one that is drawn.
         allocations: units by slice, by the name that the picture's legend has.
     """
@@ -33,8 +33,18 @@ class ReferenceRuns:
         for name, units in self.allocations.items():
             earned = self._utilities[name]
             if len(earned) < decisions and name not in self._cells:
-                self._cells[name] = deepcopy(self._start)
+                self._cells[name] = self._start.clone(self._cell)
             while len(earned) < decisions:
-                interval = self._cells[name].advance(np.array([units]), self._cell)
+                interval = self._cells[name].advance(np.array([units]))
                 earned.append(float(interval.info()["utility"][0]))
         return {name: earned[:decisions] for name, earned in self._utilities.items()}
+
+
+def reference_runs(
+    backend: Backend, cells: npt.NDArray[np.int64], allocations: Mapping[str, Sequence[int]]
+) -> list[ReferenceRuns]:
+    """What is compared with in each of `cells` (k,), whose episodes begin now; nothing where there is no `clone`."""
+    if not hasattr(backend, "clone"):
+        return [ReferenceRuns(backend, cell, {}) for cell in cells]
+    start = backend.clone(cells)
+    return [ReferenceRuns(start, row, allocations) for row in range(len(cells))]

@@ -189,7 +189,7 @@ class EpisodeMixin:
         """Allocations [units] that a picture compares the episode with, each held throughout, by name.
 
         By default the best fixed one, where the scenario is a preset, and hard slicing. Set it to compare with others;
-        the next episode has them.
+        the next episode has them. A backend without `clone` is compared with none.
         """
         return self._default_references() if self._references is None else dict(self._references)
 

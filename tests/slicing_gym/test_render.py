@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from gymnasium.wrappers import RecordVideo
 
 import slicing_gym
 from slicing_gym import Scenario, Simulator, allocation_index, get_scenario
+from slicing_gym.env import SliceRANEnv
 from slicing_gym.presets import best_fixed_units
 from slicing_gym.render import HEIGHT, WIDTH, colour, panel_box
 from twin.registration import TWIN_ID
@@ -74,6 +77,59 @@ def test_other_allocations_can_be_compared_with():
     assert env.reference_allocations == {"mine": (2, 90, 8)}
     with pytest.raises(ValueError, match="units"):
         env.reference_allocations = {"mine": [2, 90, 9]}
+
+
+@pytest.mark.parametrize("env_id", ["SliceRAN-v0", TWIN_ID])
+@pytest.mark.parametrize("autoreset_mode", ["NextStep", "SameStep"])
+def test_every_cell_of_a_batch_is_compared_with_itself(env_id, autoreset_mode):
+    """Cell by cell it is what a deep copy of the whole batch earns, which is taken where the episode begins."""
+    env = gym.make_vec(env_id, num_envs=3, render_mode="rgb_array", autoreset_mode=autoreset_mode).unwrapped
+    env.reset(seed=4)
+    before = deepcopy(env._backend)
+    env.step(np.full(3, 9))
+    env.reset(options={"reset_mask": np.array([False, True, True])})
+    after = deepcopy(env._backend)
+    env.step(np.full(3, 9))
+    for cell, start in enumerate((before, after, after)):
+        for name, units in env.reference_allocations.items():
+            copies = deepcopy(start)
+            earned = [copies.advance(np.array([units]), np.array([cell])).info()["utility"][0] for _ in range(4)]
+            assert env._views[cell]._references.utilities(4)[name] == earned, (cell, name)
+
+
+def test_neither_a_reset_nor_a_picture_copies_networks():
+    one = gym.make(TWIN_ID, render_mode="rgb_array").unwrapped
+    many = gym.make_vec(TWIN_ID, num_envs=2, render_mode="rgb_array").unwrapped
+    for env in (one, many):
+        env.reset(seed=0)
+        env.step(env.action_space.sample())
+        env.render()
+    for env, view in ((one, one._view), (many, many._views[1])):
+        compared = view._references
+        assert all(cells.model is env.model for cells in (compared._start, *compared._cells.values()))
+        assert [len(cells) for cells in compared._cells.values()] == [1, 1]
+
+
+class _Uncopied:
+    """A backend of a user's own: all that the environments have to have, and a connection that cannot be copied."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.begin_episode, self.advance, self.redraw = simulator.begin_episode, simulator.advance, simulator.redraw
+
+    def __deepcopy__(self, memo):
+        raise TypeError("a connection cannot be copied")
+
+
+def test_a_backend_that_cannot_be_copied_is_drawn_without_comparison(small: Scenario):
+    class Env(SliceRANEnv):
+        def _make_backend(self, seeds):
+            return _Uncopied(Simulator(self.scenario, seeds))
+
+    env = Env(small, render_mode="rgb_array")
+    env.reset(seed=0)
+    env.step(0)
+    assert _share(_panel(env.render(), 3), (40, 40, 40)) > 0.0
+    assert env._view._references.utilities(1) == {}
 
 
 def test_a_scenario_that_is_no_preset_has_no_best_fixed_allocation(small: Scenario):

@@ -90,6 +90,14 @@ class TwinCells(OwnArrays):
         self._interval[cells] = self._episode[cells] = 0
         self._begun[cells] = False
 
+    def clone(self, cells: IntArray | None = None) -> TwinCells:
+        """Copies of cells (by default all; a number may be repeated), with the same random streams and model."""
+        which = np.arange(len(self)) if cells is None else cells
+        copies = TwinCells(self.model, [0] * len(which), self._threads.number)
+        for name in _CHANGING:
+            setattr(copies, name, getattr(self, name)[which])
+        return copies
+
     def begin_episode(self, cells: IntArray | None = None) -> TwinInterval:
         """Take each cell to the end of a window of the history, drawn again for every episode."""
         which = np.arange(len(self._key)) if cells is None else cells
@@ -193,3 +201,18 @@ class TwinCells(OwnArrays):
     def __len__(self) -> int:
         """Number of cells."""
         return len(self._key)
+
+
+_CHANGING = (
+    "_key",
+    "_interval",
+    "_episode",
+    "_begun",
+    "_member",
+    "_memory",
+    "_age",
+    "_measured",
+    "_held",
+    "_controls",
+)
+"""What is kept of a cell from one interval to the next; the buffers are written before they are read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from twin import (
     TrainingSettings,
 )
 from twin.models.mixture import Mixture
+from twin.runtime.cells import TwinCells
 from twin.runtime.encoding import to_scale
 
 
@@ -51,6 +54,23 @@ def test_numbers_do_not_depend_on_batch_or_threads(twin):
             for name in ("arrivals", "utility", "epistemic_std"):
                 np.testing.assert_array_equal(getattr(one, name)[0], getattr(all_of_them, name)[cell])
                 np.testing.assert_array_equal(getattr(shared, name), getattr(all_of_them, name))
+
+
+def test_clones_go_on_as_the_cells_would(twin):
+    cells = TwinCells(twin.model, [5, 6, 7])
+    cells.begin_episode()
+    cells.advance([4, 4, 12])
+    untouched = deepcopy(cells)
+    copies = cells.clone(np.array([2, 0, 2]))
+    assert copies.model is cells.model  # no network is copied
+    units = np.array([[1, 7, 12], [9, 8, 3], [1, 7, 12]])
+    brought = [copies.advance(units) for _ in range(3)] + [copies.begin_episode()]
+    for each in (cells, untouched):  # what clones do changes nothing in the cells
+        rows = np.array([2, 0])
+        again = [each.advance(units[:2], rows) for _ in range(3)] + [each.begin_episode(rows)]
+        for one, other in zip(brought, again, strict=True):
+            for key, array in other.info().items():
+                np.testing.assert_array_equal(one.info()[key], array[[0, 1, 0]], err_msg=key)
 
 
 @pytest.mark.parametrize("structure", ["joint", "per_slice"])
