@@ -31,7 +31,7 @@ SLICE_COLOURS: tuple[Colour, ...] = (
     (240, 228, 66),
     (120, 120, 120),
 )
-_REFERENCE_COLOURS: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (204, 121, 167), (0, 158, 115))
+REFERENCE_COLOURS: tuple[Colour, ...] = ((213, 94, 0), (86, 180, 233), (204, 121, 167), (0, 158, 115))
 _INK, _SOFT, _FAINT, _PAPER = (40, 40, 40), (110, 110, 110), (225, 225, 225), (255, 255, 255)
 _THRESHOLD = (150, 150, 150)
 FRAMES_PER_S = 5
@@ -188,7 +188,7 @@ class EpisodeView:
         entries: list[tuple[str, Colour, npt.NDArray[np.float64]]] = []
         if reward.kind == "shaped" and self._is_scenarios_reward:
             entries.append(("reward threshold", _THRESHOLD, np.array([row["threshold"] for row in self._rows])))
-        for shade, (name, earned) in zip(_REFERENCE_COLOURS * len(held), held.items(), strict=False):
+        for shade, (name, earned) in zip(REFERENCE_COLOURS, held.items(), strict=False):
             units = self._references.allocations[name]
             spelled = f" {'-'.join(map(str, units))}" if len(units) <= _NAMED_UNITS else ""
             entries.append((f"{name}{spelled}", shade, np.array(earned)))

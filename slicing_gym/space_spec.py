@@ -19,10 +19,11 @@ from gymnasium.envs.registration import EnvSpec
 from slicing_gym.action import ActionCodec, AllocationIndexCodec, DiscreteCodec
 from slicing_gym.allocation import allocation_table, checked_allocations, even_split
 from slicing_gym.backend import Backend
-from slicing_gym.builtin_types import build
+from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_instance, check_integer, unknown_name
 from slicing_gym.observation import ArrivalsObserver, MeasuredInfo, Observer
 from slicing_gym.presets import best_fixed_units, get_scenario
+from slicing_gym.render import REFERENCE_COLOURS
 from slicing_gym.reward import RewardFunction, ScenarioReward
 from slicing_gym.scenario import REWARD_KINDS, Reward, Scenario
 
@@ -190,14 +191,25 @@ class EpisodeMixin:
 
         By default the best fixed one, where the scenario is a preset, and hard slicing. Set it to compare with others;
         the next episode has them. A backend without `clone` is compared with none.
+
+        Raises:
+            TypeError, ValueError: set to other than up to four allocations by name; the message names the wrong one.
         """
         return self._default_references() if self._references is None else dict(self._references)
 
     @reference_allocations.setter
     def reference_allocations(self, value: Mapping[str, npt.ArrayLike]) -> None:
-        scenario = self.scenario
-        checked = (checked_allocations(units, 1, scenario.num_units, scenario.num_slices) for units in value.values())
-        self._references = {name: tuple(units[0].tolist()) for name, units in zip(value, checked, strict=True)}
+        scenario, most = self.scenario, len(REFERENCE_COLOURS)
+        check_instance("reference_allocations", value, (Mapping,))
+        if len(value) > most:
+            raise ValueError(f"reference_allocations: {len(value)} given, allowed are {most} or fewer, one a colour")
+        checked: dict[str, tuple[int, ...]] = {}
+        for name, units in value.items():
+            check_instance("reference_allocations: a name", name, (str,))
+            with named(f"reference_allocations.{name}"):
+                rows = checked_allocations(units, 1, scenario.num_units, scenario.num_slices)
+            checked[name] = tuple(rows[0].tolist())
+        self._references = checked
 
     def _default_references(self) -> dict[str, tuple[int, ...]]:
         hard = tuple(even_split(self.scenario.num_units, self.scenario.num_slices).tolist())

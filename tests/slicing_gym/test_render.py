@@ -13,7 +13,7 @@ import slicing_gym
 from slicing_gym import Scenario, Simulator, allocation_index, get_scenario
 from slicing_gym.env import SliceRANEnv
 from slicing_gym.presets import best_fixed_units
-from slicing_gym.render import HEIGHT, WIDTH, colour, panel_box
+from slicing_gym.render import HEIGHT, REFERENCE_COLOURS, RIGHT, WIDTH, colour, panel_box
 from twin.registration import TWIN_ID
 
 
@@ -75,8 +75,34 @@ def test_other_allocations_can_be_compared_with():
     env.reset(seed=0)
     env.render()
     assert env.reference_allocations == {"mine": (2, 90, 8)}
-    with pytest.raises(ValueError, match="units"):
-        env.reference_allocations = {"mine": [2, 90, 9]}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (5, TypeError, "reference_allocations: 5 given, allowed is Mapping"),
+        ([[2, 90, 8]], TypeError, "reference_allocations: .* given, allowed is Mapping"),
+        ({1: [2, 90, 8]}, TypeError, "reference_allocations: a name: 1 given, allowed is str"),
+        ({"mine": [2, 90, 8], "other": [2, 90, 9]}, ValueError, r"reference_allocations.other.units: \[2, 90, 9\]"),
+        ({"mine": [2.5, 90, 7.5]}, TypeError, "reference_allocations.mine.units: float64"),
+        ({str(n): [2, 90, 8] for n in range(5)}, ValueError, "reference_allocations: 5 given, allowed are 4 or fewer"),
+    ],
+)
+def test_wrong_allocations_to_compare_with_are_named(given, error, message):
+    env = gym.make("SliceRAN-v0", render_mode="rgb_array").unwrapped
+    before = env.reference_allocations
+    with pytest.raises(error, match=message):
+        env.reference_allocations = given
+    assert env.reference_allocations == before
+
+
+def test_as_many_as_can_be_compared_with_differ_in_colour_and_stay_in_the_picture():
+    env = gym.make("SliceRAN-v0", render_mode="rgb_array").unwrapped
+    env.reference_allocations = {f"no. {n}": [n, 90, 10 - n] for n in range(1, 1 + len(REFERENCE_COLOURS))}
+    env.reset(seed=0)
+    legend = env.render()[panel_box(3)[1] :, WIDTH - RIGHT + 18 :]
+    assert all((legend == shade).all(axis=2).any() for shade in REFERENCE_COLOURS)
+    assert (legend[-30:] == 255).all()  # below the last line is paper
 
 
 @pytest.mark.parametrize("env_id", ["SliceRAN-v0", TWIN_ID])
