@@ -163,4 +163,7 @@ def _fields(path: Path, delimiter: str, skipped: int) -> list[int]:
         for _ in range(skipped):
             file.readline()
         lines = [file.readline(), file.readline()]
-    return [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+    try:
+        return [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+    except csv.Error:  # a field is longer than this module takes; what reads the log takes it
+        return []

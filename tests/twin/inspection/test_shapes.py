@@ -325,3 +325,9 @@ def test_a_query_shapes_the_log_before_it_is_looked_at(tmp_path):
     assert found.proposal.query == query
     assert found.facts.arrivals == "packets"
     assert found.facts.allocation_is == "decided"
+
+
+def test_a_name_that_is_very_long_is_a_name(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text(f"t,{'x' * 200_000}\n1,2\n")
+    assert inspect_log(path).num_rows == 1
