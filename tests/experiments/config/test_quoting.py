@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.config.files import with_files
-from experiments.config.hydra import composed, register, settings_of, with_lists, without_hydra
+from experiments.config.hydra import composed, first_composed, register, settings_of, with_lists, without_hydra
 from experiments.config.quoting import as_typed, pieces, quoted, unquoted
+from experiments.evaluate.settings import EvaluateConfig
 from experiments.inspect.__main__ import LISTS as OF_INSPECT
 from experiments.offline.__main__ import how_to_go_on
 from slicing_gym import get_scenario
@@ -73,3 +74,13 @@ def test_files_of_a_choice_lie_anywhere(tmp_path):
         arguments = with_files("evaluate", [f"scenario={quoted(str(file), mark=mark)}", "policy=hard"])
         assert composed("evaluate", [arguments[0]]).scenario.name == "mine"
     assert with_files("fidelity", [f"mapping={quoted(str(file))}"]) == [f"mapping_file={quoted(str(file))}"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_folders_of_choices_lie_anywhere(name, tmp_path):
+    (tmp_path / name / "scenario").mkdir(parents=True)
+    mine = get_scenario("paper-1mhz").replace(name="mine").to_dict()
+    (tmp_path / name / "scenario" / "own.yaml").write_text(yaml.safe_dump(mine))
+    register("evaluate", EvaluateConfig)
+    found = first_composed("evaluate", ["scenario=own", "--config-dir", str(tmp_path / name)])
+    assert found.scenario.name == "mine"
