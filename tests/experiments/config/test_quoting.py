@@ -19,6 +19,7 @@ from experiments.config.quoting import as_typed, pieces, quoted, unquoted
 from experiments.evaluate.settings import EvaluateConfig
 from experiments.inspect.__main__ import LISTS as OF_INSPECT
 from experiments.offline.__main__ import how_to_go_on
+from experiments.sweeps.expand import expand
 from slicing_gym import get_scenario
 
 ODD = ["a, b=c", "it's", 'say "no"', "[x](1){2}", "back\\slash\\", "${seed}", "é ü", "null", "1.10", "a'b\"c,"]
@@ -38,6 +39,24 @@ def test_what_is_quoted_is_read_back(text, other):
     as_hydra_reads = quoted(text, interpolate=True)
     assert read(f"key={as_hydra_reads}") == text
     assert read(f"key=[{as_hydra_reads},{quoted(other, interpolate=True)}]") == [text, other]
+
+
+@given(st.text(alphabet="ab\\$,{}=[]() :é", min_size=1, max_size=8).filter(lambda text: text == text.strip()))
+def test_what_a_sweep_writes_is_read_back(text):
+    sweep = OverridesParser.create().parse_override(f"key=choice({quoted(text, interpolate=True)},b)")
+    written = next(sweep.sweep_string_iterator())
+    assert pieces(written) == [written]
+    assert unquoted(written) == text
+
+
+def test_a_sweep_over_files_with_any_name(tmp_path):
+    names = [tmp_path / each for each in ("a b.yaml", "c, (d)=[e].yaml", "f.yaml")]
+    for path in names:
+        path.write_text(yaml.safe_dump(get_scenario("paper-1mhz").replace(name=path.stem).to_dict()))
+    register("evaluate", EvaluateConfig)
+    runs = expand([f"scenario=choice({','.join(quoted(str(path)) for path in names)})"], {})
+    found = [composed("evaluate", with_files("evaluate", run.overrides)).scenario.name for run in runs]
+    assert found == [path.stem for path in names]
 
 
 @pytest.mark.parametrize("text", ODD)
