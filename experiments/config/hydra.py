@@ -210,7 +210,9 @@ def _values(override: str) -> list[str]:
 def config_folders(arguments: Sequence[str]) -> list[str]:
     """The override that stands for `--config-dir` where a configuration is composed without the command line."""
     found = config_folders_in(arguments)
-    return [f"hydra.searchpath=[{','.join(f'file://{Path(each).resolve()}' for each in found)}]"] if found else []
+    # Hydra takes these as they stand, `${` too: nothing is composed yet that it could refer to
+    places = ",".join(quoted(f"file://{Path(each).resolve()}", interpolate=True) for each in found)
+    return [f"hydra.searchpath=[{places}]"] if found else []
 
 
 def without_config_folders(arguments: Sequence[str]) -> list[str]:

@@ -6,21 +6,27 @@ import os
 import re
 import shlex
 
-_PIECE = re.compile(r"""\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(?:,|$)|([^,]*)(?:,|$)""", re.DOTALL)
+_PIECE = re.compile(
+    r"""(?:\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*|((?:\\.|[^,\\])*\\?))(,|$)""",
+    re.DOTALL,
+)
 """A value that is quoted, or one that is not, and the comma after it."""
+
+_ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")
+"""What has a backslash where it is not quoted: so Hydra writes the values of a sweep."""
 
 _PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)(?:[a-z]|\.{0,2}/)[\w./+*?@%:-]*", re.ASCII | re.IGNORECASE)
 """What Hydra takes for the text that it is."""
 
 
 def pieces(value: str) -> list[str]:
-    """The values of `key=a,'b,c'`, each as it was typed; a comma in quotes is part of a value."""
+    """The values of `key=a,'b,c'`, each as it was typed; a comma in quotes or after a backslash is part of one."""
     found, place = [], 0
     while place <= len(value):
         match = _PIECE.match(value, place)
         assert match is not None  # an empty value matches anywhere
         found.append(match[1] or match[2])
-        place = match.end() + (match.end() == len(value) and not match[0].endswith(","))
+        place = match.end() + (match.end() == len(value) and not match[3])
     return found
 
 
@@ -29,7 +35,7 @@ def unquoted(value: str) -> str:
     text = value.strip()
     quote = text[:1]
     if len(text) < 2 or quote not in ("'", '"') or text[-1] != quote:
-        return text
+        return _ESCAPED.sub(r"\1", text)
     return re.sub(rf"(\\+)(?={quote}|\$\{{|$)", lambda found: "\\" * (len(found[1]) // 2), text[1:-1])
 
 

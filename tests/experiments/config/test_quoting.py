@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.config.files import with_files
-from experiments.config.hydra import composed, register, settings_of, with_lists, without_hydra
+from experiments.config.hydra import composed, first_composed, register, settings_of, with_lists, without_hydra
 from experiments.config.quoting import as_typed, pieces, quoted, unquoted
+from experiments.evaluate.settings import EvaluateConfig
 from experiments.inspect.__main__ import LISTS as OF_INSPECT
 from experiments.offline.__main__ import how_to_go_on
+from experiments.sweeps.expand import expand
 from slicing_gym import get_scenario
 
 ODD = ["a, b=c", "it's", 'say "no"', "[x](1){2}", "back\\slash\\", "${seed}", "é ü", "null", "1.10", "a'b\"c,"]
@@ -37,6 +39,24 @@ def test_what_is_quoted_is_read_back(text, other):
     as_hydra_reads = quoted(text, interpolate=True)
     assert read(f"key={as_hydra_reads}") == text
     assert read(f"key=[{as_hydra_reads},{quoted(other, interpolate=True)}]") == [text, other]
+
+
+@given(st.text(alphabet="ab\\$,{}=[]() :é", min_size=1, max_size=8).filter(lambda text: text == text.strip()))
+def test_what_a_sweep_writes_is_read_back(text):
+    sweep = OverridesParser.create().parse_override(f"key=choice({quoted(text, interpolate=True)},b)")
+    written = next(sweep.sweep_string_iterator())
+    assert pieces(written) == [written]
+    assert unquoted(written) == text
+
+
+def test_a_sweep_over_files_with_any_name(tmp_path):
+    names = [tmp_path / each for each in ("a b.yaml", "c, (d)=[e].yaml", "f.yaml")]
+    for path in names:
+        path.write_text(yaml.safe_dump(get_scenario("paper-1mhz").replace(name=path.stem).to_dict()))
+    register("evaluate", EvaluateConfig)
+    runs = expand([f"scenario=choice({','.join(quoted(str(path)) for path in names)})"], {})
+    found = [composed("evaluate", with_files("evaluate", run.overrides)).scenario.name for run in runs]
+    assert found == [path.stem for path in names]
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -73,3 +93,13 @@ def test_files_of_a_choice_lie_anywhere(tmp_path):
         arguments = with_files("evaluate", [f"scenario={quoted(str(file), mark=mark)}", "policy=hard"])
         assert composed("evaluate", [arguments[0]]).scenario.name == "mine"
     assert with_files("fidelity", [f"mapping={quoted(str(file))}"]) == [f"mapping_file={quoted(str(file))}"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_folders_of_choices_lie_anywhere(name, tmp_path):
+    (tmp_path / name / "scenario").mkdir(parents=True)
+    mine = get_scenario("paper-1mhz").replace(name="mine").to_dict()
+    (tmp_path / name / "scenario" / "own.yaml").write_text(yaml.safe_dump(mine))
+    register("evaluate", EvaluateConfig)
+    found = first_composed("evaluate", ["scenario=own", "--config-dir", str(tmp_path / name)])
+    assert found.scenario.name == "mine"
