@@ -14,6 +14,7 @@ from slicing_gym._variables import check_numba_variables
 EXTRAS = {
     **dict.fromkeys(("torch", "stable_baselines3", "hydra", "omegaconf", "tensorboard", "matplotlib"), "train"),
     **dict.fromkeys(("pandas", "scipy", "threadpoolctl", "tqdm", "rich", "yaml"), "train"),
+    **dict.fromkeys(("sphinx", "myst_parser", "furo", "sphinx_copybutton"), "docs"),
     "pygame": "render",
     "moviepy": "render",
     "sb3_contrib": "contrib",

@@ -58,18 +58,18 @@ class ArrivalsObserver(Observer):
     """
 
     def __init__(self, highest: float | None = None) -> None:
-        self._highest = None if highest is None else check_number("highest", highest, above=0.0, at_most=1e6)
+        self.highest = None if highest is None else check_number("highest", highest, above=0.0, at_most=1e6)
 
     def space(self, scenario: Scenario) -> gym.spaces.Box[np.float32]:
         """From 0 to queues that fill in every slot, or to `highest`."""
         high = (scenario.largest_arrivals / scenario.nominal_arrivals).astype(np.float32)
-        if self._highest is not None:
-            high = np.minimum(high, np.float32(self._highest))
+        if self.highest is not None:
+            high = np.minimum(high, np.float32(self.highest))
         return gym.spaces.Box(np.zeros_like(high), high, dtype=np.float32)
 
     def observe(self, scenario: Scenario, info: Info) -> npt.NDArray[np.float32]:
         """Divided in float64, then rounded, and clipped where that was asked for."""
         ratios = np.asarray(info["arrivals"], np.float64) / scenario.nominal_arrivals
-        if self._highest is not None:
-            ratios = np.minimum(ratios, self._highest)
+        if self.highest is not None:
+            ratios = np.minimum(ratios, self.highest)
         return ratios.astype(np.float32)

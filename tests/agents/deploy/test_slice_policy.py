@@ -95,7 +95,7 @@ assert not {"torch", "stable_baselines3", "gymnasium", "onnx", "numba"} & set(sy
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
-    scenario = "builtin_types distributions errors measured radio ranking"
+    scenario = "_variables builtin_types distributions errors extras files measured radio ranking reading yaml_reading"
     rooms = {"agents.deploy", "agents.deploy.decision", "agents.deploy.slice_policy"}
     allowed = rooms | {f"slicing_gym.{name}" for name in [*scenario.split(), "scenario", "traffic"]}
     assert set(run.stdout.split()) <= allowed

@@ -216,7 +216,7 @@ def test_states_that_are_met_are_those_a_policy_brings_about(teachers):
         (evaluated(seeds=[]), "evaluation.seeds: none given"),
         (evaluated(seeds=[5, 5]), "evaluation.seeds: .* allowed are different ones"),
         (evaluated(decisions=0), "evaluation.decisions: 0 given"),
-        (evaluated(policies=["hrd"]), "policy: unknown name 'hrd'; did you mean 'hard'"),
+        (evaluated(policies=["hrd"]), "evaluation.policies: unknown name 'hrd'; did you mean 'hard'"),
         (replace(SHORT, updates=0), "updates: 0 given"),
         (replace(SHORT, batch_size=0), "batch_size: 0 given"),
         (replace(SHORT, twin_states=0), "twin_states: 0 given"),

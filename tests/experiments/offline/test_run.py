@@ -175,7 +175,10 @@ def test_any_agent_learns_with_a_twin_and_its_candidates_are_read_again(kind, hi
         ({"name": "hard"}, "agent.name: 'hard' is the name of a policy it is compared with"),
         ({"name": "behaviour_cloning"}, "agent.name: 'behaviour_cloning' is the name of a policy"),
         ({"own_seed": 100}, "evaluation.seeds: 100 is the cell that the agent learns on"),
-        ({"settings": offline_settings(policies=["hrd"])}, "policy: unknown name 'hrd'; did you mean 'hard'"),
+        (
+            {"settings": offline_settings(policies=["hrd"])},
+            "evaluation.policies: unknown name 'hrd'; did",
+        ),
         ({"settings": offline_settings(seeds=[3, 3])}, "evaluation.seeds: .* allowed are different ones"),
         ({"settings": offline_settings(epochs=0)}, "algorithm.epochs: 0 given"),
         ({"settings": offline_settings(conservative_weight=-1)}, "algorithm.conservative_weight: -1 given"),

@@ -77,7 +77,10 @@ WITH_TWIN = {"twin": "lstm"}
         ({"name": "random"}, "agent.name: 'random' is the name of a policy it is compared with"),
         ({"settings": short_settings(0)}, "decisions: 0 given, allowed is 1 to "),
         ({"settings": short_settings(collect=7)}, "algorithm.collect: 7 given, allowed is 8 to "),
-        ({"settings": short_settings(policies=["rndom"])}, "policy: unknown name 'rndom'; did you mean 'random'"),
+        (
+            {"settings": short_settings(policies=["rndom"])},
+            "evaluation.policies: unknown name 'rndom'; did",
+        ),
         ({"settings": short_settings(reward="shapd")}, "reward: unknown name 'shapd'; did you mean 'shaped'"),
         (
             {"environments": Environments(SCENARIO.replace(decisions_per_episode=7))},

@@ -244,7 +244,7 @@ def test_resume_on_the_command_line_stands_for_the_run_itself(tmp_path):
     arguments = with_resumed_run([f"resume='{folder}'"])
     assert arguments[: len(own)] == own
     assert f"hydra.run.dir='{folder}'" in arguments
-    with pytest.raises(SystemExit, match="unknown name 'gama'; did you mean 'gamma'"):
+    with pytest.raises(ValueError, match=r"agent\.gama: unknown name 'gama'; did you mean 'gamma'"):
         with_resumed_run([f"resume={folder}", "agent.gama=0.2"])
     with pytest.raises(ValueError, match="seed: 3 there, 4 given"):
         with_resumed_run([f"resume={folder}", "seed=4"])
