@@ -16,7 +16,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf._utils import is_structured_config
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from experiments.config.quoting import as_typed
+from experiments.config.files import choices_of
+from experiments.config.quoting import as_typed, is_plain, quoted
 from slicing_gym.errors import shown, unknown_name
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
@@ -47,7 +48,24 @@ def why_refused(compose: Callable[[Sequence[str]], DictConfig], arguments: Seque
             config, passes = compose([each for each, _ in typed[:middle]]), middle
         except Exception as refused:  # Hydra's, OmegaConf's, and Python's of what neither expects
             error, fails = refused, middle
-    return _why(config, typed[passes][1], error)
+    override = typed[passes][1]
+    if isinstance(error, MissingConfigException) and error.options is None:
+        override, error = _one_of_list(compose, [each for each, _ in typed[:passes]], override, error)
+    return _why(config, override, error)
+
+
+def _one_of_list(
+    compose: Callable[[Sequence[str]], DictConfig], before: Sequence[str], override: Override, error: Exception
+) -> tuple[Override, Exception]:
+    """Of a list of choices, the first that there is not, and its error: it knows which there are."""
+    names = override.value()
+    for name in map(str, names if isinstance(names, list) else ()):
+        one = f"{override.get_key_element()}={name if is_plain(name) else quoted(name)}"
+        try:
+            compose([*before, one])
+        except MissingConfigException as refused:
+            return OverridesParser.create().parse_override(one), refused
+    return override, error
 
 
 def _place(key: str) -> int:
@@ -114,12 +132,21 @@ def check_key(config: Any, key: str, value: str) -> None:
     node, above, walked = config, [("", config)], ""
     for part in key.split("."):
         if not isinstance(node, DictConfig):
-            raise ValueError(_no_keys(node, walked, key, value))
+            raise ValueError(_none_chosen(config, key) or _no_keys(node, walked, key, value))
         if part not in node.keys():  # noqa: SIM118  # a key that has to be given is not "in" it
-            raise ValueError(_unknown(node, above, key, part, value))
+            raise ValueError(_none_chosen(config, key) or _unknown(node, above, key, part, value))
         walked = f"{walked}.{part}" if walked else part
         node = None if OmegaConf.is_missing(node, part) or OmegaConf.is_interpolation(node, part) else node[part]
         above.append((f"{walked}.", node))
+
+
+def _none_chosen(config: Any, key: str) -> str:
+    """The message for a key of a group of which the choice without settings is chosen; "" of others."""
+    group = key.partition(".")[0]
+    if OmegaConf.select(config, "hydra.runtime.choices", default={}).get(group) != "none":
+        return ""
+    others = [f"{group}={name}" for name in choices_of(group) if name != "none" and name[0] != "_"]
+    return f"{key}: not there with {group}=none; settings are allowed with {', '.join(others)}"
 
 
 def _no_keys(node: Any, walked: str, key: str, value: str) -> str:
@@ -192,7 +219,8 @@ def _why(config: DictConfig, override: Override, error: Exception) -> str:
         except ValueError as unknown:
             return str(unknown)
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and OmegaConf.select(config, key) is not None:
-        return _unknown_inside(config, key, value, _key_of(cause))
+        inner = _key_of(cause)
+        return _none_chosen(config, inner) or _unknown_inside(config, key, value, inner)
     if isinstance(cause, OmegaConfBaseException):
         return not_a_value(key, value, cause)
     return f"{key}: {_short(value)} given: {reason(error)}"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slicing_gym import Scenario, __version__
+from experiments.config.quoting import as_typed
+from slicing_gym import SCENARIOS, Scenario, __version__, get_scenario
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin
 
@@ -36,8 +37,9 @@ def write_card(path: Path, title: str, rows: Mapping[str, str]) -> Path:
         "Made by": f"slicing-gym {__version__}",
         "File": f"`{path.name}`, SHA-256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`",
     }
+    bar = r"\|"  # in a table a bar ends the cell, also in code
     lines = [f"# {title}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {' '.join(value.split()).replace('|', '/')} |" for name, value in own.items()]
+    lines += [f"| {name} | {' '.join(value.split()).replace('|', bar)} |" for name, value in own.items()]
     card = card_path(path)
     with atomic_write(card) as file:
         file.write(("\n".join(lines) + "\n").encode())
@@ -61,7 +63,7 @@ def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any],
         "Data": data,
         "Performance": fidelity,
         "Seed": str(summary["seed"]),
-        "Use": f"`python -m experiments.evaluate policy={path.name} scenario={scenario.name}`",
+        "Use": f"`python -m experiments.evaluate {as_typed('policy', path.name)} {_as_typed(scenario)}`",
     }
     return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows)
 
@@ -86,6 +88,13 @@ def write_twin_card(path: Path, twin: DigitalTwin, data: str, fidelity: str) -> 
         "Use": f'`gym.make("SliceTwin-v0", twin="{path.name}")`',
     }
     return write_card(path, f"A digital twin of {twin.scenario.name}", rows)
+
+
+def _as_typed(scenario: Scenario) -> str:
+    """How a scenario is chosen: a preset by its name, another by its file, which is the user's."""
+    preset = get_scenario(scenario.name).to_dict() if scenario.name in SCENARIOS else {}
+    is_preset = {**scenario.to_dict(), "reward": None} == {**preset, "reward": None}  # `reward=` may be another
+    return as_typed("scenario", scenario.name) if is_preset else "scenario=<your scenario>.yaml"
 
 
 def _described(scenario: Scenario) -> str:

@@ -49,6 +49,17 @@ def refusal(name, schema, prepare, arguments, folder):
         (["experiment=debug"], "experiment: no choice of this command yet; type +experiment=debug"),
         (["agent=3"], "agent: 3 given, allowed is the name of a choice"),
         (["agent={gama: 1}"], "agent.gama: unknown name 'gama'; did you mean 'gamma'? (allowed: "),
+        (["scenario=[paper,a.yaml]"], "scenario: unknown name 'a.yaml' (allowed: "),
+        (["agent=[ddqn,'a b']"], "agent: unknown name \"'a b'\" (allowed: "),
+        (
+            ["twin=none", "twin.seed=???"],
+            "twin.seed: not there with twin=none; settings are allowed with twin=lstm, twin=transformer",
+        ),
+        (["twin=none", "twin={seed: 3}"], "twin.seed: not there with twin=none; settings are allowed with twin=lstm"),
+        (
+            ["twin=none", "twin.transition.members=3"],
+            "twin.transition.members: not there with twin=none; settings are allowed with",
+        ),
         (["seed"], "'seed' given, allowed is <key>=<value>, or ~<key>"),
         (["=3"], "'=3' given, allowed is <key>=<value>, or ~<key>"),
         (["seed.a=1"], "seed.a: not there, as seed is 0, which has no keys"),

@@ -1,0 +1,31 @@
+"""Cards beside agents: what they say to type can be typed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from experiments.reporting.cards import write_agent_card
+from slicing_gym import get_scenario
+
+PAPER = get_scenario("paper")
+SUMMARY = {"agent": "ddqn", "head": "dense", "twin": None, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "typed"),
+    [
+        (PAPER, "scenario=paper"),
+        (PAPER.replace(reward={"kind": "utility"}), "scenario=paper"),
+        (PAPER.replace(name="mine | x"), "scenario=<your scenario>.yaml"),
+        (PAPER.replace(slices={"urllc": {"num_users": 3}}), "scenario=<your scenario>.yaml"),
+    ],
+)
+def test_a_preset_is_typed_by_name_and_another_scenario_by_its_file(scenario, typed, tmp_path):
+    path = tmp_path / "my agent.zip"
+    path.touch()
+    text = write_agent_card(path, scenario, SUMMARY, "none", "").read_text()
+    (command,) = re.findall(r"^\| Use \| `(.*)` \|$", text, re.MULTILINE)
+    assert command == f"python -m experiments.evaluate 'policy=\"my agent.zip\"' {typed}"
+    assert f"scenario {scenario.name}: ".replace("|", r"\|") in text
