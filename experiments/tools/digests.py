@@ -59,6 +59,12 @@ def _figures(digest: hashlib._Hash, path: Path) -> None:
     digest.update(json.dumps(figures, sort_keys=True).encode())
 
 
+def _card(digest: hashlib._Hash, path: Path) -> None:
+    """All but the checksum of an agent's file, which holds times."""
+    kept = [line for line in path.read_text().splitlines() if not line.startswith("| File |")]
+    digest.update("\n".join(kept).encode())
+
+
 def _add(digest: hashlib._Hash, value: Any) -> None:
     """Feed nested tensors and numbers to a checksum."""
     if hasattr(value, "numpy"):
@@ -74,4 +80,9 @@ def _add(digest: hashlib._Hash, value: Any) -> None:
         digest.update(repr(value).encode())
 
 
-_READERS: dict[str, Callable[[hashlib._Hash, Path], None]] = {".npz": _arrays, ".zip": _weights, ".json": _figures}
+_READERS: dict[str, Callable[[hashlib._Hash, Path], None]] = {
+    ".md": _card,
+    ".npz": _arrays,
+    ".zip": _weights,
+    ".json": _figures,
+}
