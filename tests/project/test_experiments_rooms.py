@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2] / "experiments"
 LOW = {"config", "reporting"}
 ALLOWED = {
     "config": set(),
-    "reporting": set(),
+    "reporting": {"config"},
     "environments": set(),
     "runs": {"config", "environments"},
     "sweeps": {*LOW, "runs"},
