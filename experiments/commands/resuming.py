@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from experiments.config.files import choices_of, store
 from experiments.config.hydra import (
@@ -14,6 +14,7 @@ from experiments.config.hydra import (
     config_folders,
     config_folders_in,
     overrides_in,
+    resolved,
     without_config_folders,
     without_hydra,
 )
@@ -62,7 +63,7 @@ def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
     if not isinstance(typed_then, list):
         raise ValueError(f"resume: {str(overrides)!r} could not be read: it holds no list of what was typed")
     own = [each for each in map(str, typed_then) if not each.lstrip("+~").startswith(_TYPED)]
-    return own, _builtin(OmegaConf.create(read_yaml_mapping("resume", config)))
+    return own, resolved(OmegaConf.create(read_yaml_mapping("resume", config)))
 
 
 def _store_choices(own: Sequence[str], stored: dict[str, Any], folders: Sequence[str]) -> None:
@@ -78,15 +79,9 @@ def _composed(name: str, own: Sequence[str], new: Sequence[str]) -> dict[str, An
     """The configuration of a run's own arguments and those that are typed now."""
     rest = [argument for argument in without_config_folders(new) if not argument.startswith("hydra")]
     try:
-        return _builtin(without_hydra(composed("train", [*own, *rest, *config_folders(new)])))
+        return resolved(without_hydra(composed("train", [*own, *rest, *config_folders(new)])))
     except ValueError as error:
         raise ValueError(
             f"resume: {name!r} was begun with {own}, which do not compose ({error}); type --config-dir again, if it "
             "was typed then"
         ) from None
-
-
-def _builtin(config: DictConfig) -> dict[str, Any]:
-    found = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items()}

@@ -152,6 +152,13 @@ def without_hydra(config: DictConfig) -> DictConfig:
     return config
 
 
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """A configuration as builtin types, its interpolations resolved."""
+    found = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
 def composed_folder(config: DictConfig) -> Path:
     """The folder of a run, which its configuration names in `hydra.run.dir`.
 

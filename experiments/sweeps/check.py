@@ -11,7 +11,7 @@ from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.hydra import Command
+from experiments.config.hydra import Command, resolved
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.process import REFUSALS
 from experiments.runs.status import MISSING, state_of
@@ -150,13 +150,7 @@ def _check_same(folder: Path, config: DictConfig) -> None:
     stored = folder / ".hydra" / "config.yaml"
     if stored.is_file():
         found = OmegaConf.create(read_yaml_mapping("folder", stored))
-        check_same_configuration(folder, _builtin(found), _builtin(config))
-
-
-def _builtin(config: Any) -> dict[str, Any]:
-    found = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items()}
+        check_same_configuration(folder, resolved(found), resolved(config))
 
 
 def _folder_of(folder: Path, name: str, each: Combination, rule: DictConfig) -> Path:
