@@ -19,6 +19,7 @@ from slicing_gym.references import reference_runs
 from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
+from slicing_gym.threads import check_threads
 
 BoolArray = npt.NDArray[np.bool_]
 Observations = npt.NDArray[np.float32]
@@ -43,7 +44,7 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
         max_episode_steps: int | None = None,
     ) -> None:
         self.num_envs = check_integer("num_envs", num_envs, at_least=1)
-        self.num_threads = check_integer("num_threads", num_threads, at_least=1)
+        self.num_threads = check_threads(num_threads)
         self.render_mode = check_render_mode(render_mode, allowed=("rgb_array",))
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {

@@ -32,7 +32,7 @@ from slicing_gym.physics import (
 from slicing_gym.presets import get_scenario
 from slicing_gym.reading import parsing, read_arrays
 from slicing_gym.scenario import Scenario
-from slicing_gym.threads import Threads
+from slicing_gym.threads import Threads, check_threads
 from slicing_gym.what_if import SliceOutcomes, hold_units
 
 FORMAT_VERSION = 2
@@ -62,7 +62,7 @@ class Simulator:
 
     def __init__(self, scenario: str | Scenario = "paper", seeds: Sequence[int] = (0,), num_threads: int = 1) -> None:
         self.scenario = get_scenario(scenario)
-        self.num_threads = check_integer("num_threads", num_threads, at_least=1)
+        self.num_threads = check_threads(num_threads)
         if not isinstance(seeds, Iterable):
             raise TypeError(f"seeds: {seeds!r} given, allowed is a list, one a cell")
         checked = [check_integer("seeds", seed, at_least=0) for seed in seeds]

@@ -10,9 +10,18 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.errors import check_integer
 from slicing_gym.exclusive import Exclusive
 
+MAX_THREADS = 1024
+"""Most threads: no machine has more cores, and each has a working memory of its own."""
+
 _Scratch = TypeVar("_Scratch")
+
+
+def check_threads(number: object) -> int:
+    """`number` if it is one of threads, 1 to 1024; TypeError or ValueError naming `num_threads` else."""
+    return check_integer("num_threads", number, at_least=1, at_most=MAX_THREADS)
 
 
 class Threads:

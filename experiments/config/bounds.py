@@ -9,6 +9,7 @@ from dataclasses import MISSING, field, fields, is_dataclass
 from typing import Any
 
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
+from slicing_gym.threads import MAX_THREADS as MAX_THREADS  # most threads or processes, too
 
 MAX_SEED = 2**32 - 1
 """Largest seed: NumPy, PyTorch and Stable-Baselines3 take 32 bits."""
@@ -18,9 +19,6 @@ MAX_DECISIONS = 10**8
 
 MAX_CELLS = 2**16
 """Most cells at once: each has its queues and its random streams, some tens of kilobytes."""
-
-MAX_THREADS = 1024
-"""Most threads or processes: no machine has more cores, and systems start no more than some thousands."""
 
 MAX_RUNS = 10_000
 """Most runs, trials, directions, candidates: each takes seconds or more, which is days."""

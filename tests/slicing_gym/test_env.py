@@ -134,6 +134,13 @@ def test_bad_arguments_are_refused_by_name(env_id, arguments, message):
 
 
 @each_id
+@pytest.mark.parametrize("number", [0, 1025, 10**400])
+def test_threads_beyond_reason_are_refused(env_id, number):
+    with pytest.raises(ValueError, match=r"num_threads: .* (given|given,).*1 to 1024"):
+        gym.make_vec(env_id, num_envs=2, num_threads=number)
+
+
+@each_id
 def test_the_batch_is_its_cells(env_id):
     envs = gym.make_vec(env_id, num_envs=3, num_threads=2)
     alone = [gym.make(env_id) for _ in range(3)]

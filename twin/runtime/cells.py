@@ -13,7 +13,7 @@ from slicing_gym.counter_rng import cell_key, counter, uniform
 from slicing_gym.errors import check_integer
 from slicing_gym.exclusive import OwnArrays
 from slicing_gym.reward import utility
-from slicing_gym.threads import Threads
+from slicing_gym.threads import Threads, check_threads
 from twin.models.operations import Floats
 from twin.runtime import kernel
 from twin.runtime.model import InitialWindows, TwinModel
@@ -62,7 +62,7 @@ class TwinCells(OwnArrays):
 
     def __init__(self, model: TwinModel, seeds: Sequence[int], num_threads: int = 1) -> None:
         self.model = model
-        self._threads = Threads(check_integer("num_threads", num_threads, at_least=1))
+        self._threads = Threads(check_threads(num_threads))
         layout, number = model.layout, len(seeds)
         self._key = np.zeros(number, np.uint64)
         self._interval = np.zeros(number, np.int64)  # intervals simulated: names the random numbers of the next
