@@ -16,6 +16,7 @@ from slicing_gym import Scenario, get_scenario
 from slicing_gym.allocation import MAX_LISTED, allocation_table
 from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.files import digest
+from slicing_gym.reading import one_line
 from twin.data.recorder import Recorder
 from twin.models.per_slice.learner import SliceLearner
 from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings
@@ -241,8 +242,11 @@ class PlanningTwin:
             raise ValueError(f"planning twin: the content has format {version!r}, allowed is {FORMAT_VERSION}")
         if checksum != digest(header, arrays):
             raise ValueError("planning twin: the content does not have the checksum that it names")
-        scenario, structure = Scenario.from_dict(header["scenario"]), header.get("structure", "per_slice")
-        twin = cls(scenario, structure, header["memory"], header.get("seed", 0))
+        try:
+            scenario, structure = Scenario.from_dict(header["scenario"]), header.get("structure", "per_slice")
+            twin = cls(scenario, structure, header["memory"], header.get("seed", 0))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"planning twin: the content's header is not one's ({one_line(error)})") from error
         if _shapes(arrays) != _shapes(twin.state()[1]):
             raise ValueError("planning twin: the content has arrays of other shapes than its scenario's twin")
         twin.restore(header, arrays)

@@ -264,7 +264,7 @@ class Planner(PlanningPolicy):
                 )
             env = gym.make("SliceRAN-v0", scenario=Scenario.from_dict(header["scenario"]))
         made = cls(env, model_from(content), **header["settings"])
-        made.num_decisions = header["num_decisions"]
+        made.num_decisions = check_integer("num_decisions", header["num_decisions"], at_least=0)
         return made
 
     def digest(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 import gymnasium as gym
@@ -15,6 +14,7 @@ from agents import Planner, PlanningPolicy
 from experiments.config.bounds import check_bounds
 from experiments.config.schemas import AgentSettings, PlannerSettings
 from slicing_gym import Scenario
+from slicing_gym.reading import opened, parsing
 from twin import PlanningTwin
 
 _Planning = TypeVar("_Planning", bound=PlanningPolicy)
@@ -66,14 +66,8 @@ def load_planner(path: str | os.PathLike[str], key: str = "policy") -> Planner:
         FileNotFoundError: there is no such file.
         ValueError: it holds no planner, or is damaged.
     """
-    name = os.fspath(path)
-    if not Path(name).is_file():
-        raise FileNotFoundError(f"{key}: there is no file {name!r}")
-    try:
-        with Path(name).open("rb") as file:
-            return Planner.load(file, PlanningTwin.from_bytes)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{key}: {name!r} does not hold a planner ({error})") from error
+    with opened(key, path) as file, parsing(key, os.fspath(path), "does not hold a planner"):
+        return Planner.load(file, PlanningTwin.from_bytes)
 
 
 def is_planner_file(path: str | os.PathLike[str]) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from agents import Planner, StudentPolicy
+from agents.planner.file import read_planner, write_planner
+from experiments.config.planner import load_planner
 from experiments.evaluate import evaluate, load_policy, make_cells
 from experiments.evaluate.policies import label_policies, policy_file
 from experiments.evaluate.settings import Settings
@@ -63,3 +65,13 @@ def test_a_damaged_file_is_refused_by_name(run, tmp_path):
         ValueError, match=r"policy: '.*planner\.safetensors' does not hold a planner \(planner: the file"
     ):
         load_policy(str(tmp_path), SCENARIO, make_cells(SCENARIO, 1), 1)
+
+
+@pytest.mark.parametrize("key", ["scenario", "settings", "num_decisions"])
+def test_a_whole_file_without_one_of_its_keys_is_refused_by_name(run, tmp_path, key):
+    with (run.folder / "planner.safetensors").open("rb") as file:
+        header, model = read_planner(file)
+    with (tmp_path / "planner.safetensors").open("wb") as file:
+        write_planner(file, {name: value for name, value in header.items() if name != key}, model)
+    with pytest.raises(ValueError, match=rf"policy: '.*planner\.safetensors' does not hold a planner \('{key}'\)"):
+        load_planner(tmp_path / "planner.safetensors")
