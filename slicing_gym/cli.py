@@ -11,9 +11,6 @@ from pathlib import Path
 from slicing_gym.errors import unknown_name
 from slicing_gym.version import __version__
 
-_FORMER = ("interruption", "ship")
-"""Commands that only say their new names."""
-
 
 def commands() -> dict[str, str]:
     """What each command does, in a line, by its name; nothing of them is imported."""
@@ -22,9 +19,8 @@ def commands() -> dict[str, str]:
     assert package.origin is not None
     found = {}
     for path in sorted(Path(package.origin).parent.glob("*/__main__.py")):
-        if path.parent.name not in _FORMER:
-            first = path.read_text().splitlines()[0]
-            found[path.parent.name] = first.strip('"').partition(": ")[2].removesuffix(".")
+        first = path.read_text().splitlines()[0]
+        found[path.parent.name] = first.strip('"').partition(": ")[2].removesuffix(".")
     return found
 
 

@@ -1,1 +1,1 @@
-"""What developers of the project run by hand: `ship` and `interruption`, commands each."""
+"""What developers of the project run by hand: each a command."""

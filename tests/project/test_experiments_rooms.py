@@ -35,8 +35,6 @@ ALLOWED = {
     "benchmark_suite": {*LOW, "environments", "runs", "evaluate", "train", "sweeps"},
     "search": {*LOW, "environments", "runs", "evaluate", "train", "offline", "sweeps"},
     "tools": {*LOW, "runs", "sweeps", "evaluate", "train", "commands"},
-    "ship": set(),  # the old names of two tools, which say the new ones
-    "interruption": set(),
 }
 LIBRARIES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)

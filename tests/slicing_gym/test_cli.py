@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_command_stands_for_its_module():
     assert command_line(["train", "seed=3"]) == [sys.executable, "-m", "experiments.train", "seed=3"]
     assert {"train", "evaluate", "inspect", "report", "fidelity", "export"} <= set(commands())
-    assert not {"ship", "interruption"} & set(commands())
     for name, about in commands().items():
         assert about, name
         assert f"{name}  " in usage()

@@ -9,8 +9,26 @@ from typing import Any
 
 import yaml
 
-from experiments.tools.interruption import OWN_AGENT, OWN_CONFIG
 from slicing_gym import Scenario, get_scenario
+
+OWN_AGENT = '''
+from stable_baselines3 import DQN
+
+class Own(DQN):
+    """Counts its updates and moves its target network a little after each."""
+
+    def __init__(self, *args, share=0.01, **arguments):
+        super().__init__(*args, **arguments)
+        self.share, self.updates = share, 0
+
+    def train(self, gradient_steps, batch_size=100):
+        super().train(gradient_steps, batch_size)
+        self.updates += gradient_steps
+        for own, other in zip(self.q_net.parameters(), self.q_net_target.parameters(), strict=True):
+            other.data.lerp_(own.data, self.share)
+'''
+OWN_CONFIG = "defaults: [custom]\nname: own\n_target_: own_agent.Own\nnet_arch: [64, 64]\nkwargs: {share: 0.02}\n"
+"""A class of a user, and the file in a folder `agent` that names it."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from experiments.runs.lock import RunIsLocked, RunLock, read_writer
 from experiments.runs.status import Status, read_status, state_of, write_status
 from experiments.sweeps.plan import read_sweep
 from experiments.sweeps.run import sweep
-from experiments.tools.interruption import digests
+from experiments.tools.digests import digests
 from experiments.train.__main__ import prepare
 from experiments.train.check import check_unseen
 from experiments.train.settings import TrainConfig

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import runpy
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import yaml
 
-from experiments.config.hydra import Command, check_overrides, register
+from experiments.config.hydra import Command, register
 from experiments.sweeps.compose import Composer
 from experiments.sweeps.expand import expand, parse
-from experiments.tools import interruption, ship, sweep_faults
+from experiments.tools import ship, sweep_faults
 from experiments.train.__main__ import prepare
 from experiments.train.settings import TrainConfig
 from twin.data.logs import LogMapping, read_log
@@ -36,19 +35,6 @@ def test_what_is_shipped_is_where_the_package_looks_for_it():
         assert path.stat().st_size < 1e6
         assert sha256(path.read_bytes()).hexdigest() in (ship.SHIPPED / f"{name}.card.md").read_text()
     assert (ROOT / ship.SYNTHETIC_LOG).is_file()
-
-
-@pytest.mark.parametrize("name", ["ship", "interruption"])
-def test_an_old_command_says_the_new_one(name):
-    with pytest.raises(SystemExit, match=f"^experiments.{name} has a new name: python -m experiments.tools.{name}$"):
-        runpy.run_module(f"experiments.{name}", run_name="__main__")
-
-
-@pytest.mark.parametrize("method", interruption.METHODS)
-def test_runs_to_interrupt_are_command_lines_of_training(method, tmp_path):
-    """How they go on is tested with the loops; here, that their keys are those of today."""
-    register("train", TrainConfig)
-    check_overrides("train", interruption.arguments(method, tmp_path))
 
 
 def test_the_sweep_whose_runs_are_killed_is_a_command_line_of_today(tmp_path):

@@ -1,1 +1,0 @@
-"""Is `experiments.tools.ship` now."""
