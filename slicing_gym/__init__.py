@@ -16,7 +16,8 @@ from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.radio import Radio
 from slicing_gym.registration import register_environments
 from slicing_gym.scenario import Reward, Scenario, Slice
-from slicing_gym.traffic import Choice, Constant, Daily, Drift, Exponential, Jumps, Lomax, Steady, Traffic, Uniform
+from slicing_gym.standard_distributions import Choice, Constant, Exponential, Lomax, Uniform
+from slicing_gym.traffic import Daily, Drift, Jumps, Steady, Traffic
 from slicing_gym.version import __version__
 
 if TYPE_CHECKING:

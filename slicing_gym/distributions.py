@@ -18,6 +18,9 @@ OWN = -1
 MAX_PARAMETERS = 33
 """Numbers that a distribution of a user's own may need in the kernel: a count and up to 32 choices."""
 
+CANCELLED = 1e-3
+"""Below it, one minus a power is no longer computed by a subtraction."""
+
 LARGEST = 1e12
 """No number of a distribution or profile may exceed it (a maximum may be infinite)."""
 

@@ -20,7 +20,8 @@ from slicing_gym.counter_rng import (
 )
 from slicing_gym.measured import EMPIRICAL, TRACE
 from slicing_gym.physics import FloatArray, Physics, Scratch
-from slicing_gym.traffic import CHOICE, DAILY, DRIFT, EXPONENTIAL, JUMPS, LOMAX, UNIFORM
+from slicing_gym.standard_distributions import CHOICE, EXPONENTIAL, LOMAX, UNIFORM
+from slicing_gym.traffic import DAILY, DRIFT, JUMPS
 
 COMPILED_WITH = "8c4593e9b568"
 """Digest of what is called here from other files; see `slicing_gym.kernel`."""
@@ -54,7 +55,7 @@ def interpolate(parameters: FloatArray, share: float) -> float:
 
 @njit
 def draw(kind: int, parameters: FloatArray, key: np.uint64, count: np.uint64) -> float:
-    """One number of a traffic distribution; see `code_of` for the kind, `slicing_gym.traffic` for the parameters."""
+    """One number of a distribution; see `code_of` for the kind, `standard_distributions` for the parameters."""
     if kind == EXPONENTIAL:
         return min(parameters[0] * exponential(key, count), parameters[1])
     if kind == UNIFORM:

@@ -18,7 +18,7 @@ from slicing_gym.counter_rng import STREAM_PACKET_SIZE, counter
 from slicing_gym.draws import at, draw, fading, interarrival, profile_level
 from slicing_gym.physics import Cells, FloatArray, IntArray, Outcome, Physics, Scratch
 
-COMPILED_WITH = "870c1c3a6535"
+COMPILED_WITH = "869344c23da5"
 """Digest of the files whose compiled functions are called here, which numba's cache does not look at: a change of this
 line makes numba recompile this file. `tests/project/test_house.py` says when to renew it."""
 

@@ -10,7 +10,8 @@ from typing import Any
 from slicing_gym.errors import unknown_name
 from slicing_gym.radio import Radio
 from slicing_gym.scenario import Reward, Scenario, Slice
-from slicing_gym.traffic import Choice, Constant, Daily, Drift, Exponential, Jumps, Lomax, Traffic, Uniform
+from slicing_gym.standard_distributions import Choice, Constant, Exponential, Lomax, Uniform
+from slicing_gym.traffic import Daily, Drift, Jumps, Traffic
 
 _VOLTE = Slice("volte", 46, Traffic(Uniform(0.0, 0.160), Constant(40.0)), rate_sla_bps=51e3, latency_sla_s=10e-3)
 _VIDEO = Slice(

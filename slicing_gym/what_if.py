@@ -19,7 +19,7 @@ from slicing_gym.reward import sla_satisfaction_ratio
 from slicing_gym.scenario import Scenario
 from slicing_gym.threads import Threads
 
-COMPILED_WITH = "dfbb42a069d7"
+COMPILED_WITH = "91897303dba6"
 """Digest of the modules whose compiled functions are called here (`tests/project/test_house.py`)."""
 
 IntArray = npt.NDArray[np.int64]

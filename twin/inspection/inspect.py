@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twin.data.logs.files import Files
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.reader import Table, read_table
@@ -99,12 +101,13 @@ def inspect_log(files: Files | Any, *, query: str | None = None) -> Inspection:
         raise ValueError(
             f"log: {table.files[0]!r} has no rows, allowed is a table with a line of names and rows below it"
         )
-    facts = facts_of(table)
-    found = [
-        *dirty(facts, table.rows),
-        *findings_of(facts, table.rows),
-        *_of_files(table),
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):  # broken numbers are findings, and not NumPy's to report
+        facts = facts_of(table)
+        found = [
+            *dirty(facts, table.rows),
+            *findings_of(facts, table.rows),
+            *_of_files(table),
+        ]
     return Inspection(_name(table), len(table), facts, tuple(in_order(found)), _dialect(table), query)
 
 

@@ -15,6 +15,9 @@ from twin.inspection.roles import tokens
 REGULAR = 0.75
 """Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
 
+MOST_STEPS = 2.0**40
+"""A longer pause counts as so many intervals: a broken time stamp may be any number."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -127,7 +130,7 @@ def _starts(stamps: FloatArray, runs: IntArray, period: float) -> tuple[npt.NDAr
         different.tolist(), stamps[different].tolist(), new[different].tolist(), strict=True
     ):
         if first or stamp - last > 0.5 * period:
-            steps.append(0 if first else max(round((stamp - last) / period), 1))
+            steps.append(0 if first else max(round(min((stamp - last) / period, MOST_STEPS)), 1))
             starts.append(place)
             last = stamp
     return np.array(starts, np.intp), np.array(steps, np.int64)

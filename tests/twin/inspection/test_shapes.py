@@ -331,3 +331,14 @@ def test_a_name_that_is_very_long_is_a_name(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text(f"t,{'x' * 200_000}\n1,2\n")
     assert inspect_log(path).num_rows == 1
+
+
+def test_numbers_beyond_reason_are_inspected_like_others():
+    """A broken time stamp, and a rate whose square no double holds."""
+    table = cell()
+    table["interval"] = table["interval"].astype(float)
+    table.loc[len(table) - 1, "interval"] = 1e300
+    assert inspect_log(table).facts.timing.steps.max() == 2**40
+    table = cell()
+    table.loc[7, "thp_mbps"] = 1e200
+    assert 0.0 <= inspect_log(table).facts.alignment.decided <= 1.0

@@ -66,8 +66,8 @@ def _explained(units: IntArray, values: FloatArray) -> float:
     """Of one slice; NaN where the values or the units do not vary. Corrected for the number of bins."""
     edges = np.unique(np.quantile(units, np.linspace(0.0, 1.0, BINS + 1)))
     bins = np.clip(np.searchsorted(edges, units, side="right") - 1, 0, max(len(edges) - 2, 0))
-    number, total = len(edges) - 1, float(values.var())
-    if number < 2 or total <= 1e-12 * max(1.0, float(np.abs(values).max()) ** 2) or len(values) <= 2 * BINS:
+    number, total, largest = len(edges) - 1, float(values.var()), float(np.abs(values).max())
+    if number < 2 or not 1e-12 * max(1.0, largest * largest) < total < np.inf or len(values) <= 2 * BINS:
         return float("nan")
     counts = np.bincount(bins, minlength=number)
     means = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from slicing_gym import Scenario
 from slicing_gym.scenario import Slice
-from slicing_gym.traffic import Constant, Traffic
+from slicing_gym.standard_distributions import Constant
+from slicing_gym.traffic import Traffic
 from twin.data.layout import IDLE
 
 _RARELY_S = 1e6
