@@ -251,7 +251,8 @@ class Scenario:
         """A copy with changes, as values, objects or nested mappings.
 
         `scenario.replace(name="busy", slices={"urllc": {"num_users": 20}}, reward=Reward("utility"))`. A distribution
-        or profile given with its `kind` takes the place of the one before; a slice given as None is taken out.
+        or profile given with its `kind` takes the place of the one before; a slice given as None is taken out, and
+        whatever else is given as None has its default value.
 
         Raises:
             ValueError, TypeError: as for `from_dict`.

@@ -25,6 +25,7 @@ from experiments.distill.teaching import check_values, network_of, states_of, te
 from experiments.evaluate.policies import check_policies, given_as, labelled, load_policies
 from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
+from experiments.reporting.cards import write_agent_card
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from experiments.runs.lock import RunLock
@@ -241,10 +242,23 @@ class Distillation:
             if folder is not None:
                 if student is not None:
                     student.save(folder / STUDENT)
+                    self._write_card(folder / STUDENT, run, result)
                 with atomic_write(folder / STUDENT_SUMMARY) as file:  # last: one that has it is finished
                     stored = {"config": self._configuration(run), **result._asdict()}
                     file.write(json.dumps(stored, indent=2).encode())
             yield result, student
+
+    def _write_card(self, path: Path, run: Run, result: StudentResult) -> None:
+        summary = {
+            "agent": f"student of {result.teacher}, {result.network}",
+            "head": result.head,
+            "twin": None,
+            "utility": result.utility,
+            "seed": result.seed,
+        }
+        data = f"what its teacher chooses in the states of its {self.settings.states}"
+        where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}"
+        write_agent_card(path, run.scenario, summary, data, where)
 
 
 def _root(teachers: str | Path | Sequence[Run]) -> Path:

@@ -27,7 +27,7 @@ from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluat
 from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.settings import Settings, check_estimate
-from experiments.reporting.cards import write_agent_card, write_twin_card
+from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
@@ -278,8 +278,7 @@ class OfflineTraining:
         where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
         write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where)
         if self.algorithm.twin is not None:
-            unknown = "not measured in this run; python -m experiments.fidelity measures it for such histories"
-            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, unknown)
+            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED)
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""

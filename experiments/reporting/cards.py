@@ -12,6 +12,9 @@ from slicing_gym import SCENARIOS, Scenario, __version__, get_scenario
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin
 
+UNMEASURED = "not measured in this run; python -m experiments.fidelity measures it for such twins"
+"""Fidelity of a twin that nobody looked at."""
+
 _LICENCE = "MIT, as slicing-gym, where the data are simulated; where they are a log, what the log's owner allows"
 
 

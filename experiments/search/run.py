@@ -16,6 +16,7 @@ from experiments.config.parts import make_scenario, make_twin
 from experiments.config.schemas import PLANNER, AgentSettings, EvaluationSettings
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
+from experiments.reporting.cards import UNMEASURED, write_twin_card
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import HISTORY, SUMMARY
@@ -216,6 +217,8 @@ class Search:
                 twin = deepcopy(self.twin)
                 twin.seed += number
                 twin.fit(History.load(history_file)).save(self.folder / name)
+                data = f"{self.settings.collect} decisions of the simulated cell of seed {self.seed}"
+                write_twin_card(self.folder / name, twin, data, UNMEASURED)
 
     def _rehearsal(self, swapped: bool = False) -> Rehearsal:
         twins = Twins(*(DigitalTwin.load(self.folder / name) for name in TWINS))

@@ -12,6 +12,7 @@ from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.fidelity import FidelityResult, fidelity
 from experiments.fidelity import Settings as FidelitySettings
+from experiments.reporting.cards import write_card
 from experiments.reporting.tables import aligned
 from experiments.traffic.figure import plot_traffic
 from experiments.traffic.settings import Settings
@@ -75,7 +76,7 @@ class TrafficResult:
         return "\n".join([*lines, *([] if self.evaluation is None else [self.evaluation.report()])])
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write the scenario (YAML), the picture and, if there is one, the twin into a folder."""
+        """Write the scenario (YAML), the picture and, if there is one, the twin with its card into a folder."""
         place = Path(folder)
         paths = [place / f"{self.scenario.name}.yaml", place / "traffic.png"]
         self.scenario.save(paths[0])
@@ -83,6 +84,15 @@ class TrafficResult:
         if self.twin is not None:
             paths.append(place / "arrivals.safetensors")
             self.twin.save(paths[-1])
+            rows = {
+                "What": "digital twin of arrivals alone: it makes paths of them, and no environment",
+                "Of": f"slices {', '.join(self.twin.slices)} (in this order)",
+                "Data": f"{len(self.log)} intervals of {self.log.period_s:g} s of a log",
+                "Fidelity": "printed by the command that made it, if it held runs out",
+                "Seed": f"{self.twin.twin.seed} (of the fit)",
+                "Use": f"`twin.traffic.TrafficTwin.load({paths[-1].name!r})`",
+            }
+            write_card(paths[-1], f"A twin of the arrivals of {self.scenario.name}", rows)
         return paths
 
 

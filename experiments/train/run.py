@@ -19,7 +19,7 @@ from experiments.environments import Environments
 from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
 from experiments.evaluate.report import write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
-from experiments.reporting.cards import write_agent_card, write_twin_card
+from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.runs import checkpoint
 from experiments.runs.folder import NO_HEAD, SUMMARY, TWIN, WRAPPERS, agent_file
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
@@ -248,8 +248,7 @@ class Training:
         where = f"unseen cells of seeds {list(own.seeds)}"
         write_agent_card(agent_file(self.folder), self.scenario, summary, data, where)
         if self.algorithm.twin is not None:
-            unknown = "not measured in this run; python -m experiments.fidelity measures it for such twins"
-            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, unknown)
+            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED)
 
     def write_curves(self, own: Evaluation, summary: Mapping[str, Any]) -> None:
         """Write what TensorBoard shows of the end of the run."""

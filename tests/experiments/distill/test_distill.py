@@ -134,6 +134,8 @@ def test_a_teacher_may_be_the_file_of_an_agent_or_a_run(teachers, tmp_path):
     assert found["file"] == found["folder"] == found["run"] == found["runs"]
     for name in given:
         assert (tmp_path / name / "hidden-2" / "student.safetensors").is_file()
+        card = (tmp_path / name / "hidden-2" / "student.card.md").read_text()
+        assert "student of" in card
 
 
 def test_without_a_folder_nothing_is_written(teachers, taught, tmp_path, monkeypatch):

@@ -30,7 +30,12 @@ def test_scenario_picture_and_twin_are_written(tmp_path):
     log = traffic_log(100)
     settings = Settings(name="mine", resample=True, sla={"urllc": {"latency_sla_s": 0.02}}, progress=False)
     result = traffic(log, BASE, settings, tmp_path, twin=twin_settings())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["arrivals.safetensors", "mine.yaml", "traffic.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "arrivals.card.md",
+        "arrivals.safetensors",
+        "mine.yaml",
+        "traffic.png",
+    ]
     assert Scenario.from_dict(yaml.safe_load((tmp_path / "mine.yaml").read_text())) == result.scenario
     assert result.scenario.slices[2].latency_sla_s == 0.02
     found = TrafficTwin.load(tmp_path / "arrivals.safetensors").sample([0], 5)
