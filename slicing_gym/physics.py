@@ -16,6 +16,7 @@ from slicing_gym.scenario import Scenario
 
 _MOST_GAINS_KEPT = 1 << 17  # 1 MB a thread; what does not stay in the processor's cache is drawn as fast again
 _GAPS_KEPT = 64  # of each user
+_ROUNDING = 1e-9  # what powers and products of profiles and distances may be off
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -174,17 +175,19 @@ def checked_cells(scenario: Scenario, arrays: Mapping[str, npt.NDArray[Any]]) ->
     users = np.array([part.num_users for part in scenario.slices])
     capacity, slots = scenario.radio.queue_capacity, scenario.radio.slots_per_interval
     lengths = {len(array) for array in cells}
+    weakest, strongest = _bounds_of_snr_hz(scenario.radio)
+    highest = np.array([[part.traffic.active_users.high, part.traffic.intensity.high] for part in scenario.slices])
     sound = {
         "key": len(lengths) == 1 and len(cells.key) > 0,
         "slot": (cells.slot >= 0) & (cells.slot % slots == 0),
         "decision": cells.decision >= 0,
-        "snr_hz": np.isfinite(cells.snr_hz) & (cells.snr_hz > 0.0),
+        "snr_hz": (cells.snr_hz >= weakest) & (cells.snr_hz <= strongest),
         "next_arrival": cells.next_arrival >= 0.0,
         "queued": (cells.queued >= 0) & (cells.queued <= capacity),
         "joined": cells.joined >= cells.queued if len(lengths) == 1 else True,
-        "head_bits": cells.head_bits >= 0.0,
+        "head_bits": np.isfinite(cells.head_bits) & (cells.head_bits >= 0.0),
         "round_robin": (cells.round_robin >= 0) & (cells.round_robin < users),
-        "level": np.isfinite(cells.level) & (cells.level >= 0.0),
+        "level": (cells.level >= 0.0) & (cells.level <= highest * (1.0 + _ROUNDING)),
     }
     for name, holds in sound.items():
         if not np.all(holds):
@@ -245,6 +248,12 @@ def _mean_snr_hz(scenario: Scenario, num_users: int, seed: int) -> npt.NDArray[n
     area = positions.uniform(radio.min_distance_m**2, radio.cell_radius_m**2, num_users)
     snr_db_hz = np.array([radio.mean_snr_db_hz(distance_m) for distance_m in np.sqrt(area)])
     return np.power(10.0, snr_db_hz / 10.0)
+
+
+def _bounds_of_snr_hz(radio: Radio) -> tuple[float, float]:
+    """What `_mean_snr_hz` may be."""
+    ends = [10.0 ** (radio.mean_snr_db_hz(each) / 10.0) for each in (radio.min_distance_m, radio.cell_radius_m)]
+    return min(ends) * (1.0 - _ROUNDING), max(ends) * (1.0 + _ROUNDING)
 
 
 def _highest_sinr(radio: Radio) -> float:

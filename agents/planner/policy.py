@@ -21,6 +21,9 @@ from slicing_gym.space_spec import SpaceSpec
 CHOOSE_BY = ("sample", "mean")
 """What decides while a planner learns: a sample of the model's posterior (Thompson 1933), or its expectation."""
 
+MAX_HORIZON = 10_000
+"""Most intervals that count: with a discount as near to 1 as 0.999 the last of them counts nothing."""
+
 _SEEN = ("arrivals", "allocation", "ssr")
 """What is kept of the last info to decide by."""
 
@@ -49,7 +52,7 @@ class PlanningPolicy:
         scenario: of the network, a preset's name or a `Scenario`; its utility is maximised.
         model: what it chooses by, and teaches.
         choose_by: one of `CHOOSE_BY`.
-        horizon: intervals whose utility counts.
+        horizon: intervals whose utility counts, `MAX_HORIZON` at most.
         gamma: discount of each interval after the first.
         lowest, highest, allowed, min_ssr, min_probability: see `agents.planner.constraints.Constraints`.
         seed: of the samples.
@@ -91,7 +94,7 @@ class PlanningPolicy:
         if choose_by not in CHOOSE_BY:
             raise ValueError(unknown_name("choose_by", choose_by, CHOOSE_BY))
         self.choose_by = choose_by
-        self.horizon = check_integer("horizon", horizon, at_least=1)
+        self.horizon = check_integer("horizon", horizon, at_least=1, at_most=MAX_HORIZON)
         self.gamma = check_number("gamma", gamma, at_least=0.0, at_most=1.0)
         self.constraints = Constraints(self.scenario, lowest, highest, allowed, min_ssr, min_probability)
         self.seed = check_integer("seed", seed, at_least=0, at_most=2**32 - 1)

@@ -232,7 +232,8 @@ class Strange(TableModel):
     ("make", "kind", "message"),
     [
         (lambda: planner(choose_by="max"), ValueError, "choose_by: unknown name 'max'"),
-        (lambda: planner(horizon=0), ValueError, "horizon: 0 given, allowed is 1 or more"),
+        (lambda: planner(horizon=0), ValueError, "horizon: 0 given, allowed is 1 to 10000"),
+        (lambda: planner(horizon=2**64), ValueError, "horizon: 18446744073709551616 given, allowed is 1 to 10000"),
         (lambda: planner(gamma=1.5), ValueError, r"gamma: 1\.5 given, allowed is at most 1\.0"),
         (lambda: planner(seed=-1), ValueError, "seed: -1 given"),
         (lambda: planner(model=TableModel("paper")), ValueError, "model: it has 100 units for slices"),
