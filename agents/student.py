@@ -20,6 +20,7 @@ from agents.allocation_search import allocation_shares
 from agents.dqn.factored import FactoredHead
 from agents.dqn.heads import Head, make_head
 from agents.dqn.networks import AllocationNetwork
+from agents.tensor_files import budget
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
 from slicing_gym.files import atomic_write, digest
@@ -148,8 +149,9 @@ class StudentPolicy(BasePolicy):
                 raise ValueError(f"it has format {version!r}, allowed is {FORMAT_VERSION}")
             if checksum != digest(header, tensors):
                 raise ValueError("its contents do not have the checksum that it names")
-            hidden = len(tensors["layers.0.bias"])
-            made = cls(Scenario.from_dict(header["scenario"]), hidden, header["head"], header["head_kwargs"], seed=0)
+            scenario, hidden = Scenario.from_dict(header["scenario"]), len(tensors["layers.0.bias"])
+            with budget(sum(array.size for array in tensors.values())):
+                made = cls(scenario, hidden, header["head"], header["head_kwargs"], seed=0)
             made.load_state_dict({key: torch.as_tensor(array) for key, array in tensors.items()})
         except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"student: {name!r} is not a student's file, or is damaged ({one_line(error)})") from None

@@ -7,7 +7,7 @@ import math
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -126,6 +126,11 @@ _ALWAYS, _TIMES_HELD = 2**24, 8
 made orthogonal and copied."""
 
 
+def budget(held: int) -> AbstractContextManager[Any]:
+    """Inside, PyTorch makes no more numbers than a file that holds so many has use for; ValueError where it should."""
+    return _Budget(_ALWAYS + _TIMES_HELD * held)
+
+
 @contextmanager
 def bounded(path: object, content: io.BytesIO, key: str = "agent", alone: bool = True) -> Iterator[None]:
     """Inside, PyTorch makes no more numbers than an agent's file has use for; what fails is a ValueError of one line.
@@ -144,7 +149,7 @@ def bounded(path: object, content: io.BytesIO, key: str = "agent", alone: bool =
     content.seek(0)
     name = "the open file" if isinstance(path, io.IOBase) else str(path)
     try:
-        with _Budget(_ALWAYS + _TIMES_HELD * held):
+        with budget(held):
             yield
     except Exception as error:  # what does not fit together fails in many ways
         if isinstance(error, ValueError) and not alone:

@@ -85,7 +85,7 @@ class DiscreteCodec(ActionCodec):
             action = action[()]
         if isinstance(action, (bool, np.bool_)) or not isinstance(action, Integral):
             raise gym.error.InvalidAction(
-                f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1}){_as_integer(action)}"
+                f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1}){_as_integer(space, action)}"
             )
         if not 0 <= int(action) < space.n:
             raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {space.n - 1}")
@@ -101,6 +101,7 @@ class DiscreteCodec(ActionCodec):
         if given.shape != (num_envs,) or not np.issubdtype(given.dtype, np.integer):
             raise gym.error.InvalidAction(
                 f"actions: {given.dtype} of shape {given.shape} given, allowed are integers of shape ({num_envs},)"
+                f"{_as_integers(given, num_envs)}"
             )
         wrong = (given < 0) | (given >= space.n)
         if wrong.any():
@@ -187,11 +188,12 @@ class AllocationListCodec(DiscreteCodec):
         return found
 
 
-def _as_integer(action: object) -> str:
-    """How a refused action is made an integer, if it is but one number."""
-    if isinstance(action, np.ndarray):
-        return "; int(action.item()) is one" if action.size == 1 else ""
-    return "; int(action) is one" if isinstance(action, Real) else ""
+def _as_integer(space: gym.spaces.Discrete, action: object) -> str:
+    """How a refused action is made an integer, if it is but one number, and a whole one that is allowed."""
+    held = action.item() if isinstance(action, np.ndarray) and action.size == 1 else action
+    if not isinstance(held, Real) or not float(held).is_integer() or not 0 <= held < space.n:
+        return ""
+    return "; int(action.item()) is one" if isinstance(action, np.ndarray) else "; int(action) is one"
 
 
 def _cast(space: gym.Space[Any], actions: Any, shape: tuple[int, ...] | None) -> npt.NDArray[Any] | None:
@@ -203,3 +205,11 @@ def _cast(space: gym.Space[Any], actions: Any, shape: tuple[int, ...] | None) ->
     if given.shape != shape or space.dtype is None or not np.can_cast(given.dtype, space.dtype, "same_kind"):
         return None
     return given.astype(space.dtype)
+
+
+def _as_integers(actions: npt.NDArray[Any], num_envs: int) -> str:
+    """How refused actions are made integers, one a cell, if they are whole numbers."""
+    if actions.size != num_envs or actions.dtype.kind not in "iuf" or not (actions == np.rint(actions)).all():
+        return ""
+    flat = "" if actions.shape == (num_envs,) else ".reshape(-1)"
+    return f"; actions{flat}{'' if actions.dtype.kind in 'iu' else '.astype(int)'} are such"

@@ -52,8 +52,8 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         Raises:
             RuntimeError: another thread is using the environment.
         """
-        super().reset(seed=seed, options=options)
         with self._exclusive:
+            super().reset(seed=seed, options=options)
             observation, info = self._reset(seed)
         if self.render_mode == "human":
             self.render()
@@ -113,7 +113,8 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
             return None
         if self._view is None:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before render()")
-        return self._view.draw()
+        with self._exclusive:
+            return self._view.draw()
 
     def close(self) -> None:
         """Close the window, if there is one."""

@@ -84,8 +84,8 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
             ValueError: as many seeds as cells are needed, and a mask of the form above.
             RuntimeError: another thread is using the environment.
         """
-        super().reset(seed=seed if isinstance(seed, int) else None)
         with self._exclusive:
+            super().reset(seed=seed if isinstance(seed, int) else None)
             return self._reset(seed, options)
 
     def _reset(
@@ -151,7 +151,8 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
             return None
         if not self._views:
             raise gym.error.ResetNeeded(f"{self.name}: call reset() before render()")
-        pictures = (view.draw() for view in self._views.values())
+        with self._exclusive:
+            pictures = [view.draw() for view in self._views.values()]
         return tuple(picture for picture in pictures if picture is not None)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ class Exclusive:
     def __init__(self, what: str) -> None:
         self._what = what
         self._thread: dict[str, int] = {}  # of setdefault there is only one that sets
+        self._depth = 0  # the same thread comes in again where a reward function uses its environment
 
     def __enter__(self) -> None:
         if self._thread.setdefault("in", get_ident()) != get_ident():
@@ -27,9 +28,12 @@ class Exclusive:
                 f"{self._what}: in use by another thread, or was when this process was forked; allowed is one thread "
                 "at a time, so give each its own (copy.deepcopy makes one that goes on alike)"
             )
+        self._depth += 1
 
     def __exit__(self, *_: object) -> None:
-        self._thread.clear()
+        self._depth -= 1
+        if not self._depth:
+            self._thread.clear()
 
     def __reduce__(self) -> tuple[type[Exclusive], tuple[str]]:
         return Exclusive, (self._what,)

@@ -283,6 +283,8 @@ def _plain(value: Any) -> Any:
         return asdict(value)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, np.generic):
+        return value.item()
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 

@@ -132,6 +132,8 @@ class Lomax(Distribution):
         if self.maximum < _TINY * self.scale:
             return self.maximum
         rate, ratio = self.shape - 1.0, self.maximum / self.scale
+        if math.isinf(ratio) and math.isfinite(self.maximum):  # beyond doubles, and a small rate would notice
+            return self.scale / rate * -math.expm1(-rate * (math.log(self.maximum) - math.log(self.scale)))
         part = 1.0 - math.pow(1.0 + ratio, -rate)
         if part < CANCELLED:  # most of its digits are gone; elsewhere seeds keep their bytes
             part = -math.expm1(-rate * math.log1p(ratio))

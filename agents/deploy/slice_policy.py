@@ -138,8 +138,8 @@ class SlicePolicy:
             return f"age_s: {_short(age_s)} given, allowed is 0 to {self.max_age_s:g} s"
         if arrivals is None:
             return f"arrivals: missing (None given), allowed are {len(names)} numbers ({', '.join(names)})"
-        if type(arrivals) in (list, tuple) and len(arrivals) == len(names):
-            for name, value in zip(names, arrivals, strict=True):
+        if isinstance(arrivals, list | tuple) and len(items := _items(arrivals)) == len(names):
+            for name, value in zip(names, items, strict=True):
                 if value is None:
                     return f"arrivals.{name}: missing (None given)"
         try:
@@ -174,15 +174,33 @@ def _numbers(values: Any) -> npt.NDArray[np.float64]:
     Raises:
         Exception: it holds anything else, of whatever kind.
     """
-    if type(values) in (list, tuple):
-        if all(type(each) in _KINDS for each in values):
-            return np.array([float(each) for each in values], np.float64)
-        if not all(type(each) in (list, tuple) for each in values):
+    if isinstance(values, list | tuple):
+        items = _items(values)
+        if all(isinstance(each, list | tuple) for each in items):
+            return np.array([_numbers(each) for each in items], np.float64)
+        if not all(type(each) in _KINDS for each in items):
             raise TypeError("no numbers")
+        return np.array([float(each) for each in items], np.float64)
+    if not _is_array(values) or np.ma.is_masked(values):  # what is masked was not measured
+        raise TypeError("no array")
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iuf":
         raise TypeError("no numbers")
     return array.astype(np.float64)
+
+
+def _items(values: list[Any] | tuple[Any, ...]) -> list[Any]:
+    """What a list or tuple holds, whatever a class derived of it says."""
+    return list(list.__iter__(values) if isinstance(values, list) else tuple.__iter__(values))
+
+
+def _is_array(values: object) -> bool:
+    """Whether it is an array of one type: of NumPy, of whatever makes one of itself, or a buffer."""
+    try:
+        memoryview(values)  # type: ignore[arg-type]
+    except TypeError:
+        return hasattr(type(values), "__array__")
+    return True
 
 
 _OUTPUTS = ["units"]

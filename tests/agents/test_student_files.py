@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save as to_bytes
 
 from agents import StudentPolicy, distill
 from agents import student as student_module
+from slicing_gym import get_scenario
+from slicing_gym.files import digest
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.learners import each_head, same
 from twin import DigitalTwin
@@ -77,6 +81,21 @@ def test_files_that_hold_no_student_are_refused_by_name_and_run_nothing(tmp_path
     StudentPolicy("paper-1mhz", 4, seed=0).save(tmp_path / "student.safetensors")
     with pytest.raises(ValueError, match=r"twin: .* is not a twin's file"):
         DigitalTwin.load(tmp_path / "student.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "head_kwargs"), [(20_000, {}), (4, {"hidden_size": 2**20, "embedding_size": 2**10})]
+)
+def test_no_networks_are_made_that_the_file_does_not_hold(hidden, head_kwargs, tmp_path):
+    """Its checksum is right; the networks that it names would be of 400 million numbers and more."""
+    head = "geometry" if head_kwargs else "dense"
+    header = {"format": 1, "scenario": get_scenario("paper").to_dict(), "head": head, "head_kwargs": head_kwargs}
+    tensors = {"layers.0.bias": np.zeros(hidden, np.float32)}
+    whole = json.dumps({"sha256": digest(header, tensors), **header})
+    path = tmp_path / "student.safetensors"
+    path.write_bytes(to_bytes(tensors, {"student": whole}))
+    with pytest.raises(ValueError, match=r"student\.safetensors' .* networks of more than .* numbers, and holds far"):
+        StudentPolicy.load(path)
 
 
 def test_damage_is_noticed_wherever_it_is(small, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from slicing_gym import Reward, Simulator, get_scenario
 from slicing_gym.registration import ENVIRONMENT_IDS
 from slicing_gym.threads import Threads
 from tests.helpers.twins import quick_twin
+from twin import RecordHistoryVector
 from twin.planning import PlanningTwin
 from twin.registration import TWIN_ID
 
@@ -73,6 +74,19 @@ def test_what_arrives_with_read_only_arrays_goes_on(env_id, num_envs):
     np.testing.assert_array_equal(env.reset()[0], other.reset()[0])
 
 
+def test_a_recorded_batch_with_read_only_arrays_goes_on():
+    envs = RecordHistoryVector(gym.make_vec("SliceRAN-v0", num_envs=2, decisions=3))
+    envs.reset(seed=0)
+    for _ in range(3):
+        envs.step(np.array([3, 4]))
+    other = with_read_only_arrays(envs)
+    for each in (envs, other):
+        each.reset()
+        each.step(np.array([5, 6]))
+    same = envs.recorder.history(), other.recorder.history()
+    np.testing.assert_array_equal(same[0].next_arrivals, same[1].next_arrivals)
+
+
 def test_a_simulator_and_a_twin_with_read_only_arrays_go_on():
     simulator, twin = Simulator("paper", [1, 2]), quick_twin(get_scenario("paper"))
     simulator.warm_up()
@@ -127,20 +141,24 @@ def test_a_second_thread_is_refused_and_nothing_is_spoilt(env_id, vector):
     inside, tried = threading.Event(), threading.Event()
 
     def wait(_, info, __):
+        env.render()  # what the thread that is inside does itself lets nobody else in
         inside.set()
         assert tried.wait(10.0)
         return info["utility"]
 
-    env = (gym.make_vec if vector else gym.make)(env_id, reward_function=wait).unwrapped
+    env = (gym.make_vec if vector else gym.make)(env_id, reward_function=wait, render_mode="rgb_array").unwrapped
     action = np.array([3]) if vector else 3
     env.reset(seed=0)
+    drawn = copy.deepcopy(env.np_random.bit_generator.state)
     first = threading.Thread(target=env.step, args=(action,))
     first.start()
     inside.wait(10.0)
     states = [env.state] if hasattr(env, "state") else []  # SliceRAN has it, alone and in a batch
-    for use in (lambda: env.step(action), env.reset, lambda: pickle.dumps(env), *states):
+    seeded = lambda: env.reset(seed=7)  # noqa: E731
+    for use in (lambda: env.step(action), env.reset, seeded, env.render, lambda: pickle.dumps(env), *states):
         with pytest.raises(RuntimeError, match=rf"{env_id}: in use by another thread.*deepcopy"):
             use()
+    assert env.np_random.bit_generator.state == drawn
     tried.set()
     first.join(10.0)
     assert env.decisions == 1
@@ -240,6 +258,27 @@ def test_a_refused_number_is_told_how_to_be_an_action(env_id, given):
     with pytest.raises(gym.error.InvalidAction, match=r"not a whole .*; int\(action(\.item\(\))?\) is one") as told:
         env.step(given)
     env.step(eval(str(told.value).split("; ")[1].removesuffix(" is one"), {"action": given}))
+
+
+@each_id
+@pytest.mark.parametrize("given", [np.nan, 3.7, -2.0, 1e9, 1e300, np.array(["x"]), "3"])
+def test_what_is_no_allowed_number_is_told_no_more(env_id, given):
+    env = gym.make(env_id).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(gym.error.InvalidAction, match=r"is not a whole number \(allowed: 0 to \d+\)$"):
+        env.step(given)
+
+
+@each_id
+@pytest.mark.parametrize("given", [np.array([[3], [4]]), np.array([3.0, 4.0]), np.array([[3.0], [4.0]])])
+def test_refused_actions_of_a_batch_are_told_how_to_be_some(env_id, given):
+    envs = gym.make_vec(env_id, num_envs=2).unwrapped
+    envs.reset(seed=0)
+    with pytest.raises(gym.error.InvalidAction, match=r"allowed are integers of shape \(2,\); .* are such") as told:
+        envs.step(given)
+    envs.step(eval(str(told.value).split("; ")[1].removesuffix(" are such"), {"actions": given}))
+    with pytest.raises(gym.error.InvalidAction, match=r"allowed are integers of shape \(2,\)$"):
+        envs.step(np.array([3.5, 4.0]))
 
 
 def test_earlier_versions_of_gymnasium_need_no_types_at_run_time():

@@ -70,6 +70,12 @@ def test_means_of_truncated_distributions_are_those_of_a_quadrature(maximum, sca
     assert found == pytest.approx(by_quadrature(lambda x: math.exp(-x), maximum, scale), rel=1e-9, abs=0.0)
 
 
+def test_a_maximum_so_far_beyond_the_scale_that_no_double_holds_their_ratio():
+    found = Lomax(1.0 + 1e-9, 0.1, 1e308).mean
+    assert found == pytest.approx(0.1 * math.log(10.0) * 309.0, rel=1e-5)  # the rate is next to none
+    assert found == pytest.approx(Lomax(1.0 + 1e-9, 0.1, 1e306).mean, rel=0.01)
+
+
 @given(st.floats(1e-12, 1e12), st.floats(-16.0, 20.0))
 def test_the_mean_of_a_random_profile_is_that_of_a_quadrature(low, spread):
     high = min(low * (1.0 + 10.0**spread), 1e12)

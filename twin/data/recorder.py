@@ -13,6 +13,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from slicing_gym import Scenario
 from slicing_gym.errors import unknown_name
+from slicing_gym.exclusive import OwnArrays
 from twin.data.columns import PERFORMANCE, Column
 from twin.data.history import History
 
@@ -147,7 +148,7 @@ class RecordHistory(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return observation, reward, terminated, truncated, info
 
 
-class RecordHistoryVector(VectorWrapper):
+class RecordHistoryVector(OwnArrays, VectorWrapper):
     """Records what passes through a batched environment, whatever its autoreset mode.
 
     Args:

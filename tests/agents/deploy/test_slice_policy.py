@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import deque, namedtuple
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.helpers.exported import student as student
 from tests.helpers.learners import _one_thread as _one_thread
 
 ROOT = Path(__file__).resolve().parents[3]
+
+Measured = namedtuple("Measured", "volte video urllc")  # what a controller may hold
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,16 @@ def test_it_decides_as_the_policy_does(policy, student):
 
 @pytest.mark.parametrize(
     "arrivals",
-    [tuple(USUAL), np.array(USUAL), np.array(USUAL, np.float32), np.array(USUAL, np.int16), [Fraction(115), 1752, 9]],
+    [
+        tuple(USUAL),
+        Measured(*USUAL),
+        memoryview(np.array(USUAL)),
+        np.ma.array(USUAL),
+        np.array(USUAL),
+        np.array(USUAL, np.float32),
+        np.array(USUAL, np.int16),
+        [Fraction(115), 1752, 9],
+    ],
 )
 def test_any_kind_of_numbers_is_taken(arrivals, policy):
     assert policy.decide(arrivals) == policy.decide(USUAL)
@@ -163,7 +175,12 @@ class AgreeableArray(np.ndarray):
         ([np.array([115.0]), np.array([1752.0]), np.array([9.0])], "allowed are 3 numbers"),
         ([115, Agreeable(1e9), 9], "allowed are 3 numbers"),
         (np.array([115, 1752, 9]).view(AgreeableArray) * 1000, "arrivals.volte: 115000 given, far"),
-        (9.0, r"shape \(\) given"),
+        (9.0, "arrivals: 9.0 given"),
+        (Measured(115, 1752, True), "allowed are 3 numbers"),
+        (Measured(115, None, 9), r"^arrivals\.video: missing \(None given\)$"),
+        ([[115, 1752, True]], "allowed are 3 numbers"),
+        (deque([115, 1752, True]), "allowed are 3 numbers"),
+        (np.ma.array([115.0, 1752.0, 9.0], mask=[False, True, False]), "allowed are 3 numbers"),
         ("abc", "'abc' given, allowed are 3 numbers"),
         ([115, "many", 9], "allowed are 3 numbers"),
         (["115", "1752", "9"], r"\['115', '1752', '9'\] given, allowed are 3 numbers"),

@@ -117,25 +117,26 @@ def read_table(
     with opened(files) as source, engine.connected() as connection:
         import duckdb
 
+        faults = (duckdb.Error, UnicodeError, OverflowError, MemoryError)
         try:
-            found = None
-            if source.kind == "csv":
-                found = dialect.find_dialect(connection, source, () if query else columns or ())
-            return _read(connection, source, found, query, columns, as_text)
-        except (duckdb.Error, UnicodeError, OverflowError, MemoryError) as error:
-            what = one_line(str(error).partition("\nLINE ")[0])
-            raise ValueError(f"history: {source.names[0]!r} is not a table ({what})") from error
+            return _read(connection, source, query, columns, as_text)
+        except faults as error:
+            name, why = source.names[0], error
+            for path, each in zip(source.paths, source.names, strict=True):
+                try:  # which of them it is
+                    _read(connection, Source(source.kind, (path,), (each,)), query, columns, as_text)
+                except faults as own:
+                    name, why = each, own
+                    break
+            what = one_line(str(why).partition("\nLINE ")[0])
+            raise ValueError(f"history: {name!r} is not a table ({what})") from error
 
 
 def _read(
-    connection: Any,
-    source: Source,
-    found: Dialect | None,
-    query: str | None,
-    columns: Sequence[str] | None,
-    as_text: Collection[str],
+    connection: Any, source: Source, query: str | None, columns: Sequence[str] | None, as_text: Collection[str]
 ) -> Table:
-    """The rows of files; `found` is the dialect of CSV."""
+    """The rows of files."""
+    found = dialect.find_dialect(connection, source, () if query else columns or ()) if source.kind == "csv" else None
     if found is None:
         names = ", ".join(engine.text(path) for path in source.paths)
         reader = "read_parquet" if source.kind == "parquet" else "read_json"

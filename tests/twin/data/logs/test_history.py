@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -192,3 +194,14 @@ def test_what_is_no_table_is_refused(mapping, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=rf"history: '.*{name}' is not a table"):
             read_log(tmp_path / name, mapping)
+
+
+@pytest.mark.parametrize(("name", "content"), [("b.parquet", b"PAR1 and no more"), ("b.csv", b"\xff\xfe\x00\x81")])
+def test_the_one_of_several_files_that_is_no_table_is_named(name, content, mapping, table, tmp_path):
+    end = Path(name).suffix
+    frame = table  # noqa: F841  # DuckDB finds it by its name
+    for each in ("a", "c"):
+        duckdb.sql(f"COPY (SELECT * FROM frame) TO '{tmp_path / each}{end}'")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"history: '[^']*{name}' is not a table \("):
+        read_log(tmp_path, mapping)
