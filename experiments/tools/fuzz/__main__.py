@@ -27,7 +27,7 @@ def main() -> int:
     if given.case is not None:
         report = fuzz(given.fuzzer, make_fuzzer(given.fuzzer), [given.case], given.seed, verbose=True)
     else:
-        report = fuzz_apart(given.fuzzer, given.cases, given.seed)
+        report = fuzz_apart(given.fuzzer, given.cases, given.seed, progress=True)
     print(report)
     return int(bool(report.faults))
 

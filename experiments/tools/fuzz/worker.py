@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from experiments.tools.fuzz.cases import Outcomes, try_case
+from slicing_gym.progress import ProgressBar
 
 LIMIT_S = 60.0
 """Of a case, where the fuzzer has no `limit_s` of its own, and of making what cases are made of ten times as long."""
@@ -18,18 +19,21 @@ MEMORY = 16 * 2**30
 """Bytes of addresses that cases may take."""
 
 
-def fuzz_apart(name: str, cases: int, seed: int) -> Outcomes:
-    """As `fuzz`, the cases 0 to `cases` in processes of their own."""
+def fuzz_apart(name: str, cases: int, seed: int, *, progress: bool = False) -> Outcomes:
+    """As `fuzz`, the cases 0 to `cases` in processes of their own; with `progress` a bar counts them and the faults."""
     report, first = Outcomes(name, seed), 0
-    while first < cases:
-        done = first
-        for number, outcome, fault in _outcomes(name, first, cases, seed):
-            done = number + 1
-            if fault:
-                report.faults[number] = fault
-            else:
-                report.counts[outcome] += 1
-        first = done
+    with ProgressBar(total=cases, desc=name, disable=not progress) as bar:
+        while first < cases:
+            done = first
+            for number, outcome, fault in _outcomes(name, first, cases, seed):
+                done = number + 1
+                if fault:
+                    report.faults[number] = fault
+                else:
+                    report.counts[outcome] += 1
+                bar.set_postfix(faults=len(report.faults), refresh=False)
+                bar.update()
+            first = done
     return report
 
 
