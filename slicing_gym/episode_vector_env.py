@@ -21,6 +21,9 @@ from slicing_gym.reward import threshold
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
 from slicing_gym.threads import check_threads
 
+MAX_ENVS = 2**24
+"""Most cells in a batch: each has its queues and streams, some kilobytes at the least."""
+
 BoolArray = npt.NDArray[np.bool_]
 Observations = npt.NDArray[np.float32]
 
@@ -43,7 +46,7 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
         render_mode: str | None,
         max_episode_steps: int | None = None,
     ) -> None:
-        self.num_envs = check_integer("num_envs", num_envs, at_least=1)
+        self.num_envs = check_integer("num_envs", num_envs, at_least=1, at_most=MAX_ENVS)
         self.num_threads = check_threads(num_threads)
         self.render_mode = check_render_mode(render_mode, allowed=("rgb_array",))
         self.autoreset_mode = _autoreset_mode(autoreset_mode)

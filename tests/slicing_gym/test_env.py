@@ -141,6 +141,13 @@ def test_threads_beyond_reason_are_refused(env_id, number):
 
 
 @each_id
+@pytest.mark.parametrize("number", [0, 10**12, 2**63])
+def test_batches_beyond_reason_are_refused(env_id, number):
+    with pytest.raises(ValueError, match=rf"num_envs: {number} given, allowed is 1 to 16777216"):
+        gym.make_vec(env_id, num_envs=number)
+
+
+@each_id
 def test_the_batch_is_its_cells(env_id):
     envs = gym.make_vec(env_id, num_envs=3, num_threads=2)
     alone = [gym.make(env_id) for _ in range(3)]
