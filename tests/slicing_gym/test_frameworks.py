@@ -7,11 +7,13 @@ import pickle
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 from slicing_gym import Reward, Simulator, get_scenario
 from slicing_gym.registration import ENVIRONMENT_IDS
@@ -72,6 +74,19 @@ def test_what_arrives_with_read_only_arrays_goes_on(env_id, num_envs):
         np.testing.assert_array_equal(r1, r2)
         np.testing.assert_array_equal(i1["utility"], i2["utility"])
     np.testing.assert_array_equal(env.reset()[0], other.reset()[0])
+
+
+def test_environments_of_spawned_processes_are_those_of_this_one():
+    makers = [partial(gym.make, name) for name in ("slicing_gym:SliceRAN-v0", "twin:SliceTwin-v0")]
+    apart, here = AsyncVectorEnv(makers, context="spawn"), SyncVectorEnv(makers)
+    try:
+        for envs in (apart, here):
+            envs.reset(seed=[3, 4])
+        for action in (7, 4000):
+            for one, other in zip(apart.step([action] * 2)[:2], here.step([action] * 2)[:2], strict=True):
+                np.testing.assert_array_equal(one, other)
+    finally:
+        apart.close()
 
 
 def test_a_recorded_batch_with_read_only_arrays_goes_on():
