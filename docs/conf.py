@@ -31,7 +31,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["results", "data"]
+exclude_patterns = ["data"]
 nitpicky = False  # docstrings name types of other libraries
 default_role = "code"  # docstrings write code in single backticks
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import typing
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -25,9 +24,9 @@ from experiments.config.hydra import (
     with_lists,
     without_config_folders,
 )
+from tests.helpers.pages import PAGES, ROOT, name_of, text_of
 from twin import inspect_log
 
-ROOT = Path(__file__).resolve().parents[2]
 TOPICS = (
     "train",
     "evaluate",
@@ -87,10 +86,10 @@ def test_lists_may_be_typed_without_brackets():
 
 
 COMMANDS = [
-    pytest.param(command, id=f"{path.name}-{number}")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    pytest.param(command, id=f"{name_of(path)}-{number}")
+    for path in PAGES
     for number, command in enumerate(
-        re.findall(rf"^python -m experiments\.(?:{'|'.join(TOPICS)})\b.*", path.read_text(), re.MULTILINE)
+        re.findall(rf"^python -m experiments\.(?:{'|'.join(TOPICS)})\b.*", text_of(path), re.MULTILINE)
     )
     if "<" not in command
     and path.name != "traffic.md"  # whose commands go on from each other: tests/experiments/traffic

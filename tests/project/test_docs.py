@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.pages import PAGES, name_of
+
 BLOCKS = [
-    pytest.param(block, id=f"{path.relative_to(ROOT)}-{number}")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    pytest.param(block, id=f"{name_of(path)}-{number}")
+    for path in PAGES
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL))
 ]
 
@@ -28,8 +28,7 @@ def test_block_runs(block, monkeypatch):
     assert len(vars(module)) > before + 1
 
 
-@pytest.mark.parametrize("path", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
-def test_links_and_pictures_are_there(path):
-    page = ROOT / path
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_and_pictures_are_there(page):
     for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
