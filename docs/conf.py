@@ -33,6 +33,7 @@ extensions = [
 ]
 exclude_patterns = ["data"]
 nitpicky = False  # docstrings name types of other libraries
+highlight_language = "text"  # what commands print is no Python; blocks of Python say so
 default_role = "code"  # docstrings write code in single backticks
 
 myst_enable_extensions = ["dollarmath", "deflist"]
