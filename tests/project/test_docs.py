@@ -32,3 +32,17 @@ def test_block_runs(block, monkeypatch):
 def test_links_and_pictures_are_there(page):
     for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def headings(page):
+    """Anchors of a page's headings, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    found = [re.sub(r"[^\w\- ]", "", line.lower()) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
+    return {line.strip().replace(" ", "-") for line in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_into_pages_find_their_headings(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*\.md)?#([^)]+)\)", page.read_text()):
+        named = (page.parent / target).resolve() if target else page
+        assert anchor in headings(named), (target, anchor)
