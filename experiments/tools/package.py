@@ -133,9 +133,12 @@ class Environment:
         """
         subprocess.run([python, "-m", "venv", str(self.folder)], check=True)
         chosen = [text for path in constraints for text in ("--constraint", str(path.resolve()))]
-        wanted = f"{wheel}[{self.extras}]" if self.extras else str(wheel)
-        pip = [str(self.folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-        subprocess.run([*pip, *chosen, wanted], check=True)
+        self.pip(*chosen, f"{wheel}[{self.extras}]" if self.extras else str(wheel))
+
+    def pip(self, *wanted: str) -> None:
+        """Install something."""
+        command = [str(self.folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--no-compile", *wanted]
+        subprocess.run(command, check=True)
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A program of it, in a folder without the project's modules."""
@@ -211,6 +214,15 @@ def _not_named(done: subprocess.CompletedProcess[str], extra: str) -> str:
     return "" if done.returncode and named and "Traceback" not in done.stderr else _last_line(done)
 
 
+def check_metadata(folder: Path, files: Sequence[Path]) -> Outcome:
+    """What twine says of files, before a package index does; it is installed for that alone."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    environment = Environment(folder, "")
+    environment.pip("twine")
+    done = environment.run("twine", "--no-color", "check", "--strict", *map(str, files))
+    return Outcome("", "twine check --strict", " ".join((done.stdout + done.stderr).split()) if done.returncode else "")
+
+
 def check_package(
     folder: Path, extras: Sequence[str] = ENVIRONMENTS, python: str = sys.executable, constraints: Sequence[Path] = ()
 ) -> Iterator[Outcome]:
@@ -223,8 +235,7 @@ def check_package(
         constraints: files of versions.
     """
     files = build(folder)
-    done = subprocess.run([sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True, text=True)
-    yield Outcome("", "twine check --strict", (done.stdout + done.stderr).strip() if done.returncode else "")
+    yield check_metadata(folder / "twine", files)
     (wheel,) = (path for path in files if path.suffix == ".whl")
     for number, each in enumerate(extras):
         environment = Environment(folder / f"environment_{number}", each)
