@@ -31,8 +31,9 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["results", "data"]
+exclude_patterns = ["data"]
 nitpicky = False  # docstrings name types of other libraries
+highlight_language = "text"  # what commands print is no Python; blocks of Python say so
 default_role = "code"  # docstrings write code in single backticks
 
 myst_enable_extensions = ["dollarmath", "deflist"]

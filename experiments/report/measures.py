@@ -67,7 +67,7 @@ FINAL = RunMeasure(
 )
 REGRET = RunMeasure(
     "regret",
-    "regret [U]",
+    "regret, best fixed [U]",
     1,
     False,
     "what the best fixed allocation earns on the same cell in as many decisions, less what the run earned while it "

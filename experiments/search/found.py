@@ -23,7 +23,7 @@ RESULT = "search.json"
 MEASURED = {
     "utility": "U on unseen cells",
     "reward_at_c_max": "reward at c_max on unseen cells",
-    "regret": "regret while learning",
+    "regret": "regret while learning, best fixed",
 }
 """What is compared on the simulator, and what it is called where it is shown."""
 

@@ -147,7 +147,7 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
         f"episodes to reward {REWARD_GOAL}",
         f"U in episode {shared}",
         "final U, unseen cells",
-        "regret [U]",
+        "regret, best fixed [U]",
         "CPU seconds",
     ]
     return aligned(header, rows)

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from experiments.tools.package import build
 from tests.compat.frameworks import ENVIRONMENT_IDS, Framework, named
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("slicing_gym", "agents", "twin", "conf", "experiments")
 VERSIONS = "from importlib.metadata import version; import sys; print(*[version(name) for name in sys.argv[1:]])"
 HEAD = "| framework | version | Gymnasium | NumPy | SliceRAN-v0 | SliceTwin-v0 | an environment is given by |"
-
-
-def build_wheel(folder: Path) -> Path:
-    """This package as a wheel, built of a copy, so that nothing is left in the checkout."""
-    source = folder / "source"
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
-    subprocess.run(command, check=True)
-    return next(folder.glob("*.whl"))
 
 
 def install(framework: Framework, wheel: Path, folder: Path) -> str:
@@ -82,7 +68,7 @@ def main() -> int:
     given = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory() as temporary:
-        wheel = build_wheel(Path(temporary))
+        (wheel,) = build(Path(temporary), "--wheel")
         print(HEAD, "|---" * HEAD.count("|", 1) + "|", sep="\n")
         for framework in named(given.names):
             folder = (given.folder or Path(temporary)).absolute() / framework.module

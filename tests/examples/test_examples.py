@@ -8,18 +8,9 @@ from runpy import run_path
 
 import pytest
 
+from experiments.tools.package import SIZES
+
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
-SIZES = {
-    "cleanrl_vector": 20,
-    "log_to_onnx": 2,
-    "own_scenario": 20,
-    "planner_with_constraint": 20,
-    "pytorch_loop": 40,
-    "stock_agents": 100,
-    "torchrl_loop": 100,
-    "what_if": 3,
-}
-"""What each example's size is here, as its first lines explain it."""
 
 
 def test_every_example_is_run_here_and_has_less_than_60_lines():

@@ -25,6 +25,7 @@ from experiments.config.hydra import (
     with_lists,
     without_config_folders,
 )
+from tests.helpers.pages import commands
 from twin import inspect_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,13 +88,12 @@ def test_lists_may_be_typed_without_brackets():
 
 
 COMMANDS = [
-    pytest.param(command, id=f"{path.name}-{number}")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    for number, command in enumerate(
-        re.findall(rf"^python -m experiments\.(?:{'|'.join(TOPICS)})\b.*", path.read_text(), re.MULTILINE)
-    )
-    if "<" not in command
-    and path.name != "traffic.md"  # whose commands go on from each other: tests/experiments/traffic
+    pytest.param(each, id=f"{each.page}-{each.topic}-{number}")
+    for number, each in enumerate(commands())
+    if each.topic in TOPICS
+    and each.arguments
+    and "<" not in each.arguments
+    and not each.page.endswith("traffic.md")  # whose commands go on from each other: tests/experiments/traffic
 ]
 
 
@@ -129,13 +129,13 @@ def _own_modules(tmp_path, monkeypatch):
         registry._imported.discard(name)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_of_the_docs_pass_their_checks(command, request, tmp_path):
-    if any(name in command for name in OWN_MODULES):
+@pytest.mark.parametrize("typed", COMMANDS)
+def test_commands_of_the_docs_pass_their_checks(typed, request, tmp_path):
+    name, command = typed.topic, typed.arguments
+    if any(module in command for module in OWN_MODULES):
         request.getfixturevalue("_own_modules")
-    _, _, module, *arguments = shlex.split(command, comments=True)
-    name = module.removeprefix("experiments.")
-    main = import_module(f"{module}.__main__")
+    arguments = shlex.split(command, comments=True)
+    main = import_module(f"experiments.{name}.__main__")
     renamed = getattr(main, "RENAMED", {})
     arguments = [re.sub(r"^\w+(?==)", lambda key: renamed.get(key[0], key[0]), each) for each in arguments]
     arguments = with_files(name, [re.sub(r"runs/look\w*", str(tmp_path), each) for each in arguments])

@@ -1,18 +1,22 @@
-"""The Python shown in README and docs runs as it stands."""
+"""The Python shown in README and docs runs as it stands, links lead somewhere, and commands take their arguments."""
 
 from __future__ import annotations
 
+import argparse
 import re
+import shlex
 import sys
-from pathlib import Path
+from importlib import import_module
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from slicing_gym.cli import commands as topics
+from tests.helpers.pages import MARKDOWN, ROOT, commands, headings, texts, without_code
+
 BLOCKS = [
     pytest.param(block, id=f"{path.relative_to(ROOT)}-{number}")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for path in MARKDOWN
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL))
 ]
 
@@ -28,8 +32,61 @@ def test_block_runs(block, monkeypatch):
     assert len(vars(module)) > before + 1
 
 
-@pytest.mark.parametrize("path", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_and_pictures_are_there(path):
-    page = ROOT / path
-    for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text()):
-        assert target.startswith("https://") or (page.parent / target).exists(), target
+    """The site's build sees only what is below docs/."""
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path.read_text())):
+        file, _, anchor = target.partition("#")
+        page = (path.parent / file).resolve() if file else path
+        if target.startswith("https://"):
+            continue
+        there = page.exists() and page.is_relative_to(ROOT)
+        if not there or (anchor and anchor not in headings(page.read_text())):
+            wrong.append(target)
+    assert wrong == []
+
+
+def test_a_wrong_anchor_would_be_found():
+    text = "# A *title*: with `code`, [a link](x.md)\n```\n# a comment\n```\n## Twice\n## Twice\n"
+    assert headings(text) == {"a-title-with-code-a-link", "twice", "twice-1"}
+
+
+def test_make_has_what_pages_ask_of_it():
+    asked = {
+        target for _, text in texts() for target in re.findall(r"(?:^|`)make ([a-z]+)(?=`|\s)", text, re.MULTILINE)
+    }
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert asked <= set(targets)
+    assert asked
+
+
+class _ParsedError(Exception):
+    """A parser has taken what it was given."""
+
+
+def module_of(topic):
+    """What `python -m experiments.<topic>` runs."""
+    name = f"experiments.{topic}"
+    return f"{name}.__main__" if (ROOT / name.replace(".", "/")).is_dir() else name
+
+
+@pytest.mark.parametrize(
+    "typed", [pytest.param(each, id=f"{each.page}-{each.topic}") for each in commands() if "<" not in each.arguments]
+)
+def test_commands_are_there_and_take_their_arguments(typed, monkeypatch):
+    """What Hydra composes is checked by tests/experiments/test_commands.py; other commands parse here, and stop."""
+    assert "." in typed.topic or typed.topic in topics()
+    main = import_module(module_of(typed.topic))
+    if hasattr(main, "prepare") or not typed.arguments:
+        return
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(parser, *given):
+        parse(parser, *given)
+        raise _ParsedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.setattr(sys, "argv", [typed.topic, *shlex.split(typed.arguments, comments=True)])
+    with pytest.raises(_ParsedError):
+        main.main()

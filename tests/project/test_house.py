@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from runpy import run_path
 
 import numpy
 import pytest
 
+from experiments.tools.package import build
 from slicing_gym import draws, traffic
 from slicing_gym.distributions import DISTRIBUTIONS
 from tests.helpers.exported import content as content
@@ -118,15 +121,7 @@ def site():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        source = folder / "source"
-        source.mkdir()
-        for room in ("slicing_gym", "agents", "twin", "conf", "experiments"):
-            shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / file, source)
-        build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", name, str(source)]
-        subprocess.run(build, check=True, capture_output=True)
-        (wheel,) = folder.glob("*.whl")
+        (wheel,) = build(folder, "--wheel")
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "site")]
         subprocess.run([*install, str(wheel)], check=True, capture_output=True)
         yield folder / "site"
@@ -147,6 +142,23 @@ def test_an_installed_wheel_has_its_configuration(site, tmp_path):
     assert "hard" in ran.stdout
     assert (site / "slicing_gym" / "py.typed").exists()
     assert list((folder / "runs").glob("*/evaluation.csv"))
+
+
+def test_links_of_the_description_lead_somewhere_on_a_package_index(site):
+    """The README's own are relative: setup.py makes them absolute, or plain text while there is no address."""
+    (metadata,) = site.glob("*.dist-info/METADATA")
+    assert "Description-Content-Type: text/markdown" in metadata.read_text()
+    head, _, shown = metadata.read_text().partition("\n\n")
+    assert shown.startswith("# slicing-gym")
+    assert re.findall(r"\]\((?!https://)[^)]*\)", shown) == []
+    describe = run_path(str(ROOT / "setup.py"), run_name="setup")["description"]
+    text = "![a](b.png) [c](d.md#e) [f](https://g) [h](#i)"
+    assert describe(text, "https://r", "1.0") == (
+        "![a](https://r/raw/v1.0/b.png) [c](https://r/blob/v1.0/d.md#e) [f](https://g) [h](#i)"
+    )
+    assert describe(text, "", "1.0") == " c [f](https://g) [h](#i)"
+    tried = set(re.findall(r"Python :: (3\.\d+)", head))
+    assert tried == {"3.10", "3.11", "3.12", "3.13"}  # docs/compatibility.md says what of
 
 
 AS_NOBODY = """

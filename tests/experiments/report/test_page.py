@@ -28,8 +28,8 @@ window.addEventListener("load", () => {
     pictures: pictures.length,
     shown: pictures.filter((each) => each.complete && each.naturalWidth > 100).length,
     wider: document.documentElement.scrollWidth > window.innerWidth,
-    up: click(column("regret [U]")),
-    down: click(column("regret [U]")),
+    up: click(column("regret, best fixed [U]")),
+    down: click(column("regret, best fixed [U]")),
     text: click(column("twin")),
     bold: document.querySelectorAll("td b").length,
   };

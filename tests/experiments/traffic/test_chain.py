@@ -14,8 +14,9 @@ from experiments.config.hydra import check_overrides, register, with_lists
 from slicing_gym import Trace
 from tests.helpers.commands import configured
 from tests.helpers.learners import _one_thread as _one_thread
+from tests.helpers.pages import ROOT, text_of
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "traffic.md"
+PAGE = ROOT / "docs" / "traffic.md"
 TOPICS = ["inspect", "traffic", "train", "evaluate", "export"]
 SMALL = {
     "train": [
@@ -59,7 +60,7 @@ def run(command: str, folder: Path) -> str:
 
 
 def test_a_passive_log_becomes_an_exported_agent(tmp_path):
-    commands = re.findall(r"^python -m experiments\..*", PAGE.read_text(), re.MULTILINE)[: len(TOPICS)]
+    commands = re.findall(r"^python -m experiments\..*", text_of(PAGE), re.MULTILINE)[: len(TOPICS)]
     short = [
         command.replace("runs/", f"{tmp_path}/").replace(",best_fixed,one_step_oracle", "") for command in commands
     ]
