@@ -120,7 +120,7 @@ def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
 def _leaderboard(board: Board) -> str:
     """A row a method, the best first."""
     header = ["rank", "method", "U, unseen cells", "score", "P(above best fixed)", "reward at c_max"]
-    header += ["regret [U]", "CPU s", "seeds"]
+    header += ["regret, best fixed [U]", "CPU s", "seeds"]
     rows = [_line(each, board) for each in board.standings]
     missing = [f"{BENCHMARKED[name].label} ({why})" for name, why in board.missing.items() if not why.endswith("seeds")]
     return markdown(header, rows) + (f"\nWithout: {', '.join(missing)}.\n" if missing else "")

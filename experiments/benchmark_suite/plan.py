@@ -1,4 +1,4 @@
-"""Which runs a slice of the benchmark has, in which order, and which of them are missing."""
+"""Which runs a part of the benchmark has, in which order, and which of them are missing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_plan(
     own: BenchmarkMethod | None = None,
     protocol: Protocol = PROTOCOL,
 ) -> BenchmarkPlan:
-    """The runs of a slice of the benchmark; with them those that its scores need.
+    """The runs of a part of the benchmark; with them those that its scores need.
 
     What does not learn comes first, of all scenarios; then one scenario after the other, of each all methods of the
     first seed, of the second, ...
@@ -57,7 +57,7 @@ def make_plan(
     budget = protocol.first_budget if budget is None else budget
     places = tuple(scenarios) or protocol.scenarios
     numbers = tuple(seeds) or protocol.seeds(budget)
-    protocol.check_slice(places, numbers, budget)
+    protocol.check_part(places, numbers, budget)
     known = BENCHMARKED if own is None else {**BENCHMARKED, own.name: own}
     chosen = tuple(methods) or (tuple(BENCHMARKED) if own is None else (own.name,))
     for name in chosen:

@@ -57,7 +57,7 @@ class Protocol:
             raise ValueError(f"budget: {budget} given, allowed are {allowed}")
         return self.training_seeds[budget]
 
-    def check_slice(self, scenarios: tuple[str, ...], seeds: tuple[int, ...], budget: int) -> None:
+    def check_part(self, scenarios: tuple[str, ...], seeds: tuple[int, ...], budget: int) -> None:
         """Refuse scenarios and seeds that the protocol does not have.
 
         Raises:

@@ -38,7 +38,7 @@ class BenchmarkSuiteConfig(CommandSettings):
 
     Args:
         task: "run": do what is missing; "page": write table, page and picture from what is there.
-        scenarios, methods, seeds: the slice to do; none: all.
+        scenarios, methods, seeds: the part to do; none: all.
         budget: real decisions of a run.
         jobs: processes at a time; more than there are runs or processors are not started.
         minutes: after which no run begins; None: no limit.
