@@ -12,19 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
 from agents import registry
 from experiments.config.files import with_files
-from experiments.config.hydra import (
-    CONFIG_FOLDER,
-    check_overrides,
-    config_folders,
-    register,
-    settings_of,
-    with_lists,
-    without_config_folders,
-)
+from experiments.config.hydra import check_overrides, first_composed, register, settings_of, with_lists
 from twin import inspect_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,12 +134,7 @@ def test_commands_of_the_docs_pass_their_checks(command, request, tmp_path):
         log = re.search(r"log=(\S+)", command)[1]
         (tmp_path / "mapping.yaml").write_text(inspect_log(log).mapping_yaml())
     arguments = with_lists(arguments, getattr(main, "LISTS", ("imports",)))
-    check_overrides(name, arguments)
-    folders, arguments = config_folders(arguments), without_config_folders(arguments)
-    swept = [argument for argument in arguments if argument != "-m" and not argument.startswith("hydra")]
-    single = [a if "[" in a else a.split(",")[0] for a in swept]
-    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        settings = settings_of(compose(name, [*single, *folders]), schema_of(name))
+    settings = settings_of(first_composed(name, arguments), schema_of(name))
     folder = tmp_path / "out"
     if name in STUDIES_OF_RUNS:
         with pytest.raises((FileNotFoundError, ValueError), match=r"does not exist|there is no|neither"):
