@@ -15,8 +15,11 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Searches are remembered for this run only."""
-    os.environ["SLICING_GYM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Searches are remembered for this run only, by all of its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["SLICING_GYM_CACHE"] = str(folder / "searches")
 
 
 @pytest.fixture

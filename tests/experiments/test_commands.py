@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from agents import registry
+from experiments.commands.command import _single
 from experiments.config.files import with_files
-from experiments.config.hydra import check_overrides, first_composed, register, settings_of, with_lists
+from experiments.config.hydra import Command, check_overrides, first_composed, register, settings_of, with_lists
+from experiments.evaluate import __main__ as evaluate
+from experiments.evaluate.settings import EvaluateConfig
 from twin import inspect_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,9 +157,18 @@ def test_commands_run_as_typed(tmp_path):
     wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
     assert wrong.returncode != 0
     assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
-    refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
-    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 to 1024"
     assert (folder / "evaluation.csv").exists()  # of the first one
-    new = [*command, "threads=0", f"hydra.run.dir={tmp_path / 'new'}"]
-    assert "threads: 0 given" in subprocess.run(new, capture_output=True, text=True).stderr
-    assert not (tmp_path / "new").exists()  # what was refused leaves no folder
+
+
+def test_what_is_refused_leaves_a_folder_as_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate"])
+    topic = Command("evaluate", EvaluateConfig, evaluate.prepare, lists=evaluate.LISTS)
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none")
+    typed = topic.as_meant(["policy=random,hard", "scenario=paper-1mhz", "threads=0", *quiet])
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "evaluation.csv").touch()
+    for name in ("old", "new"):
+        assert _single(topic, [*typed, f"hydra.run.dir={tmp_path / name}"]) == 1
+        assert capsys.readouterr().err == "error: threads: 0 given, allowed is 1 to 1024\n"
+    assert (tmp_path / "old" / "evaluation.csv").exists()
+    assert not (tmp_path / "new").exists()
