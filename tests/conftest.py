@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from slicing_gym import Constant, Exponential, Radio, Scenario, Slice, Traffic
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of PyTorch: two processes with two each are slower than with one
 os.environ["SDL_VIDEODRIVER"] = "dummy"  # the window of render_mode="human" needs no screen
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
