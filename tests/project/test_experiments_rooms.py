@@ -101,6 +101,17 @@ for one, other in zip(before, after):
     assert done.returncode == 0, done.stderr
 
 
+def test_no_module_imports_scipy_stats_before_it_is_needed():
+    """That takes most of a second, of every command; functions may import it."""
+    for room in ("agents", "experiments", "slicing_gym", "twin"):
+        for path in (ROOT.parent / room).rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    of = getattr(node, "module", "") or ""
+                    names = {of, *(f"{of}.{alias.name}".strip(".") for alias in node.names)}
+                    assert "scipy.stats" not in names, path
+
+
 def test_commands_are_thin():
     """Composing, checking, calling and printing: the longest, of training, takes 180 lines; all else is a library's."""
     for path in ROOT.rglob("__main__.py"):
