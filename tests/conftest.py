@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from slicing_gym import Constant, Exponential, Radio, Scenario, Slice, Traffic
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of PyTorch: two processes with two each are slower than with one
 os.environ["SDL_VIDEODRIVER"] = "dummy"  # the window of render_mode="human" needs no screen
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
@@ -15,8 +16,11 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Searches are remembered for this run only."""
-    os.environ["SLICING_GYM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Searches are remembered for this run only, by all of its processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["SLICING_GYM_CACHE"] = str(folder / "searches")
 
 
 @pytest.fixture

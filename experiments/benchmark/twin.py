@@ -30,6 +30,7 @@ def time_twin(scenario: Scenario, seconds: float, batches: Sequence[int] = BATCH
         batches: cells that are advanced together, a row each.
     """
     history = SimulatedCell(scenario, 0).record(2 * scenario.decisions_per_episode)
+    cells = min(1024, max(batches))
     print(f"{machine()}; scenario {scenario.name}")
     print(f"\n{'':>14} {'batch':>6} {'threads':>8} {'steps/s':>9} {'/ simulator':>12} {'/ real cell':>12}")
     for name, kind in transition_kinds().items():
@@ -50,7 +51,7 @@ def time_twin(scenario: Scenario, seconds: float, batches: Sequence[int] = BATCH
                 )
         for label, envs in (
             ("gym.make", gym.make("SliceTwin-v0", twin=made)),
-            ("gym.make_vec, 1024 cells, 2 threads", gym.make_vec("SliceTwin-v0", 1024, twin=made, num_threads=2)),
+            (f"gym.make_vec, {cells} cells, 2 threads", gym.make_vec("SliceTwin-v0", cells, twin=made, num_threads=2)),
         ):
             print(f"{name:>14} {label}: {_steps_per_s(envs, seconds):,.0f} steps/s")
 

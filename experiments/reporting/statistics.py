@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit  # scipy.stats has it too, and takes most of a second to import
 
 
 class Estimate(NamedTuple):
@@ -76,7 +76,7 @@ def estimate(values: npt.ArrayLike) -> Estimate:
     sample = np.asarray(values, np.float64)
     if len(sample) < 2:
         return Estimate(float(sample.mean()), float("nan"))
-    half = stats.t.ppf(0.975, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample))
+    half = stdtrit(len(sample) - 1, 0.975) * sample.std(ddof=1) / np.sqrt(len(sample))
     return Estimate(float(sample.mean()), float(half))
 
 

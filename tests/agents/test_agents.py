@@ -156,7 +156,7 @@ def test_stock_dqn_learns():
         policy_kwargs={"net_arch": [64, 64]},
         seed=0,
     )
-    agent.learn(4000)
+    agent.learn(2000)
     simulator = Simulator("paper-1mhz", range(8))
     units = allocation_table(20, 3)[int(agent.predict(np.ones(3, np.float32), deterministic=True)[0])]
     utility = np.mean([simulator.advance(units).utility for _ in range(20)])

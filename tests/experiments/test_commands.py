@@ -12,19 +12,20 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
 from agents import registry
+from experiments.commands.command import _single
 from experiments.config.files import with_files
 from experiments.config.hydra import (
-    CONFIG_FOLDER,
+    Command,
     check_overrides,
-    config_folders,
+    first_composed,
     register,
     settings_of,
     with_lists,
-    without_config_folders,
 )
+from experiments.evaluate import __main__ as evaluate
+from experiments.evaluate.settings import EvaluateConfig
 from tests.helpers.pages import commands
 from twin import inspect_log
 
@@ -143,12 +144,7 @@ def test_commands_of_the_docs_pass_their_checks(typed, request, tmp_path):
         log = re.search(r"log=(\S+)", command)[1]
         (tmp_path / "mapping.yaml").write_text(inspect_log(log).mapping_yaml())
     arguments = with_lists(arguments, getattr(main, "LISTS", ("imports",)))
-    check_overrides(name, arguments)
-    folders, arguments = config_folders(arguments), without_config_folders(arguments)
-    swept = [argument for argument in arguments if argument != "-m" and not argument.startswith("hydra")]
-    single = [a if "[" in a else a.split(",")[0] for a in swept]
-    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
-        settings = settings_of(compose(name, [*single, *folders]), schema_of(name))
+    settings = settings_of(first_composed(name, arguments), schema_of(name))
     folder = tmp_path / "out"
     if name in STUDIES_OF_RUNS:
         with pytest.raises((FileNotFoundError, ValueError), match=r"does not exist|there is no|neither"):
@@ -168,9 +164,18 @@ def test_commands_run_as_typed(tmp_path):
     wrong = subprocess.run([*command, *options, "sedes=[1]"], capture_output=True, text=True)
     assert wrong.returncode != 0
     assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
-    refused = subprocess.run([*command, *options, "threads=0"], capture_output=True, text=True)
-    assert refused.stderr.strip() == "error: threads: 0 given, allowed is 1 to 1024"
     assert (folder / "evaluation.csv").exists()  # of the first one
-    new = [*command, "threads=0", f"hydra.run.dir={tmp_path / 'new'}"]
-    assert "threads: 0 given" in subprocess.run(new, capture_output=True, text=True).stderr
-    assert not (tmp_path / "new").exists()  # what was refused leaves no folder
+
+
+def test_what_is_refused_leaves_a_folder_as_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["evaluate"])
+    topic = Command("evaluate", EvaluateConfig, evaluate.prepare, lists=evaluate.LISTS)
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none")
+    typed = topic.as_meant(["policy=random,hard", "scenario=paper-1mhz", "threads=0", *quiet])
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "evaluation.csv").touch()
+    for name in ("old", "new"):
+        assert _single(topic, [*typed, f"hydra.run.dir={tmp_path / name}"]) == 1
+        assert capsys.readouterr().err == "error: threads: 0 given, allowed is 1 to 1024\n"
+    assert (tmp_path / "old" / "evaluation.csv").exists()
+    assert not (tmp_path / "new").exists()

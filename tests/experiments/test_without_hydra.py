@@ -11,8 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = """
 import sys
 
+import torch
 from sb3_contrib import QRDQN
 
+import experiments.calibration
+from experiments import fidelity
 from experiments.config.schemas import EvaluationSettings
 from experiments.evaluate import Settings as EvaluateSettings, evaluate
 from experiments.offline import Algorithm2Settings, EstimateSettings, Settings as OfflineSettings, offline
@@ -61,10 +64,17 @@ assert [each.policy for each in compared.evaluations] == ["qrdqn-dt-planner", "h
 assert list(compared.evaluations[0].utility) == list(result.evaluation[0].utility)
 assert list(compared.evaluations[1].utility) == list(result.evaluation[1].utility)
 
+torch.set_num_threads(1)
+more = {"policies": [], "tree": False, "torch_threads": 2, "progress": False}
+settings = fidelity.Settings(seeds=[0], decisions=64, held_out_runs=1, run_length=20, copies=2, allocations=3, **more)
+trusted = fidelity.fidelity(DigitalTwin(training=TrainingSettings(max_epochs=1)), "paper-1mhz", settings)
+assert "CRPS / noise floor's" in trusted.report()
+assert torch.get_num_threads() == 1
+
 assert not {"hydra", "omegaconf"} & set(sys.modules)
 """
 
 
-def test_the_loops_run_in_a_process_that_never_imports_hydra(tmp_path):
+def test_the_loops_and_fidelity_run_in_a_process_that_never_imports_hydra(tmp_path):
     done = subprocess.run([sys.executable, "-c", EXAMPLE, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,9 @@ config = OmegaConf.merge(OmegaConf.load(file), OmegaConf.from_dotlist(settings))
 def ended(job, exit_status):
     print(job.number, exit_status, flush=True)
 
+if name.startswith("submitit"):
+    from submitit import Job
+    Job._results_timeout_s = 1.0  # of a job that was ended it would look for a result for 15 seconds
 with stopped_by_signals():
     make_launcher(config).launch(jobs_of(Path(folder), kinds), ended)
 """

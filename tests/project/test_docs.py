@@ -14,6 +14,8 @@ import pytest
 from slicing_gym.cli import commands as topics
 from tests.helpers.pages import MARKDOWN, ROOT, commands, headings, texts, without_code
 
+SMALLER = {"20_000": "300", "max_epochs=10": "max_epochs=1", "copies=16": "copies=2", "verbose=1": "verbose=0"}
+"""What is written otherwise here: sizes, so that an example takes a second, and what it prints on the way."""
 BLOCKS = [
     pytest.param(block, id=f"{path.relative_to(ROOT)}-{number}")
     for path in MARKDOWN
@@ -28,7 +30,9 @@ def test_block_runs(block, monkeypatch):
     monkeypatch.setitem(sys.modules, "mine", module)
     module.gym = __import__("gymnasium")  # a later block may go on from an earlier one's import
     before = len(vars(module))
-    exec(block.replace("20_000", "300").replace("verbose=1", "verbose=0"), vars(module))
+    for size, less in SMALLER.items():
+        block = block.replace(size, less)
+    exec(block, vars(module))
     assert len(vars(module)) > before + 1
 
 

@@ -1,4 +1,4 @@
-"""Stable-Baselines3: DQN in two environments that it makes of the id, PPO in processes of their own."""
+"""Stable-Baselines3: DQN in two environments that it makes of the id, PPO in one in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def train(env_id: str) -> None:
     before = fingerprint(model.policy)
     model.learn(250)
     assert fingerprint(model.policy) != before
-    envs = make_vec_env(env_id, n_envs=2, vec_env_cls=SubprocVecEnv)
+    envs = make_vec_env(env_id, n_envs=1, vec_env_cls=SubprocVecEnv)
     model = PPO("MlpPolicy", envs, n_steps=64, batch_size=64, n_epochs=1, seed=0)
     before = fingerprint(model.policy)
     model.learn(128)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -84,6 +86,16 @@ def test_overrides_reach_into_a_scenario():
     scenario = make_scenario(config.scenario)
     assert scenario.slices[2].num_users == 20
     assert scenario.num_units == 50
+
+
+def test_composing_copies_what_it_takes_from_the_store_and_not_the_store():
+    first = raw("train", "scenario=diurnal")
+    first.scenario.slices.urllc.num_users = 7
+    first.agent.gamma = 0.123
+    again = raw("train", "scenario=diurnal")
+    assert again.scenario.slices.urllc.num_users == get_scenario("diurnal").slices[2].num_users != 7
+    assert again.agent.gamma != 0.123
+    assert deepcopy(ConfigStore.instance()) is ConfigStore.instance()
 
 
 def test_every_wrapper_key_composes():

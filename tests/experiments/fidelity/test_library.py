@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from dataclasses import replace
 from hashlib import sha256
 
@@ -195,24 +193,3 @@ def test_a_history_of_few_runs_is_split_by_time():
     result = fidelity(DigitalTwin("autoregressive"), history=history.take(slice(0, 200)), settings=QUICK)
     first = result.report().partition("\n")[0]
     assert "200 decisions in 1 run; held out: the last decisions of each run, 40 in all;" in first
-
-
-def test_neither_import_nor_run_needs_hydra():
-    script = """
-import sys
-import torch
-import experiments.calibration
-from experiments import calibration
-from experiments.fidelity import Settings, fidelity
-from twin import DigitalTwin, TrainingSettings
-
-settings = Settings(seeds=[0], decisions=64, held_out_runs=1, run_length=20, copies=2, allocations=3, policies=[],
-                    tree=False, torch_threads=2, progress=False)
-torch.set_num_threads(1)
-print(fidelity(DigitalTwin(training=TrainingSettings(max_epochs=1)), "paper-1mhz", settings).report())
-assert not {"hydra", "omegaconf"} & set(sys.modules)
-assert torch.get_num_threads() == 1
-"""
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert "CRPS / noise floor's" in ran.stdout

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from matplotlib.image import imread
 
+from experiments.commands.command import _single
 from experiments.config.files import with_files
-from experiments.config.hydra import readable_errors, with_lists
+from experiments.config.hydra import Command, readable_errors, register, with_lists
 from experiments.fidelity.__main__ import prepare as fit
 from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
@@ -163,11 +164,18 @@ def test_it_runs_as_typed(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert "159 decisions in 1 sequence" in ran.stdout
     assert ran.stdout.startswith("0.csv: 480 rows")
-    wrong = [f"log={tmp_path}/no.csv", f"hydra.run.dir={tmp_path}/wrong"]
-    refused = subprocess.run([*command, *wrong], capture_output=True, text=True)
-    assert refused.stderr.startswith("error: log: the file")
-    assert len(refused.stderr.splitlines()) == 1
-    assert not (tmp_path / "wrong").exists()
     assert (tmp_path / "out" / "log.png").exists()
     proposed = yaml.safe_load((tmp_path / "out" / "mapping.yaml").read_text())
     assert (proposed["query"], proposed["ssr"]) == (query, keys["ssr"])
+
+
+def test_what_is_refused_is_one_line_and_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    register("inspect", InspectConfig)
+    monkeypatch.setattr(sys, "argv", ["inspect"])
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none")
+    typed = [f"log={tmp_path}/no.csv", *quiet, f"hydra.run.dir={tmp_path}/wrong"]
+    assert _single(Command("inspect", InspectConfig, prepare), typed) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: log: the file")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "wrong").exists()

@@ -31,7 +31,7 @@ def test_calibration_follows_the_traffic_and_forgets_nothing_else():
     from twin.fidelity.simulated import SimulatedCell
 
     past = history_of("paper-1mhz", 1200)
-    twin = DigitalTwin("lstm", JOINT, TrainingSettings(max_epochs=60)).fit(past)
+    twin = DigitalTwin("lstm", JOINT, TrainingSettings(max_epochs=20)).fit(past)
     busy = get_scenario("paper-1mhz").replace(
         slices={"urllc": {"traffic": {"interarrival_s": {"kind": "exponential", "scale": 0.06}}}}
     )

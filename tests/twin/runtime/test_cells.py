@@ -78,7 +78,7 @@ def test_uncertainty_grows_where_the_history_was_silent(structure):
     """A history that never gave URLLC more than a quarter, asked about giving it nearly all."""
     past = history_of("paper-1mhz", 1200)
     narrow = past.take(past.allocation[:, 2] <= 5)
-    twin = DigitalTwin("lstm", PerformanceSettings(structure=structure), TrainingSettings(max_epochs=40)).fit(narrow)
+    twin = DigitalTwin("lstm", PerformanceSettings(structure=structure), TrainingSettings(max_epochs=15)).fit(narrow)
     table = allocation_table(20, 3)
     known, unknown = table[table[:, 2] <= 5], table[table[:, 2] >= 14]
     spread = [twin.sample(part[None], range(len(part)))[0].epistemic_std.mean() for part in (known, unknown)]
