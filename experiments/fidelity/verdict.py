@@ -90,37 +90,42 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
     A use has the worst answer of all that is asked about it. docs/logs.md gives the thresholds and their reasons.
     """
     utility = list(_utility(evidence))
-    training = [*utility[:1], *_training(evidence)]
-    found = [_verdict("what-if on the utility", utility), _verdict("training an agent", training)]
-    return (*found, *(_verdict(f"the SSR of {name}", list(_ssr(evidence, name))) for name in evidence.slices))
+    training = [*_training(evidence), *utility]
+    found = [_verdict("what-if on the utility", evidence, utility), _verdict("training an agent", evidence, training)]
+    ssr = [_verdict(f"the SSR of {name}", evidence, list(_ssr(evidence, name))) for name in evidence.slices]
+    return (*found, *ssr)
 
 
 def as_lines(found: Sequence[Verdict]) -> list[str]:
-    """The verdicts as text: a line a use, and under it the reasons; what was said of a use before is not repeated."""
-    width, said, lines = max(len(each.use) for each in found), set(), ["verdict"]
+    """The verdicts as text, a line a use; what is said of every use stands once, in the first line."""
+    common = [reason for reason in found[0].reasons if all(reason in each.reasons for each in found)]
+    width = max(len(each.use) for each in found)
+    lines = [": ".join(["verdict", *common])]
     for each in found:
-        reasons = [reason for reason in each.reasons if reason not in said] or ["as above"]
-        said.update(each.reasons)
-        lines.append(f"  {each.use.ljust(width)}  {each.answer.ljust(len(CARE))}  {'; '.join(reasons)}")
+        reasons = [reason for reason in each.reasons if reason not in common]
+        lines.append(f"  {each.use.ljust(width)}  {each.answer.ljust(len(CARE))}  {'; '.join(reasons)}".rstrip())
     return lines
 
 
-def _verdict(use: str, said: Sequence[Said]) -> Verdict:
-    """The worst answer, with its reasons; of "go" the first reason."""
-    worst = max((answer for answer, _ in said), key=ANSWERS.index)
-    return Verdict(use, worst, tuple(reason for answer, reason in said if answer == worst))
+def _verdict(use: str, evidence: Evidence, said: Sequence[Said]) -> Verdict:
+    """The worst answer, with what is said first of the use and what else has led to that answer."""
+    answers, few = [answer for answer, _ in said], evidence.held_out < ENOUGH
+    worst = max([*answers, *([CARE] if few else [])], key=ANSWERS.index)
+    reasons = [reason for number, (answer, reason) in enumerate(said) if number == 0 or answer == worst != GO]
+    if few:
+        reasons.append(f"only {evidence.held_out} decisions were held out, so that no answer is better than {CARE!r}")
+    return Verdict(use, worst, tuple(reasons))
 
 
 def _utility(evidence: Evidence) -> Iterator[Said]:
     """How well the expected utility is predicted, and of which allocations that tells."""
     found = evidence.of("R²", "utility")
     if found is None:
-        yield NO_GO, "the history gives no utility that varies (a mapping needs ssr and spectral_efficiency)"
+        yield NO_GO, "there is no utility that varies (of a log, its mapping needs ssr and spectral_efficiency)"
         return
-    yield _explained(found, "the utility", _best_reference(evidence, "utility"))
-    yield from _few(evidence)
+    yield _explained(evidence, found, "utility")
     if evidence.new < NEW and not evidence.restricted:
-        yield CARE, f"{evidence.new:.0%} of the held-out decisions had an allocation that was not fitted to"
+        yield CARE, f"only {evidence.new:.0%} of the held-out decisions had allocations that the fit had not seen"
     left_out = evidence.of("never held: inside 90 %", "utility")
     if left_out is not None and left_out.mean < HONEST:
         yield CARE, f"of allocations left out {left_out.mean:.0%} of utilities lie in the 90 % interval"
@@ -131,56 +136,43 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     arrivals = [f"arrivals_{name}" for name in evidence.slices]
     worst, where = max((_drift(evidence, name), name) for name in arrivals)
     answer = GO if worst <= DRIFT else CARE if worst <= LOST else NO_GO
-    yield answer, f"in a free run {where} is {max(worst, 0.0):.2f} std further off than the history"
-    yield from _few(evidence)
-    for name in (*arrivals, *(f"ssr_{slice_name}" for slice_name in evidence.slices)):
-        yield from _coverage(evidence, name)
-    if evidence.new < NEW and not evidence.restricted:
-        yield CARE, f"an agent tries other allocations than the {1.0 - evidence.new:.0%} seen (allowed: held)"
+    yield answer, f"after a free run {where} is {max(worst, 0.0):.2f} std further off than the history's distribution"
+    yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
 def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:
     """How well the SSR of a slice is predicted."""
     name = f"ssr_{slice_name}"
     found = evidence.of("R²", name)
-    if found is None:
-        if evidence.of("CRPS", name) is None:
-            yield NO_GO, "the history has no SSR"
-        else:
-            yield CARE, "it is the same in all held-out decisions: nothing says what would break it"
-        return
-    yield _explained(found, "it", _best_reference(evidence, name))
-    yield from _few(evidence)
-    yield from _coverage(evidence, name)
+    if found is not None:
+        yield _explained(evidence, found, name)
+        yield from _coverage(evidence, name)
+    elif evidence.of("CRPS", name) is None:
+        yield NO_GO, "there is no SSR (of a log, its mapping needs ssr)"
+    else:
+        yield CARE, "it never changes in the held-out decisions: nothing says what would break it"
 
 
-def _explained(found: Estimate, what: str, reference: float) -> Said:
-    """An answer from R²: surely more than half, surely something, or nothing for sure."""
+def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
+    """An answer from R²: how much of the variance is explained for sure, and whether the last value does as well."""
     low = found.mean - (0.0 if math.isnan(found.half_width) else found.half_width)
-    figure = f"R² of {what} {found.show(2)}" if what != "it" else f"R² {found.show(2)}"
+    figure = f"R² of {name} {found.show(2)}"
+    last = evidence.of("R²", name, "persistence")
     if low <= 0.0:
-        return NO_GO, f"{figure}: not surely better than the mean"
-    if found.mean <= reference:
-        return NO_GO, f"{figure}: the last value predicts it as well ({reference:.2f})"
-    return (GO, figure) if low >= MOST_EXPLAINED else (CARE, f"{figure}: not surely more than half")
+        return NO_GO, f"{figure}, so that nothing is explained for sure"
+    if last is not None and found.mean <= last.mean:
+        return NO_GO, f"{figure}, no more than the last value explains ({last.mean:.2f})"
+    return (
+        GO if low >= MOST_EXPLAINED else CARE
+    ), f"{figure}, so that {low:.0%} of the variance are explained for sure"
 
 
-def _best_reference(evidence: Evidence, name: str) -> float:
-    """R² of persistence."""
-    found = evidence.of("R²", name, "persistence")
-    return -math.inf if found is None else found.mean
-
-
-def _few(evidence: Evidence) -> Iterator[Said]:
-    if evidence.held_out < ENOUGH:
-        yield CARE, f"only {evidence.held_out} decisions were held out"
-
-
-def _coverage(evidence: Evidence, name: str) -> Iterator[Said]:
-    """That the spread is too narrow, if it is."""
-    found = evidence.of("inside 90 %", name)
-    if found is not None and found.mean < HONEST:
-        yield CARE, f"{found.mean:.0%} of {name} lie in the 90 % interval"
+def _coverage(evidence: Evidence, *names: str) -> Iterator[Said]:
+    """Whose spread is too narrow, if any is."""
+    found = {name: evidence.of("inside 90 %", name) for name in names}
+    narrow = [f"{value.mean:.0%} of {name}" for name, value in found.items() if value and value.mean < HONEST]
+    if narrow:
+        yield CARE, f"only {', '.join(narrow)} lie in their 90 % interval"
 
 
 def _drift(evidence: Evidence, name: str) -> float:
