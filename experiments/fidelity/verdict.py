@@ -97,13 +97,12 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
 
 
 def as_lines(found: Sequence[Verdict]) -> list[str]:
-    """The verdicts as text, a line a use; what is said of every use stands once, in the first line."""
+    """The verdicts as text, reasons below each use; what is said of every use stands once, in the first line."""
     common = [reason for reason in found[0].reasons if all(reason in each.reasons for each in found)]
-    width = max(len(each.use) for each in found)
     lines = [": ".join(["verdict", *common])]
     for each in found:
-        reasons = [reason for reason in each.reasons if reason not in common]
-        lines.append(f"  {each.use.ljust(width)}  {each.answer.ljust(len(CARE))}  {'; '.join(reasons)}".rstrip())
+        lines.append(f"  {each.use}: {each.answer}")
+        lines += [f"    {reason}" for reason in each.reasons if reason not in common]
     return lines
 
 
@@ -136,7 +135,8 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     arrivals = [f"arrivals_{name}" for name in evidence.slices]
     worst, where = max((_drift(evidence, name), name) for name in arrivals)
     answer = GO if worst <= DRIFT else CARE if worst <= LOST else NO_GO
-    yield answer, f"after a free run {where} is {max(worst, 0.0):.2f} std further off than the history's distribution"
+    off = f"{worst:.2f} std further" if worst > 0.0 else "no further"
+    yield answer, f"free runs end {off} off than the history's distribution ({where})"
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
@@ -159,12 +159,10 @@ def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
     figure = f"R² of {name} {found.show(2)}"
     last = evidence.of("R²", name, "persistence")
     if low <= 0.0:
-        return NO_GO, f"{figure}, so that nothing is explained for sure"
+        return NO_GO, f"{figure}: it may explain nothing"
     if last is not None and found.mean <= last.mean:
         return NO_GO, f"{figure}, no more than the last value explains ({last.mean:.2f})"
-    return (
-        GO if low >= MOST_EXPLAINED else CARE
-    ), f"{figure}, so that {low:.0%} of the variance are explained for sure"
+    return (GO if low >= MOST_EXPLAINED else CARE), f"{figure}: at least {low:.0%} of the variance is explained"
 
 
 def _coverage(evidence: Evidence, *names: str) -> Iterator[Said]:

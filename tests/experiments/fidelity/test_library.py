@@ -71,13 +71,15 @@ def test_its_report_has_a_row_a_figure_and_a_column_a_predictor(result):
     assert title.startswith("scenario paper-1mhz: 400 random decisions a cell, seeds [3, 4]; held out: 9 runs of 30")
     header = next(line for line in rest if line.startswith("metric"))
     assert header.split() == ["metric", "of", "twin", "persistence", "climatology", "noise", "floor"]
-    table = rest[rest.index(header) + 2 : -1 - len(result.verdicts)]
+    (end,) = [number for number, line in enumerate(rest) if line.startswith("verdict")]
+    table = rest[rest.index(header) + 2 : end]
     metrics = [line[:22].strip() for line in table]
     assert metrics[0] == "CRPS / noise floor's"
     assert metrics[-1] == "fit [s]"
     assert len(metrics) == len({key[:2] for key in result.figures})
-    assert rest[-1 - len(result.verdicts)].startswith("verdict")
-    assert rest[-1].split("  ")[1] == result.verdicts[-1].use == "the SSR of urllc"
+    for verdict in result.verdicts:
+        assert f"  {verdict.use}: {verdict.answer}" in rest[end:]
+    assert result.verdicts[-1].use == "the SSR of urllc"
     assert all(each.answer in ("go", "go with care", "no-go") and each.reasons for each in result.verdicts)
 
 
