@@ -23,7 +23,7 @@ HONEST = 0.8
 DRIFT = 0.25
 """By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""
 
-LOST = 1.0
+DRIFTED = 1.0
 """The same from which on it is a "no-go": the twin has left what the cell does."""
 
 NEW = 0.5
@@ -134,7 +134,7 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     """Whether the twin stays itself in free runs and draws what may come."""
     arrivals = [f"arrivals_{name}" for name in evidence.slices]
     worst, where = max((_drift(evidence, name), name) for name in arrivals)
-    answer = GO if worst <= DRIFT else CARE if worst <= LOST else NO_GO
+    answer = GO if worst <= DRIFT else CARE if worst <= DRIFTED else NO_GO
     off = f"{worst:.2f} std further" if worst > 0.0 else "no further"
     yield answer, f"free runs end {off} off than the history's distribution ({where})"
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
