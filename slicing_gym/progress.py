@@ -1,4 +1,4 @@
-"""Progress bars that a terminal shows at once, and a log file twice a minute."""
+"""Progress bars that a terminal or a notebook shows at once, and a log file twice a minute."""
 
 from __future__ import annotations
 
@@ -12,11 +12,21 @@ INTERVAL_S = 30.0
 
 
 class ProgressBar(tqdm):  # type: ignore[misc]  # it has no types
-    """tqdm's bar, but for how often it is written to what is no terminal. Arguments are those of tqdm."""
+    """tqdm's bar, but for how often it is written to a file or a pipe. Arguments are those of tqdm."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        stream = options.get("file") or sys.stderr
-        if not getattr(stream, "isatty", bool)():
+        if not _is_watched(options.get("file")):
             options["mininterval"] = max(INTERVAL_S, options.get("mininterval", 0.0))
             options["maxinterval"] = 2.0 * options["mininterval"]
         super().__init__(*args, **options)
+
+
+def _is_watched(file: Any) -> bool:
+    """Whether somebody sees at once what is written to a stream (None: where bars go by themselves).
+
+    The streams of a notebook's kernel say that they are no terminal. Who has no kernel has not imported IPython, or has
+    a shell without one.
+    """
+    if file is None and getattr(getattr(sys.modules.get("IPython"), "get_ipython", bool)(), "kernel", None) is not None:
+        return True
+    return bool(getattr(file or sys.stderr, "isatty", bool)())

@@ -64,6 +64,8 @@ class Outcome:
         rollout: it runs freely from many starting points.
         utilities: of the ranked allocations, in the cell and in the twin (n,) each; None for a history alone.
         twin: the twin, fitted.
+        held_out: decisions that it was evaluated on.
+        new: share of them whose allocation the twin was not fitted to.
         uncertainty: of allocations never held; None where there is no utility, or none was left out.
     """
 
@@ -71,6 +73,8 @@ class Outcome:
     rollout: Rollout
     utilities: tuple[FloatArray, FloatArray] | None
     twin: DigitalTwin
+    held_out: int
+    new: float
     uncertainty: Uncertainty | None = None
 
 
@@ -105,7 +109,9 @@ def evaluate_twin(
     measures += marginal_measures(evaluator.roll_out(min(settings.horizon, longest), window=WINDOW), names)
     assert twin.report is not None
     measures.append(constant("fit [s]", "", "twin", twin.report.seconds))
-    return Outcome(measures, near, None, twin)
+    fitted = {tuple(units) for units in history.allocation.tolist()}
+    new = float(np.mean([tuple(units) not in fitted for units in held_out.allocation.tolist()]))
+    return Outcome(measures, near, None, twin, len(held_out), new)
 
 
 def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
@@ -113,7 +119,7 @@ def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings)
     past, held_out = split(history, settings.held_out_runs)
     fitted = deepcopy(twin).fit(past, progress=settings.progress or settings.delay)
     outcome = evaluate_twin(fitted, past, held_out, settings)
-    uncertainty = uncertainty_on_history(twin, history, settings)
+    uncertainty = uncertainty_on_history(twin, history, settings, fitted.model.structure)
     return _with_uncertainty(outcome, uncertainty), held_out
 
 

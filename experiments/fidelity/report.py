@@ -42,16 +42,16 @@ def as_table(figures: Figures) -> str:
 
 
 def not_learned(figures: Figures) -> list[str]:
-    """Of the variables whose CRPS is no better than the better of climatology's and persistence's, a sentence each."""
-    found = []
+    """A sentence on the variables whose CRPS is no better than the better of climatology's and persistence's."""
+    found: dict[str, list[str]] = {}
     for metric, variable, predictor in figures:
         if metric != "CRPS" or predictor != "twin":
             continue
         others = {who: figures.get((metric, variable, who)) for who in ("climatology", "persistence")}
         name, least = min(((who, value.mean) for who, value in others.items() if value), key=lambda pair: pair[1])
         if figures[metric, variable, predictor].mean >= 0.99 * least > 0.0:
-            found.append(f"{variable}: nothing is learned beyond {name}, whose CRPS is {least:.3g}")
-    return found
+            found.setdefault(name, []).append(f"{variable} (CRPS {least:.3g})")
+    return [f"nothing is learned beyond {name} of {', '.join(variables)}" for name, variables in found.items()]
 
 
 def show(value: Estimate) -> str:

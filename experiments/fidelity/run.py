@@ -15,6 +15,7 @@ from experiments.fidelity.report import as_table, not_learned, plot_fidelity, wr
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from experiments.fidelity.uncertainty import Uncertainty
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
+from experiments.fidelity.verdict import Evidence, Verdict, as_lines, verdicts
 from experiments.reporting.cards import write_twin_card
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
@@ -41,10 +42,19 @@ class FidelityResult:
     names: Sequence[str]
 
     def report(self) -> str:
-        """The figures as text: a row a metric and variable, a column a predictor."""
+        """The figures as text, a row a metric and variable, a column a predictor; last, what the twin is good for."""
         report = self.outcomes[0].twin.report
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
-        return "\n".join([self.title, *(f"note: {note}" for note in notes), as_table(self.figures)])
+        lines = [self.title, *(f"note: {note}" for note in notes), as_table(self.figures), *as_lines(self.verdicts)]
+        return "\n".join(lines)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Go, go with care or no-go for each use of the twins."""
+        held_out = sum(outcome.held_out for outcome in self.outcomes)
+        new = sum(outcome.new * outcome.held_out for outcome in self.outcomes) / held_out
+        restricted = bool(self.outcomes[0].twin.model.layout.held)
+        return verdicts(Evidence(self.figures, self.scenario, held_out, new, restricted))
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write its files into a folder."""
@@ -62,7 +72,8 @@ class FidelityResult:
         """The figures of the twins' utility, as their cards have them."""
         wanted = [key for key in self.figures if key[1:] == ("utility", "twin")]
         found = [f"{metric} of utility {self.figures[metric, name, by].mean:.3g}" for metric, name, by in wanted]
-        return "; ".join([*found, "all figures in fidelity.csv"])
+        told = [f"{verdict.use}: {verdict.answer}" for verdict in self.verdicts]
+        return "; ".join([*found, *told, "all figures in fidelity.csv"])
 
     @property
     def files(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut
 from twin.fidelity.uncertainty import attainable_correlation, predict_choices, predict_utility
+from twin.models.settings import NEURAL_DECISIONS
 from twin.runtime.encoding import encode
 
 LISTED = 12
@@ -101,8 +102,13 @@ def uncertainty_on_cell(
     )
 
 
-def uncertainty_on_history(twin: DigitalTwin, history: History, settings: Settings) -> Uncertainty | None:
-    """Leave allocations out in turn, fit a twin with these settings to the rest, and predict what was left out."""
+def uncertainty_on_history(
+    twin: DigitalTwin, history: History, settings: Settings, structure: str
+) -> Uncertainty | None:
+    """Leave allocations out in turn, fit a twin with these settings to the rest, and predict what was left out.
+
+    Each has the structure that was taken for the whole history, as far as its decisions are enough for that.
+    """
     seen, counts = np.unique(history.allocation, axis=0, return_counts=True)
     number = settings.left_out if settings.left_out is not None else (len(seen) if len(seen) <= LISTED else 0)
     columns = [column.name for column in history.columns]
@@ -110,13 +116,17 @@ def uncertainty_on_history(twin: DigitalTwin, history: History, settings: Settin
         return None
     chosen = seen[np.argsort(-counts, kind="stable")[:number]]
     progress, left_out = settings.progress or settings.delay, ProgressBar(chosen, "left out", delay=settings.delay)
-    return _together([_leave_out(twin, history, units, progress) for units in left_out])
+    return _together([_leave_out(twin, history, units, structure, progress) for units in left_out])
 
 
-def _leave_out(twin: DigitalTwin, history: History, units: npt.NDArray[np.int64], progress: float) -> Uncertainty:
+def _leave_out(
+    twin: DigitalTwin, history: History, units: npt.NDArray[np.int64], structure: str, progress: float
+) -> Uncertainty:
     """One allocation left out."""
     own = (history.allocation == units).all(axis=1)
-    model = deepcopy(twin).fit(history.take(~own), progress=progress).model
+    rest, other = history.take(~own), deepcopy(twin)
+    other.performance = replace(twin.performance, structure=structure if len(rest) >= NEURAL_DECISIONS else "per_slice")
+    model = other.fit(rest, progress=progress).model
     encoded = encode(model.layout, model.scaler, history)
     predicted = predict_utility(model, encoded.features, encoded.sequences, np.random.default_rng(twin.seed))
     measured = utility(history.scenario, history.spectral_efficiency, history.ssr)

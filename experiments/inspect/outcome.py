@@ -10,7 +10,7 @@ from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
 from slicing_gym.files import atomic_write
 from twin.data.logs.mapping import LogMapping
-from twin.inspection import Inspection
+from twin.inspection import Inspection, to_check
 
 
 def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
@@ -55,6 +55,7 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
         )
     counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
     period = " period_s=<length of an interval in s>" if counted else ""
-    return (
-        f"next: look at {mapping}, then python -m experiments.{command} {shown} {as_typed('mapping', mapping)}{period}"
-    )
+    keys = [line.partition(":")[0] for line in to_check(found.mapping_yaml())]
+    check = f" (CHECK: {', '.join(keys)})" if keys else ""
+    typed = f"python -m experiments.{command} {shown} {as_typed('mapping', mapping)}{period}"
+    return f"next: look at {mapping}{check}, then {typed}"

@@ -85,7 +85,8 @@ class OfflineResult:
             lines += [f"on unseen cells, seeds {seeds}, ± 95 % interval over cells:"]
             lines += [as_table(self.history.scenario, self.evaluation)]
         shown = ", ".join(f"{key} {value:.3f}" for key, value in self.estimates.items() if value is not None)
-        lines.append(f"{self.name}, estimated from the history alone: {shown}")
+        brought = f"the history's own decisions brought {self.summary['utility_in_data']:.3f}"
+        lines.append(f"{self.name}, estimated from the history alone: {shown}; {brought}")
         for each, own in self.summary["modal"].items():
             share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
             held = f"{times} times" if times else "never, so nothing measured says what it is worth"

@@ -26,7 +26,7 @@ ALLOWED = {
     "landscape": {*LOW, "runs"},
     "inspect": LOW,
     "export": {"config", "environments", "runs", "evaluate"},
-    "fidelity": {*LOW, "evaluate"},
+    "fidelity": {*LOW, "runs", "evaluate"},
     "calibration": {*LOW, "fidelity"},
     "traffic": {*LOW, "fidelity"},
     "regret": {"reporting", "runs", "evaluate"},

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from twin.data.allocations import about_allocations
 from twin.data.history import History
 from twin.data.layout import IDLE, Layout
-from twin.fitting.choice import gain_of_autoregression, gain_per_slice
+from twin.fitting.choice import gain_of_autoregression
 from twin.fitting.closed import Rows, solve_arrivals, solve_performance
 from twin.fitting.devices import check_device
 from twin.fitting.loop import Fitted
 from twin.fitting.marginals import sharpened, shrunk, with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
-from twin.fitting.prior import mean_remoteness
 from twin.fitting.scales import moved_scaler
+from twin.fitting.structure import FEW, structure_of
 from twin.fitting.windows import about_hold_out, hold_out, initial_windows, mixed, modal_controls
+from twin.models.performance import EnsembleNetwork
 from twin.models.registry import transition_settings
 from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.runtime import arrays
@@ -27,17 +30,6 @@ from twin.runtime.presence import Presence
 
 STAND_IN = "autoregressive"
 """The kind of transition that stands in for networks."""
-
-REMOTE = 0.8
-"""Mean remoteness of the allocations from which on a history tells of few of them.
-
-A history of 64 random decisions has 0.7, one of 1000 decisions of a planner 0.95.
-"""
-
-MUCH = 1.0
-"""By how much networks must be better then [nat a held-out decision]: what slices bring carries over."""
-
-FEW = f"there are fewer than {NEURAL_DECISIONS} decisions"
 
 
 @dataclass(frozen=True)
@@ -90,7 +82,9 @@ def fit(
     notes: list[str] = []
     if not present and structure != "joint":
         f, why_f = _arrivals_of(networks, f, scaler, folds)
-        structure, why_g = _structure_of(networks, performance, scaler, folds, history, seed)
+        ensemble = partial(_ensemble, scaler, performance, (settings, seed, None, progress, None, device))
+        given = (performance, scaler, folds, history, settings.validation_share, seed)
+        structure, why_g = structure_of(networks, *given, ensemble)
         notes += why_f + why_g
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
@@ -98,6 +92,16 @@ def fit(
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
     about = networks.about_transition or closed[0], networks.about_performance or closed[1]
     return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)))
+
+
+def _ensemble(
+    scaler: arrays.Scaler, performance: PerformanceSettings, how: Any, fold: tuple[History, History]
+) -> EnsembleNetwork:
+    """The networks of the performance alone, fitted to other decisions with the same settings."""
+    history, _ = fold
+    fitted = fit_networks(history, scaler, [fold], None, performance, *how).performance
+    assert fitted is not None
+    return fitted
 
 
 def _scaler(present: TwinModel | None, history: History, neural: bool) -> arrays.Scaler:
@@ -120,27 +124,6 @@ def _arrivals_of(
     gain = gain_of_autoregression(networks.transition, asked, other, scaler, folds)
     taken, left = (other, asked) if gain > 0.0 else (asked, other)
     return taken, [f"arrivals: {taken.name}, better than {left.name} by {abs(gain):.3f} nat a held-out decision"]
-
-
-def _structure_of(
-    networks: Networks,
-    performance: PerformanceSettings,
-    scaler: arrays.Scaler,
-    folds: Folds,
-    history: History,
-    seed: int,
-) -> tuple[str, list[str]]:
-    """The structure that is taken, and why, as above."""
-    if performance.structure == "per_slice":
-        return "per_slice", []
-    if networks.performance is None:
-        return "per_slice", [f"performance: per_slice, as {FEW}"]
-    gain = gain_per_slice(networks.performance, performance, scaler, folds[0], seed)
-    if -MUCH < gain <= 0.0 and mean_remoteness(history.layout, history) >= REMOTE:
-        better = f"joint is better by {-gain:.3f} nat a held-out decision"
-        return "per_slice", [f"performance: per_slice, as most allocations are far from those held ({better})"]
-    taken, left = ("per_slice", "joint") if gain > 0.0 else ("joint", "per_slice")
-    return taken, [f"performance: {taken}, better than {left} by {abs(gain):.3f} nat a held-out decision"]
 
 
 def _model(

@@ -261,6 +261,17 @@ def to_text(keys: Mapping[str, Any], title: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+_CHECK = "CHECK: "
+
+
+def to_check(text: str) -> list[str]:
+    """What a mapping's YAML still marks as to be checked: each thing once, with the key that it is about."""
+    lines = [line.strip() for line in text.splitlines()]
+    pairs = zip(lines, [*lines[1:], ""], strict=True)
+    found = [(line.partition(_CHECK)[2], below.partition(":")[0]) for line, below in pairs if line.startswith("#")]
+    return list(dict.fromkeys(f"{key}: {what}" for what, key in found if what))
+
+
 COMMENTS = {
     "slices": "what stands for each slice, in the order of scenario.slices",
     "arrivals": "how much came in an interval: what a twin's state is",

@@ -133,8 +133,9 @@ class PerformanceSettings:
     Args:
         structure: "per_slice": what a slice has of its own follows from its units, its load and what it left unserved,
             and what the cell has is a sum over the slices, in closed form; "joint": an ensemble of networks that see
-            everything; "auto": whichever explains held-out decisions better, networks by much where most allocations
-            are far from those that the history held. The other settings are the ensemble's.
+            everything; "auto": networks where they explain held-out decisions better and do not expect the utility much
+            worse, cross-validated where such decisions are few; better by much where most allocations are far from
+            those that the history held. The other settings are the ensemble's.
         members: networks; where data are few they disagree, and the disagreement is the epistemic uncertainty.
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.

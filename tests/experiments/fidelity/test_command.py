@@ -16,7 +16,7 @@ from experiments.config.parts import make_twin
 from experiments.fidelity.__main__ import prepare, read_history
 from experiments.fidelity.settings import FidelityConfig
 from tests.helpers.commands import configured, yaml_defaults
-from twin import DigitalTwin
+from twin import DigitalTwin, History
 
 ROOT = Path(__file__).resolve().parents[3]
 LOG = ROOT / "docs" / "data" / "synthetic_log.csv"
@@ -61,6 +61,8 @@ def test_it_evaluates_a_log_as_typed(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("history of colosseum: 792 decisions in 8 runs; held out: the last 2;")
     assert "climatology" in ran.stdout
+    assert "verdict" in ran.stdout
+    assert len(History.load(tmp_path / "history.npz")) == 792  # all of it, for agents that learn offline
     with (tmp_path / "fidelity.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {"CRPS", "NLL [nat]", "inside 90 %", "R²", "CRPS 20 ahead", "skill"} <= {row["metric"] for row in rows}

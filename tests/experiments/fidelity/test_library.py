@@ -69,10 +69,16 @@ def test_its_report_has_a_row_a_figure_and_a_column_a_predictor(result):
     assert title.startswith("scenario paper-1mhz: 400 random decisions a cell, seeds [3, 4]; held out: 9 runs of 30")
     header = next(line for line in rest if line.startswith("metric"))
     assert header.split() == ["metric", "of", "twin", "persistence", "climatology", "noise", "floor"]
-    metrics = [line[:22].strip() for line in rest[rest.index(header) + 2 :]]
+    (end,) = [number for number, line in enumerate(rest) if line.startswith("verdict")]
+    table = rest[rest.index(header) + 2 : end]
+    metrics = [line[:22].strip() for line in table]
     assert metrics[0] == "CRPS / noise floor's"
     assert metrics[-1] == "fit [s]"
     assert len(metrics) == len({key[:2] for key in result.figures})
+    for verdict in result.verdicts:
+        assert f"  {verdict.use}: {verdict.answer}" in rest[end:]
+    assert result.verdicts[-1].use == "the SSR of urllc"
+    assert all(each.answer in ("go", "go with care", "no-go") and each.reasons for each in result.verdicts)
 
 
 def test_its_folder_has_figures_picture_and_twins(result, folder):

@@ -13,6 +13,7 @@ import yaml
 from twin import inspect_log
 from twin.data import read_log
 from twin.data.logs.mapping import LogMapping
+from twin.inspection import to_check
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = ROOT / "tests" / "data" / "logs"
@@ -151,6 +152,16 @@ def test_dirt_is_cleaned_by_the_rules_that_are_proposed(histories, inspected):
     assert set(map(str, keys["missing"])) == {"-", "", "inf"}
     assert (keys["missing_is"], keys["short_rows"], keys["drop_identical"]) == ("gap", "missing", True)
     assert len(histories["14_dirty.csv"]) == 151  # four intervals are gaps: the decisions in them and for them
+
+
+def test_what_is_to_be_checked_is_said_once_with_its_key(inspected):
+    text = inspected["02_in_force.csv"].mapping_yaml()
+    found = to_check(text)
+    assert [line.partition(":")[0] for line in found] == ["ssr", "spectral_efficiency", "scenario"]
+    assert found[0] == "ssr: a log has no SLAs; these bounds are each slice's median. Put yours"
+    assert to_check(text + text) == found
+    assert to_check(text.replace("# CHECK: a log has no SLAs", "# ours")) == found[1:]
+    assert to_check("arrivals: pkts  # CHECK: no line of its own\n") == []
 
 
 def test_shares_masks_and_the_rest_become_units(histories):

@@ -1,0 +1,180 @@
+"""What a twin may be used for, in words: go, go with care or no-go for each use, with the figures that say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from experiments.fidelity.measures import Figures
+from experiments.reporting.statistics import Estimate
+from slicing_gym import Scenario
+from twin.data.layout import IDLE
+
+GO, CARE, NO_GO = ANSWERS = ("go", "go with care", "no-go")
+"""The answers, the best first."""
+
+MOST_EXPLAINED = 0.5
+"""R² whose interval has to lie above this for "go": more of the variance is explained than is left."""
+
+HONEST = 0.8
+"""Share of values inside the central 90 % from which on the spread counts as honest: at most twice the misses."""
+
+DRIFT = 0.25
+"""By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""
+
+DRIFTED = 1.0
+"""The same from which on it is a "no-go": the twin has left what the cell does."""
+
+NEW = 0.5
+"""Share of held-out decisions whose allocation was not fitted to, from which on they tell of any allocation."""
+
+ENOUGH = 200
+"""Held-out decisions for "go": 8 blocks of the bootstrap. Of fewer its interval is too narrow by far."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a twin is good for in one use.
+
+    Args:
+        use: "what-if on the utility", "training an agent", or "the SSR of" a slice.
+        answer: "go", "go with care" or "no-go".
+        reasons: the figures that decided, the most important first.
+    """
+
+    use: str
+    answer: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.answer}: {'; '.join(self.reasons)}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What verdicts are made of.
+
+    Args:
+        figures: of the evaluation.
+        scenario: of the twin.
+        held_out: decisions that the twin was evaluated on.
+        new: share of them whose allocation was not fitted to.
+        restricted: whether environments offer only the allocations that the log held.
+    """
+
+    figures: Figures
+    scenario: Scenario
+    held_out: int
+    new: float
+    restricted: bool = False
+
+    def of(self, metric: str, variable: str, predictor: str = "twin") -> Estimate | None:
+        """A figure that there is and that is a number."""
+        found = self.figures.get((metric, variable, predictor))
+        return None if found is None or math.isnan(found.mean) else found
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The slices that somebody uses."""
+        return tuple(name for name in self.scenario.slice_names if name != IDLE)
+
+
+Said = tuple[str, str]
+"""An answer, and the reason for it."""
+
+
+def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
+    """One for each use: what-if on the utility, training an agent, and the SSR of each slice.
+
+    A use has the worst answer of all that is asked about it. docs/logs.md gives the thresholds and their reasons.
+    """
+    utility = list(_utility(evidence))
+    training = [*_training(evidence), *utility]
+    found = [_verdict("what-if on the utility", evidence, utility), _verdict("training an agent", evidence, training)]
+    ssr = [_verdict(f"the SSR of {name}", evidence, list(_ssr(evidence, name))) for name in evidence.slices]
+    return (*found, *ssr)
+
+
+def as_lines(found: Sequence[Verdict]) -> list[str]:
+    """The verdicts as text, reasons below each use; what is said of every use stands once, in the first line."""
+    common = [reason for reason in found[0].reasons if all(reason in each.reasons for each in found)]
+    lines = [": ".join(["verdict", *common])]
+    for each in found:
+        lines.append(f"  {each.use}: {each.answer}")
+        lines += [f"    {reason}" for reason in each.reasons if reason not in common]
+    return lines
+
+
+def _verdict(use: str, evidence: Evidence, said: Sequence[Said]) -> Verdict:
+    """The worst answer, with what is said first of the use and what else has led to that answer."""
+    answers, few = [answer for answer, _ in said], evidence.held_out < ENOUGH
+    worst = max([*answers, *([CARE] if few else [])], key=ANSWERS.index)
+    reasons = [reason for number, (answer, reason) in enumerate(said) if number == 0 or answer == worst != GO]
+    if few:
+        reasons.append(f"only {evidence.held_out} decisions were held out, so that no answer is better than {CARE!r}")
+    return Verdict(use, worst, tuple(reasons))
+
+
+def _utility(evidence: Evidence) -> Iterator[Said]:
+    """How well the expected utility is predicted, and of which allocations that tells."""
+    found = evidence.of("R²", "utility")
+    if found is None:
+        yield NO_GO, "there is no utility that varies (of a log, its mapping needs ssr and spectral_efficiency)"
+        return
+    yield _explained(evidence, found, "utility")
+    if evidence.new < NEW and not evidence.restricted:
+        yield CARE, f"only {evidence.new:.0%} of the held-out decisions had allocations that the fit had not seen"
+    left_out = evidence.of("never held: inside 90 %", "utility")
+    if left_out is not None and left_out.mean < HONEST:
+        yield CARE, f"of allocations left out {left_out.mean:.0%} of utilities lie in the 90 % interval"
+
+
+def _training(evidence: Evidence) -> Iterator[Said]:
+    """Whether the twin stays itself in free runs and draws what may come."""
+    arrivals = [f"arrivals_{name}" for name in evidence.slices]
+    worst, where = max((_drift(evidence, name), name) for name in arrivals)
+    answer = GO if worst <= DRIFT else CARE if worst <= DRIFTED else NO_GO
+    off = f"{worst:.2f} std further" if worst > 0.0 else "no further"
+    yield answer, f"free runs end {off} off than the history's distribution ({where})"
+    yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
+
+
+def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:
+    """How well the SSR of a slice is predicted."""
+    name = f"ssr_{slice_name}"
+    found = evidence.of("R²", name)
+    if found is not None:
+        yield _explained(evidence, found, name)
+        yield from _coverage(evidence, name)
+    elif evidence.of("CRPS", name) is None:
+        yield NO_GO, "there is no SSR (of a log, its mapping needs ssr)"
+    else:
+        yield CARE, "it never changes in the held-out decisions: nothing says what would break it"
+
+
+def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
+    """An answer from R²: how much of the variance is explained for sure, and whether the last value does as well."""
+    low = found.mean - (0.0 if math.isnan(found.half_width) else found.half_width)
+    figure = f"R² of {name} {found.show(2)}"
+    last = evidence.of("R²", name, "persistence")
+    if low <= 0.0:
+        return NO_GO, f"{figure}: it may explain nothing"
+    if last is not None and found.mean <= last.mean:
+        return NO_GO, f"{figure}, no more than the last value explains ({last.mean:.2f})"
+    return (GO if low >= MOST_EXPLAINED else CARE), f"{figure}: at least {low:.0%} of the variance is explained"
+
+
+def _coverage(evidence: Evidence, *names: str) -> Iterator[Said]:
+    """Whose spread is too narrow, if any is."""
+    found = {name: evidence.of("inside 90 %", name) for name in names}
+    narrow = [f"{value.mean:.0%} of {name}" for name, value in found.items() if value and value.mean < HONEST]
+    if narrow:
+        yield CARE, f"only {', '.join(narrow)} lie in their 90 % interval"
+
+
+def _drift(evidence: Evidence, name: str) -> float:
+    """By how many standard deviations the end of a free run is further off than the history's distribution."""
+    metric = next((key[0] for key in evidence.figures if key[0].startswith("distance after")), "")
+    twin, history = evidence.of(metric, name), evidence.of(metric, name, "climatology")
+    return -math.inf if twin is None or history is None else twin.mean - history.mean

@@ -1,0 +1,86 @@
+"""What a twin may be used for, by the figures of its evaluation."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.fidelity.verdict import ANSWERS, ENOUGH, Evidence, as_lines, verdicts
+from experiments.reporting.statistics import Estimate
+from slicing_gym import get_scenario
+
+SCENARIO = get_scenario("paper-1mhz")
+ARRIVALS, SSR = ([f"{part}_{name}" for name in SCENARIO.slice_names] for part in ("arrivals", "ssr"))
+USES = ["what-if on the utility", "training an agent", *(f"the SSR of {name}" for name in SCENARIO.slice_names)]
+
+
+def evidence(held_out=1000, new=0.9, restricted=False, **changes):
+    """Figures of a twin that is good in all; changes by `metric of variable`, None for a figure that is not there."""
+    figures = {("R²", name, "twin"): Estimate(0.9, 0.05) for name in ("utility", *SSR)}
+    figures |= {("R²", name, "persistence"): Estimate(-0.5, 0.1) for name in ("utility", *SSR)}
+    figures |= {("CRPS", name, "twin"): Estimate(0.1, 0.01) for name in (*ARRIVALS, *SSR)}
+    figures |= {("inside 90 %", name, "twin"): Estimate(0.9, 0.02) for name in (*ARRIVALS, *SSR)}
+    for predictor in ("twin", "climatology"):
+        figures |= {("distance after 200", name, predictor): Estimate(0.2, float("nan")) for name in ARRIVALS}
+    for key, value in changes.items():
+        metric, name, predictor = key.split("__")
+        place = {"explained": "R²", "inside": "inside 90 %", "distance": "distance after 200", "crps": "CRPS"}
+        figures[place.get(metric, metric), name, predictor] = value
+    return Evidence({key: value for key, value in figures.items() if value}, SCENARIO, held_out, new, restricted)
+
+
+def answers(given):
+    return [each.answer for each in verdicts(given)]
+
+
+def test_a_good_twin_goes_for_every_use():
+    found = verdicts(evidence())
+    assert [each.use for each in found] == USES
+    assert {each.answer for each in found} == {"go"}
+    assert found[0].reasons == ("R² of utility 0.90 ± 0.05: at least 85% of the variance is explained",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "says"),
+    [
+        ({"explained__utility__twin": Estimate(0.6, 0.2)}, [1, 1, 0, 0, 0], "at least 40% of the variance"),
+        ({"explained__utility__twin": Estimate(0.3, 0.4)}, [2, 2, 0, 0, 0], "it may explain nothing"),
+        ({"explained__utility__persistence": Estimate(0.95, 0.1)}, [2, 2, 0, 0, 0], "than the last value explains"),
+        ({"explained__utility__twin": None}, [2, 2, 0, 0, 0], "its mapping needs ssr and spectral_efficiency"),
+        ({"explained__ssr_video__twin": Estimate(0.2, 0.3)}, [0, 0, 0, 2, 0], "R² of ssr_video 0.20 ± 0.30"),
+        ({"explained__ssr_video__twin": Estimate(float("nan"), 0.0)}, [0, 0, 0, 1, 0], "it never changes"),
+        ({"explained__ssr_video__twin": None, "crps__ssr_video__twin": None}, [0, 0, 0, 2, 0], "there is no SSR"),
+        ({"inside__ssr_video__twin": Estimate(0.7, 0.1)}, [0, 1, 0, 1, 0], "only 70% of ssr_video lie in their 90 %"),
+        (
+            {"distance__arrivals_video__twin": Estimate(0.6, 0.0)},
+            [0, 1, 0, 0, 0],
+            "free runs end 0.40 std further off",
+        ),
+        ({"distance__arrivals_video__twin": Estimate(1.3, 0.0)}, [0, 2, 0, 0, 0], "distribution (arrivals_video)"),
+        ({"new": 0.1}, [1, 1, 0, 0, 0], "only 10% of the held-out decisions had allocations that the fit had not seen"),
+        ({"new": 0.1, "restricted": True}, [0, 0, 0, 0, 0], ""),
+        ({"held_out": 150}, [1, 1, 1, 1, 1], "only 150 decisions were held out"),
+        (
+            {"never held: inside 90 %__utility__twin": Estimate(0.5, 0.0)},
+            [1, 1, 0, 0, 0],
+            "of allocations left out 50%",
+        ),
+    ],
+)
+def test_each_figure_that_is_bad_makes_the_answers_worse_that_rest_on_it(changes, expected, says):
+    given = evidence(**changes)
+    assert [ANSWERS.index(answer) for answer in answers(given)] == expected
+    assert any(says in line for line in as_lines(verdicts(given)))
+
+
+def test_a_single_cell_has_no_interval_and_is_taken_as_it_is():
+    assert answers(evidence(explained__utility__twin=Estimate(0.6, float("nan"))))[0] == "go"
+
+
+def test_what_holds_for_every_use_is_said_once():
+    lines = as_lines(verdicts(evidence(held_out=ENOUGH - 1)))
+    assert lines[0].startswith("verdict: only 199 decisions were held out")
+    assert sum("were held out" in line for line in lines) == 1
+    assert [line.strip() for line in lines if line.endswith(": go with care")] == [
+        f"{use}: go with care" for use in USES
+    ]
+    assert as_lines(verdicts(evidence()))[0] == "verdict"

@@ -1,0 +1,101 @@
+"""Which structure the performance of a twin takes, and why (PyTorch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from twin.data.history import History
+from twin.fitting.comparison import Comparison, compare
+from twin.fitting.networks import Folds, Networks
+from twin.fitting.prior import mean_remoteness
+from twin.fitting.windows import hold_out
+from twin.models.performance import EnsembleNetwork
+from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings
+from twin.runtime import arrays
+
+REMOTE = 0.8
+"""Mean remoteness of the allocations from which on a history tells of few of them.
+
+A history of 64 random decisions has 0.7, one of 1000 decisions of a planner 0.95.
+"""
+
+MUCH = 1.0
+"""By how much networks must be better then [nat a held-out decision]: what slices bring carries over."""
+
+FEW_HELD_OUT = 100
+"""Held-out decisions below which networks have to be better in a cross-validation, too."""
+
+PARTS = 5
+"""Of a history in a cross-validation."""
+
+FitEnsemble = Callable[[tuple[History, History]], EnsembleNetwork]
+"""Fits networks to the decisions to learn from, and stops by the others."""
+
+FEW = f"there are fewer than {NEURAL_DECISIONS} decisions"
+
+
+def structure_of(
+    networks: Networks,
+    performance: PerformanceSettings,
+    scaler: arrays.Scaler,
+    folds: Folds,
+    history: History,
+    share: float,
+    seed: int,
+    fit_ensemble: FitEnsemble,
+) -> tuple[str, list[str]]:
+    """The structure that is taken, and why.
+
+    Slice by slice is the simpler one: networks are taken where they explain held-out decisions better, and what they
+    expect of the utility is not much worse.
+
+    Args:
+        networks: fitted to the first fold.
+        performance: the settings that were asked for.
+        scaler: of the history.
+        folds: decisions to learn from and to stop by.
+        history: all decisions.
+        share: of decisions that a fit is stopped by.
+        seed: of the fit.
+        fit_ensemble: fits the networks again, to other decisions.
+    """
+    if performance.structure == "per_slice":
+        return "per_slice", []
+    if networks.performance is None:
+        return "per_slice", [f"performance: per_slice, as {FEW}"]
+    found = compare(networks.performance, performance, scaler, *folds[0], seed)
+    structure, why = _taken(found)
+    if structure == "joint" and found.gain > -MUCH and mean_remoteness(history.layout, history) >= REMOTE:
+        better = f"joint is better by {-found.gain:.3f} nat a held-out decision"
+        return "per_slice", [f"performance: per_slice, as most allocations are far from those held ({better})"]
+    if structure == "joint" and len(found.likelihood) < FEW_HELD_OUT:
+        parts = [
+            compare(fit_ensemble(hold_out(rest, share, 0)), performance, scaler, rest, part, seed)
+            for rest, part in _parts(history)
+        ]
+        found = Comparison.together(parts)
+        structure, why = _taken(found, found.gain_error)
+        why += f" ({PARTS}-fold cross-validation, as only {len(folds[0][1])} decisions were held out)"
+    return structure, [f"performance: {structure}, {why}"]
+
+
+def _taken(found: Comparison, clear: float = 0.0) -> tuple[str, str]:
+    """The structure, and why; networks have to be better by more than `clear`."""
+    gain = found.gain
+    if gain > 0.0:
+        return "per_slice", f"better than joint by {gain:.3f} nat a held-out decision"
+    if found.networks_lose:
+        better = f"joint is better by {-gain:.3f} nat a held-out decision"
+        return "per_slice", f"as joint explains {found.loss:.0%} less of the variance of the utility ({better})"
+    if -gain < clear:
+        return "per_slice", f"as joint is not clearly better: by {-gain:.3f} ± {clear:.3f} nat a held-out decision"
+    return "joint", f"better than per_slice by {-gain:.3f} nat a held-out decision"
+
+
+def _parts(history: History) -> Iterator[tuple[History, History]]:
+    """The history without each of its parts, and the part; parts are consecutive decisions."""
+    part = np.arange(len(history)) * PARTS // len(history)
+    for number in range(PARTS):
+        yield history.take(part != number), history.take(part == number)
