@@ -55,19 +55,19 @@ def command(
         prepare: checks them, and returns the work.
         more: see `Command`.
     """
-    topic = Command(name, schema, prepare, **more)
-    register(name, schema)
-    warnings.formatwarning = _formatted
-    typed = topic.as_meant(sys.argv[1:])
-    options = get_args_parser().parse_known_intermixed_args(typed)[0]
-    if options.help:
-        with readable_errors():
-            print(help_text(name, with_files(name, typed)))
-        return
-    if _is_sweep(options):
-        sys.exit(sweep(topic, typed))
     with ended_by_signals():
-        sys.exit(_single(topic, typed))
+        topic = Command(name, schema, prepare, **more)
+        register(name, schema)
+        warnings.formatwarning = _formatted
+        typed = topic.as_meant(sys.argv[1:])
+        options = get_args_parser().parse_known_intermixed_args(typed)[0]
+        if options.help:
+            with readable_errors():
+                print(help_text(name, with_files(name, typed)))
+            return
+        if not _is_sweep(options):
+            sys.exit(_single(topic, typed))
+    sys.exit(sweep(topic, typed))
 
 
 def _single(topic: Command[Any], typed: Sequence[str]) -> int:

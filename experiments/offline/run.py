@@ -279,7 +279,7 @@ class OfflineTraining:
         where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
         write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where)
         if self.algorithm.twin is not None:
-            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED)
+            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED, self.algorithm.twin_notes)
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,9 @@ def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any],
     return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows)
 
 
-def write_twin_card(path: Path, twin: DigitalTwin, data: str, fidelity: str) -> Path:
+def write_twin_card(
+    path: Path, twin: DigitalTwin, data: str, fidelity: str, notes: Sequence[str] | None = None
+) -> Path:
     """Write the card of a saved twin.
 
     Args:
@@ -79,8 +81,10 @@ def write_twin_card(path: Path, twin: DigitalTwin, data: str, fidelity: str) -> 
         twin: that is in it.
         data: what it was fitted to.
         fidelity: how far it can be trusted, or where that is measured.
+        notes: of its fit; None: those that it knows, which a loaded one does not.
     """
-    notes = () if twin.report is None else twin.report.notes
+    if notes is None:
+        notes = () if twin.report is None else twin.report.notes
     rows = {
         "What": f"digital twin, transition {type(twin.transition).__name__.removesuffix('Settings').lower()}",
         "Of": _described(twin.scenario),

@@ -248,7 +248,7 @@ class Training:
         where = f"unseen cells of seeds {list(own.seeds)}"
         write_agent_card(agent_file(self.folder), self.scenario, summary, data, where)
         if self.algorithm.twin is not None:
-            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED)
+            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED, self.algorithm.twin_notes)
 
     def write_curves(self, own: Evaluation, summary: Mapping[str, Any]) -> None:
         """Write what TensorBoard shows of the end of the run."""

@@ -71,6 +71,7 @@ class TwinAlgorithm(ABC):
         self.make, self.environments, self._unfitted, self.folder, self.seed, self.configuration = job
         self.training, self.scenario = training, job.environments.scenario
         self.twin: DigitalTwin | None = None
+        self._notes_of_checkpoint: tuple[str, ...] = ()
         self.seconds = 0.0
         self._agent_2: OffPolicyLearner | None = None
         self._next_step = 0
@@ -112,6 +113,12 @@ class TwinAlgorithm(ABC):
     def log_to(self, learner: Learner, folder: Path) -> None:
         """Let a learner's curves go to a folder, whose name is what TensorBoard calls them."""
         learner.logger = configure(str(folder), ["tensorboard"])
+
+    @property
+    def twin_notes(self) -> tuple[str, ...]:
+        """How the latest twin was fitted, whether in this process or in the one that was interrupted."""
+        report = None if self.twin is None else self.twin.report
+        return self._notes_of_checkpoint if report is None else report.notes
 
     def fit_twin(self, history: Any) -> None:
         """Fit a twin from scratch (equation 7)."""
@@ -189,6 +196,7 @@ class TwinAlgorithm(ABC):
             arrays |= with_prefix(own, "agent_2.")
         if self.twin is not None:
             arrays["twin"] = np.frombuffer(self.twin.to_bytes(), np.uint8)
+            header["twin_notes"] = self.twin_notes
         checkpoint.write(self.folder / checkpoint.FILE, header, arrays)
         self._since = now
 
@@ -205,6 +213,7 @@ class TwinAlgorithm(ABC):
         self.agent.restore(header["agent_1"], part_of(arrays, "agent_1."))
         if "twin" in arrays:
             self.twin = DigitalTwin.from_bytes(arrays["twin"].tobytes())
+            self._notes_of_checkpoint = tuple(header.get("twin_notes", ()))  # its file does not hold them
             self.twin.device = "cpu" if self._unfitted is None else self._unfitted.device
         if "agent_2" in header:
             self._make_agent_2().restore(header["agent_2"], part_of(arrays, "agent_2."))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 from dataclasses import asdict
 
 import pytest
 
-from experiments.commands.command import _locked, _single
+from experiments.commands.command import _locked, _single, command
 from experiments.config.hydra import Command, register
 from experiments.runs import lock
 from experiments.train.__main__ import prepare
@@ -54,3 +56,15 @@ def test_what_refers_to_nothing_is_refused_in_a_line(argument, message, tmp_path
     assert said.startswith(f"error: {message}")
     assert said.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_before_anything_is_composed_ends_it_without_a_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train", "seed=1"])
+    monkeypatch.setitem(command.__wrapped__.__globals__, "register", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as end:
+            command("train", TrainConfig, prepare)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert end.value.code == 130

@@ -61,6 +61,18 @@ def test_a_finished_run_is_not_run_again_but_read(tmp_path):
         train(make_ddqn, SCENARIO, **{**arguments, "twin": changed}, resume=True)
 
 
+def test_a_run_that_goes_on_knows_how_its_twin_was_fitted(tmp_path):
+    def training():
+        return Training(make_ddqn, SCENARIO, twin_settings(), short_settings(240), tmp_path, resume=True)
+
+    algorithm = training().algorithm
+    while algorithm.twin is None:
+        algorithm._steps()[algorithm._next_step]()
+    algorithm.save()
+    assert algorithm.twin_notes
+    assert training().algorithm.twin_notes == algorithm.twin_notes
+
+
 def test_what_does_not_change_a_run_may_be_another_when_it_is_resumed(tmp_path):
     folder = {"folder": tmp_path, "resume": True}
     Training(make_ddqn, SCENARIO, settings=SETTINGS, **folder).algorithm.run()
