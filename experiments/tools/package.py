@@ -44,6 +44,8 @@ NEEDING = {
     "search": ["search", "agent=ddqn", "twin=lstm"],
     "compare": ["fidelity", "tree=true"],
     "export": ["export", "policy=hard"],
+    "slurm": ["train", "-m", "hydra/launcher=submitit_local"],
+    "ray": ["train", "-m", "hydra/launcher=ray"],
 }
 """By extra, a command that cannot do without it."""
 
