@@ -14,6 +14,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.state import PAGE
 from slicing_gym.errors import unknown_name
+from slicing_gym.extras import EXTRAS, missing
 
 _PACKAGES = ("agents", "gymnasium", "sb3_contrib", "slicing_gym", "stable_baselines3", "torch", "twin")
 """Packages of which anything may be imported because a configuration or a file names it."""
@@ -78,7 +79,8 @@ def named(key: str, target: str, packages: Sequence[str] = _PACKAGES) -> Any:
             break
     if found is None:
         if _may_import(parts[0], packages):
-            raise ValueError(f"{key}: {target!r} cannot be imported: there is no module {parts[0]!r}")
+            why = missing(parts[0]) if parts[0] in EXTRAS else f"there is no module {parts[0]!r}"
+            raise ValueError(f"{key}: {target!r} cannot be imported: {why}")
         raise ValueError(_not_asked_for(key, target, parts[0]))
     for place in range(length, len(parts)):
         if not hasattr(found, parts[place]):
@@ -106,8 +108,8 @@ def _module(key: str, target: str, name: str, packages: Sequence[str]) -> Module
     try:
         return import_module(name)
     except Exception as error:
-        missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        if missing and (name == missing or name.startswith(f"{missing}.")):
+        lacking = error.name if isinstance(error, ModuleNotFoundError) else None
+        if lacking and (name == lacking or name.startswith(f"{lacking}.")):
             return None
         raise ValueError(f"{key}: {target!r} cannot be imported ({type(error).__name__}: {error})") from None
 

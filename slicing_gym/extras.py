@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from slicing_gym._variables import check_numba_variables
 
@@ -87,14 +87,23 @@ def explain() -> None:
         sys.meta_path.insert(0, _Finder)
 
 
+def _say_missing(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends a program: in one line where an extra is missing, else as Python shows it."""
+    if isinstance(error, ImportError) and "slicing-gym[" in str(error):
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 def check_command() -> None:
-    """End with one line where `python -m` runs a command without what all commands need.
+    """End with one line where `python -m` runs a command without what all commands need, or it needs more itself.
 
     Raises:
         SystemExit: something is missing, or an environment variable is in the way.
     """
     if sys.argv[:1] != ["-m"]:  # so it is while `-m` looks for what it runs
         return
+    sys.excepthook = _say_missing
     for module in ("torch", "stable_baselines3", "hydra", "omegaconf", "pandas", "matplotlib"):
         if sys.modules.get(module, "") is None or (module not in sys.modules and find_spec(module) is None):
             raise SystemExit(f"error: {missing(module)}")

@@ -15,6 +15,7 @@ from experiments.benchmark.simulator import time_simulator
 from experiments.benchmark.training import time_training
 from experiments.benchmark.twin import BATCHES, time_twin
 from experiments.benchmark.twin_phase import time_twin_phase
+from experiments.config.hydra import readable_errors
 from experiments.config.threads import torch_threads
 from experiments.reporting.output import steady_output
 from slicing_gym import SCENARIOS, Scenario, get_scenario
@@ -51,6 +52,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each agent, of seeds 0, 1, ...")
     parser.add_argument("--before", type=Path, help="root of an earlier checkout to compare the twin phase with")
     options = parser.parse_args(arguments)
+    with readable_errors():
+        _time(options)
+
+
+def _time(options: argparse.Namespace) -> None:
+    """What was asked for."""
     if options.what == "log_reading":
         time_log_reading(options.rows)
         return

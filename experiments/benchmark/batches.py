@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
-import sb3_contrib
-import stable_baselines3
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from agents import DDQN, OffPolicyLearner
+from agents import OffPolicyLearner
 from agents.learner import for_sb3
+from agents.registry import off_policy_class
 from experiments.benchmark.timing import machine
 from experiments.evaluate.rollout import evaluate_policy, make_cells
 from experiments.reporting.statistics import estimate
 from experiments.reporting.tables import aligned
 from slicing_gym import Scenario
 
-_AGENTS: dict[str, tuple[type[OffPolicyAlgorithm], dict[str, Any]]] = {
-    "DDQN, factored": (DDQN, {"head": "factored"}),
-    "Stable-Baselines3 DQN": (stable_baselines3.DQN, {}),
-    "sb3-contrib QRDQN": (sb3_contrib.QRDQN, {"n_quantiles": 20}),
+_AGENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "DDQN, factored": ("agents.DDQN", {"head": "factored"}),
+    "Stable-Baselines3 DQN": ("stable_baselines3.DQN", {}),
+    "sb3-contrib QRDQN": ("sb3_contrib.QRDQN", {"n_quantiles": 20}),
 }
-"""Agents, and what shapes their policies in addition to the layers."""
+"""Agents by the dotted names of their classes, and what shapes their policies in addition to the layers."""
 
 _LAYERS = [64, 64]
 
@@ -61,7 +59,12 @@ def time_batches(
         batches: cells that an agent acts in at once.
         decisions: in all cells together.
         seeds: of the agents; of their cells the first.
+
+    Raises:
+        ValueError: sb3-contrib is missing.
     """
+    for target, _ in _AGENTS.values():
+        off_policy_class(target, "what")  # before any work
     print(
         f"{machine()}; scenario {scenario.name}, layers {_LAYERS}, {decisions} decisions in all cells, one update "
         f"every {_SETTINGS['train_freq']}; U on {len(_UNSEEN)} unseen cells, 100 decisions each; "
@@ -79,10 +82,10 @@ def time_batches(
 
 def _learn(name: str, scenario: Scenario, cells: int, decisions: int, seed: int) -> tuple[float, float, int, float]:
     """Seconds (wall, processor), updates, and U on unseen cells."""
-    kind, shape = _AGENTS[name]
+    target, shape = _AGENTS[name]
     batch: dict[str, Any] = {"autoreset_mode": "SameStep", "scenario": scenario, "reward": "utility"}
     env = for_sb3(gym.make_vec("SliceRAN-v0", cells, **batch))
-    make: Any = kind
+    make: Any = off_policy_class(target)
     policy = {"net_arch": _LAYERS, **shape}
     interval = max(_SETTINGS["target_update_interval"], cells)  # Stable-Baselines3 warns of less than a step
     arguments = {**_SETTINGS, "target_update_interval": interval}

@@ -44,6 +44,8 @@ NEEDING = {
     "search": ["search", "agent=ddqn", "twin=lstm"],
     "compare": ["fidelity", "tree=true"],
     "export": ["export", "policy=hard"],
+    "slurm": ["train", "-m", "hydra/launcher=submitit_local"],
+    "ray": ["train", "-m", "hydra/launcher=ray"],
 }
 """By extra, a command that cannot do without it."""
 
@@ -177,10 +179,8 @@ def check_commands(environment: Environment) -> Iterator[Outcome]:
     for topic in topics:
         what = f"slicing-gym {topic} --help"
         done = environment.run("slicing-gym", topic, "--help")
-        if environment.has({"train"}):
-            yield Outcome(environment.extras, what, _last_line(done) if done.returncode or not done.stdout else "")
-        else:
-            yield Outcome(environment.extras, what, _not_named(done, "train"))
+        lacks = "train" if not environment.has({"train"}) else r"\w+"
+        yield Outcome(environment.extras, what, _not_named(done, lacks) if done.returncode or lacks == "train" else "")
     for extra, arguments in NEEDING.items():
         if environment.has({"train"}) and not environment.has({extra}):
             done = environment.run("slicing-gym", *arguments)

@@ -302,3 +302,9 @@ def test_an_agent_of_a_class_of_one_s_own_is_loaded_by_its_name(mine, tmp_path):
     assert type(loaded).__name__ == "Mine"
     assert type(load_agent(tmp_path / "agent.zip")) is stable_baselines3.DQN
     assert not mine.exists()
+
+
+def test_a_class_of_a_package_that_is_missing_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sb3_contrib", None)
+    with pytest.raises(ValueError, match=r'^agent: .*pip install "slicing-gym\[contrib\]"$'):
+        off_policy_class("sb3_contrib.QRDQN", "agent")

@@ -48,7 +48,8 @@ def commands() -> list[Typed]:
     """Each different command that begins a line of a code block, or stands alone in backticks."""
     found: dict[tuple[str, str], Typed] = {}
     for path, text in texts():
-        blocks = "\n".join(re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+        fenced = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        blocks = "\n".join(block for language, block in fenced if not language)
         typed = re.findall(f"^{_COMMAND}$", blocks, re.MULTILINE) + re.findall(f"`{_COMMAND}`", without_code(text))
         for topic, arguments in typed:
             each = Typed(str(path.relative_to(ROOT)), topic, arguments.partition("  #")[0].strip())

@@ -77,6 +77,24 @@ import runpy
 sys.argv = ["-m"]
 runpy.run_module(sys.modules["__main__"].command, run_name="__main__")
 """
+NO_ONNX = """
+import sys, runpy
+for name in ("onnx", "onnxruntime", "onnxscript"):
+    sys.modules[name] = None
+sys.argv = ["-m"]
+import experiments
+runpy.run_module("experiments.export", run_name="__main__")
+"""
+
+
+def test_a_command_that_needs_more_than_others_says_so_in_one_line():
+    ran = subprocess.run([sys.executable, "-c", NO_ONNX], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "slicing-gym[deploy]" in line
+
+
 COMMANDS = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/__main__.py"))
 
 

@@ -229,7 +229,7 @@ def _check_id(minari: Any, dataset_id: str) -> None:
     """Refuse a malformed id before Minari has made its folder."""
     try:
         minari.dataset.minari_dataset.parse_dataset_id(dataset_id)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, gym.error.Error):  # the last is that of Minari 0.5.0
         raise ValueError(
             f"dataset_id: {dataset_id!r} given, allowed is 'name-v0' or 'namespace/name-v0' "
             "(letters, digits, - and _; two or more in a namespace)"
