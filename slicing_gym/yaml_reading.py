@@ -6,6 +6,7 @@ Plain data is also written here, in the order that it has.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ def _kind(found: object) -> str:
 
 
 def _check_plain(value: Any, key: str) -> None:
-    """Refuse dates, sets and bytes, which YAML has and configurations have not.
+    """Refuse dates, sets and bytes, which YAML has and configurations have not, and whole numbers beyond any double.
 
     Raises:
         ValueError: the message names the key.
@@ -69,6 +70,10 @@ def _check_plain(value: Any, key: str) -> None:
         raise ValueError(
             f"{key or 'it'} is a {type(value).__name__}, allowed are texts (in quotes), numbers, true and false, "
             "null, lists, and keys and values"
+        )
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise ValueError(
+            f"{key or 'it'} is a whole number of {value.bit_length()} bits, allowed is what a double holds"
         )
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, entry in entries:

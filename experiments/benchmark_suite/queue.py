@@ -42,8 +42,8 @@ class RunQueue:
         plan: of the benchmark.
         folder: where results are written.
         done: runs whose rows are known from elsewhere.
-        until: time on the clock of `time.monotonic`, which the processes of a machine share and nobody sets, after which
-            no run begins [s]; None: no limit.
+        until: time on the clock of `time.monotonic`, which the processes of a machine share and nobody sets, after
+            which no run begins [s]; None: no limit.
         imports: modules that each process imports.
     """
 
