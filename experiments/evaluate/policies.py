@@ -35,6 +35,7 @@ from experiments.runs.folder import (
     STUDENT_SUMMARY,
     SUMMARY,
     WRAPPERS,
+    check_stored_class,
     run_folder,
     stored_environments,
 )
@@ -321,4 +322,6 @@ def load_run_agent(file: str, target: str | None = None, *, trust: bool = False)
     """
     if target is None:
         target = looked_up(run_config(file), "agent._target_")
+        if target is not None:
+            check_stored_class("policy", file, target)
     return load_agent(file, target, trust=trust)

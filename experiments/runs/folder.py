@@ -14,6 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import Planner
 from agents.loading import load_agent
+from agents.registry import algorithm_class
 from experiments.config.parts import make_scenario
 from experiments.config.planner import load_planner
 from experiments.environments.environments import Environments
@@ -141,6 +142,8 @@ class Run:
         if self.agent_file.name == PLANNER_FILE:
             return load_planner(self.agent_file, "run")
         target = str(self.setting("agent._target_"))
+        if kind is None:
+            check_stored_class("run", self.folder / SUMMARY, target)
         return load_agent(self._file(AGENT), kind or target, trust=trust, key="run")
 
     def history(self) -> History:
@@ -205,6 +208,16 @@ def stored_environments(key: str, path: str | Path, scenario: Scenario, env: Map
     """
     with parsing(key, str(path), IN_ENVIRONMENTS):
         return Environments.of(scenario, env, typed=False)
+
+
+def check_stored_class(key: str, path: str | Path, target: str) -> None:
+    """Refuse the class of an agent that a run's files name, if there is none of that name.
+
+    Raises:
+        ValueError: the message names the file, too.
+    """
+    with parsing(key, str(path), "is of a run whose class cannot be found"):
+        algorithm_class(target, key)
 
 
 def read_episodes(folder: Path) -> pd.DataFrame:

@@ -12,7 +12,8 @@ import yaml
 
 from agents import DQN
 from experiments.commands.resuming import with_resumed_run
-from experiments.config.hydra import composed, register, resolved, without_hydra
+from experiments.config.hydra import composed, composed_folder, register, resolved, without_hydra
+from experiments.config.quoting import quoted
 from experiments.evaluate.policies import environments_of, label_policies, load_run_agent, run_config
 from experiments.report.entries import find_entries
 from experiments.runs import read_run
@@ -25,7 +26,7 @@ from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.learners import learner
 
 SCENARIO = get_scenario("paper-1mhz")
-CASES = 200
+CASES = 90
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,13 @@ def test_environments_that_cannot_be_made_are_refused_by_file(content, why, fold
         environments_of(str(folder / "agent.zip"), SCENARIO)
 
 
+@pytest.mark.parametrize("name", ["age", "os.system", "agents.Nothing", "${agent}", ""])
+def test_a_class_that_there_is_not_is_refused_by_file(name, folder):
+    (folder / ".hydra" / "config.yaml").write_text(json.dumps({"agent": {"_target_": name}}))
+    with pytest.raises(ValueError, match=r"^policy: '.*agent\.zip' is of a run whose class cannot be found \(policy"):
+        load_run_agent(str(folder / "agent.zip"))
+
+
 @pytest.mark.parametrize("content", ["agent: null", "env: null", "{agent: {_target_: null}}", "env: {wrappers: []}"])
 def test_what_is_null_is_as_if_it_were_not_there(content, folder):
     (folder / ".hydra" / "config.yaml").write_text(content)
@@ -163,6 +171,17 @@ def test_a_choice_that_a_run_was_begun_with_is_in_its_configuration(content, fol
     (folder / ".hydra" / "overrides.yaml").write_text("- scenario=mine")
     with pytest.raises(ValueError, match=r"^resume: '.*config\.yaml' could not be read: scenario: .* given, "):
         with_resumed_run([f"resume={folder}"])
+
+
+@pytest.mark.parametrize("name", ["odd, name", "it's", 'a "b", c', "a=b, [c] {d}", "x\\\\, y"])
+def test_a_run_whose_folder_has_an_odd_name_is_resumed(name, agent, config, tmp_path):
+    folder = tmp_path / name
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text(json.dumps(config))
+    (folder / ".hydra" / "overrides.yaml").write_text("- scenario=paper-1mhz")
+    for mark in ("'", '"'):
+        arguments = with_resumed_run([f"resume={quoted(str(folder), mark=mark)}"])
+        assert composed_folder(composed("train", arguments)) == folder
 
 
 def test_any_change_of_a_whole_run_is_read_or_refused_in_a_line(folder, config):
