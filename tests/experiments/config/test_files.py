@@ -140,7 +140,7 @@ BOMB = "a: &a [x]\n" + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else
     ],
     ids=["bomb", "tag", "deep", "date", "bytes"],
 )
-def test_files_of_the_users_own_are_read_bounded(key, content, why, file, tmp_path):
+def test_files_of_the_users_own_are_read_bounded(key, content, why, tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(content)
     readers = {
@@ -159,7 +159,7 @@ def test_files_of_the_users_own_are_read_bounded(key, content, why, file, tmp_pa
     ("content", "why"),
     [("x: ${b", r"x: no viable alternative"), ("a: {b: ['${']}", r"a\.b\[0\]: "), ("null: 3", "key type 'NoneType'")],
 )
-def test_what_omegaconf_does_not_take_is_refused_by_file_and_key(group, content, why, file, tmp_path):
+def test_what_omegaconf_does_not_take_is_refused_by_file_and_key(group, content, why, tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(content)
     with pytest.raises(ValueError, match=rf"^{group}: '.*own\.yaml' could not be read: .*{why}") as raised:

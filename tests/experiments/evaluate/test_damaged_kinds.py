@@ -174,10 +174,10 @@ def test_a_choice_that_a_run_was_begun_with_is_in_its_configuration(content, fol
 
 
 @pytest.mark.parametrize("name", ["odd, name", "it's", 'a "b", c', "a=b, [c] {d}", "x\\\\, y"])
-def test_a_run_whose_folder_has_an_odd_name_is_resumed(name, agent, config, tmp_path):
+def test_a_run_whose_folder_has_an_odd_name_is_resumed(name, config, tmp_path):
     folder = tmp_path / name
     (folder / ".hydra").mkdir(parents=True)
-    (folder / ".hydra" / "config.yaml").write_text(json.dumps(config))
+    (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / ".hydra" / "overrides.yaml").write_text("- scenario=paper-1mhz")
     for mark in ("'", '"'):
         arguments = with_resumed_run([f"resume={quoted(str(folder), mark=mark)}"])
