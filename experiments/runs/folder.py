@@ -71,22 +71,22 @@ class Run:
     @property
     def group(self) -> tuple[str, str]:
         """Which picture it is in: scenario and head."""
-        return str(self.summary["scenario"]), str(self.summary["head"])
+        return str(self._stored("scenario")), str(self._stored("head"))
 
     @property
     def method(self) -> str:
         """Which of its curves it belongs to: ddqn, or with a twin ddqn-dt."""
-        return str(self.summary["agent"])
+        return str(self._stored("agent"))
 
     @property
     def seed(self) -> int:
         """Of its cell."""
-        return int(self.summary["seed"])
+        return int(self._stored("seed"))
 
     @property
     def episodes_to_goal(self) -> float:
         """The first episode with the reward at the goal; infinite if there was none."""
-        reached = self.summary["episodes_to_goal"]
+        reached = self._stored("episodes_to_goal")
         return float("inf") if reached is None else float(reached)
 
     @property
@@ -102,9 +102,13 @@ class Run:
         Raises:
             ValueError: there is no such key in it.
         """
-        found = looked_up(self.summary, f"config.{key}", looked_up)
-        if found is looked_up:
-            raise ValueError(f"run: {str(self.folder / SUMMARY)!r} has no config.{key}; another version wrote it")
+        return self._stored(f"config.{key}")
+
+    def _stored(self, key: str) -> Any:
+        """What its summary has at a dotted key; without it, it is another version's, or damaged."""
+        found = looked_up(self.summary, key, looked_up)
+        if found is looked_up or (found is None and key == "seed"):
+            raise ValueError(f"run: {str(self.folder / SUMMARY)!r} has no {key}; another version wrote it")
         return found
 
     @property
@@ -182,9 +186,6 @@ def read_run(folder: str | Path) -> Run:
             raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
         if "rounds_to_goal" in summary:  # as versions before called it
             summary["episodes_to_goal"] = summary.pop("rounds_to_goal")
-        for key in ("scenario", "agent", "head", "seed", "episodes_to_goal"):
-            if key not in summary or (key == "seed" and summary[key] is None):
-                raise ValueError(f"{SUMMARY} has no {key}")
         episodes = read_episodes(folder)
         return Run(folder, summary, {name: episodes[name].to_numpy(np.float64) for name in episodes})
     except (OSError, ValueError, TypeError, KeyError) as error:
