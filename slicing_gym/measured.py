@@ -177,8 +177,7 @@ def numbers(key: str, given: Sequence[float] | str, *, at_least: int, at_most: i
     """
     check_instance(key, given, (tuple, list, str))
     parts = given.split() if isinstance(given, str) else given
-    if not at_least <= len(parts) <= at_most:
-        raise ValueError(f"{key}: {len(parts)} given, allowed are {at_least} to {at_most}")
+    check_integer(key, len(parts), at_least=at_least, at_most=at_most)
     if isinstance(given, str):
         try:
             parts = [float(part) for part in parts]

@@ -9,6 +9,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.errors import check_integer
+
 IntArray = npt.NDArray[np.int64]
 
 MAX_ALLOCATIONS = 2**62
@@ -24,10 +26,8 @@ def count_allocations(num_units: int, num_slices: int) -> int:
     Raises:
         ValueError: there are not enough units for each slice to get one, or more allocations than can be numbered.
     """
-    if not 1 <= num_slices <= num_units:
-        raise ValueError(f"num_slices: {num_slices} given, allowed is 1 to the number of units ({num_units})")
-    if num_units > MAX_UNITS:
-        raise ValueError(f"num_units: {num_units} given, allowed are {num_slices} to {MAX_UNITS}")
+    check_integer("num_slices", num_slices, at_least=1, at_most=num_units)
+    check_integer("num_units", num_units, at_least=num_slices, at_most=MAX_UNITS)
     number = math.comb(num_units - 1, num_slices - 1)
     if number > MAX_ALLOCATIONS:
         raise ValueError(

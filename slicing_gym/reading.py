@@ -122,13 +122,24 @@ def read_json(key: str, path: str | os.PathLike[str], wanted: Sequence[str] = ()
     """
     content = read_bytes(key, path, LARGEST_TEXT)
     with parsing(key, os.fspath(path)):
-        found = json.loads(content)
+        found = json.loads(content, parse_int=_whole)
         if not isinstance(found, dict):
             raise ValueError(f"it holds a {type(found).__name__}, wanted are keys and values")
         missing = [each for each in wanted if each not in found]
         if missing:
             raise ValueError(f"it has no {', '.join(map(repr, missing))}")
         return found
+
+
+def _whole(text: str) -> int:
+    """A whole number of JSON.
+
+    Raises:
+        ValueError: no double is as large.
+    """
+    if len(text) > sys.float_info.max_10_exp:
+        raise ValueError(f"a whole number of {len(text):,} digits, allowed is what a double holds")
+    return int(text)
 
 
 def check_unpacked(

@@ -13,7 +13,7 @@ from slicing_gym.distributions import (
     Distribution,
     register_distribution,
 )
-from slicing_gym.errors import check_instance, check_number
+from slicing_gym.errors import check_instance, check_integer, check_number
 from slicing_gym.measured import Empirical
 
 # What the kernel calls the kinds.
@@ -161,8 +161,7 @@ class Choice(Distribution):
     def __post_init__(self) -> None:
         check_instance("values", self.values, (tuple, list))
         object.__setattr__(self, "values", tuple(self.values))
-        if not 1 <= len(self.values) < MAX_PARAMETERS:
-            raise ValueError(f"values: {len(self.values)} given, allowed are 1 to {MAX_PARAMETERS - 1}")
+        check_integer("values", len(self.values), at_least=1, at_most=MAX_PARAMETERS - 1)
         for value in self.values:
             check_number("values", value, above=0.0, at_most=LARGEST)
 

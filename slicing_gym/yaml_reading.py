@@ -6,6 +6,7 @@ Plain data is also written here, in the order that it has.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,26 @@ def _kind(found: object) -> str:
     return "it is empty" if found is None else f"it holds a {type(found).__name__}"
 
 
+def _check_plain(value: Any, key: str) -> None:
+    """Refuse dates, sets and bytes, which YAML has and configurations have not, and whole numbers beyond any double.
+
+    Raises:
+        ValueError: the message names the key.
+    """
+    if not isinstance(value, dict | list | str | int | float | None):
+        raise ValueError(
+            f"{key or 'it'} is a {type(value).__name__}, allowed are texts (in quotes), numbers, true and false, "
+            "null, lists, and keys and values"
+        )
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise ValueError(
+            f"{key or 'it'} is a whole number of {value.bit_length()} bits, allowed is what a double holds"
+        )
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, entry in entries:
+        _check_plain(entry, f"{key}.{name}" if key else str(name))
+
+
 def parse_yaml(key: str, name: str | os.PathLike[str], content: bytes | str) -> Any:
     """As `read_yaml`, of bytes or text that came from `name`."""
     with explained():
@@ -76,6 +97,8 @@ def parse_yaml(key: str, name: str | os.PathLike[str], content: bytes | str) -> 
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 raise ValueError(f"line {event.start_mark.line + 1}: more than {DEEPEST} levels within each other")
-        return yaml.load(text, Loader=loader)  # of its safe class, which makes builtin types alone
+        found = yaml.load(text, Loader=loader)  # of its safe class, which makes builtin types alone
+        _check_plain(found, "")
+        return found
     except Exception as error:  # a date that does not exist, an int that is too long, an unhashable key, ...
         raise ValueError(f"{key}: {os.fspath(name)!r} is not YAML that is read here ({one_line(error)})") from None

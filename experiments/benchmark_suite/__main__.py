@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, ow
 from experiments.benchmark_suite.page import boards_of, check_page, tables_of, write_page
 from experiments.benchmark_suite.plan import make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL
-from experiments.benchmark_suite.queue import RUNS, RunQueue, left_to_do, work_through
+from experiments.benchmark_suite.queue import RUNS, RunQueue, deadline, left_to_do, work_through
 from experiments.benchmark_suite.rows import read_results, read_rows, write_table
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.commands import command
@@ -35,8 +34,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     if config.task == "page":
         check_page(Path(config.page))
         return lambda: _write(config, place, table)
-    until = None if config.minutes is None else time.time() + 60.0 * config.minutes
-    queue = RunQueue(plan, place, frozenset(known), until, tuple(config.imports))
+    queue = RunQueue(plan, place, frozenset(known), deadline(config.minutes), tuple(config.imports))
 
     def run() -> None:
         print(f"{len(plan.runs)} runs, {len(queue.runs)} of them to do: {place}")

@@ -20,6 +20,7 @@ from agents.baselines import BASELINES
 from agents.registry import arguments_of, named, off_policy_class, policy_class
 from experiments.benchmark_suite.protocol import FIXED, Protocol
 from experiments.benchmark_suite.training import train_by_overrides, train_config
+from experiments.config.bounds import check_arguments
 from experiments.config.threads import torch_threads
 from experiments.environments import AnyVectorEnv
 from experiments.evaluate.policies import check_policies, load_policy
@@ -296,6 +297,7 @@ def own_method(
     if issubclass(kind, OnPolicyAlgorithm):
         if overrides:
             raise ValueError(f"own.overrides: {list(overrides)} given, allowed with an on-policy algorithm are none")
+        check_arguments("own.kwargs", kwargs or {})
         arguments = {**_PPO, **(kwargs or {})} if issubclass(kind, PPO) else dict(kwargs or {})
         return OnPolicyMethod(name, name, lists_allocations=True, network=True, target=str(target), kwargs=arguments)
     if kwargs:

@@ -42,7 +42,8 @@ class RunQueue:
         plan: of the benchmark.
         folder: where results are written.
         done: runs whose rows are known from elsewhere.
-        until: time on the clock of `time.time` after which no run begins [s]; None: no limit.
+        until: time on the clock of `time.monotonic`, which the processes of a machine share and nobody sets, after
+            which no run begins [s]; None: no limit.
         imports: modules that each process imports.
     """
 
@@ -68,7 +69,7 @@ class RunQueue:
     def work(self, progress: bool = True) -> None:
         """Do what is missing and nobody else does, in this process."""
         for run in self.runs:
-            if self.until is not None and time.time() >= self.until:
+            if self.until is not None and time.monotonic() >= self.until:
                 return
             place = self.folder / RUNS / run.name
             try:
@@ -120,9 +121,14 @@ def work_through(queue: RunQueue, jobs: int = 1, progress: bool = True) -> None:
         _end(others)
 
 
+def deadline(minutes: float | None) -> float | None:
+    """When so many minutes are over, as `RunQueue.until` has it; None: never."""
+    return None if minutes is None else time.monotonic() + 60.0 * minutes
+
+
 def processes_of(queue: RunQueue, jobs: int) -> int:
     """Processes that a queue can use: no more than runs or processors, and one where no run may begin any more."""
-    if queue.until is not None and time.time() >= queue.until:
+    if queue.until is not None and time.monotonic() >= queue.until:
         return 1
     return max(1, min(jobs, len(queue.runs), len(os.sched_getaffinity(0))))
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from experiments.config.files import choices_of, store
 from experiments.config.hydra import (
     composed,
     config_folders,
     config_folders_in,
     overrides_in,
+    read_config,
     resolved,
     without_config_folders,
     without_hydra,
@@ -21,7 +20,9 @@ from experiments.config.hydra import (
 from experiments.config.quoting import quoted, unquoted
 from experiments.runs.compare import check_same_configuration
 from slicing_gym import SCENARIOS
-from slicing_gym.yaml_reading import read_yaml, read_yaml_mapping
+from slicing_gym.errors import check_instance
+from slicing_gym.reading import parsing
+from slicing_gym.yaml_reading import read_yaml
 
 _TYPED = ("imports", "trust", "hydra")
 """Keys that count only when they are typed, never when a run's files hold them."""
@@ -43,7 +44,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]
     typed = {each.partition("=")[0] for each in new}
     new += [default for default in ("imports=[]", "trust=false") if default.partition("=")[0] not in typed]
-    _store_choices(own, stored, config_folders_in(new))
+    _store_choices(own, stored, folder, config_folders_in(new))
     composed("train", [*overrides_in(new), *config_folders(new)])
     check_same_configuration(folder, stored, _composed(name, own, new))
     rest = without_config_folders(new)
@@ -63,16 +64,23 @@ def _read(folder: Path) -> tuple[list[str], dict[str, Any]]:
     if not isinstance(typed_then, list):
         raise ValueError(f"resume: {str(overrides)!r} could not be read: it holds no list of what was typed")
     own = [each for each in map(str, typed_then) if not each.lstrip("+~").startswith(_TYPED)]
-    return own, resolved(OmegaConf.create(read_yaml_mapping("resume", config)))
+    return own, read_config("resume", config)
 
 
-def _store_choices(own: Sequence[str], stored: dict[str, Any], folders: Sequence[str]) -> None:
-    """Give Hydra what a run was begun with, but for what folders have: the file of a scenario may be gone by now."""
+def _store_choices(own: Sequence[str], stored: dict[str, Any], run: Path, folders: Sequence[str]) -> None:
+    """Give Hydra what a run was begun with, but for what folders have: the file of a scenario may be gone by now.
+
+    Raises:
+        ValueError: its configuration does not have it.
+    """
+    path = run / ".hydra" / "config.yaml"
     for argument in own:
         key, _, name = argument.partition("=")
         there = any(Path(folder, key, f"{name}.yaml").is_file() for folder in folders)
         if key in ("scenario", "agent") and name not in (*SCENARIOS, *choices_of(key)) and not there:
-            store(key, name, stored[key])
+            with parsing("resume", path):
+                check_instance(key, stored.get(key), (dict,))
+            store(key, name, stored[key], path, "resume")
 
 
 def _composed(name: str, own: Sequence[str], new: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from agents.hooks import action_values, require_hook, td_loss
 from agents.learner import for_sb3
 from agents.protocols import AnyEnv
 from agents.registry import arguments_of, off_policy_class, policy_class, with_classes
-from experiments.config.bounds import MAX_BATCH, MAX_DECISIONS, MAX_RATE, MAX_RUNS, check_bounds
+from experiments.config.bounds import (
+    MAX_BATCH,
+    MAX_DECISIONS,
+    MAX_RATE,
+    MAX_RUNS,
+    MAX_WIDTH,
+    check_arguments,
+    check_bounds,
+)
 from experiments.config.schemas import PLANNER, TARGET_MISSING, AgentSettings
 from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -129,6 +137,8 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
     for name in agent.kwargs:
         if name in _RESERVED or name not in own:
             raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
+    check_arguments("agent.kwargs", agent.kwargs)
+    check_arguments("agent.policy_kwargs", agent.policy_kwargs, largest_integer=MAX_WIDTH)
     arguments = given_arguments(agent, changes)
     check_numbers(arguments)
     if agent.head is not None and agent.head not in HEADS:
@@ -171,7 +181,7 @@ def check_numbers(settings: Mapping[str, Any], key: str = "agent") -> None:
     for name in ("learning_rate", "learning_rate_end"):
         if name in given:
             check_number(f"{key}.{name}", given[name], above=0.0, at_most=MAX_RATE)
-    for name in ("gamma", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
+    for name in ("gamma", "tau", "exploration_fraction", "exploration_initial_eps", "exploration_final_eps"):
         if name in given:
             check_number(f"{key}.{name}", given[name], at_least=0.0, at_most=1.0)
 
@@ -184,6 +194,7 @@ _WHOLE = {
     "learning_starts": (0, MAX_DECISIONS),
     "gradient_steps": (-1, MAX_DECISIONS),
     "n_steps": (1, MAX_RUNS),
+    "critic_steps": (1, MAX_RUNS),
 }
 """Bounds of arguments that are whole numbers."""
 
@@ -247,6 +258,7 @@ def check_roles(
             if key not in allowed:
                 raise ValueError(unknown_name(f"algorithm.{role}", key, allowed))
         check_numbers(changes, f"algorithm.{role}")
+        check_arguments(f"algorithm.{role}", changes)
         check_agent(agent, env, changes)
 
 

@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
@@ -40,6 +41,9 @@ MAX_FACTOR = 1e6
 
 MAX_RATE = 10.0
 """Largest learning rate: one step beyond that takes weights out of float32's range."""
+
+MAX_ARGUMENT = 1e9
+"""Largest argument of a class that knows its meaning alone: its square is still within float32's range."""
 
 MAX_SECONDS = 1e9
 """Longest time: thirty years."""
@@ -127,3 +131,26 @@ def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
         raise TypeError(f"{key}: {value!r} given, allowed is {'true or false' if hint is bool else 'a text'}")
     if metadata.get("choices") is not None and value not in metadata["choices"]:
         raise ValueError(unknown_name(key, value, metadata["choices"]))
+
+
+def check_arguments(key: str, given: Any, *, largest_integer: int | None = None) -> None:
+    """Refuse arguments of a class, whatever they mean, that are no finite numbers of a size that computes.
+
+    Args:
+        key: where they stand.
+        given: the arguments, which may be lists and mappings of others.
+        largest_integer: the largest whole number among them; None: as of other numbers.
+
+    Raises:
+        ValueError: the message names the key, the value and what is allowed.
+    """
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            check_arguments(f"{key}.{name}", value, largest_integer=largest_integer)
+    elif isinstance(given, list | tuple):
+        for value in given:
+            check_arguments(key, value, largest_integer=largest_integer)
+    elif isinstance(given, Integral) and not isinstance(given, bool) and largest_integer is not None:
+        check_integer(key, given, at_least=-largest_integer, at_most=largest_integer)
+    elif isinstance(given, Real) and not isinstance(given, bool):
+        check_number(key, given, at_least=-MAX_ARGUMENT, at_most=MAX_ARGUMENT)

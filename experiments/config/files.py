@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from hashlib import sha256
@@ -71,7 +72,7 @@ def _stored(group: str, path: str) -> str:
     place = str(Path(path).resolve())
     if _places.setdefault((group, name), place) != place:  # another file has the name
         name += f"_{sha256(place.encode()).hexdigest()[:6]}"
-    store(group, name, data)
+    store(group, name, data, path)
     return name
 
 
@@ -79,9 +80,24 @@ _places: dict[tuple[str, str], str] = {}
 """Of each group and name, the file that was first called so: in one process a name is of one file."""
 
 
-def store(group: str, name: str, data: dict[str, Any]) -> None:
-    """Give Hydra a choice by a name of the user's own, as `scenario=<name>` finds it."""
+def store(group: str, name: str, data: dict[str, Any], path: str | os.PathLike[str], key: str | None = None) -> None:
+    """Give Hydra a choice by a name of the user's own, as `scenario=<name>` finds it.
+
+    Args:
+        group: of the choice.
+        name: by which it is found.
+        data: keys and values.
+        path: of the file that they were read from.
+        key: by which the file was given, if not by the group.
+
+    Raises:
+        ValueError: OmegaConf does not take them; the message names key and file.
+    """
     from hydra.core.config_store import ConfigStore  # libraries do without Hydra
     from omegaconf import OmegaConf
 
-    ConfigStore.instance().store(group=group, name=name, node=OmegaConf.create(data))
+    from experiments.config.refusals import named_by_file
+
+    with named_by_file(key or group, path):
+        node = OmegaConf.create(data)
+    ConfigStore.instance().store(group=group, name=name, node=node)

@@ -20,8 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER
 from experiments.config.quoting import pieces, quoted
-from experiments.config.refusals import check_interpolations, named_by_omegaconf, why_refused
+from experiments.config.refusals import check_interpolations, named_by_file, named_by_omegaconf, why_refused
 from slicing_gym import SCENARIOS, get_scenario
+from slicing_gym.yaml_reading import read_yaml_mapping
 
 _Settings = TypeVar("_Settings")
 
@@ -165,6 +166,17 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     found = OmegaConf.to_container(config, resolve=True)
     assert isinstance(found, dict)
     return {str(key): value for key, value in found.items()}
+
+
+def read_config(key: str, path: Path) -> dict[str, Any]:
+    """A configuration that Hydra left in a file, as builtin types, its interpolations resolved.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or something in it refers to nothing; the message names key and file.
+    """
+    values = read_yaml_mapping(key, path)
+    with named_by_file(key, path):
+        return resolved(OmegaConf.create(values))
 
 
 def composed_folder(config: DictConfig) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from experiments.config.files import choices_of
 from experiments.config.quoting import as_typed, is_plain, quoted
 from slicing_gym.errors import shown, unknown_name
+from slicing_gym.reading import parsing
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
 """What OmegaConf calls the types of settings."""
@@ -92,6 +94,17 @@ def named_by_omegaconf() -> Iterator[None]:
         raise ValueError(f"{_key_of(error) or 'configuration'}: {_first_line(error)}") from None
     except RecursionError:
         raise ValueError("configuration: too many levels within each other") from None
+
+
+@contextmanager
+def named_by_file(key: str, path: str | os.PathLike[str]) -> Iterator[None]:
+    """As `named_by_omegaconf`, of what was read from a file: the message begins with the file.
+
+    Raises:
+        ValueError: OmegaConf refuses it, or something else is wrong with it.
+    """
+    with parsing(key, os.fspath(path)), named_by_omegaconf():
+        yield
 
 
 def check_interpolations(config: DictConfig) -> None:

@@ -29,10 +29,11 @@ from experiments.reporting.cards import write_agent_card
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
 from experiments.runs.lock import RunLock
+from experiments.runs.stored import read_summary
 from slicing_gym import Scenario
 from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
-from slicing_gym.reading import read_json
+from slicing_gym.reading import parsing
 from slicing_gym.space_spec import SpaceSpec
 from twin.fitting.devices import check_device
 
@@ -182,9 +183,10 @@ class Distillation:
             folder = self._student_folder(run, size)
             needed = (STUDENT_SUMMARY, STUDENT) if size else (STUDENT_SUMMARY,)
             if folder is not None and all((folder / name).is_file() for name in needed):
-                stored = read_json("students", folder / STUDENT_SUMMARY, ["config"])
-                check_same_configuration(folder, stored.pop("config"), self._configuration(run))
-                self._stored[folder] = StudentResult(**stored)
+                stored = read_summary("students", folder / STUDENT_SUMMARY, ["config"])
+                check_same_configuration(folder, stored.pop("config") or {}, self._configuration(run))
+                with parsing("students", folder / STUDENT_SUMMARY):
+                    self._stored[folder] = StudentResult(**stored)
 
     def _student_folder(self, run: Run, size: int) -> Path | None:
         """Where a student of a run goes; None if it is not to be kept."""

@@ -28,17 +28,20 @@ from experiments.evaluate.rollout import Predictor
 from experiments.runs import checkpoint
 from experiments.runs.folder import (
     AGENT,
+    IN_ENVIRONMENTS,
     OFFLINE_SUMMARY,
     PLANNER_FILE,
     STUDENT,
     STUDENT_SUMMARY,
     SUMMARY,
     WRAPPERS,
+    check_stored_class,
     run_folder,
+    stored_environments,
 )
+from experiments.runs.stored import looked_up, read_stored_config, read_summary
 from slicing_gym import Scenario, SliceRANVectorEnv
-from slicing_gym.reading import read_json
-from slicing_gym.yaml_reading import read_yaml_mapping
+from slicing_gym.reading import parsing
 
 _log = logging.getLogger(__name__)
 
@@ -152,14 +155,14 @@ def _summary(file: Path) -> dict[str, Any]:
     """The figures of the run or the student that a file is of; {} if there are none."""
     for path in (file.parent / name for name in (SUMMARY, OFFLINE_SUMMARY, STUDENT_SUMMARY)):
         if path.is_file():
-            return read_json("policy", path)
+            return read_summary("policy", path)
     return {}
 
 
 def _agent_name(file: Path) -> str:
     """What a run called its agent, or the folder of a file without a run."""
     found = _summary(file)
-    if "teacher" in found:
+    if {"teacher", "hidden"} <= found.keys():
         return f"{found['teacher']}-2x{found['hidden']}"
     return str(
         found.get("agent", file.resolve().parent.name if file.name in (AGENT, PLANNER_FILE, STUDENT) else file.stem)
@@ -219,7 +222,9 @@ def load_policy(
     else:
         agent = in_its_cells(load_run_agent(file, _parted(name)[0], trust=trust), file, scenario)
         if isinstance(agent, WrappedAgent):
-            _check_spaces(name, agent.agent, agent.make_wrapped_cells(1), scenario)
+            with parsing("policy", file, IN_ENVIRONMENTS):  # what the wrappers learned may be damaged, too
+                cells = agent.make_wrapped_cells(1)
+            _check_spaces(name, agent.agent, cells, scenario)
             return agent
     _check_spaces(name, agent, envs, scenario)
     found: Predictor = agent
@@ -228,7 +233,7 @@ def load_policy(
 
 def in_its_cells(agent: Any, file: str, scenario: Scenario) -> Any:
     """An agent of a file; one that learned with wrappers or an observer of its own acts in cells that have them."""
-    environments = Environments.of(scenario, env_config(file), typed=False)
+    environments = environments_of(file, scenario)
     return agent if environments.keep_observations else WrappedAgent(agent, environments, _statistics_of(file))
 
 
@@ -284,16 +289,19 @@ def run_config(file: str) -> dict[str, Any]:
     path = Path(file)
     if path.name not in (AGENT, PLANNER_FILE, "after_algorithm_2.zip", "agent_2.zip"):
         return {}
-    config = _summary(path).get("config")
-    folder = run_folder(path)
-    if config is None and (folder / ".hydra" / "config.yaml").is_file():
-        config = read_yaml_mapping("policy", folder / ".hydra" / "config.yaml")
-    return dict(config) if isinstance(config, dict) else {}
+    config, stored = _summary(path).get("config"), run_folder(path) / ".hydra" / "config.yaml"
+    if config is None and stored.is_file():
+        config = read_stored_config("policy", stored)
+    return dict(config or {})
 
 
-def env_config(file: str) -> dict[str, Any]:
-    """What the run of an agent's file says of its environments."""
-    return dict(run_config(file).get("env") or {})
+def environments_of(file: str, scenario: Scenario) -> Environments:
+    """What the agent in a file learned in, by what its run says of it, with another scenario.
+
+    Raises:
+        ValueError: the run's files name what there is not, or what may not be made; the message names the agent's.
+    """
+    return stored_environments("policy", file, scenario, looked_up(run_config(file), "env"))
 
 
 def _statistics_of(file: str) -> tuple[Any, Arrays]:
@@ -302,7 +310,8 @@ def _statistics_of(file: str) -> tuple[Any, Arrays]:
     if not path.is_file():
         raise ValueError(f"policy: {file!r} learned under wrappers, but there is no {WRAPPERS} beside it")
     header, arrays = checkpoint.read(path, (3, checkpoint.FORMAT_VERSION))  # the statistics are as they were
-    return header["statistics"], arrays
+    with parsing("policy", path):
+        return header["statistics"], arrays
 
 
 def load_run_agent(file: str, target: str | None = None, *, trust: bool = False) -> BaseAlgorithm:
@@ -312,5 +321,7 @@ def load_run_agent(file: str, target: str | None = None, *, trust: bool = False)
         ValueError: the file does not hold such an agent, or would run code.
     """
     if target is None:
-        target = run_config(file).get("agent", {}).get("_target_")
+        target = looked_up(run_config(file), "agent._target_")
+        if target is not None:
+            check_stored_class("policy", file, target)
     return load_agent(file, target, trust=trust)

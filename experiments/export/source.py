@@ -10,8 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from agents import Planner
 from agents.student import StudentPolicy
 from experiments.config.planner import is_planner_file
-from experiments.environments import Environments
-from experiments.evaluate.policies import env_config, load_run_agent, policy_file
+from experiments.evaluate.policies import environments_of, load_run_agent, policy_file
 from experiments.runs.folder import AGENT, HISTORY, SUMMARY, read_run, run_folder
 from slicing_gym import Scenario, get_scenario
 from twin import History
@@ -104,7 +103,7 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
         wanted = history.scenario
     if wanted is None:
         raise ValueError(f"scenario: not given, and {given!r} is not in the folder of a finished run that names it")
-    environments = Environments.of(wanted, env_config(str(path)), typed=False)
+    environments = environments_of(str(path), wanted)
     if not environments.keep_observations:
         raise ValueError(
             f"policy: {given!r} was trained under {environments.names}, and the file would see arrivals as they are; "

@@ -81,7 +81,7 @@ def runs_without_twin(runs: Sequence[Run]) -> list[Run]:
     chosen: dict[int, Run] = {}
     for name in ("dqn", "ddqn"):
         for run in runs:
-            ours = run.summary["config"]["agent"]["_target_"].startswith("agents.")
+            ours = str(run.setting("agent._target_")).startswith("agents.")
             if ours and run.method == name and run.group[1] == "dense":
                 chosen.setdefault(run.seed, run)
     return [chosen[seed] for seed in sorted(chosen)]

@@ -33,6 +33,7 @@ from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.lock import RunLock
 from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
+from experiments.runs.stored import read_summary
 from experiments.train.check import (
     check_evaluation,
     check_off_policy,
@@ -43,7 +44,6 @@ from experiments.train.check import (
 from experiments.train.curves import write_end
 from experiments.train.twin_phase import Job
 from slicing_gym.errors import check_instance, check_integer
-from slicing_gym.reading import read_json
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
@@ -283,7 +283,7 @@ class OfflineTraining:
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""
-        summary = read_json("resume", self.folder / OFFLINE_SUMMARY)
+        summary = read_summary("resume", self.folder / OFFLINE_SUMMARY, ["estimates"])
         twin = None if self.twin is None else DigitalTwin.load(self.folder / TWIN)
         agent: Any = load_agent(self.folder / AGENT, self._kind, trust=self.trust)
         path = self.folder / "evaluation.csv"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from experiments.regret.references import REFERENCES, References
 from experiments.runs.folder import Run
+from experiments.runs.stored import looked_up
 from slicing_gym import Scenario
 from slicing_gym.reward import utility
 
@@ -79,8 +80,8 @@ class UnseenCells:
     @classmethod
     def of(cls, run: Run, scenario: Scenario) -> UnseenCells:
         """Those of a run."""
-        chosen = run.summary["config"]["evaluation"]
-        return cls(tuple(chosen["seeds"]), chosen["decisions"] or scenario.decisions_per_episode)
+        seeds, decisions = run.setting("evaluation.seeds"), run.setting("evaluation.decisions")
+        return cls(tuple(seeds), decisions or scenario.decisions_per_episode)
 
     def utility(self, policy: str, references: References) -> float:
         """What a baseline earns there: the mean over cells."""
@@ -94,7 +95,7 @@ def courses_of(runs: Sequence[Run], scenario: Scenario, references: References) 
         ValueError: a run was made in other cells than those of today's simulator, or in several at once.
     """
     for run in runs:
-        number = run.summary["config"].get("num_envs", 1)
+        number = looked_up(run.summary, "config.num_envs") or 1
         if number > 1:
             raise ValueError(
                 f"folder: the run in {str(run.folder)!r} learned in {number} cells at once, allowed is 1: a course is "

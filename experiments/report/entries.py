@@ -17,8 +17,8 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.process import SWEEP
 from experiments.runs.status import MISSING, STATUS_FILE, Status, read_status, state_of
+from experiments.runs.stored import looked_up, read_summary
 from experiments.sweeps.plan import Sweep
-from slicing_gym.reading import read_json
 from slicing_gym.yaml_reading import read_yaml
 
 COMMANDS = ("train", "offline")
@@ -150,7 +150,7 @@ def _with_summary(entry: Entry, path: Path, state: str | None) -> Entry:
             run = read_run(entry.folder)
             summary, episodes = run.summary, run.episodes
         else:
-            summary, episodes = read_json("folder", path), {}
+            summary, episodes = read_summary("folder", path, ("config",)), {}
         config = summary["config"]
         values = _values(config, (), summary)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -264,8 +264,7 @@ def _command_of(folder: Path) -> str:
     """Of a run without a status: by its files, or by the name that Hydra has for it."""
     if (folder / OFFLINE_SUMMARY).is_file():
         return "offline"
-    hydra = (_yaml(folder / ".hydra" / "hydra.yaml", dict) or {}).get("hydra", {})
-    name = str(hydra.get("job", {}).get("name", "train"))
+    name = str(looked_up(_yaml(folder / ".hydra" / "hydra.yaml", dict), "hydra.job.name", "train"))
     return name if not (folder / SUMMARY).is_file() else "train"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import Planner
 from agents.loading import load_agent
+from agents.registry import algorithm_class
 from experiments.config.parts import make_scenario
 from experiments.config.planner import load_planner
 from experiments.environments.environments import Environments
 from experiments.runs.compare import comparable
+from experiments.runs.stored import looked_up, read_summary
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import differences
 from slicing_gym.errors import shown, unknown_name
-from slicing_gym.reading import read_json
+from slicing_gym.reading import parsing
 from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
@@ -69,35 +71,52 @@ class Run:
     @property
     def group(self) -> tuple[str, str]:
         """Which picture it is in: scenario and head."""
-        return str(self.summary["scenario"]), str(self.summary["head"])
+        return str(self._stored("scenario")), str(self._stored("head"))
 
     @property
     def method(self) -> str:
         """Which of its curves it belongs to: ddqn, or with a twin ddqn-dt."""
-        return str(self.summary["agent"])
+        return str(self._stored("agent"))
 
     @property
     def seed(self) -> int:
         """Of its cell."""
-        return int(self.summary["seed"])
+        return int(self._stored("seed"))
 
     @property
     def episodes_to_goal(self) -> float:
         """The first episode with the reward at the goal; infinite if there was none."""
-        reached = self.summary["episodes_to_goal"]
+        reached = self._stored("episodes_to_goal")
         return float("inf") if reached is None else float(reached)
 
     @property
     def scenario(self) -> Scenario:
         """Of its cell, with the reward it was trained on."""
-        return make_scenario(self.summary["config"]["scenario"], self.summary["config"]["reward"])
+        given, reward = self.setting("scenario"), self.setting("reward")
+        with parsing("run", str(self.folder / SUMMARY)):
+            return make_scenario(given, reward)
+
+    def setting(self, key: str) -> Any:
+        """What its configuration has at a dotted key.
+
+        Raises:
+            ValueError: there is no such key in it.
+        """
+        return self._stored(f"config.{key}")
+
+    def _stored(self, key: str) -> Any:
+        """What its summary has at a dotted key; without it, it is another version's, or damaged."""
+        found = looked_up(self.summary, key, looked_up)
+        if found is looked_up or (found is None and key == "seed"):
+            raise ValueError(f"run: {str(self.folder / SUMMARY)!r} has no {key}; another version wrote it")
+        return found
 
     @property
     def wrappers(self) -> str:
         """Names of the wrappers, the observer and the reward function it was trained under, or ''."""
-        env = self.summary["config"].get("env", {})
-        parts = [*env.get("wrappers", []), env.get("observer"), env.get("reward_function")]
-        return ", ".join(str(each["_target_"]) for each in parts if each)
+        env = looked_up(self.summary, "config.env") or {}
+        parts = [*(env.get("wrappers") or []), env.get("observer"), env.get("reward_function")]
+        return ", ".join(str(looked_up(each, "_target_", each)) for each in parts if each)
 
     @property
     def keeps_observations(self) -> bool:
@@ -106,7 +125,8 @@ class Run:
         Raises:
             ValueError: a wrapper is of a module that was not asked for.
         """
-        return Environments.of(self.scenario, self.summary["config"].get("env"), typed=False).keep_observations
+        path, env = self.folder / SUMMARY, looked_up(self.summary, "config.env")
+        return stored_environments("run", path, self.scenario, env).keep_observations
 
     @property
     def agent_file(self) -> Path:
@@ -125,7 +145,9 @@ class Run:
         """
         if self.agent_file.name == PLANNER_FILE:
             return load_planner(self.agent_file, "run")
-        target = str(self.summary["config"]["agent"]["_target_"])
+        target = str(self.setting("agent._target_"))
+        if kind is None:
+            check_stored_class("run", self.folder / SUMMARY, target)
         return load_agent(self._file(AGENT), kind or target, trust=trust, key="run")
 
     def history(self) -> History:
@@ -159,8 +181,8 @@ def read_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     try:
-        summary = read_json("run", folder / SUMMARY)
-        if "config" not in summary:
+        summary = read_summary("run", folder / SUMMARY)
+        if summary.get("config") is None:
             raise ValueError(f"{SUMMARY} has no configuration; another version wrote it")
         if "rounds_to_goal" in summary:  # as versions before called it
             summary["episodes_to_goal"] = summary.pop("rounds_to_goal")
@@ -168,6 +190,35 @@ def read_run(folder: str | Path) -> Run:
         return Run(folder, summary, {name: episodes[name].to_numpy(np.float64) for name in episodes})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
+
+
+IN_ENVIRONMENTS = "holds an agent whose environments cannot be made here"
+
+
+def stored_environments(key: str, path: str | Path, scenario: Scenario, env: Mapping[str, Any] | None) -> Environments:
+    """The environments that a run's files name, with a scenario; they may name little, see `Environments`.
+
+    Args:
+        key: by which the file was given.
+        path: of the file, for the message.
+        scenario: of all of them.
+        env: what the files say.
+
+    Raises:
+        ValueError: they name what there is not, or what may not be made.
+    """
+    with parsing(key, str(path), IN_ENVIRONMENTS):
+        return Environments.of(scenario, env, typed=False)
+
+
+def check_stored_class(key: str, path: str | Path, target: str) -> None:
+    """Refuse the class of an agent that a run's files name, if there is none of that name.
+
+    Raises:
+        ValueError: the message names the file, too.
+    """
+    with parsing(key, str(path), "is of a run whose class cannot be found"):
+        algorithm_class(target, key)
 
 
 def read_episodes(folder: Path) -> pd.DataFrame:
@@ -237,7 +288,7 @@ def common_scenario(runs: Sequence[Run]) -> Scenario:
     Raises:
         ValueError: they have different ones of one name.
     """
-    scenario, *others = (Scenario.from_dict(run.summary["config"]["scenario"]) for run in runs)
+    scenario, *others = (make_scenario(run.setting("scenario")) for run in runs)
     if any(other != scenario for other in others):
         raise ValueError(
             f"folder: different scenarios are called {scenario.name!r}; give each a scenario.name of its own"

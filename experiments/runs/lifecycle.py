@@ -14,8 +14,8 @@ from agents.protocols import Learner
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
 from experiments.runs.folder import AGENT, EPISODES, HISTORY, OFFLINE_SUMMARY, PLANNER_FILE, SUMMARY, TWIN, WRAPPERS
+from experiments.runs.stored import read_summary
 from slicing_gym.files import atomic_write
-from slicing_gym.reading import read_json
 from twin import DigitalTwin, History
 
 CURVES = "events.out.tfevents."
@@ -47,7 +47,8 @@ def is_finished(folder: Path, summary: str, configuration: Mapping[str, Any]) ->
     """
     if not (folder / summary).exists() or (folder / checkpoint.FILE).exists():
         return False  # the checkpoint goes last
-    check_same_configuration(folder, read_json("resume", folder / summary, ["config"])["config"], configuration)
+    stored = read_summary("resume", folder / summary, ["config"])["config"]
+    check_same_configuration(folder, stored or {}, configuration)
     return True
 
 

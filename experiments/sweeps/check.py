@@ -9,16 +9,15 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.config.hydra import Command, resolved
+from experiments.config.hydra import Command, read_config, resolved
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.process import REFUSALS
 from experiments.runs.status import MISSING, state_of
 from experiments.sweeps.compose import Composer
 from experiments.sweeps.expand import Combination
 from experiments.sweeps.names import folder_names
-from slicing_gym.yaml_reading import read_yaml_mapping
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,7 @@ def _check_same(folder: Path, config: DictConfig) -> None:
     """Refuse to go on with a run that has another configuration."""
     stored = folder / ".hydra" / "config.yaml"
     if stored.is_file():
-        found = OmegaConf.create(read_yaml_mapping("folder", stored))
-        check_same_configuration(folder, resolved(found), resolved(config))
+        check_same_configuration(folder, read_config("folder", stored), resolved(config))
 
 
 def _folder_of(folder: Path, name: str, each: Combination, rule: DictConfig) -> Path:

@@ -65,7 +65,7 @@ def read_result(
     """
     run = read_run(folder)
     path = run.folder / EVALUATION
-    twin = None if run.summary["config"]["twin"]["transition"] is None else run.twin()
+    twin = None if run.setting("twin.transition") is None else run.twin()
     agent: Any = run.agent(kind, trust=trust)
     return TrainResult(
         name=run.method,

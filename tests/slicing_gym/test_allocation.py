@@ -33,9 +33,12 @@ def test_index_refuses_what_is_no_allocation(units):
         allocation_index(units)
 
 
-@pytest.mark.parametrize(("units", "slices"), [(3, 100), (5, 0)])
-def test_table_refuses_more_slices_than_units(units, slices):
-    with pytest.raises(ValueError, match=f"num_slices: {slices} given, allowed is 1 to the number of units"):
+@pytest.mark.parametrize(
+    ("units", "slices", "allowed"),
+    [(3, 100, "1 to 3"), (5, 0, "1 to 5"), (0, 1, "none here: 1 or more, and 0 at most")],
+)
+def test_table_refuses_more_slices_than_units(units, slices, allowed):
+    with pytest.raises(ValueError, match=f"num_slices: {slices} given, allowed is {allowed}"):
         allocation_table(units, slices)
 
 

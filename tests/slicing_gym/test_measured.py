@@ -13,7 +13,7 @@ from scipy import stats
 from slicing_gym import Constant, Daily, Empirical, Scenario, Simulator, Trace, Traffic, distributions, draws, traffic
 from slicing_gym.counter_rng import STREAM_PACKET_SIZE, cell_key, counter
 from slicing_gym.distributions import parameter_row
-from slicing_gym.measured import MOST_LEVELS
+from slicing_gym.measured import MOST_LEVELS, numbers
 
 HEAVY = np.random.default_rng(0).lognormal(6.0, 1.8, 4000)
 LEVELS = tuple((np.arange(1, 51) / 50).tolist())
@@ -112,19 +112,23 @@ def test_plain_data_round_trip(part):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Empirical((1.0,)), "values: 1 given, allowed are 2 to 512"),
+        (lambda: Empirical((1.0,)), "values: 1 given, allowed is 2 to 512"),
         (lambda: Empirical((2.0, 1.0)), "values: 1.0 follows 2.0, allowed are rising numbers"),
         (lambda: Empirical((0.0, 0.0)), "values: all are 0"),
         (lambda: Empirical((-1.0, 0.0)), "values: -1.0 given"),
         (lambda: Empirical((1.0, 2.0), (0.0, 0.0)), "shares: 0.0 follows 0.0"),
         (lambda: Empirical((1.0, 2.0), (0.0, 0.9)), "shares: 0.0 to 0.9 given, allowed is 0 to 1"),
-        (lambda: Empirical((1.0, 2.0), (0.0, 0.9, 1.0)), "shares: 3 given, allowed are 2 to 2"),
+        (lambda: Empirical((1.0, 2.0), (0.0, 0.9, 1.0)), "shares: 3 given, allowed is 2 to 2"),
         (lambda: Empirical("1 2 x"), "values: could not convert string to float: 'x'"),
         (lambda: Empirical.of([]), "samples: none given"),
         (lambda: Empirical.of([1.0, math.nan]), "samples: none given, or not all finite"),
-        (lambda: Trace(()), "levels: 0 given, allowed are 1 to 10000"),
+        (lambda: Trace(()), "levels: 0 given, allowed is 1 to 10000"),
         (lambda: Trace((1.0,) * 10_001), "levels: 10001 given"),
         (lambda: Trace((1.0,), 0), "window_decisions: 0 given, allowed is 1 to"),
+        (
+            lambda: numbers("levels", [], at_least=3, at_most=2),
+            "levels: 0 given, allowed is none here: 3 or more, and 2",
+        ),
         (lambda: Trace(1.0), "levels: 1.0 given, allowed is one of tuple, list, str"),
         (lambda: Traffic(Constant(1.0), Constant(1.0), Trace((0.0, 0.0))), "active_users: the level is always 0"),
         (lambda: Traffic(Constant(1.0), Constant(1.0), Trace((0.5, 1.5))), "active_users: 1.5 is the highest level"),

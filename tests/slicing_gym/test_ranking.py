@@ -118,14 +118,14 @@ def test_what_is_no_number_is_refused(index):
 
 @pytest.mark.parametrize("units", [[2**62, 2**62, 2**62, 2**62], [2**63 - 1, 2**63 - 1, 4], [2**40, 2**40]])
 def test_units_beyond_int64_numbers_are_refused(units):
-    with pytest.raises(ValueError, match=r"num_units: \d+ given, allowed are \d to 2097152"):
+    with pytest.raises(ValueError, match=r"num_units: \d+ given, allowed is \d to 2097152"):
         allocation_index(units)
 
 
 def test_cells_of_too_many_allocations_are_refused_before_anything_is_made():
     with pytest.raises(ValueError, match=r"num_units: 273 units for 30 slices make .*e\+\d+ .* 2\*\*62 .* take fewer"):
         allocation_units(0, 273, 30)
-    with pytest.raises(ValueError, match=f"num_units: {2**40} given, allowed are 2 to {MAX_UNITS}"):
+    with pytest.raises(ValueError, match=f"num_units: {2**40} given, allowed is 2 to {MAX_UNITS}"):
         allocation_units(0, 2**40, 2)
     with pytest.raises(
         ValueError, match=r"make 20218614631344 .* at most 2000000; .*allocation_units\(index, 273, 8\)"

@@ -203,7 +203,7 @@ def test_inactive_users_send_nothing(small):
         (lambda: Exponential(0.0), "scale: 0.0 given"),
         (lambda: Exponential(1.0, maximum=-1.0), "maximum: -1.0 given"),
         (lambda: Lomax(1.0, 1.0), "shape: 1.0 given, allowed is above 1.0"),
-        (lambda: Choice(()), "values: 0 given, allowed are 1 to 32"),
+        (lambda: Choice(()), "values: 0 given, allowed is 1 to 32"),
         (lambda: Daily(0.5, 0.5), "high: 0.5 given, allowed is above 0.5"),
         (lambda: Jumps(0.0, 1.0), "low: 0.0 given, allowed is above 0"),
         (lambda: Choice(3.0), "values: 3.0 given, allowed is one of tuple, list"),

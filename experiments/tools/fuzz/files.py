@@ -27,10 +27,10 @@ from experiments.config.planner import load_planner
 from experiments.evaluate.policies import load_run_agent
 from experiments.runs import checkpoint
 from experiments.tools.fuzz.cases import Fault
+from experiments.tools.fuzz.folders import read_folder, write_run
 from experiments.tools.fuzz.mutate import Random, changed, changed_json, changed_zip, damaged
 from slicing_gym import Scenario, Simulator, get_scenario
 from slicing_gym.files import digest
-from slicing_gym.reading import read_json
 from twin import DigitalTwin, History, LogMapping, PlanningTwin, RecordHistory
 
 _USUAL = np.ones(3, np.float32)
@@ -143,7 +143,7 @@ def _whole_files(folder: Path) -> dict[str, Path]:
     mapping = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
     (folder / "mapping.yaml").write_bytes(mapping.read_bytes())
     (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario.to_dict(), sort_keys=False))
-    (folder / "summary.json").write_text(json.dumps({"agent": "ddqn", "seed": 0, "config": {"a": [1, 2]}}))
+    write_run(folder)
     return {path.stem: path for path in sorted(folder.iterdir())}
 
 
@@ -204,7 +204,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     "policy": _policy,
     "mapping": LogMapping.from_yaml,
     "scenario": lambda path: Scenario.from_dict(_stored(path)),
-    "summary": lambda path: read_json("run", path),
+    **dict.fromkeys(("config", "overrides", "summary"), read_folder),
 }
 
 

@@ -27,7 +27,7 @@ from experiments.benchmark_suite import (
     write_table,
 )
 from experiments.benchmark_suite.__main__ import prepare
-from experiments.benchmark_suite.queue import ERROR_LOG, RUNS, processes_of
+from experiments.benchmark_suite.queue import ERROR_LOG, RUNS, deadline, processes_of
 from experiments.benchmark_suite.rows import result_file, score_of
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.evaluate import Settings, evaluate
@@ -145,7 +145,7 @@ def test_typed_again_it_does_what_is_missing_alone(done, tmp_path):
     known = frozenset(run for run in plan.runs if run.method != "planner")
     again = RunQueue(plan, tmp_path, known)
     assert [(run.method, run.seed) for run in again.runs] == [("planner", 0), ("planner", 1)]
-    over = replace(again, until=time.time() - 1.0)
+    over = replace(again, until=time.monotonic() - 1.0)
     over.work()
     assert over.runs == again.runs  # no time was left
     with RunLock(tmp_path / RUNS / again.runs[0].name):
@@ -224,8 +224,20 @@ def test_no_more_processes_than_runs_or_processors_and_none_when_time_is_over(tm
     assert len(queue.runs) == 7
     assert processes_of(queue, 10**20) == min(7, len(os.sched_getaffinity(0)))
     assert processes_of(queue, 1) == 1
-    assert processes_of(replace(queue, until=time.time() - 1.0), 10**20) == 1
+    assert processes_of(replace(queue, until=time.monotonic() - 1.0), 10**20) == 1
     assert processes_of(replace(queue, done=frozenset(queue.runs)), 2) == 1
+
+
+@pytest.mark.parametrize("shift", [1e9, -1e9])
+def test_a_clock_that_is_set_changes_no_deadline(shift, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: time.monotonic() + shift)
+    queue = RunQueue(tiny_plan("random"), tmp_path)
+    assert deadline(None) is None
+    assert processes_of(replace(queue, until=deadline(60.0)), 2) == min(2, len(os.sched_getaffinity(0)))
+    over = replace(queue, until=deadline(0.0))
+    assert processes_of(over, 2) == 1
+    over.work()
+    assert over.runs == queue.runs
 
 
 @pytest.mark.parametrize(

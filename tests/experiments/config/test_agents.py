@@ -77,6 +77,30 @@ def settings(target, **changes):
         (DDQN, {"kwargs": {"n_steps": 0}}, r"agent\.n_steps: 0 given, allowed is 1 to 10000"),
         (DDQN, {"kwargs": {"optimize_memory_usage": True}}, r"kwargs: unknown name 'optimize_memory_usage'"),
         ("agents.DuelingGANDDQN", {"kwargs": {"critic_steps": 0}}, "critic_steps: 0 given"),
+        ("agents.DuelingGANDDQN", {"kwargs": {"critic_steps": 10**9}}, "critic_steps: 1000000000 given, allowed is 1"),
+        *(
+            (target, {"policy_kwargs": given}, rf"^agent\.policy_kwargs\.{key}: {2**31} given, allowed is .*to 8192$")
+            for target, given, key in [
+                (DDQN, {"net_arch": [2**31]}, "net_arch"),
+                (SB3, {"net_arch": [8, 2**31]}, "net_arch"),
+                (QRDQN, {"n_quantiles": 2**31}, "n_quantiles"),
+                (DDQN, {"head_kwargs": {"hidden_size": 2**31}}, r"head_kwargs\.hidden_size"),
+                ("agents.DuelingGANDDQN", {"critic_size": 2**31}, "critic_size"),
+            ]
+        ),
+        *(
+            (target, {"kwargs": {name: value}}, rf"^agent\.kwargs\.{name}: {shown} given, allowed is .*")
+            for target in (DDQN, SB3)
+            for name, value, shown in [
+                ("tau", 1e300, r"1e\+300"),
+                ("max_grad_norm", 1e300, r"1e\+300"),
+                ("max_grad_norm", float("inf"), "inf"),
+                ("max_grad_norm", float("nan"), "nan"),
+                ("stats_window_size", 10**400, "1000.*"),
+            ]
+        ),
+        (SB3, {"kwargs": {"tau": 1.5}}, r"^agent\.tau: 1\.5 given, allowed is .*at most 1\.0"),
+        (SB3, {"policy_kwargs": {"optimizer_kwargs": {"eps": 1e300}}}, r"optimizer_kwargs\.eps: 1e\+300 given"),
     ],
 )
 def test_what_could_not_be_made_is_refused(target, changes, message, env):

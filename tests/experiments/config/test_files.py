@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 from experiments.config import files
 from experiments.config.files import groups_of, with_files
 from experiments.config.hydra import CONFIG_FOLDER, check_overrides, register
-from experiments.config.parts import make_scenario
+from experiments.config.parts import make_mapping, make_scenario
 from experiments.evaluate.settings import EvaluateConfig
+from experiments.search.space import read_space
 from experiments.train.__main__ import with_resumed_run
 from experiments.train.settings import TrainConfig
 from slicing_gym import get_scenario
@@ -122,3 +123,45 @@ def test_a_run_on_a_file_goes_on_without_it(file, tmp_path):
     arguments = with_resumed_run([f"resume={tmp_path}"])
     assert "scenario=my_traffic" in arguments
     assert scenario_of("scenario=my_traffic") == MINE
+
+
+BOMB = "a: &a [x]\n" + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 9)}]\n" for n in range(12))
+
+
+@pytest.mark.parametrize("key", ["scenario", "agent", "space", "mapping"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (BOMB, r"an alias \(\*a\)"),
+        ("x: !!python/object/apply:os.system ['touch harm']", "could not determine a constructor"),
+        ("x: " + "[" * 100, "more than 64 levels"),
+        ("x: 2020-01-01", "x is a date"),
+        ("x: [1, !!binary aGVsbG8=]", r"x\.1 is a bytes"),
+    ],
+    ids=["bomb", "tag", "deep", "date", "bytes"],
+)
+def test_files_of_the_users_own_are_read_bounded(key, content, why, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(content)
+    readers = {
+        "scenario": lambda: with_files("train", [f"scenario={path}"]),
+        "agent": lambda: with_files("train", [f"agent={path}"]),
+        "space": lambda: read_space(str(path)),
+        "mapping": lambda: make_mapping({}, str(path)),
+    }
+    with pytest.raises(ValueError, match=rf"^{key}: '.*own\.yaml' is not YAML .*{why}") as raised:
+        readers[key]()
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("group", ["scenario", "agent"])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("x: ${b", r"x: no viable alternative"), ("a: {b: ['${']}", r"a\.b\[0\]: "), ("null: 3", "key type 'NoneType'")],
+)
+def test_what_omegaconf_does_not_take_is_refused_by_file_and_key(group, content, why, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=rf"^{group}: '.*own\.yaml' could not be read: .*{why}") as raised:
+        with_files("train", [f"{group}={path}"])
+    assert "\n" not in str(raised.value)
