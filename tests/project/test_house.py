@@ -150,7 +150,7 @@ def test_links_of_the_description_lead_somewhere_on_a_package_index(site):
     assert "Description-Content-Type: text/markdown" in metadata.read_text()
     head, _, shown = metadata.read_text().partition("\n\n")
     assert shown.startswith("# slicing-gym")
-    assert re.findall(r"\]\((?!https://)[^)]*\)", shown) == []
+    assert re.findall(r"\]\((?!https://|#)[^)]*\)", shown) == []
     describe = run_path(str(ROOT / "setup.py"), run_name="setup")["description"]
     text = "![a](b.png) [c](d.md#e) [f](https://g) [h](#i)"
     assert describe(text, "https://r", "1.0") == (
