@@ -144,13 +144,15 @@ def check_arguments(key: str, given: Any, *, largest_integer: int | None = None)
     Raises:
         ValueError: the message names the key, the value and what is allowed.
     """
+    if isinstance(given, bool):
+        return
     if isinstance(given, Mapping):
         for name, value in given.items():
             check_arguments(f"{key}.{name}", value, largest_integer=largest_integer)
     elif isinstance(given, list | tuple):
         for value in given:
             check_arguments(key, value, largest_integer=largest_integer)
-    elif isinstance(given, Integral) and not isinstance(given, bool) and largest_integer is not None:
+    elif isinstance(given, Integral) and largest_integer is not None:
         check_integer(key, given, at_least=-largest_integer, at_most=largest_integer)
-    elif isinstance(given, Real) and not isinstance(given, bool):
+    elif isinstance(given, Real):
         check_number(key, given, at_least=-MAX_ARGUMENT, at_most=MAX_ARGUMENT)

@@ -30,7 +30,8 @@ def lowest() -> dict[str, str]:
     extras = PROJECT["optional-dependencies"].items()
     listed = [each for name, those in extras if name not in NOT_TRIED for each in those]
     found = [re.match(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)$", each) for each in [*PROJECT["dependencies"], *listed]]
-    return {each[1].lower(): each[2] for each in found if each}
+    bounds = sorted((version(each[2]), each[1].lower(), each[2]) for each in found if each)
+    return {name: least for _, name, least in bounds}  # the highest, where several extras name one
 
 
 def version(text: str) -> list[int]:

@@ -65,12 +65,12 @@ def read_folder(path: Path) -> None:
             way()
         except (OSError, ValueError, TypeError) as error:
             refused.append(error)
-    for error in refused:
-        first, *more = str(error).strip().splitlines() or [""]
+    for each in refused:
+        first, *more = str(each).strip().splitlines() or [""]
         if more and "has another configuration" not in first:  # which lists the keys
-            raise Fault(f"refused in several lines: {error}") from error
+            raise Fault(f"refused in several lines: {each}") from each
         if not first:
-            raise Fault("refused in no line") from error
+            raise Fault("refused in no line") from each
     if refused:
         raise ValueError(str(refused[0]).splitlines()[0])
 
