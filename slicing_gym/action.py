@@ -191,7 +191,10 @@ class AllocationListCodec(DiscreteCodec):
 def _as_integer(space: gym.spaces.Discrete, action: object) -> str:
     """How a refused action is made an integer, if it is but one number, and a whole one that is allowed."""
     held = action.item() if isinstance(action, np.ndarray) and action.size == 1 else action
-    if not isinstance(held, Real) or not float(held).is_integer() or not 0 <= held < space.n:
+    if not isinstance(held, Real):
+        return ""
+    value = int(held) if isinstance(held, Integral) else float(held)
+    if not 0 <= value < space.n or value != int(value):
         return ""
     return "; int(action.item()) is one" if isinstance(action, np.ndarray) else "; int(action) is one"
 
