@@ -7,6 +7,7 @@ import json
 import math
 import os
 import reprlib
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -138,7 +139,7 @@ class SlicePolicy:
             return f"age_s: {_short(age_s)} given, allowed is 0 to {self.max_age_s:g} s"
         if arrivals is None:
             return f"arrivals: missing (None given), allowed are {len(names)} numbers ({', '.join(names)})"
-        if isinstance(arrivals, list | tuple) and len(items := _items(arrivals)) == len(names):
+        if isinstance(arrivals, list | tuple | deque) and len(items := _items(arrivals)) == len(names):
             for name, value in zip(names, items, strict=True):
                 if value is None:
                     return f"arrivals.{name}: missing (None given)"
@@ -174,7 +175,9 @@ def _numbers(values: Any) -> npt.NDArray[np.float64]:
     Raises:
         Exception: it holds anything else, of whatever kind.
     """
-    if isinstance(values, list | tuple):
+    if isinstance(values, str | bytes | bytearray):
+        raise TypeError("no numbers")
+    if isinstance(values, Sequence) and not isinstance(values, memoryview):
         items = _items(values)
         if all(isinstance(each, list | tuple) for each in items):
             return np.array([_numbers(each) for each in items], np.float64)
@@ -189,9 +192,11 @@ def _numbers(values: Any) -> npt.NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def _items(values: list[Any] | tuple[Any, ...]) -> list[Any]:
-    """What a list or tuple holds, whatever a class derived of it says."""
-    return list(list.__iter__(values) if isinstance(values, list) else tuple.__iter__(values))
+def _items(values: Sequence[Any]) -> list[Any]:
+    """What a sequence holds; a list or a tuple, whatever a class derived of it says."""
+    if isinstance(values, list):
+        return list(list.__iter__(values))
+    return list(tuple.__iter__(values) if isinstance(values, tuple) else values)
 
 
 def _is_array(values: object) -> bool:

@@ -53,6 +53,7 @@ def test_it_decides_as_the_policy_does(policy, student):
     "arrivals",
     [
         tuple(USUAL),
+        deque(USUAL),
         Measured(*USUAL),
         memoryview(np.array(USUAL)),
         np.ma.array(USUAL),
@@ -180,6 +181,8 @@ class AgreeableArray(np.ndarray):
         (Measured(115, None, 9), r"^arrivals\.video: missing \(None given\)$"),
         ([[115, 1752, True]], "allowed are 3 numbers"),
         (deque([115, 1752, True]), "allowed are 3 numbers"),
+        (bytearray(b"abc"), "allowed are 3 numbers"),
+        (range(3), "arrivals.volte: 0 given"),
         (np.ma.array([115.0, 1752.0, 9.0], mask=[False, True, False]), "allowed are 3 numbers"),
         ("abc", "'abc' given, allowed are 3 numbers"),
         ([115, "many", 9], "allowed are 3 numbers"),
