@@ -20,7 +20,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 """What messages call the kinds."""
 
-CONFIG = {
+KINDS_OF_CONFIG = {
     **dict.fromkeys(("scenario", "agent", "env", "twin", "twin.transition", "evaluation"), "keys and values"),
     **dict.fromkeys(("env.observer", "env.reward_function"), "keys and values"),
     **dict.fromkeys(("env.wrappers", "env.vector_wrappers", "evaluation.seeds"), "a list"),
@@ -29,7 +29,7 @@ CONFIG = {
 }
 """Of a configuration, by dotted key; what is null is as if it were not there."""
 
-STUDENT = {
+KINDS_OF_STUDENT = {
     **dict.fromkeys(("scenario", "agent", "head", "twin", "teacher"), "a text"),
     **dict.fromkeys(("seed", "hidden", "decisions", "episodes_to_goal"), "a whole number"),
     **dict.fromkeys(("utility", "regret", "cpu_seconds", "best_fixed_on_own_cell"), "a number"),
@@ -37,7 +37,7 @@ STUDENT = {
 }
 """Of the figures of a student, whose `config` is only compared."""
 
-SUMMARY = STUDENT | {f"config.{key}": kind for key, kind in CONFIG.items()}
+KINDS_OF_SUMMARY = KINDS_OF_STUDENT | {f"config.{key}": kind for key, kind in KINDS_OF_CONFIG.items()}
 """Of the figures of a run."""
 
 _NOTHING = object()
@@ -50,7 +50,7 @@ def read_stored_config(key: str, path: Path) -> dict[str, Any]:
         OSError, ValueError: it cannot be read, or something in it is of another kind; the message names key and file.
     """
     found = read_yaml_mapping(key, path)
-    check_kinds(key, path, found, CONFIG)
+    check_kinds(key, path, found, KINDS_OF_CONFIG)
     return found
 
 
@@ -62,7 +62,7 @@ def read_summary(key: str, path: Path, wanted: Sequence[str] = ()) -> dict[str, 
             names key and file.
     """
     found = read_json(key, path, wanted)
-    check_kinds(key, path, found, STUDENT if "teacher" in found else SUMMARY)
+    check_kinds(key, path, found, KINDS_OF_STUDENT if "teacher" in found else KINDS_OF_SUMMARY)
     return found
 
 

@@ -71,7 +71,7 @@ raise SystemExit("; ".join(wrong) or None)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Attempt:
     """What became of one check.
 
     Args:
@@ -164,30 +164,30 @@ def extras_of(example: str) -> set[str]:
     return found | ({"train"} if "needs torch" in example else set())
 
 
-def check_modules(environment: Environment) -> Iterator[Outcome]:
+def check_modules(environment: Environment) -> Iterator[Attempt]:
     """Every module is imported, or says which extra it lacks."""
     done = environment.run("python", "-c", _MODULES)
-    yield Outcome(environment.extras, "all modules", _last_line(done) if done.returncode else "")
+    yield Attempt(environment.extras, "all modules", _last_line(done) if done.returncode else "")
 
 
-def check_commands(environment: Environment) -> Iterator[Outcome]:
+def check_commands(environment: Environment) -> Iterator[Attempt]:
     """Every `slicing-gym <topic> --help`, and commands that lack an extra: these name it, in one line."""
     listed = environment.run("slicing-gym", "--help").stdout
     topics = re.findall(r"^  (\w+)  ", listed, re.MULTILINE)
     if not topics:
-        yield Outcome(environment.extras, "slicing-gym --help", "names no command")
+        yield Attempt(environment.extras, "slicing-gym --help", "names no command")
     for topic in topics:
         what = f"slicing-gym {topic} --help"
         done = environment.run("slicing-gym", topic, "--help")
         lacks = "train" if not environment.has({"train"}) else r"\w+"
-        yield Outcome(environment.extras, what, _not_named(done, lacks) if done.returncode or lacks == "train" else "")
+        yield Attempt(environment.extras, what, _not_named(done, lacks) if done.returncode or lacks == "train" else "")
     for extra, arguments in NEEDING.items():
         if environment.has({"train"}) and not environment.has({extra}):
             done = environment.run("slicing-gym", *arguments)
-            yield Outcome(environment.extras, f"slicing-gym {arguments[0]} without {extra}", _not_named(done, extra))
+            yield Attempt(environment.extras, f"slicing-gym {arguments[0]} without {extra}", _not_named(done, extra))
 
 
-def check_examples(environment: Environment) -> Iterator[Outcome]:
+def check_examples(environment: Environment) -> Iterator[Attempt]:
     """The examples that its extras allow, at a small size."""
     for path in sorted(EXAMPLES.iterdir()):
         text = path.read_text() if path.suffix in (".py", ".ipynb") else ""
@@ -200,7 +200,7 @@ def check_examples(environment: Environment) -> Iterator[Outcome]:
             program = environment.folder / f"{path.stem}.py"
             program.write_text("\n".join("".join(e["source"]) for e in cells if e["cell_type"] == "code"))
         done = environment.run("python", str(program), *arguments)
-        yield Outcome(environment.extras, f"examples/{path.name}", _last_line(done) if done.returncode else "")
+        yield Attempt(environment.extras, f"examples/{path.name}", _last_line(done) if done.returncode else "")
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -214,18 +214,18 @@ def _not_named(done: subprocess.CompletedProcess[str], extra: str) -> str:
     return "" if done.returncode and named and "Traceback" not in done.stderr else _last_line(done)
 
 
-def check_metadata(folder: Path, files: Sequence[Path]) -> Outcome:
+def check_metadata(folder: Path, files: Sequence[Path]) -> Attempt:
     """What twine says of files, before a package index does; it is installed for that alone."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     environment = Environment(folder, "")
     environment.pip("twine")
     done = environment.run("twine", "--no-color", "check", "--strict", *map(str, files))
-    return Outcome("", "twine check --strict", " ".join((done.stdout + done.stderr).split()) if done.returncode else "")
+    return Attempt("", "twine check --strict", " ".join((done.stdout + done.stderr).split()) if done.returncode else "")
 
 
 def check_package(
     folder: Path, extras: Sequence[str] = ENVIRONMENTS, python: str = sys.executable, constraints: Sequence[Path] = ()
-) -> Iterator[Outcome]:
+) -> Iterator[Attempt]:
     """Build, check and try all of it.
 
     Args:

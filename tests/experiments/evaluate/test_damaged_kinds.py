@@ -17,7 +17,7 @@ from experiments.config.quoting import quoted
 from experiments.evaluate.policies import environments_of, label_policies, load_run_agent, run_config
 from experiments.report.entries import find_entries
 from experiments.runs import read_run
-from experiments.runs.stored import CONFIG
+from experiments.runs.stored import KINDS_OF_CONFIG
 from experiments.sweeps.check import _check_same
 from experiments.tools.fuzz.mutate import changed
 from experiments.train.settings import TrainConfig
@@ -212,7 +212,7 @@ def test_any_change_of_a_whole_run_is_read_or_refused_in_a_line(folder, config):
 def _near_the_top(data, random):
     """Plain data, where what stands at one of the keys that are looked up is of any kind."""
     made = copy.deepcopy(data)
-    keys = [key.split(".") for key in CONFIG]
+    keys = [key.split(".") for key in KINDS_OF_CONFIG]
     *path, last = keys[int(random.integers(len(keys)))]
     node = made.get("config", made) if isinstance(made, dict) else {}
     for part in path:
