@@ -42,7 +42,7 @@ def test_calibration_follows_the_traffic_and_forgets_nothing_else():
     twin.calibrate(fresh)
     assert _error(twin, after)["arrivals"] < 0.2 * stale["arrivals"]
     assert _error(twin, after)["utility"] < stale["utility"]
-    assert _error(twin, past)["utility"] < 3.0 * before_elsewhere["utility"]
+    assert _error(twin, past)["utility"] < 2.0 * before_elsewhere["utility"]
     assert twin.scenario == busy
 
 
