@@ -6,11 +6,12 @@ import glob
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from slicing_gym.errors import check_instance, shown
 from slicing_gym.reading import check_unpacked, parsing
 
 Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -82,14 +83,18 @@ def opened(files: Files) -> Iterator[Source]:
 
 def find(files: Files) -> list[Path]:
     """The files that a path, a glob, a folder or a list of these means, in order of their names."""
-    if not isinstance(files, str | os.PathLike):
+    if isinstance(files, Iterable) and not isinstance(files, str):
         found = [path for each in files for path in find(each)]
         if not found:
             raise FileNotFoundError("log: no files given, allowed are one or more")
         return found
+    check_instance("log", files, (str, os.PathLike))
     path = Path(files)
-    if path.is_file():
-        return [path]
+    try:
+        if path.is_file():
+            return [path]
+    except OSError as error:  # a name that is too long
+        raise type(error)(f"log: {shown(str(path))} could not be read: {error.strerror}") from None
     if path.is_dir():
         inside = [each for each in sorted(path.rglob("*")) if each.is_file()]
         known = [each for each in inside if kind_of(each) or each.suffix.lower() == ".zip"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slicing_gym.errors import check_instance
 from twin.data.columns import Column
 from twin.data.logs import grid
 from twin.data.logs.faults import Faults
@@ -79,8 +80,9 @@ def files_of(files: Files | Any, mapping: LogMapping) -> Files | Any:
     """
     if mapping.files is None or hasattr(files, "columns"):  # a DataFrame is no file
         return files
-    if not isinstance(files, str | os.PathLike):
+    if isinstance(files, Iterable) and not isinstance(files, str):
         return [files_of(each, mapping) for each in files]
+    check_instance("log", files, (str, os.PathLike))
     if not Path(files).is_dir():
         raise FileNotFoundError(
             f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"

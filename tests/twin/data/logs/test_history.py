@@ -186,6 +186,10 @@ def test_files_are_read_alike_and_rows_counted_as_an_editor_does(table, mapping,
 def test_what_is_no_table_is_refused(mapping, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"log: the file '.*absent\.csv' does not exist"):
         read_log(tmp_path / "absent.csv", mapping)
+    with pytest.raises(OSError, match=r"log: '1000.* could not be read: File name too long"):
+        read_log("1" + "0" * 400, mapping)
+    with pytest.raises(TypeError, match="log: 1 given, allowed is one of str, PathLike"):
+        read_log([1, 2], mapping)
     for name, content in (
         ("empty.csv", b""),
         ("broken.parquet", b"PAR1 and no more"),
