@@ -74,3 +74,5 @@ def test_few_decisions_are_cross_validated_before_networks_are_taken():
     made = fitted(borrowing_history(300), "auto", 60)
     assert made.model.structure == "joint"
     assert "(5-fold cross-validation, as only 45 decisions were held out)" in why(made)
+    report = made.report
+    assert report.seconds > report.transition.seconds + report.performance.seconds  # the five fits count, too
