@@ -11,7 +11,7 @@ from experiments.commands import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
 from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig
-from experiments.runs.folder import HISTORY
+from slicing_gym.reading import read_text
 from twin import History, transition_kinds
 from twin.data.logs import read_log
 from twin.fitting.devices import check_device
@@ -32,7 +32,7 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     scenario = make_scenario(config.scenario) if history is None else history.scenario
     evaluation = Fidelity(twin, scenario, config, shown, history)
 
-    open_questions = [] if config.mapping_file is None else to_check(Path(config.mapping_file).read_text())
+    open_questions = [] if config.mapping_file is None else to_check(read_text("mapping", config.mapping_file))
 
     def run() -> None:
         result = evaluation.run()
@@ -41,9 +41,7 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
             print(
                 "\n".join([f"still marked CHECK in {config.mapping_file}:", *(f"  {each}" for each in open_questions)])
             )
-        if history is not None:
-            history.save(folder / HISTORY)
-        print(f"written to {shown}: {', '.join([*result.files, *([] if history is None else [HISTORY])])}")
+        print(f"written to {shown}: {', '.join(result.files)}")
 
     return run
 

@@ -17,10 +17,15 @@ from experiments.fidelity.uncertainty import Uncertainty
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
 from experiments.fidelity.verdict import Evidence, Verdict, as_lines, verdicts
 from experiments.reporting.cards import write_twin_card
+from experiments.reporting.statistics import blocks_of
+from experiments.runs.folder import HISTORY
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.progress import ProgressBar
 from twin import DigitalTwin, History, TransitionSettings
+
+UNCERTAINTY = "uncertainty.png"
+"""The picture of what the uncertainty of twins is worth."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class FidelityResult:
         figures: means with their 95 % intervals by metric, variable and predictor.
         outcomes: of each twin: its figures, a rollout and the fitted twin.
         names: of the twins' files.
+        parts: cells, or blocks of held-out decisions, that intervals are over.
+        history: that a twin was fitted to and evaluated on; None of cells.
     """
 
     scenario: Scenario
@@ -40,6 +47,8 @@ class FidelityResult:
     figures: Figures
     outcomes: Sequence[Outcome]
     names: Sequence[str]
+    parts: int
+    history: History | None = None
 
     def report(self) -> str:
         """The figures as text, a row a metric and variable, a column a predictor; last, what the twin is good for."""
@@ -54,18 +63,21 @@ class FidelityResult:
         held_out = sum(outcome.held_out for outcome in self.outcomes)
         new = sum(outcome.new * outcome.held_out for outcome in self.outcomes) / held_out
         restricted = bool(self.outcomes[0].twin.model.layout.held)
-        return verdicts(Evidence(self.figures, self.scenario, held_out, new, restricted))
+        part = "cell" if self.history is None else "block"
+        return verdicts(Evidence(self.figures, self.scenario, held_out, new, self.parts, part, restricted))
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write its files into a folder."""
         paths = [Path(folder) / name for name in self.files]
+        if self.history is not None:  # all of it, for agents that learn offline
+            self.history.save(Path(folder) / HISTORY)
         write_figures(paths[0], self.scenario.name, self.figures)
         plot_fidelity(paths[1], self.figures, self.outcomes[0])
         for path, outcome in zip(paths[2:], self.outcomes, strict=False):
             outcome.twin.save(path)
             write_twin_card(path, outcome.twin, self.title, self._in_a_line())
         if self._uncertainties:
-            plot_uncertainty(paths[-1], self.scenario.name, self._uncertainties)
+            plot_uncertainty(Path(folder) / UNCERTAINTY, self.scenario.name, self._uncertainties)
         return paths
 
     def _in_a_line(self) -> str:
@@ -77,8 +89,9 @@ class FidelityResult:
 
     @property
     def files(self) -> list[str]:
-        """What it writes: `fidelity.csv`, `fidelity.png`, the twins, and `uncertainty.png` where there is one."""
-        return ["fidelity.csv", "fidelity.png", *self.names, *(["uncertainty.png"] if self._uncertainties else [])]
+        """What it writes: figures, picture, twins; a picture of the uncertainty and a history if there is one."""
+        also = {UNCERTAINTY: self._uncertainties, HISTORY: self.history is not None}
+        return ["fidelity.csv", "fidelity.png", *self.names, *(name for name, there in also.items() if there)]
 
     @property
     def _uncertainties(self) -> list[Uncertainty]:
@@ -172,7 +185,7 @@ class Fidelity:
             f"; held out: {settings.held_out_runs} runs of {settings.run_length}; ± 95 % interval over cells"
         )
         figures = over_cells([outcome.measures for outcome in outcomes])
-        return FidelityResult(self.scenario, title, figures, outcomes, names)
+        return FidelityResult(self.scenario, title, figures, outcomes, names, parts=len(outcomes))
 
     def _on_history(self, history: History) -> FidelityResult:
         outcome, held_out = evaluate_on_history(self.twin, history, self.settings)
@@ -183,4 +196,5 @@ class Fidelity:
             f"out: {last}; ± 95 % interval by bootstrap over blocks of 25 decisions"
         )
         figures = over_blocks(outcome.measures, held_out.run)
-        return FidelityResult(self.scenario, title, figures, [outcome], ["twin.safetensors"])
+        parts = len(blocks_of(held_out.run))
+        return FidelityResult(self.scenario, title, figures, [outcome], ["twin.safetensors"], parts, history)

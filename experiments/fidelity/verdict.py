@@ -32,6 +32,9 @@ NEW = 0.5
 ENOUGH = 200
 """Held-out decisions for "go": 8 blocks of the bootstrap. Of fewer its interval is too narrow by far."""
 
+FEWEST_PARTS = 3
+"""Cells or blocks for "go", and for "it may explain nothing": one has no interval, that of two says next to nothing."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -60,6 +63,8 @@ class Evidence:
         scenario: of the twin.
         held_out: decisions that the twin was evaluated on.
         new: share of them whose allocation was not fitted to.
+        parts: cells, or blocks of a history's decisions, that intervals are over.
+        part: what these are, "cell" or "block".
         restricted: whether environments offer only the allocations that the log held.
     """
 
@@ -67,6 +72,8 @@ class Evidence:
     scenario: Scenario
     held_out: int
     new: float
+    parts: int
+    part: str = "cell"
     restricted: bool = False
 
     def of(self, metric: str, variable: str, predictor: str = "twin") -> Estimate | None:
@@ -108,11 +115,13 @@ def as_lines(found: Sequence[Verdict]) -> list[str]:
 
 def _verdict(use: str, evidence: Evidence, said: Sequence[Said]) -> Verdict:
     """The worst answer, with what is said first of the use and what else has led to that answer."""
-    answers, few = [answer for answer, _ in said], evidence.held_out < ENOUGH
+    answers, few = [answer for answer, _ in said], evidence.held_out < ENOUGH or evidence.parts < FEWEST_PARTS
     worst = max([*answers, *([CARE] if few else [])], key=ANSWERS.index)
     reasons = [reason for number, (answer, reason) in enumerate(said) if number == 0 or answer == worst != GO]
     if few:
-        reasons.append(f"only {evidence.held_out} decisions were held out, so that no answer is better than {CARE!r}")
+        where = f"{evidence.parts} {evidence.part}{'' if evidence.parts == 1 else 's'}"
+        held_out = f"only {evidence.held_out} decisions in {where} were held out"
+        reasons.append(f"{held_out}, so that no answer is better than {CARE!r}")
     return Verdict(use, worst, tuple(reasons))
 
 
@@ -133,10 +142,16 @@ def _utility(evidence: Evidence) -> Iterator[Said]:
 def _training(evidence: Evidence) -> Iterator[Said]:
     """Whether the twin stays itself in free runs and draws what may come."""
     arrivals = [f"arrivals_{name}" for name in evidence.slices]
-    worst, where = max((_drift(evidence, name), name) for name in arrivals)
-    answer = GO if worst <= DRIFT else CARE if worst <= DRIFTED else NO_GO
-    off = f"{worst:.2f} std further" if worst > 0.0 else "no further"
-    yield answer, f"free runs end {off} off than the history's distribution ({where})"
+    drifts = [(_drift(evidence, name), name) for name in arrivals]
+    measured = [(drift, name) for drift, name in drifts if drift is not None]
+    if measured:
+        worst, where = max(measured)
+        answer = GO if worst <= DRIFT else CARE if worst <= DRIFTED else NO_GO
+        off = f"{worst:.2f} std further" if worst > 0.0 else "no further"
+        yield answer, f"free runs end {off} off than the history's distribution ({where})"
+    if len(measured) < len(arrivals):
+        left = ", ".join(name for drift, name in drifts if drift is None)
+        yield CARE, f"how far off free runs end is not measured ({left})"
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
@@ -155,13 +170,20 @@ def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:
 
 def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
     """An answer from R²: how much of the variance is explained for sure, and whether the last value does as well."""
-    low = found.mean - (0.0 if math.isnan(found.half_width) else found.half_width)
+    known = not math.isnan(found.half_width)
+    low, high = ((found.mean + sign * found.half_width) if known else found.mean for sign in (-1.0, 1.0))
     figure = f"R² of {name} {found.show(2)}"
     last = evidence.of("R²", name, "persistence")
-    if low <= 0.0:
-        return NO_GO, f"{figure}: it may explain nothing"
+    if high <= 0.0:
+        return NO_GO, f"{figure}: it explains nothing"
     if last is not None and found.mean <= last.mean:
         return NO_GO, f"{figure}, no more than the last value explains ({last.mean:.2f})"
+    if low <= 0.0 and evidence.parts < FEWEST_PARTS:
+        return CARE, f"{figure}: {evidence.parts} {evidence.part}s are too few to tell whether it explains anything"
+    if low <= 0.0:
+        return NO_GO, f"{figure}: it may explain nothing"
+    if not known:
+        return CARE, f"{figure}, without an interval"
     return (GO if low >= MOST_EXPLAINED else CARE), f"{figure}: at least {low:.0%} of the variance is explained"
 
 
@@ -173,8 +195,8 @@ def _coverage(evidence: Evidence, *names: str) -> Iterator[Said]:
         yield CARE, f"only {', '.join(narrow)} lie in their 90 % interval"
 
 
-def _drift(evidence: Evidence, name: str) -> float:
-    """By how many standard deviations the end of a free run is further off than the history's distribution."""
+def _drift(evidence: Evidence, name: str) -> float | None:
+    """By how many standard deviations the end of a free run is further off than the history's; None: not measured."""
     metric = next((key[0] for key in evidence.figures if key[0].startswith("distance after")), "")
     twin, history = evidence.of(metric, name), evidence.of(metric, name, "climatology")
-    return -math.inf if twin is None or history is None else twin.mean - history.mean
+    return None if twin is None or history is None else twin.mean - history.mean

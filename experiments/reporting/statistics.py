@@ -80,6 +80,16 @@ def estimate(values: npt.ArrayLike) -> Estimate:
     return Estimate(float(sample.mean()), float(half))
 
 
+def blocks_of(run: npt.NDArray[np.int64], block: int = 25) -> list[npt.NDArray[np.int64]]:
+    """Numbers of consecutive decisions, `block` at most and of one run each, from the run of each decision (n,)."""
+    edges = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
+    return [
+        np.arange(start, min(start + block, stop))
+        for begin, stop in zip(edges, [*edges[1:], len(run)], strict=True)
+        for start in range(begin, stop, block)
+    ]
+
+
 def block_bootstrap(
     statistic: Callable[[npt.NDArray[np.int64]], float],
     run: npt.NDArray[np.int64],
@@ -87,7 +97,7 @@ def block_bootstrap(
     resamples: int = 300,
     seed: int = 0,
 ) -> Estimate:
-    """A statistic of consecutive decisions and half the width of its 95 % interval.
+    """A statistic of consecutive decisions and half the width of its 95 % interval, nan of a single block.
 
     Blocks of decisions are drawn with replacement, none across runs, so that what depends on what went before stays
     together (Künsch 1989).
@@ -99,15 +109,9 @@ def block_bootstrap(
         resamples: drawn.
         seed: of the draws.
     """
-    edges = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
-    blocks = [
-        np.arange(start, min(start + block, stop))
-        for begin, stop in zip(edges, [*edges[1:], len(run)], strict=True)
-        for start in range(begin, stop, block)
-    ]
-    generator = np.random.default_rng(seed)
+    blocks, generator = blocks_of(run, block), np.random.default_rng(seed)
     values = []
-    for _ in range(resamples):
+    for _ in range(resamples if len(blocks) > 1 else 0):  # all resamples of one block are the same
         chosen = generator.integers(len(blocks), size=len(blocks))
         values.append(statistic(np.concatenate([blocks[i] for i in chosen])))
     known = [value for value in values if not math.isnan(value)]

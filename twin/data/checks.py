@@ -13,6 +13,9 @@ from slicing_gym.errors import unknown_name
 LARGEST_WHOLE = 2**53
 """Beyond it a float64 does not hold every whole number."""
 
+LEAST_VARIANCE = 1e-12
+"""Of what varies, in its mean square: the mean of 45 times 0.3 is not quite 0.3, so that their variance is not 0."""
+
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -118,3 +121,9 @@ def check_arrivals(run: IntArray, interval: IntArray, arrivals: IntArray, next_a
             f"next_arrivals: {next_arrivals[row].tolist()} in row {row}, allowed are the arrivals of row {row + 1}, "
             f"which follows: {arrivals[row + 1].tolist()}"
         )
+
+
+def varies(values: npt.NDArray[np.float64]) -> BoolArray:
+    """Whether values (n, ...) vary along the first axis (...), by more than rounding."""
+    found: BoolArray = values.var(axis=0) > LEAST_VARIANCE * (values**2).mean(axis=0)
+    return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin.data.checks import varies
 from twin.fidelity.scores import FloatArray, crps, wasserstein
 
 
@@ -47,7 +48,7 @@ class Rollout:
         In standard deviations of the history. Climatology is the history itself: how far two samples of the same
         network are apart.
         """
-        deviation = self.past[:, v].std() or 1.0
+        deviation = self.past[:, v].std() if varies(self.past[:, v]) else 1.0
         truth = self.truth[-last:, :, v].ravel()
         sets = {"twin": self.twin[-last:, :, :, v], "climatology": self.past[:, v]}
         if self.noise_floor is not None:

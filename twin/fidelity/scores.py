@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.extras import explained
+from twin.data.checks import varies
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -59,8 +60,7 @@ def wasserstein(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
 def r_squared(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     """Share of the variance that a prediction explains; nan where there is none."""
     values = np.asarray(truth, np.float64)
-    variance = values.var()
-    return float(1.0 - ((np.asarray(predicted) - values) ** 2).mean() / variance) if variance > 0.0 else math.nan
+    return float(1.0 - ((np.asarray(predicted) - values) ** 2).mean() / values.var()) if varies(values) else math.nan
 
 
 def rank_correlation(one: npt.ArrayLike, other: npt.ArrayLike) -> float:

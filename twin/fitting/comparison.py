@@ -1,4 +1,7 @@
-"""Regressions slice by slice against an ensemble of networks, on decisions that neither was fitted to (PyTorch)."""
+"""Regressions slice by slice against an ensemble of networks, on decisions that neither has learned from (PyTorch).
+
+Without a cross-validation these are the decisions that the networks were stopped by, which is in their favour.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import torch
 from torch import Tensor
 
 from slicing_gym.reward import utility
+from twin.data.checks import varies
 from twin.data.history import History
 from twin.data.layout import REWARDED, Layout
 from twin.fitting.closed import Rows, solve_performance
@@ -37,9 +41,13 @@ likelihood is better because they know that; of some hundred decisions of such l
 """
 
 
+PARTS = 5
+"""Of consecutive decisions that standard errors are over: what follows on each other is not independent."""
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """The two on n decisions.
+    """The two on n decisions, in their order.
 
     Args:
         likelihood: by how much regressions explain SSR and SE better (n,) [nat], at most `MOST` either way.
@@ -64,7 +72,7 @@ class Comparison:
 
     @property
     def gain_error(self) -> float:
-        """Standard error of the gain: the decisions are paired."""
+        """Standard error of the gain."""
         return _standard_error(self.likelihood)
 
     @property
@@ -80,17 +88,17 @@ class Comparison:
     @property
     def _losses(self) -> FloatArray:
         """Of each decision (n,)."""
-        variance = self.truth.var(axis=0)
-        varies = variance > 0.0
-        if not varies.any():
+        counted = varies(self.truth)
+        if not counted.any():
             return np.zeros(len(self.error))
-        losses: FloatArray = (self.error[:, varies] / variance[varies]).mean(axis=1)
+        losses: FloatArray = (self.error[:, counted] / self.truth[:, counted].var(axis=0)).mean(axis=1)
         return losses
 
 
 def _standard_error(values: FloatArray) -> float:
-    """Of the mean of values (n,); infinite for a single one."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.inf
+    """Of the mean of values (n,) of consecutive decisions, over means of parts; infinite for a single one."""
+    means = [part.mean() for part in np.array_split(values, min(PARTS, len(values)))]
+    return float(np.std(means, ddof=1) / np.sqrt(len(means))) if len(means) > 1 else np.inf
 
 
 def compare(

@@ -20,6 +20,7 @@ from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
 from twin.fitting.scales import moved_scaler
 from twin.fitting.structure import FEW, structure_of
 from twin.fitting.windows import about_hold_out, hold_out, initial_windows, mixed, modal_controls
+from twin.models.parameters import Parameters
 from twin.models.performance import EnsembleNetwork
 from twin.models.registry import transition_settings
 from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings, TrainingSettings, TransitionSettings
@@ -40,6 +41,7 @@ class Report:
         decisions, runs: of the history.
         transition, performance: how each was fitted; 0 epochs in closed form.
         notes: which structure was taken and why, what is unusual about the history, and how it was handled.
+        choice: seconds that the choice between structures took; a cross-validation fits networks five times more.
     """
 
     decisions: int
@@ -47,11 +49,12 @@ class Report:
     transition: Fitted
     performance: Fitted
     notes: tuple[str, ...]
+    choice: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """Time the two fits took."""
-        return self.transition.seconds + self.performance.seconds
+        """Time the two fits took, and the choice of what is fitted."""
+        return self.transition.seconds + self.performance.seconds + self.choice
 
 
 def fit(
@@ -80,18 +83,20 @@ def fit(
     how = (settings, seed, present, progress, log_folder, device)
     networks = fit_networks(history, scaler, folds, neural_f, neural_g, *how)
     notes: list[str] = []
+    started = time.perf_counter()
     if not present and structure != "joint":
         f, why_f = _arrivals_of(networks, f, scaler, folds)
         ensemble = partial(_ensemble, scaler, performance, (settings, seed, None, progress, None, device))
         given = (performance, scaler, folds, history, settings.validation_share, seed)
         structure, why_g = structure_of(networks, *given, ensemble)
         notes += why_f + why_g
+    choice = time.perf_counter() - started
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
     model, seconds = _model(history, folds[0][1], networks, f, performance, structure, scaler, seed, present)
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
     about = networks.about_transition or closed[0], networks.about_performance or closed[1]
-    return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)))
+    return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)), choice)
 
 
 def _ensemble(
@@ -139,18 +144,15 @@ def _model(
 ) -> tuple[TwinModel, tuple[float, float]]:
     """The model of what was taken, closed forms being solved for all decisions; and the seconds that these took."""
     layout, started = history.layout, time.perf_counter()
-    slices, encoded = layout.scenario.num_slices, encode(layout, scaler, history)
+    encoded = encode(layout, scaler, history)
     rows = Rows.of(encoded)
     if f.closed_form or networks.transition is None:
-        f_parameters = solve_arrivals(f, scaler, rows, slices)
+        f_parameters = solve_arrivals(f, scaler, rows, layout.scenario.num_slices)
     else:
         f_parameters = parameters_of(networks.transition)
     solved_f = time.perf_counter()
-    if structure == "joint" and networks.performance is not None:
-        g_parameters = parameters_of(networks.performance)
-    else:
-        scaler = scaler if present else opened(scaler, layout, rows.measured, slice(slices, None))
-        g_parameters = solve_performance(layout, scaler, rows.with_kept(present) if present else rows, seed)
+    asked = networks.performance if structure == "joint" else None
+    scaler, g_parameters = _performance_of(asked, layout, scaler, rows, seed, present)
     solved_g = time.perf_counter()
     windows = initial_windows(encoded, history)
     model = TwinModel(
@@ -170,6 +172,23 @@ def _model(
         stop = encode(layout, scaler, held_out)
         model = with_marginals(shrunk(sharpened(model, stop), stop), encoded.features)
     return model, (solved_f - started, solved_g - solved_f)
+
+
+def _performance_of(
+    network: EnsembleNetwork | None,
+    layout: Layout,
+    scaler: arrays.Scaler,
+    rows: Rows,
+    seed: int,
+    present: TwinModel | None,
+) -> tuple[arrays.Scaler, Parameters]:
+    """Scales and parameters of the performance: of networks, or solved for all decisions."""
+    if network is not None:
+        return scaler, parameters_of(network)
+    if present:
+        return scaler, solve_performance(layout, scaler, rows.with_kept(present), seed)
+    scaler = opened(scaler, layout, rows.measured, slice(layout.scenario.num_slices, None))
+    return scaler, solve_performance(layout, scaler, rows, seed)
 
 
 def _remarks(history: History, layout: Layout) -> list[str]:

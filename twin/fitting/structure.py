@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from twin.data.history import History
-from twin.fitting.comparison import Comparison, compare
+from twin.fitting.comparison import PARTS, Comparison, compare
 from twin.fitting.networks import Folds, Networks
 from twin.fitting.prior import mean_remoteness
 from twin.fitting.windows import hold_out
@@ -27,9 +27,6 @@ MUCH = 1.0
 FEW_HELD_OUT = 100
 """Held-out decisions below which networks have to be better in a cross-validation, too."""
 
-PARTS = 5
-"""Of a history in a cross-validation."""
-
 FitEnsemble = Callable[[tuple[History, History]], EnsembleNetwork]
 """Fits networks to the decisions to learn from, and stops by the others."""
 
@@ -48,9 +45,6 @@ def structure_of(
 ) -> tuple[str, list[str]]:
     """The structure that is taken, and why.
 
-    Slice by slice is the simpler one: networks are taken where they explain held-out decisions better, and what they
-    expect of the utility is not much worse.
-
     Args:
         networks: fitted to the first fold.
         performance: the settings that were asked for.
@@ -65,30 +59,45 @@ def structure_of(
         return "per_slice", []
     if networks.performance is None:
         return "per_slice", [f"performance: per_slice, as {FEW}"]
+    parts = (
+        compare(fit_ensemble(hold_out(rest, share, 0)), performance, scaler, rest, part, seed)
+        for rest, part in _parts(history)
+    )
     found = compare(networks.performance, performance, scaler, *folds[0], seed)
-    structure, why = _taken(found)
-    if structure == "joint" and found.gain > -MUCH and mean_remoteness(history.layout, history) >= REMOTE:
-        better = f"joint is better by {-found.gain:.3f} nat a held-out decision"
-        return "per_slice", [f"performance: per_slice, as most allocations are far from those held ({better})"]
-    if structure == "joint" and len(found.likelihood) < FEW_HELD_OUT:
-        parts = [
-            compare(fit_ensemble(hold_out(rest, share, 0)), performance, scaler, rest, part, seed)
-            for rest, part in _parts(history)
-        ]
-        found = Comparison.together(parts)
-        structure, why = _taken(found, found.gain_error)
-        why += f" ({PARTS}-fold cross-validation, as only {len(folds[0][1])} decisions were held out)"
+    remote = found.gain <= 0.0 and mean_remoteness(history.layout, history) >= REMOTE  # else it does not matter
+    structure, why = choose(found, parts, remote)
     return structure, [f"performance: {structure}, {why}"]
 
 
-def _taken(found: Comparison, clear: float = 0.0) -> tuple[str, str]:
-    """The structure, and why; networks have to be better by more than `clear`."""
+def choose(found: Comparison, parts: Iterable[Comparison], remote: bool) -> tuple[str, str]:
+    """The structure that is taken, and why.
+
+    Slice by slice is the simpler one: networks are taken where they explain held-out decisions better, and what they
+    expect of the utility is not much worse.
+
+    Args:
+        found: on the decisions that the networks were stopped by.
+        parts: of a cross-validation, which few such decisions need; not computed where they are not.
+        remote: whether most allocations are far from those held.
+    """
+    structure, why = _taken(found, remote)
+    if structure == "joint" and len(found.likelihood) < FEW_HELD_OUT:
+        together = Comparison.together(list(parts))
+        structure, why = _taken(together, remote, together.gain_error)
+        why += f" ({PARTS}-fold cross-validation, as only {len(found.likelihood)} decisions were held out)"
+    return structure, why
+
+
+def _taken(found: Comparison, remote: bool, clear: float = 0.0) -> tuple[str, str]:
+    """The structure, and why; networks have to be better by more than `clear`, and by much on a remote history."""
     gain = found.gain
     if gain > 0.0:
         return "per_slice", f"better than joint by {gain:.3f} nat a held-out decision"
+    better = f"joint is better by {-gain:.3f} nat a held-out decision"
     if found.networks_lose:
-        better = f"joint is better by {-gain:.3f} nat a held-out decision"
         return "per_slice", f"as joint explains {found.loss:.0%} less of the variance of the utility ({better})"
+    if remote and -gain < MUCH:
+        return "per_slice", f"as most allocations are far from those held ({better})"
     if -gain < clear:
         return "per_slice", f"as joint is not clearly better: by {-gain:.3f} ± {clear:.3f} nat a held-out decision"
     return "joint", f"better than per_slice by {-gain:.3f} nat a held-out decision"

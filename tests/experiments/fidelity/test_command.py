@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -55,13 +56,23 @@ def test_what_is_wrong_is_named_before_anything_is_done(override, message, tmp_p
 
 
 def test_it_evaluates_a_log_as_typed(tmp_path):
-    command = [sys.executable, "-m", "experiments.fidelity", "mapping=colosseum", f"log={LOG}", "held_out_runs=2"]
+    mapping = tmp_path / "mine.yaml"
+    text = (ROOT / "conf" / "mapping" / "colosseum.yaml").read_text(encoding="utf-8")
+    mapping.write_text(text + "\n# CHECK: größer als 1?\n", encoding="utf-8")
+    command = [sys.executable, "-m", "experiments.fidelity", f"mapping={mapping}", f"log={LOG}", "held_out_runs=2"]
     quick = ["twin.training.max_epochs=2", "twin.transition.memory_size=8", "tree=false", "progress=false"]
-    ran = subprocess.run([*command, *quick, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True)
+    strict = {
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONWARNDEFAULTENCODING": "1",
+        "PYTHONWARNINGS": "error::EncodingWarning:__main__",
+    }
+    command += [*quick, f"hydra.run.dir={tmp_path}"]
+    ran = subprocess.run(command, capture_output=True, encoding="utf-8", env={**os.environ, **strict})
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("history of colosseum: 792 decisions in 8 runs; held out: the last 2;")
     assert "climatology" in ran.stdout
     assert "verdict" in ran.stdout
+    assert f"still marked CHECK in {mapping}:\n  : größer als 1?\n" in ran.stdout  # read as UTF-8 in every locale
     assert len(History.load(tmp_path / "history.npz")) == 792  # all of it, for agents that learn offline
     with (tmp_path / "fidelity.csv").open() as file:
         rows = list(csv.DictReader(file))

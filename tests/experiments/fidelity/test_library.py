@@ -13,7 +13,7 @@ from experiments import calibration
 from experiments.fidelity import Settings, fidelity
 from experiments.fidelity.evaluation import split
 from tests.helpers.twins import ENSEMBLE, JOINT, SMALL, history_of
-from twin import DigitalTwin, TrainingSettings
+from twin import DigitalTwin, History, TrainingSettings
 
 QUICK = Settings(
     seeds=[3, 4],
@@ -44,7 +44,7 @@ def result(folder):
 
 
 def test_every_cell_has_a_twin_with_its_figures(result):
-    assert len(result.outcomes) == 2
+    assert len(result.outcomes) == result.parts == 2
     keys = [{measure.key for measure in outcome.measures} for outcome in result.outcomes]
     assert set(result.figures) == keys[0] == keys[1]
     values = [
@@ -119,8 +119,11 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
     np.testing.assert_array_equal(
         result.outcomes[0].twin.predict(history).expected, unfitted().fit(past).predict(history).expected
     )
-    files = {"fidelity.csv", "fidelity.png", "twin.safetensors", "twin.card.md"}
+    files = {"fidelity.csv", "fidelity.png", "twin.safetensors", "twin.card.md", "history.npz"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
+    assert set(result.files) == files - {"twin.card.md"}
+    assert len(History.load(tmp_path / "out" / "history.npz")) == 400  # all of it, for agents that learn offline
+    assert result.parts == 8  # blocks of 25 of the 200 that were held out
     with pytest.raises(ValueError, match="it was not fitted"):
         twin.model  # noqa: B018  # the twin that was given has settings, and is left as it was
 

@@ -13,7 +13,7 @@ ARRIVALS, SSR = ([f"{part}_{name}" for name in SCENARIO.slice_names] for part in
 USES = ["what-if on the utility", "training an agent", *(f"the SSR of {name}" for name in SCENARIO.slice_names)]
 
 
-def evidence(held_out=1000, new=0.9, restricted=False, **changes):
+def evidence(held_out=1000, new=0.9, parts=3, restricted=False, **changes):
     """Figures of a twin that is good in all; changes by `metric of variable`, None for a figure that is not there."""
     figures = {("R²", name, "twin"): Estimate(0.9, 0.05) for name in ("utility", *SSR)}
     figures |= {("R²", name, "persistence"): Estimate(-0.5, 0.1) for name in ("utility", *SSR)}
@@ -25,7 +25,8 @@ def evidence(held_out=1000, new=0.9, restricted=False, **changes):
         metric, name, predictor = key.split("__")
         place = {"explained": "R²", "inside": "inside 90 %", "distance": "distance after 200", "crps": "CRPS"}
         figures[place.get(metric, metric), name, predictor] = value
-    return Evidence({key: value for key, value in figures.items() if value}, SCENARIO, held_out, new, restricted)
+    known = {key: value for key, value in figures.items() if value}
+    return Evidence(known, SCENARIO, held_out, new, parts, restricted=restricted)
 
 
 def answers(given):
@@ -58,7 +59,16 @@ def test_a_good_twin_goes_for_every_use():
         ({"distance__arrivals_video__twin": Estimate(1.3, 0.0)}, [0, 2, 0, 0, 0], "distribution (arrivals_video)"),
         ({"new": 0.1}, [1, 1, 0, 0, 0], "only 10% of the held-out decisions had allocations that the fit had not seen"),
         ({"new": 0.1, "restricted": True}, [0, 0, 0, 0, 0], ""),
-        ({"held_out": 150}, [1, 1, 1, 1, 1], "only 150 decisions were held out"),
+        ({"held_out": 150}, [1, 1, 1, 1, 1], "only 150 decisions in 3 cells were held out"),
+        ({"parts": 2}, [1, 1, 1, 1, 1], "only 1000 decisions in 2 cells were held out"),
+        (
+            {"parts": 2, "explained__utility__twin": Estimate(0.3, 4.0)},
+            [1, 1, 1, 1, 1],
+            "R² of utility 0.30 ± 4.00: 2 cells are too few to tell whether it explains anything",
+        ),
+        ({"parts": 2, "explained__utility__twin": Estimate(-0.3, 0.1)}, [2, 2, 1, 1, 1], "± 0.10: it explains nothing"),
+        ({"distance__arrivals_video__twin": None}, [0, 1, 0, 0, 0], "is not measured (arrivals_video)"),
+        ({"distance__arrivals_video__twin": Estimate(float("nan"), 0.0)}, [0, 1, 0, 0, 0], "(arrivals_video)"),
         (
             {"never held: inside 90 %__utility__twin": Estimate(0.5, 0.0)},
             [1, 1, 0, 0, 0],
@@ -72,13 +82,23 @@ def test_each_figure_that_is_bad_makes_the_answers_worse_that_rest_on_it(changes
     assert any(says in line for line in as_lines(verdicts(given)))
 
 
-def test_a_single_cell_has_no_interval_and_is_taken_as_it_is():
-    assert answers(evidence(explained__utility__twin=Estimate(0.6, float("nan"))))[0] == "go"
+def test_a_single_cell_has_no_interval_and_goes_with_care_at_best():
+    """Certainty that two cells with a wide interval would not give either."""
+    alone = {f"explained__{name}__twin": Estimate(0.9, float("nan")) for name in ("utility", *SSR)}
+    found = verdicts(evidence(parts=1, **alone))
+    assert {each.answer for each in found} == {"go with care"}
+    assert found[0].reasons == (
+        "R² of utility 0.90, without an interval",
+        "only 1000 decisions in 1 cell were held out, so that no answer is better than 'go with care'",
+    )
+    assert answers(evidence(**alone)) == ["go with care"] * 5
+    nothing = verdicts(evidence(parts=1, explained__utility__twin=Estimate(-0.1, float("nan"))))
+    assert nothing[0].answer == "no-go"
 
 
 def test_what_holds_for_every_use_is_said_once():
     lines = as_lines(verdicts(evidence(held_out=ENOUGH - 1)))
-    assert lines[0].startswith("verdict: only 199 decisions were held out")
+    assert lines[0].startswith("verdict: only 199 decisions in 3 cells were held out")
     assert sum("were held out" in line for line in lines) == 1
     assert [line.strip() for line in lines if line.endswith(": go with care")] == [
         f"{use}: go with care" for use in USES

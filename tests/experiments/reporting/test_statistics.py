@@ -70,6 +70,12 @@ def test_blocks_that_belong_together_make_intervals_wider():
     assert together.half_width > 3.0 * apart.half_width
 
 
+def test_a_single_block_has_no_interval():
+    found = block_bootstrap(lambda chosen: float(np.arange(20.0)[chosen].mean()), np.zeros(20, int), block=25)
+    assert found.mean == 9.5
+    assert np.isnan(found.half_width)
+
+
 def test_resamples_at_once_are_those_one_by_one():
     """Also of curves so long that they are drawn in several goes."""
     for shape in ((3,), (5, 4), (6, 400)):

@@ -41,5 +41,6 @@ def test_distances_and_correlations():
     assert rank_correlation([1, 2, 3, 4], [1, 2, 40, 30]) == pytest.approx(1.0 - 6.0 * 2.0 / (4 * 15))
     assert rank_correlation([1, 1, 2], [3, 3, 5]) == pytest.approx(1.0)  # equal values share a rank
     assert np.isnan(rank_correlation(np.ones(5), np.arange(5)))
+    assert np.isnan(r_squared(np.zeros(45), np.full(45, 0.3)))  # whose mean is not quite 0.3
     assert r_squared([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == 1.0
     assert r_squared([2.0, 2.0, 2.0], [1.0, 2.0, 3.0]) == 0.0

@@ -36,13 +36,13 @@ def why(twin):
 
 @pytest.mark.parametrize(
     ("error", "spread", "loses"),
-    [(0.2, 0.1, True), (0.05, 0.0, False), (-0.2, 0.1, False), (0.2, 3.0, False)],
+    [(0.2, 0.1, True), (0.05, 0.0, False), (-0.2, 0.1, False), (0.2, 0.6, False)],
     ids=["much", "little", "better", "not clear"],
 )
 def test_networks_lose_where_they_explain_much_less_for_sure(error, spread, loses):
     """Of 100 decisions with a variance of 1; the other column never changes and does not count."""
-    noise = np.tile([-1.0, 1.0], 50)
-    truth = np.stack([noise, np.full(100, 0.5)], axis=1)
+    noise = np.repeat([-1.0, 1.0], 50)  # what follows on each other is alike: these are no 100 independent decisions
+    truth = np.stack([noise, np.full(100, 0.3)], axis=1)
     found = Comparison(-np.ones(100), np.stack([error + spread * noise, np.full(100, 9.0)], axis=1), truth)
     assert found.loss == pytest.approx(error)
     assert found.networks_lose == loses
@@ -52,7 +52,9 @@ def test_networks_lose_where_they_explain_much_less_for_sure(error, spread, lose
 
 
 def test_where_nothing_changes_nothing_is_lost():
-    found = Comparison(np.zeros(10), np.ones((10, 2)), np.ones((10, 2)))
+    """The mean of 45 times 0.3 is not quite 0.3."""
+    found = Comparison(np.zeros(45), np.ones((45, 2)), np.full((45, 2), 0.3))
+    assert found.truth.var() > 0.0
     assert found.loss == 0.0
     assert not found.networks_lose
 
@@ -72,3 +74,5 @@ def test_few_decisions_are_cross_validated_before_networks_are_taken():
     made = fitted(borrowing_history(300), "auto", 60)
     assert made.model.structure == "joint"
     assert "(5-fold cross-validation, as only 45 decisions were held out)" in why(made)
+    report = made.report
+    assert report.seconds > report.transition.seconds + report.performance.seconds  # the five fits count, too

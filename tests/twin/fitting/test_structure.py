@@ -13,6 +13,8 @@ from tests.helpers.twins import SMALL, cold_twin, history_of
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.simulated import SimulatedCell
+from twin.fitting.comparison import Comparison
+from twin.fitting.structure import choose
 
 AUTO = PerformanceSettings(members=3, hidden_size=32, components=2, prior_scale=0.0)
 
@@ -68,6 +70,25 @@ def test_auto_keeps_to_slices_where_most_allocations_were_never_near():
         few = history.take(near)
         made = automatic(few, 40)
         assert made.model.structure == structure, note(made, "performance")
+
+
+@pytest.mark.parametrize(
+    ("gains", "remote", "structure"),
+    [
+        ((-2.0, -0.2), True, "per_slice"),
+        ((-2.0, -1.2), True, "joint"),
+        ((-0.2, -2.0), True, "per_slice"),
+        ((-2.0, -0.2), False, "joint"),
+        ((-2.0, 0.2), False, "per_slice"),
+    ],
+    ids=["not by much", "by much", "not even before", "near", "worse"],
+)
+def test_on_a_remote_history_networks_are_better_by_much_in_the_cross_validation_too(gains, remote, structure):
+    """Of 50 held-out decisions whose likelihood alone tells the two apart, and 5 parts of 50."""
+    first, part = (Comparison(np.full(50, gain), np.zeros((50, 1)), np.zeros((50, 1))) for gain in gains)
+    taken, why = choose(first, (part for _ in range(5)), remote)
+    assert taken == structure
+    assert ("far from those held" in why) == (remote and structure == "per_slice")
 
 
 @pytest.mark.parametrize("decisions", [8, 9, 30, 63])
