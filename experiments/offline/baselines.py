@@ -31,14 +31,24 @@ def lower_baselines(history: History, seed: int) -> dict[str, Predictor]:
 
 
 def modal_choice(policy: Predictor, history: History) -> dict[str, Any]:
-    """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
+    """The units that a policy takes most often in the history's states, in what share of them, and how often it did.
+
+    "beyond" names the slices that would get fewer or more units than the history ever gave them.
+    """
     observations, actions = transitions_of(history)[:2]
     chosen, _ = policy.predict(observations, deterministic=True)
     held, times = np.unique(chosen, return_counts=True)
     modal = held[times.argmax()]
     units = allocation_units(modal, history.scenario.num_units, history.scenario.num_slices)
+    ranges = zip(history.allocation.min(axis=0), history.allocation.max(axis=0), strict=True)
+    beyond = [
+        f"{name} {own} (held: {low} to {high})"
+        for name, own, (low, high) in zip(history.scenario.slice_names, units, ranges, strict=True)
+        if not low <= own <= high
+    ]
     return {
         "units": "-".join(map(str, units)),
         "share": float(times.max() / len(chosen)),
         "in_data": int((actions == modal).sum()),
+        "beyond": beyond,
     }

@@ -90,7 +90,9 @@ class OfflineResult:
         for each, own in self.summary["modal"].items():
             share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
             held = f"{times} times" if times else "never, so nothing measured says what it is worth"
-            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}")
+            beyond = own.get("beyond")  # versions before did not look
+            outside = f"; beyond what it ever gave a slice: {', '.join(beyond)}" if beyond else ""
+            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}{outside}")
         return "\n".join(lines)
 
 

@@ -17,6 +17,9 @@ UNMEASURED = "not measured in this run; python -m experiments.fidelity measures 
 
 _LICENCE = "MIT, as slicing-gym, where the data are simulated; where they are a log, what the log's owner allows"
 
+_OWN = "scenario=<your scenario>.yaml"
+"""How a scenario that is no preset is chosen."""
+
 
 def card_path(path: Path) -> Path:
     """Where the card of a file is: `agent.card.md` beside `agent.zip`."""
@@ -66,7 +69,7 @@ def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any],
         "Data": data,
         "Performance": fidelity,
         "Seed": str(summary["seed"]),
-        "Use": f"`python -m experiments.evaluate {as_typed('policy', path.name)} {_as_typed(scenario)}`",
+        "Use": _use_of_agent(path, scenario),
     }
     return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows)
 
@@ -97,11 +100,22 @@ def write_twin_card(
     return write_card(path, f"A digital twin of {twin.scenario.name}", rows)
 
 
+def _use_of_agent(path: Path, scenario: Scenario) -> str:
+    """What evaluates an agent; of a log's network there is a twin, but no simulator."""
+    typed = _as_typed(scenario)
+    command = f"`python -m experiments.evaluate {as_typed('policy', path.name)} {typed}`"
+    return (
+        command
+        if typed != _OWN
+        else f"{command}; one that learned from a log is evaluated in its twin: docs/logs.md, step 4"
+    )
+
+
 def _as_typed(scenario: Scenario) -> str:
     """How a scenario is chosen: a preset by its name, another by its file, which is the user's."""
     preset = get_scenario(scenario.name).to_dict() if scenario.name in SCENARIOS else {}
     is_preset = {**scenario.to_dict(), "reward": None} == {**preset, "reward": None}  # `reward=` may be another
-    return as_typed("scenario", scenario.name) if is_preset else "scenario=<your scenario>.yaml"
+    return as_typed("scenario", scenario.name) if is_preset else _OWN
 
 
 def _described(scenario: Scenario) -> str:

@@ -279,8 +279,14 @@ COMMENTS = {
     "allocation_is": "decided: at a row's end, for the next; in_force: held while the row was measured",
     "allowed": "held: an environment offers only the allocations that the log has; all: every one",
     "performance": "measured in every interval, predicted by the twin",
-    "ssr": "CHECK: a log has no SLAs; these bounds are each slice's median. Put yours",
-    "spectral_efficiency": "CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate",
+    "ssr": (
+        "CHECK: a log has no SLAs. These bounds are each slice's median rate, missed also where users send little; "
+        "take delay, or served over offered (docs/logs.md). SSR is 0 or 1 an interval"
+    ),
+    "spectral_efficiency": (
+        "CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate. It "
+        "is what was carried over the whole band, and reward.se_weight is yours: 0.01 makes it next to nothing"
+    ),
     "missing": "what stands for no value",
     "unused": "left out; move a name to performance to use it",
     "scenario": "CHECK: units are bandwidth_hz / resolution_hz; traffic only sets the scale of observations",

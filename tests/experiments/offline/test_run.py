@@ -109,6 +109,11 @@ def test_what_is_chosen_most_often_is_counted_in_the_history(history):
     assert modal["units"] == "-".join(map(str, table[1]))
     assert modal["share"] == np.mean(states[:, 0] <= np.median(states[:, 0]))
     assert modal["in_data"] == np.sum((history.allocation == table[1]).all(axis=1)) > 0
+    assert modal["beyond"] == []
+    kept = history.take(history.allocation[:, 0] > table[1][0])
+    low, high = kept.allocation[:, 0].min(), kept.allocation[:, 0].max()
+    name = history.scenario.slice_names[0]
+    assert modal_choice(Threshold(), kept)["beyond"][0] == f"{name} {table[1][0]} (held: {low} to {high})"
 
 
 def test_without_a_folder_it_is_the_same_and_nothing_is_left(finished, history, tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ def test_a_preset_is_typed_by_name_and_another_scenario_by_its_file(scenario, ty
     path = tmp_path / "my agent.zip"
     path.touch()
     text = write_agent_card(path, scenario, SUMMARY, "none", "").read_text()
-    (command,) = re.findall(r"^\| Use \| `(.*)` \|$", text, re.MULTILINE)
+    (command,) = re.findall(r"^\| Use \| `(.*?)`(?: \||; one that learned from a log .*step 4 \|)$", text, re.MULTILINE)
     assert command == f"python -m experiments.evaluate 'policy=\"my agent.zip\"' {typed}"
+    assert ("in its twin" in text) == ("<your" in typed)
     assert f"scenario {scenario.name}: ".replace("|", r"\|") in text

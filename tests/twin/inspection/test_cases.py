@@ -158,7 +158,7 @@ def test_what_is_to_be_checked_is_said_once_with_its_key(inspected):
     text = inspected["02_in_force.csv"].mapping_yaml()
     found = to_check(text)
     assert [line.partition(":")[0] for line in found] == ["ssr", "spectral_efficiency", "scenario"]
-    assert found[0] == "ssr: a log has no SLAs; these bounds are each slice's median. Put yours"
+    assert found[0].startswith("ssr: a log has no SLAs. These bounds are each slice's median rate, missed also where")
     assert to_check(text + text) == found
     assert to_check(text.replace("# CHECK: a log has no SLAs", "# ours")) == found[1:]
     assert to_check("arrivals: pkts  # CHECK: no line of its own\n") == []
