@@ -18,7 +18,7 @@ class ProgressBar(tqdm):  # type: ignore[misc]  # it has no types
         if not _is_watched(options.get("file")):
             options["mininterval"] = max(INTERVAL_S, options.get("mininterval", 0.0))
             options["maxinterval"] = 2.0 * options["mininterval"]
-            if options.get("leave") is False:  # a file takes nothing back: of such bars the long ones are written, and stay
+            if options.get("leave") is False:  # a file takes nothing back: only long ones are written
                 options |= {"delay": INTERVAL_S, "leave": True}
         super().__init__(*args, **options)
 
