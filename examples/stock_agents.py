@@ -2,7 +2,8 @@
 
 Run: python examples/stock_agents.py [decisions in the twin]   (needs slicing-gym[train,contrib]; some 60 s)
 
-So few decisions end between hard slicing and the best fixed allocation: docs/convergence.md has what longer training earns.
+It shows the interface; so few decisions do not suffice. It printed: hard 5.60, best fixed 6.78, DQN 6.20 (6.38 before
+fine-tuning), QR-DQN 5.46 (5.89). docs/convergence.md has what the paper's loop earns.
 """
 
 from __future__ import annotations
