@@ -8,14 +8,18 @@ from __future__ import annotations
 import sys
 
 import torch
-from tensordict.nn import TensorDictSequential
-from torchrl.collectors import Collector
-from torchrl.data import LazyTensorStorage, ReplayBuffer
-from torchrl.envs import GymEnv
-from torchrl.modules import MLP, EGreedyModule, QValueActor
-from torchrl.objectives import DQNLoss, SoftUpdate
 
 import slicing_gym  # noqa: F401
+
+try:
+    from tensordict.nn import TensorDictSequential
+    from torchrl.collectors import Collector
+    from torchrl.data import LazyTensorStorage, ReplayBuffer
+    from torchrl.envs import GymEnv
+    from torchrl.modules import MLP, EGreedyModule, QValueActor
+    from torchrl.objectives import DQNLoss, SoftUpdate
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error.name} is missing: pip install torchrl")
 
 
 def main(decisions: int = 4000) -> float:

@@ -18,6 +18,8 @@ class ProgressBar(tqdm):  # type: ignore[misc]  # it has no types
         if not _is_watched(options.get("file")):
             options["mininterval"] = max(INTERVAL_S, options.get("mininterval", 0.0))
             options["maxinterval"] = 2.0 * options["mininterval"]
+            if options.get("leave") is False:  # a file takes nothing back: only long ones are written
+                options |= {"delay": max(INTERVAL_S, options.get("delay", 0.0)), "leave": True}
         super().__init__(*args, **options)
 
 

@@ -51,3 +51,11 @@ def test_a_file_of_a_notebook_is_a_file(monkeypatch):
         assert bar.mininterval == INTERVAL_S
     with ProgressBar(total=3, file=io.StringIO(), mininterval=90.0) as bar:
         assert (bar.mininterval, bar.maxinterval) == (90.0, 180.0)
+
+
+@pytest.mark.parametrize(("stream", "written"), [(io.StringIO, False), (Terminal, True)], ids=["file", "terminal"])
+def test_a_short_bar_that_does_not_stay_leaves_nothing_in_a_file(stream, written):
+    file = stream()
+    for _ in ProgressBar(range(3), file=file, leave=False):
+        pass
+    assert bool(file.getvalue()) == written
