@@ -182,7 +182,10 @@ def _planner(path: Path) -> None:
 
 def _twin(path: Path) -> None:
     model = DigitalTwin.load(path)
-    env = gym.make("SliceTwin-v0", twin=model)
+    try:
+        env = gym.make("SliceTwin-v0", twin=model)
+    except ValueError as error:  # of what it holds, as nobody can reward by it; it was given without its file
+        raise ValueError(f"{path}: {error}") from error
     env.reset(seed=0)
     observation, reward, *_ = env.step(env.action_space.sample())
     if not np.isfinite(observation).all() or not np.isfinite(float(reward)):
