@@ -2,8 +2,9 @@
 
 Run: python examples/stock_agents.py [decisions in the twin]   (needs slicing-gym[train,contrib]; some 60 s)
 
-It shows the interface; so few decisions do not suffice. It printed: hard 5.60, best fixed 6.78, DQN 6.20 (6.38 before
-fine-tuning), QR-DQN 5.46 (5.89). docs/convergence.md has what the paper's loop earns.
+It shows the interface; so few decisions do not suffice. It printed (one seed, the best for DQN of three settings that
+were tried): hard 5.60, best fixed 6.78, DQN 6.20 (6.38 before fine-tuning), QR-DQN 5.46 (5.89). What the paper's loop
+earns is in docs/convergence.md.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from experiments.config.parts import make_scenario
 from experiments.config.planner import load_planner
 from experiments.environments.environments import Environments
 from experiments.runs.compare import comparable
+from experiments.runs.stored import STUDENT_SUMMARY as STUDENT_SUMMARY
 from experiments.runs.stored import looked_up, read_summary
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import differences
@@ -36,7 +37,6 @@ SUMMARY = "summary.json"
 OFFLINE_SUMMARY = "offline.json"
 """The same of a run that learned from a history."""
 STUDENT = "student.safetensors"
-STUDENT_SUMMARY = "student.json"
 TWIN = "twin.safetensors"
 WRAPPERS = "wrappers.npz"
 """What wrappers of the environment learned while they ran."""

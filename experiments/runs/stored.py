@@ -40,6 +40,9 @@ KINDS_OF_STUDENT = {
 KINDS_OF_SUMMARY = KINDS_OF_STUDENT | {f"config.{key}": kind for key, kind in KINDS_OF_CONFIG.items()}
 """Of the figures of a run."""
 
+STUDENT_SUMMARY = "student.json"
+"""The figures of a student, whose `config` is none of a run."""
+
 _NOTHING = object()
 
 
@@ -62,7 +65,7 @@ def read_summary(key: str, path: Path, wanted: Sequence[str] = ()) -> dict[str, 
             names key and file.
     """
     found = read_json(key, path, wanted)
-    check_kinds(key, path, found, KINDS_OF_STUDENT if "teacher" in found else KINDS_OF_SUMMARY)
+    check_kinds(key, path, found, KINDS_OF_STUDENT if path.name == STUDENT_SUMMARY else KINDS_OF_SUMMARY)
     return found
 
 

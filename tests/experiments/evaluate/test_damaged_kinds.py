@@ -139,6 +139,12 @@ def test_figures_of_another_kind_are_refused_by_file_and_key(content, folder):
             read()
 
 
+def test_a_summary_of_a_run_is_no_students_whatever_it_holds(folder):
+    (folder / "summary.json").write_text(json.dumps({"teacher": "a", "hidden": 3, "config": {"agent": 3}}))
+    with pytest.raises(ValueError, match=r"summary\.json' could not be read: config\.agent: 3 given, allowed is keys"):
+        load_run_agent(str(folder / "agent.zip"))
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
