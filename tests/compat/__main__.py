@@ -38,15 +38,18 @@ def run(framework: Framework, folder: Path, seconds: float) -> dict[str, str]:
     """What became of each environment: "trained", or the last line of the error."""
     command = [str(folder / "bin" / "python"), str(framework.program), *ENVIRONMENT_IDS]
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", "SDL_VIDEODRIVER": "dummy"}
-    try:
-        done = subprocess.run(
-            command, env=os.environ | quiet, cwd=folder, capture_output=True, text=True, timeout=seconds
-        )
-    except subprocess.TimeoutExpired:
-        return dict.fromkeys(ENVIRONMENT_IDS, f"not done after {seconds:.0f} s")
-    (folder / "output.txt").write_text(done.stdout + done.stderr)
-    why = "trained" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no output"])[-1]
-    return {name: "trained" if f"trained: {name}" in done.stdout else why for name in ENVIRONMENT_IDS}
+    output = folder / "output.txt"
+    with output.open("w") as file:  # what a program has said is there whatever becomes of it
+        try:
+            where = {"env": os.environ | quiet, "cwd": folder, "stdout": file, "stderr": file}
+            status = subprocess.run(command, timeout=seconds, **where).returncode
+        except subprocess.TimeoutExpired:
+            status = None
+    said = output.read_text(errors="replace")
+    why = "trained" if status == 0 else (said.strip().splitlines() or ["no output"])[-1]
+    if status is None:
+        why = f"not done after {seconds:.0f} s"
+    return {name: "trained" if f"trained: {name}" in said else why for name in ENVIRONMENT_IDS}
 
 
 def versions(framework: Framework, folder: Path) -> list[str]:

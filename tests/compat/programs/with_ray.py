@@ -30,7 +30,7 @@ def train(env_id: str) -> None:
     config = (
         PPOConfig()
         .environment(f"{MODULES[env_id]}:{env_id}", env_config={"reward": "utility"})
-        .env_runners(num_envs_per_env_runner=2)
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=2)  # PPO has two of its own, which wait for a CPU each
         .training(train_batch_size_per_learner=256, minibatch_size=128, num_epochs=1)
         .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[32]))
     )
