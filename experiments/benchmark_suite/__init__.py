@@ -2,7 +2,7 @@
 
 from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
 from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
-from experiments.benchmark_suite.page import tables_of, write_page
+from experiments.benchmark_suite.page import findings_of, leaderboards_of, write_page
 from experiments.benchmark_suite.plan import BenchmarkPlan, make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL, Protocol, normalised_score
 from experiments.benchmark_suite.queue import RunQueue, work_through
@@ -19,14 +19,15 @@ __all__ = [
     "RunQueue",
     "RunRow",
     "Standing",
+    "findings_of",
     "is_it_worth_it",
+    "leaderboards_of",
     "make_board",
     "make_plan",
     "normalised_score",
     "own_method",
     "read_results",
     "read_rows",
-    "tables_of",
     "work_through",
     "write_page",
     "write_table",

@@ -8,7 +8,7 @@ from pathlib import Path
 from agents.registry import import_modules
 from experiments.benchmark_suite.figure import draw_benchmark
 from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
-from experiments.benchmark_suite.page import boards_of, check_page, tables_of, write_page
+from experiments.benchmark_suite.page import boards_of, check_page, findings_of, leaderboards_of, write_page
 from experiments.benchmark_suite.plan import make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.benchmark_suite.queue import RUNS, RunQueue, deadline, left_to_do, work_through
@@ -32,7 +32,8 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     known = read_rows(table, PROTOCOL)
     plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
     if config.task == "page":
-        check_page(Path(config.page))
+        for page in (config.page, config.leaderboards):
+            check_page(Path(page))
         return lambda: _write(config, place, table)
     queue = RunQueue(plan, place, frozenset(known), deadline(config.minutes), tuple(config.imports))
 
@@ -46,7 +47,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
 
 def _check_places(config: BenchmarkSuiteConfig) -> tuple[Path, Path]:
     """The folder and the table; what the command cannot write to is refused before it begins."""
-    for key in ("folder", "table", "page", "picture"):
+    for key in ("folder", "table", "page", "leaderboards", "picture"):
         name = getattr(config, key)
         path = Path(name)
         if not name or (path.exists() and path.is_dir() != (key == "folder")):
@@ -82,15 +83,16 @@ def _say_end(queue: RunQueue, place: Path, table: Path) -> None:
 
 
 def _write(config: BenchmarkSuiteConfig, place: Path, table: Path) -> None:
-    """Write table, page and picture from all rows that are there."""
+    """Write table, pages and picture from all rows that are there."""
     rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
     if not rows:
         raise SystemExit(f"table: neither {str(table)!r} nor {config.folder!r} has a row of the benchmark")
     write_table(table, rows, list(BENCHMARKED), PROTOCOL)
     rows = read_rows(table, PROTOCOL)  # rounded: the page says what the CSV says
-    write_page(Path(config.page), tables_of(rows, PROTOCOL))
+    write_page(Path(config.page), findings_of(rows, PROTOCOL))
+    write_page(Path(config.leaderboards), leaderboards_of(rows, PROTOCOL))
     draw_benchmark(Path(config.picture), boards_of(rows, PROTOCOL)[PROTOCOL.first_budget])
-    print(f"written: {table}, {config.page}, {config.picture} ({len(rows)} rows)")
+    print(f"written: {table}, {config.page}, {config.leaderboards}, {config.picture} ({len(rows)} rows)")
 
 
 def how_to_go_on(config: BenchmarkSuiteConfig, folder: Path) -> str:

@@ -35,8 +35,9 @@ class Cost(NamedTuple):
         text = f"{self.done} runs are done; they trained for {self.done_s / 3600:.1f} h of processor time."
         if not self.missing:
             return text
-        text += f" {self.missing} are missing; they would train for some {self.missing_s / 3600:.1f} h"
-        return text + (f", without {', '.join(self.unknown)}, which are run nowhere yet." if self.unknown else ".")
+        text += f" {self.missing} are missing: some {self.missing_s / 3600:.1f} h"
+        rest = f" without those of {', '.join(self.unknown)}, whose cost is not known yet." if self.unknown else "."
+        return text + rest
 
 
 def cost_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> Cost:

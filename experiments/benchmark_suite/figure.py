@@ -27,20 +27,19 @@ _NOT_SHOWN = (LOWER, UPPER)
 
 
 def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
-    """Draw a panel a scenario, those with the most to gain first, and in each a row a method.
+    """Draw a panel a scenario, and in each a row a method.
 
     Args:
         path: of the PNG.
         boards: of one budget.
     """
-    shown = sorted(boards, key=lambda board: -(board.share or 0.0))
-    rows = -(-len(shown) // _COLUMNS)
+    rows = -(-len(boards) // _COLUMNS)
     figure = Figure(figsize=(13, 1.4 + 3.1 * rows), layout="constrained")
     panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     names = [name for name in BENCHMARKED if name not in _NOT_SHOWN]
-    for axes, board in zip(panels, shown, strict=False):
+    for axes, board in zip(panels, boards, strict=False):
         _draw_panel(axes, board, names)
-    for axes in panels[len(shown) :]:
+    for axes in panels[len(boards) :]:
         axes.axis("off")
     budget = f"{boards[0].budget:,}".replace(",", " ")
     figure.suptitle(

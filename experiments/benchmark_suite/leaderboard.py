@@ -91,6 +91,11 @@ def make_board(rows: Mapping[RunKey, RunRow], scenario: str, budget: int, protoc
     return Board(scenario, budget, tuple(_ranked(standings)), missing, room, share)
 
 
+def by_gain(boards: Sequence[Board]) -> list[Board]:
+    """Boards in the order of tables and of the picture: where adapting to the state wins the most first."""
+    return sorted(boards, key=lambda board: -(board.share or 0.0))
+
+
 def _standing(
     name: str, own: Sequence[RunRow], fixed: float | None, rows: Mapping[RunKey, RunRow], protocol: Protocol
 ) -> Standing:

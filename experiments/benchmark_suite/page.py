@@ -1,4 +1,4 @@
-"""The tables of `docs/benchmark.md`, from the rows of the benchmark."""
+"""The tables of `docs/benchmark.md` and `docs/results/benchmark.md`, from the rows of the benchmark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.benchmark_suite.cost import cost_of
-from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
+from experiments.benchmark_suite.leaderboard import Board, Standing, by_gain, is_it_worth_it, make_board
 from experiments.benchmark_suite.methods import BENCHMARKED
 from experiments.benchmark_suite.protocol import FIXED, PROTOCOL, UPPER, Protocol
 from experiments.benchmark_suite.rows import RunKey, RunRow
@@ -23,28 +23,32 @@ NOT_RUN = "not run yet"
 
 
 def boards_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> dict[int, list[Board]]:
-    """Boards of all scenarios, by budget."""
+    """Boards of all scenarios, those with the most to gain first, by budget."""
     return {
-        budget: [make_board(rows, scenario, budget, protocol) for scenario in protocol.scenarios]
+        budget: by_gain([make_board(rows, scenario, budget, protocol) for scenario in protocol.scenarios])
         for budget in sorted(protocol.training_seeds)
     }
 
 
-def tables_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
-    """All tables as Markdown."""
+def findings_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
+    """What was found, as Markdown: whether learning is worth it, and the score of every method."""
     boards = boards_of(rows, protocol)
-    parts = [f"{cost_of(rows, protocol)}\n"]
+    parts = ["## Is RL worth it here?\n", _worth(boards)]
     for budget, own in boards.items():
         parts.append(f"## Normalised score after {_spaced(budget)} decisions\n")
         begun = any(_is_begun(board) for board in own)
         parts += [_scores(own), _gaps(own)] if begun else ["No method that learns is run yet at this budget.\n"]
-    parts += ["## Is RL worth it here?\n", _worth(boards)]
-    for budget, own in boards.items():
-        parts.append(f"## Leaderboards, {_spaced(budget)} decisions\n")
+    return "\n".join(part for part in [*parts, f"{cost_of(rows, protocol)}\n"] if part)
+
+
+def leaderboards_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
+    """All figures of every method, as Markdown: a table for each scenario and budget."""
+    parts = []
+    for budget, own in boards_of(rows, protocol).items():
         for board in own:
             if _is_begun(board):
-                parts += [f"### {board.scenario}, {_spaced(budget)} decisions\n", _leaderboard(board)]
-    return "\n".join(part for part in parts if part)
+                parts += [f"## {board.scenario}, {_spaced(budget)} decisions\n", _leaderboard(board)]
+    return "\n".join(parts)
 
 
 def _spaced(number: int) -> str:
@@ -110,7 +114,10 @@ def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
     rows = []
     for place, board in enumerate(boards[min(boards)]):
         fixed, upper = board.of(FIXED), board.of(UPPER)
-        row = [f"`{board.scenario}`", *(_shown(each.utility, 3) if each else NOT_RUN for each in (fixed, upper))]
+        row = [
+            f"[`{board.scenario}`](scenarios.md#{board.scenario})",
+            *(_shown(each.utility, 3) if each else NOT_RUN for each in (fixed, upper)),
+        ]
         row.append(NOT_RUN if board.headroom is None else f"{board.headroom:.3f}")
         row.append(NOT_RUN if board.share is None else f"{board.share:.1%}")
         rows.append([*row, *(is_it_worth_it(own[place]) for own in boards.values())])
@@ -119,11 +126,15 @@ def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
 
 def _leaderboard(board: Board) -> str:
     """A row a method, the best first."""
-    header = ["rank", "method", "U, unseen cells", "score", "P(above best fixed)", "reward at c_max"]
+    header = ["rank", "method", "U, unseen cells", "score", "P(improves on best fixed)", "reward at c_max"]
     header += ["regret, best fixed [U]", "CPU s", "seeds"]
     rows = [_line(each, board) for each in board.standings]
-    missing = [f"{BENCHMARKED[name].label} ({why})" for name, why in board.missing.items() if not why.endswith("seeds")]
-    return markdown(header, rows) + (f"\nWithout: {', '.join(missing)}.\n" if missing else "")
+    without: dict[str, list[str]] = {}
+    for name, why in board.missing.items():
+        if not why.endswith("seeds"):
+            without.setdefault(why, []).append(BENCHMARKED[name].label)
+    lines = [f"\nWithout {'; '.join(labels)} ({why}).\n" for why, labels in without.items()]
+    return markdown(header, rows) + "".join(lines)
 
 
 def _line(found: Standing, board: Board) -> list[str]:

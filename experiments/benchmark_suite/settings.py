@@ -37,14 +37,15 @@ class BenchmarkSuiteConfig(CommandSettings):
     """`conf/benchmark_suite.yaml`; seeds of evaluation, budgets and the score are the protocol's.
 
     Args:
-        task: "run": do what is missing; "page": write table, page and picture from what is there.
+        task: "run": do what is missing; "page": write table, pages and picture from what is there.
         scenarios, methods, seeds: the part to do; none: all.
         budget: real decisions of a run.
         jobs: processes at a time; more than there are runs or processors are not started.
         minutes: after which no run begins; None: no limit.
         folder: of results and of what is under way.
         table: CSV with rows that are known; the task "page" adds those of the folder.
-        page: Markdown with the tables between two markers.
+        page: Markdown, whose tables of what was found stand between two markers.
+        leaderboards: Markdown with all figures, likewise.
         picture: PNG.
         own: a method of the user's own.
         progress: print a line a run.
@@ -60,6 +61,7 @@ class BenchmarkSuiteConfig(CommandSettings):
     folder: str = "runs/benchmark"
     table: str = "docs/results/benchmark.csv"
     page: str = "docs/benchmark.md"
+    leaderboards: str = "docs/results/benchmark.md"
     picture: str = "docs/images/benchmark.png"
     own: OwnMethodSettings = field(default_factory=OwnMethodSettings)
     progress: bool = True
