@@ -189,7 +189,10 @@ class AllocationListCodec(DiscreteCodec):
 
 
 def _as_integer(space: gym.spaces.Discrete, action: object) -> str:
-    """How a refused action is made an integer, if it is but one number, and a whole one that is allowed."""
+    """How a refused action is made an integer, if it is units, or but one number that is whole and allowed."""
+    listed = action.tolist() if isinstance(action, np.ndarray) else action
+    if isinstance(listed, (list, tuple)) and len(listed) > 1 and all(isinstance(each, Real) for each in listed):
+        return "; slicing_gym.allocation_index(units, num_units=...) is the number of an allocation"
     held = action.item() if isinstance(action, np.ndarray) and action.size == 1 else action
     if not isinstance(held, Real):
         return ""

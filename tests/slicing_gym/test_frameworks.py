@@ -276,7 +276,21 @@ def test_a_refused_number_is_told_how_to_be_an_action(env_id, given):
 
 
 @each_id
-@pytest.mark.parametrize("given", [np.nan, 3.7, -2.0, 1e9, 1e300, np.array(["x"]), "3"])
+@pytest.mark.parametrize("given", [[20, 60, 20], (20, 60, 20), np.array([20, 60, 20])])
+def test_units_are_told_how_to_be_an_action(env_id, given):
+    env = gym.make(env_id).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(
+        gym.error.InvalidAction, match=r"; slicing_gym\.allocation_index\(units, num_units=\.\.\.\) is "
+    ):
+        env.step(given)
+    env.step(slicing_gym.allocation_index(given, num_units=100))
+
+
+@each_id
+@pytest.mark.parametrize(
+    "given", [[[1], [1, 2]], ["a", "b"], np.array([[20, 60, 20]]), np.nan, 3.7, -2.0, 1e9, 1e300, np.array(["x"]), "3"]
+)
 def test_what_is_no_allowed_number_is_told_no_more(env_id, given):
     env = gym.make(env_id).unwrapped
     env.reset(seed=0)
