@@ -15,7 +15,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
-from slicing_gym import Reward, Simulator, get_scenario
+from slicing_gym import Reward, Simulator, allocation_index, get_scenario
 from slicing_gym.registration import ENVIRONMENT_IDS
 from slicing_gym.threads import Threads
 from tests.helpers.twins import quick_twin
@@ -284,7 +284,7 @@ def test_units_are_told_how_to_be_an_action(env_id, given):
         gym.error.InvalidAction, match=r"; slicing_gym\.allocation_index\(units, num_units=\.\.\.\) is "
     ):
         env.step(given)
-    env.step(slicing_gym.allocation_index(given, num_units=100))
+    env.step(allocation_index(given, num_units=100))
 
 
 @each_id
