@@ -129,7 +129,7 @@ class BestFixedPolicy(FixedPolicy):
 
 
 class ProportionalPolicy(Policy):
-    """Units in proportion to the packets that arrived in the last interval, at least one a slice."""
+    """Units in proportion to the packets admitted in the last interval, at least one a slice."""
 
     def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
         arrivals = np.maximum(observations, 0.0) * self.scenario.nominal_arrivals

@@ -1,4 +1,4 @@
-"""Dataclasses from plain data (YAML, JSON), with errors that name the key; and where two such differ."""
+"""Dataclasses from builtin types (YAML, JSON), with errors that name the key; and where two such differ."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def build(kind: type[_Kind], key: str, data: object) -> _Kind:
 
 
 def differences(own: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Where nested plain data differ: key, own value, other value."""
+    """Where nested builtin types differ: key, own value, other value."""
     if isinstance(own, dict) and isinstance(other, dict):
         found = []
         for name in dict.fromkeys([*own, *other]):

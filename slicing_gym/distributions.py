@@ -38,7 +38,7 @@ class Distribution(ABC):
     A kind of your own gives `quantile`, and is made known by `register_distribution`.
 
     Attributes:
-        kind: what plain data (YAML, JSON) calls it.
+        kind: its name in YAML and JSON.
         code: what the kernel calls it if it comes with the package.
     """
 

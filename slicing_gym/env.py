@@ -37,11 +37,11 @@ class SliceRANEnv(SlicingEnv):
     (n, n_slices)) where there are at most 2 million. 4851 actions in `paper`, 171 in `paper-1mhz`.
 
     ## Observation Space
-    `Box` float32 (n_slices,): packets that arrived per slice in the last interval over the scenario's nominal arrivals.
+    `Box` float32 (n_slices,): packets admitted to each slice's queues in the last interval over nominal traffic.
 
     | Num | Observation | Min | Max | Unit |
     |-----|-------------|-----|-----|------|
-    | n   | arrivals of slice n over nominal arrivals | 0 | queues refilled in every slot, over nominal | 1 |
+    | n   | packets admitted to slice n's queues over nominal traffic | 0 | queues refilled in every slot | 1 |
 
     ## Rewards
     With U = 0.01 SE + sum of SSR per slice (equations 4 and 5; SE in bit/s/Hz, SSR the share of packets delivered
@@ -59,7 +59,8 @@ class SliceRANEnv(SlicingEnv):
     decision.
 
     ## Episode End
-    An episode is truncated after `scenario.decisions_per_episode` (200) decisions; it never terminates.
+    An episode is truncated after `scenario.decisions_per_episode` (200) decisions; it never terminates. `env.spec`
+    has that number as `max_episode_steps`.
 
     ## Info
     | key | shape | unit |
@@ -77,11 +78,11 @@ class SliceRANEnv(SlicingEnv):
     gym.make("SliceRAN-v0", scenario="paper", reward=None, decisions=0, render_mode=None,
              observer=None, reward_function=None, action_codec=None)
     ```
-    `scenario`: a preset's name (`slicing_gym.SCENARIOS`), a `Scenario`, or the plain data of one (as of
-    `Scenario.to_dict`, and as the environment's spec has it). `reward`: a kind, a `Reward` or its plain data in place
-    of the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`; the
-    picture compares the episode with `env.unwrapped.reference_allocations`, held in the same cell with the same random
-    numbers.
+    `scenario`: a preset's name (`slicing_gym.SCENARIOS`), a `Scenario`, or the builtin types of one (as of
+    `Scenario.to_dict`, and as the environment's spec has it). `reward`: a kind, a `Reward` or its builtin types in
+    place of the scenario's. `decisions`: where the threshold's count starts. `render_mode`: `"human"` or `"rgb_array"`;
+    the picture compares the episode with `env.unwrapped.reference_allocations`, held in the same cell with the same
+    random numbers.
     `observer` (`Observer`), `reward_function` (`RewardFunction`, not together with `reward`), `action_codec`
     (`ActionCodec`): objects of your own in place of what is described above, see `docs/extending.md`.
 

@@ -35,6 +35,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
     def __init__(self, space_spec: SpaceSpec, decisions: int, render_mode: str | None) -> None:
         self.space_spec = space_spec
         self.scenario = self.space_spec.scenario
+        self._episode_steps = self.scenario.decisions_per_episode
         self.observation_space = self.space_spec.observation_space
         self.action_space = self.space_spec.action_space
         self.render_mode = check_render_mode(render_mode)
@@ -99,7 +100,7 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         reward = float(self._rewards(measured, thresholds)[0])
         self._decisions += 1
         self._step_in_episode += 1
-        truncated = self._step_in_episode >= self.scenario.decisions_per_episode or bool(self._broken_off(measured)[0])
+        truncated = self._step_in_episode >= self._episode_steps or bool(self._broken_off(measured)[0])
         if truncated:
             self._step_in_episode = None
         if self._view is not None:

@@ -126,7 +126,7 @@ def _named(target: Path) -> Iterator[None]:
 
 
 def digest(header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> str:
-    """The SHA-256 of all that a file of plain data and arrays holds."""
+    """The SHA-256 of all that a file of builtin types and arrays holds."""
     whole = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name])

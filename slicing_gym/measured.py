@@ -27,7 +27,7 @@ MOST_LEVELS = 10_000
 """Levels of a trace: 2000 s of decisions of 0.2 s, and 50 to 90 kB in every file that holds a log's."""
 
 _LISTED = 32
-"""Numbers of which plain data hold a list; of more, a text, which a reader of YAML need not scroll by."""
+"""Numbers that are written as a list; more are written as a text, which a reader of YAML need not scroll by."""
 
 _TAIL = 8.0
 """Samples in the thinnest shares of an empirical distribution, those at its ends."""

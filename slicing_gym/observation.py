@@ -46,7 +46,7 @@ class Observer(ABC):
 
 
 class ArrivalsObserver(Observer):
-    """The packets that arrived for each slice over the scenario's nominal arrivals (n_slices,).
+    """The packets admitted to each slice's queues over the scenario's nominal traffic (n_slices,).
 
     Args:
         highest: observations above it are clipped, and the space ends there: for libraries that scale observations by

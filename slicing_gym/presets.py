@@ -213,7 +213,7 @@ def best_fixed_units(scenario: Scenario) -> tuple[int, ...] | None:
 
 
 def get_scenario(scenario: str | Scenario | Mapping[str, Any]) -> Scenario:
-    """The preset of that name, the scenario itself, or the one that plain data (as of `Scenario.to_dict`) describes.
+    """The preset of that name, the scenario itself, or the one that builtin types (as of `Scenario.to_dict`) describe.
 
     Raises:
         ValueError: no preset has the name, or a value in the data is not allowed.

@@ -10,8 +10,8 @@ ENVIRONMENT_IDS = ("SliceRAN-v0",)
 def register_environments() -> None:
     """Register the ids; calling it again changes nothing.
 
-    The length of an episode is the scenario's, so the spec has no `max_episode_steps`: one number for all scenarios
-    would cut the episodes of those that have longer ones. `gym.make(..., max_episode_steps=n)` sets one.
+    The registered spec has no `max_episode_steps`: Gymnasium would cut the episodes of every longer scenario there. The
+    spec of an environment that was made has its scenario's (`EpisodeMixin.spec`).
     """
     if "SliceRAN-v0" not in gym.registry:
         gym.register(

@@ -160,10 +160,10 @@ class EpisodeView:
 
     def _draw_arrivals(self) -> None:
         seen = isinstance(self._space_spec.observer, ArrivalsObserver)
-        prefix = "Observation: packets" if seen else "Packets"
+        prefix = "Observation: packets admitted" if seen else "Packets admitted"
         arrivals = self._series("arrivals") / self._scenario.nominal_arrivals
         highest = max(2.0, float(np.ceil(arrivals.max())))
-        self._panel(1, f"{prefix} that arrived, over their long-run mean", highest)
+        self._panel(1, f"{prefix} to each slice's queues, over nominal traffic", highest)
         for index in range(self._scenario.num_slices):
             self._line(1, arrivals[:, index], highest, colour(index))
         self._slice_legend(1, "packets", [f"{packets:.0f}" for packets in self._rows[-1]["arrivals"]])

@@ -196,7 +196,7 @@ class Scenario:
         return np.array([float(part.num_users * each) for part in self.slices])
 
     def to_dict(self) -> dict[str, Any]:
-        """The scenario as plain data (YAML, JSON); slices by name. `from_dict` reads it back."""
+        """The scenario as builtin types, for YAML and JSON; slices by name. `from_dict` reads it back."""
         slices = {}
         for part in self.slices:
             plain = asdict(part)
@@ -214,7 +214,7 @@ class Scenario:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
-        """The scenario that plain data describes, its slices by name or in a list.
+        """The scenario that builtin types describe, its slices by name or in a list.
 
         Raises:
             ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
@@ -270,7 +270,7 @@ class Scenario:
 
 
 def slices_by_name(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The slices of a scenario's plain data by name, in order, whether they are a list or a mapping.
+    """The slices of a scenario as builtin types, by name, in order, whether they are a list or a mapping.
 
     Raises:
         TypeError, ValueError: they are neither, a name is missing or there twice, or their order was lost.

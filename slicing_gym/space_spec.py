@@ -34,8 +34,8 @@ class SpaceSpec:
     """Spaces and conversions of one scenario, shared by every environment of it.
 
     Args:
-        scenario: a preset's name, a `Scenario`, or plain data (as of `Scenario.to_dict`).
-        reward: the kind of reward, a `Reward`, or plain data of one, in place of the scenario's own.
+        scenario: a preset's name, a `Scenario`, or builtin types (as of `Scenario.to_dict`).
+        reward: the kind of reward, a `Reward`, or builtin types of one, in place of the scenario's own.
         observer: makes observations; by default `ArrivalsObserver`.
         reward_function: in place of the scenario's kinds of reward; not together with `reward`.
         action_codec: makes allocations of actions; by default `AllocationIndexCodec`.
@@ -159,19 +159,24 @@ class EpisodeMixin:
     space_spec: SpaceSpec
     _decisions: int
     _first_decision: int
+    _episode_steps: int  # decisions after which an episode is truncated
     _spec: EnvSpec | None = None
     _references: dict[str, tuple[int, ...]] | None = None
 
     @property
     def spec(self) -> EnvSpec | None:
-        """What Gymnasium made the environment of; scenario and reward as plain data, so that files can hold it."""
+        """What Gymnasium made the environment of, with the length of its episodes as `max_episode_steps`.
+
+        Scenario and reward are builtin types in it, so that files can hold it.
+        """
         return self._spec
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
         self._spec = copy(spec)
         if self._spec is not None:
-            self._spec.kwargs = {name: _plain(value) for name, value in self._spec.kwargs.items()}
+            self._spec.kwargs = {name: _builtin(value) for name, value in self._spec.kwargs.items()}
+            self._spec.max_episode_steps = self._episode_steps
 
     @property
     def allocations(self) -> npt.NDArray[np.int64]:
@@ -275,7 +280,7 @@ def refuse_env_config(argument: object, env_id: str) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
+def _builtin(value: Any) -> Any:
     """An argument of an environment, as JSON can hold it if it is one of ours."""
     if isinstance(value, Scenario):
         return value.to_dict()

@@ -186,12 +186,12 @@ class Traffic:
 
 
 def to_dict(part: Distribution | Profile) -> dict[str, Any]:
-    """A distribution or profile as plain data, its kind first."""
+    """A distribution or profile as builtin types, its kind first."""
     return {"kind": part.kind, **{name: plain(value) for name, value in asdict(part).items()}}
 
 
 def from_dict(key: str, data: object, kinds: Mapping[str, type[Any]]) -> Any:
-    """The distribution or profile that plain data (as of `to_dict`) describes; `key` names it in errors."""
+    """The distribution or profile that builtin types (as of `to_dict`) describe; `key` names it in errors."""
     if isinstance(data, tuple(kinds.values())):
         return data
     if not isinstance(data, Mapping):

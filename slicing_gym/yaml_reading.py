@@ -1,6 +1,6 @@
-"""The one place where YAML of any origin is read: plain data of bounded size and depth, without aliases and tags.
+"""The one place where YAML of any origin is read: builtin types of bounded size and depth, without aliases and tags.
 
-Plain data is also written here, in the order that it has.
+It is also written here; keys keep their order.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_yaml_mapping(key: str, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def write_yaml(path: str | os.PathLike[str], data: Mapping[str, Any]) -> None:
-    """Write plain data to a file, atomically; keys keep their order."""
+    """Write builtin types to a file, atomically; keys keep their order."""
     with explained():
         import yaml
     text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=120)

@@ -98,7 +98,7 @@ class SlicePolicy:
         """The allocation for the next interval.
 
         Args:
-            arrivals: packets that arrived in the last interval, per slice (n_slices,).
+            arrivals: packets admitted to each slice's queues in the last interval (n_slices,).
             age_s: how long ago that interval ended [s].
         """
         failure: Exception | None = None

@@ -203,7 +203,7 @@ class Environments:
         self.with_statistics(batch, *self.statistics(env))
 
     def statistics(self, env: gym.Env[Any, Any] | AnyVectorEnv) -> tuple[Any, Arrays]:
-        """What the wrappers of a real environment have learned while it ran: plain data, and arrays by name."""
+        """What the wrappers of a real environment have learned while it ran: builtin types, and arrays by name."""
         arrays: Arrays = {}
         return pack([getattr(*each) for each in learned_statistics(env)], "statistics", arrays), arrays
 

@@ -23,7 +23,7 @@ def write(path: Path, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArra
 
     Args:
         path: of the file.
-        header: plain data.
+        header: builtin types, as JSON holds them.
         arrays: by name.
     """
     text = json.dumps({"format": FORMAT_VERSION, **header})

@@ -96,9 +96,9 @@ class SearchResult:
         return "\n".join([*lines, f"trial {self.winner.label}: {values}"])
 
     def _confirmed(self) -> tuple[list[str], list[list[str]]]:
-        header = ["cell", *(f"{key}, {arm}" for key in MEASURED for arm in (DEFAULTS, FOUND))]
+        header = ["cell", *(f"{key}, {method}" for key in MEASURED for method in (DEFAULTS, FOUND))]
         rows = [
-            [str(row["seed"]), *(f"{row[arm][key]:.3f}" for key in MEASURED for arm in (DEFAULTS, FOUND))]
+            [str(row["seed"]), *(f"{row[method][key]:.3f}" for key in MEASURED for method in (DEFAULTS, FOUND))]
             for row in self.confirmation
         ]
         return header, rows
@@ -121,7 +121,10 @@ class SearchResult:
 def paired(summaries: Mapping[tuple[str, int], Mapping[str, Any]], seeds: Sequence[int]) -> list[dict[str, Any]]:
     """A row a seed, out of the summaries of runs by agent and seed."""
     return [
-        {"seed": seed, **{arm: {key: summaries[arm, seed][key] for key in MEASURED} for arm in (DEFAULTS, FOUND)}}
+        {
+            "seed": seed,
+            **{method: {key: summaries[method, seed][key] for key in MEASURED} for method in (DEFAULTS, FOUND)},
+        }
         for seed in seeds
     ]
 

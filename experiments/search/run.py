@@ -288,24 +288,24 @@ class Search:
 
     def _confirm(self, label: str) -> list[dict[str, Any]]:
         """Train winner and defaults on the simulator; a row a seed."""
-        arms = {DEFAULTS: DEFAULTS, FOUND: label}
-        every = [(arm, seed, own) for seed in self.settings.confirm for arm, own in arms.items()]
+        methods = {DEFAULTS: DEFAULTS, FOUND: label}
+        every = [(method, seed, own) for seed in self.settings.confirm for method, own in methods.items()]
         self._do(["confirm {} {} {}".format(*each) for each in every if not self._is_trained(*each)])
         summaries = {
-            (arm, seed): read_json("folder", self._run_folder(arm, seed, own) / SUMMARY)
-            for arm, own in arms.items()
+            (method, seed): read_json("folder", self._run_folder(method, seed, own) / SUMMARY)
+            for method, own in methods.items()
             for seed in self.settings.confirm
         }
         return paired(summaries, self.settings.confirm)
 
-    def _is_trained(self, arm: str, seed: int, label: str) -> bool:
-        folder = self._run_folder(arm, seed, label)
+    def _is_trained(self, method: str, seed: int, label: str) -> bool:
+        folder = self._run_folder(method, seed, label)
         return (folder / SUMMARY).is_file() and not (folder / checkpoint.FILE).exists()
 
-    def _run_folder(self, arm: str, seed: int, label: str) -> Path:
-        return self.folder / "confirm" / (f"{arm}_seed{seed}" if arm == DEFAULTS else f"trial{label}_seed{seed}")
+    def _run_folder(self, method: str, seed: int, label: str) -> Path:
+        return self.folder / "confirm" / (f"{method}_seed{seed}" if method == DEFAULTS else f"trial{label}_seed{seed}")
 
-    def _train(self, arm: str, seed: int, label: str) -> None:
+    def _train(self, method: str, seed: int, label: str) -> None:
         settings = TrainSettings(
             decisions=self.settings.decisions,
             reward=self.settings.reward,
@@ -314,8 +314,8 @@ class Search:
             evaluation=self.settings.evaluation,
         )
         make = maker(self.found(label), seed, {"real": {}})
-        name = self.agent.name if arm == DEFAULTS else self.name
-        folder = self._run_folder(arm, seed, label)
+        name = self.agent.name if method == DEFAULTS else self.name
+        folder = self._run_folder(method, seed, label)
         found = train(make, self.given, None, settings, folder, seed, name=name, resume=True)
         _log.info("%s on cell %d of the simulator: %.3f", name, seed, found.summary["utility"])
 

@@ -56,9 +56,9 @@ _MODULES = """
 import importlib, pkgutil
 import slicing_gym
 wrong = []
-for room in ("slicing_gym", "agents", "twin", "experiments"):
-    package = importlib.import_module(room)
-    for found in pkgutil.walk_packages(package.__path__, room + ".", onerror=lambda name: None):
+for top in ("slicing_gym", "agents", "twin", "experiments"):
+    package = importlib.import_module(top)
+    for found in pkgutil.walk_packages(package.__path__, top + ".", onerror=lambda name: None):
         if found.name.endswith("__main__"):
             continue
         try:

@@ -16,7 +16,7 @@ from twin.runtime.model import TwinModel
 from twin.runtime.ranks import DEVIATION
 
 DECISIONS = 2_048
-"""Decisions that predictions are averaged over, or judged by, at most."""
+"""Decisions that predictions are averaged over, or evaluated on, at most."""
 
 SHARES = np.linspace(0.0, 1.0, 11)
 """Of what networks say of a variable beyond its distribution in the history."""

@@ -1,4 +1,4 @@
-"""Damage: bytes, texts and plain data that are no longer what they were."""
+"""Damage: bytes, texts and builtin types that are no longer what they were."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def damaged(content: bytes, random: Random) -> bytes:
 
 
 def changed(data: Any, random: Random) -> Any:
-    """Plain data with one or two values replaced, left out, doubled or named otherwise."""
+    """Builtin types with one or two values replaced, left out, doubled or named otherwise."""
     made = copy.deepcopy(data)
     for _ in range(int(random.integers(1, 3))):
         places = list(_places(made))

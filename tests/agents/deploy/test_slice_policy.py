@@ -109,12 +109,12 @@ assert not {"torch", "stable_baselines3", "gymnasium", "onnx", "numba"} & set(sy
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
     scenario = "_variables builtin_types distributions errors extras files measured radio ranking reading yaml_reading"
-    rooms = {"agents.deploy", "agents.deploy.decision", "agents.deploy.slice_policy"}
-    allowed = rooms | {f"slicing_gym.{name}" for name in [*scenario.split(), "scenario", "traffic"]}
+    own = {"agents.deploy", "agents.deploy.decision", "agents.deploy.slice_policy"}
+    allowed = own | {f"slicing_gym.{name}" for name in [*scenario.split(), "scenario", "traffic"]}
     assert set(run.stdout.split()) <= allowed
 
 
-def test_the_room_names_what_it_is_for():
+def test_the_subpackage_names_what_it_is_for():
     for name in deploy.__all__:
         assert getattr(deploy, name).__name__ == name
     with pytest.raises(AttributeError, match=r"module 'agents\.deploy' has no attribute 'StudentPolicy'"):

@@ -216,7 +216,7 @@ def test_any_change_of_a_whole_run_is_read_or_refused_in_a_line(folder, config):
 
 
 def _near_the_top(data, random):
-    """Plain data, where what stands at one of the keys that are looked up is of any kind."""
+    """Builtin types, where what stands at one of the keys that are looked up is of any kind."""
     made = copy.deepcopy(data)
     keys = [key.split(".") for key in KINDS_OF_CONFIG]
     *path, last = keys[int(random.integers(len(keys)))]

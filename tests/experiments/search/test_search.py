@@ -139,9 +139,9 @@ def test_the_winner_is_confirmed_on_the_same_cells_as_the_defaults(found):
     assert [row["seed"] for row in found.confirmation] == [10, 11]
     label = found.winner.label
     for row in found.confirmation:
-        for arm, name in (("defaults", "defaults"), ("found", f"trial{label}")):
+        for method, name in (("defaults", "defaults"), ("found", f"trial{label}")):
             run = read_run(found.folder / "confirm" / f"{name}_seed{row['seed']}")
-            assert run.summary["utility"] == row[arm]["utility"]
+            assert run.summary["utility"] == row[method]["utility"]
             assert run.summary["decisions"] == SETTINGS.decisions
     gained = [row["found"]["utility"] - row["defaults"]["utility"] for row in found.confirmation]
     assert f"{sum(gained) / 2:.3f} ± " in found.report()

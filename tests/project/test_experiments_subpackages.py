@@ -1,4 +1,4 @@
-"""The rooms of experiments: arrows between them go one way, libraries need no Hydra, and imports do nothing."""
+"""The subpackages of experiments: arrows between them go one way, libraries need no Hydra, and imports do nothing."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ LIBRARIES = sorted(
 )
 
 
-def rooms_imported(path: Path) -> set[str]:
-    """Rooms of experiments that a module imports, anywhere in it."""
+def subpackages_imported(path: Path) -> set[str]:
+    """Subpackages of experiments that a module imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -58,24 +58,24 @@ def rooms_imported(path: Path) -> set[str]:
     return found
 
 
-def test_every_module_is_in_a_room():
+def test_every_module_is_in_a_subpackage():
     assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(ALLOWED)
     assert {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "_"} == set(ALLOWED)
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_arrows_between_the_rooms_go_one_way(room):
+@pytest.mark.parametrize("subpackage", ALLOWED)
+def test_arrows_between_the_subpackages_go_one_way(subpackage):
     order = list(ALLOWED)
-    for path in (ROOT / room).rglob("*.py"):
-        allowed = ALLOWED[room] | ({"commands"} if path.name == "__main__.py" else set())
-        assert rooms_imported(path) - {room} <= allowed, path
-    assert all(order.index(below) < order.index(room) for below in ALLOWED[room])
+    for path in (ROOT / subpackage).rglob("*.py"):
+        allowed = ALLOWED[subpackage] | ({"commands"} if path.name == "__main__.py" else set())
+        assert subpackages_imported(path) - {subpackage} <= allowed, path
+    assert all(order.index(below) < order.index(subpackage) for below in ALLOWED[subpackage])
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_every_room_says_what_it_is_and_names_its_public_things(room):
-    module = import_module(f"experiments.{room}")
+@pytest.mark.parametrize("subpackage", ALLOWED)
+def test_every_subpackage_says_what_it_is_and_names_its_public_things(subpackage):
+    module = import_module(f"experiments.{subpackage}")
     assert module.__doc__
     assert all(hasattr(module, name) for name in getattr(module, "__all__", []))
 
@@ -101,8 +101,8 @@ for one, other in zip(before, after):
 
 def test_no_module_imports_scipy_stats_before_it_is_needed():
     """That takes most of a second, of every command; functions may import it."""
-    for room in ("agents", "experiments", "slicing_gym", "twin"):
-        for path in (ROOT.parent / room).rglob("*.py"):
+    for package in ("agents", "experiments", "slicing_gym", "twin"):
+        for path in (ROOT.parent / package).rglob("*.py"):
             for node in ast.parse(path.read_text()).body:
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     of = getattr(node, "module", "") or ""
@@ -117,8 +117,8 @@ def test_commands_are_thin():
         assert lines <= 180, f"{path}: {lines} lines"
 
 
-def test_no_two_rooms_call_different_things_by_one_name():
-    """But for the names that rooms share: their settings, what they report and write, which keys have lists; jobs."""
+def test_no_two_subpackages_call_different_things_by_one_name():
+    """But for the names that they share: their settings, what they report and write, which keys have lists; jobs."""
     shared = {"Settings", "prepare", "how_to_go_on", "main", "as_table", "table", "write", "LISTS"}
     shared |= {"Job", "start", "OUTPUT", "STATES"}  # of a sweep and of Algorithm 1; of runs and of students
     places: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""The rooms of twin: arrows between them go one way, and stepping a twin needs neither PyTorch nor an agent library."""
+"""The subpackages of twin: arrows between them go one way; stepping a twin needs no PyTorch and no agent library."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def imported(path: Path) -> set[str]:
     return {name for name in names if name.split(".")[0] == "twin" and " " not in name}
 
 
-def room_of(name: str) -> str:
-    """The room that a module, or something in it, belongs to."""
+def subpackage_of(name: str) -> str:
+    """The subpackage that a module, or something in it, belongs to."""
     second = name.split(".")[1] if "." in name else ""
     return second if second in ALLOWED else "top"
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_arrows_between_the_rooms_go_one_way(room):
-    folder = ROOT / "twin" if room == "top" else ROOT / "twin" / room
-    files = [folder / f"{name}.py" for name in TOP] if room == "top" else sorted(folder.rglob("*.py"))
+@pytest.mark.parametrize("subpackage", ALLOWED)
+def test_arrows_between_the_subpackages_go_one_way(subpackage):
+    folder = ROOT / "twin" if subpackage == "top" else ROOT / "twin" / subpackage
+    files = [folder / f"{name}.py" for name in TOP] if subpackage == "top" else sorted(folder.rglob("*.py"))
     assert files
     for path in files:
         for name in imported(path):
-            assert room_of(name) in ALLOWED[room], f"{path.relative_to(ROOT)} imports {name}"
+            assert subpackage_of(name) in ALLOWED[subpackage], f"{path.relative_to(ROOT)} imports {name}"
 
 
-def test_every_file_of_twin_is_in_a_room():
+def test_every_file_of_twin_is_in_a_subpackage():
     assert {path.stem for path in (ROOT / "twin").glob("*.py")} == TOP
     assert {path.parent.name for path in (ROOT / "twin").glob("*/__init__.py")} == set(ALLOWED) - {"top"}
 
@@ -69,9 +69,9 @@ def test_a_kind_of_transition_is_known_in_its_own_folder_only():
             assert not set(name.split(".")) & KINDS, f"{path.relative_to(ROOT)} imports {name}"
 
 
-@pytest.mark.parametrize("room", ["data", "inspection", "models", "runtime", "fitting", "fidelity", "traffic"])
-def test_every_room_names_its_public_things(room):
-    module = import_module(f"twin.{room}")
+@pytest.mark.parametrize("subpackage", ["data", "inspection", "models", "runtime", "fitting", "fidelity", "traffic"])
+def test_every_subpackage_names_its_public_things(subpackage):
+    module = import_module(f"twin.{subpackage}")
     assert module.__doc__
     assert len(set(module.__all__)) == len(module.__all__) > 0
     assert all(hasattr(module, name) for name in module.__all__)
