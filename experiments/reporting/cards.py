@@ -75,7 +75,12 @@ def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any],
 
 
 def write_twin_card(
-    path: Path, twin: DigitalTwin, data: str, fidelity: str, notes: Sequence[str] | None = None
+    path: Path,
+    twin: DigitalTwin,
+    data: str,
+    fidelity: str,
+    notes: Sequence[str] | None = None,
+    name: str = "",
 ) -> Path:
     """Write the card of a saved twin.
 
@@ -85,6 +90,7 @@ def write_twin_card(
         data: what it was fitted to.
         fidelity: how far it can be trusted, or where that is measured.
         notes: of its fit; None: those that it knows, which a loaded one does not.
+        name: by which the environment knows it; '' if it is known by its file.
     """
     if notes is None:
         notes = () if twin.report is None else twin.report.notes
@@ -95,7 +101,7 @@ def write_twin_card(
         "Fidelity": fidelity,
         **({"Notes": "; ".join(notes)} if notes else {}),
         "Seed": f"{twin.seed} (of the fit)",
-        "Use": f'`gym.make("SliceTwin-v0", twin="{path.name}")`',
+        "Use": f'`gym.make("SliceTwin-v0", twin="{name or path.name}")`',
     }
     return write_card(path, f"A digital twin of {twin.scenario.name}", rows)
 

@@ -35,7 +35,7 @@ ALLOWED = {
     "benchmark": {*LOW, "evaluate"},
     "benchmark_suite": {*LOW, "environments", "runs", "evaluate", "train", "sweeps"},
     "search": {*LOW, "environments", "runs", "evaluate", "train", "offline", "sweeps"},
-    "tools": {*LOW, "runs", "sweeps", "evaluate", "train", "commands", "report"},
+    "tools": {*LOW, "runs", "sweeps", "evaluate", "train", "fidelity", "commands", "report"},
 }
 LIBRARIES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,8 +35,19 @@ def test_what_is_shipped_is_where_the_package_looks_for_it():
     for name in SHIPPED_TWINS:
         path = ship.SHIPPED / f"{name}.safetensors"
         assert path.stat().st_size < 1e6
-        assert sha256(path.read_bytes()).hexdigest() in (ship.SHIPPED / f"{name}.card.md").read_text()
+        card = (ship.SHIPPED / f"{name}.card.md").read_text()
+        assert sha256(path.read_bytes()).hexdigest() in card
+        assert f'| Use | `gym.make("SliceTwin-v0", twin="{name}")` |' in card
+        assert re.search(
+            rf"R² of the utility 0\.\d+, rank .*`python -m experiments.tools.ship card --scenario {name}`", card
+        )
     assert (ROOT / ship.SYNTHETIC_LOG).is_file()
+
+
+def test_a_card_has_the_figures_that_its_command_measures(tmp_path):
+    copied = Path(shutil.copy(ship.SHIPPED / "paper.safetensors", tmp_path))
+    ship.main(["card", "--scenario", "paper", "--output", str(copied)])
+    assert (tmp_path / "paper.card.md").read_text() == (ship.SHIPPED / "paper.card.md").read_text()
 
 
 def test_the_sweep_whose_runs_are_killed_is_a_command_line_of_today(tmp_path):
