@@ -119,6 +119,8 @@ def _scores(axes: Axes, figures: Figures, names: tuple[str, ...]) -> None:
         axes.bar_label(bars, fmt="%.2f", padding=1, fontsize=7.5)
     axes.axhline(1.0, color=_COLOURS[NOISE_FLOOR], ls="--", lw=1.2)
     axes.set_xticks(range(len(names)), names)
+    axes.set_xlabel("slice")
+    axes.set_ylabel("CRPS / that of the noise floor")
     axes.set_title("arrivals one interval ahead: CRPS over the noise floor's\n(less is better)", fontsize=10)
     axes.margins(y=0.1)
 
@@ -141,6 +143,7 @@ def _policies(axes: Axes, figures: Figures) -> None:
         gap = figures["|U twin - U cell|", name, "twin"]
         axes.annotate(f" {value:.2f}, twin off by {gap}", (0.0, index), va="center", fontsize=8.5)
     axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("mean utility U in the cell")
     axes.invert_yaxis()
     axes.set_title("utility of policies in the cell,\nand how far off the twin is", fontsize=10)
 

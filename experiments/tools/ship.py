@@ -1,4 +1,4 @@
-"""`python -m experiments.tools.ship`: what comes with the project, made again: twins of presets and their cards, log."""
+"""`python -m experiments.tools.ship`: what comes with the project, made again: twins, their cards, a synthetic log."""
 
 from __future__ import annotations
 

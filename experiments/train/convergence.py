@@ -80,10 +80,10 @@ def draw(
     seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
         longest = 1
-        for method, runs in methods.items():
+        for beneath, (method, runs) in zip(_later_of_its_kind(list(methods)), methods.items(), strict=True):
             curve = until_shortest([run.episodes[measure] for run in runs])
             longest = max(longest, curve.shape[1])
-            _line(axes, method, curve)
+            _line(axes, method, curve, beneath)
         _line(axes, "random", np.tile(random[measure][:, None], (1, longest)))
         if measure == "utility":
             everyone = [run for runs in methods.values() for run in runs]
@@ -106,15 +106,21 @@ def draw(
     save_figure(figure, path)
 
 
-def _line(axes: Axes, method: str, values: FloatArray) -> None:
-    """A curve (seeds, episodes) with its interval."""
+def _later_of_its_kind(methods: Sequence[str]) -> list[int]:
+    """How many curves of the same kind, with a twin or without, are drawn over that of each method."""
+    kinds = [method != base_name(method) for method in methods]
+    return [kinds[number + 1 :].count(kind) for number, kind in enumerate(kinds)]
+
+
+def _line(axes: Axes, method: str, values: FloatArray, beneath: int = 0) -> None:
+    """A curve (seeds, episodes) with its interval; wider where others are drawn over it, which may coincide with it."""
     episodes = np.arange(1, values.shape[1] + 1)
-    twin = method != base_name(method)
+    twin, wider = method != base_name(method), min(beneath, 2)
     style: dict[str, Any] = {
         "ls": ":" if method == "random" else curve_dashes(method),
-        "lw": 2.0 if twin else 1.4,
+        "lw": (1.8 if twin else 1.2) * (1 + wider),
         "marker": "o" if twin else "",
-        "ms": 4,
+        "ms": 4 + 3 * wider,
     }
     draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
 

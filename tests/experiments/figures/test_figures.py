@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
 from experiments.evaluate import Settings, evaluate
 from experiments.figures import __main__ as figures
 from experiments.offline import offline, record_history
 from experiments.offline.report import candidates_table
+from experiments.reporting.style import agent_colour
 from experiments.train import train
+from experiments.train.convergence import MEASURES, draw
 from tests.helpers.histories import COARSE
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.offline_runs import offline_settings
@@ -50,6 +55,19 @@ def test_a_planner_is_drawn_with_the_agents_of_every_head(methods, tmp_path, cap
     assert not (tmp_path / "picture_paper-1mhz_none.png").exists()
     figures.main(["convergence", str(runs / "planner"), "--output", str(tmp_path / "alone.png")])
     assert (tmp_path / "alone_paper-1mhz_none.png").exists()
+
+
+@pytest.mark.parametrize("kind", ["", "-dt"])
+def test_both_of_two_curves_that_coincide_are_seen(kind, tmp_path):
+    """With a twin and without: pixels of both colours stand above the legend."""
+    run = SimpleNamespace(
+        episodes={name: [0.2, 0.5, 0.9] for name in MEASURES}, summary={"best_fixed_on_own_cell": 1.0}, seed=0
+    )
+    methods = {f"{agent}{kind}": [run] for agent in ("ddqn", "dqn")}
+    draw(tmp_path / "picture.png", "paper", "dense", methods, {name: np.zeros(1) for name in MEASURES})
+    pixels = imread(tmp_path / "picture.png")[:450, :, :3]
+    for agent in ("ddqn", "dqn"):
+        assert (np.abs(pixels - to_rgb(agent_colour(agent))).max(axis=2) < 0.01).sum() > 300
 
 
 def test_convergence_figure_is_drawn_from_runs(methods, tmp_path, capsys):
