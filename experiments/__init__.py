@@ -4,7 +4,25 @@
 Hydra but its command.
 """
 
-import slicing_gym  # noqa: F401  # explains what is missing
-from slicing_gym.extras import check_command
+import os
+import signal
+import sys
+from types import FrameType
+
+
+def _end_quietly(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C in a command that has not begun to handle signals itself."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "importlib._bootstrap":  # where exceptions get lost, or become others
+            os._exit(128 + number)
+        frame = frame.f_back
+    raise SystemExit(128 + number)
+
+
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end_quietly)  # before anything that takes long to import
+
+import slicing_gym  # noqa: E402, F401  # explains what is missing
+from slicing_gym.extras import check_command  # noqa: E402
 
 check_command()

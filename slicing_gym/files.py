@@ -33,7 +33,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[io.BufferedWriter]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_unfinished(target.parent)
-    with _named(target):
+    with named(target):
         raw, name = _make(target.parent)
     file: io.BufferedWriter = io.BufferedWriter(raw)
     try:
@@ -47,7 +47,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[io.BufferedWriter]:
         own = isinstance(error, OSError) and error.filename in (None, name)
         failed = raw.error or (error if own else None)
         if isinstance(error, Exception) and failed is not None:  # zipfile and torch raise others because of it
-            with _named(target):
+            with named(target):
                 raise failed from None
         raise
     finally:
@@ -116,8 +116,8 @@ _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 @contextmanager
-def _named(target: Path) -> Iterator[None]:
-    """Errors of the system name the file that was to be written, not the one that would have been renamed."""
+def named(target: Path) -> Iterator[None]:
+    """Errors of the system that are raised inside name the file that was to be written, whatever they named before."""
     try:
         yield
     except OSError as error:

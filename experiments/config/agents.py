@@ -17,6 +17,7 @@ from agents.registry import arguments_of, off_policy_class, policy_class, with_c
 from experiments.config.bounds import (
     MAX_BATCH,
     MAX_DECISIONS,
+    MAX_LAYERS,
     MAX_RATE,
     MAX_RUNS,
     MAX_WIDTH,
@@ -138,7 +139,7 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
         if name in _RESERVED or name not in own:
             raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
     check_arguments("agent.kwargs", agent.kwargs)
-    check_arguments("agent.policy_kwargs", agent.policy_kwargs, largest_integer=MAX_WIDTH)
+    check_arguments("agent.policy_kwargs", agent.policy_kwargs, largest_integer=MAX_WIDTH, longest=MAX_LAYERS)
     arguments = given_arguments(agent, changes)
     check_numbers(arguments)
     if agent.head is not None and agent.head not in HEADS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, field, fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -33,6 +33,9 @@ MAX_EPOCHS = 10**6
 MAX_WIDTH = 2**13
 """Most neurons in a layer: two such layers have 2^26 weights between them, and with Adam's moments fill a gigabyte."""
 
+MAX_LAYERS = 64
+"""Most hidden layers: no gradient gets through more without shortcuts, and every decision waits for each of them."""
+
 MAX_BATCH = 2**20
 """Largest minibatch: what a network of some hundred neurons computes of it fills gigabytes."""
 
@@ -59,6 +62,7 @@ def bounded(
     choices: Iterable[str] | None = None,
     distinct: bool = False,
     filled: bool = False,
+    longest: int | None = None,
 ) -> Any:
     """A field of a dataclass of settings, with what is allowed; of a list, for each of its values.
 
@@ -71,9 +75,10 @@ def bounded(
         choices: names that are allowed.
         distinct: no value of a list may occur twice.
         filled: a list may not be empty.
+        longest: most values of a list, one of the bounds above.
     """
     bounds = {"above": above, "at_least": at_least, "at_most": at_most}
-    metadata = {"bounds": bounds, "choices": choices, "distinct": distinct, "filled": filled}
+    metadata = {"bounds": bounds, "choices": choices, "distinct": distinct, "filled": filled, "longest": longest}
     if factory is not None:
         return field(default_factory=factory, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -113,10 +118,21 @@ def _check_list(key: str, values: Any, hint: Any, metadata: Any) -> None:
         raise TypeError(f"{key}: {values!r} given, allowed is a list")
     if metadata.get("filled") and not values:
         raise ValueError(f"{key}: none given, allowed are one or more")
+    check_length(key, values, metadata.get("longest"))
     for value in values:
         _check_value(key, value, hint, metadata)
     if metadata.get("distinct") and len(set(values)) < len(values):
         raise ValueError(f"{key}: {list(values)} given, allowed are different ones")
+
+
+def check_length(key: str, values: Sequence[Any], longest: int | None) -> None:
+    """Refuse a list of more values than are allowed; None: there is no bound.
+
+    Raises:
+        ValueError: the message names the key, their number and what is allowed.
+    """
+    if longest is not None and len(values) > longest:
+        raise ValueError(f"{key}: {len(values)} values given, allowed are at most {longest}")
 
 
 def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
@@ -133,25 +149,28 @@ def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
         raise ValueError(unknown_name(key, value, metadata["choices"]))
 
 
-def check_arguments(key: str, given: Any, *, largest_integer: int | None = None) -> None:
+def check_arguments(key: str, given: Any, *, largest_integer: int | None = None, longest: int | None = None) -> None:
     """Refuse arguments of a class, whatever they mean, that are no finite numbers of a size that computes.
 
     Args:
         key: where they stand.
         given: the arguments, which may be lists and mappings of others.
         largest_integer: the largest whole number among them; None: as of other numbers.
+        longest: most values of a list among them; None: there is no bound.
 
     Raises:
         ValueError: the message names the key, the value and what is allowed.
     """
+    bounds: dict[str, Any] = {"largest_integer": largest_integer, "longest": longest}
     if isinstance(given, bool):
         return
     if isinstance(given, Mapping):
         for name, value in given.items():
-            check_arguments(f"{key}.{name}", value, largest_integer=largest_integer)
+            check_arguments(f"{key}.{name}", value, **bounds)
     elif isinstance(given, list | tuple):
+        check_length(key, given, longest)
         for value in given:
-            check_arguments(key, value, largest_integer=largest_integer)
+            check_arguments(key, value, **bounds)
     elif isinstance(given, Integral) and largest_integer is not None:
         check_integer(key, given, at_least=-largest_integer, at_most=largest_integer)
     elif isinstance(given, Real):

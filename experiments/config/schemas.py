@@ -8,7 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_FACTOR, MAX_RUNS, MAX_SEED, MAX_WIDTH, bounded
+from experiments.config.bounds import (
+    MAX_CELLS,
+    MAX_DECISIONS,
+    MAX_FACTOR,
+    MAX_LAYERS,
+    MAX_RUNS,
+    MAX_SEED,
+    MAX_WIDTH,
+    bounded,
+)
 from twin.env import UNCERTAINTIES
 from twin.planning import STRUCTURES
 
@@ -32,7 +41,7 @@ class AgentSettings:
     policy_kwargs: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
     net_arch: list[int] | None = bounded(
-        factory=lambda: [256, 256, 128, 128], at_least=1, at_most=MAX_WIDTH, filled=True
+        factory=lambda: [256, 256, 128, 128], at_least=1, at_most=MAX_WIDTH, filled=True, longest=MAX_LAYERS
     )
     learning_rate: float | None = 1e-3
     learning_rate_end: float | None = 1e-5

@@ -24,7 +24,7 @@ from experiments.runs.stored import looked_up, read_summary
 from slicing_gym import Scenario
 from slicing_gym.builtin_types import differences
 from slicing_gym.errors import shown, unknown_name
-from slicing_gym.reading import parsing
+from slicing_gym.reading import one_line, parsing, read_csv
 from twin import DigitalTwin, History
 
 AGENT = "agent.zip"
@@ -88,6 +88,16 @@ class Run:
         """The first episode with the reward at the goal; infinite if there was none."""
         reached = self._stored("episodes_to_goal")
         return float("inf") if reached is None else float(reached)
+
+    def curve(self, column: str) -> npt.NDArray[np.float64]:
+        """One of its episodes' columns (episodes,).
+
+        Raises:
+            ValueError: they have none of that name.
+        """
+        if column not in self.episodes:
+            raise ValueError(f"run: {str(self.folder / EPISODES)!r} has no column {column!r}")
+        return self.episodes[column]
 
     @property
     def scenario(self) -> Scenario:
@@ -189,7 +199,9 @@ def read_run(folder: str | Path) -> Run:
         episodes = read_episodes(folder)
         return Run(folder, summary, {name: episodes[name].to_numpy(np.float64) for name in episodes})
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"run: {str(folder)!r} holds no finished run of experiments.train ({error})") from None
+        raise ValueError(
+            f"run: {str(folder)!r} holds no finished run of experiments.train ({one_line(error)})"
+        ) from None
 
 
 IN_ENVIRONMENTS = "holds an agent whose environments cannot be made here"
@@ -229,10 +241,22 @@ def read_episodes(folder: Path) -> pd.DataFrame:
     """
     path = folder / EPISODES
     path = path if path.is_file() else folder / "rounds.csv"  # as versions before called it
-    episodes = pd.read_csv(path).rename(columns={"round": "episode"})
-    if episodes.empty or episodes.isna().any(axis=None):
-        raise ValueError(f"{path.name} has no rows, or rows that are not whole")
-    return episodes
+    header, rows = read_csv("run", path)
+    if not rows:
+        raise ValueError(f"{path.name} has no rows")
+    columns = {name: [row[n] for row in rows] for n, name in enumerate(header)}
+    return pd.DataFrame({name: _numbers(path, name, texts) for name, texts in columns.items()}).rename(
+        columns={"round": "episode"}
+    )
+
+
+def _numbers(path: Path, name: str, texts: Sequence[str]) -> Any:
+    """The finite numbers in a column, of as few bytes as pandas takes for them."""
+    with parsing("run", path, f"has another thing than finite numbers in the column {name!r}"):
+        found = pd.to_numeric(pd.Series(texts))
+        if found.dtype.kind not in "iuf" or not np.isfinite(found.to_numpy(np.float64)).all():
+            raise ValueError("such as inf")
+        return found
 
 
 def find_runs(given: str | Path | Sequence[Run], agents: Sequence[str] | None = None, key: str = "folder") -> list[Run]:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from experiments.runs.lock import is_locked
+from slicing_gym.errors import check_instance, check_integer, check_number
 from slicing_gym.files import atomic_write
 from slicing_gym.reading import read_json
 from slicing_gym.version import __version__
@@ -60,6 +61,25 @@ class Status:
     def __post_init__(self) -> None:
         if self.state not in STATES:
             raise ValueError(f"state: {self.state!r} given, allowed are {', '.join(STATES)}")
+        for name in ("command", "error", "traceback", "host"):
+            _check_text(name, getattr(self, name))
+        for each in self.overrides:
+            _check_text("overrides", each)
+        for each in (*self.versions, *self.versions.values()):
+            _check_text("versions", each)
+        for name in ("started", "ended"):
+            if getattr(self, name) is not None:
+                _check_text(name, getattr(self, name))
+        if self.seconds is not None:
+            check_number("seconds", self.seconds, at_least=0.0)
+        if self.process is not None:
+            check_integer("process", self.process, at_least=0)
+
+
+def _check_text(key: str, value: object) -> None:
+    """Refuse what is no text, or cannot be written as one."""
+    check_instance(key, value, (str,))
+    str(value).encode()
 
 
 def write_status(folder: str | os.PathLike[str], status: Status) -> None:
@@ -77,6 +97,8 @@ def read_status(folder: str | os.PathLike[str]) -> Status | None:
     path = Path(folder) / STATUS_FILE
     try:
         found = read_json("folder", path)
+        check_instance("overrides", found["overrides"], (list,))
+        check_instance("versions", found.get("versions", {}), (Mapping,))
         return Status(**{**found, "overrides": tuple(found["overrides"])})
     except FileNotFoundError:
         return None

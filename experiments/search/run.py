@@ -27,7 +27,7 @@ from experiments.search.found import DEFAULTS, FOUND, Candidate, SearchResult, p
 from experiments.search.pictures import study_pictures
 from experiments.search.settings import MAY_CHANGE, Settings
 from experiments.search.space import defaults_in, make_space, with_values
-from experiments.search.study import ERROR, JOURNAL, Study
+from experiments.search.study import ERROR, JOURNAL, Study, check_journal
 from experiments.search.trial import FIRST_FINAL, FIRST_RUN, Rehearsal, Twins, collect
 from experiments.search.workers import run_workers, wait_for_workers
 from experiments.train.check import check_evaluation, check_multiple
@@ -154,6 +154,7 @@ class Search:
         stored = {key: value for key, value in read_json("folder", path).items() if key not in MAY_CHANGE}
         given = {key: value for key, value in self.configuration.items() if key not in MAY_CHANGE}
         check_same_configuration(self.folder, stored, given)
+        check_journal(self.folder)
 
     def _configuration(self) -> dict[str, Any]:
         """All that makes the study what it is, as builtin types."""
@@ -228,7 +229,7 @@ class Search:
         """Perform tasks here, or several at once in processes of their own.
 
         Raises:
-            RuntimeError: a process failed; the message names where it says why.
+            ChildProcessError: a process failed; the message names where it says why.
         """
         workers = min(self.settings.workers, len(tasks))
         if workers > 1 or (tasks and self.launcher is not None):

@@ -9,8 +9,10 @@ from typing import Any
 
 from filelock import FileLock
 
+from experiments.search.journal import Journal
 from experiments.search.space import Space, suggest
 from slicing_gym.extras import explained
+from slicing_gym.reading import parsing
 
 JOURNAL = "study.log"
 """Optuna's journal."""
@@ -33,8 +35,19 @@ def optuna() -> Any:
 
 
 def _storage(folder: Path) -> Any:
-    journal = optuna().storages.journal
-    return journal.JournalStorage(journal.JournalFileBackend(str(folder / JOURNAL)))
+    package, path = optuna().storages.journal, folder / JOURNAL
+    with parsing("folder", path, "is no journal of a study, or is damaged"):
+        return package.JournalStorage(Journal(path, package))
+
+
+def check_journal(folder: Path) -> None:
+    """Refuse a folder whose journal, if there is one, cannot be read.
+
+    Raises:
+        ValueError: the message names the file.
+    """
+    if (folder / JOURNAL).is_file():
+        _storage(folder)
 
 
 def _counted(study: Any) -> list[Any]:
@@ -135,6 +148,8 @@ class Study:
             except self._package.TrialPruned:
                 self.study.tell(trial, state=states.PRUNED)
                 said = "pruned"
+            except OSError:  # a full disk, say, is not the trial's fault: it stays under way until the search goes on
+                raise
             except Exception as error:  # settings may be such that nothing can be learned; the next may be better
                 said = f"{type(error).__name__}: {error}"
                 trial.set_user_attr(ERROR, said)

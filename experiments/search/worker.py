@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agents.registry import import_modules
+from experiments.runs.process import say_refused
 from experiments.runs.stopping import Stopped, stopped_by_signals
 from experiments.search.run import read_search
 from experiments.search.workers import working_for
@@ -26,6 +27,8 @@ def work(arguments: Sequence[str]) -> int:
             read_search(folder).perform(task)
     except Stopped as error:
         return error.exit_status
+    except OSError as error:
+        return say_refused(error)
     return 0
 
 

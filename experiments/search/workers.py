@@ -40,7 +40,7 @@ def run_workers(
         launcher: where else; it says itself how many at a time. None: on this machine.
 
     Raises:
-        RuntimeError: a process failed; the message names where it says why.
+        ChildProcessError: a process failed; the message names where it says why.
     """
     from experiments.sweeps.launchers import Job, LocalLauncher  # which bring in Hydra
 
@@ -57,7 +57,7 @@ def run_workers(
         launcher = LocalLauncher(n_jobs=min(workers, len(tasks)))
     launcher.launch(jobs, ended)
     if failed:
-        raise RuntimeError("workers: " + "; ".join(failed) + "; resume=auto goes on")
+        raise ChildProcessError("workers: " + "; ".join(failed) + "; resume=auto goes on")
 
 
 def _name(folder: Path) -> str:

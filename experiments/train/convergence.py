@@ -81,7 +81,7 @@ def draw(
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
         longest = 1
         for beneath, (method, runs) in zip(_later_of_its_kind(list(methods)), methods.items(), strict=True):
-            curve = until_shortest([run.episodes[measure] for run in runs])
+            curve = until_shortest([run.curve(measure) for run in runs])
             longest = max(longest, curve.shape[1])
             _line(axes, method, curve, beneath)
         _line(axes, "random", np.tile(random[measure][:, None], (1, longest)))
@@ -128,11 +128,11 @@ def _line(axes: Axes, method: str, values: FloatArray, beneath: int = 0) -> None
 def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
     """Episodes to the goal, utility at as many decisions and in the end, regret and time of each method, as text."""
     rows = []
-    shared = min(len(run.episodes["utility"]) for runs in methods.values() for run in runs)
+    shared = min(len(run.curve("utility")) for runs in methods.values() for run in runs)
     for method, runs in methods.items():
         goal = bootstrap_interval([run.episodes_to_goal for run in runs])
-        lengths = [len(run.episodes["utility"]) for run in runs]
-        alike = bootstrap_interval([run.episodes["utility"][shared - 1] for run in runs])
+        lengths = [len(run.curve("utility")) for run in runs]
+        alike = bootstrap_interval([run.curve("utility")[shared - 1] for run in runs])
         numbers = [[float(run.summary[name]) for run in runs] for name in ("utility", "regret", "cpu_seconds")]
         columns = [alike, *map(bootstrap_interval, numbers)]
         rows.append(
@@ -164,9 +164,9 @@ def write(path: Path, runs: Sequence[Run]) -> None:
     names = ["decisions", *MEASURES]
     ordered = sorted(runs, key=lambda run: (run.method, run.seed))
     episodes = [
-        [*run.group, run.method, run.seed, number, *(f"{run.episodes[name][number - 1]:.6g}" for name in names)]
+        [*run.group, run.method, run.seed, number, *(f"{run.curve(name)[number - 1]:.6g}" for name in names)]
         for run in ordered
-        for number in range(1, len(run.episodes["utility"]) + 1)
+        for number in range(1, len(run.curve("utility")) + 1)
     ]
     write_rows(path, ["scenario", "head", "agent", "seed", "episode", *names], episodes)
     keys = [key for key in dict.fromkeys(key for run in ordered for key in run.summary) if key != "config"]

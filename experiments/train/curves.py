@@ -2,17 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.logger import HParam, Logger, TensorBoardOutputFormat
 
 from experiments.evaluate.rollout import Evaluation
+from experiments.runs.lifecycle import CURVES
 from slicing_gym import Scenario
+from slicing_gym.files import named
 
 _SETTINGS = ("decisions", "reward", "seed", "agent", "algorithm", "twin")
 """Keys of a run's configuration that are hyperparameters, with all that is below; of the scenario its name."""
 _NOT_SETTINGS = ("shapes",)
+
+
+def curves_into(folder: Path) -> Logger:
+    """A logger whose curves go to a folder, whose name is what TensorBoard calls them.
+
+    Raises:
+        OSError: they cannot be written, now or later; the message names the file.
+    """
+    return Logger(str(folder), [_Curves(folder)])
+
+
+class _Curves(TensorBoardOutputFormat):
+    """TensorBoard's file, which is named where it cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        _keep_threads_quiet()
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._named():
+            super().__init__(str(folder))
+
+    def arrange(self, charts: Mapping[str, Any]) -> None:
+        """See `write_layout`."""
+        with self._named():
+            self.writer.add_custom_scalars(charts)
+
+    def write(self, *arguments: Any, **more: Any) -> None:
+        with self._named():
+            super().write(*arguments, **more)
+
+    def close(self) -> None:
+        with self._named():
+            super().close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            files = sorted(self._folder.glob(f"{CURVES}*"), key=lambda path: path.stat().st_mtime)
+            with named(files[-1] if files else self._folder / f"{CURVES}*"):
+                raise error
+
+
+@cache
+def _keep_threads_quiet() -> None:
+    """Let TensorBoard's threads print no error of the system: whoever writes next meets it, too."""
+    show = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not (isinstance(args.exc_value, OSError) and type(args.thread).__module__.startswith("tensorboard.")):
+            show(args)
+
+    threading.excepthook = hook
 
 
 def write_layout(logger: Logger) -> None:
@@ -32,8 +92,8 @@ def write_layout(logger: Logger) -> None:
         },
     }
     for each in logger.output_formats:
-        if isinstance(each, TensorBoardOutputFormat):
-            each.writer.add_custom_scalars(charts)
+        if isinstance(each, _Curves):
+            each.arrange(charts)
 
 
 def write_end(

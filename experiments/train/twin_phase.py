@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from stable_baselines3.common.logger import configure
 
 from agents.learner import OffPolicyLearner
 from agents.packing import Arrays, part_of, with_prefix
@@ -22,7 +21,7 @@ from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import evaluate_policy
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
-from experiments.train.curves import write_layout
+from experiments.train.curves import curves_into, write_layout
 from experiments.train.learners import make_learner
 from twin import DigitalTwin
 
@@ -112,7 +111,7 @@ class TwinAlgorithm(ABC):
 
     def log_to(self, learner: Learner, folder: Path) -> None:
         """Let a learner's curves go to a folder, whose name is what TensorBoard calls them."""
-        learner.logger = configure(str(folder), ["tensorboard"])
+        learner.logger = curves_into(folder)
 
     @property
     def twin_notes(self) -> tuple[str, ...]:

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 
 from slicing_gym.files import UNFINISHED, atomic_write, remove_unfinished
+from tests.helpers.full_disk import files_of_at_most
 
 ARRAY = np.arange(10_000.0)
-
-
-@contextmanager
-def files_of_at_most(size):
-    """Files of this process may have so many bytes, as where a disk is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import mmap
 import os
@@ -117,6 +118,7 @@ def _serve(warm_up: str, folder: str) -> Callable[[], object] | None:
     os.dup2(2, 1)
     module, _, name = warm_up.partition(":")
     getattr(import_module(module), name)(folder)
+    gc.freeze()  # else the first collection of each child would copy all of this process's memory
     for line in sys.stdin:
         given = json.loads(line)
         life = Life(**{**given, "interruptions": [Interruption(**each) for each in given["interruptions"]]})

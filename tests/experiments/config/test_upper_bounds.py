@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 
 import pytest
 
-from experiments.config.agents import check_numbers
+from agents import NoEnv
+from experiments.config.agents import check_agent, check_numbers
 from experiments.config.bounds import check_bounds
 from experiments.config.schemas import AgentSettings
+from slicing_gym import get_scenario
 from tests.experiments.test_commands import TOPICS, schema_of
 
 CHECKED_ELSEWHERE = {each.name for each in fields(AgentSettings)} - {"net_arch", "twin_gradient_steps"}
@@ -59,6 +61,17 @@ def test_what_no_machine_could_do_is_refused(topic, name, value):
     setattr(settings, name, value)
     with pytest.raises(ValueError, match=rf"^{name}: .* given, allowed is .*\d"):
         check_bounds(settings)
+
+
+def test_so_are_more_layers_than_can_be_learned():
+    agent = AgentSettings(name="ddqn", _target_="agents.DDQN", net_arch=[8] * 65)
+    with pytest.raises(ValueError, match=r"^agent\.net_arch: 65 values given, allowed are at most 64$"):
+        check_bounds(agent, "agent.")
+    check_bounds(replace(agent, net_arch=[8] * 64), "agent.")
+    for given, key in (([1] * 65, ""), ({"qf": [1] * 65}, r"\.qf")):
+        own = replace(agent, net_arch=None, policy_kwargs={"net_arch": given})
+        with pytest.raises(ValueError, match=rf"^agent\.policy_kwargs\.net_arch{key}: 65 values given, allowed are at"):
+            check_agent(own, NoEnv(get_scenario("paper-1mhz")))
 
 
 @pytest.mark.parametrize("name", ["buffer_size", "batch_size", "train_freq", "gradient_steps", "n_steps"])

@@ -124,11 +124,12 @@ def test_the_seed_of_an_agent_that_was_made_in_python_makes_no_group(tmp_path):
     assert (group.seeds, len(group.runs)) == ([0, 1], 3)
 
 
-def test_a_run_that_failed_after_its_figures_keeps_them_and_is_named(tmp_path):
+@pytest.mark.parametrize("content", ["{", '{"state": "done", "command": "train", "overrides": [3], "seconds": "x"}'])
+def test_a_run_that_failed_after_its_figures_keeps_them_and_is_named(tmp_path, content):
     leave_run(tmp_path / "run")
     write_status(tmp_path / "run", Status("failed", "train", (), "no room for a picture", "Traceback"))
     leave_run(tmp_path / "other", seed=1)
-    (tmp_path / "other" / "status.json").write_text("{")
+    (tmp_path / "other" / "status.json").write_text(content)
     found = report(tmp_path)
     ((group,),) = [section.groups for section in found.sections]
     assert group.seeds == [0, 1]

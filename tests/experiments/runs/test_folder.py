@@ -99,13 +99,27 @@ def test_what_is_no_finished_run_is_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("summary.json", "7"), ("episodes.csv", "decisions,utility\n200\n")],
-    ids=["number", "short row"],
+    [
+        ("summary.json", "7"),
+        *(
+            ("episodes.csv", f"decisions,utility\n{rows}")
+            for rows in ("200\n", "200,5,1\n", "200,\n", "200,inf\n", "200,nan\n", "200,1e999\n", "200,True\n")
+        ),
+        *(("episodes.csv", f"decisions,utility\n{row}\n") for row in ("1,2j", '1,"[5]"', "1,\x00", "1,2\n\n1,2,3")),
+        ("episodes.csv", "decisions,utility\n" + "9" * 400 + ",5\n"),
+    ],
 )
 def test_other_things_in_its_files_are_refused_by_name(tmp_path, file, content):
     (leave(tmp_path / "run") / file).write_text(content)
-    with pytest.raises(ValueError, match=r"run: '.*run' holds no finished run of experiments\.train"):
+    with pytest.raises(ValueError, match=r"run: '.*run' holds no finished run of experiments\.train") as refused:
         read_run(tmp_path / "run")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path):
+    run = read_run(leave(tmp_path / "run"))
+    with pytest.raises(ValueError, match=r"^run: '.*run/episodes\.csv' has no column 'reward_at_c_max'$"):
+        run.curve("reward_at_c_max")
 
 
 def test_a_run_tells_what_it_was(tmp_path):

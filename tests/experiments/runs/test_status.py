@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from experiments.runs import status
@@ -29,6 +31,31 @@ def test_a_damaged_status_and_one_of_another_version_are_refused_by_name(tmp_pat
     (tmp_path / status.STATUS_FILE).write_text(content)
     with pytest.raises(ValueError, match=r"status\.json' is no status of a run, or of another version"):
         read_status(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("state", each) for each in (None, 3, [], {})),
+        *(("command", each) for each in (None, 3, ["train"])),
+        *(("overrides", each) for each in (None, "seed=0", {"seed": 0}, [3], [None], [["seed=0"]])),
+        *(("error", each) for each in (None, 3, {}, "\ud800")),
+        *(("traceback", each) for each in (None, ["line"])),
+        *(("seconds", each) for each in ("7", True, [7], float("nan"), float("inf"), -1.0, 10**400)),
+        *(("started", each) for each in (3, ["now"])),
+        *(("ended", each) for each in (3.5, {})),
+        *(("host", each) for each in (None, 3)),
+        *(("process", each) for each in ("7", 7.5, -1, True)),
+        *(("versions", each) for each in (None, [], "3", {"python": 3})),
+    ],
+)
+def test_what_a_damaged_status_holds_of_another_kind_is_refused_by_name(tmp_path, key, value):
+    write_status(tmp_path, Status("done", "train", ("seed=0",)))
+    path = tmp_path / status.STATUS_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ValueError, match=r"^folder: .*status\.json' is no status of a run") as refused:
+        read_status(tmp_path)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("state", STATES)

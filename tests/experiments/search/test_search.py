@@ -15,8 +15,9 @@ from experiments.report.measures import FINAL
 from experiments.runs.folder import read_run
 from experiments.search import Search, Settings, search, study_pictures
 from experiments.search.run import read_search
-from experiments.search.study import Study, read_study
+from experiments.search.study import JOURNAL, Study, read_study
 from experiments.search.trial import collect
+from tests.helpers.full_disk import files_of_at_most
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import SCENARIO, SCHEMAS, composed, read_rows, twin_settings
 from twin import History
@@ -131,6 +132,34 @@ def test_a_trial_that_fails_stops_no_other(tmp_path):
     study.run(4, objective)
     assert [each.state.name for each in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert study.trials[1].user_attrs["error"] == "ValueError: no number"
+
+
+def test_a_full_disk_ends_a_study_which_goes_on_once_there_is_room(tmp_path):
+    study, journal = Study(tmp_path, begin(tmp_path / "any").space, 0, False, 0), tmp_path / JOURNAL
+
+    def objective(values, evaluated):
+        if len(study.trials) == 2:
+            with files_of_at_most(journal.stat().st_size + 20):
+                evaluated(1, 0.5)
+        return values["agent.learning_rate"]
+
+    with pytest.raises(OSError, match=r"File too large: '.*study\.log'$"):
+        study.run(4, objective)
+    assert not journal.read_text().endswith("\n"), "nothing was written halfway, so that this test shows nothing"
+    assert [each.state.name for each in read_study(tmp_path)[1]] == ["COMPLETE", "RUNNING"]
+    again = Study(tmp_path, begin(tmp_path / "any").space, 0, False, 0)
+    again.begin(None)
+    again.run(4, lambda values, _: values["agent.learning_rate"])
+    assert [each.state.name for each in read_study(tmp_path)[1]] == ["COMPLETE"] * 4
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+
+
+def test_a_damaged_journal_is_named_before_anything_is_done(tmp_path):
+    (tmp_path / "study.json").write_text(json.dumps(begin(tmp_path).configuration))
+    for content in ("{\n{}", "7", '{"op_code": 0}', "\x00\n{}"):
+        (tmp_path / JOURNAL).write_text(f"{content}\n")
+        with pytest.raises(ValueError, match=r"^folder: '.*study\.log' is no journal of a study, or is damaged \("):
+            begin(tmp_path, resume=True)
 
 
 def test_the_winner_is_confirmed_on_the_same_cells_as_the_defaults(found):

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from experiments.runs.lock import RunIsLocked, is_locked
+from experiments.runs.lock import RunIsLocked, RunLock, is_locked
 from experiments.search.study import JOURNAL, Study, read_study
 from experiments.search.worker import work
-from experiments.search.workers import _name, working_for
+from experiments.search.workers import _name, run_workers, working_for
 from tests.experiments.search.test_search import SETTINGS, begin, trials_of
+from tests.helpers.full_disk import files_of_at_most
 from tests.helpers.learners import _one_thread as _one_thread
 
 ORPHANING = """
@@ -100,6 +101,20 @@ def test_workers_of_a_search_that_was_killed_end_before_it_goes_on(orphan, monke
     states = [each.state.name for each in read_study(folder)[1]]
     assert len(states) >= more
     assert not {"RUNNING", "FAIL"} & set(states)
+
+
+def test_a_worker_without_room_says_so_in_a_line_and_so_does_its_search(done, tmp_path, capsys):
+    folder, journal = tmp_path / "study", tmp_path / "study" / JOURNAL
+    shutil.copytree(done[0], folder)
+    configuration = json.loads((folder / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps(configuration | {"n_trials": 3}))
+    with (
+        RunLock(folder),
+        files_of_at_most(journal.stat().st_size),
+        pytest.raises(OSError, match=r"^workers: trials: exit status 1, see .*output\.log; resume=auto goes on$"),
+    ):
+        run_workers(folder, (), ["trials"], 1, Recording())
+    assert capsys.readouterr().err == f"error: [Errno 27] File too large: '{journal}'\n"
 
 
 def test_a_worker_whose_search_is_gone_does_not_begin(done):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -9,7 +11,10 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from experiments.runs.lifecycle import CURVES
-from experiments.train import train
+from experiments.runs.process import Process
+from experiments.train import Listener, Training, train
+from experiments.train.curves import curves_into
+from tests.helpers.full_disk import files_of_at_most
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import SCENARIO, make_ddqn, short_settings, twin_settings
 
@@ -109,3 +114,40 @@ def test_a_run_in_the_same_folder_begins_its_curves_again(tmp_path):
     for _ in range(2):
         train(make_ddqn, SCENARIO, settings=short_settings(60, ["hard"]), folder=tmp_path)
     assert len(list(tmp_path.glob(f"{CURVES}*"))) == 1
+
+
+class Full(Listener):
+    """Saves after some decisions, from which on the file of the curves may not grow."""
+
+    training, more = None, ExitStack()
+
+    def on_settled(self):
+        run = self.training.algorithm
+        if run.log.decisions == 15:
+            run.save()
+            (path,) = self.training.folder.glob(f"{CURVES}*")
+            self.more.enter_context(files_of_at_most(path.stat().st_size + 10))
+
+
+def test_a_full_disk_is_one_line_that_names_the_file_and_the_run_goes_on(tmp_path, capfd):
+    scenario, full = SCENARIO.replace(decisions_per_episode=10), Full()
+    given = {"folder": tmp_path, "settings": short_settings(50, []), "resume": True}
+
+    def prepare():
+        full.training = Training(make_ddqn, scenario, None, listeners=[full], **given)
+        return full.training.learn
+
+    with full.more:
+        assert Process(tmp_path, "train", [], prepare, lambda: "type it again").run() == 1
+    (path,) = tmp_path.glob(f"{CURVES}*")
+    assert capfd.readouterr().err == f"error: [Errno 27] File too large: '{path}'\n"
+    again = Training(make_ddqn, scenario, None, **given)
+    assert again.algorithm.log.decisions == 15
+    again.learn()
+    steps = [point.step for point in read(tmp_path).Scalars("utility")]
+    assert steps == [10, 20, 30, 40, 50]
+
+
+def test_a_folder_that_takes_no_file_is_named(tmp_path):
+    with files_of_at_most(10), pytest.raises(OSError, match=rf"File too large: '.*{CURVES}"):
+        curves_into(tmp_path)
