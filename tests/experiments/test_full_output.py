@@ -43,7 +43,8 @@ TYPED = {
     "inspect": (LOG,),
     "traffic": (LOG, "mapping=colosseum", "period_s=0.25"),
     "benchmark_suite": ("task=page", "table={folder}/benchmark.csv", "page={folder}/benchmark.md",
-                        "picture={folder}/benchmark.png", "folder={folder}/runs"),
+                        "picture={folder}/benchmark.png", "leaderboards={folder}/leaderboards.md",
+                        "folder={folder}/runs"),
     "report": ("{folder}/train", "--output", "{folder}/report"),
     "figures": ("headroom", "{folder}/train", "--output", "{folder}/figures/headroom.png"),
 }  # fmt: skip
@@ -64,7 +65,7 @@ WRITTEN = {
     "search": "search.json study.csv study.png twin.safetensors",
     "inspect": "mapping.yaml log.png",
     "traffic": "my_traffic.yaml traffic.png",
-    "benchmark_suite": "../benchmark.csv ../benchmark.md ../benchmark.png",
+    "benchmark_suite": "../benchmark.csv ../benchmark.md ../benchmark.png ../leaderboards.md",
     "report": "report.html report.md report.csv report_runs.csv",
     "figures": "headroom.png",
 }
