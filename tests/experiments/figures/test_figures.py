@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from experiments.figures import __main__ as figures
 from experiments.offline import offline, record_history
 from experiments.offline.report import candidates_table
 from experiments.reporting.style import agent_colour
+from experiments.runs.folder import Run
 from experiments.train import train
 from experiments.train.convergence import MEASURES, draw
 from tests.helpers.histories import COARSE
@@ -60,9 +60,8 @@ def test_a_planner_is_drawn_with_the_agents_of_every_head(methods, tmp_path, cap
 @pytest.mark.parametrize("kind", ["", "-dt"])
 def test_both_of_two_curves_that_coincide_are_seen(kind, tmp_path):
     """With a twin and without: pixels of both colours stand above the legend."""
-    run = SimpleNamespace(
-        episodes={name: [0.2, 0.5, 0.9] for name in MEASURES}, summary={"best_fixed_on_own_cell": 1.0}, seed=0
-    )
+    rewards = {name: np.array([0.2, 0.5, 0.9]) for name in MEASURES}
+    run = Run(tmp_path, {"best_fixed_on_own_cell": 1.0, "seed": 0}, rewards)
     methods = {f"{agent}{kind}": [run] for agent in ("ddqn", "dqn")}
     draw(tmp_path / "picture.png", "paper", "dense", methods, {name: np.zeros(1) for name in MEASURES})
     pixels = imread(tmp_path / "picture.png")[:450, :, :3]
