@@ -207,7 +207,7 @@ _READERS: dict[str, Callable[[Path], object]] = {
     "policy": _policy,
     "mapping": LogMapping.from_yaml,
     "scenario": lambda path: Scenario.from_dict(_stored(path)),
-    **dict.fromkeys(("config", "overrides", "summary"), read_folder),
+    **dict.fromkeys(("config", "overrides", "summary", "status", "episodes"), read_folder),
 }
 
 

@@ -15,6 +15,7 @@ from experiments.config.hydra import composed, register, resolved, without_hydra
 from experiments.evaluate.policies import environments_of, label_policies, load_run_agent
 from experiments.report.entries import find_entries
 from experiments.runs.folder import AGENT, EPISODES, SUMMARY, read_run
+from experiments.runs.status import STATUS_FILE, Status, read_status, write_status
 from experiments.tools.fuzz.cases import Fault
 from experiments.train.settings import TrainConfig
 from slicing_gym import get_scenario
@@ -34,6 +35,9 @@ def write_run(folder: Path) -> None:
     figures = {"scenario": "paper-1mhz", "head": "dense", "agent": "ddqn", "twin": "none", "seed": 0, "utility": 3.5}
     more = {"episodes_to_goal": None, "decisions": 1000, "regret": 7.0, "cpu_seconds": 1.5}
     (folder / SUMMARY).write_text(json.dumps({**figures, **more, "config": config}))
+    (folder / EPISODES).write_text("decisions,utility,reward\n200,5.25,0.5\n400,7.5,1.0\n")
+    done = Status("done", "train", tuple(_TYPED), seconds=9.0, started="10:00", ended="10:00", host="here", process=7)
+    write_status(folder, done)
 
 
 def read_folder(path: Path) -> None:
@@ -54,9 +58,10 @@ def read_folder(path: Path) -> None:
         lambda: environments_of(file, get_scenario("paper-1mhz")),
         lambda: label_policies([file]),
         lambda: find_entries([folder], {}),
+        lambda: read_status(folder),
     ]
-    if path.name == SUMMARY:
-        ways.append(lambda: read_run(folder).keeps_observations)
+    if path.name in (SUMMARY, EPISODES):
+        ways += [lambda: read_run(folder).keeps_observations, lambda: read_run(folder).curve("utility")]
     if zlib.crc32(path.read_bytes()) % _RESUMED == 0:
         ways.append(lambda: with_resumed_run([f"resume={folder}"]))
     refused: list[Exception] = []
@@ -79,8 +84,7 @@ def _place(path: Path, folder: Path) -> None:
     """Put a damaged file into a folder with whole ones; the configuration is read where there are no figures."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / ".hydra").mkdir(parents=True)
-    for name in (AGENT, SUMMARY, *_HYDRA):
+    for name in (AGENT, SUMMARY, EPISODES, STATUS_FILE, *_HYDRA):
         source = path if name == path.name else path.parent.parent / name
         if name != SUMMARY or path.name != "config.yaml":
             shutil.copyfile(source, folder / ".hydra" / name if name in _HYDRA else folder / name)
-    (folder / EPISODES).write_text("decisions,utility\n200,5.25\n")
