@@ -9,8 +9,11 @@ from typing import Any
 from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
 from slicing_gym.files import atomic_write
+from twin.data.history import History
 from twin.data.logs.mapping import LogMapping
 from twin.inspection import Inspection, to_check
+from twin.inspection.demand import short_of_demand
+from twin.inspection.findings import listed
 
 
 def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
@@ -42,7 +45,17 @@ def trial(log: Any, mapping: LogMapping) -> str:
             return f"refused, {error}"
     told = "".join(f"\n  {each.message}" for each in caught)
     cut = len(history.sequences())
-    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}"
+    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}{_missed(history)}"
+
+
+def _missed(history: History) -> str:
+    """A line on slices that miss the mapping's SLAs for want of demand; empty where none does."""
+    if "ssr" not in history.performance:
+        return ""
+    missed = history.ssr < 1.0
+    found = short_of_demand(history.scenario.slice_names, missed, history.next_arrivals, history.allocation)
+    text = "on units that met it elsewhere, fewer arrived than in 95% of the intervals that met it"
+    return f"\n  ssr is missed for want of demand by {listed(found)}: {text}" if found else ""
 
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:

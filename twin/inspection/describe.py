@@ -9,9 +9,11 @@ import numpy as np
 from twin.data.logs.rules import SHARES
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
+from twin.inspection.demand import short_of_demand
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
+from twin.inspection.proposal import rate_bounds
 from twin.inspection.roles import WORDS, says
 from twin.inspection.timing import Timing
 
@@ -37,6 +39,7 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
     else:
         yield from _of_allocations(facts.allocations, facts.grid)
         yield from _of_alignment(facts)
+        yield from _of_demand(facts, facts.allocations, facts.grid, facts.timing)
 
 
 def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
@@ -220,6 +223,23 @@ def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
         "": f"whether {column} is decided or in force cannot be told: {numbers}; taken as decided",
     }
     yield Finding("alignment", texts[facts.allocation_is])
+
+
+def _of_demand(facts: LogFacts, found: Allocations, grid: Grid, timing: Timing) -> Iterator[Finding]:
+    """The proposed bounds on a rate, where they are missed because little arrived."""
+    rule = rate_bounds(facts)
+    if rule is None or facts.arrivals is None or "ssr" in facts.performance or not facts.allocation_is:
+        return
+    rate, bounds = rule
+    now = np.flatnonzero(timing.follows()) + 1
+    held = found.units[now - (facts.allocation_is == "decided")]
+    slices = short_of_demand(grid.slices, grid.values[rate][now] < bounds, grid.values[facts.arrivals][now], held)
+    if slices:
+        yield Finding(
+            "demand",
+            f"the bound on {rate} (proposed: the median) is missed for want of demand by {listed(slices)}: on units "
+            f"that met it elsewhere, fewer {facts.arrivals} came than in 95% of the intervals that met it",
+        )
 
 
 def dirty(facts: LogFacts, lines: IntArray) -> list[Finding]:

@@ -27,6 +27,7 @@ ORDER = (
     "dialect",
     "jitter",
     "runs",
+    "demand",
     "sums",
     "allocations",
     "constant",

@@ -151,16 +151,27 @@ def _controls(facts: LogFacts) -> dict[str, list[int]]:
 
 def _rules(facts: LogFacts) -> dict[str, Any]:
     """SSR and spectral efficiency from a rate; none where there is no rate, or no decision to be rewarded."""
-    rates = [name for name in facts.performance if says(name, WORDS["rate"]) and not _of_cell(facts, name)]
-    if facts.what != "allocation" or not rates:
+    found = rate_bounds(facts)
+    if found is None:
         return {}
     assert facts.grid is not None
-    values = facts.grid.values[rates[0]]
-    column = _performance(facts)[rates[0]].get("name", rates[0])
-    bounds = [float(f"{np.nanmedian(values[:, number]):.3g}") for number in range(values.shape[1])]
-    unit = RATES.get(unit_in(rates[0]).lower(), 1e6 if np.nanmax(values) < 1e4 else 1.0)
+    rate, bounds = found
+    column = _performance(facts)[rate].get("name", rate)
+    unit = RATES.get(unit_in(rate).lower(), 1e6 if np.nanmax(facts.grid.values[rate]) < 1e4 else 1.0)
     own = {} if "ssr" in facts.performance else {"ssr": {"column": column, "at_least": bounds}}
     return {**own, "spectral_efficiency": {"column": column, "unit_bps": unit, "users": 1}}
+
+
+def rate_bounds(facts: LogFacts) -> tuple[str, list[float]] | None:
+    """The rate that the proposal takes for SLAs, and each slice's bound: its median; None where there is no such."""
+    rates = [name for name in facts.performance if says(name, WORDS["rate"]) and not _of_cell(facts, name)]
+    if facts.what != "allocation" or not rates:
+        return None
+    assert facts.grid is not None
+    values = facts.grid.values[rates[0]]
+    if not np.isfinite(values).any(axis=0).all():  # a slice has none, so nothing says what it needs
+        return None
+    return rates[0], [float(f"{median:.3g}") for median in np.nanmedian(values, axis=0)]
 
 
 def _cleaning(facts: LogFacts) -> dict[str, Any]:

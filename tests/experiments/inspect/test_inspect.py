@@ -100,6 +100,15 @@ def test_a_mapping_is_tried_on_the_log():
     assert trial(CASES / "01_decided.csv", other).startswith("refused, ")
 
 
+def test_a_mapping_whose_bounds_are_missed_for_want_of_demand_is_told_so():
+    log, keys = CASES / "02_in_force.csv", inspect_log(CASES / "02_in_force.csv").keys
+    assert "ssr is missed for want of demand by urllc (67 of 79 misses): on" in trial(log, LogMapping.from_dict(keys))
+    keys["ssr"] = {"column": "rate_mbps", "at_least": [2.87, 1.49, 0.5]}
+    assert "want of demand" not in trial(log, LogMapping.from_dict(keys))
+    no_slas = {key: value for key, value in keys.items() if key not in ("ssr", "spectral_efficiency")}
+    assert trial(log, LogMapping.from_dict(no_slas)) == "159 decisions in 1 sequence"
+
+
 def test_a_mapping_says_which_files_of_a_folder_are_looked_at(tmp_path, capsys):
     (tmp_path / "log" / "cell").mkdir(parents=True)
     (tmp_path / "log" / "cell" / "slices.csv").write_text((CASES / "03_epoch_ms_semicolon.csv").read_text())
