@@ -20,3 +20,4 @@ def test_the_notebook_runs(monkeypatch):
     printed = "".join(out.get("text", "") for cell in notebook.cells for out in cell.get("outputs", []))
     assert "from the twin" in printed
     assert "one_step_oracle" in printed
+    assert "Warning" not in printed
