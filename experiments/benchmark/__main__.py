@@ -1,9 +1,9 @@
-"""`python -m experiments.benchmark simulator`, `twin`, `training`, `gpu`, ...: how fast simulator and agents run."""
+"""`python -m experiments.benchmark simulator`, `twin`, `training`, `gpu`, ...: time simulator, twins and agents."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,32 +28,70 @@ WHAT = ("simulator", "twin", "training", "batches", "twin_phase", "decision", "l
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
-    parser.add_argument("what", choices=WHAT)
-    parser.add_argument("--scenario", default="paper", choices=SCENARIOS)
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
+    parser.add_argument("what", choices=WHAT, help="what is timed")
+    parser.add_argument(
+        "--scenario", default="paper", choices=SCENARIOS, help="preset of the cells (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="time that each row of the table takes (default: %(default)s)"
+    )
     parser.add_argument(
         "--reference",
         type=Path,
         default=Path("tests/helpers/oracle.py"),
-        help="file of the simulator's reference implementation, which a checkout has",
+        help="of simulator: the file of the reference implementation, which a checkout has (default: %(default)s)",
     )
     parser.add_argument(
-        "--batches", type=int, nargs="+", help="cells that a twin advances together; of gpu, transitions in an update"
+        "--batches",
+        type=int,
+        nargs="+",
+        help="of twin: numbers of cells that a twin advances together; of gpu: numbers of transitions in an update",
     )
     parser.add_argument(
-        "--twin-cells", type=int, nargs="+", default=TWIN_CELLS, help="of gpu, cells of a twin stepped together"
+        "--twin-cells",
+        type=int,
+        nargs="+",
+        default=TWIN_CELLS,
+        help=f"of gpu: numbers of cells that a twin advances together (default: {_typed(TWIN_CELLS)})",
     )
-    parser.add_argument("--history", type=int, default=LEARNED_FROM, help="decisions that the planner has learned from")
-    parser.add_argument("--rows", type=int, default=ROWS, help="of the log that is read")
     parser.add_argument(
-        "--cells", type=int, nargs="+", default=BATCH_SIZES, help="real cells that an agent learns in at once"
+        "--history",
+        type=int,
+        default=LEARNED_FROM,
+        help="of decision: number of decisions that the planner has learned from (default: %(default)s)",
     )
-    parser.add_argument("--decisions", type=int, help="that an agent learns from, in all cells or in the twin")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each agent, of seeds 0, 1, ...")
-    parser.add_argument("--before", type=Path, help="root of an earlier checkout to compare the twin phase with")
+    parser.add_argument(
+        "--rows", type=int, default=ROWS, help="of log_reading: number of rows of the log (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cells",
+        type=int,
+        nargs="+",
+        default=BATCH_SIZES,
+        help=f"of batches: numbers of cells that an agent learns in at once (default: {_typed(BATCH_SIZES)})",
+    )
+    parser.add_argument(
+        "--decisions",
+        type=int,
+        help="of batches and twin_phase: number of decisions that an agent learns from, in all cells or in the twin",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        help="of batches and twin_phase: number of runs of each agent, from seed 0 on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--before", type=Path, help="of twin_phase: root of an earlier checkout, whose twin phase is timed, too"
+    )
     options = parser.parse_args(arguments)
     with readable_errors():
         _time(options)
+
+
+def _typed(numbers: Sequence[int]) -> str:
+    """Numbers as they are typed."""
+    return " ".join(map(str, numbers))
 
 
 def _time(options: argparse.Namespace) -> None:

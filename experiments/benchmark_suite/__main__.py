@@ -1,4 +1,4 @@
-"""`python -m experiments.benchmark_suite jobs=2 minutes=60`: the benchmark or what is left of it."""
+"""`python -m experiments.benchmark_suite jobs=2 minutes=60`: run the benchmark, or go on with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m experiments.calibration`: calibrated twins and twins fitted from scratch, after a change of traffic."""
+"""`python -m experiments.calibration`: compare a calibrated twin with a new one, after the traffic has changed."""
 
 from __future__ import annotations
 

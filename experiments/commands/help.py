@@ -1,16 +1,19 @@
-"""What `--help` prints: the choices of a command, each with its first comment, and every key with its default."""
+"""What `--help` prints: the choices of a command, each with its first comment, and every key with value and comment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
+from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
 
+from experiments.commands.key_comments import KeyComments
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
 from experiments.config.hydra import first_composed
 from slicing_gym import SCENARIOS
-from slicing_gym.reading import one_line
 
 _USAGE = """python -m experiments.{name} [key=value ...]
 
@@ -19,8 +22,24 @@ Type key=value for any key below, group=choice for a choice; -m runs a sweep ove
 --cfg job prints the configuration alone, --config-dir <folder> adds choices of your own, --hydra-help says more.
 """
 _WIDTH = 120
+_COLUMN = 44
+"""Where comments of keys begin."""
 _OWN_FILES = ("scenario", "mapping", "agent")
 """Groups of which a path of a YAML file is a choice, too."""
+
+REFUSED: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "train": {"algorithm": ["offline"], "experiment": ["paper_offline"]},
+    "offline": {
+        "agent": ["planner"],
+        "algorithm": ["online"],
+        "experiment": ["debug", "paper_figures", "quick", "random_collection"],
+    },
+    "search": {"agent": ["planner"], "twin": ["none"]},
+    "fidelity": {"twin": ["none"]},
+    "calibration": {"twin": ["none"]},
+    "traffic": {"mapping": ["none"]},
+}
+"""By command and group, the choices that the command refuses."""
 
 
 def help_text(name: str, typed: Sequence[str]) -> str:
@@ -34,32 +53,74 @@ def help_text(name: str, typed: Sequence[str]) -> str:
         ValueError: something of it is refused.
     """
     config = first_composed(name, typed)
-    parts = [_USAGE.format(name=name, about="\n".join(_comment(Path(CONFIG_FOLDER, f"{name}.yaml"))))]
+    about = [line for each in _comment(Path(CONFIG_FOLDER, f"{name}.yaml")) for line in _wrapped(each, "", "  ")]
+    parts = [_USAGE.format(name=name, about="\n".join(about))]
     for group in groups_of(name):
+        choices = offered(name, group)
         also = f", or {group}=<path>.yaml" if group in _OWN_FILES else ""
-        parts.append(f"{group}= one of these{also}\n{_choices(group)}\n")
-    presets = [
-        path for path in sorted(Path(CONFIG_FOLDER, "experiment").glob("*.yaml")) if name in ("train", "offline")
-    ]
-    if presets:
-        lines = "\n".join(_entry(path.stem, path) for path in presets)
-        parts.append(f"+experiment= (presets of many keys)\n{lines}\n")
-    parts.append(f"Every key, with its value ({Path('conf', name + '.yaml')} has a comment on each):\n")
-    return "\n".join([*parts, OmegaConf.to_yaml(config)])
+        if len(choices) > 1:
+            parts.append(f"{group}= one of these{also}\n{_choices(group, choices)}\n")
+    if name in ("train", "offline"):
+        parts.append(f"+experiment= (presets of many keys)\n{_choices('experiment', offered(name, 'experiment'))}\n")
+    values = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(values, dict)
+    comments = KeyComments(name, typed, OmegaConf.get_type(config) or dict)
+    return "\n".join([*parts, "Every key, with its value:\n", *_keys(values, comments, ""), ""])
 
 
-def _choices(group: str) -> str:
-    """The choices of a group, a line each; what begins with an underscore is a part of others."""
+def offered(name: str, group: str) -> list[str]:
+    """The choices of a group that a command takes; what begins with an underscore is a part of others."""
     if group == "scenario":
-        return "  " + ", ".join(SCENARIOS)
-    names = [name for name in choices_of(group) if not name.startswith("_")]
-    return "\n".join(_entry(name, Path(CONFIG_FOLDER, group, f"{name}.yaml")) for name in names)
+        return list(SCENARIOS)
+    refused = REFUSED.get(name, {}).get(group, ())
+    return [choice for choice in choices_of(group) if not choice.startswith("_") and choice not in refused]
 
 
-def _entry(name: str, path: Path) -> str:
-    """A choice and the first sentence of the comment in its file, on one line."""
-    sentence = " ".join(_comment(path)).partition(". ")[0].removesuffix(".")
-    return f"  {name:<19}{one_line(sentence, _WIDTH - 24)}"
+def _choices(group: str, choices: Sequence[str]) -> str:
+    """Choices, each with the first sentence of the comment in its file; presets have none."""
+    if group == "scenario":
+        return "  " + ", ".join(choices)
+    found = []
+    for choice in choices:
+        sentence = " ".join(_comment(Path(CONFIG_FOLDER, group, f"{choice}.yaml"))).partition(". ")[0]
+        found += _wrapped(sentence.removesuffix("."), f"  {choice:<19}", " " * 21)
+    return "\n".join(found)
+
+
+def _keys(values: Mapping[str, Any], comments: KeyComments, place: str) -> Iterator[str]:
+    """The lines of YAML of a mapping, its comments beside it; on one line what has none below it, if there is room."""
+    indent = "  " * (place.count(".") + 1 if place else 0)
+    for key, value in values.items():
+        dotted = f"{place}.{key}" if place else key
+        if key == "_target_" and value not in (None, "???"):
+            continue
+        line = f"{indent}{key}: {_flow(value)}"
+        nested = isinstance(value, dict) and value and (comments.below(dotted) or len(line) > _WIDTH)
+        yield from _beside(f"{indent}{key}:" if nested else line, comments.of(dotted))
+        if nested:
+            yield from _keys(value, comments, dotted)
+
+
+def _beside(line: str, comment: str) -> Iterator[str]:
+    """A line and its comment, which begins on the next one where the line is long."""
+    if not comment:
+        yield line
+        return
+    if len(line) > _COLUMN - 2:
+        yield line
+        line = ""
+    yield from _wrapped(comment, f"{line:<{_COLUMN}}# ", " " * _COLUMN + "# ")
+
+
+def _wrapped(text: str, first: str, then: str) -> list[str]:
+    return wrap(
+        text, _WIDTH, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=float("inf"), sort_keys=False).split("\n...")[0].strip()
 
 
 def _comment(path: Path) -> list[str]:

@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeVar
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -136,6 +138,20 @@ def first_composed(name: str, arguments: Sequence[str]) -> DictConfig:
     """
     configs = [composed(name, [*each, *config_folders(arguments)]) for each in _single(overrides_in(arguments))]
     return without_hydra(configs[0])
+
+
+def first_defaults(name: str, arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """What the configuration of `first_composed` is put together from: folders of the user's own, and each file.
+
+    Returns:
+        The folders; and of each file its path below a folder of configurations, without its ending, and the key that
+        it stands under. The last one wins.
+    """
+    overrides = [*_single(overrides_in(arguments))[0], *config_folders(arguments)]
+    with initialize_config_dir(CONFIG_FOLDER, version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        found = loader.compute_defaults_list(name, overrides, RunMode.RUN).defaults
+    return config_folders_in(arguments), [(each.config_path, each.package) for each in found if each.config_path]
 
 
 def composed(name: str, overrides: Sequence[str]) -> DictConfig:

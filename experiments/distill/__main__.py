@@ -1,4 +1,4 @@
-"""`python -m experiments.distill teacher=runs/dense hidden=4`: students of trained agents (the paper's Fig. 8)."""
+"""`python -m experiments.distill teacher=runs/dense hidden=4`: teach students what trained agents choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m experiments.evaluate policy=random,hard,best_fixed scenario=paper`: policies side by side."""
+"""`python -m experiments.evaluate policy=random,hard,best_fixed scenario=paper`: compare policies."""
 
 from __future__ import annotations
 

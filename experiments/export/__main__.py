@@ -1,4 +1,4 @@
-"""`python -m experiments.export policy=<run or student>`: a policy as one ONNX file, verified to choose as it does."""
+"""`python -m experiments.export policy=<run or student>`: write a policy as one ONNX file, and verify it."""
 
 from __future__ import annotations
 

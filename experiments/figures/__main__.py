@@ -1,4 +1,4 @@
-"""`python -m experiments.figures convergence runs/<sweep>`: pictures of what runs left behind."""
+"""`python -m experiments.figures convergence runs/<sweep>`: draw pictures of finished runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIGURES = {"convergence": draw_convergence, "headroom": draw_headroom, "offline"
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.figures", description=__doc__)
-    parser.add_argument("figure", help=", ".join(FIGURES))
+    parser.add_argument("figure", help=f"what is drawn: {', '.join(FIGURES)}")
     parser.add_argument("folder", type=Path, help="a run, or a folder of runs")
     parser.add_argument("--output", type=Path, help="PNG to write; by default <folder>/<figure>.png")
     options = parser.parse_args(arguments)

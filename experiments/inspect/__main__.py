@@ -1,4 +1,4 @@
-"""`python -m experiments.inspect log=my_log.csv`: what a log is, what is wrong with it, and a mapping to begin with."""
+"""`python -m experiments.inspect log=my_log.csv`: look at a log, and propose a mapping."""
 
 from __future__ import annotations
 

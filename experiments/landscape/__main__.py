@@ -1,4 +1,4 @@
-"""`python -m experiments.landscape agent=runs/dense`: how flat the loss is around what agents learned (Fig. 7)."""
+"""`python -m experiments.landscape agent=runs/dense`: measure how flat the loss of agents is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m experiments.report runs/<sweep>`: one report over every run below, grouped by what was swept."""
+"""`python -m experiments.report runs/<sweep>`: write one report over many runs, grouped by what was swept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.reporting.output import steady_output
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__)
-    parser.add_argument("folder", nargs="+", help="a run, or a folder of runs; and by=<key>,<key> to group by these")
+    parser.add_argument("folder", nargs="+", help="a run or a folder of runs; by=<key>,<key> groups them by these keys")
     parser.add_argument("--oracle", action="store_true", help="compute the regret against the one-step oracle, too")
     parser.add_argument("--output", type=Path, help=f"folder to write to; by default <first folder>/{NAME}")
     options = parser.parse_args(arguments)

@@ -88,11 +88,17 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("policy", help="a baseline, units like 1-94-5, a run's folder, or an agent's file")
-    parser.add_argument("--scenario", default="diurnal", help="a preset (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=100, help="of the cell (default: %(default)s)")
-    parser.add_argument("--every", type=int, default=4, help="decisions between two pictures (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=720, help="in pixels (default: %(default)s)")
-    parser.add_argument("--output", default="episode.gif", help="a GIF, or a PNG of its end (default: %(default)s)")
+    parser.add_argument("--scenario", default="diurnal", help="preset of the cell (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=100, help="seed of the cell (default: %(default)s)")
+    parser.add_argument(
+        "--every", type=int, default=4, help="number of decisions between two pictures (default: %(default)s)"
+    )
+    parser.add_argument("--width", type=int, default=720, help="width of the picture in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--output",
+        default="episode.gif",
+        help="file to write: a GIF, or a PNG of the end of the episode (default: %(default)s)",
+    )
     options = parser.parse_args()
     try:
         scenario, output = get_scenario(options.scenario), Path(options.output)

@@ -249,8 +249,8 @@ def check_package(
 def main() -> int:
     """The command; the exit status is 1 where something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.package", description=__doc__)
-    parser.add_argument("--extras", nargs="*", default=ENVIRONMENTS, help="of each environment, as train,logs")
-    parser.add_argument("--python", default=sys.executable, help="interpreter of the environments (this one)")
+    parser.add_argument("--extras", nargs="*", default=ENVIRONMENTS, help="extras of each environment, as train,logs")
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the environments; by default this one")
     parser.add_argument("--constraint", type=Path, nargs="*", default=[], help="files of versions, as pip takes them")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

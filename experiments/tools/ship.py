@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.ship", description=__doc__)
     parser.add_argument("what", choices=["twin", "card", "log"], help="a twin and its card, the card alone, or the log")
-    parser.add_argument("--scenario", choices=SHIPPED_TWINS, default="paper", help="that the twin is of")
+    parser.add_argument("--scenario", choices=SHIPPED_TWINS, default="paper", help="preset that the twin is of")
     parser.add_argument(
         "--output", type=Path, help="file of the twin or the log; by default where the project keeps it"
     )

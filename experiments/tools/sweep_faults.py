@@ -186,7 +186,13 @@ def _counts(states: dict[int, str]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.sweep_faults", description=__doc__)
-    parser.add_argument("--launchers", nargs="+", choices=_LAUNCHERS, default=list(_LAUNCHERS))
+    parser.add_argument(
+        "--launchers",
+        nargs="+",
+        choices=_LAUNCHERS,
+        default=list(_LAUNCHERS),
+        help="launchers that are tried; by default all",
+    )
     options = parser.parse_args(arguments)
     rows, problems = [], []
     with tempfile.TemporaryDirectory() as parent:

@@ -1,4 +1,4 @@
-"""`python -m experiments.traffic log=my_log.csv mapping=mapping.yaml`: a log's traffic in the simulator."""
+"""`python -m experiments.traffic log=my_log.csv mapping=mapping.yaml`: make a scenario of a log's traffic."""
 
 from __future__ import annotations
 

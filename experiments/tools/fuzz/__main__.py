@@ -14,10 +14,12 @@ from experiments.tools.fuzz.worker import fuzz_apart, serve
 def main() -> int:
     """Parse arguments, fuzz, print; the exit status is 1 where there is a fault."""
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.fuzz", description=__doc__)
-    parser.add_argument("fuzzer", choices=list(FUZZERS))
-    parser.add_argument("--cases", type=int, default=1000, help="how many (1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of all cases (0)")
-    parser.add_argument("--case", type=int, help="only this one, in this process, with its traceback")
+    parser.add_argument("fuzzer", choices=list(FUZZERS), help="what the cases are of")
+    parser.add_argument("--cases", type=int, default=1000, help="number of cases (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed that the cases are drawn from (default: %(default)s)")
+    parser.add_argument(
+        "--case", type=int, help="number of the one case that is run, in this process, with its traceback"
+    )
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:

@@ -1,47 +1,168 @@
-"""`--help` names the choices that a user has, and no part of the machinery."""
+"""`--help` names the choices that a command takes, says what each key means, and shows no part of the machinery."""
 
 from __future__ import annotations
 
+import argparse
+import re
+import typing
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 
-from experiments.commands.help import help_text
-from experiments.config.files import groups_of
-from experiments.config.hydra import register
-from experiments.inspect.settings import InspectConfig
-from experiments.train.settings import TrainConfig
+from experiments.commands.help import REFUSED, help_text, offered
+from experiments.commands.key_comments import arguments_of, comments_in
+from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
+from experiments.config.hydra import first_composed, register, settings_of
+from experiments.train.settings import Settings
+from slicing_gym.cli import commands
+
+HYDRA = sorted(path.stem for path in Path(CONFIG_FOLDER).glob("*.yaml"))
+"""Commands that Hydra composes; argparse reads the others' arguments."""
 
 
-@pytest.fixture(autouse=True)
+def main_of(name):
+    return import_module(f"experiments.{name}.__main__")
+
+
+@pytest.fixture(autouse=True, scope="module")
 def _registered():
-    register("train", TrainConfig)
-    register("inspect", InspectConfig)
+    for name in HYDRA:
+        register(name, schema_of(name))
 
 
-@pytest.mark.parametrize("name", ["train", "inspect"])
-def test_no_internals_are_shown(name):
+def schema_of(name):
+    return typing.get_type_hints(main_of(name).prepare)["config"]
+
+
+@pytest.mark.parametrize("name", HYDRA)
+def test_a_page_is_whole_and_shows_no_internals(name):
     page = help_text(name, [])
     assert f"python -m experiments.{name}" in page
-    assert all(f"\n{group}= one of these" in page for group in groups_of(name))
-    for word in ("_settings", "twin_training", "_schema", "_self_"):
+    for group in groups_of(name):
+        assert (f"\n{group}= one of these" in page) == (len(offered(name, group)) > 1)
+    for word in ("_settings", "twin_training", "_schema", "_self_", "_target_: agents", "_global_"):
         assert word not in page
+    lines = page.splitlines()
+    assert [line for line in lines if line.endswith("...")] == []
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("name", sorted(set(commands()) - set(HYDRA)))
+def test_every_option_of_the_others_is_explained_in_a_phrase(name, monkeypatch):
+    parsers = []
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", lambda parser, *_: parsers.append(parser) or {}["end"])
+    with pytest.raises(KeyError, match="end"):
+        main_of(name).main([])
+    for action in parsers[0]._actions:
+        assert len(action.help.split()) > 2, action.dest
+        assert action.help.split()[0] not in ("for", "in", "that", "which"), action.dest
+
+
+def test_every_key_of_a_file_has_its_comment_beside_it():
+    page = help_text("train", ["twin=lstm"])
+    for key, said in {
+        "decisions": "real decisions in all, wherever they are spent",
+        "  collect": "real decisions before the first twin",  # of another file
+        "    members": "networks; a cell of the twin uses one of them",  # of a file of a part of that
+        "      num_users": "users in the cell",  # of a docstring
+        "    max_spectral_efficiency": "most that a layer carries",
+    }.items():
+        assert re.search(rf"^{key}: \S+ +# {said}", page, re.MULTILINE), key
+    assert "# null: 5000, with" not in page  # it goes on from the line before
+    assert "so that it forgets nothing. null: 5000" in page
+
+
+def test_what_a_preset_says_of_a_key_is_shown_with_it():
+    page = help_text("train", ["+experiment=paper_figures", "twin=lstm"])
+    assert re.search(r"^  performance: +# networks as they were fitted for those pages", page, re.MULTILINE)
+
+
+def test_comments_of_a_file_are_found_by_key():
+    text = """# what the file is about
+defaults:
+  - thing_schema   # types
+  - agent: ddqn    # which one
+  - override hydra/launcher: joblib  # where
+policy:            # several
+  - hard
+  - best           # the best one
+# One cell each;
+# common random numbers.
+seeds: [0, 1]
+sizes: {a: 1}
+deep:
+  er: "# no comment"   # lines that
+                       # go on
+"""
+    found = comments_in(text)
+    assert {key: said for key, said in found.items() if key != "defaults"} == {
+        "agent": "which one",
+        "policy": "several; best: the best one",
+        "seeds": "One cell each; common random numbers.",
+        "deep.er": "lines that go on",
+    }
+
+
+def test_docstrings_say_what_yaml_says():
+    said = arguments_of(Settings)
+    assert said["torch_threads"] == "threads that PyTorch computes in"
+    assert said["reward"].endswith("null: the scenario's own")
+
+
+def choices(name):
+    """Every choice of a command's groups, and of presets where it has some."""
+    groups = [*groups_of(name), *(["experiment"] if "experiment" in REFUSED.get(name, {}) else [])]
+    return [(group, each) for group in groups for each in choices_of(group) if not each.startswith("_")]
+
+
+MORE = {
+    "offline": ["decisions=60"],
+    "traffic": [f"log={Path(__file__).parents[3] / 'docs' / 'data' / 'synthetic_log.csv'}"],
+}
+"""What a command needs before it looks at its choices, or for a short look."""
+
+
+@pytest.mark.parametrize("name", [name for name in HYDRA if choices(name)])
+def test_choices_are_offered_that_a_command_takes_and_no_others(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for group, choice in choices(name):
+        if group == "scenario":
+            continue
+        typed = [f"{'+' if group == 'experiment' else ''}{group}={choice}"]
+        typed += ["agent._target_=stable_baselines3.DQN"] if choice == "custom" else []
+        typed += MORE.get(name, [])
+        fault = refused(name, typed)
+        assert (fault == "") == (choice in offered(name, group)), (group, choice, fault)
+
+
+def refused(name, typed):
+    """What a command says of a choice; nothing, where it is something else that it lacks."""
+    try:
+        main_of(name).prepare(settings_of(first_composed(name, typed), schema_of(name)), Path("out"))
+    except (ValueError, TypeError, OSError) as error:
+        group = typed[0].lstrip("+").partition("=")[0]
+        return str(error) if re.match(rf"{group}\b|algorithm\b", str(error)) else ""
+    return ""
 
 
 def test_the_configuration_is_that_of_what_was_typed():
     page = help_text("train", ["decisions=7", "agent=planner"])
-    assert "\ndecisions: 7\n" in page
-    assert "\nagent:\n  name: planner\n" in page
+    assert "\ndecisions: 7  " in page
+    assert re.search(r"\nagent: +#.*\n  name: planner\n", page)
     with pytest.raises(ValueError, match="decisoins"):
         help_text("train", ["decisoins=7"])
 
 
 @pytest.mark.parametrize("options", [["--help"], ["-m", "--help"]])
 def test_of_a_sweep_the_first_run_is_shown(options):
-    assert "\nseed: 1\n" in help_text("train", ["seed=1,2", *options])
+    assert "\nseed: 1  " in help_text("train", ["seed=1,2", *options])
     with pytest.raises(ValueError, match=r"^seed: x given, allowed is a whole number$"):
         help_text("train", ["seed=1,x", *options])
 
 
 def test_choices_of_ones_own_are_shown(tmp_path):
     (tmp_path / "agent").mkdir()
-    (tmp_path / "agent" / "mine.yaml").write_text("name: mine\n_target_: agents.DQN\n")
-    assert "\nagent:\n  name: mine\n" in help_text("train", ["agent=mine", "--config-dir", str(tmp_path)])
+    (tmp_path / "agent" / "mine.yaml").write_text("name: mine   # of my own\n_target_: agents.DQN\n")
+    page = help_text("train", ["agent=mine", "--config-dir", str(tmp_path)])
+    assert re.search(r"\n  name: mine +# of my own\n", page)

@@ -1,0 +1,121 @@
+"""What each key of a command means: by the comments of the files in conf/, else by the docstrings of its types."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+from experiments.config.files import CONFIG_FOLDER
+from experiments.config.hydra import first_defaults
+from slicing_gym import Radio, Reward, Scenario, Slice, Traffic
+
+_SCENARIO = {
+    "scenario": Scenario,
+    "scenario.radio": Radio,
+    "scenario.reward": Reward,
+    "scenario.slices.*": Slice,
+    "scenario.slices.*.traffic": Traffic,
+}
+"""Types of a preset, which no file in conf/ holds."""
+_WORDS = {"None": "null", "True": "true", "False": "false"}
+"""Python's words, and YAML's."""
+_LINE = re.compile(
+    r"(?P<indent> *)(?P<dash>- )?(?P<entry>(?:(?P<key>[\w./-]+):)?.*?)(?:(?:^|(?<=\s))# (?P<comment>.*))?"
+)
+
+
+class KeyComments:
+    """What the files and types say of the keys of a composed configuration.
+
+    Args:
+        name: of the command.
+        typed: the rest of the command line, as `first_composed` takes it.
+        schema: types of the command's settings.
+    """
+
+    def __init__(self, name: str, typed: Sequence[str], schema: type) -> None:
+        self._found: dict[str, str] = {}
+        for place, kind in [*_types(schema, ""), *_SCENARIO.items()]:
+            self._found |= {_joined(place, key): text for key, text in arguments_of(kind).items()}
+        folders, defaults = first_defaults(name, typed)
+        for file, package in defaults:
+            paths = [path for folder in (CONFIG_FOLDER, *folders) if (path := Path(folder, f"{file}.yaml")).is_file()]
+            for path in paths[:1]:
+                self._found |= {_joined(package, key): text for key, text in comments_in(path.read_text()).items()}
+
+    def of(self, key: str) -> str:
+        """The comment of a dotted key; nothing where there is none."""
+        return self._found.get(_anonymous(key), "")
+
+    def below(self, key: str) -> bool:
+        """Whether a key below this one has a comment."""
+        return any(each.startswith(f"{_anonymous(key)}.") for each in self._found)
+
+
+def comments_in(text: str) -> dict[str, str]:
+    """The comments of a YAML file by dotted keys: what stands behind a key, or in lines of its own above it.
+
+    Of a list they are those of its entries, too; of the entries of `defaults` those of the groups.
+    """
+    found: dict[str, str] = {}
+    above: list[str] = []
+    keys: list[tuple[int, str]] = []
+    column, last = 0, ""
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        assert match is not None
+        indent, comment = len(match["indent"]), match["comment"] or ""
+        if not match["entry"].strip() and not match["dash"]:
+            if comment and last and match.start("comment") == column:
+                found[last] += f" {comment}"
+            elif comment and keys:  # above the first key stands what the file is about
+                above.append(comment)
+            continue
+        said = " ".join([*above, comment]).strip()
+        above, column = [], match.start("comment")
+        keys = [(depth, key) for depth, key in keys if depth < indent]
+        if match["key"]:
+            keys.append((indent, match["key"]))
+            last = ".".join(key for _, key in keys).removeprefix("defaults.")
+        elif said and keys:
+            last, said = ".".join(key for _, key in keys), f"{match['entry'].strip()}: {said}"
+        if said:
+            found[last] = f"{found[last]}; {said}" if not match["key"] and last in found else said
+        else:
+            column = 0
+    return found
+
+
+def arguments_of(kind: type) -> dict[str, str]:
+    """What the docstring of a class, and of those it inherits from, says of each argument, in the words of YAML."""
+    found = {}
+    for each in reversed(kind.__mro__):
+        section = re.search(r"^Args:\n((?: {4}.*\n?|\n)*)", cleandoc(vars(each).get("__doc__") or ""), re.MULTILINE)
+        for names, text in re.findall(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", section[1] if section else "", re.M):
+            said = " ".join(text.split()).removesuffix(".")
+            said = re.sub(rf"\b({'|'.join(_WORDS)})\b", lambda word: _WORDS[word[0]], said)
+            found |= dict.fromkeys(names.split(", "), said)
+    return found
+
+
+def _types(kind: type, place: str) -> Iterator[tuple[str, type]]:
+    """A dataclass and those of its fields, by the keys under which they stand."""
+    yield place, kind
+    hints: dict[str, Any] = typing.get_type_hints(kind)
+    for name, hint in hints.items():
+        if is_dataclass(hint) and isinstance(hint, type):
+            yield from _types(hint, _joined(place, name))
+
+
+def _joined(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _anonymous(key: str) -> str:
+    """A key without the name of the slice that it is of."""
+    return re.sub(r"^(scenario\.slices)\.\w[\w-]*", r"\1.*", key)
