@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
@@ -16,8 +16,12 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from slicing_gym import __version__
+from slicing_gym.cli import commands
 
-PACKAGES = ("slicing_gym", "twin", "agents")
+PACKAGES = (
+    *("slicing_gym", "twin", "twin.traffic", "agents", "agents.deploy"),
+    *(f"experiments.{name}" for name in (*commands(), "config", "environments", "regret", "runs")),
+)
 """Whose exported names are all in the API reference."""
 
 project = "slicing-gym"
@@ -68,18 +72,27 @@ class EnvironmentDirective(SphinxDirective):
 
 
 class ExportsDirective(SphinxDirective):
-    """All exported names of a package, in alphabetical order; `:except:` names some that another page has."""
+    """All exported names of a package, in alphabetical order."""
 
     required_arguments = 1
-    option_spec: ClassVar = {"except": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         """The parsed directives of autodoc, one a name."""
         package = importlib.import_module(self.arguments[0])
-        left_out = self.options.get("except", "").split()
-        names = [name for name in package.__all__ if not name.startswith("__") and name not in left_out]
-        text = "\n\n".join(_described(package.__name__, name, getattr(package, name)) for name in sorted(names))
+        names = [name for name in package.__all__ if not name.startswith("__")]
+        text = "\n\n".join(self._described(package, name) for name in sorted(names))
         return self.parse_text_to_nodes(text)
+
+    def _described(self, package: ModuleType, name: str) -> str:
+        """The directive of a name; a class that another package exports, too, is in the index once."""
+        value = getattr(package, name)
+        known = _own_name(value) in self.env.domaindata["py"]["objects"]
+        return _described(package.__name__, name, value) + ("\n   :no-index:" if known else "")
+
+
+def _own_name(value: object) -> str:
+    """The name of a class or function where it is defined; nothing of anything else."""
+    return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) or inspect.isroutine(value) else ""
 
 
 def _described(package: str, name: str, value: object) -> str:
@@ -115,8 +128,9 @@ def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of exported names that the API reference lacks."""
     described = env.domaindata["py"]["objects"]
     for name in PACKAGES:
-        exported = importlib.import_module(name).__all__
-        missing = [each for each in exported if not each.startswith("__") and f"{name}.{each}" not in described]
+        package = importlib.import_module(name)
+        exported = {f"{name}.{each}": getattr(package, each) for each in package.__all__ if not each.startswith("__")}
+        missing = [each for each, value in exported.items() if not {each, _own_name(value)} & set(described)]
         if missing:
             logging.getLogger(__name__).warning("%s exports %s, which the API reference lacks", name, missing)
     del app

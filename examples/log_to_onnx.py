@@ -12,16 +12,14 @@ from tempfile import mkdtemp
 
 import gymnasium as gym
 
-import conf
 from agents import DDQN, SlicePolicy
 from experiments import export
-from experiments.config.schemas import EvaluationSettings
+from experiments.config import EvaluationSettings
 from experiments.offline import Algorithm2Settings, EstimateSettings, Settings, offline
-from slicing_gym.yaml_reading import read_yaml
-from twin import DigitalTwin, TrainingSettings, read_log
-from twin.data.logs import LogMapping
+from twin import DigitalTwin, LogMapping, TrainingSettings, read_log
 
-LOG = Path(__file__).resolve().parents[1] / "docs" / "data" / "synthetic_log.csv"
+ROOT = Path(__file__).resolve().parents[1]
+LOG = ROOT / "docs" / "data" / "synthetic_log.csv"
 
 
 def make(env: gym.Env, role: str) -> DDQN:
@@ -32,7 +30,7 @@ def make(env: gym.Env, role: str) -> DDQN:
 
 def main(epochs: int = 50) -> SlicePolicy:
     """The exported policy."""
-    mapping = LogMapping.from_dict(read_yaml("mapping", Path(conf.__file__).parent / "mapping" / "colosseum.yaml"))
+    mapping = LogMapping.from_yaml(ROOT / "conf" / "mapping" / "colosseum.yaml")
     history = read_log(LOG, mapping)
     print(f"{len(history)} decisions in {len(history.runs)} runs, slices {', '.join(history.scenario.slice_names)}")
 

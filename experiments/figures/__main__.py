@@ -6,11 +6,8 @@ import argparse
 from pathlib import Path
 
 from experiments.config.hydra import readable_errors
-from experiments.figures.headroom import draw_headroom
-from experiments.offline.figure import draw_offline
-from experiments.regret import draw_regret
+from experiments.figures import draw_convergence, draw_headroom, draw_offline, draw_regret
 from experiments.reporting.output import steady_output
-from experiments.train.convergence import draw_convergence
 from slicing_gym.errors import unknown_name
 
 FIGURES = {"convergence": draw_convergence, "headroom": draw_headroom, "offline": draw_offline, "regret": draw_regret}
