@@ -36,20 +36,24 @@ def install(framework: Framework, wheel: Path, folder: Path) -> str:
 
 def run(framework: Framework, folder: Path, seconds: float) -> dict[str, str]:
     """What became of each environment: "trained", or the last line of the error."""
-    command = [str(folder / "bin" / "python"), str(framework.program), *ENVIRONMENT_IDS]
+    python = str(folder / "bin" / "python")
     quiet = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", "SDL_VIDEODRIVER": "dummy"}
     output = folder / "output.txt"
     with output.open("w") as file:  # what a program has said is there whatever becomes of it
         try:
             where = {"env": os.environ | quiet, "cwd": folder, "stdout": file, "stderr": file}
-            status = subprocess.run(command, timeout=seconds, **where).returncode
+            runs = (subprocess.run([python, *each], timeout=seconds, **where).returncode for each in framework.commands)
+            status = next(filter(None, runs), 0)  # no more is run after what fails
         except subprocess.TimeoutExpired:
             status = None
     said = output.read_text(errors="replace")
     why = "trained" if status == 0 else (said.strip().splitlines() or ["no output"])[-1]
     if status is None:
         why = f"not done after {seconds:.0f} s"
-    return {name: "trained" if f"trained: {name}" in said else why for name in ENVIRONMENT_IDS}
+    trained = [name for name in ENVIRONMENT_IDS if f"trained: {name}" in said]
+    if status != 0 and len(trained) == len(ENVIRONMENT_IDS):  # the program is done, the example is not
+        trained = []
+    return {name: "trained" if name in trained else why for name in ENVIRONMENT_IDS}
 
 
 def versions(framework: Framework, folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ENVIRONMENT_IDS = ("SliceRAN-v0", "SliceTwin-v0")
 
 
@@ -19,6 +20,7 @@ class Framework:
         module: that is imported where it is installed; its program is called after it.
         packages: as pip takes them, the framework's own first.
         line: of code that gives it an environment.
+        example: file in `examples/` that runs on it, too.
         alone: whether the first package is installed without what it depends on, which `packages` then names.
     """
 
@@ -26,12 +28,19 @@ class Framework:
     module: str
     packages: tuple[str, ...]
     line: str
+    example: str = ""
     alone: bool = False
 
     @property
     def program(self) -> Path:
         """What trains in each environment whose id it is given."""
         return PROGRAMS / f"with_{self.module}.py"
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """What is run: the program, and an example of few decisions."""
+        example = [[str(EXAMPLES / self.example), "100"]] if self.example else []
+        return [[str(self.program), *ENVIRONMENT_IDS], *example]
 
     @property
     def version(self) -> str:
@@ -67,7 +76,13 @@ FRAMEWORKS = (
         ("tianshou==2.0.1", _TORCH),
         "DummyVectorEnv([lambda: gym.make(env_id) for _ in range(2)])",
     ),
-    Framework("TorchRL", "torchrl", ("torchrl==0.14.1", _TORCH), "GymEnv(env_id).auto_register_info_dict()"),
+    Framework(
+        "TorchRL",
+        "torchrl",
+        ("torchrl==0.14.1", _TORCH),
+        "GymEnv(env_id).auto_register_info_dict()",
+        example="torchrl_loop.py",
+    ),
     Framework(
         "RLlib",
         "ray",
