@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 import subprocess
 import sys
 import typing
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
@@ -26,10 +24,9 @@ from experiments.config.hydra import (
 )
 from experiments.evaluate import __main__ as evaluate
 from experiments.evaluate.settings import EvaluateConfig
-from tests.helpers.pages import commands
+from experiments.tools.page_commands import OWN_MODULES, STANDS_FOR, commands, write_own_modules
 from twin import inspect_log
 
-ROOT = Path(__file__).resolve().parents[2]
 TOPICS = (
     "train",
     "evaluate",
@@ -98,33 +95,10 @@ COMMANDS = [
 ]
 
 
-HERE = {"my_log.csv": str(ROOT / "docs" / "data" / "synthetic_log.csv"), "device=cuda": "device=cpu"}
-"""What readers have, and what stands for it here."""
-
-OWN_MODULES = ("my_package", "mine")
-
-
-def definitions(page):
-    """Imports, classes and functions of a page's examples, as one module."""
-    found = []
-    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
-        kinds = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef)
-        found += [ast.unparse(node) for node in ast.parse(block).body if isinstance(node, kinds)]
-    return "\n\n".join(found)
-
-
 @pytest.fixture
 def _own_modules(tmp_path, monkeypatch):
-    """What docs/bring-your-own.md and docs/extending.md ask a user to write, in the folder where commands are typed."""
-    pages = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("bring-your-own", "extending")}
-    (tmp_path / "my_package.py").write_text(
-        "from tests.helpers.own_agents import Logarithms as Logs, Middle, SoftTargets as MyDQN, tenth\n"
-    )
-    (tmp_path / "mine.py").write_text(definitions(pages["extending"]))
-    files = {"agent/my_agent.yaml": "bring-your-own", "twin/moving_average.yaml": "extending"}
-    for file, page in files.items():
-        (tmp_path / "mine" / file).parent.mkdir(parents=True)
-        (tmp_path / "mine" / file).write_text(re.search(r"```yaml\n(.*?)```", pages[page], re.DOTALL)[1])
+    """What pages ask a reader to write, in the folder where commands are typed."""
+    write_own_modules(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield
@@ -138,7 +112,7 @@ def test_commands_of_the_docs_pass_their_checks(typed, request, tmp_path):
     name, command = typed.topic, typed.arguments
     if any(module in command for module in OWN_MODULES):
         request.getfixturevalue("_own_modules")
-    for elsewhere, here in HERE.items():
+    for elsewhere, here in STANDS_FOR.items():
         command = command.replace(elsewhere, here)
     arguments = shlex.split(command, comments=True)
     main = import_module(f"experiments.{name}.__main__")
