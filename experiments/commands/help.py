@@ -62,8 +62,7 @@ def help_text(name: str, typed: Sequence[str]) -> str:
             parts.append(f"{group}= one of these{also}\n{_choices(group, choices)}\n")
     if name in ("train", "offline"):
         parts.append(f"+experiment= (presets of many keys)\n{_choices('experiment', offered(name, 'experiment'))}\n")
-    values = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(values, dict)
+    values: Any = OmegaConf.to_container(config, resolve=False)
     comments = KeyComments(name, typed, OmegaConf.get_type(config) or dict)
     return "\n".join([*parts, "Every key, with its value:\n", *_keys(values, comments, ""), ""])
 
@@ -120,7 +119,8 @@ def _wrapped(text: str, first: str, then: str) -> list[str]:
 
 def _flow(value: Any) -> str:
     """A value as YAML on one line."""
-    return yaml.safe_dump(value, default_flow_style=True, width=float("inf"), sort_keys=False).split("\n...")[0].strip()
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"), sort_keys=False)
+    return text.partition("\n...")[0].strip()
 
 
 def _comment(path: Path) -> list[str]:

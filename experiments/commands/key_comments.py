@@ -93,7 +93,7 @@ def comments_in(text: str) -> dict[str, str]:
 
 def arguments_of(kind: type) -> dict[str, str]:
     """What the docstring of a class, and of those it inherits from, says of each argument, in the words of YAML."""
-    found = {}
+    found: dict[str, str] = {}
     for each in reversed(kind.__mro__):
         section = re.search(r"^Args:\n((?: {4}.*\n?|\n)*)", cleandoc(vars(each).get("__doc__") or ""), re.MULTILINE)
         for names, text in re.findall(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", section[1] if section else "", re.M):

@@ -9,12 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from experiments.tools.package import ROOT
+
 MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 STANDS_FOR = {"my_log.csv": str(ROOT / "docs" / "data" / "synthetic_log.csv"), "device=cuda": "device=cpu"}
 """What readers have, and what is taken in its place where commands are tried."""
+
+PLACEHOLDERS = {
+    "<colosseum_slicing_log.csv>": "docs/data/synthetic_log.csv",
+    "<name>": "paper-1mhz",
+    "<run folder>": "runs/mine",
+    "<its run>": "runs/mine",
+    "<history.npz>": "runs/mine/history.npz",
+    "policy=runs/<run>": "policy=runs/mine scenario=paper-1mhz",
+    "runs/<run>": "runs/mine",
+    "runs/<sweep>": "runs/first_sweep",
+    "runs/<the folder it wrote>": "runs/evaluation",
+}
+"""What stands for a placeholder: all of it is made by other commands."""
 
 OWN_MODULES = ("my_package", "mine")
 """What docs/bring-your-own.md and docs/extending.md ask a reader to write."""
@@ -23,7 +37,7 @@ _COMMAND = r"(?:python -m experiments\.|slicing-gym |python (?=examples/))([a-z_
 _IN_MINE = {"agent/my_agent.yaml": "bring-your-own", "twin/moving_average.yaml": "extending"}
 
 
-class Typed(NamedTuple):
+class ShownCommand(NamedTuple):
     """A command as a page shows it.
 
     Args:
@@ -56,15 +70,15 @@ def texts() -> Iterator[tuple[Path, str]]:
         yield path, "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
-def commands() -> list[Typed]:
+def commands() -> list[ShownCommand]:
     """Each different command that begins a line of a code block, or stands alone in backticks."""
-    found: dict[tuple[str, str], Typed] = {}
+    found: dict[tuple[str, str], ShownCommand] = {}
     for path, text in texts():
         fenced = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         blocks = "\n".join(block for language, block in fenced if not language)
         typed = re.findall(f"^{_COMMAND}$", blocks, re.MULTILINE) + re.findall(f"`{_COMMAND}`", without_code(text))
         for topic, arguments in typed:
-            each = Typed(str(path.relative_to(ROOT)), topic, arguments.partition("  #")[0].strip())
+            each = ShownCommand(str(path.relative_to(ROOT)), topic, arguments.partition("  #")[0].strip())
             found.setdefault((each.topic, each.arguments), each)
     return list(found.values())
 

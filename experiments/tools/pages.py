@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.reporting.output import steady_output
-from experiments.tools.package import SIZES
-from experiments.tools.page_commands import ROOT, STANDS_FOR, Typed, commands, write_own_modules
+from experiments.tools.package import ROOT, SIZES
+from experiments.tools.page_commands import PLACEHOLDERS, STANDS_FOR, ShownCommand, commands, write_own_modules
 
 SKIPPED = {
     r"^tools\.package|^tools\.ship twin|^tools\.sweep_faults|^tools\.fuzz process": "takes many minutes at any size",
@@ -31,24 +31,15 @@ SKIPPED = {
 }
 """What is not run, by a pattern of topic and arguments, and why."""
 
-_PLACEHOLDERS = {
-    "<colosseum_slicing_log.csv>": "docs/data/synthetic_log.csv",
-    "<name>": "paper-1mhz",
-    "<run folder>": "runs/mine",
-    "<its run>": "runs/mine",
-    "<history.npz>": "runs/mine/history.npz",
-    "runs/<run>": "runs/mine",
-    "runs/<sweep>": "runs/first_sweep",
-    "runs/<the folder it wrote>": "runs/evaluation",
-}
-"""What stands for a placeholder, all of it made by other commands."""
-
-_MINE = Typed("docs/library.md, in Python", "train", "agent=ddqn twin=lstm scenario=paper-1mhz hydra.run.dir=runs/mine")
+_MINE = ShownCommand(
+    "docs/library.md, in Python", "train", "agent=ddqn twin=lstm scenario=paper-1mhz hydra.run.dir=runs/mine"
+)
 """A run as the Python of a page makes it, which commands go on from."""
 
 _EVALUATION = "evaluation.policies=[hard] evaluation.seeds=[100] evaluation.decisions=10"
 _AGENT_2 = (
-    "algorithm.twin_decisions=640 algorithm.num_envs=64 algorithm.selection_cells=4 algorithm.selection_decisions=5"
+    "algorithm.twin_decisions=640 algorithm.num_envs=64 algorithm.agent_2.learning_starts=64 "
+    "algorithm.selection_cells=4 algorithm.selection_decisions=5"
 )
 _TWINS = "seeds=[0] decisions=100 held_out_runs=1 copies=4 threads=1 progress=false twin.training.max_epochs=2"
 _SMALL = {
@@ -62,7 +53,7 @@ _SMALL = {
     "distill": "updates=20 progress=false evaluation.seeds=[1000] evaluation.decisions=10",
     "landscape": "points=3 surface_points=3 directions=1 data_decisions=100 progress=false",
     "export": "states=100 progress=false",
-    "benchmark_suite": "scenarios=paper-1mhz seeds=0 minutes=1",
+    "benchmark_suite": "scenarios=paper seeds=0 minutes=1",
     "benchmark": "--seconds 0.02 --rows 3000 --cells 1 4 --decisions 40 --seeds 1 --batches 4 --history 60",
     "tools.animate": "--every 100",
     "tools.fuzz": "--cases 3",
@@ -84,7 +75,7 @@ class PageCommand:
         skipped: why it is not run; nothing if it is.
     """
 
-    typed: Typed
+    typed: ShownCommand
     arguments: tuple[str, ...]
     skipped: str
 
@@ -102,11 +93,11 @@ class PageCommand:
         return set(re.findall(r"runs/([\w-]+)", str(self))) - self.makes - {"benchmark"}
 
 
-def as_run(typed: Typed) -> PageCommand:
+def as_run(typed: ShownCommand) -> PageCommand:
     """A command of a page at its smallest size."""
     text = f"{typed.topic} {typed.arguments}"
     skipped = next((why for pattern, why in SKIPPED.items() if re.search(pattern, text.strip())), "")
-    for there, here in (_PLACEHOLDERS | STANDS_FOR).items():
+    for there, here in (PLACEHOLDERS | STANDS_FOR).items():
         text = text.replace(there, here)
     topic, *given = shlex.split(text, comments=True)
     if "/" in topic:

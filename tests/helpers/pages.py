@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from experiments.tools.page_commands import MARKDOWN, NOTEBOOKS, ROOT, Typed, commands, text_of, texts, without_code
+from experiments.tools.package import ROOT
+from experiments.tools.page_commands import MARKDOWN, NOTEBOOKS, ShownCommand, commands, text_of, texts, without_code
 
-__all__ = ["MARKDOWN", "NOTEBOOKS", "ROOT", "Typed", "commands", "headings", "text_of", "texts", "without_code"]
+__all__ = ["MARKDOWN", "NOTEBOOKS", "ROOT", "ShownCommand", "commands", "headings", "text_of", "texts", "without_code"]
 
 
 def headings(text: str) -> set[str]:

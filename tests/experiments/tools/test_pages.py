@@ -13,12 +13,12 @@ import pytest
 
 from experiments.config.files import CONFIG_FOLDER
 from experiments.config.hydra import first_composed, register, settings_of
-from experiments.tools.page_commands import Typed
+from experiments.tools.page_commands import ShownCommand
 from experiments.tools.pages import _SMALL, PageCommand, as_run, chosen, run_all
 
 
 def run_as(topic, arguments):
-    return shlex.join(as_run(Typed("page.md", topic, arguments)).arguments)
+    return shlex.join(as_run(ShownCommand("page.md", topic, arguments)).arguments)
 
 
 def test_a_command_becomes_small_and_stays_what_it_is():
@@ -67,7 +67,7 @@ def test_what_cannot_run_here_is_listed_with_the_reason():
 
 def test_commands_are_run_and_faults_are_told_in_a_line(tmp_path):
     right, wrong, skipped = (
-        PageCommand(Typed("page.md", "figures", arguments), (arguments,), why)
+        PageCommand(ShownCommand("page.md", "figures", arguments), (arguments,), why)
         for arguments, why in (("--help", ""), ("--hlep", ""), ("--gpu", "needs a GPU"))
     )
     faults = [fault for _, fault, _ in run_all([right, wrong, skipped], tmp_path)]
