@@ -20,7 +20,8 @@ from experiments.tools.package import ROOT, SIZES
 from experiments.tools.page_commands import PLACEHOLDERS, STANDS_FOR, ShownCommand, commands, write_own_modules
 
 SKIPPED = {
-    r"^tools\.package|^tools\.ship twin|^tools\.sweep_faults|^tools\.fuzz process": "takes many minutes at any size",
+    r"^tools\.pages": "is this command",
+    r"^tools\.(package|ship twin|ship card|sweep_faults|fuzz process)": "takes many minutes at any size",
     r"^traffic$": "is named alone, without the log that it needs",
     r"^benchmark gpu": "needs a GPU",
     r"submitit_slurm": "needs a Slurm cluster",

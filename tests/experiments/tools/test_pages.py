@@ -55,6 +55,10 @@ def test_what_a_command_needs_is_run_before_it_however_few_are_asked_for():
     ]
 
 
+def test_it_does_not_run_itself():
+    assert [each.skipped for each in chosen("tools.pages")] == ["is this command"]
+
+
 def test_what_cannot_run_here_is_listed_with_the_reason():
     ran = subprocess.run(
         [sys.executable, "-m", "experiments.tools.pages", "--list", "--only", "docs/sweeps.md"],
