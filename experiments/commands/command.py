@@ -33,7 +33,7 @@ from experiments.config.hydra import (
 from experiments.reporting.output import steady_output
 from experiments.runs.lock import LOCK_FILE, RunIsLocked, RunLock, wait_for_heartbeat
 from experiments.runs.process import SWEEP, Process, say_refused
-from experiments.runs.stopping import ended_by_signals
+from experiments.runs.stopping import ended_by_signals, stops_kept
 from experiments.sweeps.run import sweep
 from twin.data.logs import LogWarning
 
@@ -62,7 +62,7 @@ def command(
         typed = topic.as_meant(sys.argv[1:])
         options = get_args_parser().parse_known_intermixed_args(typed)[0]
         if options.help:
-            with readable_errors():
+            with readable_errors(), stops_kept():
                 print(help_text(name, with_files(name, typed)))
             return
         if not _is_sweep(options):
@@ -72,11 +72,11 @@ def command(
 
 def _single(topic: Command[Any], typed: Sequence[str]) -> int:
     """One run, or what Hydra is to show; the exit status."""
-    with readable_errors():
+    with readable_errors(), stops_kept():
         sys.argv[1:] = topic.rewrite(with_files(topic.name, typed))
         folder = _folder_of(topic.name, sys.argv[1:])
     statuses: list[int] = []
-    with _locked(folder), _errors_of_hydra():
+    with _locked(folder), _errors_of_hydra(), stops_kept():
         task = _task(topic, statuses)
         hydra.main(version_base="1.3", config_path=CONFIG_FOLDER, config_name=topic.name)(task)()
     return max(statuses, default=0)

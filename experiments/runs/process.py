@@ -14,7 +14,7 @@ from pathlib import Path
 
 from experiments.runs.lock import RunIsLocked, RunLock, check_is_own
 from experiments.runs.status import Status, now, read_status, write_status
-from experiments.runs.stopping import Stopped, stopped_by_signals
+from experiments.runs.stopping import Stopped, stopped_by_signals, stops_kept
 
 REFUSALS = (ValueError, TypeError, OSError, ImportError)
 """What checks raise where something is not allowed; what reads logs, for one, is an extra."""
@@ -75,9 +75,11 @@ class Process:
         before, begun = _status_before(self.folder), time.monotonic()
         status = Status("running", self.command, tuple(self.overrides), started=now(), process=os.getpid())
         try:
-            work = self._checked()
-            write_status(self.folder, status)
-            if work() is FINISHED and before is not None and before.state == "done":
+            with stops_kept():
+                work = self._checked()
+                write_status(self.folder, status)
+                finished = work() is FINISHED
+            if finished and before is not None and before.state == "done":
                 write_status(self.folder, before)  # it says when the work was done
                 return 0
             ended, code = replace(status, state="done"), 0

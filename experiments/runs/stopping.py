@@ -93,6 +93,23 @@ def ended_by_signals() -> Iterator[None]:
                     signal.signal(number, signal.SIG_DFL)
 
 
+@contextmanager
+def stops_kept() -> Iterator[None]:
+    """Within, an error that took the place of `Stopped` is that again; what the system refused is told for itself.
+
+    Libraries clean up after what interrupts them, and raise an error of their own where that fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        chain: BaseException | None = error
+        while chain is not None and not isinstance(chain, Stopped):
+            chain = chain.__cause__ or chain.__context__
+        if chain is None or isinstance(error, OSError):
+            raise
+        raise Stopped(chain.number) from error
+
+
 def _raise_again(lost: sys.UnraisableHookArgs, otherwise: Callable[[sys.UnraisableHookArgs], object]) -> None:
     """Send a signal again that came where Python drops exceptions: in a callback of a weak reference, in `__del__`."""
     if isinstance(lost.exc_value, Stopped):

@@ -15,6 +15,7 @@ from experiments.config.hydra import Command, read_config, resolved
 from experiments.runs.compare import check_same_configuration
 from experiments.runs.process import REFUSALS
 from experiments.runs.status import MISSING, state_of
+from experiments.runs.stopping import stops_kept
 from experiments.sweeps.compose import Composer
 from experiments.sweeps.expand import Combination
 from experiments.sweeps.names import folder_names
@@ -122,7 +123,8 @@ class _Checks:
     def refusal(self, each: Combination, config: DictConfig, folder: Path) -> str:
         """Why a run is refused; "" if it is not. One that is in its folder already was checked before it began."""
         try:
-            settings = self._composer.settings(config)
+            with stops_kept():
+                settings = self._composer.settings(config)
             _check_same(folder, config)
             if state_of(folder) in ("done", "running"):
                 return ""
@@ -138,7 +140,8 @@ class _Checks:
 
     def _refusal_of(self, settings: Any, folder: Path) -> str:
         try:
-            self._topic.prepare(settings, folder)
+            with stops_kept():
+                self._topic.prepare(settings, folder)
         except REFUSALS as error:
             return str(error)
         return ""

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import Command, composed, config_folders, settings_of, without_hydra
 from experiments.config.refusals import check_key, not_a_value, unread
+from experiments.runs.stopping import stops_kept
 
 
 class Composer:
@@ -63,7 +64,8 @@ class Composer:
         for each in plain:
             key = each.get_key_element()
             try:
-                OmegaConf.update(config, key, each.value(), merge=True)
+                with stops_kept():
+                    OmegaConf.update(config, key, each.value(), merge=True)
             except OmegaConfBaseException as error:
                 raise ValueError(not_a_value(key, each.get_value_element_as_str(), error)) from None
         return config
@@ -79,11 +81,12 @@ class Composer:
     def _refusal(self, choices: tuple[str, ...], plain: Sequence[Override]) -> str:
         """Compose some choices; why that cannot be done, or why these keys are not allowed with them, or ""."""
         try:
-            if choices not in self._composed:
-                whole = composed(self._topic.name, [*choices, *config_folders(self._flags)])
-                self._composed[choices] = without_hydra(whole)
-            for each in plain:
-                check_key(self._composed[choices], each.get_key_element(), each.get_value_element_as_str())
+            with stops_kept():
+                if choices not in self._composed:
+                    whole = composed(self._topic.name, [*choices, *config_folders(self._flags)])
+                    self._composed[choices] = without_hydra(whole)
+                for each in plain:
+                    check_key(self._composed[choices], each.get_key_element(), each.get_value_element_as_str())
         except ValueError as error:
             return str(error)
         return ""

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from experiments.runs.stopping import Stopped, stopped_by_signals
+from experiments.runs.stopping import Stopped, stopped_by_signals, stops_kept
 
 
 class Thing:
@@ -40,3 +40,27 @@ def test_a_signal_that_comes_in_the_callback_of_a_weak_reference_is_not_lost(num
 def test_nor_is_one_that_comes_as_an_object_goes():
     with pytest.raises(Stopped):
         drop_and_wait([Last()])
+
+
+def made_another_of(interrupted: BaseException, error: Exception) -> None:
+    """As libraries do: what they clean up with fails where they were interrupted, and they tell of that."""
+    try:
+        try:
+            raise interrupted
+        finally:
+            None.clean()  # type: ignore[attr-defined]
+    except AttributeError:
+        raise error from None
+
+
+def test_an_error_that_took_the_place_of_a_signal_is_that_signal():
+    with pytest.raises(Stopped) as stopped, stops_kept():
+        made_another_of(Stopped(signal.SIGTERM), ValueError("cannot compose"))
+    assert stopped.value.number == signal.SIGTERM
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(ValueError, match="cannot compose"), stops_kept():
+        made_another_of(KeyError("another"), ValueError("cannot compose"))
+    with pytest.raises(OSError, match="full"), stops_kept():  # while a stopped run wrote its checkpoint
+        made_another_of(Stopped(signal.SIGTERM), OSError("the disk is full"))
