@@ -19,10 +19,14 @@ def _end_quietly(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+# So it is while `-m` looks for what it runs; another program that imports this has its own ways.
+_COMMAND = sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__
+
+if _COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_quietly)  # before anything that takes long to import
 
 import slicing_gym  # noqa: E402, F401  # explains what is missing
 from slicing_gym.extras import check_command  # noqa: E402
 
-check_command()
+if _COMMAND:
+    check_command()

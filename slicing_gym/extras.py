@@ -96,13 +96,11 @@ def _say_missing(kind: type[BaseException], error: BaseException, trace: Traceba
 
 
 def check_command() -> None:
-    """End with one line where `python -m` runs a command without what all commands need, or it needs more itself.
+    """End with one line where a command begins without what all commands need, or it needs more itself.
 
     Raises:
         SystemExit: something is missing, or an environment variable is in the way.
     """
-    if sys.argv[:1] != ["-m"]:  # so it is while `-m` looks for what it runs
-        return
     sys.excepthook = _say_missing
     for module in ("torch", "stable_baselines3", "hydra", "omegaconf", "pandas", "matplotlib"):
         if sys.modules.get(module, "") is None or (module not in sys.modules and find_spec(module) is None):

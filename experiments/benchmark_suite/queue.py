@@ -17,7 +17,7 @@ from experiments.benchmark_suite.plan import BenchmarkPlan
 from experiments.benchmark_suite.rows import RunKey, RunRow, result_file, write_result
 from experiments.runs.lock import RunIsLocked, RunLock
 from experiments.runs.status import versions
-from experiments.runs.stopping import stopped_by_signals
+from experiments.runs.stopping import stopped_by_signals, stops_kept
 from slicing_gym import get_scenario
 from slicing_gym.files import atomic_write
 from slicing_gym.reading import read_text
@@ -90,7 +90,8 @@ class RunQueue:
         (place / ERROR_LOG).unlink(missing_ok=True)
         try:
             method, scenario = self.plan.methods[run.method], get_scenario(run.scenario)
-            found = method.perform(scenario, run.budget, run.seed, self.plan.protocol, place)
+            with stops_kept():
+                found = method.perform(scenario, run.budget, run.seed, self.plan.protocol, place)
             used = "; ".join(f"{name} {number}" for name, number in versions().items() if name in _NAMED)
             write_result(self.folder, RunRow(*run, *found, self.plan.protocol.version, used))
         except Exception as error:  # agents of the user's own may fail in any way

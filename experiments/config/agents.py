@@ -23,6 +23,7 @@ from experiments.config.bounds import (
     MAX_WIDTH,
     check_arguments,
     check_bounds,
+    check_length,
 )
 from experiments.config.schemas import PLANNER, TARGET_MISSING, AgentSettings
 from slicing_gym.allocation import MAX_LISTED
@@ -139,7 +140,8 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
         if name in _RESERVED or name not in own:
             raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
     check_arguments("agent.kwargs", agent.kwargs)
-    check_arguments("agent.policy_kwargs", agent.policy_kwargs, largest_integer=MAX_WIDTH, longest=MAX_LAYERS)
+    check_arguments("agent.policy_kwargs", agent.policy_kwargs, largest_integer=MAX_WIDTH)
+    _check_layers("agent.policy_kwargs.net_arch", agent.policy_kwargs.get("net_arch"))
     arguments = given_arguments(agent, changes)
     check_numbers(arguments)
     if agent.head is not None and agent.head not in HEADS:
@@ -198,6 +200,15 @@ _WHOLE = {
     "critic_steps": (1, MAX_RUNS),
 }
 """Bounds of arguments that are whole numbers."""
+
+
+def _check_layers(key: str, given: Any) -> None:
+    """Refuse more layers than compute; a policy may have several networks, by name."""
+    if isinstance(given, Mapping):
+        for name, own in given.items():
+            _check_layers(f"{key}.{name}", own)
+    elif isinstance(given, list | tuple):
+        check_length(key, given, MAX_LAYERS)
 
 
 def _policy_kwargs(agent: AgentSettings) -> dict[str, Any]:

@@ -149,28 +149,25 @@ def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
         raise ValueError(unknown_name(key, value, metadata["choices"]))
 
 
-def check_arguments(key: str, given: Any, *, largest_integer: int | None = None, longest: int | None = None) -> None:
+def check_arguments(key: str, given: Any, *, largest_integer: int | None = None) -> None:
     """Refuse arguments of a class, whatever they mean, that are no finite numbers of a size that computes.
 
     Args:
         key: where they stand.
         given: the arguments, which may be lists and mappings of others.
         largest_integer: the largest whole number among them; None: as of other numbers.
-        longest: most values of a list among them; None: there is no bound.
 
     Raises:
         ValueError: the message names the key, the value and what is allowed.
     """
-    bounds: dict[str, Any] = {"largest_integer": largest_integer, "longest": longest}
     if isinstance(given, bool):
         return
     if isinstance(given, Mapping):
         for name, value in given.items():
-            check_arguments(f"{key}.{name}", value, **bounds)
+            check_arguments(f"{key}.{name}", value, largest_integer=largest_integer)
     elif isinstance(given, list | tuple):
-        check_length(key, given, longest)
         for value in given:
-            check_arguments(key, value, **bounds)
+            check_arguments(key, value, largest_integer=largest_integer)
     elif isinstance(given, Integral) and largest_integer is not None:
         check_integer(key, given, at_least=-largest_integer, at_most=largest_integer)
     elif isinstance(given, Real):

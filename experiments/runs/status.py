@@ -61,25 +61,23 @@ class Status:
     def __post_init__(self) -> None:
         if self.state not in STATES:
             raise ValueError(f"state: {self.state!r} given, allowed are {', '.join(STATES)}")
-        for name in ("command", "error", "traceback", "host"):
-            _check_text(name, getattr(self, name))
-        for each in self.overrides:
-            _check_text("overrides", each)
+        for name in ("command", "error", "traceback", "host", "started", "ended"):
+            value = getattr(self, name)
+            if value is not None or name not in ("started", "ended"):
+                object.__setattr__(self, name, _readable(name, value))
+        object.__setattr__(self, "overrides", tuple(_readable("overrides", each) for each in self.overrides))
         for each in (*self.versions, *self.versions.values()):
-            _check_text("versions", each)
-        for name in ("started", "ended"):
-            if getattr(self, name) is not None:
-                _check_text(name, getattr(self, name))
+            check_instance("versions", each, (str,))
         if self.seconds is not None:
             check_number("seconds", self.seconds, at_least=0.0)
         if self.process is not None:
             check_integer("process", self.process, at_least=0)
 
 
-def _check_text(key: str, value: object) -> None:
-    """Refuse what is no text, or cannot be written as one."""
+def _readable(key: str, value: object) -> str:
+    """A text that can be written and printed: what is no character, as in some names of files, is escaped."""
     check_instance(key, value, (str,))
-    str(value).encode()
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def write_status(folder: str | os.PathLike[str], status: Status) -> None:

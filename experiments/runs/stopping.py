@@ -102,12 +102,20 @@ def stops_kept() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        chain: BaseException | None = error
-        while chain is not None and not isinstance(chain, Stopped):
-            chain = chain.__cause__ or chain.__context__
-        if chain is None or isinstance(error, OSError):
+        stopped = _behind(error)
+        if stopped is None or isinstance(error, OSError):
             raise
-        raise Stopped(chain.number) from error
+        raise Stopped(stopped.number) from error
+
+
+def _behind(error: BaseException) -> Stopped | None:
+    """The signal that an error came from; errors may be each other's causes."""
+    found: list[BaseException] = [error]
+    for each in found:
+        if isinstance(each, Stopped):
+            return each
+        found += [other for other in (each.__cause__, each.__context__) if other is not None and other not in found]
+    return None
 
 
 def _raise_again(lost: sys.UnraisableHookArgs, otherwise: Callable[[sys.UnraisableHookArgs], object]) -> None:

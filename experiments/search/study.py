@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from experiments.runs.stopping import stops_kept
 from experiments.search.journal import Journal
 from experiments.search.space import Space, suggest
 from slicing_gym.extras import explained
@@ -18,6 +20,9 @@ JOURNAL = "study.log"
 """Optuna's journal."""
 _LOCK, _NAME = "study.lock", "search"
 _log = logging.getLogger(__name__)
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What the system says where nothing can be written."""
 
 ERROR = "error"
 """A trial's attribute: the message with which its training failed; one that failed without was stopped."""
@@ -142,15 +147,16 @@ class Study:
                     raise self._package.TrialPruned
 
             try:
-                value = objective(values, evaluated)
+                with stops_kept():
+                    value = objective(values, evaluated)
                 self.study.tell(trial, value)
                 said = f"{value:.3f}"
             except self._package.TrialPruned:
                 self.study.tell(trial, state=states.PRUNED)
                 said = "pruned"
-            except OSError:  # a full disk, say, is not the trial's fault: it stays under way until the search goes on
-                raise
             except Exception as error:  # settings may be such that nothing can be learned; the next may be better
+                if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                    raise  # that is not the trial's fault: it stays under way until the search goes on
                 said = f"{type(error).__name__}: {error}"
                 trial.set_user_attr(ERROR, said)
                 self.study.tell(trial, state=states.FAIL)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.runs.process import say_refused
-from experiments.runs.stopping import Stopped, stopped_by_signals
+from experiments.runs.stopping import Stopped, stopped_by_signals, stops_kept
 from experiments.search.run import read_search
 from experiments.search.workers import working_for
 
@@ -24,10 +24,12 @@ def work(arguments: Sequence[str]) -> int:
     try:
         with stopped_by_signals(), working_for(search.removeprefix("search="), Path(folder), number):
             import_modules([name for name in imports.removeprefix("imports=").split(",") if name])
-            read_search(folder).perform(task)
+            with stops_kept():
+                read_search(folder).perform(task)
     except Stopped as error:
         return error.exit_status
     except OSError as error:
+        logging.exception("the task %s has failed", task)
         return say_refused(error)
     return 0
 

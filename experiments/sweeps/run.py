@@ -21,7 +21,7 @@ from experiments.reporting.tables import aligned
 from experiments.runs.lock import RunLock, check_is_own
 from experiments.runs.process import REFUSALS, say_refused
 from experiments.runs.status import DEAD, MISSING, Status, now, read_status, state_of, write_status
-from experiments.runs.stopping import Stopped, stopped_by_signals
+from experiments.runs.stopping import Stopped, stopped_by_signals, stops_kept
 from experiments.sweeps.check import Planned, looked_at_again, once_each, plan
 from experiments.sweeps.compose import Composer
 from experiments.sweeps.expand import Typed, expand, fixed, parse
@@ -111,7 +111,8 @@ class _Running:
             self._say_ended(job, exit_status, f"{len(ended)}/{len(jobs)}")
 
         try:
-            self.launcher.launch(jobs, on_end)
+            with stops_kept():
+                self.launcher.launch(jobs, on_end)
         except KeyboardInterrupt as error:
             check_is_own(self.folder)  # if it is not, the error says why
             print(f"stopped; go on with: {self._how_to_go_on()}", file=sys.stderr)

@@ -42,3 +42,19 @@ def test_a_command_ends_quietly(tmp_path, at):
         text=True,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+
+
+def test_a_program_of_ones_own_that_imports_the_package_keeps_its_ways(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "__init__.py").write_text("import experiments")
+    waits = "import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(5)\n"
+    (tmp_path / "own" / "run.py").write_text(waits + 'except KeyboardInterrupt:\n    print("saved")\n')
+    ran = subprocess.run(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+         "import os, sys; os.execv(sys.executable, [sys.executable, '-m', 'own.run'])"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "saved\n", "")

@@ -21,8 +21,7 @@ def test_a_variable_that_is_in_the_way_is_named_also_by_commands(monkeypatch, na
     monkeypatch.setenv(name, value)
     with pytest.raises(ImportError, match=message):
         check_numba_variables()
-    check_command()  # no command is begun here
-    monkeypatch.setattr(sys, "argv", ["-m"])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     with pytest.raises(SystemExit, match=f"error: {message}"):
         check_command()
 

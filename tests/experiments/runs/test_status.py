@@ -21,6 +21,13 @@ def test_what_is_written_is_read(tmp_path):
     assert read_status(tmp_path) is None
 
 
+def test_what_is_no_character_is_escaped(tmp_path):
+    """As in the name of a file that another system wrote."""
+    write_status(tmp_path, Status("refused", "inspect", ("log=a\udcff.csv",), "log: a\udcff.csv is not there"))
+    found = read_status(tmp_path)
+    assert (found.overrides, found.error) == (("log=a\\udcff.csv",), "log: a\\udcff.csv is not there")
+
+
 def test_a_state_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="state: 'finished' given, allowed are queued, running, done"):
         Status("finished")
@@ -39,7 +46,7 @@ def test_a_damaged_status_and_one_of_another_version_are_refused_by_name(tmp_pat
         *(("state", each) for each in (None, 3, [], {})),
         *(("command", each) for each in (None, 3, ["train"])),
         *(("overrides", each) for each in (None, "seed=0", {"seed": 0}, [3], [None], [["seed=0"]])),
-        *(("error", each) for each in (None, 3, {}, "\ud800")),
+        *(("error", each) for each in (None, 3, {})),
         *(("traceback", each) for each in (None, ["line"])),
         *(("seconds", each) for each in ("7", True, [7], float("nan"), float("inf"), -1.0, 10**400)),
         *(("started", each) for each in (3, ["now"])),

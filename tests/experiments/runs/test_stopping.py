@@ -64,3 +64,15 @@ def test_other_errors_stay_what_they_are():
         made_another_of(KeyError("another"), ValueError("cannot compose"))
     with pytest.raises(OSError, match="full"), stops_kept():  # while a stopped run wrote its checkpoint
         made_another_of(Stopped(signal.SIGTERM), OSError("the disk is full"))
+
+
+def test_errors_that_are_each_others_causes_end_the_search_for_a_signal():
+    """As OmegaConf raises them in a debugger."""
+    error, other = ValueError("one"), ValueError("other")
+    error.__cause__ = other.__cause__ = error
+    with pytest.raises(ValueError, match="one"), stops_kept():
+        made_another_of(KeyError("another"), error)
+    error.__context__ = None
+    error.__cause__, other.__cause__ = other, error
+    with pytest.raises(Stopped), stops_kept():  # behind it there is a signal, too
+        made_another_of(Stopped(signal.SIGTERM), error)

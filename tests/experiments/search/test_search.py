@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import asdict, replace
 
 import pytest
@@ -13,6 +14,7 @@ from experiments.config.schemas import AgentSettings, EvaluationSettings
 from experiments.report import report
 from experiments.report.measures import FINAL
 from experiments.runs.folder import read_run
+from experiments.runs.stopping import Stopped
 from experiments.search import Search, Settings, search, study_pictures
 from experiments.search.run import read_search
 from experiments.search.study import JOURNAL, Study, read_study
@@ -121,17 +123,32 @@ def test_bad_trials_are_pruned_by_what_the_twin_says(tmp_path):
     assert [each.state.name for each in study.trials] == ["COMPLETE"] * 6 + ["PRUNED"] * 2
 
 
-def test_a_trial_that_fails_stops_no_other(tmp_path):
+@pytest.mark.parametrize("failure", [ValueError("no number"), FileNotFoundError("weights.pt")])
+def test_a_trial_that_fails_stops_no_other(tmp_path, failure):
     study = Study(tmp_path, begin(tmp_path / "any").space, 0, False, 0)
 
     def objective(values, _):
         if len(study.trials) == 2:
-            raise ValueError("no number")
+            raise failure
         return values["agent.learning_rate"]
 
     study.run(4, objective)
     assert [each.state.name for each in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
-    assert study.trials[1].user_attrs["error"] == "ValueError: no number"
+    assert study.trials[1].user_attrs["error"] == f"{type(failure).__name__}: {failure}"
+
+
+def test_a_signal_that_became_an_error_ends_the_search(tmp_path):
+    study = Study(tmp_path, begin(tmp_path / "any").space, 0, False, 0)
+
+    def objective(*_):
+        try:
+            raise Stopped(signal.SIGTERM)
+        except Stopped:
+            raise RuntimeError("the library cannot go on") from None
+
+    with pytest.raises(Stopped):
+        study.run(4, objective)
+    assert study.trials == []  # it counts for nothing
 
 
 def test_a_full_disk_ends_a_study_which_goes_on_once_there_is_room(tmp_path):
