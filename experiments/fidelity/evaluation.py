@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import gymnasium as gym
 import numpy as np
@@ -33,6 +34,7 @@ from experiments.fidelity.uncertainty import (
 from slicing_gym import Scenario
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
+from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import rank_correlation
@@ -67,6 +69,8 @@ class Outcome:
         held_out: decisions that it was evaluated on.
         new: share of them whose allocation the twin was not fitted to.
         uncertainty: of allocations never held; None where there is no utility, or none was left out.
+        ssr: mean SSR of each slice over the held-out decisions, by name; empty where there is no SSR.
+        terms: share of the utility's variance that each of its terms makes, by variable; empty of simulated cells.
     """
 
     measures: list[Measure]
@@ -76,6 +80,8 @@ class Outcome:
     held_out: int
     new: float
     uncertainty: Uncertainty | None = None
+    ssr: Mapping[str, float] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate_twin(
@@ -111,7 +117,9 @@ def evaluate_twin(
     measures.append(constant("fit [s]", "", "twin", twin.report.seconds))
     fitted = {tuple(units) for units in history.allocation.tolist()}
     new = float(np.mean([tuple(units) not in fitted for units in held_out.allocation.tolist()]))
-    return Outcome(measures, near, None, twin, len(held_out), new)
+    ssr = held_out.performance.get(SSR.name)
+    means = {} if ssr is None else dict(zip(twin.scenario.slice_names, ssr.mean(axis=0).tolist(), strict=True))
+    return Outcome(measures, near, None, twin, len(held_out), new, ssr=means)
 
 
 def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
@@ -120,7 +128,21 @@ def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings)
     fitted = deepcopy(twin).fit(past, progress=settings.progress or settings.delay)
     outcome = evaluate_twin(fitted, past, held_out, settings)
     uncertainty = uncertainty_on_history(twin, history, settings, fitted.model.structure)
-    return _with_uncertainty(outcome, uncertainty), held_out
+    terms = utility_terms(held_out) if fitted.model.has_reward else {}
+    return replace(_with_uncertainty(outcome, uncertainty), terms=terms), held_out
+
+
+def utility_terms(history: History) -> dict[str, float]:
+    """The share of the utility's variance that goes with each of its terms, by variable; empty if it never changes."""
+    scenario, ssr, efficiency = history.scenario, history.ssr, history.spectral_efficiency
+    whole = utility(scenario, efficiency, ssr)
+    rest = {SPECTRAL_EFFICIENCY.name: utility(scenario, np.zeros_like(efficiency), ssr)}
+    for number, name in enumerate(scenario.slice_names):
+        rest[f"{SSR.name}_{name}"] = utility(
+            scenario, efficiency, np.where(np.arange(ssr.shape[1]) == number, 0.0, ssr)
+        )
+    variance = float(whole.var())
+    return {name: 1.0 - float(values.var()) / variance for name, values in rest.items()} if variance > 0.0 else {}
 
 
 def split(history: History, held_out_runs: int) -> tuple[History, History]:

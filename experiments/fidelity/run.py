@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from agents.baselines import unknown_policy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
@@ -59,12 +61,17 @@ class FidelityResult:
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Go, go with care or no-go for each use of the twins."""
-        held_out = sum(outcome.held_out for outcome in self.outcomes)
-        new = sum(outcome.new * outcome.held_out for outcome in self.outcomes) / held_out
-        restricted = bool(self.outcomes[0].twin.model.layout.held)
+        """Go, go with care, cannot tell or no-go for each use of the twins."""
+        shares = np.array([outcome.held_out for outcome in self.outcomes])
+        held_out = int(shares.sum())
+        new = float(shares @ [outcome.new for outcome in self.outcomes]) / held_out
+        first = self.outcomes[0]
+        ssr = {name: float(shares @ [each.ssr[name] for each in self.outcomes]) / held_out for name in first.ssr}
+        restricted = bool(first.twin.model.layout.held)
         part = "cell" if self.history is None else "block"
-        return verdicts(Evidence(self.figures, self.scenario, held_out, new, self.parts, part, restricted))
+        return verdicts(
+            Evidence(self.figures, self.scenario, held_out, new, self.parts, part, restricted, ssr, first.terms)
+        )
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write its files into a folder."""

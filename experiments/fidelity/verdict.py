@@ -1,21 +1,28 @@
-"""What a twin may be used for, in words: go, go with care or no-go for each use, with the figures that say so."""
+"""What a twin may be used for: go, go with care, cannot tell or no-go for each use, with the figures that say so."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from experiments.fidelity.measures import Figures
 from experiments.reporting.statistics import Estimate
 from slicing_gym import Scenario
+from twin.data.columns import SPECTRAL_EFFICIENCY
 from twin.data.layout import IDLE
 
-GO, CARE, NO_GO = ANSWERS = ("go", "go with care", "no-go")
+GO, CARE, CANNOT_TELL, NO_GO = ANSWERS = ("go", "go with care", "cannot tell", "no-go")
 """The answers, the best first."""
 
 MOST_EXPLAINED = 0.5
 """R² whose interval has to lie above this for "go": more of the variance is explained than is left."""
+
+LITTLE = 0.1
+"""R² whose interval has to reach above this, or it is a "no-go" even if it is above 0."""
+
+ONE_TERM = 0.99
+"""Share of the utility's variance that one of its terms may make: beyond it the R² of U says nothing of the others."""
 
 HONEST = 0.8
 """Share of values inside the central 90 % from which on the spread counts as honest: at most twice the misses."""
@@ -42,7 +49,7 @@ class Verdict:
 
     Args:
         use: "what-if on the utility", "training an agent", or "the SSR of" a slice.
-        answer: "go", "go with care" or "no-go".
+        answer: "go", "go with care", "cannot tell" or "no-go".
         reasons: the figures that decided, the most important first.
     """
 
@@ -66,6 +73,8 @@ class Evidence:
         parts: cells, or blocks of a history's decisions, that intervals are over.
         part: what these are, "cell" or "block".
         restricted: whether environments offer only the allocations that the log held.
+        ssr: mean SSR of each slice over the held-out decisions, by name.
+        terms: share of the utility's variance that each of its terms makes, by the variable's name; empty of cells.
     """
 
     figures: Figures
@@ -75,6 +84,8 @@ class Evidence:
     parts: int
     part: str = "cell"
     restricted: bool = False
+    ssr: Mapping[str, float] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, metric: str, variable: str, predictor: str = "twin") -> Estimate | None:
         """A figure that there is and that is a number."""
@@ -114,10 +125,10 @@ def as_lines(found: Sequence[Verdict]) -> list[str]:
 
 
 def _verdict(use: str, evidence: Evidence, said: Sequence[Said]) -> Verdict:
-    """The worst answer, with what is said first of the use and what else has led to that answer."""
+    """The worst answer, with what has led to it; if all is well, with what is said first of the use."""
     answers, few = [answer for answer, _ in said], evidence.held_out < ENOUGH or evidence.parts < FEWEST_PARTS
     worst = max([*answers, *([CARE] if few else [])], key=ANSWERS.index)
-    reasons = [reason for number, (answer, reason) in enumerate(said) if number == 0 or answer == worst != GO]
+    reasons = [reason for answer, reason in said if answer == worst != GO] or [reason for _, reason in said[:1]]
     if few:
         where = f"{evidence.parts} {evidence.part}{'' if evidence.parts == 1 else 's'}"
         held_out = f"only {evidence.held_out} decisions in {where} were held out"
@@ -132,11 +143,21 @@ def _utility(evidence: Evidence) -> Iterator[Said]:
         yield NO_GO, "there is no utility that varies (of a log, its mapping needs ssr and spectral_efficiency)"
         return
     yield _explained(evidence, found, "utility")
+    yield from _one_term(evidence)
     if evidence.new < NEW and not evidence.restricted:
         yield CARE, f"only {evidence.new:.0%} of the held-out decisions had allocations that the fit had not seen"
     left_out = evidence.of("never held: inside 90 %", "utility")
     if left_out is not None and left_out.mean < HONEST:
         yield CARE, f"of allocations left out {left_out.mean:.0%} of utilities lie in the 90 % interval"
+
+
+def _one_term(evidence: Evidence) -> Iterator[Said]:
+    """Which term of the utility makes nearly all of its variance, if one does."""
+    name, share = max(evidence.terms.items(), key=lambda pair: pair[1], default=("", 0.0))
+    if share < ONE_TERM:
+        return
+    check = "the unit of the rate and se_weight" if name == SPECTRAL_EFFICIENCY.name else "se_weight and the SLAs"
+    yield CARE, f"{share:.1%} of the utility's variance is {name.replace('_', ' ', 1)}: check {check}"
 
 
 def _training(evidence: Evidence) -> Iterator[Said]:
@@ -165,7 +186,17 @@ def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:
     elif evidence.of("CRPS", name) is None:
         yield NO_GO, "there is no SSR (of a log, its mapping needs ssr)"
     else:
-        yield CARE, "it never changes in the held-out decisions: nothing says what would break it"
+        yield _constant(evidence, slice_name)
+
+
+def _constant(evidence: Evidence, slice_name: str) -> Said:
+    """What an SSR says that hardly changes."""
+    mean, held_out = evidence.ssr[slice_name], evidence.held_out
+    if mean == 0.0:
+        return CANNOT_TELL, f"never met (0 of {held_out} decisions): the bound may be wrong"
+    if mean == 1.0:
+        return CARE, f"always met ({held_out} of {held_out} decisions): nothing says what would break it"
+    return CARE, f"it hardly changes in the held-out decisions (mean {mean:.3g}): nothing says what would break it"
 
 
 def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
@@ -179,11 +210,13 @@ def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
     if last is not None and found.mean <= last.mean:
         return NO_GO, f"{figure}, no more than the last value explains ({last.mean:.2f})"
     if low <= 0.0 and evidence.parts < FEWEST_PARTS:
-        return CARE, f"{figure}: {evidence.parts} {evidence.part}s are too few to tell whether it explains anything"
+        few = f"{evidence.parts} {evidence.part}s are too few to tell whether it explains anything"
+        return CANNOT_TELL, f"{figure}: {few}"
     if low <= 0.0:
-        return NO_GO, f"{figure}: it may explain nothing"
+        answer, above = (NO_GO if high <= LITTLE else CANNOT_TELL), f"{high:.0%} at most"
+        return answer, f"{figure}: it may explain nothing, and {above}"
     if not known:
-        return CARE, f"{figure}, without an interval"
+        return (CARE if found.mean >= MOST_EXPLAINED else CANNOT_TELL), f"{figure}, without an interval"
     return (GO if low >= MOST_EXPLAINED else CARE), f"{figure}: at least {low:.0%} of the variance is explained"
 
 

@@ -23,6 +23,7 @@ def _lines(path):
     return len(path.read_text().splitlines())
 
 
+@pytest.mark.filterwarnings("ignore:ssr. never met:twin.LogWarning")  # what the synthetic log is like
 @pytest.mark.parametrize("name", SIZES)
 def test_an_example_runs(name, capsys):
     if name == "torchrl_loop":

@@ -11,7 +11,9 @@ import pytest
 
 from experiments import calibration
 from experiments.fidelity import Settings, fidelity
-from experiments.fidelity.evaluation import split
+from experiments.fidelity.evaluation import split, utility_terms
+from experiments.fidelity.verdict import ANSWERS
+from slicing_gym.reward import utility
 from tests.helpers.twins import ENSEMBLE, JOINT, SMALL, history_of
 from twin import DigitalTwin, History, TrainingSettings
 
@@ -78,7 +80,18 @@ def test_its_report_has_a_row_a_figure_and_a_column_a_predictor(result):
     for verdict in result.verdicts:
         assert f"  {verdict.use}: {verdict.answer}" in rest[end:]
     assert result.verdicts[-1].use == "the SSR of urllc"
-    assert all(each.answer in ("go", "go with care", "no-go") and each.reasons for each in result.verdicts)
+    assert all(each.answer in ANSWERS and each.reasons for each in result.verdicts)
+
+
+def test_the_terms_of_the_utility_share_its_variance():
+    history = history_of("paper-1mhz")
+    found = utility_terms(history)
+    assert list(found) == ["spectral_efficiency", "ssr_volte", "ssr_video", "ssr_urllc"]
+    whole = utility(history.scenario, history.spectral_efficiency, history.ssr)
+    rest = whole - history.scenario.reward.se_weight * history.spectral_efficiency
+    assert found["spectral_efficiency"] == pytest.approx(1.0 - rest.var() / whole.var())
+    much = {**history.performance, "spectral_efficiency": 1e5 * history.spectral_efficiency}
+    assert utility_terms(replace(history, performance=much))["spectral_efficiency"] > 0.999
 
 
 def test_its_folder_has_figures_picture_and_twins(result, folder):

@@ -13,7 +13,7 @@ ARRIVALS, SSR = ([f"{part}_{name}" for name in SCENARIO.slice_names] for part in
 USES = ["what-if on the utility", "training an agent", *(f"the SSR of {name}" for name in SCENARIO.slice_names)]
 
 
-def evidence(held_out=1000, new=0.9, parts=3, restricted=False, **changes):
+def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=None, **changes):
     """Figures of a twin that is good in all; changes by `metric of variable`, None for a figure that is not there."""
     figures = {("R²", name, "twin"): Estimate(0.9, 0.05) for name in ("utility", *SSR)}
     figures |= {("R²", name, "persistence"): Estimate(-0.5, 0.1) for name in ("utility", *SSR)}
@@ -26,7 +26,8 @@ def evidence(held_out=1000, new=0.9, parts=3, restricted=False, **changes):
         place = {"explained": "R²", "inside": "inside 90 %", "distance": "distance after 200", "crps": "CRPS"}
         figures[place.get(metric, metric), name, predictor] = value
     known = {key: value for key, value in figures.items() if value}
-    return Evidence(known, SCENARIO, held_out, new, parts, restricted=restricted)
+    means = dict.fromkeys(SCENARIO.slice_names, ssr)
+    return Evidence(known, SCENARIO, held_out, new, parts, restricted=restricted, ssr=means, terms=terms or {})
 
 
 def answers(given):
@@ -44,29 +45,56 @@ def test_a_good_twin_goes_for_every_use():
     ("changes", "expected", "says"),
     [
         ({"explained__utility__twin": Estimate(0.6, 0.2)}, [1, 1, 0, 0, 0], "at least 40% of the variance"),
-        ({"explained__utility__twin": Estimate(0.3, 0.4)}, [2, 2, 0, 0, 0], "it may explain nothing"),
-        ({"explained__utility__persistence": Estimate(0.95, 0.1)}, [2, 2, 0, 0, 0], "than the last value explains"),
-        ({"explained__utility__twin": None}, [2, 2, 0, 0, 0], "its mapping needs ssr and spectral_efficiency"),
+        ({"explained__utility__twin": Estimate(0.3, 0.4)}, [2, 2, 0, 0, 0], "it may explain nothing, and 70% at most"),
+        (
+            {"explained__utility__twin": Estimate(0.02, 0.11)},
+            [2, 2, 0, 0, 0],
+            "it may explain nothing, and 13% at most",
+        ),
+        ({"explained__utility__twin": Estimate(0.02, 0.05)}, [3, 3, 0, 0, 0], "it may explain nothing, and 7% at most"),
+        ({"explained__utility__persistence": Estimate(0.95, 0.1)}, [3, 3, 0, 0, 0], "than the last value explains"),
+        ({"explained__utility__twin": None}, [3, 3, 0, 0, 0], "its mapping needs ssr and spectral_efficiency"),
         ({"explained__ssr_video__twin": Estimate(0.2, 0.3)}, [0, 0, 0, 2, 0], "R² of ssr_video 0.20 ± 0.30"),
-        ({"explained__ssr_video__twin": Estimate(float("nan"), 0.0)}, [0, 0, 0, 1, 0], "it never changes"),
-        ({"explained__ssr_video__twin": None, "crps__ssr_video__twin": None}, [0, 0, 0, 2, 0], "there is no SSR"),
+        (
+            {"explained__ssr_video__twin": Estimate(float("nan"), 0.0)},
+            [0, 0, 0, 1, 0],
+            "always met (1000 of 1000 decisions): nothing says what would break it",
+        ),
+        (
+            {"explained__ssr_video__twin": Estimate(float("nan"), 0.0), "ssr": 0.0},
+            [0, 0, 0, 2, 0],
+            "never met (0 of 1000 decisions): the bound may be wrong",
+        ),
+        ({"explained__ssr_video__twin": Estimate(float("nan"), 0.0), "ssr": 0.7}, [0, 0, 0, 1, 0], "it hardly changes"),
+        (
+            {"terms": {"ssr_video": 0.001, "spectral_efficiency": 0.999}},
+            [1, 1, 0, 0, 0],
+            "99.9% of the utility's variance is spectral efficiency: check the unit of the rate and se_weight",
+        ),
+        (
+            {"terms": {"ssr_video": 0.995, "spectral_efficiency": 0.005}},
+            [1, 1, 0, 0, 0],
+            "99.5% of the utility's variance is ssr video: check se_weight and the SLAs",
+        ),
+        ({"terms": {"ssr_video": 0.1, "spectral_efficiency": 0.9}}, [0, 0, 0, 0, 0], ""),
+        ({"explained__ssr_video__twin": None, "crps__ssr_video__twin": None}, [0, 0, 0, 3, 0], "there is no SSR"),
         ({"inside__ssr_video__twin": Estimate(0.7, 0.1)}, [0, 1, 0, 1, 0], "only 70% of ssr_video lie in their 90 %"),
         (
             {"distance__arrivals_video__twin": Estimate(0.6, 0.0)},
             [0, 1, 0, 0, 0],
             "free runs end 0.40 std further off",
         ),
-        ({"distance__arrivals_video__twin": Estimate(1.3, 0.0)}, [0, 2, 0, 0, 0], "distribution (arrivals_video)"),
+        ({"distance__arrivals_video__twin": Estimate(1.3, 0.0)}, [0, 3, 0, 0, 0], "distribution (arrivals_video)"),
         ({"new": 0.1}, [1, 1, 0, 0, 0], "only 10% of the held-out decisions had allocations that the fit had not seen"),
         ({"new": 0.1, "restricted": True}, [0, 0, 0, 0, 0], ""),
         ({"held_out": 150}, [1, 1, 1, 1, 1], "only 150 decisions in 3 cells were held out"),
         ({"parts": 2}, [1, 1, 1, 1, 1], "only 1000 decisions in 2 cells were held out"),
         (
             {"parts": 2, "explained__utility__twin": Estimate(0.3, 4.0)},
-            [1, 1, 1, 1, 1],
+            [2, 2, 1, 1, 1],
             "R² of utility 0.30 ± 4.00: 2 cells are too few to tell whether it explains anything",
         ),
-        ({"parts": 2, "explained__utility__twin": Estimate(-0.3, 0.1)}, [2, 2, 1, 1, 1], "± 0.10: it explains nothing"),
+        ({"parts": 2, "explained__utility__twin": Estimate(-0.3, 0.1)}, [3, 3, 1, 1, 1], "± 0.10: it explains nothing"),
         ({"distance__arrivals_video__twin": None}, [0, 1, 0, 0, 0], "is not measured (arrivals_video)"),
         ({"distance__arrivals_video__twin": Estimate(float("nan"), 0.0)}, [0, 1, 0, 0, 0], "(arrivals_video)"),
         (
@@ -94,6 +122,21 @@ def test_a_single_cell_has_no_interval_and_goes_with_care_at_best():
     assert answers(evidence(**alone)) == ["go with care"] * 5
     nothing = verdicts(evidence(parts=1, explained__utility__twin=Estimate(-0.1, float("nan"))))
     assert nothing[0].answer == "no-go"
+
+
+def test_fewer_decisions_give_no_better_answer():
+    unsure = {"explained__utility__twin": Estimate(0.02, 0.11)}
+    for few, many in ((40, 198), (198, 4000)):
+        given = [answers(evidence(held_out=number, parts=-(-number // 25), **unsure))[0] for number in (few, many)]
+        assert given == ["cannot tell"] * 2
+    alone = evidence(held_out=20, parts=1, explained__utility__twin=Estimate(0.02, float("nan")))
+    assert answers(alone)[0] == "cannot tell"
+
+
+def test_a_check_that_was_passed_is_no_reason_for_a_bad_answer():
+    found = verdicts(evidence(explained__utility__twin=Estimate(-0.3, 0.1)))
+    assert found[1].use == "training an agent"
+    assert found[1].reasons == ("R² of utility -0.30 ± 0.10: it explains nothing",)
 
 
 def test_what_holds_for_every_use_is_said_once():

@@ -12,6 +12,7 @@ from twin.data.allocations import about_allocations, different
 from twin.data.checks import follows
 from twin.data.history import History
 from twin.data.logs.alignment import FAR, alignments
+from twin.data.logs.doubts import about_efficiency, about_ssr
 from twin.data.logs.files import Files
 from twin.data.logs.intervals import Intervals, read_intervals
 from twin.data.logs.mapping import LogMapping
@@ -46,7 +47,7 @@ def read_log(files: Files | Any, mapping: LogMapping) -> History:
 
     Warns:
         LogWarning: something was cleaned or cut, the allocation seems to be of another interval than the mapping says,
-            or is always the same.
+            or is always the same; SE is beyond any link's; an SLA is met always or never.
     """
     return history_of(read_intervals(files, mapping))
 
@@ -84,7 +85,8 @@ def history_of(log: Intervals) -> History:
         performance={name: values[after] for name, values in _performance(log).items()},
         controls={name: values[before] for name, values in _controls(log).items()},
     )
-    _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history)])
+    doubts = [*about_efficiency(mapping, history), *about_ssr(mapping, history)]
+    _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *doubts])
     return history
 
 

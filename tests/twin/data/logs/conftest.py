@@ -43,7 +43,7 @@ def mapping_of(**changes) -> LogMapping:
         "arrivals": "pkts",
         "allocation": "prb_next",
         "performance": {"rate_mbps": {"name": "rate", "unit": "Mbit/s"}},
-        "ssr": {"column": "rate", "at_least": [1.0, 1.0, 1.0]},
+        "ssr": {"column": "rate", "at_least": [1.0, 1.0, 2.0]},
         "spectral_efficiency": {"column": "rate", "unit_bps": 1e6, "users": 1},
         "scenario": scenario(),
         **changes,

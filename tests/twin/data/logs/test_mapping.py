@@ -196,7 +196,8 @@ def test_what_is_no_mapping_is_refused(tmp_path):
 
 
 def test_se_counts_the_users_of_each_interval():
-    mapping = mapping_of_users("mean", spectral_efficiency={"column": "rate", "unit_bps": 1e6, "users": "ues"})
+    rules = {"column": "rate", "unit_bps": 1e6, "users": "ues"}
+    mapping = mapping_of_users("mean", spectral_efficiency=rules, ssr={"column": "rate", "at_least": [0.7, 0.7, 0.7]})
     history = read_log(CASES / "04_row_per_ue.csv", mapping)
     rates, users = history.performance["rate"], history.performance["ues"]
     assert len(np.unique(users[:, 0])) > 1

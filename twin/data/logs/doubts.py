@@ -1,0 +1,54 @@
+"""What a mapping's rules make of a log and no network has: too high an SE, an SLA that is met always or never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
+from twin.data.history import History
+from twin.data.layout import IDLE
+from twin.data.logs.mapping import LogMapping
+
+LAYER = 10.0
+"""Most that a layer carries [bit/s/Hz]: a symbol of 1024-QAM has 10 bits, and a hertz one symbol a second."""
+
+MOST_LAYERS = 8
+"""Up to which `multiplexing_gain` is a number of layers; the paper's 19.27, which is also the default, is none."""
+
+PEAK = 30.0
+"""The same where the layers are not known: the downlink's peak that ITU-R M.2410 asks of 5G [bit/s/Hz]."""
+
+ENOUGH = 50
+"""Decisions from which on it is unusual that an SLA was met always or never."""
+
+
+def about_efficiency(mapping: LogMapping, history: History) -> Iterator[str]:
+    """That the mean SE is more than a link can carry, if it is: the unit of the rate is wrong."""
+    if SPECTRAL_EFFICIENCY.name not in history.performance:
+        return
+    mean, layers = float(history.spectral_efficiency.mean()), mapping.network.radio.multiplexing_gain
+    known = layers <= MOST_LAYERS
+    bound = LAYER * max(layers, 1.0) if known else PEAK
+    if mean <= bound:
+        return
+    rule = mapping.spectral_efficiency
+    of = f"with {layers:g} layer{'' if layers == 1 else 's'} (multiplexing_gain)" if known else "at its peak"
+    given = "" if rule is None else f": is column {rule.column!r} in units of {rule.unit_bps:g} bit/s (unit_bps)?"
+    yield (
+        f"spectral_efficiency: {mean:,.4g} bit/s/Hz in the mean, and a link carries no more than {bound:g} {of}{given}"
+    )
+
+
+def about_ssr(mapping: LogMapping, history: History) -> Iterator[str]:
+    """Which slices' SLAs are met in every decision or in none, if any are."""
+    values = history.performance.get(SSR.name)
+    if values is None or len(values) < ENOUGH:
+        return
+    names = [(number, name) for number, name in enumerate(history.scenario.slice_names) if name != IDLE]
+    never = [name for number, name in names if (values[:, number] == 0.0).all()]
+    always = [name for number, name in names if (values[:, number] == 1.0).all()]
+    met = [f"{how} met: {', '.join(who)}" for how, who in (("never", never), ("always", always)) if who]
+    if met:
+        column = "" if mapping.ssr is None else f" on {mapping.ssr.column!r}"
+        look = f"look at the bounds{column}; nothing says what would change that"
+        yield f"ssr: {'; '.join(met)} ({len(values)} decisions): {look}"
