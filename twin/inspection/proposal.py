@@ -197,7 +197,7 @@ def _cleaning(facts: LogFacts) -> dict[str, Any]:
 
 
 def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
-    """A network of so many units and slices; its traffic only sets the scale of observations."""
+    """A network of so many units and slices; its traffic is not simulated, but scales observations."""
     grid, timing, found = facts.grid, facts.timing, facts.allocations
     assert grid is not None
     assert timing is not None
@@ -300,6 +300,6 @@ COMMENTS = {
     ),
     "missing": "what stands for no value",
     "unused": "left out; move a name to performance to use it",
-    "scenario": "CHECK: units are bandwidth_hz / resolution_hz; traffic only sets the scale of observations",
+    "scenario": "CHECK: units are bandwidth_hz / resolution_hz. Leave traffic: it is not simulated, but scales observations",
 }
 """What there is to know about keys, for those who edit them."""
