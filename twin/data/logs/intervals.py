@@ -311,6 +311,8 @@ class _Reading:
             row, count = int(wrong.argmax()), int(wrong.sum())
             rest = f"; so in {count} of {len(units)} intervals" if count > 1 else ""
             hint = "" if mapping.has_idle or total[row] >= num_units else " (idle: true, if the rest belongs to nobody)"
+            if rule.kind == "units" and total[row] == 100:
+                hint = " (as: percent, if these are percent of the units)"
             at_most = "at most " if mapping.has_idle else ""
             raise ValueError(
                 f"{rule.column}: {units[row].tolist()} in {self._rows_of(row)}, allowed is at least {smallest} a slice "

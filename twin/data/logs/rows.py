@@ -20,6 +20,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 _TEXT_OF_NOTHING = ""
 
+_FRACTIONS = " (as: share, if these are parts of 1; as: percent, if of 100)"
+"""What is said of units that are no whole numbers."""
+
 _BLOCK = 1 << 18  # rows that are looked at together: columns are long
 
 
@@ -126,7 +129,8 @@ class Rows:
             known = ~np.isnan(part)
             if column.whole:
                 broken = known & ((part != np.floor(part)) | (np.abs(part) > LARGEST_WHOLE))
-                self._note_values(name, values, np.flatnonzero(broken) + start, " is not a whole number")
+                hint = _FRACTIONS if column.name == "units" else ""
+                self._note_values(name, values, np.flatnonzero(broken) + start, f" is not a whole number{hint}")
                 known &= ~broken
             wrong = known & (np.isinf(part) | (part < column.lower) | (part > column.upper))
             self._note_values(name, values, np.flatnonzero(wrong) + start, f", {bounds}")

@@ -127,11 +127,15 @@ REFUSED = {
     "text": (cell("packets", 6, "many"), r"packets: 'many' in row 6 is not a number"),
     "truth values": (lambda t: t.assign(scheduler=True), r"scheduler: '?[Tt]rue'? in row 2 is not a number"),
     "adds up to less": (cell("blocks", 7, 1), r"blocks: \[3, 1\] in rows \[6, 7\], allowed is .* 8 in all"),
+    "percent": (
+        lambda t: cell("blocks", 5, 70)(cell("blocks", 4, 30)(t)),
+        r"blocks: \[30, 70\] in rows \[4, 5\], allowed is .* 8 in all \(as: percent, if these are percent of the units\)",
+    ),
     "a slice has none": (
         lambda t: cell("blocks", 5, 8)(cell("blocks", 4, 0)(t)),
         r"blocks: \[0, 8\] in rows \[4, 5\], allowed is at least 1 a slice and 8 in all",
     ),
-    "half a unit": (cell("blocks", 4, 1.5), r"blocks: 1\.5 in row 4 is not a whole number"),
+    "half a unit": (cell("blocks", 4, 1.5), r"blocks: 1\.5 in row 4 is not a whole number \(as: share, if .* as: percent"),
     "half an interval": (cell("tick", 4, 10.5), r"tick: 10\.5 in row 4 is not a whole number"),
     "infinite packets": (cell("packets", 4, np.inf), r"packets: inf in row 4 is not a whole number"),
     "half a packet": (cell("packets", 4, 2.5), r"packets: 2\.5 in row 4 is not a whole number"),
