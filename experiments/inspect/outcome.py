@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
 from slicing_gym.files import atomic_write
@@ -71,4 +73,16 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
     keys = [line.partition(":")[0] for line in to_check(found.mapping_yaml())]
     check = f" (CHECK: {', '.join(keys)})" if keys else ""
     typed = f"python -m experiments.{command} {shown} {as_typed('mapping', mapping)}{period}"
-    return f"next: look at {mapping}{check}, then {typed}"
+    named = "".join(f"\n(mapping={name} of the package reads these columns, too)" for name in shipped(found.columns))
+    return f"next: look at {mapping}{check}, then {typed}{named if command == 'fidelity' else ''}"
+
+
+def shipped(columns: Collection[str]) -> list[str]:
+    """Names of the package's mappings that read a log of just these columns."""
+    given, found = set(columns), []
+    for name in set(choices_of("mapping")) - {"none"}:
+        mapping = LogMapping.from_yaml(Path(CONFIG_FOLDER) / "mapping" / f"{name}.yaml")
+        wanted = set(mapping.wanted())
+        if wanted <= given and (mapping.unused == "rest" or given - wanted <= set(mapping.unused)):
+            found.append(name)
+    return sorted(found)

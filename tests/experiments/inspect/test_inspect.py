@@ -135,6 +135,16 @@ def test_the_next_step_is_what_the_log_is_good_for(name, words):
     assert words in next_step(inspect_log(CASES / name), ["a.csv"], "m.yaml")
 
 
+def test_the_next_step_names_a_mapping_of_the_package_that_reads_the_columns(tmp_path):
+    log = Path(__file__).resolve().parents[3] / "docs" / "data" / "synthetic_log.csv"
+    found = next_step(inspect_log(log), ["a.csv"], "m.yaml")
+    assert found.endswith("mapping=m.yaml\n(mapping=colosseum of the package reads these columns, too)")
+    more = tmp_path / "more.csv"
+    first, *rest = log.read_text().splitlines()
+    more.write_text("\n".join([f"{first},further", *(f"{line},1" for line in rest)]))
+    assert "colosseum" not in next_step(inspect_log(more), ["a.csv"], "m.yaml")
+
+
 def test_the_next_step_of_several_files_goes_on_as_it_is_printed(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text((CASES / "12_seven_allocations.csv").read_text())

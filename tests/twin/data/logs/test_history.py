@@ -135,7 +135,10 @@ REFUSED = {
         lambda t: cell("blocks", 5, 8)(cell("blocks", 4, 0)(t)),
         r"blocks: \[0, 8\] in rows \[4, 5\], allowed is at least 1 a slice and 8 in all",
     ),
-    "half a unit": (cell("blocks", 4, 1.5), r"blocks: 1\.5 in row 4 is not a whole number \(as: share, if .* as: percent"),
+    "half a unit": (
+        cell("blocks", 4, 1.5),
+        r"blocks: 1\.5 in row 4 is not a whole number \(as: share, if .* as: percent",
+    ),
     "half an interval": (cell("tick", 4, 10.5), r"tick: 10\.5 in row 4 is not a whole number"),
     "infinite packets": (cell("packets", 4, np.inf), r"packets: inf in row 4 is not a whole number"),
     "half a packet": (cell("packets", 4, 2.5), r"packets: 2\.5 in row 4 is not a whole number"),
