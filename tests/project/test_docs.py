@@ -23,6 +23,7 @@ BLOCKS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:ssr. never met:twin.LogWarning")  # what the synthetic log is like
 @pytest.mark.parametrize("block", BLOCKS)
 def test_block_runs(block, monkeypatch):
     """In a module of the name that the pages give it: what one block registers, the same block may register again."""

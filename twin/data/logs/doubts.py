@@ -35,7 +35,7 @@ def about_efficiency(mapping: LogMapping, history: History) -> Iterator[str]:
     of = f"with {layers:g} layer{'' if layers == 1 else 's'} (multiplexing_gain)" if known else "at its peak"
     given = "" if rule is None else f": is column {rule.column!r} in units of {rule.unit_bps:g} bit/s (unit_bps)?"
     yield (
-        f"spectral_efficiency: {mean:,.4g} bit/s/Hz in the mean, and a link carries no more than {bound:g} {of}{given}"
+        f"spectral_efficiency: {mean:,.1f} bit/s/Hz in the mean, and a link carries no more than {bound:g} {of}{given}"
     )
 
 
