@@ -300,6 +300,8 @@ COMMENTS = {
     ),
     "missing": "what stands for no value",
     "unused": "left out; move a name to performance to use it",
-    "scenario": "CHECK: units are bandwidth_hz / resolution_hz. Leave traffic: it is not simulated, but scales observations",
+    "scenario": (
+        "CHECK: units are bandwidth_hz / resolution_hz. Leave traffic: it is not simulated, but scales observations"
+    ),
 }
 """What there is to know about keys, for those who edit them."""
