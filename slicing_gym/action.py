@@ -85,7 +85,8 @@ class DiscreteCodec(ActionCodec):
             action = action[()]
         if isinstance(action, (bool, np.bool_)) or not isinstance(action, Integral):
             raise gym.error.InvalidAction(
-                f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1}){_as_integer(space, action)}"
+                f"action: {action!r} is not a whole number (allowed: 0 to {space.n - 1})"
+                f"{self._hint_of_units() if _are_units(action) else _as_integer(space, action)}"
             )
         if not 0 <= int(action) < space.n:
             raise gym.error.InvalidAction(f"action: {action} given, allowed are 0 to {space.n - 1}")
@@ -109,6 +110,10 @@ class DiscreteCodec(ActionCodec):
                 f"actions[{np.flatnonzero(wrong)[0]}]: {given[wrong][0]} given, allowed are 0 to {space.n - 1}"
             )
         return given.astype(np.int64)
+
+    def _hint_of_units(self) -> str:
+        """What a refused action that is units is told of numbers."""
+        return ""
 
 
 class AllocationIndexCodec(DiscreteCodec):
@@ -147,6 +152,11 @@ class AllocationIndexCodec(DiscreteCodec):
     def index(self, scenario: Scenario, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """See `DiscreteCodec.index`."""
         return allocation_index(units + self._spare, self._shared(scenario))
+
+    def _hint_of_units(self) -> str:
+        """That a function numbers them, where it counts as this codec does."""
+        hint = "; slicing_gym.allocation_index(units, num_units=...) is the number of an allocation"
+        return "" if self.smallest else hint
 
 
 class AllocationListCodec(DiscreteCodec):
@@ -188,11 +198,18 @@ class AllocationListCodec(DiscreteCodec):
         return found
 
 
-def _as_integer(space: gym.spaces.Discrete, action: object) -> str:
-    """How a refused action is made an integer, if it is units, or but one number that is whole and allowed."""
+def _are_units(action: object) -> bool:
+    """Whether a refused action is several whole numbers in a row."""
     listed = action.tolist() if isinstance(action, np.ndarray) else action
-    if isinstance(listed, (list, tuple)) and len(listed) > 1 and all(isinstance(each, Real) for each in listed):
-        return "; slicing_gym.allocation_index(units, num_units=...) is the number of an allocation"
+    return (
+        isinstance(listed, (list, tuple))
+        and len(listed) > 1
+        and all(isinstance(each, Integral) and not isinstance(each, bool) for each in listed)
+    )
+
+
+def _as_integer(space: gym.spaces.Discrete, action: object) -> str:
+    """How a refused action is made an integer, if it is but one number that is whole and allowed."""
     held = action.item() if isinstance(action, np.ndarray) and action.size == 1 else action
     if not isinstance(held, Real):
         return ""

@@ -15,7 +15,14 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
-from slicing_gym import Reward, Simulator, allocation_index, get_scenario
+from slicing_gym import (
+    AllocationIndexCodec,
+    AllocationListCodec,
+    Reward,
+    Simulator,
+    allocation_index,
+    get_scenario,
+)
 from slicing_gym.registration import ENVIRONMENT_IDS
 from slicing_gym.threads import Threads
 from tests.helpers.twins import quick_twin
@@ -324,13 +331,25 @@ def test_units_are_told_how_to_be_an_action(env_id, given):
 
 @each_id
 @pytest.mark.parametrize(
-    "given", [[[1], [1, 2]], ["a", "b"], np.array([[20, 60, 20]]), np.nan, 3.7, -2.0, 1e9, 1e300, np.array(["x"]), "3"]
+    "given",
+    [
+        *([[1], [1, 2]], ["a", "b"], np.array([[20, 60, 20]]), [0.2, 0.3], (True, False), np.array([True, False])),
+        *(np.nan, 3.7, -2.0, 1e9, 1e300, np.array(["x"]), "3"),
+    ],
 )
 def test_what_is_no_allowed_number_is_told_no_more(env_id, given):
     env = gym.make(env_id).unwrapped
     env.reset(seed=0)
     with pytest.raises(gym.error.InvalidAction, match=r"is not a whole number \(allowed: 0 to \d+\)$"):
         env.step(given)
+
+
+@pytest.mark.parametrize("codec", [AllocationIndexCodec((1, 0, 1)), AllocationListCodec([[20, 60, 20], [30, 40, 30]])])
+def test_units_are_told_of_no_function_that_numbers_them_otherwise(codec):
+    env = gym.make("SliceRAN-v0", action_codec=codec).unwrapped
+    env.reset(seed=0)
+    with pytest.raises(gym.error.InvalidAction, match=r"is not a whole number \(allowed: 0 to \d+\)$"):
+        env.step([20, 60, 20])
 
 
 @each_id
