@@ -54,8 +54,8 @@ def _missed(history: History) -> str:
     """A line on slices that miss the mapping's SLAs for want of demand; empty where none does."""
     if "ssr" not in history.performance:
         return ""
-    missed = history.ssr < 1.0
-    found = short_of_demand(history.scenario.slice_names, missed, history.next_arrivals, history.allocation)
+    names, arrivals = history.scenario.slice_names, history.next_arrivals
+    found = short_of_demand(names, history.ssr, 1.0, arrivals, history.allocation)
     text = "on units that met it elsewhere, fewer arrived than in 95% of the intervals that met it"
     return f"\n  ssr is missed for want of demand by {listed(found)}: {text}" if found else ""
 

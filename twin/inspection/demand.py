@@ -18,7 +18,8 @@ TAIL = 0.05
 
 def short_of_demand(
     slices: Sequence[object],
-    missed: npt.NDArray[np.bool_],
+    performance: FloatArray,
+    bounds: npt.ArrayLike,
     arrivals: FloatArray | IntArray,
     units: FloatArray | IntArray,
 ) -> list[str]:
@@ -28,13 +29,16 @@ def short_of_demand(
 
     Args:
         slices: names of S slices.
-        missed: (m, S) whether the SLA was missed in an interval.
+        performance: (m, S) in an interval; NaN where unknown.
+        bounds: (S,), or one of all slices: below it the SLA is missed.
         arrivals: (m, S) in the same interval; NaN where unknown.
         units: (m, S) held in the same interval; NaN where unknown.
     """
     found = []
+    missed = performance < np.asarray(bounds)
+    every = ~np.isnan(performance) & np.isfinite(arrivals) & np.isfinite(units)
     for number, name in enumerate(slices):
-        known = np.isfinite(arrivals[:, number]) & np.isfinite(units[:, number])
+        known = every[:, number]
         miss, came, held = missed[known, number], arrivals[known, number], units[known, number]
         if miss.all() or not miss.any():
             continue

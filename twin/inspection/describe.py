@@ -233,7 +233,7 @@ def _of_demand(facts: LogFacts, found: Allocations, grid: Grid, timing: Timing) 
     rate, bounds = rule
     now = np.flatnonzero(timing.follows()) + 1
     held = found.units[now - (facts.allocation_is == "decided")]
-    slices = short_of_demand(grid.slices, grid.values[rate][now] < bounds, grid.values[facts.arrivals][now], held)
+    slices = short_of_demand(grid.slices, grid.values[rate][now], bounds, grid.values[facts.arrivals][now], held)
     if slices:
         yield Finding(
             "demand",
