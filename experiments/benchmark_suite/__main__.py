@@ -32,8 +32,8 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     known = read_rows(table, PROTOCOL)
     plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
     if config.task == "page":
-        for page in (config.page, config.leaderboards):
-            check_page(Path(page))
+        check_page("page", Path(config.page))
+        check_page("leaderboards", Path(config.leaderboards))
         return lambda: _write(config, place, table)
     queue = RunQueue(plan, place, frozenset(known), deadline(config.minutes), tuple(config.imports))
 
@@ -47,6 +47,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
 
 def _check_places(config: BenchmarkSuiteConfig) -> tuple[Path, Path]:
     """The folder and the table; what the command cannot write to is refused before it begins."""
+    taken: dict[Path, str] = {}
     for key in ("folder", "table", "page", "leaderboards", "picture"):
         name = getattr(config, key)
         path = Path(name)
@@ -54,6 +55,9 @@ def _check_places(config: BenchmarkSuiteConfig) -> tuple[Path, Path]:
             raise ValueError(
                 f"{key}: {name!r} given, allowed is the name of a {'folder' if key == 'folder' else 'file'}"
             )
+        other = taken.setdefault(path.resolve(), key)
+        if other != key:
+            raise ValueError(f"{key}: {name!r} given, which {other} has, allowed is another name")
     return Path(config.folder), Path(config.table)
 
 
@@ -89,8 +93,8 @@ def _write(config: BenchmarkSuiteConfig, place: Path, table: Path) -> None:
         raise SystemExit(f"table: neither {str(table)!r} nor {config.folder!r} has a row of the benchmark")
     write_table(table, rows, list(BENCHMARKED), PROTOCOL)
     rows = read_rows(table, PROTOCOL)  # rounded: the page says what the CSV says
-    write_page(Path(config.page), findings_of(rows, PROTOCOL))
-    write_page(Path(config.leaderboards), leaderboards_of(rows, PROTOCOL))
+    write_page("page", Path(config.page), findings_of(rows, PROTOCOL))
+    write_page("leaderboards", Path(config.leaderboards), leaderboards_of(rows, PROTOCOL))
     draw_benchmark(Path(config.picture), boards_of(rows, PROTOCOL)[PROTOCOL.first_budget])
     print(f"written: {table}, {config.page}, {config.leaderboards}, {config.picture} ({len(rows)} rows)")
 

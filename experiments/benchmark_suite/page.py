@@ -112,7 +112,8 @@ def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
     header = ["scenario", "U best fixed", "U oracle", "headroom", "of hard to oracle"]
     header += [f"after {_spaced(budget)} decisions" for budget in boards]
     rows = []
-    for place, board in enumerate(boards[min(boards)]):
+    found = {(budget, board.scenario): board for budget, own in boards.items() for board in own}
+    for board in boards[min(boards)]:
         fixed, upper = board.of(FIXED), board.of(UPPER)
         row = [
             f"[`{board.scenario}`](scenarios.md#{board.scenario})",
@@ -120,7 +121,7 @@ def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
         ]
         row.append(NOT_RUN if board.headroom is None else f"{board.headroom:.3f}")
         row.append(NOT_RUN if board.share is None else f"{board.share:.1%}")
-        rows.append([*row, *(is_it_worth_it(own[place]) for own in boards.values())])
+        rows.append([*row, *(is_it_worth_it(found[budget, board.scenario]) for budget in boards)])
     return markdown(header, rows)
 
 
@@ -153,29 +154,38 @@ def _line(found: Standing, board: Board) -> list[str]:
     ]
 
 
-def check_page(path: Path) -> None:
+def check_page(key: str, path: Path) -> None:
     """Refuse a page that has no place for the tables; one that is not there will be made.
+
+    Args:
+        key: that names the page, for messages.
+        path: of it.
 
     Raises:
         OSError, ValueError: it cannot be read, or has not both markers, in their order.
     """
-    text = _text_of(path)
+    text = _text_of(key, path)
     if not 0 <= text.find(BEGIN) < text.find(END):
-        raise ValueError(f"page: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
+        raise ValueError(f"{key}: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
 
 
-def write_page(path: Path, tables: str) -> None:
+def write_page(key: str, path: Path, tables: str) -> None:
     """Put tables between the markers of a page, atomically.
+
+    Args:
+        key: that names the page, for messages.
+        path: of it.
+        tables: as Markdown.
 
     Raises:
         ValueError: see `check_page`.
     """
-    check_page(path)
-    text = _text_of(path)
+    check_page(key, path)
+    text = _text_of(key, path)
     before, after = text[: text.find(BEGIN) + len(BEGIN)], text[text.find(END) :]
     with atomic_write(path) as file:
         file.write(f"{before}\n\n{tables}\n{after}".encode())
 
 
-def _text_of(path: Path) -> str:
-    return read_text("page", path) if path.exists() else f"# The benchmark\n\n{BEGIN}\n{END}\n"
+def _text_of(key: str, path: Path) -> str:
+    return read_text(key, path) if path.exists() else f"# The benchmark\n\n{BEGIN}\n{END}\n"

@@ -219,6 +219,13 @@ def test_places_that_cannot_be_written_are_refused_before_anything_begins(tmp_pa
             prepare(BenchmarkSuiteConfig(**{**usual, key: str(binary)}, task="page"), tmp_path)
 
 
+def test_what_is_written_has_a_file_of_its_own_each(tmp_path):
+    page = str(tmp_path / "page.md")
+    again = str(tmp_path / "folder" / ".." / "page.md")
+    with pytest.raises(ValueError, match=r"^leaderboards: '.*' given, which page has, allowed is another name"):
+        prepare(BenchmarkSuiteConfig(page=page, leaderboards=again, task="page"), tmp_path)
+
+
 def test_no_more_processes_than_runs_or_processors_and_none_when_time_is_over(tmp_path):
     queue = RunQueue(tiny_plan("random", "planner"), tmp_path)
     assert len(queue.runs) == 7

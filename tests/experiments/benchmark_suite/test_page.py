@@ -12,7 +12,15 @@ from matplotlib.image import imread
 from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
 from experiments.benchmark_suite.cost import cost_of
 from experiments.benchmark_suite.figure import draw_benchmark
-from experiments.benchmark_suite.page import BEGIN, END, boards_of, findings_of, leaderboards_of, write_page
+from experiments.benchmark_suite.page import (
+    BEGIN,
+    END,
+    _worth,
+    boards_of,
+    findings_of,
+    leaderboards_of,
+    write_page,
+)
 from experiments.evaluate import Settings, evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -95,6 +103,14 @@ def test_the_tables_name_what_is_missing():
     assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | 10 of 10 |" in longer  # regret is of 1000 decisions
 
 
+def test_each_scenario_has_its_own_answers_however_budgets_are_sorted():
+    learner = rows_of("diurnal", 20_000, ddqn_dense=[7.6] * 3)
+    boards = boards_of({**rows_of(**REFERENCES), **learner})
+    boards[20_000] = boards[20_000][::-1]
+    (row,) = (line for line in _worth(boards).splitlines() if "`diurnal`" in line)
+    assert row.endswith("| not run yet | yes (so far): DDQN, dense head wins 60% of the headroom |")
+
+
 def test_the_cost_of_what_is_missing_is_that_of_the_same_method():
     rows = rows_of(sb3_dqn=[7.5] * 4)
     rows = {key: replace(row, cpu_seconds=36.0) for key, row in rows.items()}
@@ -109,15 +125,15 @@ def test_the_cost_of_what_is_missing_is_that_of_the_same_method():
 def test_tables_go_between_the_markers(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_page(page, "new\n")
+    write_page("page", page, "new\n")
     assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
-    write_page(page, "new\n")
+    write_page("page", page, "new\n")
     assert page.read_text().count("new") == 1
-    write_page(tmp_path / "new.md", "new\n")
+    write_page("page", tmp_path / "new.md", "new\n")
     assert "new" in (tmp_path / "new.md").read_text()
     page.write_text("no markers")
-    with pytest.raises(ValueError, match="has no lines"):
-        write_page(page, "new")
+    with pytest.raises(ValueError, match=r"leaderboards: .* has no lines"):
+        write_page("leaderboards", page, "new")
 
 
 def test_the_page_says_what_the_table_says():
