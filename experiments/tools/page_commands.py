@@ -34,6 +34,7 @@ OWN_MODULES = ("my_package", "mine")
 """What docs/bring-your-own.md and docs/extending.md ask a reader to write."""
 
 _COMMAND = r"(?:python -m experiments\.|slicing-gym |python (?=examples/))([a-z_/]+(?:\.[a-z_]+)*)((?: [^\n`]*)?)"
+_ON_PROCESSORS = r"(?:taskset \S+ \S+ )?"
 _IN_MINE = {"agent/my_agent.yaml": "bring-your-own", "twin/moving_average.yaml": "extending"}
 
 
@@ -74,13 +75,18 @@ def commands() -> list[ShownCommand]:
     """Each different command that begins a line of a code block, or stands alone in backticks."""
     found: dict[tuple[str, str], ShownCommand] = {}
     for path, text in texts():
-        fenced = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-        blocks = "\n".join(block for language, block in fenced if not language)
-        typed = re.findall(f"^{_COMMAND}$", blocks, re.MULTILINE) + re.findall(f"`{_COMMAND}`", without_code(text))
+        typed = re.findall(f"^{_ON_PROCESSORS}{_COMMAND}$", unlabelled_blocks(text), re.MULTILINE)
+        typed += re.findall(f"`{_COMMAND}`", without_code(text))
         for topic, arguments in typed:
             each = ShownCommand(str(path.relative_to(ROOT)), topic, arguments.partition("  #")[0].strip())
             found.setdefault((each.topic, each.arguments), each)
     return list(found.values())
+
+
+def unlabelled_blocks(text: str) -> str:
+    """The code blocks of a page that name no language: what is typed into a shell, and what it answers."""
+    fenced = re.findall(r"^```([^\n]*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return "\n".join(block for language, block in fenced if not language)
 
 
 def without_code(text: str) -> str:

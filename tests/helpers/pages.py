@@ -1,13 +1,10 @@
-"""The headings of pages, and what the tool that runs their commands reads of them."""
+"""The headings of pages."""
 
 from __future__ import annotations
 
 import re
 
-from experiments.tools.package import ROOT
-from experiments.tools.page_commands import MARKDOWN, NOTEBOOKS, ShownCommand, commands, text_of, texts, without_code
-
-__all__ = ["MARKDOWN", "NOTEBOOKS", "ROOT", "ShownCommand", "commands", "headings", "text_of", "texts", "without_code"]
+from experiments.tools.page_commands import without_code
 
 
 def headings(text: str) -> set[str]:

@@ -11,8 +11,10 @@ from types import ModuleType
 
 import pytest
 
+from experiments.tools.package import ROOT
+from experiments.tools.page_commands import MARKDOWN, commands, texts, unlabelled_blocks, without_code
 from slicing_gym.cli import commands as topics
-from tests.helpers.pages import MARKDOWN, ROOT, commands, headings, texts, without_code
+from tests.helpers.pages import headings
 
 SMALLER = {"20_000": "300", "max_epochs=10": "max_epochs=1", "copies=16": "copies=2", "verbose=1": "verbose=0"}
 """What is written otherwise here: sizes, so that an example takes a second, and what it prints on the way."""
@@ -74,6 +76,14 @@ def module_of(topic):
     """What `python -m experiments.<topic>` runs."""
     name = f"experiments.{topic}"
     return f"{name}.__main__" if (ROOT / name.replace(".", "/")).is_dir() else name
+
+
+def test_every_command_of_an_unlabelled_block_is_found():
+    """However its line begins; only what commands print names others within a sentence."""
+    lines = [line for _, text in texts() for line in unlabelled_blocks(text).splitlines()]
+    shown = [line.partition("python -m experiments.")[2] for line in lines if not line.startswith("next: ")]
+    found = {f"{each.topic} {each.arguments}".strip() for each in commands()}
+    assert {each.partition("  #")[0].strip() for each in shown if each} <= found
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import sys
 
-from experiments.tools.package import EXAMPLES, NEEDING, SIZES, extras_of
+from experiments.tools.package import EXAMPLES, NEEDING, ROOT, SIZES, extras_of
 from slicing_gym.extras import EXTRAS
-from tests.helpers.pages import ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib

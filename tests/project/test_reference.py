@@ -11,7 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from tests.helpers.pages import MARKDOWN, NOTEBOOKS, ROOT, texts
+from experiments.tools.package import ROOT
+from experiments.tools.page_commands import MARKDOWN, NOTEBOOKS, texts
 
 OURS = ("slicing_gym", "twin", "agents", "experiments")
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from experiments.reporting.statistics import estimate
+from experiments.tools.package import ROOT
+from experiments.tools.page_commands import MARKDOWN
 from tests.helpers import printed
-from tests.helpers.pages import MARKDOWN, ROOT
 
 RESULTS = ROOT / "docs" / "results"
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from agents import SlicePolicy
 from experiments.config.files import with_files
 from experiments.config.hydra import check_overrides, register, with_lists
+from experiments.tools.package import ROOT
+from experiments.tools.page_commands import text_of
 from slicing_gym import Trace
 from tests.helpers.commands import configured
 from tests.helpers.learners import _one_thread as _one_thread
-from tests.helpers.pages import ROOT, text_of
 
 PAGE = ROOT / "docs" / "traffic.md"
 TOPICS = ["inspect", "traffic", "train", "evaluate", "export"]
