@@ -85,10 +85,15 @@ class Attempt:
     fault: str = ""
 
 
+def check_checkout() -> None:
+    """End a command that was run from an installed package, where it needs a checkout."""
+    if not (ROOT / "pyproject.toml").is_file():
+        raise SystemExit("error: this needs a checkout of the repository, and was run from an installed package")
+
+
 def copy_source(folder: Path) -> Path:
     """What a build reads, copied into a folder, so that a build leaves nothing in the checkout."""
-    if not (ROOT / "pyproject.toml").is_file():
-        raise SystemExit("error: this builds a checkout of the repository, and was run from an installed package")
+    check_checkout()
     source = folder / "source"
     source.mkdir()
     for name in SOURCES:

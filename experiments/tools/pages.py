@@ -7,16 +7,18 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.reporting.output import steady_output
-from experiments.tools.package import ROOT, SIZES
+from experiments.tools.package import ROOT, SIZES, check_checkout
 from experiments.tools.page_commands import PLACEHOLDERS, STANDS_FOR, ShownCommand, commands, write_own_modules
 
 SKIPPED = {
@@ -172,17 +174,23 @@ def run_all(wanted: Sequence[PageCommand], folder: Path) -> Iterator[tuple[PageC
         yield each, fault, time.monotonic() - start
 
 
-def _fault(command: Sequence[str], folder: Path, environment: dict[str, str]) -> str:
-    """What a command that failed said last."""
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"not done after {_SECONDS:.0f} s"
-    said = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()
+def _fault(command: Sequence[str], folder: Path, environment: dict[str, str], seconds: float = _SECONDS) -> str:
+    """What a command that failed said last; one that takes too long is ended with all that it has begun."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            printed, complained = process.communicate(timeout=seconds)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return f"not done after {seconds:.0f} s"
+            raise
+    said = (complained.strip() or printed.strip() or "it printed nothing").splitlines()
     errors = [line for line in said if re.match(r"\w*[Ee]rror", line)]
-    return (errors or said)[-1] if done.returncode else ""
+    return (errors or said)[-1] if process.returncode else ""
 
 
 @steady_output()
@@ -195,6 +203,7 @@ def main() -> int:
         "--folder", type=Path, help="folder where they run, which is kept; by default one that is removed"
     )
     given = parser.parse_args()
+    check_checkout()
     wanted = chosen(given.only)
     if given.list:
         for each in wanted:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shlex
+import shutil
 import subprocess
 import sys
 import typing
@@ -13,8 +16,9 @@ import pytest
 
 from experiments.config.files import CONFIG_FOLDER
 from experiments.config.hydra import first_composed, register, settings_of
+from experiments.tools.package import ROOT
 from experiments.tools.page_commands import ShownCommand
-from experiments.tools.pages import _SMALL, PageCommand, as_run, chosen, run_all
+from experiments.tools.pages import _SMALL, PageCommand, _fault, as_run, chosen, run_all
 
 
 def run_as(topic, arguments):
@@ -79,3 +83,24 @@ def test_commands_are_run_and_faults_are_told_in_a_line(tmp_path):
     assert faults[1].startswith("__main__.py: error:") or "error: the following arguments are required" in faults[1]
     assert faults[2] == "needs a GPU"
     assert (tmp_path / "docs" / "data" / "synthetic_log.csv").exists()
+
+
+def test_a_command_that_takes_too_long_is_ended_with_what_it_began(tmp_path):
+    os.mkfifo(tmp_path / "held")
+    reader = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    begun = "(echo begun; exec sleep 1000) > held & wait"
+    assert _fault(["sh", "-c", begun], tmp_path, dict(os.environ), seconds=2.0) == "not done after 2 s"
+    assert os.read(reader, 100) == b"begun\n"
+    select.select([reader], [], [], 30.0)  # the end comes soon after the signal
+    assert os.read(reader, 100) == b""
+    os.close(reader)
+
+
+def test_an_installed_package_has_no_pages_and_says_so(tmp_path):
+    for name in ("experiments", "slicing_gym"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "experiments.tools.pages", "--list"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == "error: this needs a checkout of the repository, and was run from an installed package\n"
