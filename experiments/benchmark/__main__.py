@@ -27,6 +27,13 @@ WHAT = ("simulator", "twin", "training", "batches", "twin_phase", "decision", "l
 @steady_output()
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
+    options = _parser().parse_args(arguments)
+    with readable_errors():
+        _time(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """What is timed, and its options."""
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmark", description=__doc__)
     parser.add_argument("what", choices=WHAT, help="what is timed")
     parser.add_argument(
@@ -54,6 +61,12 @@ def main(arguments: list[str] | None = None) -> None:
         default=TWIN_CELLS,
         help=f"of gpu: numbers of cells that a twin advances together (default: {_typed(TWIN_CELLS)})",
     )
+    _add_own_options(parser)
+    return parser
+
+
+def _add_own_options(parser: argparse.ArgumentParser) -> None:
+    """Options of decision, log_reading, batches and twin_phase: each says of which."""
     parser.add_argument(
         "--history",
         type=int,
@@ -84,9 +97,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--before", type=Path, help="of twin_phase: root of an earlier checkout, whose twin phase is timed, too"
     )
-    options = parser.parse_args(arguments)
-    with readable_errors():
-        _time(options)
 
 
 def _typed(numbers: Sequence[int]) -> str:
