@@ -7,6 +7,7 @@ import sys
 
 from experiments.tools.package import EXAMPLES, NEEDING, ROOT, SIZES, extras_of
 from slicing_gym.extras import EXTRAS
+from slicing_gym.version import __version__
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,6 +37,11 @@ def lowest() -> dict[str, str]:
 def version(text: str) -> list[int]:
     """As numbers, without zeros at the end."""
     return [int(number) for number in re.sub(r"(\.0)+$", "", text).split(".")]
+
+
+def test_every_place_names_the_version_that_the_package_has():
+    for name, said in (("README.md", r"version = {(.*)}"), ("CITATION.cff", r"(?m)^version: (.*)$")):
+        assert re.findall(said, (ROOT / name).read_text()) == [__version__], name
 
 
 def test_the_lowest_versions_are_those_of_their_file():
