@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from experiments.commands.key_comments import KeyComments
+from experiments.commands.key_comments import KeyComments, Place
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
 from experiments.config.hydra import first_composed
 from slicing_gym import SCENARIOS
@@ -64,7 +64,7 @@ def help_text(name: str, typed: Sequence[str]) -> str:
         parts.append(f"+experiment= (presets of many keys)\n{_choices('experiment', offered(name, 'experiment'))}\n")
     values: Any = OmegaConf.to_container(config, resolve=False)
     comments = KeyComments(name, typed, OmegaConf.get_type(config) or dict)
-    return "\n".join([*parts, "Every key, with its value:\n", *_keys(values, comments, ""), ""])
+    return "\n".join([*parts, "Every key, with its value:\n", *_keys(values, comments, ()), ""])
 
 
 def offered(name: str, group: str) -> list[str]:
@@ -86,18 +86,19 @@ def _choices(group: str, choices: Sequence[str]) -> str:
     return "\n".join(found)
 
 
-def _keys(values: Mapping[str, Any], comments: KeyComments, place: str) -> Iterator[str]:
+def _keys(values: Mapping[str, Any], comments: KeyComments, above: Place) -> Iterator[str]:
     """The lines of YAML of a mapping, its comments beside it; on one line what has none below it, if there is room."""
-    indent = "  " * (place.count(".") + 1 if place else 0)
+    indent = "  " * len(above)
     for key, value in values.items():
-        dotted = f"{place}.{key}" if place else key
+        place = (*above, str(key))
         if key == "_target_" and value not in (None, "???"):
             continue
-        line = f"{indent}{key}: {_flow(value)}"
-        nested = isinstance(value, dict) and value and (comments.below(dotted) or len(line) > _WIDTH)
-        yield from _beside(f"{indent}{key}:" if nested else line, comments.of(dotted))
+        begun = f"{indent}{_flow(key)}:"
+        line = f"{begun} {_flow(value)}"
+        nested = isinstance(value, dict) and value and (comments.below(place) or len(line) > _WIDTH)
+        yield from _beside(begun if nested else line, comments.of(place))
         if nested:
-            yield from _keys(value, comments, dotted)
+            yield from _keys(value, comments, place)
 
 
 def _beside(line: str, comment: str) -> Iterator[str]:
@@ -117,9 +118,19 @@ def _wrapped(text: str, first: str, then: str) -> list[str]:
     )
 
 
+def _text_node(dumper: Any, text: str) -> Any:
+    """A text as YAML, quoted where it has a line break, which is then an escape."""
+    style = '"' if text.splitlines() not in ([], [text]) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_OneLine: Any = type("_OneLine", (yaml.SafeDumper,), {})
+_OneLine.add_representer(str, _text_node)
+
+
 def _flow(value: Any) -> str:
-    """A value as YAML on one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"), sort_keys=False)
+    """A key or value as YAML on one line."""
+    text: str = yaml.dump(value, Dumper=_OneLine, default_flow_style=True, width=float("inf"), sort_keys=False)
     return text.partition("\n...")[0].strip()
 
 

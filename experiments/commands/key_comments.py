@@ -14,19 +14,25 @@ from experiments.config.files import CONFIG_FOLDER
 from experiments.config.hydra import first_defaults
 from slicing_gym import Radio, Reward, Scenario, Slice, Traffic
 
-_SCENARIO = {
-    "scenario": Scenario,
-    "scenario.radio": Radio,
-    "scenario.reward": Reward,
-    "scenario.slices.*": Slice,
-    "scenario.slices.*.traffic": Traffic,
+Place = tuple[str, ...]
+"""The keys that lead to one, and its own."""
+
+_SCENARIO: dict[Place, type] = {
+    ("scenario",): Scenario,
+    ("scenario", "radio"): Radio,
+    ("scenario", "reward"): Reward,
+    ("scenario", "slices", "*"): Slice,
+    ("scenario", "slices", "*", "traffic"): Traffic,
 }
 """Types of a preset, which no file in conf/ holds."""
 _WORDS = {"None": "null", "True": "true", "False": "false"}
 """Python's words, and YAML's."""
 _LINE = re.compile(
-    r"(?P<indent> *)(?P<dash>- )?(?P<entry>(?:(?P<key>[\w./-]+):)?.*?)(?:(?:^|(?<=\s))# (?P<comment>.*))?"
+    r"(?P<indent> *)(?P<dash>- )?(?P<entry>(?:(?P<key>(?!override )[\w./-]+(?: [\w./-]+)*):)?.*?)"
+    r"(?:(?:^|(?<=\s))# (?P<comment>.*))?"
 )
+_QUOTED = re.compile(r"""(?<![^\s,:\[{])(?:"(?:\\.|[^"\\])*"|'(?:[^']|'')*')""")
+"""A quoted key or value, in which # begins no comment."""
 
 
 class KeyComments:
@@ -39,38 +45,41 @@ class KeyComments:
     """
 
     def __init__(self, name: str, typed: Sequence[str], schema: type) -> None:
-        self._found: dict[str, str] = {}
-        for place, kind in [*_types(schema, ""), *_SCENARIO.items()]:
-            self._found |= {_joined(place, key): text for key, text in arguments_of(kind).items()}
+        self._found: dict[Place, str] = {}
+        for place, kind in [*_types(schema, ()), *_SCENARIO.items()]:
+            self._found |= {(*place, key): text for key, text in arguments_of(kind).items()}
         folders, defaults = first_defaults(name, typed)
         for file, package in defaults:
             paths = [path for folder in (CONFIG_FOLDER, *folders) if (path := Path(folder, f"{file}.yaml")).is_file()]
+            above = tuple(package.split(".")) if package else ()
             for path in paths[:1]:
-                self._found |= {_joined(package, key): text for key, text in comments_in(path.read_text()).items()}
+                self._found |= {(*above, *place): text for place, text in comments_in(path.read_text()).items()}
 
-    def of(self, key: str) -> str:
-        """The comment of a dotted key; nothing where there is none."""
-        return self._found.get(_anonymous(key), "")
+    def of(self, place: Place) -> str:
+        """The comment of a key; nothing where there is none."""
+        return self._found.get(place) or self._found.get(_anonymous(place), "")
 
-    def below(self, key: str) -> bool:
+    def below(self, place: Place) -> bool:
         """Whether a key below this one has a comment."""
-        return any(each.startswith(f"{_anonymous(key)}.") for each in self._found)
+        above, depth = _anonymous(place), len(place)
+        return any(len(each) > depth and each[:depth] == above for each in self._found)
 
 
-def comments_in(text: str) -> dict[str, str]:
-    """The comments of a YAML file by dotted keys: what stands behind a key, or in lines of its own above it.
+def comments_in(text: str) -> dict[Place, str]:
+    """The comments of a YAML file by the places of keys: what stands behind a key, or in lines of its own above it.
 
     Of a list they are those of its entries, too; of the entries of `defaults` those of the groups.
     """
-    found: dict[str, str] = {}
+    found: dict[Place, str] = {}
     above: list[str] = []
     keys: list[tuple[int, str]] = []
-    column, last = 0, ""
+    column, last = 0, Place()
     for line in text.splitlines():
-        match = _LINE.fullmatch(line)
+        match = _LINE.fullmatch(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), line))
         assert match is not None
-        indent, comment = len(match["indent"]), match["comment"] or ""
-        if not match["entry"].strip() and not match["dash"]:
+        entry, key, comment = (line[slice(*match.span(part))] for part in ("entry", "key", "comment"))
+        indent = len(match["indent"])
+        if not entry.strip() and not match["dash"]:
             if comment and last and match.start("comment") == column:
                 found[last] += f" {comment}"
             elif comment and keys:  # above the first key stands what the file is about
@@ -78,14 +87,15 @@ def comments_in(text: str) -> dict[str, str]:
             continue
         said = " ".join([*above, comment]).strip()
         above, column = [], match.start("comment")
-        keys = [(depth, key) for depth, key in keys if depth < indent]
-        if match["key"]:
-            keys.append((indent, match["key"]))
-            last = ".".join(key for _, key in keys).removeprefix("defaults.")
+        keys = [(depth, each) for depth, each in keys if depth < indent]
+        if key:
+            keys.append((indent, key.strip("\"'")))
+            last = tuple(each for _, each in keys)
+            last = last[1:] if last[0] == "defaults" and len(last) > 1 else last
         elif said and keys:
-            last, said = ".".join(key for _, key in keys), f"{match['entry'].strip()}: {said}"
+            last, said = tuple(each for _, each in keys), f"{entry.strip()}: {said}"
         if said:
-            found[last] = f"{found[last]}; {said}" if not match["key"] and last in found else said
+            found[last] = f"{found[last]}; {said}" if not key and last in found else said
         else:
             column = 0
     return found
@@ -103,19 +113,15 @@ def arguments_of(kind: type) -> dict[str, str]:
     return found
 
 
-def _types(kind: type, place: str) -> Iterator[tuple[str, type]]:
+def _types(kind: type, place: Place) -> Iterator[tuple[Place, type]]:
     """A dataclass and those of its fields, by the keys under which they stand."""
     yield place, kind
     hints: dict[str, Any] = typing.get_type_hints(kind)
     for name, hint in hints.items():
         if is_dataclass(hint) and isinstance(hint, type):
-            yield from _types(hint, _joined(place, name))
+            yield from _types(hint, (*place, name))
 
 
-def _joined(place: str, key: str) -> str:
-    return f"{place}.{key}" if place else key
-
-
-def _anonymous(key: str) -> str:
-    """A key without the name of the slice that it is of."""
-    return re.sub(r"^(scenario\.slices)\.\w[\w-]*", r"\1.*", key)
+def _anonymous(place: Place) -> Place:
+    """A place without the name of the slice that it is of."""
+    return (*place[:2], "*", *place[3:]) if place[:2] == ("scenario", "slices") and len(place) > 2 else place

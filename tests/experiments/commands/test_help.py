@@ -9,12 +9,14 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from experiments.commands.help import REFUSED, help_text, offered
 from experiments.commands.key_comments import arguments_of, comments_in
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
 from experiments.config.hydra import first_composed, register, settings_of
 from experiments.train.settings import Settings
+from slicing_gym import get_scenario
 from slicing_gym.cli import commands
 
 HYDRA = sorted(path.stem for path in Path(CONFIG_FOLDER).glob("*.yaml"))
@@ -94,14 +96,38 @@ sizes: {a: 1}
 deep:
   er: "# no comment"   # lines that
                        # go on
+  plain: "a # b"
+  "video HD": 'it''s # none'  # a name's quotes
+  flow: ["a # b", 'c # d']  # both "quoted" # again
 """
     found = comments_in(text)
-    assert {key: said for key, said in found.items() if key != "defaults"} == {
-        "agent": "which one",
-        "policy": "several; best: the best one",
-        "seeds": "One cell each; common random numbers.",
-        "deep.er": "lines that go on",
+    assert {key: said for key, said in found.items() if key != ("defaults",)} == {
+        ("agent",): "which one",
+        ("policy",): "several; best: the best one",
+        ("seeds",): "One cell each; common random numbers.",
+        ("deep", "er"): "lines that go on",
+        ("deep", "video HD"): "a name's quotes",
+        ("deep", "flow"): 'both "quoted" # again',
     }
+
+
+@pytest.mark.parametrize("name", ["video HD", "a.b", "urllc"])
+def test_slices_of_any_name_have_comments_and_indents(name, tmp_path):
+    own = get_scenario("paper").to_dict()
+    own["slices"] = {name: next(iter(own["slices"].values()))}
+    (tmp_path / "scenario").mkdir()
+    text = yaml.safe_dump(own).replace(f"  {name}:\n", f"  {name}:  # of mine\n")
+    (tmp_path / "scenario" / "own.yaml").write_text(text)
+    page = help_text("train", ["scenario=own", "--config-dir", str(tmp_path)])
+    assert re.search(rf"^    {name}: +# of mine$", page, re.MULTILINE)
+    assert re.search(r"^      num_users: \S+ +# users in the cell", page, re.MULTILINE)
+
+
+def test_a_value_with_a_line_break_stays_on_its_line(tmp_path):
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent" / "mine.yaml").write_text('name: "two\\nlines"\n_target_: agents.DQN\n')
+    page = help_text("train", ["agent=mine", "--config-dir", str(tmp_path)])
+    assert '\n  name: "two\\nlines"' in page
 
 
 def test_docstrings_say_what_yaml_says():
