@@ -18,7 +18,7 @@ GO, CARE, CANNOT_TELL, NO_GO = ANSWERS = ("go", "go with care", "cannot tell", "
 MOST_EXPLAINED = 0.5
 """R² whose interval has to lie above this for "go": more of the variance is explained than is left."""
 
-LITTLE = 0.1
+_LITTLE_R2 = 0.1
 """R² whose interval has to reach above this, or it is a "no-go" even if it is above 0."""
 
 ONE_TERM = 0.99
@@ -213,7 +213,7 @@ def _explained(evidence: Evidence, found: Estimate, name: str) -> Said:
         few = f"{evidence.parts} {evidence.part}s are too few to tell whether it explains anything"
         return CANNOT_TELL, f"{figure}: {few}"
     if low <= 0.0:
-        answer, above = (NO_GO if high <= LITTLE else CANNOT_TELL), f"{high:.0%} at most"
+        answer, above = (NO_GO if high <= _LITTLE_R2 else CANNOT_TELL), f"{high:.0%} at most"
         return answer, f"{figure}: it may explain nothing, and {above}"
     if not known:
         return (CARE if found.mean >= MOST_EXPLAINED else CANNOT_TELL), f"{figure}, without an interval"
