@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.config.bounds import check_name_length
 from experiments.config.files import choices_of, store
 from experiments.config.hydra import (
     composed,
@@ -39,6 +40,7 @@ def with_resumed_run(arguments: Sequence[str]) -> list[str]:
     name = unquoted(given.get("resume", "null"))
     if name in ("null", "auto", ""):
         return list(arguments)
+    check_name_length("resume", name)
     folder = Path(name)
     own, stored = _read(folder)
     new = [argument for argument in arguments if not argument.startswith("resume=") and argument not in own]

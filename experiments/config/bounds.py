@@ -36,6 +36,9 @@ MAX_WIDTH = 2**13
 MAX_LAYERS = 64
 """Most hidden layers: no gradient gets through more without shortcuts, and every decision waits for each of them."""
 
+MAX_NAME = 255
+"""Longest text between slashes [bytes]: so much have names of files, and no other text of the settings has more."""
+
 MAX_BATCH = 2**20
 """Largest minibatch: what a network of some hundred neurons computes of it fills gigabytes."""
 
@@ -135,6 +138,17 @@ def check_length(key: str, values: Sequence[Any], longest: int | None) -> None:
         raise ValueError(f"{key}: {len(values)} values given, allowed are at most {longest}")
 
 
+def check_name_length(key: str, value: str) -> None:
+    """Refuse a text that can be no path, and is too long for a name of anything else.
+
+    Raises:
+        ValueError: the message names the key, the length and what is allowed.
+    """
+    longest = max(len(each.encode(errors="surrogatepass")) for each in value.split("/"))
+    if longest > MAX_NAME:
+        raise ValueError(f"{key}: {value[:20]!r}... has {longest} bytes, allowed are {MAX_NAME} between slashes")
+
+
 def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
     bounds = dict(metadata.get("bounds", {}))
     if hint is int:
@@ -145,6 +159,8 @@ def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
         check_number(key, value, **bounds)
     elif hint in (str, bool) and not isinstance(value, hint):
         raise TypeError(f"{key}: {value!r} given, allowed is {'true or false' if hint is bool else 'a text'}")
+    elif hint is str:
+        check_name_length(key, value)
     if metadata.get("choices") is not None and value not in metadata["choices"]:
         raise ValueError(unknown_name(key, value, metadata["choices"]))
 

@@ -10,6 +10,7 @@ from importlib import import_module
 import pytest
 
 from agents import NoEnv
+from experiments.commands.resuming import with_resumed_run
 from experiments.config.agents import check_agent, check_numbers
 from experiments.config.bounds import check_bounds
 from experiments.config.schemas import AgentSettings
@@ -80,3 +81,12 @@ def test_so_are_changes_of_an_agent_by_the_key_of_the_role(name):
         check_numbers({name: 2**63}, "algorithm.agent_1")
     with pytest.raises(ValueError, match=r"^agent\.learning_rate: 1e[+]300 given, allowed is at most 10\.0"):
         check_numbers({"learning_rate": 1e300})
+
+
+def test_so_are_texts_that_no_path_can_have():
+    settings = import_module("experiments.export.settings").Settings()
+    check_bounds(replace(settings, name="/".join(["x" * 255] * 3)))
+    with pytest.raises(ValueError, match=r"^name: 'x+'\.\.\. has 256 bytes, allowed are 255 between slashes$"):
+        check_bounds(replace(settings, name="x/" + "x" * 256))
+    with pytest.raises(ValueError, match=r"^resume: 'x+'\.\.\. has 300 bytes"):
+        with_resumed_run([f"resume={'x' * 300}"])
