@@ -86,7 +86,7 @@ def test_so_are_changes_of_an_agent_by_the_key_of_the_role(name):
 def test_so_are_texts_that_no_path_can_have():
     settings = import_module("experiments.export.settings").Settings()
     check_bounds(replace(settings, name="/".join(["x" * 255] * 3)))
-    with pytest.raises(ValueError, match=r"^name: 'x+'\.\.\. has 256 bytes, allowed are 255 between slashes$"):
+    with pytest.raises(ValueError, match=r"^name: 'x/x+'\.\.\. has 256 bytes, allowed are 255 between slashes$"):
         check_bounds(replace(settings, name="x/" + "x" * 256))
     with pytest.raises(ValueError, match=r"^resume: 'x+'\.\.\. has 300 bytes"):
         with_resumed_run([f"resume={'x' * 300}"])
