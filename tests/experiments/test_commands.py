@@ -107,6 +107,7 @@ def _own_modules(tmp_path, monkeypatch):
         registry._imported.discard(name)
 
 
+@pytest.mark.filterwarnings("ignore:ssr. never met:twin.LogWarning")  # what the synthetic log is like
 @pytest.mark.parametrize("typed", COMMANDS)
 def test_commands_of_the_docs_pass_their_checks(typed, request, tmp_path):
     name, command = typed.topic, typed.arguments

@@ -74,14 +74,14 @@ def test_what_is_imported_late_says_what_to_install():
 
 COMMAND = f"""{WITHOUT}
 import runpy
-sys.argv = ["-m"]
+sys.argv, sys.orig_argv = ["-m"], ["-m", sys.modules["__main__"].command]
 runpy.run_module(sys.modules["__main__"].command, run_name="__main__")
 """
 NO_ONNX = """
 import sys, runpy
 for name in ("onnx", "onnxruntime", "onnxscript"):
     sys.modules[name] = None
-sys.argv = ["-m"]
+sys.argv, sys.orig_argv = ["-m"], ["-m", "experiments.export"]
 import experiments
 runpy.run_module("experiments.export", run_name="__main__")
 """
