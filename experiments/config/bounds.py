@@ -37,7 +37,7 @@ MAX_LAYERS = 64
 """Most hidden layers: no gradient gets through more without shortcuts, and every decision waits for each of them."""
 
 MAX_NAME = 255
-"""Longest text between slashes [bytes]: so much have names of files, and no other text of the settings has more."""
+"""Longest text between slashes [bytes]: names of files have no more, and no other text of the settings needs more."""
 
 MAX_BATCH = 2**20
 """Largest minibatch: what a network of some hundred neurons computes of it fills gigabytes."""
