@@ -13,15 +13,23 @@ from experiments.reporting.tables import aligned, write_rows
 from slicing_gym import Scenario
 
 
-def as_table(scenario: Scenario, evaluations: Sequence[Evaluation]) -> str:
-    """The comparison as text; ± is half of a 95 % interval over the cells."""
+def as_table(scenario: Scenario, evaluations: Sequence[Evaluation], with_reward: bool = True) -> str:
+    """The comparison as text; ± is half of a 95 % interval over the cells.
+
+    Args:
+        scenario: of the cells.
+        evaluations: a row each.
+        with_reward: show the share of decisions at c_max, which is a goal where the scenario rewards it.
+    """
     ssr_names = [f"SSR {name}" for name in scenario.slice_names]
+    header = ["policy", "utility", *(["reward at c_max"] if with_reward else []), *ssr_names, "SE [bit/s/Hz]"]
     rows = []
     for evaluation in evaluations:
         values = evaluation.estimates(scenario.slice_names)
-        rows.append([evaluation.policy, *(str(value) for value in values.values())])
+        shown = [value for name, value in values.items() if with_reward or name != "reward"]
+        rows.append([evaluation.policy, *map(str, shown)])
         rows[-1][-1] = values["spectral_efficiency"].show(1)
-    return aligned(["policy", "utility", "reward at c_max", *ssr_names, "SE [bit/s/Hz]"], rows)
+    return aligned(header, rows)
 
 
 def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:

@@ -38,7 +38,7 @@ class EvaluationResult:
         lines = [
             f"scenario {self.scenario.name}: {self.scenario.num_allocations} allocations; seeds {seeds}, ± 95 % "
             "interval over cells",
-            as_table(self.scenario, self.evaluations),
+            as_table(self.scenario, self.evaluations, with_reward=self.scenario.reward.kind == "shaped"),
         ]
         for name, policy in self.policies.items():
             if isinstance(policy, FixedPolicy):

@@ -46,6 +46,16 @@ def test_baselines_and_saved_agents_are_compared(agent, tmp_path):
     assert (tmp_path / "evaluation.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("kind", "shown"), [("shaped", True), ("utility", False), ("clip", False)])
+def test_the_share_at_c_max_is_shown_where_the_reward_has_a_threshold(kind, shown, tmp_path):
+    result = evaluate(["hard"], SCENARIO.replace(reward={"kind": kind}), SHORT)
+    table = result.report().splitlines()
+    assert ("reward at c_max" in table[1]) == shown
+    assert table[3].count("±") == 5 + shown  # utility, three SSR, SE
+    result.write(tmp_path)
+    assert (tmp_path / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_anything_that_predicts_is_a_policy():
     result = evaluate({"mine": Middle(SCENARIO), "other": HardPolicy(SCENARIO)}, SCENARIO, SHORT)
     assert [each.policy for each in result.evaluations] == ["mine", "other"]
