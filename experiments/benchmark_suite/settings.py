@@ -28,7 +28,7 @@ class OwnMethodSettings:
     name: str | None = None
     _target_: str | None = None
     policy: str | None = None
-    overrides: list[str] = field(default_factory=list)
+    overrides: list[str] = bounded(factory=list, no_names=True)
     kwargs: dict[str, Any] = field(default_factory=dict)
 
 

@@ -37,7 +37,7 @@ MAX_LAYERS = 64
 """Most hidden layers: no gradient gets through more without shortcuts, and every decision waits for each of them."""
 
 MAX_NAME = 255
-"""Longest text between slashes [bytes]: names of files have no more, and no other text of the settings needs more."""
+"""Longest text between slashes [bytes]: names of files have no more, and few other texts of the settings need more."""
 
 MAX_BATCH = 2**20
 """Largest minibatch: what a network of some hundred neurons computes of it fills gigabytes."""
@@ -66,6 +66,7 @@ def bounded(
     distinct: bool = False,
     filled: bool = False,
     longest: int | None = None,
+    no_names: bool = False,
 ) -> Any:
     """A field of a dataclass of settings, with what is allowed; of a list, for each of its values.
 
@@ -79,9 +80,11 @@ def bounded(
         distinct: no value of a list may occur twice.
         filled: a list may not be empty.
         longest: most values of a list, one of the bounds above.
+        no_names: texts are neither paths nor names of anything, and may be longer than these.
     """
     bounds = {"above": above, "at_least": at_least, "at_most": at_most}
     metadata = {"bounds": bounds, "choices": choices, "distinct": distinct, "filled": filled, "longest": longest}
+    metadata["no_names"] = no_names
     if factory is not None:
         return field(default_factory=factory, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -159,7 +162,7 @@ def _check_value(key: str, value: Any, hint: Any, metadata: Any) -> None:
         check_number(key, value, **bounds)
     elif hint in (str, bool) and not isinstance(value, hint):
         raise TypeError(f"{key}: {value!r} given, allowed is {'true or false' if hint is bool else 'a text'}")
-    elif hint is str:
+    elif hint is str and not metadata.get("no_names"):
         check_name_length(key, value)
     if metadata.get("choices") is not None and value not in metadata["choices"]:
         raise ValueError(unknown_name(key, value, metadata["choices"]))

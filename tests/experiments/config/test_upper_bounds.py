@@ -83,6 +83,16 @@ def test_so_are_changes_of_an_agent_by_the_key_of_the_role(name):
         check_numbers({"learning_rate": 1e300})
 
 
+def test_overrides_are_no_names_and_may_be_long():
+    made = import_module("experiments.benchmark_suite.settings").BenchmarkSuiteConfig()
+    long = "agent.net_arch=[" + ",".join(["64"] * 100) + "]"
+    check_bounds(replace(made, own=replace(made.own, overrides=[long])))
+    with pytest.raises(TypeError, match=r"^own\.overrides: 5 given, allowed is a text$"):
+        check_bounds(replace(made, own=replace(made.own, overrides=[5])))
+    with pytest.raises(ValueError, match=r"^own\.policy: 'agent.*'\.\.\. has 316 bytes"):
+        check_bounds(replace(made, own=replace(made.own, policy=long)))
+
+
 def test_so_are_texts_that_no_path_can_have():
     settings = import_module("experiments.export.settings").Settings()
     check_bounds(replace(settings, name="/".join(["x" * 255] * 3)))
