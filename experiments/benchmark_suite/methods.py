@@ -23,7 +23,7 @@ from experiments.benchmark_suite.training import train_by_overrides, train_confi
 from experiments.config.bounds import check_arguments
 from experiments.config.threads import torch_threads
 from experiments.environments import AnyVectorEnv
-from experiments.evaluate.policies import check_policies, load_policy
+from experiments.evaluate.policies import check_policies, given_as, load_policy
 from experiments.evaluate.rollout import Evaluation, Predictor, evaluate_policy, make_cells
 from slicing_gym import Scenario
 from slicing_gym.allocation import MAX_LISTED
@@ -104,9 +104,12 @@ class PolicyMethod(BenchmarkMethod):
 
     def check(self, scenarios: Sequence[Scenario]) -> None:
         """See `BenchmarkMethod`."""
-        for scenario in scenarios:
-            check_policies([self.policy], scenario)
-            if self.policy not in BASELINES:
+        if self.policy in BASELINES:
+            return
+        with given_as("own.policy"):
+            for scenario in scenarios:
+                check_policies([self.policy], scenario)
+            for scenario in scenarios:
                 load_policy(self.policy, scenario, make_cells(scenario, 1), 1, trust=self.trust)
 
     def perform(self, scenario: Scenario, budget: int, seed: int, protocol: Protocol, folder: Path) -> Figures:

@@ -109,10 +109,18 @@ def given_as(key: str) -> Iterator[None]:
 
 
 def _fixed_policy(name: str, scenario: Scenario) -> FixedPolicy | None:
-    """The policy that a name like 33-33-34 means, or None if the name is of another form."""
+    """The policy that a name like 33-33-34 means, or None if the name is of another form.
+
+    Raises:
+        ValueError: it is no allocation of the scenario.
+    """
     if not re.fullmatch(r"\d+(-\d+)+", name):
         return None
-    return FixedPolicy(scenario, [int(units) for units in name.split("-")])
+    try:
+        return FixedPolicy(scenario, [int(units) for units in name.split("-")])
+    except ValueError as error:
+        allowed = str(error).rpartition("allowed are ")[2]
+        raise ValueError(f"policy: {name!r} given, allowed in scenario {scenario.name!r} are {allowed}") from None
 
 
 def _is_dotted(name: str) -> bool:
@@ -279,6 +287,11 @@ def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predi
         raise ValueError(
             f"policy: {name!r} chose {actions.dtype} of shape {actions.shape} for observations {observations.shape}, "
             f"allowed are whole numbers of shape ({envs.num_envs},)"
+        )
+    if actions.min() < 0 or actions.max() >= scenario.num_allocations:
+        raise ValueError(
+            f"policy: {name!r} chose {actions.tolist()}, allowed in scenario {scenario.name!r} are 0 to "
+            f"{scenario.num_allocations - 1}"
         )
     policy: Predictor = found
     return policy

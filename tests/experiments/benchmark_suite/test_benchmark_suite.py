@@ -277,8 +277,14 @@ def test_settings_of_a_method_of_ones_own_are_checked_before_any_run():
     with pytest.raises(ValueError, match=r"agent\.gama: unknown name 'gama'; did you mean 'gamma'"):
         make_plan(own=method, scenarios=["paper-1mhz"])
     fixed = own_method("mine", None, "1-94-5")
-    with pytest.raises(ValueError, match="units: "):
-        make_plan(own=fixed, scenarios=["paper-1mhz"])
+    refused = (
+        r"^own\.policy: '1-94-5' given, allowed in scenario 'paper-1mhz' are 3 numbers of 1 or more that sum to 20$"
+    )
+    with pytest.raises(ValueError, match=refused):
+        make_plan(own=fixed, scenarios=["paper", "paper-1mhz"])
+    huge = own_method("mine", None, f"1-{10**30}-5")
+    with pytest.raises(ValueError, match=r"^own\.policy: '1-10+-5' given, allowed in scenario 'paper' are 3 numbers"):
+        make_plan(own=huge, scenarios=["paper"])
     assert {run.method for run in make_plan(own=fixed, scenarios=["paper"]).runs} >= {"mine", "hard"}
 
 

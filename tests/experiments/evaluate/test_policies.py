@@ -43,6 +43,11 @@ class ChoosesFractions:
         return np.full(len(observation), 0.5), None
 
 
+class ChoosesWhatThereIsNot:
+    def predict(self, observation):
+        return np.full(len(observation), 171), None
+
+
 class ChoosesOnce:
     def predict(self, observation):
         return observation[:1].argmax(axis=1), None
@@ -53,6 +58,10 @@ class ChoosesOnce:
     [
         (f"{__name__}.NeedsMore", "cannot be made .*weight"),
         (f"{__name__}.ChoosesFractions", r"chose float64 of shape \(2,\)"),
+        (
+            f"{__name__}.ChoosesWhatThereIsNot",
+            r"chose \[171, 171\], allowed in scenario 'paper-1mhz' are 0 to 170$",
+        ),
         (f"{__name__}.ChoosesOnce", r"chose int64 of shape \(1,\) .* allowed are whole numbers of shape \(2,\)"),
         (f"{OWN}.Logarithms", "cannot be made"),
         (f"{OWN}.tenth", "cannot be made"),

@@ -76,7 +76,11 @@ def test_an_episode_of_the_scenario_is_what_is_decided_if_nothing_is_said():
         (["hardd"], {}, "policy: unknown name 'hardd'; did you mean 'hard'"),
         ([], {}, "policy: none given"),
         (["hard", "hard"], {}, "policy: 'hard' is given more than once"),
-        (["1-94-4"], {}, r"units: \[1, 94, 4\] given, allowed are 3 numbers of 1 or more that sum to 100"),
+        (
+            ["1-94-4"],
+            {},
+            r"policy: '1-94-4' given, allowed in scenario 'paper' are 3 numbers of 1 or more that sum to 100",
+        ),
         (["hard"], {"seeds": []}, "seeds: none given"),
         (["hard"], {"seeds": [-1]}, "seeds: -1 given"),
         (["hard"], {"seeds": [3, 3]}, "seeds: .* allowed are different ones"),
