@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from twin.data.logs.dates import how_to_read
 from twin.data.logs.rules import SHARES
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
@@ -45,8 +46,11 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
 def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
     names = listed(list(facts.cells), 20)
     if facts.timing is None:
-        texts = [name for name, each in facts.cells.items() if each.kind == "text" and says(name, WORDS["time"])]
-        hint = f"; {texts[0]} holds texts that are no dates, which a query may parse (strptime)" if texts else ""
+        texts = {name: each for name, each in facts.cells.items() if each.kind == "text"}
+        named = [name for name in texts if says(name, WORDS["time"])]
+        hint = f"; {named[0]} holds texts that are no dates, which a query may parse (strptime)" if named else ""
+        open_orders = {name: how_to_read(name, next(filter(None, each.labels), "")) for name, each in texts.items()}
+        hint = next((f"; of {name} {each}" for name, each in open_orders.items() if each), hint)
         yield Finding("no_time", f"no column says when a row was written (columns: {names}){hint}")
     elif facts.arrivals is None:
         yield Finding("no_arrivals", "no column looks like arrivals (packets or bytes of an interval)")

@@ -71,7 +71,9 @@ class Inspection:
     def mapping_yaml(self) -> str:
         """The proposal as commented YAML; only a comment if there is none."""
         head = f"What the columns of {self.name} mean, proposed by experiments.inspect: look at each line, edit, keep."
-        return to_text(self.keys, head if self.keys else f"No mapping can be proposed for {self.name}.")
+        if not self.keys:
+            head = "\n".join([f"No mapping can be proposed for {self.name}:", *map(str, self.findings)])
+        return to_text(self.keys, head)
 
     def report(self) -> str:
         """All of it as text, the most important first."""
@@ -134,6 +136,8 @@ _KINDS = {".parquet": "Parquet", ".pq": "Parquet", ".jsonl": "JSON lines", ".ndj
 
 def _of_files(table: Table) -> Iterator[Finding]:
     """What is unusual about the files themselves."""
+    for name, order in table.orders.items():
+        yield Finding("dialect", f"{name} has dates that are read with the {order.partition('_')[0]} first")
     found = table.dialect
     if found is None:
         yield Finding("dialect", f"written as {_dialect(table)}")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from twin.data.logs import dates
 from twin.data.logs.dialect import BEYOND
 from twin.data.logs.engine import quoted, text
 
@@ -54,7 +55,7 @@ class Cells:
 def kinds_of(
     connection: Any, relation: str, types: Mapping[str, str], decimal: str, as_text: Collection[str]
 ) -> dict[str, str]:
-    """What each column is: "number", "whole", "bool", "time", "codes" (few texts) or "text".
+    """What each column is: "number", "whole", "bool", "time", a kind of `dates`, "codes" (few texts) or "text".
 
     A column of texts holds numbers where at least half of the cells that are not empty do; digits with a zero in front
     (masks, telephone numbers) are texts. The first 20 000 rows decide.
@@ -73,16 +74,20 @@ def kinds_of(
             f"count(TRY_CAST({cell} AS TIMESTAMP))",
             f"count(*) FILTER (regexp_full_match({cell}, '0\\d+'))",
             f"approx_count_distinct({cell})",
+            f"count(*) FILTER ({dates.is_date(cell)})",
         ]
     found = connection.execute(f"SELECT {', '.join(tests)} FROM (SELECT * FROM {relation} LIMIT {_SAMPLE})").fetchone()
     for place, name in enumerate(unknown):
-        filled, numbers, times, padded, distinct = found[5 * place : 5 * place + 5]
+        filled, numbers, times, padded, distinct, others = found[6 * place : 6 * place + 6]
         if name in as_text or (padded and numbers == filled):
-            numbers = times = 0
+            numbers = times = others = 0
+        order = dates.order_of(connection, relation, name) if filled and 2 * others >= filled else None
         if filled and 2 * numbers >= filled:
             kinds[name] = "number"
         elif filled and 2 * times >= filled:
             kinds[name] = "time"
+        elif order:
+            kinds[name] = order
         elif distinct <= _FEW:
             kinds[name] = "codes"
     return kinds
@@ -110,6 +115,8 @@ def typed(name: str, kind: str, column_type: str, decimal: str) -> str:
         return as_number(name, decimal) if column_type == "VARCHAR" else f"CAST({quoted(name)} AS DOUBLE)"
     if kind == "time":
         return f"TRY_CAST({quoted(name)} AS TIMESTAMP)"
+    if kind in (dates.DAY_FIRST, dates.MONTH_FIRST):
+        return dates.as_time(name, kind)
     if kind == "surplus":
         return f"coalesce({quoted(name)} <> '', false)"
     if kind in ("codes", "text"):
@@ -162,7 +169,7 @@ def _plain(values: Any, kind: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.boo
     """An array without a mask, and where it lacks a value; whole numbers become int64."""
     mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else None
     array: npt.NDArray[Any] = np.asarray(values)
-    if kind == "time":
+    if kind in ("time", dates.DAY_FIRST, dates.MONTH_FIRST):
         array = array.astype("datetime64[us]", copy=False)
         if mask is not None:
             array[mask] = np.datetime64("NaT")

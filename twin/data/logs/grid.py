@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from twin.data.logs.dates import how_to_read
 from twin.data.logs.rows import Rows
 from twin.data.logs.rules import UNITS, TimeRule
 
@@ -102,6 +103,8 @@ def _notes(
 def _stamps(rows: Rows, rule: TimeRule) -> npt.NDArray[Any]:
     """Time stamps as numbers (n,), iso ones in microseconds."""
     values = rows.table.columns[rule.column]
+    if values.dtype.kind == "O" and (hint := how_to_read(rule.column, str(values[0]))):
+        raise ValueError(f"history.time.column: {rule.column!r} holds dates, but {hint}")
     is_date = values.dtype.kind == "M"
     if is_date != (rule.unit == "iso"):
         found = "dates" if is_date else "no dates"

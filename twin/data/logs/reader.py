@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.reading import one_line
-from twin.data.logs import cells, dialect, engine
+from twin.data.logs import cells, dates, dialect, engine
 from twin.data.logs.cells import Wrong
 from twin.data.logs.dialect import Dialect
 from twin.data.logs.files import FILE, Files, Source, opened
@@ -34,6 +34,7 @@ class Table:
         wrong: cells that are not what the rest of their column is.
         surplus: rows that have more fields than there are columns (k,).
         query: whether a query shaped the rows, which then have no lines.
+        orders: of columns of dates that are not ISO, what comes first in them, see `dates.order_of`.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Table:
     query: bool
     _codes: dict[str, tuple[npt.NDArray[Any], list[str | None]]]
     _first_line: int
+    orders: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -210,6 +212,7 @@ def _table(
         query is not None,
         got.codes,
         first_line,
+        {name: kind for name, kind in kinds.items() if kind in (dates.DAY_FIRST, dates.MONTH_FIRST)},
     )
 
 
@@ -223,8 +226,12 @@ def _shape(
     query: str,
     as_text: Collection[str],
 ) -> None:
-    """Run a query on the columns as what they are, and the file; what is not a number is NULL there."""
+    """Run a query on the columns as what they are, and the file; what is not a number is NULL there.
+
+    Dates that are not ISO are texts there, which a query may parse itself.
+    """
     kinds = cells.kinds_of(connection, relation, types, decimal, as_text)
+    kinds = {name: "text" if kind in (dates.DAY_FIRST, dates.MONTH_FIRST) else kind for name, kind in kinds.items()}
     selected = ", ".join(
         f"{cells.typed(name, kind, types[name], decimal)} AS {engine.quoted(name)}"
         for name, kind in kinds.items()

@@ -1,0 +1,55 @@
+"""Dates that are written with the day or the month first; which of the two, only a whole column can say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twin.data.logs.engine import quoted, text
+
+DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
+
+_FORM = r"\s*(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?))?\s*"
+"""Two numbers that are day and month, a year of four digits, perhaps a time of 24 hours: `27.11.2026 14:05:00,250`."""
+
+_ISO = {DAY_FIRST: r"\4-\3-\1 \5", MONTH_FIRST: r"\4-\1-\3 \5"}
+
+
+def is_date(cell: str) -> str:
+    """SQL whether a cell is such a date."""
+    return f"coalesce(regexp_full_match({cell}, {text(_FORM)}), false)"
+
+
+def order_of(connection: Any, relation: str, name: str) -> str | None:
+    """What comes first in the dates of a column: `DAY_FIRST`, `MONTH_FIRST`, or None where that cannot be told.
+
+    A number above 12 is a day, which decides for all cells. Where there is none, points mean the day first, and other
+    separators nothing: 07/11/2026 is one date in London and another one in New York.
+    """
+    cell = quoted(name)
+    first, mark, second = (f"regexp_extract({cell}, {text(_FORM)}, {group})" for group in (1, 2, 3))
+    days = [f"TRY_CAST({number} AS INTEGER) > 12" for number in (first, second)]
+    tests = [f"{days[0]} AND NOT {days[1]}", f"{days[1]} AND NOT {days[0]}", f"{mark} <> '.'"]
+    counts = ", ".join(f"count(*) FILTER ({test})" for test in tests)
+    day, month, other = connection.execute(f"SELECT {counts} FROM {relation} WHERE {is_date(cell)}").fetchone()
+    if day and month:
+        return None
+    if day or month:
+        return DAY_FIRST if day else MONTH_FIRST
+    return None if other else DAY_FIRST
+
+
+def as_time(name: str, order: str) -> str:
+    """SQL that makes a time of such a date, or of an ISO one among them."""
+    iso = f"regexp_replace({quoted(name)}, {text(f'^{_FORM}$')}, {text(_ISO[order])})"
+    return f"TRY_CAST(trim(replace({iso}, ',', '.')) AS TIMESTAMP)"
+
+
+def how_to_read(name: str, cell: str) -> str:
+    """What a query has to do with a column of such dates that `order_of` leaves open; empty if it is no date."""
+    if not re.fullmatch(_FORM, cell):
+        return ""
+    parts = iter(("%d", "%m", "%Y", "%H", "%M", "%S", "%f"))
+    form = re.sub(r"\d+", lambda _: next(parts), cell)
+    example = f"SELECT * REPLACE (strptime({quoted(name)}, {text(form)}) AS {quoted(name)}) FROM log"
+    return f"its rows do not say whether {cell!r} has day or month first; the key query of a mapping may: {example}"
