@@ -40,6 +40,7 @@ LEFT, RIGHT, TOP, BOTTOM, GAP = 56, 270, 58, 44, 32
 PANELS = 4
 _LINE = 17  # between lines of text
 _NAMED_UNITS = 4  # slices up to which a legend spells an allocation out
+_LINES = 4  # slices up to which lines of shares, most of them 100 %, are told apart
 
 
 def colour(index: int) -> Colour:
@@ -169,10 +170,16 @@ class EpisodeView:
         self._slice_legend(1, "packets", [f"{packets:.0f}" for packets in self._rows[-1]["arrivals"]])
 
     def _draw_satisfied(self) -> None:
-        self._panel(2, "Packets that met their service-level agreement [%]", 100.0)
-        satisfied = self._series("ssr")
-        for index in range(self._scenario.num_slices):
-            self._line(2, satisfied[:, index], 1.0, colour(index))
+        """A line a slice; of many slices a lane each beside its name, since lines would lie on top of each other."""
+        satisfied, title = self._series("ssr"), "Packets that met their service-level agreement"
+        if self._scenario.num_slices <= _LINES:
+            self._panel(2, f"{title} [%]", 100.0)
+            for index in range(self._scenario.num_slices):
+                self._line(2, satisfied[:, index], 1.0, colour(index))
+        else:
+            self._panel(2, f"{title}; full lanes are 100 %", None)
+            for index in range(self._scenario.num_slices):
+                self._lane(2, index, satisfied[:, index])
         self._slice_legend(2, "in this interval", [f"{100.0 * share:.0f} %" for share in satisfied[-1]])
 
     def _draw_utility(self) -> None:
@@ -226,14 +233,14 @@ class EpisodeView:
         """Write at a position [pixels]."""
         self._canvas.blit(self._font.render(text, True, shade), (x, y))
 
-    def _panel(self, panel: int, title: str, highest: float) -> None:
-        """The frame of a panel, its title and its scales."""
+    def _panel(self, panel: int, title: str, highest: float | None) -> None:
+        """The frame of a panel, its title and its scales; upwards there is none without a highest value."""
         left, top, width, height = panel_box(panel)
         self._label(title, left, top - 17)
-        for level in (0.0, 0.5, 1.0):
+        for level in () if highest is None else (0.0, 0.5, 1.0):
             y = round(top + height * (1.0 - level))
             self._pygame.draw.line(self._canvas, _FAINT, (left, y), (left + width, y))
-            text = self._font.render(f"{level * highest:g}", True, _SOFT)
+            text = self._font.render(f"{level * (highest or 0.0):g}", True, _SOFT)
             self._canvas.blit(text, (left - 8 - text.get_width(), y - 6))
         for decision in _ticks(self._scenario.decisions_per_episode):
             x = round(self._x(decision))
@@ -252,6 +259,16 @@ class EpisodeView:
             self._pygame.draw.lines(self._canvas, shade, False, points, 2)
         else:
             self._pygame.draw.circle(self._canvas, shade, points[0], 3)
+
+    def _lane(self, panel: int, index: int, values: npt.NDArray[np.float64]) -> None:
+        """Bars of one slice over the decisions, in its part of a panel; a value of 1 fills it."""
+        left, top, width, height = panel_box(panel)
+        upper, lower = (top + round(height * place / self._scenario.num_slices) for place in (index, index + 1))
+        self._pygame.draw.line(self._canvas, _FAINT, (left + 1, lower - 1), (left + width - 2, lower - 1))
+        for number, value in enumerate(values):
+            x, right = (round(self._x(number + side)) for side in (-0.5, 0.5))
+            tall = round((lower - upper - 1) * float(value))  # a pixel stays free, between it and the lane above
+            self._canvas.fill(colour(index), (x, lower - tall, max(right - x, 1), tall))
 
     def _slice_legend(self, panel: int, unit: str, figures: Sequence[str]) -> None:
         """The slices' colours, names and present figures to the right of a panel."""

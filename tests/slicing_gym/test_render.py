@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import pairwise
 
 import gymnasium as gym
 import numpy as np
@@ -52,6 +53,20 @@ def test_the_first_picture_shows_the_interval_before_the_first_decision():
 def test_every_slice_of_the_largest_preset_has_a_colour_of_its_own():
     names = get_scenario("nr-8slices").slice_names
     assert len({colour(index) for index in range(len(names))}) == len(names)
+
+
+def test_satisfied_agreements_of_many_slices_have_a_lane_each():
+    """Slices at 100 % are all seen, and what is missing in a lane is the share of packets that missed."""
+    env = gym.make("SliceRAN-v0", scenario="nr-8slices", render_mode="rgb_array").unwrapped
+    env.reset(seed=0)
+    best = allocation_index(best_fixed_units(env.scenario))
+    ssr = np.array([env.step(best)[4]["ssr"] for _ in range(40)])
+    panel = _panel(env.render(), 2)
+    edges = [round(len(panel) * place / 8) for place in range(9)]
+    lanes = [panel[upper + 1 : lower] for upper, lower in pairwise(edges)]  # a row above each is free
+    drawn = [_share(lane, colour(index)) for index, lane in enumerate(lanes)]
+    assert ssr.mean(axis=0).min() < 0.7 < 0.99 < ssr.mean(axis=0).max()
+    np.testing.assert_allclose(drawn, ssr.mean(axis=0) * 41 / 201, rtol=0.1)
 
 
 @pytest.mark.parametrize("env_id", ["SliceRAN-v0", TWIN_ID])
