@@ -21,8 +21,9 @@ def _end_quietly(number: int, frame: FrameType | None) -> None:
 
 # So it is while `-m` looks for what it runs; another program that imports this has its own ways.
 _COMMAND = sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__
+_SCRIPT = os.path.basename("".join(sys.argv[:1])).removesuffix(".exe") == "slicing-gym"
 
-if _COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+if (_COMMAND or _SCRIPT) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_quietly)  # before anything that takes long to import
 
 import slicing_gym  # noqa: E402, F401  # explains what is missing
@@ -30,3 +31,10 @@ from slicing_gym.extras import check_command  # noqa: E402
 
 if _COMMAND:
     check_command()
+
+
+def main() -> None:
+    """The console script `slicing-gym`: to import this package before others makes Ctrl-C a quiet end."""
+    from slicing_gym.cli import main as run
+
+    run()

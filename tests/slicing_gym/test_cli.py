@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slicing_gym.cli import command_line, commands, main, usage
+from slicing_gym.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +37,22 @@ def test_what_cannot_be_printed_is_one_line(monkeypatch, option):
         monkeypatch.setattr(sys, "stdout", full)
         with pytest.raises(SystemExit, match=r"^error: what was printed could not be written whole: .*No space left"):
             main()
+
+
+@pytest.mark.parametrize("imported", ["numpy", "gymnasium"])
+def test_ctrl_c_while_the_script_imports_is_a_quiet_end(imported, tmp_path):
+    (tmp_path / f"{imported}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    entry = re.search(r'^slicing-gym = "(.+):(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert entry is not None
+    module, function = entry.groups()
+    script = tmp_path / "slicing-gym"  # as pip writes it
+    script.write_text(f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+    places = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    ran = subprocess.run([sys.executable, script, "--version"], env=os.environ | places, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+    (tmp_path / f"{imported}.py").unlink()
+    ran = subprocess.run([sys.executable, script, "--version"], env=os.environ | places, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
 
 
 def test_the_script_is_replaced_by_the_command():
