@@ -241,6 +241,7 @@ def dated(form, first="2026-11-27 14:05:00", intervals=200):
         ("%d/%m/%Y %H:%M:%S", "2026-11-27 14:05:00", "day"),
         ("%d-%m-%YT%H:%M:%S", "2026-11-12 23:59:00", "day"),  # from the next day on it is clear
         ("%m/%d/%Y %H:%M:%S", "2026-11-27 14:05:00", "month"),
+        ("%m/%d/%Y %I:%M:%S %p", "2026-11-27 23:59:00", "month"),
     ],
 )
 def test_dates_are_read_with_day_or_month_first(form, first, order, tmp_path):
@@ -255,7 +256,16 @@ def test_dates_are_read_with_day_or_month_first(form, first, order, tmp_path):
         assert len(read_log(tmp_path / "x.csv", found.proposal)) == 199
 
 
-@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M:%S", "%d-%m-%Y, %H:%M:%S.%f"])
+@pytest.mark.parametrize("first", ["2026-11-27 11:58:20", "2026-11-27 23:58:20"])
+@pytest.mark.parametrize("form", ["%Y-%m-%d %I:%M:%S %p", "%Y/%m/%d %I:%M:%S%p"])
+def test_hours_up_to_twelve_are_of_their_half_of_the_day(form, first, tmp_path):
+    dated(form, first).to_csv(tmp_path / "x.csv", index=False)
+    stamps = inspect_log(tmp_path / "x.csv").columns["zeit"]
+    assert stamps.low == pd.Timestamp(first).timestamp()
+    assert stamps.high == pd.Timestamp(first).timestamp() + 199
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M:%S", "%d-%m-%Y, %H:%M:%S.%f", "%d/%m/%Y %I:%M:%S %p"])
 def test_dates_of_which_no_row_says_what_comes_first_are_read_by_a_query(form, tmp_path):
     dated(form, "2026-11-07 14:05:00").to_csv(tmp_path / "x.csv", index=False)
     found = inspect_log(tmp_path / "x.csv")

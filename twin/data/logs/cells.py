@@ -71,7 +71,7 @@ def kinds_of(
         tests += [
             f"count(*) FILTER ({cell} <> '')",
             f"count({as_number(name, decimal)})",
-            f"count(TRY_CAST({cell} AS TIMESTAMP))",
+            f"count({dates.as_stamp(cell)})",
             f"count(*) FILTER (regexp_full_match({cell}, '0\\d+'))",
             f"approx_count_distinct({cell})",
             f"count(*) FILTER ({dates.is_date(cell)})",
@@ -114,7 +114,7 @@ def typed(name: str, kind: str, column_type: str, decimal: str) -> str:
     if kind == "number":
         return as_number(name, decimal) if column_type == "VARCHAR" else f"CAST({quoted(name)} AS DOUBLE)"
     if kind == "time":
-        return f"TRY_CAST({quoted(name)} AS TIMESTAMP)"
+        return dates.as_stamp(quoted(name)) if column_type == "VARCHAR" else f"TRY_CAST({quoted(name)} AS TIMESTAMP)"
     if kind in (dates.DAY_FIRST, dates.MONTH_FIRST):
         return dates.as_time(name, kind)
     if kind == "surplus":

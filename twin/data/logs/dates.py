@@ -1,4 +1,4 @@
-"""Dates that are written with the day or the month first; which of the two, only a whole column can say."""
+"""Dates as logs write them: with the day or the month first, which only a whole column can tell, and hours up to 12."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from twin.data.logs.engine import quoted, text
 
 DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
 
-_FORM = r"\s*(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?))?\s*"
-"""Two numbers that are day and month, a year of four digits, perhaps a time of 24 hours: `27.11.2026 14:05:00,250`."""
+_FORM = (
+    r"\s*(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?))?\s*"
+)
+"""Two numbers that are day and month, a year of four digits, perhaps a time: `27.11.2026 14:05:00,250`."""
+
+_HALF = r"\s*([AaPp])[Mm]\s*$"
+"""Which half of a day a time of 12 hours is in; a cast of DuckDB ignores it."""
 
 _ISO = {DAY_FIRST: r"\4-\3-\1 \5", MONTH_FIRST: r"\4-\1-\3 \5"}
 
@@ -18,6 +23,14 @@ _ISO = {DAY_FIRST: r"\4-\3-\1 \5", MONTH_FIRST: r"\4-\1-\3 \5"}
 def is_date(cell: str) -> str:
     """SQL whether a cell is such a date."""
     return f"coalesce(regexp_full_match({cell}, {text(_FORM)}), false)"
+
+
+def as_stamp(cell: str) -> str:
+    """SQL that makes a time of a text with the year first; NULL if it is none."""
+    half, plain = f"lower(regexp_extract({cell}, {text(_HALF)}, 1))", f"regexp_replace({cell}, {text(_HALF)}, '')"
+    stamp = f"TRY_CAST(trim({plain}) AS TIMESTAMP)"
+    hours = f"CASE WHEN {half} = 'p' AND hour({stamp}) < 12 THEN 12 WHEN {half} = 'a' AND hour({stamp}) = 12 THEN -12"
+    return f"({stamp} + to_hours({hours} ELSE 0 END))"
 
 
 def order_of(connection: Any, relation: str, name: str) -> str | None:
@@ -42,7 +55,7 @@ def order_of(connection: Any, relation: str, name: str) -> str | None:
 def as_time(name: str, order: str) -> str:
     """SQL that makes a time of such a date, or of an ISO one among them."""
     iso = f"regexp_replace({quoted(name)}, {text(f'^{_FORM}$')}, {text(_ISO[order])})"
-    return f"TRY_CAST(trim(replace({iso}, ',', '.')) AS TIMESTAMP)"
+    return as_stamp(f"replace({iso}, ',', '.')")
 
 
 def how_to_read(name: str, cell: str) -> str:
@@ -51,5 +64,7 @@ def how_to_read(name: str, cell: str) -> str:
         return ""
     parts = iter(("%d", "%m", "%Y", "%H", "%M", "%S", "%f"))
     form = re.sub(r"\d+", lambda _: next(parts), cell)
+    if re.search(_HALF, form):
+        form = re.sub("[AaPp][Mm]", "%p", form.replace("%H", "%I"))
     example = f"SELECT * REPLACE (strptime({quoted(name)}, {text(form)}) AS {quoted(name)}) FROM log"
     return f"its rows do not say whether {cell!r} has day or month first; the key query of a mapping may: {example}"
