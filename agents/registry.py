@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -51,6 +53,32 @@ def allow_module_of(part: object) -> None:
     module = str(getattr(part, "__module__", type(part).__module__))
     if module != "builtins":
         _imported.add(module)
+
+
+def own_modules(*parts: Any) -> list[str]:
+    """Modules of the user's own that parts are of: what `imports=` has to name before a file with them is loaded.
+
+    Args:
+        parts: classes and functions; dotted names, as configurations have them; mappings and sequences of these. What
+            is Python's own, or of a package that files may always name, counts for nothing.
+    """
+    found = {module for part in parts for module in _modules_in(part)}
+    known = {*_PACKAGES, "numpy", *sys.stdlib_module_names} - {"__main__"}
+    return sorted(each for each in found if each.partition(".")[0] not in known)
+
+
+def _modules_in(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        names = part.split(".")
+        above = (".".join(names[:length]) for length in range(len(names) - 1, 0, -1))
+        yield from islice((each for each in above if each in sys.modules), 1)  # a text that is no name has none
+    elif isinstance(part, Mapping):
+        yield from _modules_in(list(part.values()))
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _modules_in(each)
+    elif callable(part):
+        yield str(getattr(part, "__module__", "builtins"))
 
 
 def is_imported(module: str) -> bool:

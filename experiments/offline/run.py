@@ -32,7 +32,7 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, TWIN
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.lock import RunLock
-from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
+from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, modules_of, twin_name
 from experiments.runs.stored import read_summary
 from experiments.train.check import (
     check_evaluation,
@@ -279,7 +279,8 @@ class OfflineTraining:
         """Write the cards of agent and twin."""
         data = f"a history of {len(self.history)} decisions ({self.source})"
         where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
-        write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where)
+        modules = modules_of(self.algorithm.agent.model)
+        write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where, modules)
         if self.algorithm.twin is not None:
             write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED, self.algorithm.twin_notes)
 

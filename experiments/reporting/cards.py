@@ -20,6 +20,9 @@ _LICENCE = "MIT, as slicing-gym, where the data are simulated; where they are a 
 _OWN = "scenario=<your scenario>.yaml"
 """How a scenario that is no preset is chosen."""
 
+_SCRIPT = "__main__"
+"""The module of what is defined in a script or notebook, which no command can import."""
+
 
 def card_path(path: Path) -> Path:
     """Where the card of a file is: `agent.card.md` beside `agent.zip`."""
@@ -52,7 +55,14 @@ def write_card(path: Path, title: str, rows: Mapping[str, str]) -> Path:
     return card
 
 
-def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any], data: str, evaluated_on: str) -> Path:
+def write_agent_card(
+    path: Path,
+    scenario: Scenario,
+    summary: Mapping[str, Any],
+    data: str,
+    evaluated_on: str,
+    modules: Sequence[str] = (),
+) -> Path:
     """Write the card of a trained agent.
 
     Args:
@@ -61,6 +71,7 @@ def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any],
         summary: the figures of its run.
         data: what it learned from.
         evaluated_on: what its utility was measured on; '' if it was not evaluated.
+        modules: of the user's own that its classes and wrappers are of (`agents.registry.own_modules`).
     """
     fidelity = f"mean utility {summary['utility']:.3f} on {evaluated_on}" if evaluated_on else "not evaluated"
     rows = {
@@ -69,7 +80,7 @@ def write_agent_card(path: Path, scenario: Scenario, summary: Mapping[str, Any],
         "Data": data,
         "Performance": fidelity,
         "Seed": str(summary["seed"]),
-        "Use": _use_of_agent(path, scenario),
+        "Use": _use_of_agent(path, scenario, modules),
     }
     return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows)
 
@@ -106,14 +117,18 @@ def write_twin_card(
     return write_card(path, f"A digital twin of {twin.scenario.name}", rows)
 
 
-def _use_of_agent(path: Path, scenario: Scenario) -> str:
+def _use_of_agent(path: Path, scenario: Scenario, modules: Sequence[str]) -> str:
     """What evaluates an agent; of a log's network there is a twin, but no simulator."""
     typed = _as_typed(scenario)
-    command = f"`python -m experiments.evaluate {as_typed('policy', path.name)} {typed}`"
+    imported = [each for each in modules if each != _SCRIPT]
+    imports = f" imports=[{','.join(imported)}]" if imported else ""
+    use = f"`python -m experiments.evaluate {as_typed('policy', path.name)} {typed}{imports}`"
+    if imported:
+        use += ", where Python finds these modules"
+    if _SCRIPT in modules:
+        use += "; classes of a script or notebook are put into a module first"
     return (
-        command
-        if typed != _OWN
-        else f"{command}; one that learned from a log is evaluated in its twin: docs/logs.md, step 4"
+        use if typed != _OWN else f"{use}; one that learned from a log is evaluated in its twin: docs/logs.md, step 4"
     )
 
 

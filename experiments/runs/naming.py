@@ -9,7 +9,7 @@ from typing import Any
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents import Planner
-from agents.registry import arguments_of
+from agents.registry import arguments_of, own_modules
 from experiments.config.schemas import PLANNER
 from experiments.runs.folder import NO_HEAD
 from twin import DigitalTwin, TransitionSettings
@@ -57,6 +57,14 @@ def describe_agent(agent: OffPolicyAlgorithm | Planner) -> dict[str, Any]:
 def shapes_of(agent: OffPolicyAlgorithm) -> dict[str, list[int]]:
     """The shape of every parameter of an agent's policy."""
     return {name: list(values.shape) for name, values in agent.policy.state_dict().items()}
+
+
+def modules_of(agent: OffPolicyAlgorithm | Planner, environments: Any = None) -> list[str]:
+    """Modules of the user's own that an agent is of, and what its run's configuration says of its environments."""
+    if isinstance(agent, Planner):
+        return own_modules(environments)
+    parts = [type(agent), type(agent.replay_buffer), agent.policy_kwargs, *map(type, agent.policy.modules())]
+    return own_modules(*parts, environments)
 
 
 def describe_twin(twin: DigitalTwin | None) -> dict[str, Any]:

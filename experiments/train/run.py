@@ -24,7 +24,7 @@ from experiments.runs import checkpoint
 from experiments.runs.folder import NO_HEAD, SUMMARY, TWIN, WRAPPERS, agent_file
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
 from experiments.runs.lock import RunLock
-from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, twin_name
+from experiments.runs.naming import as_twin, describe_agent, describe_twin, method_name, modules_of, twin_name
 from experiments.train.algorithm_1 import Algorithm1
 from experiments.train.callbacks import REWARD_GOAL
 from experiments.train.check import (
@@ -246,7 +246,8 @@ class Training:
         """Write the cards of agent and twin."""
         data = f"{summary['decisions']} decisions on the simulated cells of seed {self.seed} and following"
         where = f"unseen cells of seeds {list(own.seeds)}"
-        write_agent_card(agent_file(self.folder), self.scenario, summary, data, where)
+        modules = modules_of(learned_by(self.algorithm.agent), self.configuration["env"])
+        write_agent_card(agent_file(self.folder), self.scenario, summary, data, where, modules)
         if self.algorithm.twin is not None:
             write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED, self.algorithm.twin_notes)
 

@@ -22,6 +22,7 @@ from agents.registry import (
     is_imported,
     named,
     off_policy_class,
+    own_modules,
     policy_class,
     with_classes,
 )
@@ -308,3 +309,17 @@ def test_a_class_of_a_package_that_is_missing_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     with pytest.raises(ValueError, match=r'^agent: .*pip install "slicing-gym\[contrib\]"$'):
         off_policy_class("sb3_contrib.QRDQN", "agent")
+
+
+@pytest.mark.usefixtures("mine")
+def test_modules_of_the_users_own_are_found_in_classes_and_names():
+    import_modules(["mine_x.agents", "mine_x.marks"])
+    kind = sys.modules["mine_x.agents"].Mine
+    wrappers = {"wrappers": [{"_target_": "mine_x.marks.Mark", "note": "of a.text 1.5"}], "observer": None}
+    assert own_modules(kind, wrappers, {"net_arch": [64], "optimizer_class": torch.optim.Adam}) == [
+        "mine_x.agents",
+        "mine_x.marks",
+    ]
+    assert own_modules("mine_x.agents.Mine", type(Follow)) == ["mine_x.agents"]
+    assert own_modules(DQN, "stable_baselines3.DQN", np.tanh, dict, None, "mine_x") == []
+    assert own_modules(type("Typed", (), {"__module__": "__main__"})) == ["__main__"]

@@ -30,3 +30,18 @@ def test_a_preset_is_typed_by_name_and_another_scenario_by_its_file(scenario, ty
     assert command == f"python -m experiments.evaluate 'policy=\"my agent.zip\"' {typed}"
     assert ("in its twin" in text) == ("<your" in typed)
     assert f"scenario {scenario.name}: ".replace("|", r"\|") in text
+
+
+@pytest.mark.parametrize(
+    ("modules", "imports", "says"),
+    [
+        ([], "", ""),
+        (["my_package", "mine.wrappers"], " imports=[my_package,mine.wrappers]", ", where Python finds these modules"),
+        (["__main__"], "", "; classes of a script or notebook are put into a module first"),
+    ],
+)
+def test_modules_of_the_users_own_are_typed_as_imports(modules, imports, says, tmp_path):
+    path = tmp_path / "agent.zip"
+    path.touch()
+    text = write_agent_card(path, PAPER, SUMMARY, "none", "", modules).read_text()
+    assert f"| Use | `python -m experiments.evaluate policy=agent.zip scenario=paper{imports}`{says} |\n" in text

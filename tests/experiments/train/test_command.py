@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -159,10 +165,25 @@ def test_a_configuration_is_run_and_reported(tmp_path, capsys):
     ]
     assert [row["decisions"] for row in read_rows(tmp_path / "without_twin" / "episodes.csv")] == ["200", "20"]
     assert not list(tmp_path.rglob("checkpoint.npz"))
+    _check_card(tmp_path, capsys)
     before = (tmp_path / "agent.zip").stat().st_mtime_ns
     prepare(config, tmp_path)()
     assert "this run is finished" in capsys.readouterr().out
     assert (tmp_path / "agent.zip").stat().st_mtime_ns == before
+
+
+def _check_card(folder, capsys):
+    """What the card says to type loads an agent of a class, and under a wrapper, of the user's own."""
+    card = (folder / "agent.card.md").read_text()
+    (typed,) = re.findall(r"^\| Use \| `python -m experiments.evaluate (.*?)`", card, re.MULTILINE)
+    assert typed == f"policy=agent.zip scenario=paper-1mhz imports=[{OWN}]"
+    capsys.readouterr()
+    shorter = ["seeds=[100,101]", "decisions=3", "progress=false", f"hydra.run.dir={folder / 'evaluated'}"]
+    command = [sys.executable, "-m", "experiments.evaluate", *typed.split(), *shorter]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "scratch-dt-planner" in done.stdout
 
 
 def test_a_planner_is_trained_beside_the_agent_and_drawn_with_it(tmp_path):
