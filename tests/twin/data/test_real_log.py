@@ -1,4 +1,4 @@
-"""A real log, read and compared with its own rows."""
+"""The log of an emulator (Colosseum), read and compared with its own rows."""
 
 from __future__ import annotations
 
