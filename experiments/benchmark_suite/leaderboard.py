@@ -178,9 +178,11 @@ def _best_learner(board: Board) -> Standing | None:
 
 
 def _won(board: Board, found: Standing) -> str:
-    """What a method wins of the headroom."""
+    """What a method wins of the headroom, or how far below the best fixed allocation it ends, in the same measure."""
     fixed = board.of(FIXED)
     assert fixed is not None
     assert board.headroom
     won = (float(found.utility.value) - float(fixed.utility.value)) / board.headroom
-    return f"{found.label} wins {won:.0%} of the headroom" if won >= 0 else f"{found.label} loses {-won:.0%} of it"
+    if won < 0:
+        return f"{found.label} ends {-won:.0%} of the headroom below best fixed"
+    return f"{found.label} wins {won:.0%} of the headroom"

@@ -63,7 +63,7 @@ def test_standings_are_ranked_and_scored():
         ({}, "not run yet"),
         ({"planner": [7.8]}, "not run yet (planner wins 80% of the headroom)"),
         ({"sb3_dqn": [7.5] * 10}, "yes (so far): SB3 DQN wins 50% of the headroom"),
-        ({"sb3_dqn": [6.9] * 10}, "no (so far): SB3 DQN loses 10% of it"),
+        ({"sb3_dqn": [6.9] * 10}, "no (so far): SB3 DQN ends 10% of the headroom below best fixed"),
         (
             {"sb3_dqn": [6.5, 7.5] * 5, "planner": [7.2]},
             "undecided (so far): SB3 DQN wins 0% of the headroom (planner wins 20% of the headroom)",
