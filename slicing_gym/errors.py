@@ -9,13 +9,11 @@ from numbers import Integral, Real
 
 
 def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
-    """The message for a name that does not exist: those that do, the nearest first."""
+    """The message for a name that does not exist: the nearest of those that do, and all of them by the alphabet."""
     names = sorted(allowed)
-    given = str(value)[:100]
-    nearest = difflib.get_close_matches(given, names, n=len(names), cutoff=0.0) if names else []
-    likely = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    likely = difflib.get_close_matches(str(value)[:100], names, n=1, cutoff=0.5)
     hint = f"; did you mean {likely[0]!r}?" if likely else ""
-    return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(nearest) or 'none'})"
+    return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(names) or 'none'})"
 
 
 def shown(value: object, most: int = 100) -> str:

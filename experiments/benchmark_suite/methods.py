@@ -291,7 +291,11 @@ def own_method(
     if name in BENCHMARKED:
         raise ValueError(f"own.name: {name!r} is taken, allowed is another than {', '.join(BENCHMARKED)}")
     if (target is None) == (policy is None):
-        raise ValueError("own: allowed is one of own._target_ and own.policy")
+        given = "neither is" if target is None else f"both {target!r} and {policy!r} are"
+        raise ValueError(
+            f"own.name: {name!r} is given; with it allowed is one of own._target_ (an algorithm, as my_package.MyDQN) "
+            f"and own.policy (an allocation, a file, or a class with predict), {given} given"
+        )
     if policy is not None:
         return PolicyMethod(name, name, policy=policy, trust=trust)
     kind: Any = named("own._target_", str(target))

@@ -64,6 +64,11 @@ class Protocol:
             ValueError, TypeError: the message names the key, the value and what is allowed.
         """
         for name in scenarios:
+            if name.endswith((".yaml", ".yml")):
+                raise ValueError(
+                    f"scenarios: {name!r} given, allowed are presets alone ({', '.join(self.scenarios)}), for the "
+                    "protocol is frozen; a file is trained on by python -m experiments.train scenario=<file>"
+                )
             if name not in self.scenarios:
                 raise ValueError(unknown_name("scenarios", name, self.scenarios))
         allowed = self.seeds(budget)

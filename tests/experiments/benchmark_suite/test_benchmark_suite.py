@@ -87,6 +87,7 @@ def test_a_plan_has_all_runs_of_the_protocol_and_says_why_others_are_none():
     ("given", "message"),
     [
         ({"scenarios": ["papper"]}, "scenarios: unknown name 'papper'; did you mean 'paper'"),
+        ({"scenarios": ["mine.yaml"]}, "scenarios: 'mine.yaml' given, allowed are presets alone .*experiments.train"),
         ({"methods": ["sb3_dqm"]}, "methods: unknown name 'sb3_dqm'; did you mean 'sb3_dqn'"),
         ({"seeds": [10]}, "seeds: 10 given, allowed is 0 to 9"),
         ({"budget": 500}, "budget: 500 given, allowed are 1000, 20000"),
@@ -251,8 +252,16 @@ def test_a_clock_that_is_set_changes_no_deadline(shift, tmp_path, monkeypatch):
     ("given", "error", "message"),
     [
         (("hard", None, "33-33-34"), ValueError, "own.name: 'hard' is taken"),
-        (("mine", None, None), ValueError, "one of own._target_ and own.policy"),
-        (("mine", "stable_baselines3.PPO", "33-33-34"), ValueError, "one of own._target_ and own.policy"),
+        (
+            ("mine", None, None),
+            ValueError,
+            "^own.name: 'mine' is given; .* own._target_ .*own.policy .*neither is given$",
+        ),
+        (
+            ("mine", "stable_baselines3.PPO", "33-33-34"),
+            ValueError,
+            "both 'stable_baselines3.PPO' and '33-33-34' are given",
+        ),
         (("mine", "pathlib.Path", None), TypeError, "allowed is an algorithm of Stable-Baselines3"),
         (("mine", "stable_baselines3.PPO", None, ["agent.gamma=0.5"]), ValueError, "own.overrides: .* allowed with"),
         (("mine", "stable_baselines3.DQN", None, [], {"gamma": 0.5}), ValueError, "own.kwargs: given, allowed"),

@@ -113,3 +113,4 @@ def test_bounds_that_nothing_meets_and_names_that_are_none_are_said_so():
     with pytest.raises(ValueError, match=r"^last: 1 given, allowed is none here: 64 or more, and 3 at most$"):
         check_integer("last", 1, at_least=64, at_most=3)
     assert unknown_name("key", "a", []) == "key: unknown name 'a' (allowed: none)"
+    assert unknown_name("key", "zz", {"za", "b"}).endswith("did you mean 'za'? (allowed: b, za)")  # whatever was given
