@@ -86,7 +86,7 @@ def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
     method = BENCHMARKED[name]
     colour = _LEARNS if method.network else _PLANS if method.learns else _RULES
     value, low, high = (float(each) for each in found.score)
-    few = f" ({found.seeds})" if found.seeds < found.of and method.learns else ""
+    few = f" ({found.seeds})" if found.partly else ""
     axes.annotate(
         f"{value:.2f}{few}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=colour
     )

@@ -25,7 +25,7 @@ class Standing:
         method: its name.
         label: in tables.
         seeds: training seeds that are run.
-        of: that the protocol has.
+        of: that the protocol has; 1 where U does not depend on them, of which more may be run: regret does depend.
         utility, score, reward, regret, seconds: interquartile means over seeds; of a method that does not learn, regret
             is of its own budget.
         improvement: probability that a run is better than the best fixed allocation; None while that is not run.
@@ -43,6 +43,11 @@ class Standing:
     seconds: Interval
     improvement: Interval | None
     rank: int | None = None
+
+    @property
+    def partly(self) -> str:
+        """How many seeds are run, as "3 of 10 seeds"; "" if all are."""
+        return f"{self.seeds} of {self.of} seeds" if self.seeds < self.of else ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def by_gain(boards: Sequence[Board]) -> list[Board]:
 def _standing(
     name: str, own: Sequence[RunRow], fixed: float | None, rows: Mapping[RunKey, RunRow], protocol: Protocol
 ) -> Standing:
-    utilities = [row.utility for row in own]
+    utilities, budget = [row.utility for row in own], own[0].budget
     scores = [score for row in own if (score := score_of(row, rows, protocol)) is not None]
     improvement = None
     if fixed is not None and name not in (FIXED, UPPER):
@@ -108,7 +113,7 @@ def _standing(
         method=name,
         label=BENCHMARKED[name].label if name in BENCHMARKED else name,
         seeds=len(own),
-        of=len(protocol.seeds(own[0].budget)),
+        of=len(BENCHMARKED[name].seeds(budget, protocol) if name in BENCHMARKED else protocol.seeds(budget)),
         utility=over_runs(utilities),
         score=over_runs(scores) if len(scores) == len(own) else None,
         reward=over_runs([row.reward_at_c_max for row in own]),
@@ -127,7 +132,7 @@ def _missing(method: BenchmarkMethod, own: Sequence[RunRow], scenario: str, budg
     why = method.why_not(get_scenario(scenario), budget if method.learns else protocol.first_budget, protocol)
     if why:
         return f"n/a: {why}"
-    needed = len(protocol.seeds(budget if method.learns else protocol.first_budget))
+    needed = len(method.seeds(budget, protocol))
     if not own:
         return "not run yet"
     return "" if len(own) >= needed else f"{len(own)} of {needed} seeds"

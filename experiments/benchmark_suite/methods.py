@@ -49,6 +49,7 @@ class BenchmarkMethod(ABC):
         lists_allocations: whether it has an output for each allocation.
         twin: whether it trains in a digital twin.
         network: whether it learns with a neural network by reinforcement.
+        seeded: whether its figures in unseen cells depend on the training seed; else one run is enough.
     """
 
     name: str
@@ -57,6 +58,12 @@ class BenchmarkMethod(ABC):
     lists_allocations: bool = False
     twin: bool = False
     network: bool = False
+    seeded: bool = True
+
+    def seeds(self, budget: int, protocol: Protocol) -> tuple[int, ...]:
+        """Training seeds that the protocol has for it: the first alone where all give the same figures."""
+        found = protocol.seeds(budget if self.learns else protocol.first_budget)
+        return found if self.seeded else found[:1]
 
     def why_not(self, scenario: Scenario, budget: int, protocol: Protocol) -> str:
         """Why the protocol has no run of it there; "" if it has."""
@@ -235,10 +242,10 @@ BENCHMARKED: dict[str, BenchmarkMethod] = {
     each.name: each
     for each in (
         PolicyMethod("random", "random", policy="random"),
-        PolicyMethod("hard", "hard slicing", policy="hard"),
-        PolicyMethod("proportional", "proportional", policy="proportional"),
-        PolicyMethod("best_fixed", "best fixed", policy="best_fixed"),
-        PolicyMethod("one_step_oracle", "one-step oracle", policy="one_step_oracle"),
+        PolicyMethod("hard", "hard slicing", policy="hard", seeded=False),
+        PolicyMethod("proportional", "proportional", policy="proportional", seeded=False),
+        PolicyMethod("best_fixed", "best fixed", policy="best_fixed", seeded=False),
+        PolicyMethod("one_step_oracle", "one-step oracle", policy="one_step_oracle", seeded=False),
         TrainedMethod("planner", "planner", overrides=("agent=planner",)),
         TrainedMethod("sb3_dqn", "SB3 DQN", lists_allocations=True, network=True, overrides=("agent=sb3_dqn",)),
         TrainedMethod("sb3_qrdqn", "SB3 QR-DQN", lists_allocations=True, network=True, overrides=("agent=sb3_qrdqn",)),
@@ -312,4 +319,4 @@ def own_method(
     custom = ("agent=custom", f"agent.name={name}", f"agent._target_={target}", *overrides)
     listed = "head" not in arguments_of(policy_class(off_policy_class(str(target)), "MlpPolicy"))  # else it may factor
     twin = any(each.startswith("twin=") and each != "twin=none" for each in overrides)
-    return TrainedMethod(name, name, True, listed, twin, True, custom, trust)
+    return TrainedMethod(name, name, lists_allocations=listed, twin=twin, network=True, overrides=custom, trust=trust)

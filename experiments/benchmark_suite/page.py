@@ -72,13 +72,11 @@ def _scores(boards: Sequence[Board]) -> str:
 
 
 def _score_cell(board: Board, name: str) -> str:
-    found, why = board.of(name), board.missing.get(name, "")
-    if found is None:
-        return "n/a" if why.startswith("n/a") else NOT_RUN
-    if found.score is None:
-        return NOT_RUN
+    found = board.of(name)
+    if found is None or found.score is None:
+        return "n/a" if board.missing.get(name, "").startswith("n/a") else NOT_RUN
     shown = _shown(found.score, 2)
-    return f"{shown} ({why})" if why else shown
+    return f"{shown} ({found.partly})" if found.partly else shown
 
 
 def _shown(value: Interval | None, digits: int) -> str:
@@ -150,7 +148,7 @@ def _line(found: Standing, board: Board) -> list[str]:
         _shown(found.reward, 3),
         _shown(found.regret, 0) if of_this_budget else "-",
         _shown(found.seconds, 1) if of_this_budget else "-",
-        f"{found.seeds} of {found.of}",
+        f"{found.seeds} of {found.of}" if found.of > 1 else str(found.seeds),
     ]
 
 

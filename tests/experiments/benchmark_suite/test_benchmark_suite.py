@@ -72,10 +72,13 @@ def test_a_plan_has_all_runs_of_the_protocol_and_says_why_others_are_none():
     plan = make_plan()
     learning = [each for each in BENCHMARKED.values() if each.learns]
     impossible = [each for each in learning if each.lists_allocations]
-    assert len(plan.runs) == 10 * (8 * len(BENCHMARKED) - len(impossible))
+    once = {"hard", "proportional", "best_fixed", "one_step_oracle"}  # no seed changes their figures
+    assert len(plan.runs) == 10 * (8 * (len(BENCHMARKED) - len(once)) - len(impossible)) + 8 * len(once)
+    assert {run.seed for run in plan.runs if run.method in once} == {0}
+    assert [run.seed for run in make_plan(["paper"], ["hard", "random"], [3]).runs if run.method == "hard"] == [0]
     assert {key[1] for key in plan.left_out} == {each.name for each in impossible}
     assert all(key[0] == "nr-8slices" for key in plan.left_out)
-    assert [BENCHMARKED[run.method].learns for run in plan.runs[:400]] == [False] * 400  # what is cheap comes first
+    assert [BENCHMARKED[run.method].learns for run in plan.runs[:112]] == [False] * 112  # what is cheap comes first
     longer = make_plan(budget=20_000)
     references = [run for run in longer.runs if run.budget == 1_000]
     assert {run.method for run in references} == {"hard", "best_fixed", "one_step_oracle"}
@@ -102,7 +105,7 @@ def test_what_the_protocol_does_not_have_is_refused(given, message):
 def test_every_run_leaves_one_small_file_and_nothing_else(done):
     rows = read_results(done.folder, TINY)
     assert set(rows) == set(done.plan.runs)
-    assert len(rows) == 3 + 3 * 2  # hard slicing, the best fixed allocation and the oracle come with every slice
+    assert len(rows) == 4 + 2 * 2  # hard slicing, the best fixed allocation and the oracle come with every slice
     assert not list((done.folder / RUNS).iterdir())
     assert done.runs == []
     assert not done.failed
@@ -115,10 +118,10 @@ def test_rows_say_what_evaluate_says(done):
     names = ["hard", "proportional", "best_fixed", "one_step_oracle"]
     for each in evaluate(names, "paper-1mhz", settings).evaluations:
         assert rows[RunKey("paper-1mhz", each.policy, 40, 0)].utility == pytest.approx(each.utility.mean())
-    own = Settings(seeds=[1], decisions=40, threads=1, progress=False)  # the training cell of the second seed
+    own = Settings(seeds=[0], decisions=40, threads=1, progress=False)  # the training cell of the first seed
     found = evaluate(["best_fixed", "proportional"], "paper-1mhz", own).evaluations
     lost = 40 * float((found[0].utility - found[1].utility)[0])
-    assert rows[RunKey("paper-1mhz", "proportional", 40, 1)].regret == pytest.approx(lost)
+    assert rows[RunKey("paper-1mhz", "proportional", 40, 0)].regret == pytest.approx(lost)
 
 
 def test_scores_are_between_hard_slicing_and_the_oracle(done, tmp_path):

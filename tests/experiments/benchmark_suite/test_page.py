@@ -100,7 +100,31 @@ def test_the_tables_name_what_is_missing():
     longer = leaderboards_of(rows).partition("## diurnal, 20 000 decisions")[2]
     assert "| 1 | DDQN, dense head | 7.600 | 0.867 | 1.00 | 0.500 |" in longer
     assert "SB3 DQN |" not in longer  # it was run at the other budget
-    assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | 10 of 10 |" in longer  # regret is of 1000 decisions
+    assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | 10 |" in longer  # regret is of 1000 decisions
+
+
+def test_a_row_names_its_seeds_where_some_are_missing_whoever_made_it():
+    rows = rows_of(hard=[5.0], best_fixed=[7.0] * 10, one_step_oracle=[8.0], random=[4.0, 4.2])
+    for seed in (0, 1):
+        rows[RunKey("diurnal", "mine", 1_000, seed)] = RunRow("diurnal", "mine", 1_000, seed, 7.4, 0.5, 1.0, 1.0, 1, "")
+    lines = findings_of(rows).splitlines()
+    scores = {
+        name: next(line.split(" | ")[1] for line in lines if line.startswith(f"| {name} "))
+        for name in ("random", "hard slicing", "best fixed", "one-step oracle", "mine")
+    }
+    assert scores.pop("random").endswith("(2 of 10 seeds)")
+    assert scores == {
+        "hard slicing": "0.00",
+        "best fixed": "0.67",
+        "one-step oracle": "1.00",
+        "mine": "0.80 (2 of 10 seeds)",
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, method in BENCHMARKED.items() if not method.seeded])
+def test_methods_of_which_one_run_is_enough_have_the_same_figures_with_every_seed(name):
+    rows = [row for row in read_rows(TABLE, PROTOCOL).values() if row.method == name]
+    assert len({(row.scenario, row.utility, row.reward_at_c_max) for row in rows}) == len(PROTOCOL.scenarios)
 
 
 def test_each_scenario_has_its_own_answers_however_budgets_are_sorted():
@@ -118,6 +142,7 @@ def test_the_cost_of_what_is_missing_is_that_of_the_same_method():
     of_dqn = (7 * 10 - 4) * 36.0 + 7 * 3 * 20 * 36.0  # on seven scenarios; at 20 000 decisions twenty times as much
     assert (cost.done, cost.done_s) == (4, 144.0)
     assert cost.missing_s == pytest.approx(of_dqn)
+    assert cost.missing == 10 * 8 * 8 - 40 - 4 + 4 * 8 + 3 * (8 * 6 - 4)  # rules but `random` have one run a scenario
     assert set(cost.unknown) == {*BENCHMARKED} - {"sb3_dqn"}
     assert str(cost).startswith("4 runs are done; they trained for 0.0 h of processor time. ")
 
