@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.benchmark_suite.figure import draw_benchmark
-from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method
-from experiments.benchmark_suite.page import boards_of, check_page, findings_of, leaderboards_of, write_page
+from experiments.benchmark_suite.methods import BenchmarkMethod, own_method
 from experiments.benchmark_suite.plan import make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.benchmark_suite.queue import RUNS, RunQueue, deadline, left_to_do, work_through
-from experiments.benchmark_suite.rows import read_results, read_rows, write_table
+from experiments.benchmark_suite.rows import RunKey, RunRow, read_results, read_rows
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
+from experiments.benchmark_suite.writing import KNOWN, TABLE, check_checkout, publish, write_csv, write_report
 from experiments.commands import command
 
 LISTS = ("scenarios", "methods", "seeds", "imports", "own.overrides")
@@ -24,41 +23,42 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     """The part of the benchmark that a configuration names, checked.
 
     Raises:
-        ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
+        OSError, ValueError, TypeError: something is not allowed; the message names the key, the value and what is.
     """
     del folder  # of what the command prints; results have one of their own
     import_modules(config.imports)
-    place, table = _check_places(config)
-    known = read_rows(table, PROTOCOL)
+    place, known = _folder(config), _known(config)
     plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
-    if config.task == "page":
-        check_page("page", Path(config.page))
-        check_page("leaderboards", Path(config.leaderboards))
-        return lambda: _write(config, place, table)
+    if config.task == "publish":
+        check_checkout(Path())
+    if config.task != "run":
+        return lambda: _write(config.task, place, known)
     queue = RunQueue(plan, place, frozenset(known), deadline(config.minutes), tuple(config.imports))
 
     def run() -> None:
+        if config.table is None and not known:
+            print(
+                "table: none given, and none comes with an installed package: hard slicing, best fixed and the "
+                "oracle are run, too, for scores need them"
+            )
         print(f"{len(plan.runs)} runs, {len(queue.runs)} of them to do: {place}")
         work_through(queue, config.jobs, config.progress)
-        _say_end(queue, place, table)
+        _say_end(queue, place, known)
 
     return run
 
 
-def _check_places(config: BenchmarkSuiteConfig) -> tuple[Path, Path]:
-    """The folder and the table; what the command cannot write to is refused before it begins."""
-    taken: dict[Path, str] = {}
-    for key in ("folder", "table", "page", "leaderboards", "picture"):
-        name = getattr(config, key)
-        path = Path(name)
-        if not name or (path.exists() and path.is_dir() != (key == "folder")):
-            raise ValueError(
-                f"{key}: {name!r} given, allowed is the name of a {'folder' if key == 'folder' else 'file'}"
-            )
-        other = taken.setdefault(path.resolve(), key)
-        if other != key:
-            raise ValueError(f"{key}: {name!r} given, which {other} has, allowed is another name")
-    return Path(config.folder), Path(config.table)
+def _folder(config: BenchmarkSuiteConfig) -> Path:
+    if not config.folder or (Path(config.folder).exists() and not Path(config.folder).is_dir()):
+        raise ValueError(f"folder: {config.folder!r} given, allowed is the name of a folder")
+    return Path(config.folder)
+
+
+def _known(config: BenchmarkSuiteConfig) -> dict[RunKey, RunRow]:
+    """Rows that are known: of the table that was typed, else of the project's where there is a checkout."""
+    if config.table is not None:
+        return read_rows(Path(config.table), PROTOCOL)
+    return read_rows(KNOWN, PROTOCOL) if KNOWN.is_file() else {}
 
 
 def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:
@@ -71,12 +71,10 @@ def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:
     return own_method(own.name, own._target_, own.policy, own.overrides, own.kwargs, trust=config.trust)
 
 
-def _say_end(queue: RunQueue, place: Path, table: Path) -> None:
+def _say_end(queue: RunQueue, place: Path, known: Mapping[RunKey, RunRow]) -> None:
     """Write the CSV of all rows that are known, and name what is not done."""
-    rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
-    own = place / "benchmark.csv"
-    write_table(own, rows, list(BENCHMARKED), PROTOCOL)
-    print(f"written: {own}")
+    write_csv(place / TABLE, _with_results(known, place))
+    print(f"written: {place / TABLE}")
     failed = queue.failed
     rest = left_to_do(queue, failed)
     if rest:
@@ -86,17 +84,18 @@ def _say_end(queue: RunQueue, place: Path, table: Path) -> None:
         raise SystemExit("\n".join(lines))
 
 
-def _write(config: BenchmarkSuiteConfig, place: Path, table: Path) -> None:
-    """Write table, pages and picture from all rows that are there."""
-    rows = {**read_rows(table, PROTOCOL), **read_results(place, PROTOCOL)}
+def _with_results(known: Mapping[RunKey, RunRow], place: Path) -> dict[RunKey, RunRow]:
+    """Rows that are known as they are, and those of the folder's results."""
+    return {**read_results(place, PROTOCOL), **known}
+
+
+def _write(task: str, place: Path, known: Mapping[RunKey, RunRow]) -> None:
+    """Write table, pages and picture from all rows that are there: into the folder, or of the project."""
+    rows = _with_results(known, place)
     if not rows:
-        raise SystemExit(f"table: neither {str(table)!r} nor {config.folder!r} has a row of the benchmark")
-    write_table(table, rows, list(BENCHMARKED), PROTOCOL)
-    rows = read_rows(table, PROTOCOL)  # rounded: the page says what the CSV says
-    write_page("page", Path(config.page), findings_of(rows, PROTOCOL))
-    write_page("leaderboards", Path(config.leaderboards), leaderboards_of(rows, PROTOCOL))
-    draw_benchmark(Path(config.picture), boards_of(rows, PROTOCOL)[PROTOCOL.first_budget])
-    print(f"written: {table}, {config.page}, {config.leaderboards}, {config.picture} ({len(rows)} rows)")
+        raise SystemExit(f"folder: {str(place)!r} has no result of the benchmark, and no table of known rows was found")
+    written = publish(Path(), rows) if task == "publish" else write_report(place, rows)
+    print(f"written: {', '.join(map(str, written))} ({len(rows)} rows)")
 
 
 def how_to_go_on(config: BenchmarkSuiteConfig, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from experiments.reporting.tables import markdown
 from slicing_gym.files import atomic_write
 from slicing_gym.reading import read_text
 
-BEGIN = "<!-- benchmark: begin, written by python -m experiments.benchmark_suite task=page -->"
+BEGIN = "<!-- benchmark: begin, written by python -m experiments.benchmark_suite task=publish -->"
 END = "<!-- benchmark: end -->"
+BLOCK = re.compile(f"<!-- benchmark: begin[^>]*-->(.*?){END}", re.DOTALL)
+"""The tables of a page with the two markers around them."""
 NOT_RUN = "not run yet"
 
 
@@ -30,10 +33,16 @@ def boards_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> d
     }
 
 
-def findings_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
-    """What was found, as Markdown: whether learning is worth it, and the score of every method."""
+def findings_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL, *, links: bool = True) -> str:
+    """What was found, as Markdown: whether learning is worth it, and the score of every method.
+
+    Args:
+        rows: all that are known.
+        protocol: of the benchmark.
+        links: to the page of scenarios, beside which `docs/benchmark.md` stands.
+    """
     boards = boards_of(rows, protocol)
-    parts = ["## Is RL worth it here?\n", _worth(boards)]
+    parts = ["## Is RL worth it here?\n", _worth(boards, links)]
     for budget, own in boards.items():
         parts.append(f"## Normalised score after {_spaced(budget)} decisions\n")
         begun = any(_is_begun(board) for board in own)
@@ -105,7 +114,7 @@ def _gaps(boards: Sequence[Board]) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
+def _worth(boards: Mapping[int, Sequence[Board]], links: bool = True) -> str:
     """A row a scenario: headroom, and the answer at each budget."""
     header = ["scenario", "U best fixed", "U oracle", "headroom", "of hard to oracle"]
     header += [f"after {_spaced(budget)} decisions" for budget in boards]
@@ -114,7 +123,7 @@ def _worth(boards: Mapping[int, Sequence[Board]]) -> str:
     for board in boards[min(boards)]:
         fixed, upper = board.of(FIXED), board.of(UPPER)
         row = [
-            f"[`{board.scenario}`](scenarios.md#{board.scenario})",
+            f"[`{board.scenario}`](scenarios.md#{board.scenario})" if links else f"`{board.scenario}`",
             *(_shown(each.utility, 3) if each else NOT_RUN for each in (fixed, upper)),
         ]
         row.append(NOT_RUN if board.headroom is None else f"{board.headroom:.3f}")
@@ -152,38 +161,24 @@ def _line(found: Standing, board: Board) -> list[str]:
     ]
 
 
-def check_page(key: str, path: Path) -> None:
-    """Refuse a page that has no place for the tables; one that is not there will be made.
-
-    Args:
-        key: that names the page, for messages.
-        path: of it.
+def check_page(path: Path) -> None:
+    """Refuse a page that is not there, or has no place for the tables.
 
     Raises:
         OSError, ValueError: it cannot be read, or has not both markers, in their order.
     """
-    text = _text_of(key, path)
-    if not 0 <= text.find(BEGIN) < text.find(END):
-        raise ValueError(f"{key}: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
+    if not BLOCK.search(read_text("task=publish", path)):
+        raise ValueError(f"task=publish: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
 
 
-def write_page(key: str, path: Path, tables: str) -> None:
+def write_page(path: Path, tables: str) -> None:
     """Put tables between the markers of a page, atomically.
 
-    Args:
-        key: that names the page, for messages.
-        path: of it.
-        tables: as Markdown.
-
     Raises:
-        ValueError: see `check_page`.
+        OSError, ValueError: see `check_page`.
     """
-    check_page(key, path)
-    text = _text_of(key, path)
-    before, after = text[: text.find(BEGIN) + len(BEGIN)], text[text.find(END) :]
+    check_page(path)
+    block = f"{BEGIN}\n\n{tables}\n{END}"
+    text = BLOCK.sub(lambda _: block, read_text("task=publish", path), count=1)
     with atomic_write(path) as file:
-        file.write(f"{before}\n\n{tables}\n{after}".encode())
-
-
-def _text_of(key: str, path: Path) -> str:
-    return read_text(key, path) if path.exists() else f"# The benchmark\n\n{BEGIN}\n{END}\n"
+        file.write(text.encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,13 +97,11 @@ def read_results(folder: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
 
 
 def read_rows(path: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
-    """Rows of a CSV, but for those of another version of the protocol; none if there is no such file.
+    """Rows of a CSV, but for those of another version of the protocol.
 
     Raises:
-        ValueError: the file is damaged; the message names it.
+        OSError, ValueError: there is no such file, or it is damaged; the message names it.
     """
-    if not path.exists():
-        return {}
     header, lines = read_csv("table", path, [each.name for each in fields(RunRow)], _DAMAGED)
     found = [_row("table", path, dict(zip(header, line, strict=True))) for line in lines]
     return {row.key: row for row in found if row.protocol == protocol.version}
@@ -145,7 +143,11 @@ def in_order(rows: Iterable[RunRow], methods: Sequence[str], protocol: Protocol)
 
 
 def write_table(path: Path, rows: Mapping[RunKey, RunRow], methods: Sequence[str], protocol: Protocol) -> None:
-    """Write all rows as a CSV, atomically, each with its score."""
+    """Write all rows as a CSV, atomically, each with its score.
+
+    Scores are made of utilities as they stand in the CSV, so that a row that is read and written again stays the same.
+    """
+    rows = {key: replace(row, utility=round(row.utility, _DIGITS["utility"])) for key, row in rows.items()}
     lines = []
     for row in in_order(rows.values(), methods, protocol):
         score = score_of(row, rows, protocol)

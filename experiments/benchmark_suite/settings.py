@@ -9,7 +9,7 @@ from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.config.bounds import MAX_DECISIONS, MAX_SECONDS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 
-TASKS = ("run", "page")
+TASKS = ("run", "page", "publish")
 """What the command may do."""
 
 
@@ -37,16 +37,14 @@ class BenchmarkSuiteConfig(CommandSettings):
     """`conf/benchmark_suite.yaml`; seeds of evaluation, budgets and the score are the protocol's.
 
     Args:
-        task: "run": do what is missing; "page": write table, pages and picture from what is there.
+        task: "run": do what is missing; "page": write table, page and picture of what is there into the folder;
+            "publish": write those of the project, in the checkout that the command is typed in.
         scenarios, methods, seeds: the part to do; none: all.
         budget: real decisions of a run.
         jobs: processes at a time; more than there are runs or processors are not started.
         minutes: after which no run begins; None: no limit.
         folder: of results and of what is under way.
-        table: CSV with rows that are known; the task "page" adds those of the folder.
-        page: Markdown, whose tables of what was found stand between two markers.
-        leaderboards: Markdown with all figures, likewise.
-        picture: PNG.
+        table: CSV with rows that are known, and not run again; None: the project's, where there is a checkout.
         own: a method of the user's own.
         progress: print a line a run.
     """
@@ -59,9 +57,6 @@ class BenchmarkSuiteConfig(CommandSettings):
     jobs: int = bounded(1, at_least=1, at_most=MAX_THREADS)
     minutes: float | None = bounded(None, at_least=0.0, at_most=MAX_SECONDS / 60.0)
     folder: str = "runs/benchmark"
-    table: str = "docs/results/benchmark.csv"
-    page: str = "docs/benchmark.md"
-    leaderboards: str = "docs/results/benchmark.md"
-    picture: str = "docs/images/benchmark.png"
+    table: str | None = None
     own: OwnMethodSettings = field(default_factory=OwnMethodSettings)
     progress: bool = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -42,9 +41,7 @@ TYPED = {
                "cells=2", "cell_decisions=5", "finalists=1", "final_runs=1", "confirm=[]"),
     "inspect": (LOG,),
     "traffic": (LOG, "mapping=colosseum", "period_s=0.25"),
-    "benchmark_suite": ("task=page", "table={folder}/benchmark.csv", "page={folder}/benchmark.md",
-                        "picture={folder}/benchmark.png", "leaderboards={folder}/leaderboards.md",
-                        "folder={folder}/runs"),
+    "benchmark_suite": ("task=page", "table={folder}/benchmark.csv", "folder={folder}/benchmark_suite"),
     "report": ("{folder}/train", "--output", "{folder}/report"),
     "figures": ("headroom", "{folder}/train", "--output", "{folder}/figures/headroom.png"),
 }  # fmt: skip
@@ -65,7 +62,7 @@ WRITTEN = {
     "search": "search.json study.csv study.png twin.safetensors",
     "inspect": "mapping.yaml log.png",
     "traffic": "my_traffic.yaml traffic.png",
-    "benchmark_suite": "../benchmark.csv ../benchmark.md ../benchmark.png ../leaderboards.md",
+    "benchmark_suite": "benchmark.csv benchmark.md benchmark.png",
     "report": "report.html report.md report.csv report_runs.csv",
     "figures": "headroom.png",
 }
@@ -100,7 +97,6 @@ def warm_up(folder):
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
     runs.write_parts(folder)
-    shutil.copy(ROOT / "docs" / "benchmark.md", folder)
     for name, rows in {"results/benchmark.csv": 60, "data/synthetic_log.csv": 1501}.items():
         lines = (ROOT / "docs" / name).read_text().splitlines(keepends=True)
         (folder / Path(name).name.replace("synthetic_", "")).write_text("".join(lines[:rows]))

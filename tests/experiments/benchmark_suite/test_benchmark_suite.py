@@ -138,7 +138,11 @@ def test_scores_are_between_hard_slicing_and_the_oracle(done, tmp_path):
     assert found.keys() == rows.keys()
     assert all(found[key].utility == pytest.approx(row.utility, abs=1e-6) for key, row in rows.items())
     assert read_rows(table, replace(TINY, version=2)) == {}  # another protocol's rows do not count
-    assert read_rows(tmp_path / "none.csv", TINY) == {}
+    with pytest.raises(FileNotFoundError, match=r"^table: the file '.*none\.csv' does not exist"):
+        read_rows(tmp_path / "none.csv", TINY)
+    again = tmp_path / "again.csv"
+    write_table(again, found, list(BENCHMARKED), TINY)
+    assert again.read_bytes() == table.read_bytes()  # though its rows were rounded, and those of the first were not
     table.write_text(table.read_text().replace("planner", "planner,7", 1))
     with pytest.raises(ValueError, match=r"table: .* holds no row of the benchmark"):
         read_rows(table, TINY)
@@ -206,28 +210,28 @@ def test_a_result_that_cannot_be_written_fails_its_run_alone(tmp_path):
     assert queue.failed[queue.runs[0]] == "why was not kept"
 
 
-@pytest.mark.parametrize("key", ["folder", "table", "page", "picture"])
-def test_places_that_cannot_be_written_are_refused_before_anything_begins(tmp_path, key):
-    usual = {name: str(tmp_path / name) for name in ("folder", "table", "page", "picture")}
-    wrong = tmp_path / "wrong"
-    wrong.write_bytes(b"") if key == "folder" else wrong.mkdir()
-    for name in ("", str(wrong)):
-        with pytest.raises(
-            ValueError, match=f"^{key}: '{name}' given, allowed is the name of a fi|^folder: .* a folder"
-        ):
-            prepare(BenchmarkSuiteConfig(**{**usual, key: name}), tmp_path)
-    binary = tmp_path / "binary"
-    binary.write_bytes(b"a\xff\n")
-    if key in ("table", "page"):
-        with pytest.raises(ValueError, match=f"^{key}: '{binary}' could not be read: .*codec"):
-            prepare(BenchmarkSuiteConfig(**{**usual, key: str(binary)}, task="page"), tmp_path)
+def test_places_that_cannot_be_used_are_refused_before_anything_begins(tmp_path):
+    file, nowhere = tmp_path / "file", tmp_path / "none.csv"
+    file.write_bytes(b"a\xff\n")
+    for name in ("", str(file)):
+        with pytest.raises(ValueError, match=f"^folder: '{name}' given, allowed is the name of a folder$"):
+            prepare(BenchmarkSuiteConfig(folder=name), tmp_path)
+    with pytest.raises(ValueError, match=f"^table: '{file}' could not be read: .*codec"):
+        prepare(BenchmarkSuiteConfig(table=str(file)), tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"^table: the file '{nowhere}' does not exist"):
+        prepare(BenchmarkSuiteConfig(table=str(nowhere)), tmp_path)
 
 
-def test_what_is_written_has_a_file_of_its_own_each(tmp_path):
-    page = str(tmp_path / "page.md")
-    again = str(tmp_path / "folder" / ".." / "page.md")
-    with pytest.raises(ValueError, match=r"^leaderboards: '.*' given, which page has, allowed is another name"):
-        prepare(BenchmarkSuiteConfig(page=page, leaderboards=again, task="page"), tmp_path)
+def test_the_projects_table_is_known_wherever_the_command_is_typed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    settings = BenchmarkSuiteConfig(scenarios=["paper"], methods=["hard"], minutes=0.0)
+    prepare(settings, tmp_path)()
+    assert "3 runs, 0 of them to do" in capsys.readouterr().out
+    monkeypatch.setattr("experiments.benchmark_suite.__main__.KNOWN", tmp_path / "none.csv")  # as in a wheel
+    prepare(settings, tmp_path)()
+    said = capsys.readouterr().out
+    assert said.startswith("table: none given, and none comes with an installed package: hard slicing, best fixed and")
+    assert "3 runs, 3 of them to do" in said
 
 
 def test_no_more_processes_than_runs_or_processors_and_none_when_time_is_over(tmp_path):

@@ -10,10 +10,12 @@ import pytest
 from matplotlib.image import imread
 
 from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
+from experiments.benchmark_suite.__main__ import prepare
 from experiments.benchmark_suite.cost import cost_of
 from experiments.benchmark_suite.figure import draw_benchmark
 from experiments.benchmark_suite.page import (
     BEGIN,
+    BLOCK,
     END,
     _worth,
     boards_of,
@@ -21,6 +23,9 @@ from experiments.benchmark_suite.page import (
     leaderboards_of,
     write_page,
 )
+from experiments.benchmark_suite.rows import write_result
+from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
+from experiments.benchmark_suite.writing import write_csv
 from experiments.evaluate import Settings, evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -149,23 +154,61 @@ def test_the_cost_of_what_is_missing_is_that_of_the_same_method():
 
 def test_tables_go_between_the_markers(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_page("page", page, "new\n")
-    assert page.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
-    write_page("page", page, "new\n")
+    page.write_text(f"before\n<!-- benchmark: begin, as it was worded once -->\nold\n{END}\nafter\n")
+    write_page(page, "new \\1\n")
+    assert page.read_text() == f"before\n{BEGIN}\n\nnew \\1\n\n{END}\nafter\n"
+    write_page(page, "new\n")
     assert page.read_text().count("new") == 1
-    write_page("page", tmp_path / "new.md", "new\n")
-    assert "new" in (tmp_path / "new.md").read_text()
     page.write_text("no markers")
-    with pytest.raises(ValueError, match=r"leaderboards: .* has no lines"):
-        write_page("leaderboards", page, "new")
+    with pytest.raises(ValueError, match=r"task=publish: .* has no lines"):
+        write_page(page, "new")
 
 
-def test_the_page_says_what_the_table_says():
-    """Typed again, `task=page` changes nothing."""
-    rows = read_rows(TABLE, PROTOCOL)
+def test_the_page_says_what_the_table_says(tmp_path):
+    """Typed again, `task=publish` changes nothing."""
+    rows = write_csv(tmp_path / "benchmark.csv", read_rows(TABLE, PROTOCOL))
+    assert (tmp_path / "benchmark.csv").read_bytes() == TABLE.read_bytes()
     for page, made in ((PAGE, findings_of(rows)), (LEADERBOARDS, leaderboards_of(rows))):
-        assert page.read_text().partition(BEGIN)[2].partition(END)[0].strip() == made.strip()
+        assert BLOCK.search(page.read_text())[1].strip() == made.strip()
+
+
+def test_what_is_made_of_own_rows_goes_into_the_folder_and_known_rows_stay_to_the_byte(tmp_path, monkeypatch):
+    """Even where a known run was done again, with figures that have more digits."""
+    known = rows_of(**{**REFERENCES, "hard": [5.1234564] * 10}, sb3_dqn=[7.4, 7.5])
+    table, folder = tmp_path / "known.csv", tmp_path / "runs"
+    write_csv(table, known)
+    again, mine = RunKey("diurnal", "sb3_dqn", 1_000, 0), RunKey("diurnal", "mine", 1_000, 0)
+    write_result(folder, RunRow(*again, 7.40000049, 0.5, 1.0, 99.0, 1, ""))
+    write_result(folder, RunRow(*mine, 7.6, 0.5, 1.0, 1.0, 1, ""))
+    monkeypatch.chdir(tmp_path)
+    before = table.read_text().splitlines()
+    prepare(BenchmarkSuiteConfig(task="page", folder=str(folder), table=str(table)), tmp_path)()
+    after = (folder / "benchmark.csv").read_text().splitlines()
+    assert [line for line in after if line not in before] == [line for line in after if line.startswith("diurnal,mine")]
+    assert [line for line in after if line in before] == before == table.read_text().splitlines()
+    assert "| mine | 0.86 (1 of 10 seeds) |" in (folder / "benchmark.md").read_text()
+    assert "scenarios.md" not in (folder / "benchmark.md").read_text()  # which does not lie there
+    assert {path.name for path in tmp_path.iterdir()} == {"known.csv", "runs"}
+    imread(io.BytesIO((folder / "benchmark.png").read_bytes()))
+
+
+def test_the_projects_own_pages_are_written_by_publish_in_a_checkout_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = BenchmarkSuiteConfig(task="publish", folder=str(tmp_path / "runs"))
+    with pytest.raises(FileNotFoundError, match=r"^task=publish: the file 'docs/benchmark\.md' does not exist"):
+        prepare(settings, tmp_path)
+    for page in (PAGE, LEADERBOARDS):
+        copy = tmp_path / page.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(page.read_text())
+    before = TABLE.read_bytes()
+    prepare(settings, tmp_path)()
+    assert TABLE.read_bytes() == before  # of the checkout that the package comes from, not the one it was typed in
+    rows = read_rows(tmp_path / "docs" / "results" / "benchmark.csv", PROTOCOL)
+    assert rows.keys() == read_rows(TABLE, PROTOCOL).keys()
+    assert findings_of(rows).strip() in (tmp_path / "docs" / "benchmark.md").read_text()
+    assert leaderboards_of(rows).strip() in (tmp_path / "docs" / "results" / "benchmark.md").read_text()
+    assert (tmp_path / "docs" / "images" / "benchmark.png").is_file()
 
 
 def test_the_picture_has_a_panel_a_scenario(tmp_path):
