@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.benchmark_suite.methods import BenchmarkMethod, own_method
+from experiments.benchmark_suite.overview import own_among_others, runs_to_do
 from experiments.benchmark_suite.plan import make_plan
 from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.benchmark_suite.queue import RUNS, RunQueue, deadline, left_to_do, work_through
@@ -41,8 +42,13 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
                 "table: none given, and none comes with an installed package: hard slicing, best fixed and the "
                 "oracle are run, too, for scores need them"
             )
-        print(f"{len(plan.runs)} runs, {len(queue.runs)} of them to do: {place}")
+        left = queue.runs
+        print(f"{len(plan.runs)} runs, {len(left)} of them to do: {place}")
+        if left:
+            print(runs_to_do(left), flush=True)
         work_through(queue, config.jobs, config.progress)
+        if config.own.name is not None:
+            print(own_among_others(config.own.name, _with_results(known, place), plan, config.budget))
         _say_end(queue, place, known)
 
     return run

@@ -84,11 +84,11 @@ def _score_cell(board: Board, name: str) -> str:
     found = board.of(name)
     if found is None or found.score is None:
         return "n/a" if board.missing.get(name, "").startswith("n/a") else NOT_RUN
-    shown = _shown(found.score, 2)
+    shown = shown_interval(found.score, 2)
     return f"{shown} ({found.partly})" if found.partly else shown
 
 
-def _shown(value: Interval | None, digits: int) -> str:
+def shown_interval(value: Interval | None, digits: int) -> str:
     """A figure with its interval; a zero without a sign."""
     if value is None:
         return "-"
@@ -124,7 +124,7 @@ def _worth(boards: Mapping[int, Sequence[Board]], links: bool = True) -> str:
         fixed, upper = board.of(FIXED), board.of(UPPER)
         row = [
             f"[`{board.scenario}`](scenarios.md#{board.scenario})" if links else f"`{board.scenario}`",
-            *(_shown(each.utility, 3) if each else NOT_RUN for each in (fixed, upper)),
+            *(shown_interval(each.utility, 3) if each else NOT_RUN for each in (fixed, upper)),
         ]
         row.append(NOT_RUN if board.headroom is None else f"{board.headroom:.3f}")
         row.append(NOT_RUN if board.share is None else f"{board.share:.1%}")
@@ -151,12 +151,12 @@ def _line(found: Standing, board: Board) -> list[str]:
     return [
         "-" if found.rank is None else str(found.rank),
         found.label,
-        _shown(found.utility, 3),
-        _shown(found.score, 3),
-        _shown(found.improvement, 2),
-        _shown(found.reward, 3),
-        _shown(found.regret, 0) if of_this_budget else "-",
-        _shown(found.seconds, 1) if of_this_budget else "-",
+        shown_interval(found.utility, 3),
+        shown_interval(found.score, 3),
+        shown_interval(found.improvement, 2),
+        shown_interval(found.reward, 3),
+        shown_interval(found.regret, 0) if of_this_budget else "-",
+        shown_interval(found.seconds, 1) if of_this_budget else "-",
         f"{found.seeds} of {found.of}" if found.of > 1 else str(found.seeds),
     ]
 

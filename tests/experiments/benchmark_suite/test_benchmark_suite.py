@@ -18,6 +18,7 @@ from experiments.benchmark_suite import (
     RunKey,
     RunQueue,
     RunRow,
+    make_board,
     make_plan,
     normalised_score,
     own_method,
@@ -27,9 +28,11 @@ from experiments.benchmark_suite import (
     write_table,
 )
 from experiments.benchmark_suite.__main__ import prepare
+from experiments.benchmark_suite.overview import own_among_others
 from experiments.benchmark_suite.queue import ERROR_LOG, RUNS, deadline, processes_of
 from experiments.benchmark_suite.rows import result_file, score_of
-from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
+from experiments.benchmark_suite.settings import BenchmarkSuiteConfig, OwnMethodSettings
+from experiments.benchmark_suite.writing import KNOWN
 from experiments.evaluate import Settings, evaluate
 from experiments.runs.lock import RunLock
 from tests.helpers.learners import _one_thread as _one_thread
@@ -329,3 +332,27 @@ def test_a_damaged_result_is_named(tmp_path):
     path.write_text('{"scenario": "paper"}')
     with pytest.raises(ValueError, match=r"paper_hard_1000_seed0\.json' holds no row"):
         read_results(tmp_path, TINY)
+
+
+def test_what_will_be_run_is_listed_and_what_came_of_an_own_method_stands_beside_others(tmp_path, capsys):
+    policy = OwnMethodSettings(name="mine", policy="33-33-34")
+    settings = BenchmarkSuiteConfig(own=policy, scenarios=["paper"], seeds=[0, 3], folder=str(tmp_path), progress=False)
+    prepare(settings, tmp_path)()
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert " ".join(said[0]) == f"5 runs, 2 of them to do: {tmp_path}"  # what scores need is in the project's table
+    assert said[1] == ["scenario", "method", "budget", "seeds"]
+    assert said[3] == ["paper", "mine", "1000", "0,3"]
+    assert said[5] == ["scenario", "mine", "best", "fixed", "SB3", "DQN"]
+    board = make_board({**read_rows(KNOWN, PROTOCOL), **read_results(tmp_path, PROTOCOL)}, "paper", 1_000)
+    own, dqn = (float(board.of(name).score.value) for name in ("mine", "sb3_dqn"))
+    assert said[7][:6] == ["paper", f"{own:.2f}", "(2", "of", "10", "seeds)"]
+    assert said[7][6:11] == ["1.00", f"{dqn:.2f}", *said[7][8:11]]
+    assert " ".join(said[7]).endswith("(10 of 10 seeds)")
+
+
+def test_an_own_method_that_is_impossible_somewhere_is_said_so_there():
+    method = own_method("mine", "stable_baselines3.DQN", None)
+    plan = make_plan(["paper", "nr-8slices"], own=method)
+    lines = own_among_others("mine", {}, plan, 1_000).splitlines()
+    assert lines[-2].split() == ["paper", *3 * ["not", "run", "yet"]]
+    assert lines[-1].split() == ["nr-8slices", "n/a", "not", "run", "yet", "n/a"]
