@@ -22,6 +22,7 @@ _LEARNS = "#0072B2"
 _PLANS = "#D55E00"
 _RULES = "#666666"
 _FIXED = "#009E73"
+_OWN = "#CC79A7"
 _NOT_SHOWN = (LOWER, UPPER)
 """Methods that are the lines at 0 and 1."""
 
@@ -34,11 +35,12 @@ def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
         boards: of one budget.
     """
     rows = -(-len(boards) // _COLUMNS)
-    figure = Figure(figsize=(13, 1.4 + 3.1 * rows), layout="constrained")
-    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     names = [name for name in BENCHMARKED if name not in _NOT_SHOWN]
+    own = sorted({each.method for board in boards for each in board.standings} - BENCHMARKED.keys())
+    figure = Figure(figsize=(13, 1.6 + (0.6 + 0.25 * len([*names, *own])) * rows), layout="constrained")
+    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, board in zip(panels, boards, strict=False):
-        _draw_panel(axes, board, names)
+        _draw_panel(axes, board, [*names, *own])
     for axes in panels[len(boards) :]:
         axes.axis("off")
     budget = f"{boards[0].budget:,}".replace(",", " ")
@@ -48,16 +50,22 @@ def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
         "next interval",
         fontsize=12,
     )
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    figure.legend(handles=_legend(bool(own)), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     save_figure(figure, path)
 
 
-def _legend() -> list[Line2D]:
+def _legend(own: bool) -> list[Line2D]:
     kinds = {_LEARNS: "reinforcement learning", _PLANS: "planning by a learned model", _RULES: "rule, does not learn"}
+    kinds |= {_OWN: "your own"} if own else {}
     handles = [Line2D([], [], color=colour, marker="o", lw=2.2, label=label) for colour, label in kinds.items()]
     handles.append(Line2D([], [], color=_FIXED, ls="--", lw=1.4, label="best allocation that never changes"))
-    label = "bars: 95 % intervals; (n): n training seeds so far"
-    return [*handles, Line2D([], [], ls="none", label=label)]
+    handles.append(Line2D([], [], color="black", ls="none", marker="<", ms=5.5, label=f"below {_LEFT}, off the scale"))
+    notes = (
+        "bars: 95 % intervals",
+        "(n): n training seeds so far",
+        "n/a: one output an allocation is impossible there",
+    )
+    return [*handles, *(Line2D([], [], ls="none", label=note) for note in notes)]
 
 
 def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
@@ -68,13 +76,15 @@ def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
         axes.axvline(place, color="black", lw=0.8, zorder=1)
     for row, name in enumerate(names):
         _draw_method(axes, board, name, row)
-    axes.set_yticks(range(len(names)), [BENCHMARKED[name].label for name in names], fontsize=8.5)
+    axes.set_yticks(
+        range(len(names)), [BENCHMARKED[name].label if name in BENCHMARKED else name for name in names], fontsize=8.5
+    )
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(_LEFT, 1.08)
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
     axes.grid(axis="y", alpha=0.2)
-    gain = "" if board.share is None else f" ({max(0.0, board.share):.0%} to gain by adapting)"
-    axes.set_title(f"{board.scenario}{gain}", fontsize=9, loc="left")
+    gain = "" if board.share is None else f" (headroom {max(0.0, board.share):.0%} of hard to oracle)"
+    axes.set_title(f"{board.scenario}{gain}", fontsize=8.5, loc="left")
 
 
 def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
@@ -83,8 +93,7 @@ def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
         why = "n/a" if board.missing.get(name, "").startswith("n/a") else "not run yet"
         axes.annotate(why, (0.02, row), va="center", fontsize=7.5, color="#999999", style="italic")
         return
-    method = BENCHMARKED[name]
-    colour = _LEARNS if method.network else _PLANS if method.learns else _RULES
+    colour = _colour(name)
     value, low, high = (float(each) for each in found.score)
     few = f" ({found.seeds})" if found.partly else ""
     axes.annotate(
@@ -96,3 +105,11 @@ def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
     if not np.isnan(low):
         axes.plot([max(low, _LEFT), high], [row, row], color=colour, lw=2.4, alpha=0.6, solid_capstyle="butt", zorder=2)
     axes.plot(value, row, "o", ms=5.5, color=colour, zorder=3)
+
+
+def _colour(name: str) -> str:
+    """Of a method; rows do not say of which kind one of the user's own is."""
+    if name not in BENCHMARKED:
+        return _OWN
+    method = BENCHMARKED[name]
+    return _LEARNS if method.network else _PLANS if method.learns else _RULES

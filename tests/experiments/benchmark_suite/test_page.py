@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
 from experiments.benchmark_suite.__main__ import prepare
 from experiments.benchmark_suite.cost import cost_of
-from experiments.benchmark_suite.figure import draw_benchmark
+from experiments.benchmark_suite.figure import _OWN, _legend, draw_benchmark
 from experiments.benchmark_suite.page import (
     BEGIN,
     BLOCK,
@@ -219,6 +220,27 @@ def test_the_picture_has_a_panel_a_scenario(tmp_path):
     assert pixels.shape[0] > 700
     assert pixels.shape[1] > 1_400
     assert (ROOT / "docs" / "images" / "benchmark.png").stat().st_size < 1_000_000
+
+
+def test_the_picture_has_a_row_for_a_method_of_ones_own(tmp_path):
+    rows = rows_of(**REFERENCES)
+    mine = RunKey("diurnal", "mine", 1_000, 0)
+    with_own = rows | {mine: RunRow(*mine, 7.4, 0.5, 1.0, 1.0, 1, "")}
+    found = []
+    for number, each in enumerate((rows, with_own)):
+        draw_benchmark(tmp_path / f"{number}.png", boards_of(each)[1_000])
+        pixels = imread(io.BytesIO((tmp_path / f"{number}.png").read_bytes()))
+        found.append((pixels.shape[0], int((abs(pixels[..., :3] - to_rgb(_OWN)) < 0.01).all(axis=-1).sum())))
+    assert found[0][1] == 0  # without it, the legend does not name it, either
+    assert found[1][1] > 100
+    assert found[1][0] > found[0][0]
+
+
+def test_the_picture_says_what_its_marks_mean():
+    labels = " ".join(handle.get_label() for handle in _legend(own=False))
+    assert "n/a: one output an allocation is impossible there" in labels
+    assert "below -0.35, off the scale" in labels
+    assert "your own" not in labels
 
 
 @pytest.mark.parametrize("scenario", PROTOCOL.scenarios)
