@@ -1,5 +1,6 @@
 """Policies compared on the same cells: `evaluate(policies, scenario)`, and the command over it."""
 
+from experiments.evaluate.origin import from_elsewhere, trained_in
 from experiments.evaluate.policies import check_policies, load_policies, load_policy
 from experiments.evaluate.report import as_table, headroom, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
@@ -16,9 +17,11 @@ __all__ = [
     "compare",
     "evaluate",
     "evaluate_policy",
+    "from_elsewhere",
     "headroom",
     "load_policies",
     "load_policy",
     "make_cells",
+    "trained_in",
     "write_csv",
 ]

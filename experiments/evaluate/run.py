@@ -10,6 +10,7 @@ from agents import FixedPolicy
 from agents.baselines import BASELINES
 from experiments.config.bounds import check_bounds
 from experiments.evaluate.figure import plot_evaluation
+from experiments.evaluate.origin import from_elsewhere
 from experiments.evaluate.policies import check_policies, labelled, load_policies
 from experiments.evaluate.report import as_table, headroom, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, make_cells
@@ -26,11 +27,13 @@ class EvaluationResult:
         scenario: of the cells.
         policies: by what they are called.
         evaluations: of each.
+        notes: a line for each policy that was trained in another scenario.
     """
 
     scenario: Scenario
     policies: Mapping[str, Predictor]
     evaluations: Sequence[Evaluation]
+    notes: Sequence[str] = ()
 
     def report(self) -> str:
         """The comparison as text."""
@@ -39,6 +42,7 @@ class EvaluationResult:
             f"scenario {self.scenario.name}: {self.scenario.num_allocations} allocations; seeds {seeds}, ± 95 % "
             "interval over cells",
             as_table(self.scenario, self.evaluations, with_reward=self.scenario.reward.kind == "shaped"),
+            *self.notes,
         ]
         for name, policy in self.policies.items():
             if isinstance(policy, FixedPolicy):
@@ -127,4 +131,4 @@ class Comparison:
         }
         policies = policies if self._labelled else labelled(policies, ())
         found = compare(self.scenario, policies, self._cells, settings.seeds, settings.decisions, settings.progress)
-        return EvaluationResult(self.scenario, policies, found)
+        return EvaluationResult(self.scenario, policies, found, from_elsewhere(names, self.scenario))
