@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from experiments.evaluate import load_policy, make_cells
+from experiments.evaluate import check_policies, from_elsewhere, load_policy, make_cells, trained_in
 from experiments.reporting.output import steady_output
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer
@@ -36,6 +36,7 @@ def frames(
         ValueError: there is no such policy; the message names what is allowed.
     """
     check_integer("every", every, at_least=1)
+    check_policies([policy], scenario)
     cells = make_cells(scenario, 1)  # where the one-step oracle looks ahead; the other one draws
     chosen = load_policy(policy, scenario, cells, 1, trust=trust)
     env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility", render_mode="rgb_array")
@@ -50,6 +51,18 @@ def frames(
             pictures.append(np.asarray(env.render()))
     env.close()
     return pictures
+
+
+def scenario_of(policy: str, given: str | None) -> Scenario:
+    """The scenario that was given, a preset's name or a YAML file; else that of the policy's run; else diurnal.
+
+    Raises:
+        OSError, ValueError: there is none; the message names what is allowed.
+    """
+    if given is not None:
+        return Scenario.load(given) if given.endswith((".yaml", ".yml")) else get_scenario(given)
+    own = trained_in(policy)
+    return get_scenario("diurnal") if own is None else own
 
 
 def write_gif(path: str | Path, pictures: list[npt.NDArray[np.uint8]], width: int = 720, seconds: float = 0.12) -> None:
@@ -88,7 +101,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("policy", help="a baseline, units like 1-94-5, a run's folder, or an agent's file")
-    parser.add_argument("--scenario", default="diurnal", help="preset of the cell (default: %(default)s)")
+    parser.add_argument(
+        "--scenario", help="of the cell: a preset, or a YAML file (default: the run's own; without a run diurnal)"
+    )
     parser.add_argument("--seed", type=int, default=100, help="seed of the cell (default: %(default)s)")
     parser.add_argument(
         "--every", type=int, default=4, help="number of decisions between two pictures (default: %(default)s)"
@@ -101,7 +116,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        scenario, output = get_scenario(options.scenario), Path(options.output)
+        scenario, output = scenario_of(options.policy, options.scenario), Path(options.output)
         if output.suffix not in (".gif", ".png"):
             raise ValueError(f"output: {options.output!r} given, allowed are names that end in .gif or .png")
         pictures = frames(options.policy, scenario, options.seed, options.every)
@@ -111,7 +126,7 @@ def main() -> None:
             write_png(output, pictures[-1])
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
-    print(f"written: {os.path.relpath(output)}")
+    print(*from_elsewhere([options.policy], scenario), f"written: {os.path.relpath(output)}", sep="\n")
 
 
 if __name__ == "__main__":

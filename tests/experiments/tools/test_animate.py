@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.tools.animate import frames, main, write_gif, write_png
+from agents import StudentPolicy
+from experiments.tools.animate import frames, main, scenario_of, write_gif, write_png
 from slicing_gym import allocation_index, get_scenario
 
 SCENARIO = get_scenario("paper-1mhz").replace(decisions_per_episode=6)
@@ -49,7 +50,12 @@ def test_the_oracle_looks_ahead_in_the_cell_that_is_drawn():
             "output: 'episode.mp4' given, allowed are names that end in .gif or .png",
         ),
         (["hard", "--every", "0"], "every: 0 given, allowed is 1 or more"),
-        (["nobody"], "nobody"),
+        (
+            ["nobody"],
+            r"policy: unknown name 'nobody' \(allowed: .*hard.*\), units like 33-33-34, an agent\.zip, .*folder",
+        ),
+        (["hard", "--scenario", "papr"], "scenario: unknown name 'papr'; did you mean 'paper'"),
+        (["hard", "--scenario", "nowhere.yaml"], "scenario: the file 'nowhere.yaml' does not exist"),
     ],
 )
 def test_bad_arguments_are_one_line(arguments, message, monkeypatch, tmp_path):
@@ -58,3 +64,33 @@ def test_bad_arguments_are_one_line(arguments, message, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match=message):
         main()
     assert list(tmp_path.iterdir()) == []
+
+
+def drawn(monkeypatch, capsys, *arguments):
+    """The scenario in which a command line draws, and what it prints."""
+    taken = []
+
+    def kept(policy, scenario, *more):
+        taken.append(scenario)
+        return frames(policy, scenario, *more)
+
+    monkeypatch.setattr("experiments.tools.animate.frames", kept)
+    monkeypatch.setattr("sys.argv", ["animate", *map(str, arguments), "--every", "6", "--output", "episode.png"])
+    main()
+    return taken[0], capsys.readouterr().out.splitlines()
+
+
+def test_a_run_is_drawn_in_its_own_scenario_and_in_another_with_a_line_that_says_so(tmp_path, monkeypatch, capsys):
+    own = SCENARIO.replace(name="five", slices={"urllc": {"num_users": 5}}, reward={"kind": "utility"})
+    monkeypatch.chdir(tmp_path)
+    StudentPolicy(own, hidden=2, seed=0).save("student.safetensors")
+    SCENARIO.save("own.yaml")
+    assert drawn(monkeypatch, capsys, tmp_path) == (own, ["written: episode.png"])
+    assert drawn(monkeypatch, capsys, tmp_path, "--scenario", "own.yaml") == (
+        SCENARIO,
+        [f"policy {tmp_path}: trained in scenario five, evaluated in paper-1mhz", "written: episode.png"],
+    )
+
+
+def test_what_is_of_no_run_is_drawn_on_a_day():
+    assert scenario_of("hard", None) == scenario_of("1-94-5", None) == get_scenario("diurnal")
