@@ -4,38 +4,52 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from slicing_gym.files import digest
-from slicing_gym.reading import one_line
+from slicing_gym.files import atomic_write, digest
+from slicing_gym.reading import one_line, opened
 
 FORMAT_VERSION = 1
 """Of the files `Planner.save` writes."""
 
 
-def write_planner(file: io.BufferedIOBase, header: Mapping[str, Any], model: bytes) -> None:
+def write_planner(file: str | os.PathLike[str] | io.BufferedIOBase, header: Mapping[str, Any], model: bytes) -> None:
     """Write a planner: safetensors with its settings as JSON, their checksum, and its model's bytes.
 
     Args:
-        file: to write to.
+        file: to write to, by its path (then atomically) or open.
         header: builtin types.
         model: what the model's `to_bytes` gave.
     """
     arrays = {"model": np.frombuffer(model, np.uint8)}
     whole = {"format": FORMAT_VERSION, **header}
-    file.write(save(arrays, {"planner": json.dumps({"sha256": digest(whole, arrays), **whole})}))
+    content = save(arrays, {"planner": json.dumps({"sha256": digest(whole, arrays), **whole})})
+    if isinstance(file, str | os.PathLike):
+        with atomic_write(Path(file)) as target:
+            target.write(content)
+    else:
+        file.write(content)
 
 
-def read_planner(file: io.BufferedIOBase) -> tuple[dict[str, Any], bytes]:
+def read_planner(file: str | os.PathLike[str] | io.BufferedIOBase) -> tuple[dict[str, Any], bytes]:
     """The header and the model's bytes that `write_planner` wrote.
 
+    Args:
+        file: its path, or open.
+
     Raises:
+        FileNotFoundError, OSError: there is no such file, or it cannot be read.
         ValueError: the file holds no planner, is damaged, or is of another version.
     """
+    if isinstance(file, str | os.PathLike):
+        with opened("planner", file) as source:
+            return read_planner(source)
     content = file.read()
     try:
         arrays = load(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -223,8 +224,8 @@ class Planner(PlanningPolicy):
             unpack_env(data["acting"], arrays, wrappers_of(self.env), self.env.unwrapped)
             vars(self).update(unpack(data["seen"], arrays))
 
-    def save(self, file: io.BufferedIOBase) -> None:
-        """Write model and settings; see `load`. Reading the file runs no code."""
+    def save(self, file: str | os.PathLike[str] | io.BufferedIOBase) -> None:
+        """Write model and settings to a file, given by its path or open; see `load`. Reading it runs no code."""
         settings = {
             "choose_by": self.choose_by,
             "horizon": self.horizon,
@@ -240,18 +241,19 @@ class Planner(PlanningPolicy):
     @classmethod
     def load(
         cls,
-        file: io.BufferedIOBase,
+        file: str | os.PathLike[str] | io.BufferedIOBase,
         model_from: Callable[[bytes], PlanningModel],
         env: gym.Env[Any, Any] | None = None,
     ) -> Planner:
         """The planner in a file that `save` wrote; its samples begin again.
 
         Args:
-            file: to read.
+            file: its path, or the open file.
             model_from: makes the model of its bytes, as `PlanningTwin.from_bytes` does.
             env: to act in; None: `SliceRAN-v0` of its scenario.
 
         Raises:
+            FileNotFoundError, OSError: there is no such file, or it cannot be read.
             ValueError: the file holds no planner, or is damaged; or it chose among a few allocations of an environment,
                 and `env` does not say among which.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -58,16 +59,24 @@ def test_it_goes_on_bit_for_bit(choose_by):
     assert other.digest() == one.digest()
 
 
-def test_it_is_read_as_it_was_written():
-    one, file = planner(min_ssr={"urllc": 0.9}), io.BytesIO()
+@pytest.mark.parametrize("kind", [io.BytesIO, Path, str])
+def test_it_is_read_as_it_was_written(kind, tmp_path):
+    one = planner(min_ssr={"urllc": 0.9})
     one.learn(30)
+    file = io.BytesIO() if kind is io.BytesIO else kind(tmp_path / "planner.safetensors")
     one.save(file)
-    file.seek(0)
+    if isinstance(file, io.BytesIO):
+        file.seek(0)
     other = Planner.load(file, PlanningTwin.from_bytes)
     observations = np.random.default_rng(0).uniform(0.2, 2.0, (9, 3))
     wanted, _ = one.predict(observations, deterministic=True)
     np.testing.assert_array_equal(other.predict(observations, deterministic=True)[0], wanted)
     assert other.constraint_report() == one.constraint_report()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"planner: the file '.*nowhere\.safetensors' does not exist"):
+        Planner.load(tmp_path / "nowhere.safetensors", PlanningTwin.from_bytes)
 
 
 def test_a_horizon_counts_what_is_left_in_queues():
