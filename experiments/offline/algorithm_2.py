@@ -59,7 +59,7 @@ class Algorithm2(TwinAlgorithm):
         self.epochs = 0
         self.in_twin: tuple[float, float] | None = None
         self.agent = self.make_learner(NoEnv(self.scenario), "history", settings.algorithm.conservative_weight)
-        self._progress = Progress(settings.algorithm.epochs, settings.progress, unit="epoch")
+        self._progress = Progress(job.name, settings.algorithm.epochs, settings.progress, unit="epoch")
         self._checkpoints = Checkpoints(self.save, settings.checkpoint_s)
 
     def run(self) -> None:

@@ -199,7 +199,7 @@ class OfflineTraining:
     def _prepare(self, make: MakeAgent) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
         environments = Environments(self.history.scenario)
-        job = Job(make, environments, self.twin, self.folder, self.seed, self.configuration)
+        job = Job(make, environments, self.twin, self.folder, self.seed, self.configuration, self.name)
         self.algorithm = Algorithm2(job, self.history, self.settings)
         if self.resume and (self.folder / checkpoint.FILE).exists():
             self.algorithm.resume()

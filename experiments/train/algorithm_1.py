@@ -62,7 +62,7 @@ class Algorithm1(TwinAlgorithm):
             self.agent.model.learning_starts = settings.algorithm.collect  # until there is a twin, decisions are random
         self.log = EpisodeLog(self.scenario, job.folder / EPISODES, self.agent, settings.num_envs)
         self.history = HistoryLog(self.scenario, settings.num_envs)
-        self._progress = Progress(settings.decisions, settings.progress)
+        self._progress = Progress(job.name, settings.decisions, settings.progress)
         own: list[DecisionListener] = [self.history, self._progress, self.log]
         if not self.has_twin:
             own.append(Checkpoints(self.save, settings.checkpoint_s))

@@ -23,7 +23,7 @@ from slicing_gym.transitions import Transitions
 from twin import Recorder
 
 REWARD_GOAL = 0.8
-"""The reward at c_max that the paper counts the episodes to (Fig. 5)."""
+"""The share at c_max that the paper counts the episodes to (Fig. 5)."""
 
 
 class Listener:
@@ -257,19 +257,22 @@ class Progress(Listener):
     """A bar that moves on by one a decision, or an epoch.
 
     Args:
+        name: of the agent.
         total: decisions or epochs in all.
         wanted: whether it is shown.
         unit: what is counted.
     """
 
-    def __init__(self, total: int, wanted: bool, unit: str = "decision") -> None:
-        self._total, self._wanted, self._unit = total, wanted, unit
+    def __init__(self, name: str, total: int, wanted: bool, unit: str = "decision") -> None:
+        self._name, self._total, self._wanted, self._unit = name, total, wanted, unit
         self._bar: ProgressBar | None = None
 
     @contextmanager
     def shown(self, done: int) -> Iterator[None]:
         """Show it for the time of the work, of which so much is done."""
-        with ProgressBar(total=self._total, initial=done, unit=self._unit, disable=not self._wanted) as self._bar:
+        with ProgressBar(
+            desc=self._name, total=self._total, initial=done, unit=self._unit, disable=not self._wanted
+        ) as self._bar:
             yield
 
     def say(self, what: str) -> None:

@@ -171,7 +171,7 @@ class Training:
     def _prepare(self, make: MakeAgent, listeners: Sequence[DecisionListener]) -> None:
         """The loop, at its beginning or where a checkpoint left it."""
         self.has_checkpoint = self.resume and (self.folder / checkpoint.FILE).exists()
-        job = Job(make, self.environments, self.twin, self.folder, self.seed, self.configuration)
+        job = Job(make, self.environments, self.twin, self.folder, self.seed, self.configuration, self.name)
         self.algorithm = Algorithm1(job, self.settings, listeners)
         if self.has_checkpoint:
             self.algorithm.resume()

@@ -39,6 +39,7 @@ class Job(NamedTuple):
         folder: of the run.
         seed: of the agents.
         configuration: all that a checkpoint has to have in common with a run that goes on from it, as builtin types.
+        name: of the agent in tables, which its progress bar has, too.
     """
 
     make: MakeAgent
@@ -47,6 +48,7 @@ class Job(NamedTuple):
     folder: Path
     seed: int
     configuration: Mapping[str, Any]
+    name: str
 
 
 class TwinAlgorithm(ABC):
@@ -67,7 +69,7 @@ class TwinAlgorithm(ABC):
     """Of Agent 1."""
 
     def __init__(self, job: Job, training: TwinTrainingSettings) -> None:
-        self.make, self.environments, self._unfitted, self.folder, self.seed, self.configuration = job
+        self.make, self.environments, self._unfitted, self.folder, self.seed, self.configuration, _ = job
         self.training, self.scenario = training, job.environments.scenario
         self.twin: DigitalTwin | None = None
         self._notes_of_checkpoint: tuple[str, ...] = ()
