@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -50,6 +52,11 @@ def make(env, role, **changes):
 def run(tmp_path_factory):
     settings = short_settings(210, policies=["random", "proportional"])
     return train(make, SCENARIO, settings=settings, folder=tmp_path_factory.mktemp("planner"))
+
+
+def test_its_progress_bar_has_its_name(tmp_path, capfd):
+    train(make, SCENARIO, settings=replace(short_settings(10), progress=True), folder=tmp_path, name="mine")
+    assert "mine: 100%" in capfd.readouterr().err
 
 
 def test_a_run_leaves_what_those_of_agents_do_and_a_file_of_its_own(run):
