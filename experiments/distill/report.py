@@ -105,7 +105,7 @@ def _table(results: Sequence[StudentResult]) -> str:
                 f"{4 * first.parameters / 1000:.0f} kB",
             ]
         )
-    header = ["teacher", "network", "seeds", "utility", "kept of its teacher's", "reward at c_max"]
+    header = ["teacher", "network", "seeds", "utility", "kept of its teacher's", "share at c_max"]
     return aligned([*header, "agreement", "allocations used", "parameters", "weights"], rows)
 
 
@@ -119,14 +119,14 @@ def write_students(path: Path, results: Sequence[StudentResult]) -> None:
 
 
 def plot_students(path: Path, results: Sequence[StudentResult]) -> None:
-    """Utility and reward of teachers and students, side by side, a row a scenario and head."""
+    """Utility and share at c_max of teachers and students, side by side, a row a scenario and head."""
     groups = sorted({(result.scenario, result.head) for result in results})
     figure = Figure(figsize=(12, 4.6 * len(groups)), layout="constrained")
     panels = figure.subplots(len(groups), 2, squeeze=False)
     for (left, right), group in zip(panels, groups, strict=True):
         shown = [result for result in results if (result.scenario, result.head) == group]
         _bars(left, shown, "utility", "mean utility U on unseen cells")
-        _bars(right, shown, "reward_at_c_max", "share of decisions with U at or above the final threshold")
+        _bars(right, shown, "reward_at_c_max", "share at c_max")
         left.set_ylabel(f"scenario {group[0]}")
     seeds = len({result.seed for result in results})
     figure.suptitle(

@@ -16,13 +16,13 @@ from slicing_gym import Scenario
 
 
 def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
-    """Bars of utility, of a threshold reward, and of SSR per slice, a colour a policy."""
+    """Bars of utility, share at c_max (if the reward has a threshold) and SSR per slice, a colour a policy."""
     shaped = scenario.reward.kind == "shaped"
     figure = Figure(figsize=(11 + 1.2 * max(len(evaluations) - 6, 0), 4.6), layout="constrained")
     *lefts, right = figure.subplots(1, 3 if shaped else 2, width_ratios=[1, 1, 1.8] if shaped else [1, 2.8])
     bars(lefts[0], evaluations, "utility", "mean utility U")
     if shaped:
-        bars(lefts[1], evaluations, "reward", f"share of decisions with U ≥ {scenario.reward.threshold_end:g}")
+        bars(lefts[1], evaluations, "reward", f"share at c_max (U ≥ {scenario.reward.threshold_end:g})")
         lefts[1].set_ylim(0.0, 1.05)
     for axes in lefts:
         axes.tick_params(axis="x", labelrotation=30)

@@ -19,10 +19,10 @@ def as_table(scenario: Scenario, evaluations: Sequence[Evaluation], with_reward:
     Args:
         scenario: of the cells.
         evaluations: a row each.
-        with_reward: show the share of decisions at c_max, which is a goal where the scenario rewards it.
+        with_reward: show the share at c_max (of decisions whose U reaches it): a goal where the scenario rewards it.
     """
     ssr_names = [f"SSR {name}" for name in scenario.slice_names]
-    header = ["policy", "utility", *(["reward at c_max"] if with_reward else []), *ssr_names, "SE [bit/s/Hz]"]
+    header = ["policy", "utility", *(["share at c_max"] if with_reward else []), *ssr_names, "SE [bit/s/Hz]"]
     rows = []
     for evaluation in evaluations:
         values = evaluation.estimates(scenario.slice_names)

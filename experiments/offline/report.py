@@ -124,7 +124,7 @@ def table(runs: Sequence[Summary]) -> str:
     in_data = {run["seed"]: run["utility_in_data"] for run in runs}
     mean = bootstrap_interval(list(in_data.values())).show(3)
     rows.append(["(mean of the history)", str(len(in_data)), "-", "-", mean, *"--"])
-    truth = ["U on unseen cells", "reward at c_max", "U on the history's cell"]
+    truth = ["U on unseen cells", "share at c_max", "U on the history's cell"]
     return aligned(["policy", "seeds", *truth, "estimated by fitted Q", "by the twin"], rows)
 
 

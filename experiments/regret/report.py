@@ -22,7 +22,7 @@ EARNED = {
     "u_11_50": ("U, 11-50", 3),
     "u_101_200": ("U, 101-200", 3),
     "u_episode_1": ("U, episode 1", 3),
-    "share_at_c_max": ("episode 1 at c_max", 3),
+    "share_at_c_max": ("share at c_max, episode 1", 3),
     "u_last_episode": ("U, last episode", 3),
 }
 """Figures of the first table: what they are called there, and digits."""

@@ -10,6 +10,7 @@ from experiments.regret.figure import draw_courses
 from experiments.regret.references import References
 from experiments.regret.report import group_courses, tables, write_courses
 from experiments.reporting.statistics import base_name
+from experiments.reporting.tables import REGRET_NOTE
 from experiments.runs.folder import Run, common_scenario, find_runs
 
 
@@ -38,4 +39,4 @@ def draw_regret(folder: Path, output: Path, *, progress: bool = True) -> str:
         draw_courses(path, scenario, methods)
         write_courses(path.with_suffix(".csv"), scenario, courses)
         texts += [tables(scenario, methods), f"written: {path}, {path.with_suffix('.csv')}"]
-    return "\n".join(texts)
+    return "\n".join([*texts, REGRET_NOTE])

@@ -13,8 +13,10 @@ from experiments.report.baselines import baselines_of
 from experiments.report.comparison import Difference, compared
 from experiments.report.configuration import CHOICES, along_with, check_keys, identity, shown_value, swept_keys, typed
 from experiments.report.entries import Entry
-from experiments.report.measures import RUN_MEASURES, RunMeasure
+from experiments.report.measures import GOAL, REGRET, RUN_MEASURES, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval
+from experiments.reporting.tables import REGRET_NOTE
+from experiments.train.callbacks import REWARD_GOAL
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,17 @@ class Section:
         """What baselines earn, in a sentence; "" where they are not known."""
         shown = ", ".join(f"{name} {value:.3f}" for name, value in self.baselines.items())
         return f"On the same unseen cells baselines have a U of: {shown}." if shown else ""
+
+    @property
+    def legend(self) -> list[str]:
+        """What of the figures could be taken for another thing, a sentence each."""
+        ends = {run.values.get("scenario.reward.threshold_end") for run in self.entries} - {None}
+        goal = f"share at c_max of {REWARD_GOAL:g}" + (f" (U ≥ {ends.pop():g})" if len(ends) == 1 else "")
+        told = {
+            REGRET: REGRET_NOTE,
+            GOAL: f"goal: the first episode with a {goal}, whichever reward is learned from; > where runs ended before",
+        }
+        return [sentence for measure, sentence in told.items() if measure in self.measures]
 
     @property
     def measures(self) -> list[RunMeasure]:

@@ -71,7 +71,7 @@ REGRET = RunMeasure(
     1,
     False,
     "what the best fixed allocation earns on the same cell in as many decisions, less what the run earned while it "
-    "learned",
+    "learned; below 0 where the run earned more",
     lambda entry: _number(entry, "regret"),
 )
 GOAL = RunMeasure(
@@ -79,8 +79,8 @@ GOAL = RunMeasure(
     "episodes to the goal",
     1,
     False,
-    f"the first episode of real decisions in which {REWARD_GOAL:.0%} of them reach the final threshold; > where runs "
-    "ended before. With num_envs cells at once an episode is one of each of them",
+    f"the first episode of real decisions with a share at c_max of {REWARD_GOAL:g}, whichever reward is learned from; "
+    "> where runs ended before. With num_envs cells at once an episode is one of each of them",
     _goal,
 )
 SECONDS = RunMeasure(
@@ -91,9 +91,9 @@ SECONDS = RunMeasure(
     "processor time of learning, of all parts of a run that was resumed; without the comparison in the end",
     lambda entry: _number(entry, "cpu_seconds"),
 )
-_REWARD = RunMeasure(
+_SHARE = RunMeasure(
     "reward_unseen",
-    "reward, unseen cells",
+    "share at c_max, unseen cells",
     2,
     True,
     "share of decisions on those cells with a utility at or above the scenario's final threshold c_max",
@@ -101,7 +101,7 @@ _REWARD = RunMeasure(
 )
 _TRAIN = (
     FINAL,
-    _REWARD,
+    _SHARE,
     RunMeasure(
         "utility",
         "U, last episode",
@@ -112,7 +112,7 @@ _TRAIN = (
     ),
     RunMeasure(
         "reward",
-        "reward, last episode",
+        "share at c_max, last episode",
         2,
         True,
         "share of its decisions with a utility at or above c_max",
@@ -132,7 +132,7 @@ _TRAIN = (
 )
 _OFFLINE = (
     FINAL,
-    _REWARD,
+    _SHARE,
     RunMeasure(
         "utility_own",
         "U, the history's cell",

@@ -36,7 +36,7 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
     shown, few = _best(groups), f"; the {MOST} best of {len(groups)} groups" if len(groups) > MOST else ""
     styles = _styles(shown, section.keys)
     found: dict[str, Callable[[], Figure]] = {}
-    columns = {"utility": "mean utility U", "reward_at_c_max": "decisions that reach c_max"}
+    columns = {"utility": "mean utility U", "reward_at_c_max": "share at c_max"}
     for column, label in columns.items():
         if any(column in run.episodes for group in shown for run in group.runs):
             title = f"While they learn: {label}{few}"

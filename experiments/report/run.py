@@ -81,7 +81,7 @@ class Report:
         parts = [self.counts]
         for section in self.sections:
             parts.append(_heading(section))
-            parts.append(_aligned(groups_table(section)))
+            parts += [_aligned(groups_table(section)), *section.legend]
             parts += [section.compared_with] if section.compared_with else []
             parts += [f"note: {note}" for note in section.notes]
             differences = differences_table(section)
@@ -99,6 +99,7 @@ class Report:
         parts = [f"# Report on {self._of}\n\n{self.counts}\n"]
         for section in self.sections:
             parts.append(f"## {_heading(section).strip()}\n\n{markdown(*groups_table(section)[:2])}")
+            parts += [f"{sentence}\n" for sentence in section.legend]
             parts += [f"{section.compared_with}\n"] if section.compared_with else []
             parts += ["".join(f"- {note}\n" for note in section.notes)] if section.notes else []
             differences = differences_table(section)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from slicing_gym.files import atomic_write
 
+REGRET_NOTE = "regret below 0: more was earned while learning than the best fixed allocation earns"
+"""Under a printed table with a column `regret, best fixed [U]`."""
+
 
 def aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns as wide as their longest cell, a line under the header."""

@@ -22,7 +22,7 @@ RESULT = "search.json"
 
 MEASURED = {
     "utility": "U on unseen cells",
-    "reward_at_c_max": "reward at c_max on unseen cells",
+    "reward_at_c_max": "share at c_max on unseen cells",
     "regret": "regret while learning, best fixed",
 }
 """What is compared on the simulator, and what it is called where it is shown."""
@@ -96,7 +96,8 @@ class SearchResult:
         return "\n".join([*lines, f"trial {self.winner.label}: {values}"])
 
     def _confirmed(self) -> tuple[list[str], list[list[str]]]:
-        header = ["cell", *(f"{key}, {method}" for key in MEASURED for method in (DEFAULTS, FOUND))]
+        short = {"reward_at_c_max": "share at c_max"}
+        header = ["cell", *(f"{short.get(key, key)}, {method}" for key in MEASURED for method in (DEFAULTS, FOUND))]
         rows = [
             [str(row["seed"]), *(f"{row[method][key]:.3f}" for key in MEASURED for method in (DEFAULTS, FOUND))]
             for row in self.confirmation

@@ -1,4 +1,4 @@
-"""The paper's Figs. 5 and 6: reward and utility over real decisions, with and without a twin, and a table of both."""
+"""The paper's Figs. 5 and 6: share at c_max and utility over real decisions, with a twin and without, and a table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from agents import RandomPolicy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
 from experiments.reporting.statistics import base_name, bootstrap_interval, interquartile_mean, until_shortest
 from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, episode_axis, over_seeds, save_figure
-from experiments.reporting.tables import aligned, write_rows
+from experiments.reporting.tables import REGRET_NOTE, aligned, write_rows
 from experiments.runs.folder import NO_HEAD, Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
 from slicing_gym import Scenario
 
 FloatArray = npt.NDArray[np.float64]
 
-MEASURES = {"reward_at_c_max": "share of decisions with U at or above the final threshold", "utility": "mean utility U"}
+MEASURES = {"reward_at_c_max": "share at c_max", "utility": "mean utility U"}
 
 
 def draw_convergence(folder: Path, output: Path) -> str:
@@ -48,7 +48,7 @@ def draw_convergence(folder: Path, output: Path) -> str:
         texts.append(table(methods, random))
         write(path.with_suffix(".csv"), runs)
         texts.append(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
-    return "\n".join(texts)
+    return "\n".join([*texts, REGRET_NOTE])
 
 
 def _by_picture(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
@@ -75,7 +75,7 @@ def random_baseline(scenario: Scenario, seeds: Sequence[int], episodes: int = 20
 def draw(
     path: Path, scenario: str, head: str, methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
 ) -> None:
-    """Left the reward at c_max (Fig. 5), right the utility (Fig. 6), against episodes of real decisions."""
+    """Left the share at c_max (Fig. 5), right the utility (Fig. 6), against episodes of real decisions."""
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
@@ -150,7 +150,7 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
         "method",
         "seeds",
         "episodes",
-        f"episodes to reward {REWARD_GOAL}",
+        f"episodes to share {REWARD_GOAL}",
         f"U in episode {shared}",
         "final U, unseen cells",
         "regret, best fixed [U]",

@@ -82,7 +82,7 @@ def write_layout(logger: Logger) -> None:
             "SSR by slice": ["Multiline", ["^ssr/"]],
             "utility U": ["Multiline", ["^utility$", "^eval/utility$"]],
             "spectral efficiency [bit/s/Hz]": ["Multiline", ["^spectral_efficiency$"]],
-            "share of decisions with U of c_max or more": ["Multiline", ["^reward_at_c_max$"]],
+            "share at c_max": ["Multiline", ["^reward_at_c_max$"]],
             "threshold c": ["Multiline", ["^threshold$"]],
         },
         "learning": {

@@ -50,7 +50,7 @@ def test_baselines_and_saved_agents_are_compared(agent, tmp_path):
 def test_the_share_at_c_max_is_shown_where_the_reward_has_a_threshold(kind, shown, tmp_path):
     result = evaluate(["hard"], SCENARIO.replace(reward={"kind": kind}), SHORT)
     table = result.report().splitlines()
-    assert ("reward at c_max" in table[1]) == shown
+    assert ("share at c_max" in table[1]) == shown
     assert table[3].count("±") == 5 + shown  # utility, three SSR, SE
     result.write(tmp_path)
     assert (tmp_path / "evaluation.png").read_bytes().startswith(b"\x89PNG")

@@ -72,6 +72,7 @@ def test_both_of_two_curves_that_coincide_are_seen(kind, tmp_path):
 def test_convergence_figure_is_drawn_from_runs(methods, tmp_path, capsys):
     figures.main(["convergence", str(methods), "--output", str(tmp_path / "picture.png")])
     printed = capsys.readouterr().out
+    assert printed.splitlines()[-1].startswith("regret below 0: ")
     assert (tmp_path / "picture_paper-1mhz_dense.png").read_bytes().startswith(b"\x89PNG")
     rows = read_rows(tmp_path / "picture_paper-1mhz_dense.csv")
     assert len(rows) == 2 * 3 + 2 * 2

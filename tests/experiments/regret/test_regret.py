@@ -135,6 +135,7 @@ def test_a_smoothed_point_is_the_mean_of_its_neighbours():
 def test_the_command_writes_table_csv_and_picture(copied, tmp_path, capsys):
     figures.main(["regret", str(copied), "--output", str(tmp_path / "first.png")])
     printed = capsys.readouterr().out
+    assert printed.splitlines()[-1].startswith("regret below 0: ")
     assert (tmp_path / "first_coarse.png").read_bytes().startswith(b"\x89PNG")
     rows = read_rows(tmp_path / "first_coarse.csv")
     lengths = [("ddqn", "60")] * 2 + [("shorter", "25")]

@@ -156,6 +156,14 @@ def test_the_command_prints_and_writes(sweep, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "agent  twin  agent.learning_rate  seeds" in printed
     assert "P(better)" in printed
+    lines = [
+        "regret below 0: more was earned while learning than the best fixed allocation earns",
+        "goal: the first episode with a share at c_max of 0.8 (U ≥ 7.5), whichever reward is learned from; "
+        "> where runs ended before",
+    ]
+    assert "\n".join(["", *lines, ""]) in printed
+    markdown = (tmp_path / "out" / "report.md").read_text()
+    assert all(line in markdown.splitlines() for line in lines)
     rows = read_rows(tmp_path / "out" / "report.csv")
     assert {row["figure"] for row in rows} >= {"utility_unseen", "regret", "episodes_to_goal", "cpu_seconds"}
     values = {(row["group"], row["figure"]): float(row["value"]) for row in rows}
