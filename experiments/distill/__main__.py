@@ -11,6 +11,7 @@ from experiments.commands import command
 from experiments.distill.report import StudentResult
 from experiments.distill.run import Distillation
 from experiments.distill.settings import DistillConfig
+from experiments.evaluate.origin import from_elsewhere
 from experiments.runs.folder import Run
 
 LISTS = ("hidden", "agents", "imports")
@@ -29,7 +30,8 @@ def prepare(config: DistillConfig, folder: Path) -> Callable[[], None]:
         try:
             result.write(folder)
         finally:  # what cannot be written is shown all the same
-            print(result.report())
+            elsewhere = [line for each in result.others for line in from_elsewhere(config.evaluation.policies, each)]
+            print(result.report(), *elsewhere, sep="\n")
         print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")
 
     return run

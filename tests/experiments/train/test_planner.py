@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from agents import Planner
+from agents import Planner, StudentPolicy
 from agents.registry import import_modules
 from experiments.config.planner import make_planner
 from experiments.config.schemas import PlannerSettings
@@ -178,13 +178,19 @@ def test_allocations_that_cannot_be_listed_are_refused(tmp_path):
 
 
 def test_the_command_trains_one_and_says_what_it_has_not(tmp_path, capsys):
+    other = str(tmp_path.parent / "other.safetensors")
+    StudentPolicy(SCENARIO.replace(name="five", slices={"urllc": {"num_users": 5}}), hidden=2, seed=0).save(other)
     config = composed("train", "+experiment=debug", "agent=planner", "decisions=30", "resume=auto")
+    config.evaluation.policies.append(other)
     prepare(config, tmp_path)()
     printed = capsys.readouterr().out
+    assert f"\npolicy {other}: trained in scenario five, evaluated in paper-1mhz\n" in printed
     assert "agents.Planner has no learning_starts, batch_size: left out" in printed or (
         "agents.Planner has no batch_size, learning_starts: left out" in printed
     )
-    assert [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2] == ["planner", "random", "hard"]
+    assert [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2] == [
+        *("planner", "random", "hard", "other")
+    ]
     prepare(config, tmp_path)()
     assert "this run is finished" in capsys.readouterr().out
 
