@@ -53,7 +53,7 @@ def frames(
     return pictures
 
 
-def scenario_of(policy: str, given: str | None) -> Scenario:
+def scenario_to_draw(policy: str, given: str | None) -> Scenario:
     """The scenario that was given, a preset's name or a YAML file; else that of the policy's run; else diurnal.
 
     Raises:
@@ -116,7 +116,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        scenario, output = scenario_of(options.policy, options.scenario), Path(options.output)
+        scenario, output = scenario_to_draw(options.policy, options.scenario), Path(options.output)
         if output.suffix not in (".gif", ".png"):
             raise ValueError(f"output: {options.output!r} given, allowed are names that end in .gif or .png")
         pictures = frames(options.policy, scenario, options.seed, options.every)

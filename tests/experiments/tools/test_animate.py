@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from agents import StudentPolicy
-from experiments.tools.animate import frames, main, scenario_of, write_gif, write_png
+from experiments.tools.animate import frames, main, scenario_to_draw, write_gif, write_png
 from slicing_gym import allocation_index, get_scenario
 
 SCENARIO = get_scenario("paper-1mhz").replace(decisions_per_episode=6)
@@ -93,4 +93,4 @@ def test_a_run_is_drawn_in_its_own_scenario_and_in_another_with_a_line_that_says
 
 
 def test_what_is_of_no_run_is_drawn_on_a_day():
-    assert scenario_of("hard", None) == scenario_of("1-94-5", None) == get_scenario("diurnal")
+    assert scenario_to_draw("hard", None) == scenario_to_draw("1-94-5", None) == get_scenario("diurnal")
