@@ -141,7 +141,7 @@ def test_scenarios_are_described_by_the_evaluation_of_all_baselines():
         for policy in own:
             begin = f"{policy} {estimate(own[policy]).show(3)} "
             assert any(line.startswith(begin) for line in LINES), begin
-        assert f"headroom (one_step_oracle - best fixed): {room.show(3)}" in LINES
+        assert f"headroom (one-step oracle - best fixed): {room.show(3)}" in LINES
 
 
 COMPARED = {
