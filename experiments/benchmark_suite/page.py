@@ -134,7 +134,7 @@ def _worth(boards: Mapping[int, Sequence[Board]], links: bool = True) -> str:
 
 def _leaderboard(board: Board) -> str:
     """A row a method, the best first."""
-    header = ["rank", "method", "U, unseen cells", "score", "P(improves on best fixed)", "reward at c_max"]
+    header = ["rank", "method", "U, unseen cells", "score", "P(improves on best fixed)", "share at c_max"]
     header += ["regret, best fixed [U]", "CPU s", "seeds"]
     rows = [_line(each, board) for each in board.standings]
     without: dict[str, list[str]] = {}

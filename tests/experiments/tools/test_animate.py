@@ -9,7 +9,9 @@ from PIL import Image
 
 from agents import StudentPolicy
 from experiments.tools.animate import frames, main, scenario_to_draw, write_gif, write_png
+from experiments.train.__main__ import prepare
 from slicing_gym import allocation_index, get_scenario
+from tests.helpers.runs import composed
 
 SCENARIO = get_scenario("paper-1mhz").replace(decisions_per_episode=6)
 
@@ -94,3 +96,11 @@ def test_a_run_is_drawn_in_its_own_scenario_and_in_another_with_a_line_that_says
 
 def test_what_is_of_no_run_is_drawn_on_a_day():
     assert scenario_to_draw("hard", None) == scenario_to_draw("1-94-5", None) == get_scenario("diurnal")
+
+
+def test_an_agent_that_learned_under_wrappers_sees_through_them(tmp_path):
+    """Its network takes four observations at a time, which the bare environment does not give."""
+    stacked = "env.wrappers=[{_target_: gymnasium.wrappers.FrameStackObservation, stack_size: 4}]"
+    tiny = ["+experiment=debug", "agent=sb3_dqn", "twin=none", "agent.net_arch=[16,16]", "decisions=20"]
+    prepare(composed("train", *tiny, stacked), tmp_path)()
+    assert len(frames(str(tmp_path), SCENARIO, seed=3, every=6)) == 2
