@@ -97,10 +97,14 @@ class Radio:
                 f"(it would make {units:g} units)"
             )
 
+    def path_loss_db(self, distance_m: float) -> float:
+        """Path loss [dB] at a distance (by default of 3GPP TR 36.814)."""
+        return self.path_loss_intercept_db + self.path_loss_slope_db * math.log10(distance_m / 1000.0)
+
     def mean_snr_db_hz(self, distance_m: float) -> float:
-        """Mean received power over noise density [dB-Hz] at a distance (path loss: 3GPP TR 36.814)."""
-        path_loss_db = self.path_loss_intercept_db + self.path_loss_slope_db * math.log10(distance_m / 1000.0)
-        return self.transmit_power_dbm + self.receive_gain_db - path_loss_db - self.noise_density_dbm_per_hz
+        """Mean received power over noise density [dB-Hz] at a distance."""
+        received_dbm = self.transmit_power_dbm + self.receive_gain_db - self.path_loss_db(distance_m)
+        return received_dbm - self.noise_density_dbm_per_hz
 
     def resource_blocks(self, units: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Whole resource blocks that so many units (...) of bandwidth hold (...)."""

@@ -49,6 +49,7 @@ _SMALL = {
     "train": f"decisions=400 progress=false algorithm.later_twin_decisions=640 {_AGENT_2} {_EVALUATION}",
     "offline": f"decisions=150 progress=false algorithm.epochs=2 estimate.epochs=2 {_AGENT_2} {_EVALUATION}",
     "evaluate": "seeds=[0,1] decisions=10 progress=false",
+    "describe": "seeds=[0] decisions=10",
     "fidelity": f"{_TWINS} run_length=60 horizon=20 allocations=8 tree=false",
     "calibration": f"{_TWINS} fresh=[64]",
     "search": "n_trials=2 decisions=200 collect=100 runs=1 evaluations=1 cells=4 cell_decisions=5 finalists=1 "

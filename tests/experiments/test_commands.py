@@ -33,6 +33,7 @@ TOPICS = (
     "fidelity",
     "calibration",
     "inspect",
+    "describe",
     "traffic",
     "landscape",
     "distill",

@@ -40,6 +40,7 @@ TYPED = {
     "search": (SCENARIO, *TWIN, "n_trials=1", "decisions=40", "collect=64", "runs=1", "evaluations=1",
                "cells=2", "cell_decisions=5", "finalists=1", "final_runs=1", "confirm=[]"),
     "inspect": (LOG,),
+    "describe": (SCENARIO, "seeds=[0]", "decisions=3"),
     "traffic": (LOG, "mapping=colosseum", "period_s=0.25"),
     "benchmark_suite": ("task=page", "table={folder}/benchmark.csv", "folder={folder}/benchmark_suite"),
     "report": ("{folder}/train", "--output", "{folder}/report"),
@@ -61,6 +62,7 @@ WRITTEN = {
     "calibration": "calibration.csv calibration.png",
     "search": "search.json study.csv study.png twin.safetensors",
     "inspect": "mapping.yaml log.png",
+    "describe": "description.json link.csv slices.csv description.png",
     "traffic": "my_traffic.yaml traffic.png",
     "benchmark_suite": "benchmark.csv benchmark.md benchmark.png",
     "report": "report.html report.md report.csv report_runs.csv",
@@ -73,7 +75,9 @@ def read_whole(path):
     """Read a file to its end, as its kind is read."""
     read = {
         ".csv": lambda: read_rows(path)[0],
-        ".json": lambda: json.loads(path.read_text())["config" if path.name != "search.json" else "trials"],
+        ".json": lambda: json.loads(path.read_text())[
+            {"search.json": "trials", "description.json": "scenario"}.get(path.name, "config")
+        ],
         ".yaml": lambda: yaml.safe_load(path.read_text()).keys(),
         ".png": lambda: Image.open(path).load(),
         ".npz": lambda: History.load(path),

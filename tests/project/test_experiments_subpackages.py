@@ -25,6 +25,7 @@ ALLOWED = {
     "distill": {*LOW, "environments", "runs", "evaluate"},
     "landscape": {*LOW, "runs"},
     "inspect": LOW,
+    "describe": LOW,
     "export": {"config", "environments", "runs", "evaluate"},
     "fidelity": {*LOW, "runs", "evaluate"},
     "calibration": {*LOW, "fidelity"},

@@ -36,6 +36,7 @@ _SMALL = {
     "search": ("scenario=paper-1mhz", "agent.net_arch=[8]", "twin=lstm", "evaluation.policies=[random]"),
     "fidelity": ("scenario=paper-1mhz",),
     "calibration": ("scenario=paper-1mhz",),
+    "describe": ("scenario=paper-1mhz", "seeds=[0]", "decisions=3"),
     "inspect": ("log={folder}/log.csv",),
     "traffic": ("log={folder}/log.csv", "mapping=colosseum"),
     "distill": ("teacher={folder}/run", "evaluation.policies=[random]"),

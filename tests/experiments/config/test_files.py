@@ -51,7 +51,9 @@ def test_slices_of_a_file_that_lists_them_are_changed_by_name(file):
     assert scenario_of(found, "scenario.slices.urllc.num_users=3") == MINE.replace(slices={"urllc": {"num_users": 3}})
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "fidelity", "calibration", "offline", "export", "traffic"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "describe", "fidelity", "calibration", "offline", "export", "traffic"]
+)
 def test_every_command_with_a_scenario_takes_files(command, file):
     register(command, typing.get_type_hints(import_module(f"experiments.{command}.__main__").prepare)["config"])
     (found,) = with_files(command, [f"scenario={file}"])

@@ -1,0 +1,73 @@
+"""A description as a whole: verdicts, files and settings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from experiments.describe import Settings, describe
+from experiments.describe.__main__ import prepare
+from experiments.describe.settings import DescribeConfig
+from slicing_gym import get_scenario
+from tests.helpers.runs import read_rows
+
+QUICK = Settings(seeds=[0], decisions=5, threads=1)
+
+
+def nr(**change):
+    return get_scenario("nr-8slices").replace(**change)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "said"),
+    [
+        (get_scenario("paper-1mhz"), "The cell is not overloaded: its mean load is 0.14"),
+        (nr(), "The cell carries the load (its mean load is 67.2 % of its capacity), but an SSR of 0.99 in all slices"),
+        (nr(slices={"gaming": {"num_users": 100}}), "The cell is overloaded: its mean load is 177 % of its capacity"),
+        (nr(slices={"gaming": {"latency_sla_s": 5e-4}}), "but no allocation gives gaming an SSR of 0.99."),
+    ],
+    ids=["not overloaded", "slices compete", "overloaded", "out of reach"],
+)
+def test_a_sentence_says_whether_the_cell_is_overloaded(scenario, said):
+    found = describe(scenario, QUICK)
+    assert said in found.verdict
+    assert found.verdict in found.report()
+
+
+def test_a_cell_may_be_overloaded_at_times():
+    profile = {"active_users": {"kind": "daily", "low": 0.0, "high": 1.0, "period_decisions": 5.0}}
+    busy = nr(slices={"gaming": {"num_users": 40, "traffic": profile}})
+    assert describe(busy, QUICK).verdict.startswith("The cell is overloaded at times")
+
+
+def test_files_hold_all_that_is_printed(tmp_path):
+    found = describe("paper-1mhz", QUICK)
+    assert {path.name for path in found.write(tmp_path)} == {
+        *("description.json", "link.csv", "slices.csv", "description.png")
+    }
+    stored = json.loads((tmp_path / "description.json").read_text())
+    assert stored["scenario"] == json.loads(json.dumps(get_scenario("paper-1mhz").to_dict()))
+    assert stored["utilisation"] == pytest.approx(found.offered_bps / found.capacity_bps)
+    assert [row["name"] for row in read_rows(tmp_path / "slices.csv")] == ["volte", "video", "urllc"]
+    assert float(read_rows(tmp_path / "link.csv")[-1]["path_loss_db"]) == pytest.approx(92.977, abs=1e-3)
+    assert stored["warnings"] == [line[len("warning: ") :] for line in found.report().splitlines() if "warning" in line]
+
+
+def test_threads_change_nothing():
+    assert describe("paper-1mhz", Settings([0, 1], 5, threads=2)) == describe("paper-1mhz", Settings([0, 1], 5))
+
+
+def test_wrong_settings_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"ssr: 1\.5 given"):
+        describe("paper-1mhz", Settings(ssr=1.5))
+    with pytest.raises(ValueError, match="seeds: none given"):
+        describe("paper-1mhz", Settings(seeds=[]))
+
+
+def test_the_command_prints_and_writes(tmp_path, capsys):
+    config = DescribeConfig([0], 3, threads=1, scenario=get_scenario("paper-1mhz").to_dict())
+    prepare(config, tmp_path)()
+    printed = capsys.readouterr().out
+    assert "SNR, a unit [dB]" in printed
+    assert (tmp_path / "description.png").is_file()
