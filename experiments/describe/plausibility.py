@@ -120,8 +120,8 @@ def _of_traffic(scenario: Scenario) -> Iterator[str]:
         if 8.0 * byte > edge_bps * part.latency_sla_s:
             takes = f"{8e3 * byte / edge_bps:.3g} ms" if edge_bps > 0.0 else "for ever"
             yield (
-                f"slices.{part.name}.latency_sla_s: {part.latency_sla_s * 1e3:g} ms, but a packet of {byte:g} byte takes "
-                f"{takes} at the edge, alone in the whole band"
+                f"slices.{part.name}.latency_sla_s: {part.latency_sla_s * 1e3:g} ms, but a packet of {byte:g} byte "
+                f"takes {takes} at the edge, alone in the whole band"
             )
         if part.rate_sla_bps > edge_bps:
             yield (
