@@ -129,7 +129,10 @@ class BestFixedPolicy(FixedPolicy):
 
 
 class ProportionalPolicy(Policy):
-    """Units in proportion to the packets admitted in the last interval, at least one a slice."""
+    """Units in proportion to the number of packets admitted in the last interval, at least one a slice.
+
+    Their sizes do not count: a slice of few large packets gets too little.
+    """
 
     def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:
         arrivals = np.maximum(observations, 0.0) * self.scenario.nominal_arrivals

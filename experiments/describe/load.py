@@ -133,17 +133,15 @@ def fewest_units_for_ssr(
         num_threads: that share the cells.
     """
     physics, cells, threads = compile_physics(scenario), draw_cells(scenario, seeds), Threads(num_threads)
-    which = np.arange(len(seeds))
 
     def held(units: IntArray) -> FloatArray:
         """Mean SSR (numbers of units, n_slices)."""
-        outcomes = hold_units(physics, cells, which, units, decisions, threads)
-        each = [
-            np.where((one.arrivals == 0) & (one.queued > 0), 0.0, sla_satisfaction_ratio(one.successes, one.arrivals))
-            for one in outcomes
-        ]
-        found: FloatArray = np.mean(each, axis=(0, 1))
-        return found
+        total = np.zeros((len(units), scenario.num_slices))
+        for cell in range(len(seeds)):  # one after the other, for the memory that outcomes take
+            for one in hold_units(physics, cells, np.array([cell]), units, decisions, threads):
+                starved = (one.arrivals == 0) & (one.queued > 0)
+                total += np.where(starved, 0.0, sla_satisfaction_ratio(one.successes, one.arrivals))[0]
+        return total / (len(seeds) * decisions)
 
     return _search(held, scenario.num_slices, scenario.num_units - scenario.num_slices + 1, ssr)
 

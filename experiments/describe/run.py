@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.config.bounds import check_bounds
+from experiments.config.bounds import MAX_RUNS, check_bounds
 from experiments.describe.figure import plot_description
 from experiments.describe.link import Link, LinkBudget, link_budget
 from experiments.describe.load import LOAD_QUANTILE, SliceLoad, slice_loads
@@ -124,7 +124,7 @@ def describe(scenario: str | Scenario = "paper", settings: Settings | None = Non
     check_instance("settings", settings, (Settings,))
     check_bounds(settings)
     cell = get_scenario(scenario)
-    decisions = settings.decisions or cell.decisions_per_episode
+    decisions = settings.decisions or min(cell.decisions_per_episode, MAX_RUNS)
     link = Link(cell)
     slices, offered = slice_loads(cell, settings.seeds, decisions, settings.ssr, settings.threads)
     return Description(
