@@ -24,6 +24,22 @@ def test_what_is_offered_does_not_depend_on_what_the_link_carries():
     assert strong.mean(axis=0) == pytest.approx(mean_offered_bps(get_scenario("paper-1mhz")), rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("part", "packets"),
+    [
+        ({"packet_size_byte": Constant(1e12)}, 20.0),
+        ({"interarrival_s": Constant(1e-3)}, 200.0),
+    ],
+    ids=["huge packets", "all users at once"],
+)
+def test_all_that_is_sent_is_offered(part, packets):
+    """However large packets are, and however many users send in a slot: 46 users, an interval of 0.2 s."""
+    steady = {"interarrival_s": Constant(1e-2), "packet_size_byte": Constant(1.0), **part}
+    scenario = get_scenario("paper-1mhz").replace(slices={"volte": {"traffic": steady}})
+    sent = offered_bps(scenario, [0], 5)[1:, 0] * 0.2 / 8.0 / steady["packet_size_byte"].mean
+    assert sent == pytest.approx(46 * packets)
+
+
 def test_the_load_follows_the_profile():
     noon = get_scenario("paper-1mhz").replace(slices={"volte": {"traffic": {"active_users": Daily(0.1, 1.0, 40.0)}}})
     volte = offered_bps(noon, [0], 40)[:, 0]
