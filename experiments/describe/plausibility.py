@@ -25,7 +25,7 @@ SHORTEST_DISTANCE_M = 10.0
 
 THERMAL_NOISE_DBM_PER_HZ = -174.0
 SMALL_CELL_M, SMALL_CELL_DBM = 100.0, 37.0  # the highest power of a hotzone cell in TR 36.814
-URGENT_S, URGENT_BYTE = 5e-3, 1354.0  # largest burst of a delay-critical 5QI (TS 23.501, table 5.7.4-1)
+URGENT_S, URGENT_BYTE = 5e-3, 1354.0  # largest burst of 5QIs 85 to 87 (TS 23.501, table 5.7.4-1)
 SUBCARRIERS_HZ = (15e3, 30e3, 60e3, 120e3)
 
 
@@ -131,6 +131,5 @@ def _of_traffic(scenario: Scenario) -> Iterator[str]:
         if part.latency_sla_s <= URGENT_S and byte > URGENT_BYTE:
             yield (
                 f"slices.{part.name}.traffic.packet_size_byte: packets of up to {byte:g} byte within "
-                f"{part.latency_sla_s * 1e3:g} ms; delay-critical services of 5G send bursts of at most "
-                f"{URGENT_BYTE:g} byte"
+                f"{part.latency_sla_s * 1e3:g} ms; 5QIs of such a delay promise bursts of at most {URGENT_BYTE:g} byte"
             )

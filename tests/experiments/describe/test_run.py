@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_files_hold_all_that_is_printed(tmp_path):
     assert [row["name"] for row in read_rows(tmp_path / "slices.csv")] == ["volte", "video", "urllc"]
     assert float(read_rows(tmp_path / "link.csv")[-1]["path_loss_db"]) == pytest.approx(92.977, abs=1e-3)
     assert stored["warnings"] == [line[len("warning: ") :] for line in found.report().splitlines() if "warning" in line]
+
+
+def test_the_page_shows_the_link_and_the_warnings_that_are_printed():
+    """What is simulated takes longer than this test may; the link and the warnings do not depend on it."""
+    page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text().splitlines()
+    printed = describe("paper", Settings([0], 1, carrier_hz=2e9)).report().splitlines()
+    head = printed[: printed.index("") + 9]
+    warnings = [line for line in printed if line.startswith("warning: ")]
+    assert len(warnings) == 9
+    assert [line for line in [*head, *warnings] if line not in page] == []
 
 
 def test_threads_change_nothing():
