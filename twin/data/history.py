@@ -49,6 +49,8 @@ class History:
         control_columns: of `controls`, in order.
         smallest: units that each slice holds at least (S,), 0 or 1; empty: 1 each.
         held: the allocations (k, S) to which environments are restricted; empty: all.
+        time: stamp that a log gave the interval of each decision (n,) [s]; of dates since 1970, as a clock shows them
+            (no time zone). None: it has none.
 
     Raises:
         ValueError, TypeError: something does not fit together; the message names row, column and what is allowed.
@@ -67,6 +69,7 @@ class History:
     control_columns: tuple[Control, ...] = ()
     smallest: tuple[int, ...] = ()
     held: tuple[tuple[int, ...], ...] = ()
+    time: FloatArray | None = None
 
     def __post_init__(self) -> None:
         check_instance("scenario", self.scenario, (Scenario,))
@@ -79,6 +82,8 @@ class History:
         for name in _FIELDS:
             shape = (n,) if name in ("run", "interval") else (n, slices)
             object.__setattr__(self, name, checks.checked(name, getattr(self, name), shape, whole=True))
+        if self.time is not None:
+            object.__setattr__(self, "time", checks.checked("time", self.time, (n,), whole=False, dtype=np.float64))
         checks.same_names("performance", self.performance, [column.name for column in self.columns])
         checks.same_names("controls", self.controls, [control.name for control in self.control_columns])
         names = self.scenario.slice_names
@@ -154,6 +159,7 @@ class History:
             next_arrivals=self.next_arrivals[rows],
             performance={name: values[rows] for name, values in self.performance.items()},
             controls={name: values[rows] for name, values in self.controls.items()},
+            time=None if self.time is None else self.time[rows],
         )
 
     def split_by_run(self, last: int) -> tuple[History, History]:
@@ -213,6 +219,7 @@ class History:
         arrays: dict[str, npt.NDArray[Any]] = {name: getattr(self, name) for name in _FIELDS}
         arrays |= {f"performance.{name}": values for name, values in self.performance.items()}
         arrays |= {f"controls.{name}": values for name, values in self.controls.items()}
+        arrays |= {} if self.time is None else {"time": self.time}
         header = json.dumps({"format": FORMAT_VERSION, "layout": self.layout.to_dict()})
         with atomic_write(path) as file:
             np.savez_compressed(file, allow_pickle=False, header=np.array(header), **arrays)
@@ -245,6 +252,7 @@ class History:
                 next_arrivals=arrays["next_arrivals"],
                 performance=_with_prefix(arrays, "performance."),
                 controls=_with_prefix(arrays, "controls."),
+                time=arrays.get("time"),
             )
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"history: {name!r} does not hold a history ({error})") from error
@@ -286,7 +294,14 @@ def concatenate(histories: Sequence[History]) -> History:
             name: np.concatenate([each.performance[name] for each in histories]) for name in first.performance
         },
         controls={name: np.concatenate([each.controls[name] for each in histories]) for name in first.controls},
+        time=_times(histories),
     )
+
+
+def _times(histories: Sequence[History]) -> FloatArray | None:
+    """The times of several one after the other; None if one has none."""
+    found = [each.time for each in histories if each.time is not None]
+    return np.concatenate(found) if len(found) == len(histories) else None
 
 
 def _with_prefix(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:

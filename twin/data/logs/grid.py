@@ -24,12 +24,14 @@ class Grid:
 
     Args:
         run, interval: of each row (n,).
+        time: its stamp (n,) [s]; of dates since 1970, as a clock shows them.
         period_s: seconds of an interval; None where intervals are numbered.
         notes: what was found.
     """
 
     run: npt.NDArray[Any]
     interval: IntArray
+    time: npt.NDArray[np.float64]
     period_s: float | None
     notes: tuple[str, ...]
 
@@ -76,8 +78,9 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     interval = np.empty(len(order), np.int64)
     run_of[order] = np.cumsum(starts) - 1
     interval[order] = total - total[begin]
-    period_s = period * UNITS[rule.unit]
-    return Grid(run_of, interval, period_s, _notes(steps, steps_of, same, paused, period, UNITS[rule.unit]))
+    seconds = UNITS[rule.unit]
+    notes = _notes(steps, steps_of, same, paused, period, seconds)
+    return Grid(run_of, interval, stamps * seconds, period * seconds, notes)
 
 
 def _notes(

@@ -84,6 +84,7 @@ def history_of(log: Intervals) -> History:
         next_arrivals=_padded(log, log.arrivals, 0)[after],
         performance={name: values[after] for name, values in _performance(log).items()},
         controls={name: values[before] for name, values in _controls(log).items()},
+        time=None if log.time is None else log.time[after],
     )
     doubts = [*about_efficiency(mapping, history), *about_ssr(mapping, history)]
     _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *doubts])

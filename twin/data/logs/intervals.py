@@ -38,6 +38,7 @@ class Intervals:
     Args:
         mapping: what its columns mean.
         run, interval: of each interval (m,).
+        time: stamp of each (m,) [s], see `History`; None where intervals are numbered.
         arrivals: (m, S).
         performance: the columns by their names, (m, S), or (m,) of the cell.
         controls: by name (m, S).
@@ -50,6 +51,7 @@ class Intervals:
     mapping: LogMapping
     run: IntArray
     interval: IntArray
+    time: FloatArray | None
     arrivals: IntArray
     performance: dict[str, FloatArray]
     controls: dict[str, IntArray]
@@ -126,6 +128,7 @@ class _Reading:
         self._rows = Rows(table, mapping, self._faults)
         self._notes: list[str] = []
         self._period_s: float | None = None
+        self._time: FloatArray | None = None
         self._masks: Sequence[Any] = ()
         self._long = self._checked()
         self._place, self._first = self._places()
@@ -139,7 +142,7 @@ class _Reading:
             by, _ = rows.codes(users)
         if mapping.time is not None:
             laid = grid.snapped(rows, mapping.time, run, slices, by)
-            run, interval, self._period_s = laid.run, laid.interval, laid.period_s
+            run, interval, self._time, self._period_s = laid.run, laid.interval, laid.time, laid.period_s
             self._notes += laid.notes
         else:
             interval = rows.numbers(str(mapping.interval), Column("interval", lower=-np.inf, whole=True))
@@ -258,6 +261,7 @@ class _Reading:
             mapping,
             long.run[self._first].astype(np.int64),
             long.interval[self._first],
+            None if self._time is None else self._time[long.place[self._first]],
             arrivals,
             performance,
             controls,
