@@ -24,10 +24,14 @@ from twin.models.settings import (
 from twin.runtime import storage
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.encoding import encode
-from twin.runtime.model import Prediction, TwinModel
+from twin.runtime.model import FloatArray, InitialWindows, Prediction, TwinModel
 
 if TYPE_CHECKING:
     from twin.fitting.fit import Report
+
+
+_SEEN = 64
+"""Most intervals before a moment that its cells have seen: longer memories hardly differ."""
 
 
 class DigitalTwin:
@@ -167,6 +171,60 @@ class DigitalTwin:
         check_instance("history", history, (History,))
         self.model.layout.check_same("history", history.layout)
         return self.model.predict(encode(self.model.layout, self.model.scaler, history))
+
+    def expected(self, history: History, samples: int = 200, seed: int = 0) -> dict[str, FloatArray]:
+        """What every decision of a history is expected to bring, in the columns' own units.
+
+        Means over draws from one-step predictions. `predict(...).expected` is on the scales that columns are modelled
+        on: the mean of log1p(delay), taken back, is not the mean delay.
+
+        Args:
+            history: of n decisions on S slices.
+            samples: draws a decision.
+            seed: of the draws.
+
+        Returns:
+            "arrivals" (n, S), and the performance by column, (n, S), or (n,) for a column of the cell.
+
+        Raises:
+            ValueError: the history is of another network.
+        """
+        check_integer("samples", samples, at_least=1)
+        prediction = self.predict(history)
+        generator = np.random.default_rng(check_integer("seed", seed, at_least=0))
+        total = np.zeros((len(history), self.model.layout.num_variables))
+        for _ in range(samples):
+            total += self.model.draw(prediction, generator)
+        mean = total / samples
+        return {"arrivals": mean[:, : self.scenario.num_slices], **self.model.split(mean)}
+
+    def cells_at(self, history: History, row: int, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
+        """Cells, one a seed, at a moment of a history: just before its decision `row`.
+
+        They have seen what went before it in its sequence, the last 64 intervals at most. Advance them with other
+        allocations under the same seeds, and what differs is the allocations' doing.
+
+        Args:
+            history: of the network.
+            row: number of the decision, from 0.
+            seeds: of the cells (k,).
+            num_threads: threads that share the cells.
+
+        Raises:
+            ValueError: the history is of another network, or has no such decision.
+        """
+        check_instance("history", history, (History,))
+        self.model.layout.check_same("history", history.layout)
+        check_integer("row", row, at_least=0, at_most=len(history) - 1)
+        (block,) = [each for each in history.sequences() if each.start <= row < each.stop]
+        first = max(block.start, row - _SEEN)
+        seen = encode(self.model.layout, self.model.scaler, history.take(np.arange(first, row + 1)))
+        window = InitialWindows(
+            seen.features[None, :-1], seen.before[None, -1], self.model.layout.lowered(seen.held[None, -1])
+        )
+        cells = self.cells(seeds, num_threads)
+        cells.begin_at(InitialWindows(*(np.repeat(part, len(seeds), axis=0) for part in vars(window).values())))
+        return cells
 
     def cells(self, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
         """Cells simulated by the twin, one a seed."""

@@ -61,7 +61,8 @@ class Prediction:
     Args:
         transition: mixture outputs (n, M, P) of every member for the arrivals.
         performance: mixture outputs (n, M, P') of every member for the performance.
-        expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on.
+        expected: each member's expected performance (n, M, V - S), on the scales that the columns are modelled on;
+            `DigitalTwin.expected` has it in their own units.
     """
 
     transition: Floats
