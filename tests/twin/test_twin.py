@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from slicing_gym import get_scenario
-from tests.helpers.twins import JOINT, history_of, quick_twin
+from tests.helpers.twins import JOINT, cold_twin, history_of, quick_twin
 from twin import (
     ARRIVALS,
     Column,
@@ -71,3 +73,40 @@ def test_bytes_are_those_of_the_file(twin, tmp_path):
         DigitalTwin.from_bytes(content[:-1])
     with pytest.raises(ValueError, match="it was not fitted"):
         DigitalTwin().to_bytes()
+
+
+def test_what_is_expected_is_in_the_columns_own_units():
+    """The mean of log1p(x), taken back, is far below the mean of a skewed x."""
+    history = history_of("paper-1mhz", 300)
+    generator = np.random.default_rng(0)
+    delay = generator.lognormal(np.log(20.0), 1.2, size=history.ssr.shape)
+    column = Column("delay", transform="log1p", unit="ms", resolution=0.01)
+    measured = {**history.performance, "delay": delay}
+    twin = cold_twin(replace(history, performance=measured, columns=(*history.columns, column)))
+    own = replace(history, performance=measured, columns=(*history.columns, column))
+    found = twin.expected(own, samples=50)
+    assert list(found) == ["arrivals", "ssr", "spectral_efficiency", "delay"]
+    assert [found[name].shape for name in found] == [(300, 3), (300, 3), (300,), (300, 3)]
+    for name in ("arrivals", "ssr", "delay"):
+        truth = own.next_arrivals if name == "arrivals" else own.performance[name]
+        np.testing.assert_allclose(found[name].mean(axis=0), truth.mean(axis=0), rtol=0.15, err_msg=name)
+    scaled = twin.predict(own).expected.mean(axis=(0, 1))[-3:]
+    assert (np.expm1(scaled) < 0.7 * delay.mean(axis=0)).all()
+
+
+def test_cells_at_a_moment_expect_what_the_prediction_does():
+    """Whether a row is in the middle of a sequence, or the first, of which nothing before it is known."""
+    twin, history = quick_twin(get_scenario("paper-1mhz")), history_of("paper-1mhz")
+    predicted = twin.predict(history)
+    for row in (0, 1, 40, 200, 399):
+        cells = twin.cells_at(history, row, range(3))
+        before = np.zeros((3, 3)) + history.arrivals[row]
+        np.testing.assert_array_equal(cells.measured[:, :3], before)
+        brought = cells.advance(history.allocation[row])
+        spread = twin.model.disagreement(predicted.expected[[row]])
+        np.testing.assert_allclose(brought.epistemic_std, np.repeat(spread, 3), rtol=1e-4, atol=1e-6)
+    one, other = (twin.cells_at(history, 40, [5, 6]) for _ in range(2))
+    np.testing.assert_array_equal(one.advance([1, 18, 1]).utility, other.advance([1, 18, 1]).utility)
+    for row in (-1, 400):
+        with pytest.raises(ValueError, match=f"row: {row} given, allowed is 0 to 399"):
+            twin.cells_at(history, row, [0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.helpers.twins import assert_same
 from twin import History
-from twin.data.history import FORMAT_VERSION
+from twin.data.history import FORMAT_VERSION, concatenate
 
 
 def test_save_and_load(history, tmp_path):
@@ -114,3 +115,16 @@ def test_every_damaged_file_is_refused_by_name(history, tmp_path):
     assert len(refused) > 120
     assert any("Errno 22" in each for each in refused)
     assert all(each.startswith(f"history: {str(path)!r} ") and "\n" not in each for each in refused)
+
+
+def test_times_are_kept_and_taken_along(history, tmp_path):
+    stamped = replace(history, time=1e9 + 0.25 * np.arange(len(history)))
+    stamped.save(tmp_path / "history.npz")
+    read = History.load(tmp_path / "history.npz")
+    np.testing.assert_array_equal(read.time, stamped.time, strict=True)
+    np.testing.assert_array_equal(read.take(read.run == 1).time, stamped.time[history.run == 1])
+    assert len(concatenate([read, read]).time) == 2 * len(history)
+    assert concatenate([read, history]).time is None
+    for wrong, message in ((np.zeros(3), r"time: shape \(3,\) given"), (np.full(len(history), np.nan), "time: nan in")):
+        with pytest.raises(ValueError, match=message):
+            replace(history, time=wrong)

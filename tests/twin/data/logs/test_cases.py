@@ -6,6 +6,7 @@ import csv
 from collections import defaultdict
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users, quietly, scenario
@@ -231,3 +232,18 @@ def test_one_passive_slice_and_four_slices_of_273_units_are_no_special_cases(tmp
     network["radio"] |= {"bandwidth_hz": 273 * 360e3, "resolution_hz": 360e3}
     history = read_log(tmp_path / "four.csv", mapping_of(scenario=network, ssr=None))
     assert history.allocation.tolist() == [[200, 70, 1, 2], [199, 70, 1, 3]]
+
+
+def test_a_decision_has_the_time_stamp_of_the_interval_that_it_was_for():
+    """Whose outcome it has: not that of the interval before, in which it was taken."""
+    rows = pd.read_csv(CASES / "03_epoch_ms_semicolon.csv", sep=";", decimal=",")
+    rows = rows.sample(frac=1.0, random_state=0).sort_values("time_ms", kind="stable")  # slices in any order
+    time = {"column": "time_ms", "unit": "ms", "period": 250}
+    history, _ = quietly(rows, mapping_of(interval=None, time=time))
+    wanted = rows[rows.slice == "mtc"].set_index("time_ms").rate_mbps
+    found = wanted.loc[np.rint(history.time * 1e3).astype(np.int64)].to_numpy()
+    np.testing.assert_array_equal(history.performance["rate"][:, 1], found)
+    dated = rows.assign(time_ms=pd.to_datetime(rows.time_ms, unit="ms"))
+    time = {"column": "time_ms", "unit": "iso", "period": 0.25}
+    np.testing.assert_allclose(quietly(dated, mapping_of(interval=None, time=time))[0].time, history.time, atol=1e-6)
+    assert quietly(CASES / "01_decided.csv", mapping_of())[0].time is None
