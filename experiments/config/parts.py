@@ -9,8 +9,8 @@ from slicing_gym import Scenario
 from slicing_gym.builtin_types import build, named
 from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.scenario import REWARD_KINDS
-from twin import DigitalTwin, PerformanceSettings, TrainingSettings
-from twin.data.logs import LogMapping
+from twin import DigitalTwin, History, PerformanceSettings, TrainingSettings
+from twin.data.logs import LogMapping, read_log
 from twin.models.registry import transition_kind
 
 
@@ -52,6 +52,29 @@ def make_mapping(given: Mapping[str, Any], file: str | None) -> LogMapping | Non
     if given:
         raise ValueError(f"mapping: {file!r} given in addition to a choice, allowed is one of the two")
     return LogMapping.from_yaml(file)
+
+
+def read_mapped_log(log: Any, given: Mapping[str, Any], file: str | None) -> History | None:
+    """The history in a log, if there is one.
+
+    Args:
+        log: files, see `read_log`.
+        given: its mapping, see `make_mapping`.
+        file: that holds it, in place of `given`.
+
+    Raises:
+        ValueError, OSError: a log without a mapping of its columns, or a mapping without a log; or it cannot be read.
+    """
+    mapping = make_mapping(given, file)
+    if log is None:
+        if mapping is not None:
+            raise ValueError("log: null given, allowed is the file that mapping=... describes")
+        return None
+    if mapping is None:
+        raise ValueError(
+            f"log: {log!r} given without a mapping of its columns (mapping=..., a name or the path of a YAML file)"
+        )
+    return read_log(log, mapping)
 
 
 def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | None:

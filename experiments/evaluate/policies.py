@@ -201,14 +201,14 @@ def load_policies(
 
 
 def load_policy(
-    name: str, scenario: Scenario, envs: SliceRANVectorEnv, num_threads: int, *, trust: bool = False
+    name: str, scenario: Scenario, envs: AnyVectorEnv, num_threads: int, *, trust: bool = False
 ) -> Predictor:
     """What a name means that has passed `check_policies`.
 
     Args:
         name: of a baseline, an allocation, a file, or a class with `predict`, which may take `scenario`.
         scenario: to choose for.
-        envs: where the one-step oracle looks ahead.
+        envs: whose spaces agents have to fit; for baselines of the simulator, where the one-step oracle looks ahead.
         num_threads: for the search of the best fixed allocation.
         trust: let files of agents run code.
 
@@ -221,6 +221,7 @@ def load_policy(
     if name in BASELINES:
         if name == "best_fixed" and not os.path.exists(cache_path(scenario)):
             _log.info("searching the best fixed allocation of this scenario, once (up to a minute or so) ...")
+        assert isinstance(envs, SliceRANVectorEnv)
         return make_baseline(name, scenario, envs, num_threads=num_threads)
     file = policy_file(name)
     if not file.endswith(_FILES):
@@ -261,7 +262,7 @@ def _check_spaces(name: str, agent: Any, envs: AnyVectorEnv, scenario: Scenario)
         )
 
 
-def _own_policy(name: str, scenario: Scenario, envs: SliceRANVectorEnv) -> Predictor:
+def _own_policy(name: str, scenario: Scenario, envs: AnyVectorEnv) -> Predictor:
     """The policy of a class, or what a function makes; it is asked once to see whether it chooses allocations.
 
     Raises:

@@ -100,7 +100,7 @@ def roll_out(
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
     shapes = {"utility": (), "spectral_efficiency": (), "ssr": (scenario_of(envs).num_slices,)}
     stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
-    choose = _Chooser(policy, len(seeds))
+    choose = Chooser(policy, len(seeds))
     for step in ProgressBar(range(decisions), desc=name, disable=not progress, leave=False):
         observations, brought, choose.over = advance(envs, choose(observations))
         for key, store in stores.items():
@@ -108,7 +108,7 @@ def roll_out(
     return stores
 
 
-class _Chooser:
+class Chooser:
     """Actions of a policy in a batch, its memory kept from step to step if it has one.
 
     Args:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.commands import command
-from experiments.config.parts import make_mapping, make_scenario, make_twin
+from experiments.config.parts import make_scenario, make_twin, read_mapped_log
 from experiments.fidelity.run import Fidelity
 from experiments.fidelity.settings import FidelityConfig
 from slicing_gym.reading import read_text
-from twin import History, transition_kinds
-from twin.data.logs import read_log
+from twin import transition_kinds
 from twin.fitting.devices import check_device
 from twin.inspection import to_check
 
@@ -28,7 +27,8 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     twin = make_twin(config.twin, config.device)
     if twin is None:
         raise ValueError(f"twin: none given, allowed are {', '.join(transition_kinds())}")
-    history, shown = read_history(config), os.path.relpath(folder)
+    history = read_mapped_log(config.log, config.mapping, config.mapping_file)
+    shown = os.path.relpath(folder)
     scenario = make_scenario(config.scenario) if history is None else history.scenario
     evaluation = Fidelity(twin, scenario, config, shown, history)
 
@@ -44,25 +44,6 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
         print(f"written to {shown}: {', '.join(result.files)}")
 
     return run
-
-
-def read_history(config: FidelityConfig) -> History | None:
-    """The history in a log, if there is one.
-
-    Raises:
-        ValueError, OSError: a log without a mapping of its columns, or a mapping without a log; or it cannot be read.
-    """
-    mapping = make_mapping(config.mapping, config.mapping_file)
-    if config.log is None:
-        if mapping is not None:
-            raise ValueError("log: null given, allowed is the file that mapping=... describes")
-        return None
-    if mapping is None:
-        raise ValueError(
-            f"log: {config.log!r} given without a mapping of its columns "
-            "(mapping=..., a name or the path of a YAML file)"
-        )
-    return read_log(config.log, mapping)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ _SMALL = {
     "evaluate": "seeds=[0,1] decisions=10 progress=false",
     "describe": "seeds=[0] decisions=10",
     "fidelity": f"{_TWINS} run_length=60 horizon=20 allocations=8 tree=false",
+    "what_if": "samples=20",
     "calibration": f"{_TWINS} fresh=[64]",
     "search": "n_trials=2 decisions=200 collect=100 runs=1 evaluations=1 cells=4 cell_decisions=5 finalists=1 "
     f"final_runs=1 confirm=[10] workers=1 twin.training.max_epochs=2 {_EVALUATION}",

@@ -31,6 +31,7 @@ TOPICS = (
     "train",
     "evaluate",
     "fidelity",
+    "what_if",
     "calibration",
     "inspect",
     "describe",
@@ -42,7 +43,7 @@ TOPICS = (
     "benchmark_suite",
     "export",
 )
-STUDIES_OF_RUNS = ("distill", "landscape", "export")
+STUDIES_OF_RUNS = ("distill", "landscape", "export", "what_if")
 """What looks at finished runs, which are not there; a history of such a run is no more."""
 
 

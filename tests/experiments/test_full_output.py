@@ -17,6 +17,7 @@ from experiments.tools.fuzz import runs
 from experiments.tools.fuzz.nursery import Life, Nursery
 from slicing_gym.cli import commands
 from tests.helpers.runs import read_rows
+from tests.helpers.twins import cold_twin, history_of
 from twin import DigitalTwin, History
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,7 @@ TYPED = {
     "export": ("policy={folder}/train", "states=100"),
     "fidelity": (*CELLS, *TWIN, "decisions=80", "run_length=20", "horizon=5", "allocations=3", "policies=[]",
                  "tree=false"),
+    "what_if": ("twin={folder}/twin.safetensors", "interval=3", "samples=20"),
     "calibration": (*CELLS, *TWIN, "decisions=80", "fresh=[64]"),
     "search": (SCENARIO, *TWIN, "n_trials=1", "decisions=40", "collect=64", "runs=1", "evaluations=1",
                "cells=2", "cell_decisions=5", "finalists=1", "final_runs=1", "confirm=[]"),
@@ -59,6 +61,7 @@ WRITTEN = {
     "landscape": "flatness.csv landscape.csv surface.csv landscape_paper-1mhz_factored.png",
     "export": "policy.onnx",
     "fidelity": "fidelity.csv fidelity.png twin_0.safetensors uncertainty.png",
+    "what_if": "what_if.csv what_if.png",
     "calibration": "calibration.csv calibration.png",
     "search": "search.json study.csv study.png twin.safetensors",
     "inspect": "mapping.yaml log.png",
@@ -104,6 +107,8 @@ def place(tmp_path_factory):
     for name, rows in {"results/benchmark.csv": 60, "data/synthetic_log.csv": 1501}.items():
         lines = (ROOT / "docs" / name).read_text().splitlines(keepends=True)
         (folder / Path(name).name.replace("synthetic_", "")).write_text("".join(lines[:rows]))
+    history_of("paper-1mhz", 40).save(folder / "history.npz")
+    cold_twin(history_of("paper-1mhz", 40)).save(folder / "twin.safetensors")
     return folder
 
 

@@ -28,6 +28,7 @@ ALLOWED = {
     "describe": LOW,
     "export": {"config", "environments", "runs", "evaluate"},
     "fidelity": {*LOW, "runs", "evaluate"},
+    "what_if": {*LOW, "environments", "runs", "evaluate"},
     "calibration": {*LOW, "fidelity"},
     "traffic": {*LOW, "fidelity"},
     "regret": {"reporting", "runs", "evaluate"},
@@ -120,7 +121,7 @@ def test_commands_are_thin():
 
 def test_no_two_subpackages_call_different_things_by_one_name():
     """But for the names that they share: their settings, what they report and write, which keys have lists; jobs."""
-    shared = {"Settings", "prepare", "how_to_go_on", "main", "as_table", "table", "write", "LISTS"}
+    shared = {"Settings", "prepare", "how_to_go_on", "main", "as_table", "table", "write", "LISTS", "RENAMED"}
     shared |= {"Job", "start", "OUTPUT", "STATES"}  # of a sweep and of Algorithm 1; of runs and of students
     places: dict[str, set[str]] = {}
     for path in ROOT.rglob("*.py"):

@@ -24,10 +24,12 @@ from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of, with_
 from experiments.config.hydra import Command, composed, composed_folder, register, settings_of, without_hydra
 from experiments.config.quoting import quoted
 from experiments.config.schemas import AgentSettings, EvaluationSettings
+from experiments.runs.folder import HISTORY, TWIN
 from experiments.tools.fuzz.cases import Fault
 from experiments.tools.fuzz.logs import made_log
 from experiments.tools.fuzz.mutate import Random, damaged, some
 from experiments.train import Settings, train
+from twin import DigitalTwin, History, PerformanceSettings
 
 _SMALL = {
     "train": ("scenario=paper-1mhz", "agent.net_arch=[8]", "decisions=20", "evaluation.policies=[random]"),
@@ -35,6 +37,7 @@ _SMALL = {
     "offline": ("scenario=paper-1mhz", "agent.net_arch=[8]", "decisions=20", "evaluation.policies=[random]"),
     "search": ("scenario=paper-1mhz", "agent.net_arch=[8]", "twin=lstm", "evaluation.policies=[random]"),
     "fidelity": ("scenario=paper-1mhz",),
+    "what_if": ("twin={folder}/twin.safetensors", "history={folder}/run", "interval=0"),
     "calibration": ("scenario=paper-1mhz",),
     "describe": ("scenario=paper-1mhz", "seeds=[0]", "decisions=3"),
     "inspect": ("log={folder}/log.csv",),
@@ -110,6 +113,8 @@ class ConfigurationFuzzer:
         make = maker(AgentSettings(name="ddqn", _target_="agents.DDQN", net_arch=[8]), 0, {"real": {}})
         short = EvaluationSettings(policies=[], seeds=[100], decisions=5)
         train(make, "paper-1mhz", None, Settings(decisions=20, progress=False, evaluation=short), self._path / "run")
+        twin = DigitalTwin("autoregressive", PerformanceSettings(structure="per_slice"))
+        twin.fit(History.load(self._path / "run" / HISTORY)).save(self._path / TWIN)
         self._topics = [_topic(name) for name in _SMALL]
         self._keys = {topic.name: self._keys_of(topic) for topic in self._topics}
 

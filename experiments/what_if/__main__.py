@@ -1,0 +1,40 @@
+"""`python -m experiments.what_if twin=runs/fit at=<time>`: tell what other allocations would have brought."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from agents.registry import import_modules
+from experiments.commands import command
+from experiments.what_if.inputs import history_of_config, load_twin
+from experiments.what_if.run import WhatIf
+from experiments.what_if.settings import WhatIfConfig
+
+LISTS = ("policies", "log", "imports")
+"""Keys of which `key=a,b` is a list."""
+
+RENAMED = {"twin": "fitted"}
+"""`twin=<folder>` is `fitted=<folder>`; Hydra would look for it in conf/twin."""
+
+
+def prepare(config: WhatIfConfig, folder: Path) -> Callable[[], None]:
+    """The what-if of a configuration, checked; an error names the key, the value and what is allowed."""
+    import_modules(config.imports)
+    twin, history = load_twin(config.fitted), history_of_config(config)
+    wanted = WhatIf(twin, history, config.policies, config, at=config.at, interval=config.interval, trust=config.trust)
+
+    def run() -> None:
+        result = wanted.run()
+        try:
+            written = result.write(os.path.relpath(folder))
+        finally:  # what cannot be written is shown all the same
+            print(result.report())
+        print(f"written: {', '.join(map(str, written))}")
+
+    return run
+
+
+if __name__ == "__main__":
+    command("what_if", WhatIfConfig, prepare, lists=LISTS, renamed=RENAMED)

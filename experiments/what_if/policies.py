@@ -1,0 +1,130 @@
+"""What is to be compared: what the log did, allocations in units, and agents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from agents.baselines import BASELINES
+from experiments.evaluate.policies import WrappedAgent, check_policies, given_as, label_policies, load_policy
+from experiments.evaluate.rollout import Predictor
+from experiments.what_if.moment import Moment
+from slicing_gym.errors import shown, unknown_name
+from twin import DigitalTwin
+from twin.data.layout import Layout
+
+LOGGED = "logged"
+"""What the log did."""
+
+IntArray = npt.NDArray[np.int64]
+Policies = Sequence[str | Path] | Mapping[str, Predictor | str | Path | Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One of those that are compared.
+
+    Args:
+        name: in tables.
+        units: allocations held in turn (ahead, n_slices); None: the policy decides.
+        policy: an agent, which sees the last arrivals.
+    """
+
+    name: str
+    units: IntArray | None
+    policy: Predictor | None = None
+
+
+def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool = False) -> list[Contender]:
+    """What is to be compared, loaded and checked.
+
+    Args:
+        given: "logged", allocations like 60-30-10, files or folders of agents; or, by what they are called, such names,
+            units, and objects with Stable-Baselines3's `predict`.
+        twin: in which they decide.
+        moment: where they do.
+        trust: let files of agents run code.
+
+    Raises:
+        ValueError, TypeError, OSError: none given, one twice, no allocation of the twin's, or no agent that fits it.
+    """
+    given = [given] if isinstance(given, str | Path) else given
+    named = dict(given) if isinstance(given, Mapping) else {str(each): each for each in given}
+    if not named or len(named) < len(given):
+        raise ValueError(f"policies: {'one is given twice' if named else 'none given'}, allowed are {_allowed(twin)}")
+    layout = twin.model.layout
+    found: dict[str, Contender] = {}
+    for name, each in named.items():
+        if isinstance(each, str | Path):
+            units = _units_of(str(each), layout, moment)
+            found[name] = Contender(name, units, None if units is not None else _agent(str(each), twin, trust))
+        elif callable(getattr(each, "predict", None)):
+            found[name] = Contender(name, None, cast(Predictor, each))
+        else:
+            found[name] = Contender(name, _held(name, each, layout, moment))
+    if isinstance(given, Mapping):
+        return list(found.values())
+    labels = label_policies([name for name, each in found.items() if each.policy is not None])
+    return [Contender(labels.get(name, name), each.units, each.policy) for name, each in found.items()]
+
+
+def _allowed(twin: DigitalTwin) -> str:
+    scenario = twin.scenario
+    return (
+        f"{LOGGED!r}, units of {', '.join(scenario.slice_names)} that sum to {scenario.num_units} (as a-b-c), files of "
+        "agents, and folders of runs"
+    )
+
+
+def _units_of(name: str, layout: Layout, moment: Moment) -> IntArray | None:
+    """The allocations (ahead, n_slices) that a name means; None if it is no name of allocations."""
+    if name == LOGGED:
+        return moment.history.allocation[moment.rows]
+    if not re.fullmatch(r"\d+(-\d+)+", name):
+        return None
+    return _held(name, [int(part) for part in name.split("-")], layout, moment)
+
+
+def _held(name: str, units: object, layout: Layout, moment: Moment) -> IntArray:
+    """The same allocation in each interval (ahead, n_slices).
+
+    Raises:
+        ValueError: it is none of the network's.
+    """
+    row, scenario = np.array(units, ndmin=1), layout.scenario
+    least = layout.smallest or (1,) * scenario.num_slices
+    fits = row.dtype.kind in "iu" and row.shape == (scenario.num_slices,)
+    if not fits or (row < least).any() or row.sum() != scenario.num_units:
+        given = name if isinstance(units, list) and name == "-".join(map(str, units)) else units
+        raise ValueError(
+            f"policies: {shown(given)} given, allowed are units of {', '.join(scenario.slice_names)} that sum to "
+            f"{scenario.num_units}, at least {'-'.join(map(str, least))}"
+        )
+    return np.tile(row.astype(np.int64), (moment.ahead, 1))
+
+
+def _agent(name: str, twin: DigitalTwin, trust: bool) -> Predictor:
+    """The agent of a name.
+
+    Raises:
+        ValueError, TypeError, OSError: there is none, or it does not fit the twin.
+    """
+    if name in BASELINES:
+        raise ValueError(unknown_name("policies", name, (LOGGED,)) + f"; allowed are {_allowed(twin)}")
+    with given_as("policies"):
+        check_policies([name], twin.scenario)
+        envs = gym.make_vec("SliceTwin-v0", num_envs=1, twin=twin, allow_constant=True)
+        policy = load_policy(name, twin.scenario, envs, 1, trust=trust)
+    if isinstance(policy, WrappedAgent):
+        raise ValueError(
+            f"policies: {name!r} learned under wrappers or an observer of its own, allowed are agents that see the "
+            "last arrivals"
+        )
+    return policy

@@ -1,0 +1,124 @@
+"""A what-if as a table, as lines on what not to trust, and as a CSV."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.reporting.tables import aligned, write_rows
+from experiments.what_if.moment import Moment
+from experiments.what_if.policies import LOGGED
+from experiments.what_if.simulation import UTILITY, Alternative
+from twin.data.layout import Layout
+
+BY_THE_LOG = "measured"
+
+MARK = " *"
+"""Of an alternative outside the log."""
+
+
+def units_by_variable(layout: Layout) -> dict[str, str]:
+    """The unit of every variable, by its name; "" where it has none."""
+    return {name: column.unit for name, column in layout.variables} | {UTILITY: ""}
+
+
+def table(layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> str:
+    """A row a variable, a column an alternative: mean [5 %, 95 %] over the samples; what was measured first."""
+    units = units_by_variable(layout)
+    header = [
+        "",
+        BY_THE_LOG,
+        *(f"{each.name}{_allocation(each)}{MARK if each.outside else ''}" for each in alternatives),
+    ]
+    rows = []
+    for name, value in measured.items():
+        unit = f" [{units[name]}]" if units[name] else ""
+        cells = []
+        for each in alternatives:
+            mean, low, high = map(_number, each.summary(name))
+            cells.append(f"{mean} [{low}, {high}]")
+        rows.append([f"{name}{unit}", _number(value), *cells])
+    return aligned(header, rows)
+
+
+def gains(alternatives: Sequence[Alternative]) -> list[str]:
+    """Of each alternative, its utility less that of what the log did, sample by sample."""
+    logged = next((each for each in alternatives if each.name == LOGGED), None)
+    if logged is None or UTILITY not in logged.values:
+        return []
+    lines = []
+    for each in alternatives:
+        if each is not logged:
+            gained = each.values[UTILITY] - logged.values[UTILITY]
+            lines.append(
+                f"{each.name} less {LOGGED}, under the same random numbers: utility {gained.mean():+.3f}, above in "
+                f"{(gained > 0.0).mean():.0%} of the samples, below in {(gained < 0.0).mean():.0%}"
+            )
+    return lines
+
+
+def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> list[str]:
+    """How much of what was measured lies in the intervals of what the log did."""
+    logged = next((each for each in alternatives if each.name == LOGGED), None)
+    if logged is None:
+        return []
+    missed = [name for name, value in measured.items() if not _holds(logged.summary(name), value)]
+    held = f"{len(measured) - len(missed)} of {len(measured)} measured values lie in the 90 % intervals of {LOGGED}"
+    return [f"{held}; not {', '.join(missed)}" if missed else held]
+
+
+def outside(history: Moment, alternatives: Sequence[Alternative]) -> list[str]:
+    """A line an alternative that gives a slice units which the log never gave it."""
+    held, names = history.history.allocation, history.history.scenario.slice_names
+    lines = []
+    for each in alternatives:
+        parts = [
+            f"{name} {low if low == high else f'{low} to {high}'}, held {held[:, n].min()} to {held[:, n].max()}"
+            for n, name in enumerate(names)
+            if name in each.outside
+            for low, high in [each.outside[name]]
+        ]
+        if parts:
+            lines.append(f"* warning: {each.name} is outside the log: {'; '.join(parts)}; not to be trusted")
+    return lines
+
+
+def write_alternatives(
+    path: Path, layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float]
+) -> None:
+    """A row an alternative and variable, atomically."""
+    units, rows = units_by_variable(layout), []
+    for each in alternatives:
+        for name, value in measured.items():
+            summary = [f"{number:.6g}" for number in each.summary(name)]
+            rows.append([each.name, name, units[name], *summary, f"{value:.6g}", ";".join(each.outside)])
+    write_rows(path, ["policy", "variable", "unit", "mean", "low", "high", BY_THE_LOG, "outside_the_log"], rows)
+
+
+def _holds(summary: tuple[float, float, float], value: float) -> bool:
+    _, low, high = summary
+    return low <= value <= high
+
+
+def _allocation(alternative: Alternative) -> str:
+    """The allocation, where the name does not say it; the most frequent of several."""
+    times = Counter(map(tuple, alternative.units.reshape(-1, alternative.units.shape[-1]).tolist()))
+    (units, count), *_ = times.most_common(1)
+    text = "-".join(map(str, units))
+    if text == alternative.name:
+        return ""
+    return f": {text}" if len(times) == 1 else f": {text} in {count / times.total():.0%}"
+
+
+def _number(value: float) -> str:
+    """Three digits or more, and no power of ten."""
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 100.0
+        else f"{value:.3g}"
+        if abs(value) >= 1e-3
+        else f"{value:.3f}"
+        if value
+        else "0"
+    )

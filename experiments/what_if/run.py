@@ -1,0 +1,137 @@
+"""`what_if`: what other allocations would have brought at a moment of a history, by a twin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.config.bounds import check_bounds
+from experiments.what_if.figure import plot_what_if
+from experiments.what_if.moment import Moment, find_moment
+from experiments.what_if.policies import LOGGED, Policies, contenders
+from experiments.what_if.report import gains, inside, outside, table, write_alternatives
+from experiments.what_if.settings import Settings
+from experiments.what_if.simulation import Alternative, measured_at, simulate
+from slicing_gym.errors import check_instance
+from twin import DigitalTwin, History
+from twin.data.layout import Layout
+
+
+@dataclass(frozen=True)
+class WhatIfResult:
+    """What alternatives would have brought, and what was measured.
+
+    Args:
+        layout: of the twin's variables.
+        moment: that was asked about.
+        samples: draws of each alternative.
+        alternatives: in the order in which they were given.
+        measured: by the log, by variable, in its unit; means over the intervals.
+    """
+
+    layout: Layout
+    moment: Moment
+    samples: int
+    alternatives: Sequence[Alternative]
+    measured: Mapping[str, float]
+
+    def report(self) -> str:
+        """Which moment it is, the table, and what of it is not to be trusted."""
+        seen = self.moment.history.arrivals[self.moment.row]
+        names, unit = self.layout.scenario.slice_names, self.layout.arrivals_column.unit
+        before = ", ".join(f"{name} {count:,}" for name, count in zip(names, seen, strict=True) if name != self._nobody)
+        means = "" if self.moment.ahead == 1 else f"; means over {self.moment.ahead} intervals"
+        lines = [
+            f"{self.layout.scenario.name}: {self.moment}{means}",
+            f"arrivals before it [{unit}]: {before}",
+            table(self.layout, self.alternatives, self.measured),
+            f"mean [5 %, 95 %] over {self.samples} draws of the twin and its members, in the columns' units",
+            *gains(self.alternatives),
+            *inside(self.alternatives, self.measured),
+            *outside(self.moment, self.alternatives),
+        ]
+        return "\n".join(lines)
+
+    @property
+    def _nobody(self) -> str | None:
+        """The slice of units that belong to nobody."""
+        return None if self.layout.idle is None else self.layout.scenario.slice_names[self.layout.idle]
+
+    def write(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write `what_if.csv` and `what_if.png` into a folder."""
+        paths = [Path(folder) / "what_if.csv", Path(folder) / "what_if.png"]
+        write_alternatives(paths[0], self.layout, self.alternatives, self.measured)
+        title = f"{self.layout.scenario.name}: {self.moment}"
+        plot_what_if(paths[1], self.layout, title, self.alternatives, self.measured)
+        return paths
+
+
+def what_if(
+    twin: DigitalTwin,
+    history: History,
+    policies: Policies = (LOGGED,),
+    settings: Settings | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    at: str | float | None = None,
+    interval: int | None = None,
+    trust: bool = False,
+) -> WhatIfResult:
+    """What other allocations would have brought at a moment of a history.
+
+    All see the same past and meet the same random numbers of the twin, so that they differ by what they decide.
+
+    Args:
+        twin: fitted to decisions of the same network.
+        history: that the moment is of, as `twin.read_log` gives it.
+        policies: "logged" (what the log did), allocations in units like "60-30-10", files of agents, folders of runs;
+            or, by what they are called, such names, units, and objects with Stable-Baselines3's `predict`.
+        settings: intervals ahead, samples, seed.
+        folder: where CSV and picture go; None: nowhere.
+        at: a time stamp of the log, see `find_moment`.
+        interval: number of the decision in the history, from 0, in place of it.
+        trust: let files of agents run code.
+
+    Raises:
+        ValueError, TypeError, OSError: something is not allowed; the message names it. Nothing was run.
+    """
+    result = WhatIf(twin, history, policies, settings, at=at, interval=interval, trust=trust).run()
+    if folder is not None:
+        result.write(folder)
+    return result
+
+
+class WhatIf:
+    """A what-if that has passed its checks.
+
+    Args:
+        twin, history, policies, settings, at, interval, trust: see `what_if`.
+    """
+
+    def __init__(
+        self,
+        twin: DigitalTwin,
+        history: History,
+        policies: Policies = (LOGGED,),
+        settings: Settings | None = None,
+        *,
+        at: str | float | None = None,
+        interval: int | None = None,
+        trust: bool = False,
+    ) -> None:
+        self.settings = Settings() if settings is None else settings
+        check_instance("settings", self.settings, (Settings,))
+        check_bounds(self.settings)
+        check_instance("twin", twin, (DigitalTwin,))
+        check_instance("history", history, (History,))
+        twin.model.layout.check_same("history", history.layout)
+        self._twin, self._moment = twin, find_moment(history, at, interval, self.settings.ahead)
+        self._contenders = contenders(policies, twin, self._moment, trust)
+
+    def run(self) -> WhatIfResult:
+        """Let each contender decide from the moment on."""
+        found = [simulate(self._twin, self._moment, each, self.settings) for each in self._contenders]
+        measured = measured_at(self._twin, self._moment)
+        return WhatIfResult(self._twin.model.layout, self._moment, self.settings.samples, found, measured)

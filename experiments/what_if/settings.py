@@ -1,0 +1,50 @@
+"""Settings of a what-if, and what the command takes in addition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
+from experiments.config.schemas import CommandSettings
+
+
+@dataclass
+class Settings:
+    """A what-if.
+
+    Args:
+        ahead: intervals that each allocation is held, or each agent decides; the figures are means over them.
+        samples: draws of the twin; all allocations meet the same random numbers.
+        seed: of the draws.
+        threads: that share the samples.
+    """
+
+    ahead: int = bounded(1, at_least=1, at_most=MAX_RUNS)
+    samples: int = bounded(400, at_least=20, at_most=MAX_CELLS)
+    seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
+    threads: int = bounded(2, at_least=1, at_most=MAX_THREADS)
+
+
+@dataclass
+class WhatIfConfig(Settings, CommandSettings):
+    """`conf/what_if.yaml`.
+
+    Args:
+        fitted: a twin's file, or the folder of the run that left it.
+        history: the file of a history, or the folder of a run; None: that beside the twin, unless there is a log.
+        log: a file, a glob, a folder, or a list of these.
+        mapping, mapping_file: what the log's columns mean: a choice of Hydra's, or a file.
+        at: a time stamp of the log; the nearest interval is taken.
+        interval: number of the decision in the history, from 0, in place of a time.
+        policies: "logged", allocations in units like 60-30-10, files of agents, folders of runs.
+    """
+
+    fitted: str | None = None
+    history: str | None = None
+    log: Any = None
+    mapping_file: str | None = None
+    mapping: dict[str, Any] = field(default_factory=dict)
+    at: Any = None
+    interval: int | None = bounded(None, at_least=0, at_most=MAX_DECISIONS)
+    policies: list[str] = field(default_factory=lambda: ["logged"])

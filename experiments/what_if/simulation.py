@@ -1,0 +1,104 @@
+"""Each contender from the same moment on, in a twin, under common random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from experiments.evaluate.rollout import Chooser
+from experiments.what_if.moment import Moment
+from experiments.what_if.policies import Contender
+from experiments.what_if.settings import Settings
+from slicing_gym.observation import ArrivalsObserver
+from slicing_gym.reward import utility
+from twin import DigitalTwin
+from twin.data.layout import Layout
+from twin.runtime.encoding import measured_by, one_hot
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+UTILITY = "utility"
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What a contender would have brought: k samples, means over the intervals.
+
+    Args:
+        name: of the contender.
+        units: that it gave (ahead, k, n_slices).
+        values: by variable (k,) in its own unit: "utility", where SSR and SE were measured, then the columns, as
+            "ssr_embb" or, of the cell, "spectral_efficiency".
+        outside: by slice, the fewest and the most units it gave, where the history never gave it so few or so many.
+    """
+
+    name: str
+    units: IntArray
+    values: dict[str, FloatArray]
+    outside: dict[str, tuple[int, int]]
+
+    def summary(self, variable: str) -> tuple[float, float, float]:
+        """The mean over the samples, and the ends of the interval that holds 90 % of them."""
+        drawn = self.values[variable]
+        low, high = np.quantile(drawn, [0.05, 0.95])
+        return float(drawn.mean()), float(low), float(high)
+
+
+def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: Settings) -> Alternative:
+    """Let a contender decide from a moment on."""
+    model, history = twin.model, moment.history
+    layout, slices = model.layout, twin.scenario.num_slices
+    samples = settings.samples
+    seeds = np.random.SeedSequence(settings.seed).generate_state(samples, np.uint32).tolist()
+    cells = twin.cells_at(history, moment.row, seeds, settings.threads)
+    controls = one_hot(layout, history.controls, len(history))
+    choose = None if contender.policy is None else Chooser(contender.policy, samples)
+    total, worth, given = np.zeros((samples, layout.num_variables)), np.zeros(samples), []
+    for step in range(moment.ahead):
+        if choose is None:
+            assert contender.units is not None
+            units = np.tile(contender.units[step], (samples, 1))
+        else:
+            seen = ArrivalsObserver().observe(twin.scenario, {"arrivals": cells.measured[:, :slices]})
+            units = layout.codec.units(twin.scenario, choose(seen))
+            choose.over[:] = False
+        brought = cells.advance(units, controls=np.repeat(controls[[moment.row + step]], samples, axis=0))
+        total += cells.measured
+        worth += brought.utility
+        given.append(units)
+    values = _by_variable(layout, total / moment.ahead, worth / moment.ahead if model.has_reward else None)
+    return Alternative(contender.name, np.stack(given), values, _outside(layout, history.allocation, np.stack(given)))
+
+
+def measured_at(twin: DigitalTwin, moment: Moment) -> dict[str, float]:
+    """What the log measured from a moment on, means over the intervals; variables as of `Alternative`."""
+    model, brought = twin.model, measured_by(moment.history.take(moment.rows))
+    worth = None
+    if model.has_reward:
+        parts = model.split(brought)
+        worth = utility(twin.scenario, parts["spectral_efficiency"], parts["ssr"]).mean(keepdims=True)
+    found = _by_variable(model.layout, brought.mean(axis=0, keepdims=True), worth)
+    return {name: float(values[0]) for name, values in found.items()}
+
+
+def _by_variable(layout: Layout, values: FloatArray, worth: FloatArray | None) -> dict[str, FloatArray]:
+    """Utility (k,) and variables (k, V) by name, without those of the units of nobody."""
+    names = [name for name, _ in layout.variables]
+    nobody = {name for name in names if layout.idle is not None and name.endswith(f"_{_idle_name(layout)}")}
+    own = {name: values[:, v] for v, name in enumerate(names) if name not in nobody}
+    return own if worth is None else {UTILITY: worth, **own}
+
+
+def _idle_name(layout: Layout) -> str:
+    assert layout.idle is not None
+    return layout.scenario.slice_names[layout.idle]
+
+
+def _outside(layout: Layout, history: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
+    """Slices that were given units (..., n_slices) beyond all that a history (n, n_slices) gave them."""
+    given = units.reshape(-1, units.shape[-1])
+    ends = zip(layout.scenario.slice_names, given.min(0), given.max(0), history.min(0), history.max(0), strict=True)
+    return {name: (int(low), int(high)) for name, low, high, least, most in ends if low < least or high > most}
