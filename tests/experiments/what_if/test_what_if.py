@@ -12,6 +12,7 @@ from agents import FixedPolicy, ProportionalPolicy
 from experiments.what_if import Settings, find_moment, what_if
 from experiments.what_if.moment import seconds_of
 from tests.helpers.twins import cold_twin, history_of
+from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
 from twin import Column, History
 
 START = 1_791_000_000.0  # 2026-10-03 04:00
@@ -182,3 +183,13 @@ def test_a_history_without_times_or_of_another_network_is_refused(twin, history)
         what_if(twin, replace(history, time=None), at="2026-10-03")
     with pytest.raises(ValueError, match="history: is of another network"):
         what_if(twin, history_of("paper-1mhz"), interval=3)
+
+
+def test_units_of_nobody_are_allocated_and_not_shown():
+    history, _ = quietly(CASES / "09_idle_rest.csv", mapping_of(allocation={"column": "prb_next", "idle": True}))
+    result = what_if(cold_twin(history), history, ["logged", "20-15-15-0"], QUICK, interval=0)  # nothing was before it
+    assert result.alternatives[1].units[0, 0].tolist() == [20, 15, 15, 0]
+    assert not any(name.endswith("_idle") for name in result.measured)
+    assert "arrivals before it [packets]: embb 61, mtc 43, urllc 34\n" in result.report()
+    with pytest.raises(ValueError, match=r"policies: '50-0-0-0' given, .* embb, mtc, urllc, idle .* at least 1-1-1-0$"):
+        what_if(cold_twin(history), history, ["50-0-0-0"], QUICK, interval=0)
