@@ -47,6 +47,7 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
         by: what tells apart the rows of a slice (n,); None: there is one of an interval.
     """
     stamps = _stamps(rows, rule)
+    time = stamps * UNITS[rule.unit]
     scale = 1.0 if rule.unit != "iso" else 1.0 / UNITS["iso"]
     _refuse_running_back(rows, rule, stamps, run, slices, by)
     rows.faults.check()
@@ -80,7 +81,7 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     interval[order] = total - total[begin]
     seconds = UNITS[rule.unit]
     notes = _notes(steps, steps_of, same, paused, period, seconds)
-    return Grid(run_of, interval, stamps * seconds, period * seconds, notes)
+    return Grid(run_of, interval, time, period * seconds, notes)
 
 
 def _notes(
