@@ -60,6 +60,12 @@ class Cells:
         """Whether every cell that holds a value has the same."""
         return self.kind != "empty" and self.low == self.high
 
+    def in_order(self) -> list[str]:
+        """The different texts, in the order in which they first stand in the column."""
+        codes, first = np.unique(self.numbers, return_index=True)
+        known = ~np.isnan(codes)
+        return [self.labels[int(code)] for code in codes[known][np.argsort(first[known], kind="stable")]]
+
     def distinct(self) -> int:
         """How many different values the first cells have."""
         head = self.numbers[:_MANY]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twin.data.logs.dates import how_to_read
+from twin.data.logs.dates import how_to_read, shown
 from twin.data.logs.rules import SHARES
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
@@ -14,8 +14,8 @@ from twin.inspection.demand import short_of_demand
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
-from twin.inspection.proposal import rate_bounds
-from twin.inspection.roles import WORDS, says
+from twin.inspection.rewards import efficiency_of, sla_of
+from twin.inspection.roles import CARRIED, WORDS, says
 from twin.inspection.timing import Timing
 
 MOST_LINES = 8
@@ -35,10 +35,17 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
         return
     yield from _of_time(facts.timing, facts, lines)
     yield from _of_rows(facts, facts.grid)
+    if facts.arrivals is not None and says(facts.arrivals, CARRIED):
+        yield Finding(
+            "carried",
+            f"{facts.arrivals} is taken for arrivals, and is likely what was carried, not what was offered: a full "
+            "slice carries less than its users ask for, and nothing here shows the rest",
+        )
     if facts.allocations is None:
         yield from _passive(facts)
     else:
         yield from _of_allocations(facts.allocations, facts.grid)
+        yield from _of_reward(facts)
         yield from _of_alignment(facts)
         yield from _of_demand(facts, facts.allocations, facts.grid, facts.timing)
 
@@ -55,7 +62,17 @@ def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
     elif facts.arrivals is None:
         yield Finding("no_arrivals", "no column looks like arrivals (packets or bytes of an interval)")
     if facts.grid is not None and "slice" not in facts.keys and not facts.wide:
-        yield Finding("no_slice", f"no column says of which slice a row is (columns: {names})")
+        text = "no column says of which slice a row is"
+        if not facts.mixed:
+            yield Finding("no_slice", f"{text} (columns: {names})")
+            return
+        apart = listed(facts.tell_apart(), 4)
+        hint = f"; {apart} would tell them apart" if apart else ""
+        yield Finding(
+            "mixed_slices",
+            f"{text}, and most rows share their time with another{hint}. A query may give it a name that says so, as "
+            f'SELECT *, "..." AS slice FROM log (columns: {names})',
+        )
 
 
 def _of_cells(facts: LogFacts) -> Iterator[Finding]:
@@ -81,13 +98,20 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             "(a new run? then a column that names it is missing)",
             rows,
         )
+    for start, end in timing.repeated:
+        yield Finding(
+            "summer_time",
+            f"{timing.column}: {shown(start)} to {shown(end)[-5:]} stands twice, for summer time ended; the second is "
+            "taken for the hour after the first (time.repeated_hour)",
+        )
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
     pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
     if len(pauses) and not np.isnan(timing.period):
         longest = (timing.steps[pauses].max() - 1) * timing.period / timing.per_second
         seconds = "" if timing.unit == "count" else f", the longest of {longest:.3g} s"
         lost = int((timing.steps[pauses] - 1).sum())
-        first = [f"{timing.time[pause]:.16g}" for pause in pauses[:3]]
+        clock = timing.clock[pauses[:3]].tolist()
+        first = [shown(each) if timing.unit == "iso" else f"{each:.16g}" for each in clock]
         yield Finding(
             "pause",
             f"{_count(len(pauses), 'pause')}{seconds} ({_count(lost, 'interval')} without any row): "
@@ -213,6 +237,20 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
         yield Finding("allocations", text)
 
 
+def _of_reward(facts: LogFacts) -> Iterator[Finding]:
+    """That there is nothing to make rewards of, where there is not."""
+    if facts.what != "allocation":
+        return
+    computed = {"ssr": sla_of(facts), "spectral_efficiency": efficiency_of(facts)}
+    lacking = [name for name, rule in computed.items() if rule is None and name not in facts.performance]
+    if lacking:
+        yield Finding(
+            "no_reward",
+            f"no rate, delay or volume of a slice was found of which to make {' and '.join(lacking)}: without them "
+            "there is a twin, but no environment",
+        )
+
+
 def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
     found, column = facts.alignment, facts.allocations.column if facts.allocations else ""
     if facts.allocations is None or facts.allocations.constant or found is None:
@@ -231,10 +269,12 @@ def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
 
 def _of_demand(facts: LogFacts, found: Allocations, grid: Grid, timing: Timing) -> Iterator[Finding]:
     """The proposed bounds on a rate, where they are missed because little arrived."""
-    rule = rate_bounds(facts)
+    rule = sla_of(facts)
     if rule is None or facts.arrivals is None or "ssr" in facts.performance or not facts.allocation_is:
         return
-    rate, bounds = rule
+    rate, bound, bounds = rule
+    if bound != "at_least":
+        return
     now = np.flatnonzero(timing.follows()) + 1
     held = found.units[now - (facts.allocation_is == "decided")]
     slices = short_of_demand(grid.slices, grid.values[rate][now], bounds, grid.values[facts.arrivals][now], held)
@@ -281,7 +321,7 @@ def _wrong_cells(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
 
 def _doubled(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
     """Rows of a slice, user and time that there was a row of."""
-    if facts.timing is None:
+    if facts.timing is None or facts.mixed:
         return []
     first, again = facts.again
     found = []

@@ -15,7 +15,16 @@ from twin.data.logs.reader import Table
 from twin.inspection.allocations import Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
-from twin.inspection.roles import WORDS, arrivals_column, is_control, is_key, key_columns, says, time_column
+from twin.inspection.roles import (
+    MOST_SLICES,
+    WORDS,
+    arrivals_column,
+    is_control,
+    is_key,
+    key_columns,
+    says,
+    time_column,
+)
 from twin.inspection.timing import Timing, timing_of
 
 TOLD_APART = 0.03
@@ -65,6 +74,40 @@ class LogFacts:
         return "constant" if self.allocations.constant else "allocation"
 
     @property
+    def period_s(self) -> float:
+        """Seconds of an interval; 1 where intervals are numbered."""
+        assert self.timing is not None
+        return 1.0 if self.timing.unit == "count" else self.timing.period / self.timing.per_second
+
+    def is_of_cell(self, name: str) -> bool:
+        """Whether a quantity is the cell's: in no interval do slices that have rows differ."""
+        assert self.grid is not None
+        values = self.grid.values[name]
+        values = values[np.isfinite(values).sum(axis=1) > 1]
+        alike = bool((np.nanmin(values, axis=1) == np.nanmax(values, axis=1)).all()) if len(values) else False
+        return alike and not self.wide and ("ue" not in self.keys or self.grid.how[name] == "once")
+
+    @property
+    def mixed(self) -> bool:
+        """Whether most rows share their time with another, though no column says of which slice they are."""
+        return "slice" not in self.keys and not self.wide and 2 * len(set(self.again[1].tolist())) > self._num_rows
+
+    @property
+    def _num_rows(self) -> int:
+        return 0 if self.timing is None else len(self.timing.of_row)
+
+    def tell_apart(self) -> list[str]:
+        """Columns of few values, each of which stands at most once at a time; of texts, where there are such."""
+        assert self.timing is not None
+        found = []
+        for name, each in self.cells.items():
+            if each.kind in ("whole", "text") and name != self.timing.column and 1 < each.distinct() <= MOST_SLICES:
+                pairs = np.stack([self.timing.of_rows, each.numbers])
+                if len(np.unique(pairs, axis=1).T) > 0.99 * self._num_rows:
+                    found.append(name)
+        return [name for name in found if self.cells[name].kind == "text"] or found
+
+    @property
     def run_columns(self) -> list[str]:
         """What names the run, as the key `run` of a mapping has it."""
         return [FILE] * self.file_is_run + [name for key, name in self.keys.items() if key.startswith("run")]
@@ -94,7 +137,7 @@ def facts_of(table: Table) -> LogFacts:
     else:
         names = [name for name, each in cells.items() if each.numeric and not _is_any_key(name, keys)]
         grid = long_grid(cells, cells[keys["slice"]] if "slice" in keys else None, timing, names)
-    again = _again(series, cells[time].numbers)
+    again = _again(series, timing.of_rows)
     return _with_quantities(LogFacts(cells, keys, wide, timing, grid, runs, file_is_run, again))
 
 

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 ORDER = (
-    "time_back",
-    "cells",
     "no_time",
+    "mixed_slices",
+    "time_back",
+    "summer_time",
+    "cells",
     "irregular",
     "no_slice",
     "no_arrivals",
     "constant_allocation",
     "passive",
+    "no_reward",
     "few_allocations",
     "mask",
     "shares",
@@ -23,6 +26,7 @@ ORDER = (
     "header",
     "wide",
     "alignment",
+    "carried",
     "pause",
     "dialect",
     "jitter",

@@ -18,7 +18,7 @@ from twin.inspection.cells import Cells
 from twin.inspection.describe import dirty, findings_of
 from twin.inspection.facts import LogFacts, facts_of
 from twin.inspection.findings import Finding, in_order, listed
-from twin.inspection.proposal import proposal_of, to_text
+from twin.inspection.proposal import comments_of, proposal_of, to_text
 from twin.inspection.report import headline, roles, sections
 
 
@@ -73,7 +73,7 @@ class Inspection:
         head = f"What the columns of {self.name} mean, proposed by experiments.inspect: look at each line, edit, keep."
         if not self.keys:
             head = "\n".join([f"No mapping can be proposed for {self.name}:", *map(str, self.findings)])
-        return to_text(self.keys, head)
+        return to_text(self.keys, head, comments_of(self.facts))
 
     def report(self) -> str:
         """All of it as text, the most important first."""

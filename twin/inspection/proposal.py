@@ -14,15 +14,14 @@ from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
 from twin.data.logs.builtin import free_name, slice_names
 from twin.data.logs.mapping import LogMapping
+from twin.data.logs.rules import PACKET_BYTE, ArrivalsRule
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
-from twin.inspection.roles import WORDS, says, tokens, unit_in
+from twin.inspection.rewards import efficiency_of, sla_of
+from twin.inspection.roles import DELAYS, says, tokens, unit_in, volume_unit
 
 UNIT_HZ = 180e3
 """Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
-
-RATES = {"gbps": 1e9, "mbps": 1e6, "kbps": 1e3, "bps": 1.0, "mbit/s": 1e6, "kbit/s": 1e3, "bit/s": 1.0}
-"""In bit/s, by the unit's name in small letters."""
 
 
 def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
@@ -42,11 +41,12 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
         keys["interval"] = timing.column
     else:
         keys["time"] = {"column": timing.column, "unit": timing.unit, "period": float(f"{timing.period:.9g}")}
+        keys["time"] |= {"repeated_hour": True} if timing.repeated else {}
     if "slice" in facts.keys:
         keys["slice"] = facts.keys["slice"]
     keys["slices"] = list(grid.slices)
     keys |= _shape(facts)
-    keys["arrivals"] = facts.arrivals
+    keys["arrivals"] = _arrivals(facts)
     keys |= _allocation(facts)
     keys["performance"] = _performance(facts)
     keys["controls"] = _controls(facts)
@@ -101,7 +101,9 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
     assert facts.grid is not None
     found = {}
     taken = {ARRIVALS.name, PRESENT.name, SPECTRAL_EFFICIENCY.name, *RESERVED, *_controls(facts)}
-    for name in facts.performance:
+    carried = efficiency_of(facts)
+    too = [facts.arrivals] if facts.arrivals and carried and carried[0] == facts.arrivals else []
+    for name in (*facts.performance, *too):
         values = facts.grid.values[name]
         finite = values[np.isfinite(values)]
         settings: dict[str, Any] = {}
@@ -116,9 +118,9 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
             settings["whole"] = True
         if finite.min() < 0.0:
             settings["lower"] = None
-        elif finite.max() > 1000.0:
+        elif finite.max() > 1000.0 or says(name, DELAYS):
             settings["transform"] = "log1p"
-        if _of_cell(facts, name):
+        if facts.is_of_cell(name):
             settings["per_slice"] = False
         if finite.max() <= 1.0 and {"ratio", "share", "bler", "probability"} & set(tokens(name)):
             settings["upper"] = 1
@@ -126,15 +128,6 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
     if "ue" in facts.keys:
         found[_counted(facts)] = {"whole": True, "resolution": 1}
     return found
-
-
-def _of_cell(facts: LogFacts, name: str) -> bool:
-    """Whether a column is the cell's: in no interval do slices that have rows differ."""
-    assert facts.grid is not None
-    values = facts.grid.values[name]
-    values = values[np.isfinite(values).sum(axis=1) > 1]
-    alike = bool((np.nanmin(values, axis=1) == np.nanmax(values, axis=1)).all()) if len(values) else False
-    return alike and not facts.wide and ("ue" not in facts.keys or facts.grid.how[name] == "once")
 
 
 def _counted(facts: LogFacts) -> str:
@@ -150,28 +143,25 @@ def _controls(facts: LogFacts) -> dict[str, list[int]]:
 
 
 def _rules(facts: LogFacts) -> dict[str, Any]:
-    """SSR and spectral efficiency from a rate; none where there is no rate, or no decision to be rewarded."""
-    found = rate_bounds(facts)
-    if found is None:
-        return {}
-    assert facts.grid is not None
-    rate, bounds = found
-    column = _performance(facts)[rate].get("name", rate)
-    unit = RATES.get(unit_in(rate).lower(), 1e6 if np.nanmax(facts.grid.values[rate]) < 1e4 else 1.0)
-    own = {} if "ssr" in facts.performance else {"ssr": {"column": column, "at_least": bounds}}
-    return {**own, "spectral_efficiency": {"column": column, "unit_bps": unit, "users": 1}}
+    """SSR from a delay or a rate, and spectral efficiency from a rate or a volume, where there are such."""
+    names = {name: settings.get("name", name) for name, settings in _performance(facts).items()}
+    sla, efficiency = sla_of(facts), efficiency_of(facts)
+    found: dict[str, Any] = {}
+    if sla is not None and "ssr" not in facts.performance:
+        found["ssr"] = {"column": names[sla[0]], sla[1]: sla[2]}
+    if efficiency is not None:
+        found["spectral_efficiency"] = {"column": names[efficiency[0]], "unit_bps": efficiency[1], "users": 1}
+    return found
 
 
-def rate_bounds(facts: LogFacts) -> tuple[str, list[float]] | None:
-    """The rate that the proposal takes for SLAs, and each slice's bound: its median; None where there is no such."""
-    rates = [name for name in facts.performance if says(name, WORDS["rate"]) and not _of_cell(facts, name)]
-    if facts.what != "allocation" or not rates:
-        return None
+def _arrivals(facts: LogFacts) -> str | dict[str, Any]:
+    """The arrivals' column, with the unit of what cannot be packets."""
+    assert facts.arrivals is not None
     assert facts.grid is not None
-    values = facts.grid.values[rates[0]]
-    if not np.isfinite(values).any(axis=0).all():  # a slice has none, so nothing says what it needs
-        return None
-    return rates[0], [float(f"{median:.3g}") for median in np.nanmedian(values, axis=0)]
+    values, unit = facts.grid.values[facts.arrivals], volume_unit(facts.arrivals)
+    if unit is None and not (values[np.isfinite(values)] % 1.0).any():
+        return facts.arrivals
+    return {"column": facts.arrivals, "unit": unit or "Mbit", "packet_byte": PACKET_BYTE}
 
 
 def _cleaning(facts: LogFacts) -> dict[str, Any]:
@@ -198,15 +188,16 @@ def _cleaning(facts: LogFacts) -> dict[str, Any]:
 
 def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     """A network of so many units and slices; its traffic is not simulated, but scales observations."""
-    grid, timing, found = facts.grid, facts.timing, facts.allocations
+    grid, found = facts.grid, facts.allocations
     assert grid is not None
-    assert timing is not None
     assert found is not None
     assert facts.arrivals is not None
-    period_s = 1.0 if timing.unit == "count" else timing.period / timing.per_second
+    period_s = facts.period_s
     slot_s = 1e-3 if period_s >= 1e-3 else period_s
     slots = min(max(round(period_s / slot_s), 1), 1_000_000)
-    arrivals = grid.values[facts.arrivals]
+    rule = _arrivals(facts)
+    arrivals = ArrivalsRule(**rule if isinstance(rule, dict) else {"column": rule}).packets(grid.values[facts.arrivals])
+    size = PACKET_BYTE if isinstance(rule, str) else rule["packet_byte"]
     users = grid.rows.max(axis=0).tolist() if "ue" in facts.keys else [1] * len(grid.slices)
     largest = max(float(np.nanmax(arrivals[:, n])) / users[n] for n in range(len(users)))
     slices: dict[str, Any] = {}
@@ -215,7 +206,7 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
         gap = float(f"{period_s * users[number] / mean:.4g}")
         traffic = {
             "interarrival_s": {"kind": "exponential", "scale": gap},
-            "packet_size_byte": {"kind": "constant", "value": 1500},
+            "packet_size_byte": {"kind": "constant", "value": size},
         }
         slices[label] = {
             "num_users": int(users[number]),
@@ -252,12 +243,33 @@ def _distinct(values: FloatArray) -> list[int]:
     return [int(each) for each in np.unique(values[np.isfinite(values)])]
 
 
-def to_text(keys: Mapping[str, Any], title: str) -> str:
+def comments_of(facts: LogFacts) -> dict[str, str]:
+    """What there is to know about the keys of a log's proposal, for those who edit them."""
+    found, sla, efficiency = dict(COMMENTS), sla_of(facts), efficiency_of(facts)
+    rule = _arrivals(facts) if facts.arrivals is not None and facts.grid is not None else ""
+    if isinstance(rule, dict):
+        what = "CHECK: the name says no unit. " if volume_unit(rule["column"]) is None else ""
+        found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
+    if sla is not None and sla[1] == "at_most":
+        found["ssr"] = (
+            "CHECK: a log has no SLAs. These bounds are each slice's median delay, which half of the intervals miss; "
+            "put the delay that each slice may have. SSR is 0 or 1 an interval"
+        )
+    if efficiency is not None and (unit := volume_unit(efficiency[0])) is not None:
+        found["spectral_efficiency"] = (
+            f"CHECK: unit_bps is one {unit} in {facts.period_s:g} s, as bit/s; users: 1 for the volume is the slice's. "
+            f"{_WEIGHT}"
+        )
+    return found
+
+
+def to_text(keys: Mapping[str, Any], title: str, comments: Mapping[str, str]) -> str:
     """A mapping as YAML, each key with what there is to check about it.
 
     Args:
         keys: of the mapping.
         title: first lines, as a comment.
+        comments: on the keys.
     """
     with explained():
         import yaml
@@ -266,8 +278,8 @@ def to_text(keys: Mapping[str, Any], title: str) -> str:
     for key, value in keys.items():
         flow = None if isinstance(value, dict | list) else False  # lists and innermost keys on one line
         body = yaml.safe_dump({key: value}, sort_keys=False, default_flow_style=flow, width=200, allow_unicode=True)
-        if key in COMMENTS:
-            parts.append(f"# {COMMENTS[key]}")
+        if key in comments:
+            parts.append(f"# {comments[key]}")
         parts.append(body.rstrip())
     return "\n".join(parts) + "\n"
 
@@ -283,6 +295,8 @@ def to_check(text: str) -> list[str]:
     return list(dict.fromkeys(f"{key}: {what}" for what, key in found if what))
 
 
+_WEIGHT = "It is what was carried over the whole band, and reward.se_weight is yours: 0.01 makes it next to nothing"
+
 COMMENTS = {
     "slices": "what stands for each slice, in the order of scenario.slices",
     "arrivals": "how much came in an interval: what a twin's state is",
@@ -295,8 +309,7 @@ COMMENTS = {
         "take delay, or served over offered (docs/logs.md). SSR is 0 or 1 an interval"
     ),
     "spectral_efficiency": (
-        "CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate. It "
-        "is what was carried over the whole band, and reward.se_weight is yours: 0.01 makes it next to nothing"
+        f"CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate. {_WEIGHT}"
     ),
     "missing": "what stands for no value",
     "unused": "left out; move a name to performance to use it",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from twin.data.logs.dates import shown
 from twin.inspection.cells import Cells, IntArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed
@@ -96,17 +96,11 @@ def _range(cells: Cells) -> str:
     if cells.kind == "empty":
         return "-"
     if cells.kind == "text":
-        shown = [label if len(label) <= 20 else f"...{label[-17:]}" for label in cells.labels if label]
-        return listed(shown, 4)
+        return listed([label if len(label) <= 20 else f"...{label[-17:]}" for label in cells.in_order()], 4)
     if cells.kind == "time":
-        return f"{_date(cells.low)} to {_date(cells.high)}"
+        return f"{shown(cells.low)} to {shown(cells.high)}"
     text = f"{cells.low:.13g}" if cells.constant else f"{cells.low:.13g} to {cells.high:.13g}"
     return f"{text} of {cells.width} bits" if cells.kind == "mask" else text
-
-
-def _date(seconds: float) -> str:
-    start = datetime.datetime(1970, 1, 1)
-    return (start + datetime.timedelta(seconds=seconds)).isoformat(sep=" ", timespec="milliseconds")
 
 
 def _time(timing: Timing) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from twin.data.logs.rules import VOLUMES
 from twin.inspection.cells import Cells
 
 
@@ -35,6 +36,10 @@ NOT_ALLOCATION = _words(
     "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
 )
 UPLINK = _words("ul uplink rx")
+CARRIED = _words("volume bytes byte octets tx sent transmitted delivered served carried throughput")
+"""Words of what was let through, not of what was asked for."""
+
+DELAYS = _words("delay latency rtt")
 PACKETS = _words("pkts pkt packets packet arrivals arrived sdu sdus")
 MEANS = _words(
     "cqi mcs snr sinr rssi rsrp rsrq phr bler delay latency rtt ratio percent pct power ri pmi iters mean avg average"
@@ -47,7 +52,8 @@ MOST_SLICES = 32
 def tokens(name: str) -> list[str]:
     """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
-    return [word for word in re.split(r"[^a-zA-Z0-9]+", apart.lower()) if word]
+    joined = re.sub(r"\bs[^a-z0-9]nssai", "snssai", apart.lower())
+    return [word for word in re.split(r"[^a-z0-9]+", joined) if word]
 
 
 def unit_in(name: str) -> str:
@@ -56,8 +62,32 @@ def unit_in(name: str) -> str:
     if in_brackets:
         return in_brackets[1].strip()
     last = (tokens(name) or [""])[-1]
-    known = {"mbps": "Mbit/s", "kbps": "kbit/s", "bps": "bit/s", "bytes": "byte", "ms": "ms", "us": "us", "sec": "s"}
-    return known.get(last, {"pkts": "packets", "packets": "packets"}.get(last, ""))
+    known = {"mbps": "Mbit/s", "kbps": "kbit/s", "bps": "bit/s", "ms": "ms", "us": "us", "sec": "s"}
+    return known.get(last, _VOLUMES.get(last, {"pkts": "packets", "packets": "packets"}.get(last, "")))
+
+
+_VOLUMES = {
+    "bits": "bit",
+    "bytes": "byte",
+    "octets": "byte",
+    "kbytes": "kB",
+    "mbytes": "MB",
+    "gbytes": "GB",
+    "kbits": "kbit",
+    "mbits": "Mbit",
+    "gbits": "Gbit",
+    "kbyte": "kB",
+    "mbyte": "MB",
+    "gbyte": "GB",
+    **{unit.lower(): unit for unit in VOLUMES},
+}
+"""Units of volumes by how names have them, in small letters."""
+
+
+def volume_unit(name: str) -> str | None:
+    """The unit of a volume that a name says, one of `VOLUMES`; None if it says none."""
+    unit = unit_in(name)
+    return unit if unit in VOLUMES else _VOLUMES.get(unit.lower())
 
 
 def says(name: str, words: frozenset[str]) -> bool:

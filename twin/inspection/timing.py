@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twin.data.logs.grid import neighbours
 from twin.data.logs.rules import UNITS
+from twin.data.logs.summer_time import HOUR_S, Repeated, neighbours, repeated_hours, unfolded
 from twin.inspection.cells import Cells, FloatArray, IntArray
 from twin.inspection.roles import tokens
 
 REGULAR = 0.75
 """Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
+
+DAY_S = 86_400
 
 MOST_STEPS = 2.0**40
 """A longer pause counts as so many intervals: a broken time stamp may be any number."""
@@ -29,11 +31,14 @@ class Timing:
         period: between intervals, in the column's unit, seconds for dates; NaN if there are no two.
         shortest, longest: between neighbours that follow each other.
         run: of each interval (m,).
-        time: of each interval (m,), that of its first row.
+        time: of each interval (m,), that of its first row; an hour more from the end of summer time on.
+        clock: of each interval (m,), as the log has it.
         on_grid: share of the times between neighbours in a series that are a multiple of the period, but for a quarter.
         steps: (m,) intervals since the one before in its run; 0 for the first of a run.
         of_row: the interval of each row (n,), -1 where there is no time.
         back: positions of rows whose time is before that of the row before in its series.
+        repeated: the hours (start, end) that stand twice, for summer time ended.
+        of_rows: the time of each row (n,), as `time` counts it.
     """
 
     column: str
@@ -44,9 +49,12 @@ class Timing:
     on_grid: float
     run: IntArray
     time: FloatArray
+    clock: FloatArray
     steps: IntArray
     of_row: IntArray
     back: npt.NDArray[np.intp]
+    repeated: tuple[tuple[float, float], ...]
+    of_rows: FloatArray
 
     @property
     def pauses(self) -> npt.NDArray[np.intp]:
@@ -81,8 +89,8 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
         run: of each row (n,).
         series: (n,) rows of the same number are of one slice, user and run.
     """
-    times = cells.numbers
-    given = np.flatnonzero(~np.isnan(times))
+    given = np.flatnonzero(~np.isnan(cells.numbers))
+    times, repeated = _without_summer_time(cells, series, given)
     period, on_grid, back = _period(times[given], series[given])
     order = given[np.lexsort((times[given], run[given]))]
     stamps, runs = times[order], run[order]
@@ -100,10 +108,39 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
         on_grid,
         runs[starts],
         stamps[starts],
+        cells.numbers[order][starts],
         steps,
         of_row,
         given[back],
+        repeated,
+        times,
     )
+
+
+def _without_summer_time(
+    cells: Cells, series: IntArray, given: npt.NDArray[np.intp]
+) -> tuple[FloatArray, tuple[tuple[float, float], ...]]:
+    """Times (n,) that do not run back where summer time ends, and the hours that stand twice there.
+
+    Nothing is changed unless all dates that run back do so by less than an hour, at night, at most twice a year.
+    """
+    times, stamps, group = cells.numbers, cells.numbers[given], series[given]
+    if cells.kind != "time":
+        return times, ()
+    period, _, back = _period(stamps, group)
+    found = repeated_hours(stamps, group, HOUR_S, period)
+    if not found.hours or not set(back.tolist()) <= set(found.places.tolist()) or not _at_night(found):
+        return times, ()
+    times = times.copy()
+    times[given] = unfolded(stamps, group, HOUR_S, found)
+    return times, found.hours
+
+
+def _at_night(found: Repeated) -> bool:
+    """Whether repeated hours are Sundays' before four o'clock, half a year apart or more."""
+    starts = np.array([start for start, _ in found.hours])
+    sunday = (starts // DAY_S) % 7 == 3  # 1 January 1970 was a Thursday
+    return bool((sunday & (starts % DAY_S < 4 * HOUR_S) & (np.diff(starts, prepend=-np.inf) > 150 * DAY_S)).all())
 
 
 def _period(times: FloatArray, series: IntArray) -> tuple[float, float, npt.NDArray[np.intp]]:

@@ -16,8 +16,8 @@ from twin.data.columns import ARRIVALS
 from twin.data.history import History
 from twin.data.logs import Intervals, LogMapping, read_intervals
 from twin.data.logs.builtin import slice_names
+from twin.data.logs.rules import PACKET_BYTE
 
-PACKET_BYTE = 1500.0
 """Size of a packet where a log has volumes alone: what fits in a frame of Ethernet."""
 
 NOBODY = "nobody"
@@ -186,21 +186,23 @@ def traffic_of(
 
 def _of_intervals(found: Intervals, period_s: float | None, volume_byte: str | None) -> TrafficLog:
     """The arrivals and, where they were measured, the volumes of a log that was read."""
-    mapping = found.mapping
+    mapping, rule = found.mapping, found.mapping.arrivals_rule
     columns = {name: column for name, column in mapping.columns().items() if column.per_slice}
     if volume_byte is None:
         volume_byte = next((name for name, column in columns.items() if column.unit in ("byte", "bytes")), None)
-    elif volume_byte not in (mapping.arrivals, *columns):
-        raise ValueError(unknown_name("volume_byte", volume_byte, [mapping.arrivals, *columns]))
+    elif volume_byte not in (rule.column, *columns):
+        raise ValueError(unknown_name("volume_byte", volume_byte, [rule.column, *columns]))
     period_s = found.period_s if period_s is None else period_s
     if period_s is None:
         raise ValueError(
             f"period_s: not given, and {mapping.interval!r} numbers the intervals; allowed is their length in seconds"
         )
     arrivals, volume = found.arrivals.astype(np.float64), None
-    if volume_byte is not None and volume_byte != mapping.arrivals:
+    if volume_byte is not None and volume_byte != rule.column:
         volume = found.performance[columns[volume_byte].name]
-    alone = volume_byte == mapping.arrivals
+    elif rule.unit is not None:  # a volume that was counted in packets of one size
+        volume = arrivals * rule.size_byte
+    alone = volume_byte == rule.column and rule.unit is None
     return TrafficLog(
         slices=_names(mapping),
         period_s=period_s,

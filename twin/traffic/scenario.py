@@ -14,7 +14,8 @@ import numpy.typing as npt
 from slicing_gym import Constant, Distribution, Empirical, Radio, Scenario, Slice, Trace, Traffic, Uniform, get_scenario
 from slicing_gym.errors import check_instance, check_integer, check_number, unknown_name
 from slicing_gym.measured import MOST_LEVELS
-from twin.traffic.log import PACKET_BYTE, TrafficLog
+from twin.data.logs.rules import PACKET_BYTE
+from twin.traffic.log import TrafficLog
 from twin.traffic.replay import replay
 
 MOST_USERS = 100

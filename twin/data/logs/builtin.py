@@ -9,10 +9,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from slicing_gym import Scenario
-from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
+from twin.data.logs.rules import AggregateRule, AllocationRule, ArrivalsRule, EfficiencyRule, SsrRule, TimeRule
 
 RULES: dict[str, type[Any]] = {
     "time": TimeRule,
+    "arrivals": ArrivalsRule,
     "allocation": AllocationRule,
     "aggregate": AggregateRule,
     "ssr": SsrRule,

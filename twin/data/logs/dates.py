@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import Any
 
@@ -18,6 +19,16 @@ _HALF = r"\s*([AaPp])[Mm]\s*$"
 """Which half of a day a time of 12 hours is in; a cast of DuckDB ignores it."""
 
 _ISO = {DAY_FIRST: r"\4-\3-\1 \5", MONTH_FIRST: r"\4-\1-\3 \5"}
+
+
+def shown(seconds: float) -> str:
+    """A time since 1970 as a date, without what is zero below minutes."""
+    try:
+        date = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=round(seconds * 1e6))
+    except OverflowError:
+        return f"{seconds:g}"
+    exact = "minutes" if date.second == date.microsecond == 0 else "milliseconds" if date.microsecond else "seconds"
+    return date.isoformat(sep=" ", timespec=exact)
 
 
 def is_date(cell: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ IntArray = npt.NDArray[np.int64]
 
 MOST_LINES = 7
 """Faults that a message lists; of the others it has the number."""
+
+RULES = ("missing", "short_rows", "drop_identical", "query")
+"""Keys of a mapping that help with most faults."""
 
 _MOST_TEXT = 240
 
@@ -27,16 +30,19 @@ class Faults:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._found: list[tuple[int, str]] = []
+        self._rules: list[str] = []
         self.count = 0
 
-    def add(self, rows: IntArray, say: Callable[[int], str]) -> None:
+    def add(self, rows: IntArray, say: Callable[[int], str], rules: Sequence[str] = RULES) -> None:
         """Note rows of the table that are wrong.
 
         Args:
             rows: numbers in the table (k,).
             say: what is wrong with the i-th of them.
+            rules: keys of a mapping that help.
         """
         self.count += len(rows)
+        self._rules += rules if len(rows) else []
         for place in range(min(len(rows), MOST_LINES)):
             self._found.append((int(rows[place]), cut(say(place))))
 
@@ -53,7 +59,7 @@ class Faults:
             raise ValueError(f"history: {listed[0]}")
         rest = self.count - len(listed)
         more = [f"  and {rest} more"] if rest else []
-        rules = "mend the log, or name rules in the mapping (missing, short_rows, drop_identical, query)"
+        rules = f"mend the log, or name rules in the mapping ({', '.join(dict.fromkeys(self._rules))})"
         lines = [f"history: {self.count} faults; {rules}:", *(f"  {text}" for text in listed), *more]
         raise ValueError("\n".join(lines))
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twin.data.logs.dates import how_to_read
+from twin.data.logs.dates import how_to_read, shown
 from twin.data.logs.rows import Rows
 from twin.data.logs.rules import UNITS, TimeRule
+from twin.data.logs.summer_time import HOUR_S, neighbours, repeated_hours, unfolded
 
 IntArray = npt.NDArray[np.int64]
 
@@ -49,13 +50,16 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     stamps = _stamps(rows, rule)
     time = stamps * UNITS[rule.unit]
     scale = 1.0 if rule.unit != "iso" else 1.0 / UNITS["iso"]
-    _refuse_running_back(rows, rule, stamps, run, slices, by)
+    group = _groups(run, slices, by)
+    period = _period(rule, scale, stamps, group)
+    if rule.repeated_hour:
+        stamps = unfolded(stamps, group, HOUR_S * scale, repeated_hours(stamps, group, HOUR_S * scale, period))
+    _refuse_running_back(rows, rule, stamps, group)
     rows.faults.check()
     order = _ordered(run, stamps)
     run_in_order, stamps_in_order = run[order], stamps[order]
     same = run_in_order[1:] == run_in_order[:-1]
     steps_of = np.diff(stamps_in_order)
-    period = _period(rule, scale, stamps, run, slices, by)
     tolerance = 0.25 * period if rule.tolerance is None else rule.tolerance * scale
     steps = np.rint(steps_of / period).astype(np.int64)
     steps[~same] = 0
@@ -66,10 +70,11 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
         rows.note(
             places,
             lambda i: (
-                f"{rule.column}: {_shown(stamps_in_order[off[i] + 1])} in {rows.where(places[i])} comes "
+                f"{rule.column}: {_shown(rule, stamps_in_order[off[i] + 1])} in {rows.where(places[i])} comes "
                 f"{steps_of[off[i]] / scale:g} after the stamp before, allowed are multiples of {period / scale:g} "
                 f"within {tolerance / scale:g} (time.period, time.tolerance)"
             ),
+            ("time.period", "time.tolerance", "query"),
         )
         rows.faults.check()
     starts = np.concatenate([[True], ~same | paused])
@@ -138,41 +143,30 @@ def _groups(run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any) -> IntArra
     return group if by is None else np.asarray(group * (int(by.max(initial=0)) + 1) + by, np.int64)
 
 
-def neighbours(stamps: npt.NDArray[Any], group: IntArray) -> tuple[IntArray, IntArray, npt.NDArray[Any]]:
-    """Pairs of rows that follow each other in a group: the first of each, the second, and the time between.
-
-    Args:
-        stamps: of each row (n,).
-        group: of each row (n,): rows of one slice, user and run.
-    """
-    order = np.argsort(group, kind="stable")
-    same = group[order][1:] == group[order][:-1]
-    return order[:-1][same], order[1:][same], np.diff(stamps[order])[same]
-
-
-def _refuse_running_back(
-    rows: Rows, rule: TimeRule, stamps: npt.NDArray[Any], run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any
-) -> None:
+def _refuse_running_back(rows: Rows, rule: TimeRule, stamps: npt.NDArray[Any], group: IntArray) -> None:
     """Note where the time of a slice (or user) of a run runs back, in the order of the file."""
-    group = _groups(run, slices, by)
     before, places, apart = neighbours(stamps, group)
-    before, places = before[apart < 0], places[apart < 0]
+    hour = -HOUR_S / UNITS[rule.unit]
+    before, places, apart = before[apart < 0], places[apart < 0], apart[apart < 0]
     rows.note(
         places,
         lambda i: (
-            f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(stamps[places[i]])} after "
-            f"{_shown(stamps[before[i]])}); name what tells runs apart under `run`, or sort by a query"
+            f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(rule, stamps[places[i]])} after "
+            f"{_shown(rule, stamps[before[i]])}); "
+            + (
+                "is it the end of summer time? then time.repeated_hour: true"
+                if rule.unit == "iso" and apart[i] > hour
+                else "name what tells runs apart under `run`, or sort by a query"
+            )
         ),
+        ("run", "time.repeated_hour", "query"),
     )
 
 
-def _period(
-    rule: TimeRule, scale: float, stamps: npt.NDArray[Any], run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any
-) -> float:
+def _period(rule: TimeRule, scale: float, stamps: npt.NDArray[Any], group: IntArray) -> float:
     """The period in the unit of the stamps; if it is not given, the median difference of a slice's stamps."""
     if rule.period is not None:
         return rule.period * scale
-    group = _groups(run, slices, by)
     differences = neighbours(stamps, group)[2]
     differences = differences[differences > 0]
     if not len(differences):
@@ -180,5 +174,5 @@ def _period(
     return float(np.median(differences))
 
 
-def _shown(stamp: Any) -> str:
-    return f"{float(stamp):.12g}"
+def _shown(rule: TimeRule, stamp: Any) -> str:
+    return shown(float(stamp) * UNITS["iso"]) if rule.unit == "iso" else f"{float(stamp):.12g}"

@@ -166,11 +166,14 @@ class _Reading:
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
         """What the rows hold, by the mapping's names."""
         rows, mapping = self._rows, self._mapping
-        columns = {mapping.arrivals: rows.numbers(mapping.arrivals, Column("arrivals", whole=True))}
+        columns: dict[str, npt.NDArray[Any]] = {}
         counted = () if mapping.aggregate is None else mapping.aggregate.counted
         for name, column in mapping.columns().items():
             if name not in counted:
                 columns[name] = rows.numbers(name, column)
+        arrivals = mapping.arrivals_rule
+        if arrivals.unit is None or arrivals.column not in columns:  # a volume may be carried traffic, too
+            columns[arrivals.column] = rows.numbers(arrivals.column, Column("arrivals", whole=arrivals.unit is None))
         for name in mapping.controls:
             columns[name] = rows.numbers(name, Column("control", lower=-np.inf, whole=True))
             rows.check_choices(name, columns[name], mapping.controls[name])
@@ -255,7 +258,7 @@ class _Reading:
         controls = {
             name: self._cube(name, fill.get(name, 0.0)).astype(np.int64, copy=False) for name in mapping.controls
         }
-        arrivals = self._arrivals(fill.get(mapping.arrivals, 0.0))
+        arrivals = self._arrivals(fill.get(mapping.arrivals_rule.column, 0.0))
         units = None if mapping.is_passive else self._units()
         return Intervals(
             mapping,
@@ -273,16 +276,17 @@ class _Reading:
 
     def _arrivals(self, fill: float) -> IntArray:
         """Packets (m, S), no more than an observation can show where the network is known."""
-        name, scenario = self._mapping.arrivals, self._mapping.scenario
-        given = self._cube(name, fill)
+        rule, scenario = self._mapping.arrivals_rule, self._mapping.scenario
+        name, given = rule.column, rule.packets(self._cube(rule.column, fill))
         if scenario is not None:
             largest = scenario.largest_arrivals[: given.shape[1]]
             wrong = (given > largest).any(axis=1)
             if wrong.any():
                 row = int(wrong.argmax())
                 n = int((given[row] > largest).argmax())
+                what = "" if rule.unit is None else " packets"
                 raise ValueError(
-                    f"{name}: {given[row, n]:g} in {self._where(self._place[row, n])}, allowed are 0 to "
+                    f"{name}: {given[row, n]:g}{what} in {self._where(self._place[row, n])}, allowed are 0 to "
                     f"{largest[n]:g}, the scenario's num_users x radio.queue_capacity x radio.slots_per_interval"
                 )
         return given.astype(np.int64, copy=False)

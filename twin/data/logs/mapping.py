@@ -17,7 +17,7 @@ from twin.data.layout import IDLE, Layout
 from twin.data.logs.builtin import RULES, plain, with_tuples
 from twin.data.logs.files import FILE
 from twin.data.logs.idle import with_idle
-from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
+from twin.data.logs.rules import AggregateRule, AllocationRule, ArrivalsRule, EfficiencyRule, SsrRule, TimeRule
 
 ALIGNMENTS = ("decided", "in_force")
 ALLOWED = ("all", "held")
@@ -34,7 +34,7 @@ class LogMapping:
         slice: column with the slice; None for a log that is `wide`, or of one slice.
         slices: what stands in it for each slice of the scenario, in order; empty: the names of the scenario's slices,
             or without a scenario those that the log has.
-        arrivals: column with the packets (or bytes) of the interval.
+        arrivals: column with the packets (or whole bytes) of the interval, or how it holds them: a volume has a unit.
         arrivals_transform: scale on which they are modelled (`Column.transform`).
         allocation: column with the units that were decided for the next interval, or how it holds them; None where
             nobody decided anything.
@@ -62,7 +62,7 @@ class LogMapping:
         ValueError, TypeError: a value is not allowed; the message names its key.
     """
 
-    arrivals: str
+    arrivals: ArrivalsRule | str
     interval: str | None = None
     time: TimeRule | None = None
     slice: str | None = None
@@ -98,8 +98,10 @@ class LogMapping:
 
     def _check_types(self) -> None:
         """Refuse lists where names are wanted, and the like: YAML takes anything for anything."""
-        for name in ("arrivals", "interval", "slice", "files", "query"):
-            if getattr(self, name) is not None or name == "arrivals":
+        if not isinstance(self.arrivals, str | ArrivalsRule):
+            raise TypeError(f"arrivals: {self.arrivals!r} given, allowed is a column, or column, unit and packet_byte")
+        for name in ("interval", "slice", "files", "query"):
+            if getattr(self, name) is not None:
                 check_instance(name, getattr(self, name), (str,))
         if self.run is not None:
             check_instance("run", self.run, (str, tuple, list))
@@ -169,7 +171,11 @@ class LogMapping:
             raise ValueError(f"ssr: {len(self.ssr.bounds)} bounds given, allowed are {len(values)}, one a slice")
         if self.absent:
             filled = {self.log_name(name) for name in self.absent}
-            needed = [self.arrivals, *(name for name, each in self.columns().items() if each.per_slice), *self.controls]
+            needed = [
+                self.arrivals_rule.column,
+                *(name for name, each in self.columns().items() if each.per_slice),
+                *self.controls,
+            ]
             lacking = [name for name in needed if name not in filled]
             if lacking:
                 raise ValueError(f"absent: {', '.join(lacking)} missing, of which a slice without a row needs a value")
@@ -196,7 +202,7 @@ class LogMapping:
         elif isinstance(parts.get("allocation"), str):
             parts["allocation"] = {"column": parts["allocation"]}
         for name, rule in RULES.items():
-            if parts.get(name) is not None:
+            if parts.get(name) is not None and (name != "arrivals" or isinstance(parts[name], Mapping)):
                 with named(f"history.{name}"):
                     parts[name] = build(rule, f"history.{name}", with_tuples(parts[name]))
         return build(cls, "history", with_tuples(parts))
@@ -232,6 +238,11 @@ class LogMapping:
     def is_passive(self) -> bool:
         """Whether nobody decided anything."""
         return self.allocation is None
+
+    @property
+    def arrivals_rule(self) -> ArrivalsRule:
+        """How the log holds arrivals."""
+        return ArrivalsRule(self.arrivals) if isinstance(self.arrivals, str) else self.arrivals
 
     @property
     def allocation_rule(self) -> AllocationRule:
@@ -279,7 +290,7 @@ class LogMapping:
     def log_name(self, name: str) -> str:
         """The log's name of a column that may be called by what it is (`arrivals`), or by its new name."""
         renamed = {column.name: own for own, column in self.columns().items()}
-        return {"arrivals": self.arrivals, **renamed}.get(name, name)
+        return {"arrivals": self.arrivals_rule.column, **renamed}.get(name, name)
 
     @property
     def layout(self) -> Layout:
@@ -321,7 +332,7 @@ class LogMapping:
         names += [self.time.column] if self.time is not None else []
         names += [self.slice] if self.slice is not None else []
         names += [self.aggregate.by] if self.aggregate is not None else []
-        names += [self.arrivals]
+        names += [self.arrivals_rule.column]
         names += [] if self.is_passive else [self.allocation_rule.column]
         names += [*self.performance, *self.controls]
         counted = () if self.aggregate is None else self.aggregate.counted

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from twin.data.columns import Column
 from twin.data.logs.cells import LARGEST_WHOLE
-from twin.data.logs.faults import Faults
+from twin.data.logs.faults import RULES, Faults
 from twin.data.logs.files import FILE
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.reader import Table
@@ -20,8 +20,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 _TEXT_OF_NOTHING = ""
 
-_FRACTIONS = " (as: share, if these are parts of 1; as: percent, if of 100)"
-"""What is said of units that are no whole numbers."""
+_FRACTIONS = {
+    "units": (" (as: share, if these are parts of 1; as: percent, if of 100)", ("allocation.as", "query")),
+    "arrivals": (" (arrivals: {column: ..., unit: ...}, if it is a volume, as Mbit)", ("arrivals.unit", "query")),
+}
+"""What is said of units and arrivals that are no whole numbers, and the rules that help."""
 
 _BLOCK = 1 << 18  # rows that are looked at together: columns are long
 
@@ -60,9 +63,9 @@ class Rows:
         """A row for messages."""
         return self.table.where(int(place) // self._each)
 
-    def note(self, places: IntArray, say: Callable[[int], str]) -> None:
+    def note(self, places: IntArray, say: Callable[[int], str], rules: Sequence[str] = RULES) -> None:
         """Note that some rows are wrong; see `Faults.add`."""
-        self.faults.add(self.rows_of(places), say)
+        self.faults.add(self.rows_of(places), say, rules)
 
     def numbers(self, name: str, column: Column) -> npt.NDArray[Any]:
         """A column of numbers; cells that are wrong are noted, missing ones are NaN (0 where numbers are whole)."""
@@ -129,8 +132,9 @@ class Rows:
             known = ~np.isnan(part)
             if column.whole:
                 broken = known & ((part != np.floor(part)) | (np.abs(part) > LARGEST_WHOLE))
-                hint = _FRACTIONS if column.name == "units" else ""
-                self._note_values(name, values, np.flatnonzero(broken) + start, f" is not a whole number{hint}")
+                hint, rules = _FRACTIONS.get(column.name, ("", RULES))
+                what = f" is not a whole number{hint}"
+                self._note_values(name, values, np.flatnonzero(broken) + start, what, rules)
                 known &= ~broken
             wrong = known & (np.isinf(part) | (part < column.lower) | (part > column.upper))
             self._note_values(name, values, np.flatnonzero(wrong) + start, f", {bounds}")
@@ -140,9 +144,11 @@ class Rows:
         wrong = np.flatnonzero(~np.isin(values, allowed) & ~np.isnan(values))
         self._note_values(name, values, wrong, f", allowed are {', '.join(map(str, allowed))}")
 
-    def _note_values(self, name: str, values: npt.NDArray[Any], places: IntArray, what: str) -> None:
+    def _note_values(
+        self, name: str, values: npt.NDArray[Any], places: IntArray, what: str, rules: Sequence[str] = RULES
+    ) -> None:
         """Note values at some places, and what is wrong with them."""
-        self.note(places, lambda i: f"{name}: {values[places[i]]:g} in {self.where(places[i])}{what}")
+        self.note(places, lambda i: f"{name}: {values[places[i]]:g} in {self.where(places[i])}{what}", rules)
 
     def _spread(self, parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """A value a row of the parts, one of every slice, or one for all slices."""

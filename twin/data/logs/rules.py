@@ -18,6 +18,24 @@ UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "iso": 1e-6}
 SHARES = {"share": 1.0, "percent": 100.0}
 """What the shares of all units add up to, by how they are counted."""
 
+VOLUMES = {
+    "bit": 1.0,
+    "kbit": 1e3,
+    "Mbit": 1e6,
+    "Gbit": 1e9,
+    "byte": 8.0,
+    "kB": 8e3,
+    "MB": 8e6,
+    "GB": 8e9,
+    "KiB": 8.0 * 2**10,
+    "MiB": 8.0 * 2**20,
+    "GiB": 8.0 * 2**30,
+}
+"""Units of volumes, in bits; k, M and G are decimal."""
+
+PACKET_BYTE = 1500.0
+"""Size of a packet where nothing says it: an Ethernet frame's payload [byte]."""
+
 KINDS = ("units", *SHARES, "mask", "caps")
 """What an allocation's column may hold."""
 
@@ -34,21 +52,64 @@ class TimeRule:
         unit: "s", "ms" or "us" since any moment, or "iso" for dates.
         period: length of an interval in that unit (iso: in seconds); None: the median difference of two stamps.
         tolerance: how far a difference may be from whole periods, in the same unit; None: a quarter of the period.
+        repeated_hour: dates are of local time, and the hour that stands twice at the end of summer time is two hours,
+            in the order of the file; else time that runs back is refused.
     """
 
     column: str
     unit: str = "s"
     period: float | None = None
     tolerance: float | None = None
+    repeated_hour: bool = False
 
     def __post_init__(self) -> None:
         check_instance("column", self.column, (str,))
+        check_instance("repeated_hour", self.repeated_hour, (bool,))
         if self.unit not in UNITS:
             raise ValueError(unknown_name("unit", self.unit, UNITS))
         if self.period is not None:
             check_number("period", self.period, above=0.0)
         if self.tolerance is not None:
             check_number("tolerance", self.tolerance, at_least=0.0)
+        if self.repeated_hour and self.unit != "iso":
+            raise ValueError(
+                f"repeated_hour: true given with unit {self.unit!r}, allowed is 'iso': dates of local time"
+            )
+
+
+@dataclass(frozen=True)
+class ArrivalsRule:
+    """What a log's arrivals are: numbers of packets, or volumes that are counted as packets of one size.
+
+    Args:
+        column: that holds them.
+        unit: of a volume, one of `VOLUMES`; None: the column counts packets (or whole bytes), and is taken as it is.
+        packet_byte: size of the packets that a volume is counted in [byte]; None: `PACKET_BYTE`.
+    """
+
+    column: str
+    unit: str | None = None
+    packet_byte: float | None = None
+
+    def __post_init__(self) -> None:
+        check_instance("column", self.column, (str,))
+        if self.unit is not None and self.unit not in VOLUMES:
+            raise ValueError(unknown_name("unit", self.unit, VOLUMES))
+        if self.packet_byte is not None:
+            check_number("packet_byte", self.packet_byte, above=0.0)
+            if self.unit is None:
+                raise ValueError(f"unit: missing, of which packet_byte: {self.packet_byte:g} makes packets")
+
+    @property
+    def size_byte(self) -> float:
+        """Of a packet that a volume is counted in [byte]."""
+        return PACKET_BYTE if self.packet_byte is None else self.packet_byte
+
+    def packets(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Whole packets of the column's values (m, S): volumes are rounded, what is counted stays as it is."""
+        if self.unit is None:
+            return values
+        return np.asarray(np.rint(values * VOLUMES[self.unit] / (8.0 * self.size_byte)))
 
 
 @dataclass(frozen=True)

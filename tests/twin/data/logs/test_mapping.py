@@ -31,7 +31,7 @@ BAD_MAPPINGS = {
     "unknown key": (set_at("allocations", "blocks"), r"history: unknown name 'allocations'; did you mean 'allocation'"),
     "missing key": (drop("interval"), r"history\.interval: missing; allowed is interval or time"),
     "no scenario": (drop("scenario"), r"history\.scenario: missing"),
-    "list for a name": (set_at("arrivals", ["packets"]), r"history\.arrivals: \('packets',\) given, allowed is str"),
+    "list for a name": (set_at("arrivals", ["packets"]), r"history\.arrivals: \('packets',\) given, allowed is a col"),
     "name for a list": (
         set_at("unused", "comment"),
         r"history\.unused: 'comment' given, allowed is one of tuple, list",

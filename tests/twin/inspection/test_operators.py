@@ -1,0 +1,216 @@
+"""Logs as operators' management systems export them: local time, volumes with units, delays, shares of the units."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twin import inspect_log, read_log
+from twin.data.logs import LogMapping, LogWarning, read_intervals
+from twin.inspection import to_check
+from twin.inspection.roles import key_columns, tokens, volume_unit
+from twin.traffic import traffic_of
+
+VOLUME = "PDCP Volume DL [Mbit]"
+
+
+def export(first="2026-10-24 12:00", intervals=120, freq="15min", seed=0):
+    """A cell of three slices in German local time, over the end of summer time."""
+    rng = np.random.default_rng(seed)
+    when = pd.date_range(first, periods=intervals, freq=freq, tz="Europe/Berlin")
+    embb, urllc = rng.integers(35, 75, intervals), rng.integers(5, 20, intervals)
+    held = np.stack([embb, 100 - embb - urllc, urllc], axis=1)
+    offered = rng.lognormal(0.0, 0.5, held.shape) * [30000.0, 15000.0, 4000.0]
+    carried = np.minimum(offered, held * [700.0, 750.0, 800.0])
+    return pd.DataFrame(
+        {
+            "Cell": "NR_0417_3",
+            "Begin Time": np.repeat(when.strftime("%d.%m.%Y %H:%M"), 3),
+            "S-NSSAI": np.tile(["1-000001", "1-0000A2", "2-000001"], intervals),
+            "RRC Connected Users": rng.poisson(20.0, intervals * 3).astype(float),
+            VOLUME: carried.ravel().round(2),
+            "DL Delay [ms]": (5.0 + 20.0 * offered / carried).ravel().round(2),
+            "RRM Dedicated Ratio [%]": held.ravel(),
+        }
+    )
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Written as the export is: semicolons, decimal commas, and NIL for what was not measured."""
+    table = export()
+    table.loc[30, VOLUME] = np.nan
+    table.to_csv(tmp_path / "oss.csv", sep=";", decimal=",", index=False, na_rep="NIL", float_format="%.2f")
+    return tmp_path / "oss.csv"
+
+
+@pytest.mark.filterwarnings("ignore::twin.data.logs.LogWarning")
+def test_the_proposal_reads_the_log_as_it_stands(log):
+    found = inspect_log(log)
+    keys = found.keys
+    assert found.what == "allocation"
+    assert keys["time"] == {"column": "Begin Time", "unit": "iso", "period": 900.0, "repeated_hour": True}
+    assert (keys["slice"], keys["slices"]) == ("S-NSSAI", ["1-000001", "1-0000A2", "2-000001"])
+    assert keys["arrivals"] == {"column": VOLUME, "unit": "Mbit", "packet_byte": 1500.0}
+    assert keys["allocation"] == {"column": "RRM Dedicated Ratio [%]", "as": "percent"}
+    assert keys["ssr"]["column"] == "dl_delay"
+    medians = export().groupby("S-NSSAI")["DL Delay [ms]"].median()
+    np.testing.assert_allclose(keys["ssr"]["at_most"], medians, rtol=0.02)
+    assert keys["spectral_efficiency"] == {"column": "pdcp_volume_dl", "unit_bps": 1111.11, "users": 1}
+    marked = to_check(found.mapping_yaml())
+    assert [line.partition(":")[0] for line in marked] == ["ssr", "spectral_efficiency", "scenario"]
+    assert "median delay" in marked[0]
+    assert "one Mbit in 900 s" in marked[1]
+    history = read_log(log, found.proposal)
+    assert len(history) == 117  # a gap costs the decision in it and the one for it
+    volume = export()[VOLUME].to_numpy().reshape(-1, 3)
+    np.testing.assert_allclose(history.arrivals[0], volume[0] * 1e6 / 12000, rtol=0, atol=0.51)
+    assert history.spectral_efficiency[0] == pytest.approx(volume[1].sum() * 1e6 / 900 / 18e6, rel=1e-4)
+    assert set(history.allocation.sum(axis=1)) == {100}
+
+
+def test_what_a_reader_has_to_know_stands_first(log):
+    found = inspect_log(log)
+    messages = {each.key: str(each) for each in found.findings}
+    assert messages["summer_time"].startswith("Begin Time: 2026-10-25 02:00 to 02:45 stands twice, for summer time")
+    assert "1 line is not clean: 32 ('NIL' in PDCP Volume DL [Mbit])" in messages["cells"]
+    assert "likely what was carried, not what was offered" in messages["carried"]
+    assert not {"time_back", "pause", "no_reward"} & set(messages)
+
+
+def test_nominal_traffic_is_the_logs(log):
+    """A packet is a packet: what the scenario's slices send is the volume that was measured."""
+    found = inspect_log(log)
+    sent = found.proposal.network
+    size = np.array([part.traffic.packet_size_byte.value for part in sent.slices])
+    measured = found.facts.grid.values[VOLUME]
+    np.testing.assert_allclose(sent.nominal_arrivals * size * 8 / 1e6, np.nanmean(measured, axis=0), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("freq", "first", "order"),
+    [
+        ("15min", "2026-10-24 23:00", "time"),
+        ("15min", "2026-10-24 23:00", "slice"),
+        ("h", "2026-10-24 12:00", "time"),
+    ],
+)
+def test_an_hour_that_stands_twice_is_two_hours(freq, first, order):
+    table = export(first, 40, freq)
+    if order == "slice":  # all of a slice, then all of the next
+        table = table.sort_values("S-NSSAI", kind="stable", ignore_index=True)
+    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
+    found = inspect_log(table)
+    assert found.keys["time"]["repeated_hour"] is True
+    assert len(found.facts.timing.time) == 40
+    read = read_intervals(table, found.proposal)
+    np.testing.assert_array_equal(read.interval, np.arange(40))
+    first_rows = export(first, 40, freq)[VOLUME].to_numpy().reshape(-1, 3)
+    np.testing.assert_allclose(read.arrivals, first_rows * 1e6 / 12000, rtol=0, atol=0.51)
+
+
+def test_a_slice_without_the_second_hour_goes_on_with_the_others():
+    table = export("2026-10-24 23:00", 40)
+    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
+    twice = table["Begin Time"].between("2026-10-25 02:00", "2026-10-25 02:45") & (table["S-NSSAI"] == "2-000001")
+    table = table[~(twice & (table.index >= 3 * 16))]
+    mapping = LogMapping.from_dict({**inspect_log(table).keys, "missing_is": "gap"})
+    assert mapping.absent
+    assert read_intervals(table, mapping).present[:, 2].sum() == 36
+    assert read_intervals(table, mapping).present[:, :2].all()
+
+
+@pytest.mark.parametrize("shift", [pd.Timedelta("-50min"), pd.Timedelta("-3D")])
+def test_time_that_runs_back_otherwise_is_no_summer_time(shift):
+    """By day, or by more than an hour."""
+    table = export("2026-10-27 12:00", 40)
+    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
+    table.loc[60:, "Begin Time"] += shift
+    found = inspect_log(table)
+    assert "time_back" in [each.key for each in found.findings]
+    assert "repeated_hour" not in found.keys["time"]
+    keys = {**found.keys, "drop_identical": False}
+    with pytest.raises(
+        ValueError, match=r"runs back in row 62 \(2026-10-2\d \d\d:\d\d after 2026-10-27 16:45\); "
+    ) as no:
+        read_intervals(table, LogMapping.from_dict(keys))
+    assert ("time.repeated_hour: true" in str(no.value).splitlines()[1]) == (shift > pd.Timedelta("-1h"))
+
+
+@pytest.mark.parametrize(("unit", "byte"), [("bit", 1 / 8), ("kB", 1e3), ("KiB", 1024), ("Mbit", 1.25e5)])
+def test_a_volume_is_counted_in_packets(unit, byte):
+    table = export(intervals=30)
+    keys = {**inspect_log(table).keys, "arrivals": {"column": VOLUME, "unit": unit, "packet_byte": 1000 * byte}}
+    read = read_intervals(table, LogMapping.from_dict({**keys, "allocation": None, "scenario": None, "unused": "rest"}))
+    np.testing.assert_array_equal(read.arrivals.ravel(), np.rint(table[VOLUME] / 1000))
+    traffic = traffic_of(table, read.mapping)
+    np.testing.assert_allclose(traffic.volume_byte, read.arrivals * 1000 * byte)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"column": VOLUME, "unit": "mb"}, r"arrivals\.unit: unknown name 'mb'"),
+        ({"column": VOLUME, "unit": "Mbit", "packet_byte": 0}, r"arrivals\.packet_byte: 0"),
+        ({"column": VOLUME, "packet_byte": 100}, r"arrivals\.unit: missing, of which packet_byte: 100 makes packets"),
+    ],
+)
+def test_rules_that_are_not_right_are_refused(rule, message):
+    with pytest.raises(ValueError, match=message):
+        LogMapping.from_dict({**inspect_log(export(intervals=30)).keys, "arrivals": rule})
+
+
+def test_a_volume_without_a_unit_is_refused_with_the_rule_that_helps():
+    table = export(intervals=30)
+    mapping = LogMapping.from_dict({**inspect_log(table).keys, "arrivals": VOLUME})
+    with pytest.raises(ValueError, match=r"name rules in the mapping \(arrivals\.unit, query\):") as refused:
+        read_log(table, mapping)
+    assert "is not a whole number (arrivals: {column: ..., unit: ...}, if it is a volume" in str(refused.value)
+
+
+def test_a_volume_whose_name_says_no_unit_is_to_be_checked():
+    table = export(intervals=30).rename(columns={VOLUME: "Traffic Volume"})
+    found = inspect_log(table)
+    assert found.keys["arrivals"]["unit"] == "Mbit"
+    assert to_check(found.mapping_yaml())[0].startswith("arrivals: the name says no unit")
+    assert "spectral_efficiency" not in found.keys
+    assert "of which to make spectral_efficiency: without them there is a twin, but no environment" in found.report()
+
+
+def test_without_a_slice_column_that_is_what_comes_first():
+    found = inspect_log(export(intervals=30).rename(columns={"S-NSSAI": "Kennung"}))
+    assert found.findings[0].key == "mixed_slices"
+    assert "; Kennung would tell them apart" in str(found.findings[0])
+    assert "differs from" not in found.report()
+
+
+@pytest.mark.parametrize("name", ["S-NSSAI", "S_NSSAI", "sNSSAI", "S NSSAI", "SNSSAI"])
+def test_the_slice_has_its_3gpp_name_in_many_forms(name):
+    table = export(intervals=30).rename(columns={"S-NSSAI": name})
+    assert tokens(name) == ["snssai"]
+    assert inspect_log(table).roles[name] == "slice"
+    assert key_columns({}, None) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [(VOLUME, "Mbit"), ("vol (kbit)", "kbit"), ("dl_bytes", "byte"), ("Vol [MB]", "MB"), ("x [ms]", None)],
+)
+def test_units_of_volumes_are_read_from_names(name, unit):
+    assert volume_unit(name) == unit
+
+
+def test_texts_stand_in_the_order_of_the_log():
+    table = export(intervals=30).assign(Kennung=[f"z{-number % 90:02}" for number in range(90)])
+    assert "z00, z89, z88, z87 and 86 more" in inspect_log(table).report()
+
+
+def test_a_pause_is_said_with_a_date():
+    table = export("2026-10-27 00:00", 40).drop(index=range(60, 72))
+    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        assert "after it Begin Time is 2026-10-27 06:00" in inspect_log(table).report()
