@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.commands import command
-from experiments.config.parts import make_mapping
-from experiments.inspect.outcome import next_step, trial, write
+from experiments.inspect.outcome import next_step, write
 from experiments.inspect.settings import InspectConfig
+from experiments.inspect.trial import SHAPING, given_keys, tried
 from twin.data.logs import files_of
 from twin.inspection import inspect_log
 
@@ -21,14 +21,14 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
     """The inspection of a configuration: the log is read, and looked at, before anything is written."""
     if config.log is None:
         raise ValueError("log: missing; allowed is a file, a glob, a folder, or a list of these")
-    mapping = make_mapping(config.mapping, config.mapping_file)
-    log = config.log if mapping is None else files_of(config.log, mapping)
-    found = inspect_log(log, query=None if mapping is None else mapping.query)
+    given = given_keys(config.mapping, config.mapping_file)
+    log = files_of(config.log, given.get("files"))
+    found = inspect_log(log, query=given.get("query"))
 
     def run() -> None:
         lines = [found.report()]
-        if mapping is not None:
-            lines.append(f"with the mapping: {trial(config.log, mapping)}")
+        if set(given) - set(SHAPING):
+            lines.append(f"with the mapping: {tried(config)}")
         written = write(found, folder, config.intervals)
         lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
         lines.append(next_step(found, log, os.path.relpath(written[0])))

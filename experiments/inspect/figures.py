@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -15,7 +16,9 @@ from twin.data.logs.rules import SHARES
 from twin.inspection import Inspection
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import FloatArray, IntArray
+from twin.inspection.rewards import sla_of
 from twin.inspection.roles import PACKETS, arrivals_column, says, unit_in
+from twin.inspection.timing import Timing
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")
 _WHATS = {
@@ -27,7 +30,7 @@ _WHATS = {
 
 
 def plot_log(path: Path, found: Inspection, most: int) -> None:
-    """Draw the first intervals of a log's first run.
+    """Draw a log's first run; of more intervals than are shown every second, third, ... one.
 
     Args:
         path: PNG to write.
@@ -42,12 +45,16 @@ def plot_log(path: Path, found: Inspection, most: int) -> None:
         raise ValueError("found: without a column of time, allowed is a log with one")
     panels = list(_panels(found))
     timing = facts.timing
-    shown = np.flatnonzero(timing.run == timing.run[0])[:most]
-    scale, label = _time_axis(found)
-    time = (timing.time[shown] - timing.time[shown[0]]) * scale
+    first = np.flatnonzero(timing.run == timing.run[0])
+    shown = first[:: -(-len(first) // most)]
+    time, label = _time_axis(timing, shown)
     figure = Figure(figsize=(11.0, 2.5 * max(len(panels), 1) + 1.2), layout="constrained")
     grid = figure.subplots(max(len(panels), 1), 1, sharex=True, squeeze=False)[:, 0]
-    cuts = np.flatnonzero(timing.steps[shown] > 1)
+    cuts = _cuts(timing, shown)
+    if timing.unit == "iso":
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        grid[-1].xaxis.set_major_locator(locator)
+        grid[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     for axes, (title, unit, values, stacked) in zip(grid, panels, strict=False):
         (_draw_stack if stacked else _draw_lines)(axes, time, values[shown], cuts)
         if stacked and facts.allocations is not None and facts.allocations.idle:
@@ -61,7 +68,8 @@ def plot_log(path: Path, found: Inspection, most: int) -> None:
     handles = [Patch(color=_colour(number), label=_slice_label(name)) for number, name in enumerate(facts.grid.slices)]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), fontsize=9, frameon=False)
     grid[-1].set_xlabel(label, fontsize=9)
-    of = f"first {len(shown):,} of {len(timing.time):,} intervals" if len(shown) < len(timing.time) else "all intervals"
+    apart = -(-len(first) // most)
+    of = "all intervals" if apart == 1 else f"{len(shown):,} of {len(first):,} intervals, one in {apart}"
     run = f", run {facts.runs[0]}" if len(facts.runs) > 1 else ""
     figure.suptitle(f"{found.name}: {_WHATS[found.what]}; {of}{run}", fontsize=11)
     save_figure(figure, path)
@@ -90,8 +98,9 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
             facts.grid.values[column],
             True,
         )
+    sla = sla_of(facts)
     if facts.performance:
-        name = facts.performance[0]
+        name = facts.performance[0] if sla is None else sla[0]
         what = "arrivals, too" if arrivals_column([name]) else "performance"
         yield f"{what}: {name}", unit_in(name) or "as in the log", facts.grid.values[name], False
 
@@ -130,11 +139,19 @@ def _colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def _time_axis(found: Inspection) -> tuple[float, str]:
-    """By what times are multiplied, and what stands below the axis."""
-    timing = found.facts.timing
-    assert timing is not None
-    if timing.unit == "count":
-        return 1.0, f"number of the interval ({timing.column})"
+def _time_axis(timing: Timing, shown: IntArray) -> tuple[FloatArray, str]:
+    """Where intervals stand (k,): dates as days since 1970; and what stands below the axis."""
+    time = timing.time[shown]
     pauses = "; grey: a pause, no rows" if len(timing.pauses) else ""
-    return 1.0 / timing.per_second, f"time since the first row [s] ({timing.column}){pauses}"
+    if timing.unit == "count":
+        return time, f"number of the interval ({timing.column})"
+    if timing.unit == "iso":
+        late = "; an hour ahead after summer time ended" if timing.repeated else ""
+        return time / 86_400, f"{timing.column}{pauses}{late}"
+    return (time - time[0]) / timing.per_second, f"time since the first row [s] ({timing.column}){pauses}"
+
+
+def _cuts(timing: Timing, shown: IntArray) -> IntArray:
+    """Which of the shown intervals (k,) follow a pause."""
+    pauses = np.cumsum(timing.steps > 1)[shown]
+    return np.flatnonzero(np.diff(pauses, prepend=pauses[:1]) > 0)

@@ -1,8 +1,7 @@
-"""The files of an inspection, what comes of a log that is read by a mapping, and what to do next."""
+"""The files of an inspection, and what to do next."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,8 @@ from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
 from slicing_gym.files import atomic_write
-from twin.data.history import History
 from twin.data.logs.mapping import LogMapping
 from twin.inspection import Inspection, to_check
-from twin.inspection.demand import short_of_demand
-from twin.inspection.findings import listed
 
 
 def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
@@ -33,31 +29,6 @@ def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
         written.append(folder / "log.png")
         plot_log(written[1], found, intervals)
     return written
-
-
-def trial(log: Any, mapping: LogMapping) -> str:
-    """What a mapping makes of a log: how many decisions, or why it is refused."""
-    from twin.data import read_log
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            history = read_log(log, mapping)
-        except ValueError as error:
-            return f"refused, {error}"
-    told = "".join(f"\n  {each.message}" for each in caught)
-    cut = len(history.sequences())
-    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}{_missed(history)}"
-
-
-def _missed(history: History) -> str:
-    """A line on slices that miss the mapping's SLAs for want of demand; empty where none does."""
-    if "ssr" not in history.performance:
-        return ""
-    names, arrivals = history.scenario.slice_names, history.next_arrivals
-    found = short_of_demand(names, history.ssr, 1.0, arrivals, history.allocation)
-    text = "on units that met it elsewhere, fewer arrived than in 95% of the intervals that met it"
-    return f"\n  ssr is missed for want of demand by {listed(found)}: {text}" if found else ""
 
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:

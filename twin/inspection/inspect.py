@@ -15,7 +15,8 @@ from twin.data.logs.files import Files
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.reader import Table, read_table
 from twin.inspection.cells import Cells
-from twin.inspection.describe import dirty, findings_of
+from twin.inspection.describe import findings_of
+from twin.inspection.dirt import dirty
 from twin.inspection.facts import LogFacts, facts_of
 from twin.inspection.findings import Finding, in_order, listed
 from twin.inspection.proposal import comments_of, proposal_of, to_text

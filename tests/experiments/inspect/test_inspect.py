@@ -19,7 +19,8 @@ from experiments.fidelity.__main__ import prepare as fit
 from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
 from experiments.inspect.__main__ import prepare
-from experiments.inspect.outcome import next_step, trial
+from experiments.inspect.outcome import next_step
+from experiments.inspect.trial import trial
 from experiments.traffic.__main__ import prepare as trace
 from experiments.traffic.settings import TrafficConfig
 from tests.helpers.commands import configured, yaml_defaults

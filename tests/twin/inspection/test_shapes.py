@@ -279,7 +279,7 @@ def test_dates_of_which_no_row_says_what_comes_first_are_read_by_a_query(form, t
         warnings.simplefilter("ignore", LogWarning)
         assert len(read_log(tmp_path / "x.csv", asked.proposal)) == 199
     with pytest.raises(
-        ValueError, match=r"^history\.time\.column: 'zeit' holds dates, but its rows do not say whether '07"
+        ValueError, match=r"^mapping\.time\.column: 'zeit' holds dates, but its rows do not say whether '07"
     ):
         read_log(tmp_path / "x.csv", replace(asked.proposal, query=None))
 

@@ -4,11 +4,12 @@ from twin.data.logs.history import LogWarning, from_table, history_of, read_log
 from twin.data.logs.intervals import Intervals, files_of, read_intervals
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.reader import Table, read_table
-from twin.data.logs.rules import AggregateRule, AllocationRule, EfficiencyRule, SsrRule, TimeRule
+from twin.data.logs.rules import AggregateRule, AllocationRule, ArrivalsRule, EfficiencyRule, SsrRule, TimeRule
 
 __all__ = [
     "AggregateRule",
     "AllocationRule",
+    "ArrivalsRule",
     "EfficiencyRule",
     "Intervals",
     "LogMapping",

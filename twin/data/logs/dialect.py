@@ -129,6 +129,4 @@ def check_names(names: Sequence[str], wanted: Sequence[str]) -> None:
             shown = ", ".join(names[:_MOST_NAMES]) + (
                 f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)
             )
-            raise ValueError(
-                f"history: the mapping wants column {name!r}, which the log lacks{likely} (it has {shown})"
-            )
+            raise ValueError(f"log: the mapping wants column {name!r}, which the log lacks{likely} (it has {shown})")

@@ -64,7 +64,7 @@ def run_query(connection: Any, query: str, folders: Sequence[str]) -> None:
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             kinds = ", ".join(each.type.name for each in statements) or "nothing"
-            raise ValueError(f"history.query: {kinds} given, allowed is one SELECT from {TABLE}")
+            raise ValueError(f"mapping.query: {kinds} given, allowed is one SELECT from {TABLE}")
         names = ", ".join(text(folder) for folder in folders)
         connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         connection.execute(f"SET allowed_directories = [{names}]")
@@ -74,4 +74,4 @@ def run_query(connection: Any, query: str, folders: Sequence[str]) -> None:
     except duckdb.Error as error:
         line = re.search(r"LINE (\d+):", str(error))
         where = f" line {line.group(1)}:" if line else ""
-        raise ValueError(f"history.query:{where} {short(error)}") from error
+        raise ValueError(f"mapping.query:{where} {short(error)}") from error

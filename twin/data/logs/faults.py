@@ -56,11 +56,11 @@ class Faults:
             return
         listed = [text for _, text in sorted(self._found)][:MOST_LINES]
         if self.count == 1:
-            raise ValueError(f"history: {listed[0]}")
+            raise ValueError(f"log: {listed[0]}")
         rest = self.count - len(listed)
         more = [f"  and {rest} more"] if rest else []
         rules = f"mend the log, or name rules in the mapping ({', '.join(dict.fromkeys(self._rules))})"
-        lines = [f"history: {self.count} faults; {rules}:", *(f"  {text}" for text in listed), *more]
+        lines = [f"log: {self.count} faults; {rules}:", *(f"  {text}" for text in listed), *more]
         raise ValueError("\n".join(lines))
 
 

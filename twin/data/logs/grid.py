@@ -113,13 +113,13 @@ def _stamps(rows: Rows, rule: TimeRule) -> npt.NDArray[Any]:
     """Time stamps as numbers (n,), iso ones in microseconds."""
     values = rows.table.columns[rule.column]
     if values.dtype.kind == "O" and (hint := how_to_read(rule.column, str(values[0]))):
-        raise ValueError(f"history.time.column: {rule.column!r} holds dates, but {hint}")
+        raise ValueError(f"mapping.time.column: {rule.column!r} holds dates, but {hint}")
     is_date = values.dtype.kind == "M"
     if is_date != (rule.unit == "iso"):
         found = "dates" if is_date else "no dates"
-        raise ValueError(f"history.time.unit: {rule.unit!r} given, but column {rule.column!r} holds {found}")
+        raise ValueError(f"mapping.time.unit: {rule.unit!r} given, but column {rule.column!r} holds {found}")
     if values.dtype.kind not in "Miuf":
-        raise ValueError(f"history.time.column: {rule.column!r} holds {values[0]!r}, allowed are times")
+        raise ValueError(f"mapping.time.column: {rule.column!r} holds {values[0]!r}, allowed are times")
     if rule.column in rows.table.wrong:
         wrong = rows.table.wrong[rule.column]
         rows.faults.add(
@@ -170,7 +170,7 @@ def _period(rule: TimeRule, scale: float, stamps: npt.NDArray[Any], group: IntAr
     differences = neighbours(stamps, group)[2]
     differences = differences[differences > 0]
     if not len(differences):
-        raise ValueError(f"history.time.period: missing, and {rule.column!r} has no two different times of a slice")
+        raise ValueError(f"mapping.time.period: missing, and {rule.column!r} has no two different times of a slice")
     return float(np.median(differences))
 
 

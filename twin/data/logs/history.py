@@ -62,7 +62,7 @@ def history_of(log: Intervals) -> History:
     mapping = log.mapping
     if log.units is None:
         raise ValueError(
-            "history.allocation: null given: nobody decided anything in this log, so it holds no decisions; "
+            "mapping.allocation: null given: nobody decided anything in this log, so it holds no decisions; "
             "twin.traffic makes a source of traffic of it"
         )
     now = np.flatnonzero(follows(log.run, log.interval))

@@ -67,29 +67,29 @@ class Intervals:
 
 def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
     """A log by interval and slice; see `read_log`, which makes decisions of it."""
-    table = read_table(files_of(files, mapping), query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping))
+    table = read_table(
+        files_of(files, mapping.files), query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping)
+    )
     _check_names(table, mapping)
     if not mapping.values:
         mapping = replace(mapping, slices=_slices_in(table, mapping))
     return _Reading(table, mapping).intervals()
 
 
-def files_of(files: Files | Any, mapping: LogMapping) -> Files | Any:
-    """The files of a log: those in a folder, or in each of a list, that the mapping names, if it names some.
+def files_of(files: Files | Any, pattern: str | None) -> Files | Any:
+    """The files of a log: those in a folder, or in each of a list, that a mapping's `files` names, if it names some.
 
     Raises:
         FileNotFoundError: it does, and this is no folder.
     """
-    if mapping.files is None or hasattr(files, "columns"):  # a DataFrame is no file
+    if pattern is None or hasattr(files, "columns"):  # a DataFrame is no file
         return files
     if isinstance(files, Iterable) and not isinstance(files, str):
-        return [files_of(each, mapping) for each in files]
+        return [files_of(each, pattern) for each in files]
     check_instance("log", files, (str, os.PathLike))
     if not Path(files).is_dir():
-        raise FileNotFoundError(
-            f"history.files: {os.fspath(files)!r} is no folder, in which to look for {mapping.files!r}"
-        )
-    return os.path.join(files, mapping.files)
+        raise FileNotFoundError(f"mapping.files: {os.fspath(files)!r} is no folder, in which to look for {pattern!r}")
+    return os.path.join(files, pattern)
 
 
 def _slices_in(table: Table, mapping: LogMapping) -> tuple[Any, ...]:
@@ -113,11 +113,11 @@ def _check_names(table: Table, mapping: LogMapping) -> None:
         for name in table.names:
             if name not in known:
                 raise ValueError(
-                    f"history: the mapping does not name column {name!r}; use it, or list it under `unused` "
+                    f"log: the mapping does not name column {name!r}; use it, or list it under `unused` "
                     "(unused: rest leaves out all that are not named)"
                 )
     if not len(table):
-        raise ValueError("history: the table has no rows")
+        raise ValueError("log: the table has no rows")
 
 
 class _Reading:
@@ -208,7 +208,7 @@ class _Reading:
         """The row of each slice in each interval (m, S), -1 where it has none, and the first row of each (m,)."""
         long, number = self._long, len(self._mapping.values)
         if not len(long.run):
-            raise ValueError("history: no interval is left whole")
+            raise ValueError("log: no interval is left whole")
         first, counts = long.groups(with_slice=False)
         if (counts == number).all():
             return np.arange(len(long.run)).reshape(-1, number), first

@@ -119,7 +119,7 @@ def aggregated(long: Long, rows: Rows, mapping: LogMapping) -> Long:
     for name in functions:
         if name not in long.columns and functions[name] != "count":
             raise ValueError(
-                f"history.aggregate.{name}: no column that is read; allowed are "
+                f"mapping.aggregate.{name}: no column that is read; allowed are "
                 f"{', '.join(each for each in long.columns if each != mapping.aggregate.by)}"
             )
     columns = {}

@@ -89,7 +89,7 @@ class LogMapping:
     unused: tuple[str, ...] | str = ()
 
     def __post_init__(self) -> None:
-        with named("history"):
+        with named("mapping"):
             self._check_types()
             self._check_choices()
             self._check_columns()
@@ -187,10 +187,10 @@ class LogMapping:
         Raises:
             ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
         """
-        check_instance("history", data, (Mapping,))
+        check_instance("mapping", data, (Mapping,))
         parts: dict[str, Any] = dict(data)
         if parts.get("scenario") is not None and not isinstance(parts["scenario"], Scenario):
-            with named("history.scenario"):
+            with named("mapping.scenario"):
                 parts["scenario"] = Scenario.from_dict(parts["scenario"])
         if isinstance(parts.get("aggregate"), Mapping):
             rest = dict(parts["aggregate"])
@@ -203,9 +203,9 @@ class LogMapping:
             parts["allocation"] = {"column": parts["allocation"]}
         for name, rule in RULES.items():
             if parts.get(name) is not None and (name != "arrivals" or isinstance(parts[name], Mapping)):
-                with named(f"history.{name}"):
-                    parts[name] = build(rule, f"history.{name}", with_tuples(parts[name]))
-        return build(cls, "history", with_tuples(parts))
+                with named(f"mapping.{name}"):
+                    parts[name] = build(rule, f"mapping.{name}", with_tuples(parts[name]))
+        return build(cls, "mapping", with_tuples(parts))
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> LogMapping:
@@ -213,9 +213,13 @@ class LogMapping:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError, TypeError: it is not YAML, or not a mapping; the message names the file or the key.
+            ValueError, TypeError: it is not YAML, or not a mapping; the message names the file, and the key.
         """
-        return cls.from_dict(read_yaml("mapping", path))
+        data = read_yaml("mapping", path)
+        try:
+            return cls.from_dict(data)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{os.fspath(path)}: {error}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, without what is as it would be anyway; `from_dict` reads it back."""
@@ -252,7 +256,7 @@ class LogMapping:
             ValueError: it holds none.
         """
         if self.allocation is None:
-            raise ValueError("history.allocation: null given, allowed is a column: nobody decided anything in this log")
+            raise ValueError("mapping.allocation: null given, allowed is a column: nobody decided anything in this log")
         return AllocationRule(self.allocation) if isinstance(self.allocation, str) else self.allocation
 
     @property
@@ -263,7 +267,7 @@ class LogMapping:
             ValueError: it was left out.
         """
         if self.scenario is None:
-            raise ValueError("history.scenario: missing; only a log in which nobody decided anything does without")
+            raise ValueError("mapping.scenario: missing; only a log in which nobody decided anything does without")
         return self.scenario
 
     @property

@@ -131,7 +131,7 @@ def read_table(
                     name, why = each, own
                     break
             what = one_line(str(why).partition("\nLINE ")[0])
-            raise ValueError(f"history: {name!r} is not a table ({what})") from error
+            raise ValueError(f"log: {name!r} is not a table ({what})") from error
 
 
 def _read(
@@ -168,7 +168,7 @@ def _read_frame(frame: Any, query: str | None, columns: Sequence[str] | None, as
     names = [str(name) for name in frame.columns]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"history: {names.count(name)} columns {name!r} given, allowed is one")
+            raise ValueError(f"log: {names.count(name)} columns {name!r} given, allowed is one")
     with engine.connected() as connection:
         connection.register("frame", frame.set_axis(names, axis=1))
         return _table(connection, "frame", ("the table",), [], None, 2, query, columns, as_text)

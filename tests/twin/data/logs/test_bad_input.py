@@ -33,12 +33,12 @@ def refused(read, lines, match, **changes):
 
 def test_messages_stay_short_however_much_is_wrong(read, lines):
     many = [lines[0], *(f"{i // 3},{name},x{i},?,-{i}" for i, name in enumerate(["embb", "mtc", "urllc"] * 3000))]
-    refused(read, many, r"history: \d+ faults.*\n(.*\n){7}  and \d+ more")
+    refused(read, many, r"log: \d+ faults.*\n(.*\n){7}  and \d+ more")
 
 
 def test_every_fault_of_a_large_file_is_counted(read, lines):
     wrong = [line.replace(",embb,", ",embb,-", 1) for line in lines]
-    refused(read, wrong, "history: 160 faults")
+    refused(read, wrong, "log: 160 faults")
 
 
 def test_many_columns_are_not_all_named(read, lines):
@@ -134,5 +134,5 @@ def test_a_slice_without_rows_names_the_rule():
 
 
 def test_a_rule_names_what_absent_slices_lack():
-    with pytest.raises(ValueError, match=r"history\.absent: rate_mbps missing"):
+    with pytest.raises(ValueError, match=r"mapping\.absent: rate_mbps missing"):
         mapping_of(absent={"arrivals": 0})

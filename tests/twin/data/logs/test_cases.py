@@ -187,7 +187,7 @@ def test_a_twin_that_has_seen_more_is_not_refused_after_a_constant_calibration()
 
 
 def test_14_all_faults_are_refused_at_once():
-    with pytest.raises(ValueError, match="history: 5 faults") as caught:
+    with pytest.raises(ValueError, match="log: 5 faults") as caught:
         read_log(CASES / "14_dirty.csv", mapping_of())
     lines = str(caught.value).splitlines()
     assert len(lines) == 6

@@ -114,8 +114,8 @@ REFUSED = {
         lambda t: t.assign(extra=1),
         r"does not name column 'extra'; use it, or list it under `unused`",
     ),
-    "column twice": (lambda t: pd.concat([t, t[["rate"]]], axis=1), r"history: 2 columns 'rate' given, allowed is one"),
-    "no rows": (lambda t: t.iloc[:0], r"history: the table has no rows"),
+    "column twice": (lambda t: pd.concat([t, t[["rate"]]], axis=1), r"log: 2 columns 'rate' given, allowed is one"),
+    "no rows": (lambda t: t.iloc[:0], r"log: the table has no rows"),
     "wrong slice": (cell("kind", 5, "E"), r"kind: 'E' in row 5, allowed are 'C', 'D'"),
     "slices of another type": (lambda t: t.assign(kind=1), r"kind: 1 in row 2, allowed are 'C', 'D'"),
     "lacks a slice": (without(7), r"kind: interval 12 of night night 2 \(row 6\) lacks 'D', .* needs 'C', 'D'"),
@@ -203,7 +203,7 @@ def test_what_is_no_table_is_refused(mapping, tmp_path):
         ("binary.csv", b"\xff\xfe\x00\x81"),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=rf"history: '.*{name}' is not a table"):
+        with pytest.raises(ValueError, match=rf"log: '.*{name}' is not a table"):
             read_log(tmp_path / name, mapping)
 
 
@@ -214,5 +214,5 @@ def test_the_one_of_several_files_that_is_no_table_is_named(name, content, mappi
     for each in ("a", "c"):
         duckdb.sql(f"COPY (SELECT * FROM frame) TO '{tmp_path / each}{end}'")
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"history: '[^']*{name}' is not a table \("):
+    with pytest.raises(ValueError, match=rf"log: '[^']*{name}' is not a table \("):
         read_log(tmp_path, mapping)

@@ -28,83 +28,83 @@ def drop(key):
 
 
 BAD_MAPPINGS = {
-    "unknown key": (set_at("allocations", "blocks"), r"history: unknown name 'allocations'; did you mean 'allocation'"),
-    "missing key": (drop("interval"), r"history\.interval: missing; allowed is interval or time"),
-    "no scenario": (drop("scenario"), r"history\.scenario: missing"),
-    "list for a name": (set_at("arrivals", ["packets"]), r"history\.arrivals: \('packets',\) given, allowed is a col"),
+    "unknown key": (set_at("allocations", "blocks"), r"mapping: unknown name 'allocations'; did you mean 'allocation'"),
+    "missing key": (drop("interval"), r"mapping\.interval: missing; allowed is interval or time"),
+    "no scenario": (drop("scenario"), r"mapping\.scenario: missing"),
+    "list for a name": (set_at("arrivals", ["packets"]), r"mapping\.arrivals: \('packets',\) given, allowed is a col"),
     "name for a list": (
         set_at("unused", "comment"),
-        r"history\.unused: 'comment' given, allowed is one of tuple, list",
+        r"mapping\.unused: 'comment' given, allowed is one of tuple, list",
     ),
     "list of columns": (
         set_at("performance", ["rate"]),
-        r"history\.performance: \('rate',\) given, allowed is Mapping",
+        r"mapping\.performance: \('rate',\) given, allowed is Mapping",
     ),
     "not settings": (
         set_at("performance", "rate", 1),
-        r"history\.performance\.rate: 1 given, allowed is one of Mapping",
+        r"mapping\.performance\.rate: 1 given, allowed is one of Mapping",
     ),
     "unknown setting": (
         set_at("performance", "rate", {"uper": 1.0}),
-        r"history\.performance\.rate: unknown name 'uper'; did you mean 'upper'",
+        r"mapping\.performance\.rate: unknown name 'uper'; did you mean 'upper'",
     ),
     "bad setting": (
         set_at("performance", "rate", "transform", "log"),
-        r"history\.performance\.rate\.transform: unknown name 'log'; did you mean 'log1p'",
+        r"mapping\.performance\.rate\.transform: unknown name 'log'; did you mean 'log1p'",
     ),
-    "no identifier": (set_at("performance", "a rate", {}), r"history\.performance\.a rate\.name: 'a rate' given"),
+    "no identifier": (set_at("performance", "a rate", {}), r"mapping\.performance\.a rate\.name: 'a rate' given"),
     "same name": (
         set_at("performance", "rate", "name", "delay_ms"),
-        r"history\.performance: the names \['delay_ms', 'delay_ms', 'load', 'users'\] are not",
+        r"mapping\.performance: the names \['delay_ms', 'delay_ms', 'load', 'users'\] are not",
     ),
     "taken name": (
         set_at("performance", "users", "name", "interval"),
-        r"history\.columns: the name 'interval' occurs twice",
+        r"mapping\.columns: the name 'interval' occurs twice",
     ),
-    "bad transform": (set_at("arrivals_transform", "sqr"), r"history\.arrivals_transform: unknown name 'sqr'"),
+    "bad transform": (set_at("arrivals_transform", "sqr"), r"mapping\.arrivals_transform: unknown name 'sqr'"),
     "too few slices": (
         set_at("slices", ["C"]),
-        r"history\.slices: \['C'\] given, .* 2 different values, for calls, data",
+        r"mapping\.slices: \['C'\] given, .* 2 different values, for calls, data",
     ),
-    "slices alike": (set_at("slices", ["C", "C"]), r"history\.slices: \['C', 'C'\] given"),
+    "slices alike": (set_at("slices", ["C", "C"]), r"mapping\.slices: \['C', 'C'\] given"),
     "bad control": (
         set_at("controls", "scheduler", [0.5]),
-        r"history\.controls\.scheduler\.values: 0\.5 is not a whole",
+        r"mapping\.controls\.scheduler\.values: 0\.5 is not a whole",
     ),
     "unknown ssr key": (
         set_at("ssr", "at_mots", [1, 2]),
-        r"history\.ssr: unknown name 'at_mots'; did you mean 'at_most'",
+        r"mapping\.ssr: unknown name 'at_mots'; did you mean 'at_most'",
     ),
-    "two ssr bounds": (set_at("ssr", "at_least", [1.0, 2.0]), r"history\.ssr\.at_least: .* allowed is one of the two"),
-    "one ssr bound": (set_at("ssr", "at_most", [1.0]), r"history\.ssr: 1 bounds given, allowed are 2, one a slice"),
-    "text as a bound": (set_at("ssr", "at_most", ["a", 1]), r"history\.ssr\.at_most: 'a' is not a number"),
+    "two ssr bounds": (set_at("ssr", "at_least", [1.0, 2.0]), r"mapping\.ssr\.at_least: .* allowed is one of the two"),
+    "one ssr bound": (set_at("ssr", "at_most", [1.0]), r"mapping\.ssr: 1 bounds given, allowed are 2, one a slice"),
+    "text as a bound": (set_at("ssr", "at_most", ["a", 1]), r"mapping\.ssr\.at_most: 'a' is not a number"),
     "number as bounds": (
         set_at("ssr", "at_most", 1.0),
-        r"history\.ssr\.at_most: 1\.0 given, allowed is one of tuple, list",
+        r"mapping\.ssr\.at_most: 1\.0 given, allowed is one of tuple, list",
     ),
     "ssr of the cell": (
         set_at("ssr", "column", "load"),
-        r"history\.ssr\.column: 'load' is the cell's, allowed is one of",
+        r"mapping\.ssr\.column: 'load' is the cell's, allowed is one of",
     ),
     "ssr of nothing": (
         set_at("ssr", "column", "dela"),
-        r"history\.ssr\.column: unknown name 'dela'; did you mean 'delay",
+        r"mapping\.ssr\.column: unknown name 'dela'; did you mean 'delay",
     ),
     "ssr measured": (
         set_at("performance", "users", "name", "ssr"),
-        r"history\.ssr: is both a column of the log and to be",
+        r"mapping\.ssr: is both a column of the log and to be",
     ),
     "rate unit": (
         set_at("spectral_efficiency", "unit_bps", "1e6"),
-        r"history\.spectral_efficiency\.unit_bps: '1e6' is not",
+        r"mapping\.spectral_efficiency\.unit_bps: '1e6' is not",
     ),
     "rate missing": (
         set_at("spectral_efficiency", {"column": "rate"}),
-        r"history\.spectral_efficiency: unit_bps missing",
+        r"mapping\.spectral_efficiency: unit_bps missing",
     ),
     "bad scenario": (
         set_at("scenario", "slices", "calls", "num_users", 0),
-        r"history\.scenario\.slices\.calls\.num_users: 0 given",
+        r"mapping\.scenario\.slices\.calls\.num_users: 0 given",
     ),
 }
 
@@ -150,29 +150,29 @@ def test_a_mapping_is_written_as_it_is_read(shape, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"time": {"column": "ms"}}, r"history\.interval: given together with time, allowed is one of the two"),
-        ({"interval": None, "time": {"column": "ms", "unit": "h"}}, r"history\.time\.unit: unknown name 'h'"),
+        ({"time": {"column": "ms"}}, r"mapping\.interval: given together with time, allowed is one of the two"),
+        ({"interval": None, "time": {"column": "ms", "unit": "h"}}, r"mapping\.time\.unit: unknown name 'h'"),
         ({"interval": None, "time": {"column": "ms", "periods": 1}}, r"did you mean 'period'"),
         (
             {"interval": None, "time": {"column": "ms", "period": 0}},
-            r"history\.time\.period: 0 given, allowed is above 0",
+            r"mapping\.time\.period: 0 given, allowed is above 0",
         ),
-        ({"slice": None}, r"history\.slice: missing; allowed is slice or wide"),
-        ({"wide": {"pkts": "p_{slice}"}}, r"history\.slice: given together with wide"),
-        ({"allocation_is": "inforce"}, r"history\.allocation_is: unknown name 'inforce'; did you mean 'in_force'"),
-        ({"allowed": "some"}, r"history\.allowed: unknown name 'some'"),
-        ({"missing_is": "zero"}, r"history\.missing_is: unknown name 'zero'"),
-        ({"short_rows": "drop"}, r"history\.short_rows: unknown name 'drop'"),
-        ({"allocation": {"column": "prb", "as": "groups"}}, r"history\.allocation\.as: unknown name 'groups'"),
+        ({"slice": None}, r"mapping\.slice: missing; allowed is slice or wide"),
+        ({"wide": {"pkts": "p_{slice}"}}, r"mapping\.slice: given together with wide"),
+        ({"allocation_is": "inforce"}, r"mapping\.allocation_is: unknown name 'inforce'; did you mean 'in_force'"),
+        ({"allowed": "some"}, r"mapping\.allowed: unknown name 'some'"),
+        ({"missing_is": "zero"}, r"mapping\.missing_is: unknown name 'zero'"),
+        ({"short_rows": "drop"}, r"mapping\.short_rows: unknown name 'drop'"),
+        ({"allocation": {"column": "prb", "as": "groups"}}, r"mapping\.allocation\.as: unknown name 'groups'"),
         (
             {"allocation": {"column": "prb", "smallest": 2}},
-            r"history\.allocation\.smallest: 2 given",
+            r"mapping\.allocation\.smallest: 2 given",
         ),
-        ({"aggregate": {"by": "ue", "pkts": "total"}}, r"history\.aggregate\.pkts: unknown name 'total'"),
-        ({"absent": {"arrivals": "none", "rate": 0}}, r"history\.absent\.arrivals: 'none' is not a number"),
+        ({"aggregate": {"by": "ue", "pkts": "total"}}, r"mapping\.aggregate\.pkts: unknown name 'total'"),
+        ({"absent": {"arrivals": "none", "rate": 0}}, r"mapping\.absent\.arrivals: 'none' is not a number"),
         (
             {"spectral_efficiency": {"column": "rate", "unit_bps": 1e6, "users": "ues"}},
-            r"history\.spectral_efficiency\.users: unknown name 'ues'",
+            r"mapping\.spectral_efficiency\.users: unknown name 'ues'",
         ),
     ],
 )
@@ -191,7 +191,7 @@ def test_what_is_no_mapping_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"mapping: '.*bomb\.yaml' is not YAML .*: an alias \(\*a\), allowed are none"):
         LogMapping.from_yaml(tmp_path / "bomb.yaml")
     (tmp_path / "list.yaml").write_text("- 1\n")
-    with pytest.raises(TypeError, match="history: "):
+    with pytest.raises(TypeError, match="mapping: "):
         LogMapping.from_yaml(tmp_path / "list.yaml")
 
 

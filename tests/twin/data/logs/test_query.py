@@ -71,16 +71,16 @@ def test_a_query_can_do_nothing_but_read_the_log(log, tmp_path, case):
     assert len(secret_frame) == 1
     before = sorted(tmp_path.rglob("*"))
     query = REFUSED[case].format(inside=log.parent, outside=tmp_path)
-    with pytest.raises(ValueError, match=r"history\.query:") as caught:
+    with pytest.raises(ValueError, match=r"mapping\.query:") as caught:
         read_table(log, query=query)
     assert len(str(caught.value).splitlines()) < 10
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_query_that_fails_says_why_in_few_lines(log):
-    with pytest.raises(ValueError, match=r'history\.query: line 1: .*"packets" not found') as caught:
+    with pytest.raises(ValueError, match=r'mapping\.query: line 1: .*"packets" not found') as caught:
         read_table(log, query="SELECT packets\nFROM log")
-    with pytest.raises(ValueError, match=r"history\.query: line 3: "):
+    with pytest.raises(ValueError, match=r"mapping\.query: line 3: "):
         read_table(log, query="SELECT pkts\nFROM log\nWHERE wrong")
     assert "LINE" in str(caught.value)
     assert len(str(caught.value).splitlines()) < 10

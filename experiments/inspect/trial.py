@@ -1,0 +1,69 @@
+"""A mapping, or a part of one, that is tried on a log; its files and query shape what is looked at."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.config.parts import make_mapping
+from experiments.inspect.settings import InspectConfig
+from slicing_gym.errors import check_instance
+from slicing_gym.yaml_reading import read_yaml_mapping
+from twin.data.history import History
+from twin.data.logs.mapping import LogMapping
+from twin.inspection.demand import short_of_demand
+from twin.inspection.findings import listed
+
+SHAPING = ("files", "query")
+"""Keys of a mapping that choose and shape the log before it is looked at."""
+
+
+def given_keys(given: Mapping[str, Any], file: str | None) -> dict[str, Any]:
+    """The keys of a mapping that may be a part of one, from a choice of Hydra's or a file.
+
+    Raises:
+        ValueError, TypeError, OSError: both are given, there is no such file, or `files` or `query` is no text.
+    """
+    if file is not None and given:
+        raise ValueError(f"mapping: {file!r} given in addition to a choice, allowed is one of the two")
+    keys = dict(given) if file is None else read_yaml_mapping("mapping", file)
+    for name in SHAPING:
+        if keys.get(name) is not None:
+            check_instance(f"{file or 'mapping'}: {name}", keys[name], (str,))
+    return keys
+
+
+def tried(config: InspectConfig) -> str:
+    """What the mapping of a configuration makes of its log, or why it is refused."""
+    try:
+        mapping = make_mapping(config.mapping, config.mapping_file)
+    except (TypeError, ValueError) as error:
+        return f"refused, {error}"
+    assert mapping is not None
+    return trial(config.log, mapping)
+
+
+def trial(log: Any, mapping: LogMapping) -> str:
+    """What a mapping makes of a log: how many decisions, or why it is refused."""
+    from twin.data import read_log
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            history = read_log(log, mapping)
+        except ValueError as error:
+            return f"refused, {error}"
+    told = "".join(f"\n  {each.message}" for each in caught)
+    cut = len(history.sequences())
+    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}{_missed(history)}"
+
+
+def _missed(history: History) -> str:
+    """A line on slices that miss the mapping's SLAs for want of demand; empty where none does."""
+    if "ssr" not in history.performance:
+        return ""
+    names, arrivals = history.scenario.slice_names, history.next_arrivals
+    found = short_of_demand(names, history.ssr, 1.0, arrivals, history.allocation)
+    text = "on units that met it elsewhere, fewer arrived than in 95% of the intervals that met it"
+    return f"\n  ssr is missed for want of demand by {listed(found)}: {text}" if found else ""
