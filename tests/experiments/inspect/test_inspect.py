@@ -8,8 +8,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from matplotlib.dates import num2date
 from matplotlib.image import imread
 
 from experiments.commands.command import _single
@@ -19,11 +21,13 @@ from experiments.fidelity.__main__ import prepare as fit
 from experiments.fidelity.settings import FidelityConfig
 from experiments.inspect import InspectConfig, plot_log
 from experiments.inspect.__main__ import prepare
+from experiments.inspect.figures import _cuts, _time_axis
 from experiments.inspect.outcome import next_step
 from experiments.inspect.trial import trial
 from experiments.traffic.__main__ import prepare as trace
 from experiments.traffic.settings import TrafficConfig
 from tests.helpers.commands import configured, yaml_defaults
+from tests.helpers.operators import write_export
 from twin import inspect_log
 from twin.data.logs import LogMapping, LogWarning
 
@@ -199,3 +203,57 @@ def test_what_is_refused_is_one_line_and_leaves_no_folder(tmp_path, monkeypatch,
     assert said.startswith("error: log: the file")
     assert said.count("\n") == 1
     assert not (tmp_path / "wrong").exists()
+
+
+def test_the_printed_command_runs_on_the_mapping_that_was_written(tmp_path, capsys):
+    """No line of it edited: local time, a volume in Mbit, shares in percent, a delay for SLAs."""
+    log = write_export(tmp_path / "oss.csv")
+    prepare(configured("inspect", InspectConfig, f"log={log}"), tmp_path / "look")()
+    step = capsys.readouterr().out.splitlines()[-1]
+    assert "(CHECK: ssr, spectral_efficiency, scenario)" in step
+    _, _, module, *given = shlex.split(step.partition("then ")[2])
+    assert module == "experiments.fidelity"
+    given = with_files("fidelity", with_lists(given, ("log",)))
+    with pytest.warns(LogWarning, match="1 missing value"):
+        run = fit(configured("fidelity", FidelityConfig, *given), tmp_path / "twin")
+    assert callable(run)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"query": "SELECT * FROM log WHERE t < 100"}, None),
+        ({"query": "SELECT * FROM log WHERE t < 100", "slice": "slice"}, "m.yaml: mapping: arrivals missing"),
+        ({"query": "SELECT * FROM log WHERE t < 100", "arivals": "x"}, "m.yaml: mapping: unknown name 'arivals'"),
+    ],
+)
+def test_a_part_of_a_mapping_shapes_the_log(keys, said, tmp_path, capsys):
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump(keys))
+    given = [f"log={CASES}/01_decided.csv", f"mapping_file={tmp_path}/m.yaml"]
+    prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")()
+    printed = capsys.readouterr().out
+    assert printed.startswith("01_decided.csv: 300 rows, 100 intervals")
+    tried = [line for line in printed.splitlines() if line.startswith("with the mapping: ")]
+    assert len(tried) == (said is not None)
+    assert said is None or f"refused, {tmp_path}/{said}" in tried[0]
+
+
+@pytest.mark.parametrize("key", ["query", "files"])
+def test_what_shapes_a_log_is_a_text(key, tmp_path):
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({key: 3}))
+    given = [f"log={CASES}/01_decided.csv", f"mapping_file={tmp_path}/m.yaml"]
+    with pytest.raises(TypeError, match=rf"m\.yaml: {key}: 3 given, allowed is str"):
+        prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")
+
+
+def test_a_long_log_is_thinned_and_dated(tmp_path):
+    """Pauses stay where they are, whichever intervals are left out."""
+    timing = inspect_log(CASES / "03_epoch_ms_semicolon.csv").facts.timing
+    for most in (160, 53, 7):
+        shown = np.arange(160)[:: -(-160 // most)]
+        (cut,) = _cuts(timing, shown)
+        assert shown[cut - 1] < timing.pauses[0] <= shown[cut]
+    timing = inspect_log(write_export(tmp_path / "oss.csv")).facts.timing
+    time, label = _time_axis(timing, np.arange(120))
+    assert num2date(time[0]).isoformat() == "2026-10-24T12:00:00+00:00"
+    assert label == "Begin Time; an hour ahead after summer time ended"

@@ -8,43 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.operators import VOLUME, export, write_export
 from twin import inspect_log, read_log
 from twin.data.logs import LogMapping, LogWarning, read_intervals
 from twin.inspection import to_check
 from twin.inspection.roles import key_columns, tokens, volume_unit
 from twin.traffic import traffic_of
 
-VOLUME = "PDCP Volume DL [Mbit]"
-
-
-def export(first="2026-10-24 12:00", intervals=120, freq="15min", seed=0):
-    """A cell of three slices in German local time, over the end of summer time."""
-    rng = np.random.default_rng(seed)
-    when = pd.date_range(first, periods=intervals, freq=freq, tz="Europe/Berlin")
-    embb, urllc = rng.integers(35, 75, intervals), rng.integers(5, 20, intervals)
-    held = np.stack([embb, 100 - embb - urllc, urllc], axis=1)
-    offered = rng.lognormal(0.0, 0.5, held.shape) * [30000.0, 15000.0, 4000.0]
-    carried = np.minimum(offered, held * [700.0, 750.0, 800.0])
-    return pd.DataFrame(
-        {
-            "Cell": "NR_0417_3",
-            "Begin Time": np.repeat(when.strftime("%d.%m.%Y %H:%M"), 3),
-            "S-NSSAI": np.tile(["1-000001", "1-0000A2", "2-000001"], intervals),
-            "RRC Connected Users": rng.poisson(20.0, intervals * 3).astype(float),
-            VOLUME: carried.ravel().round(2),
-            "DL Delay [ms]": (5.0 + 20.0 * offered / carried).ravel().round(2),
-            "RRM Dedicated Ratio [%]": held.ravel(),
-        }
-    )
-
 
 @pytest.fixture
 def log(tmp_path):
-    """Written as the export is: semicolons, decimal commas, and NIL for what was not measured."""
-    table = export()
-    table.loc[30, VOLUME] = np.nan
-    table.to_csv(tmp_path / "oss.csv", sep=";", decimal=",", index=False, na_rep="NIL", float_format="%.2f")
-    return tmp_path / "oss.csv"
+    return write_export(tmp_path / "oss.csv")
 
 
 @pytest.mark.filterwarnings("ignore::twin.data.logs.LogWarning")
