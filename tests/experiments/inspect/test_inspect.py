@@ -214,9 +214,13 @@ def test_the_printed_command_runs_on_the_mapping_that_was_written(tmp_path, caps
     _, _, module, *given = shlex.split(step.partition("then ")[2])
     assert module == "experiments.fidelity"
     given = with_files("fidelity", with_lists(given, ("log",)))
+    quick = ["twin.training.max_epochs=1", "twin.transition.memory_size=8", "tree=false", "progress=false"]
     with pytest.warns(LogWarning, match="1 missing value"):
-        run = fit(configured("fidelity", FidelityConfig, *given), tmp_path / "twin")
-    assert callable(run)
+        run = fit(configured("fidelity", FidelityConfig, *given, *quick), tmp_path / "twin")
+    run()
+    printed = capsys.readouterr().out
+    assert "verdict" in printed
+    assert "the SSR of slice_1_0000A2: " in printed
 
 
 @pytest.mark.parametrize(
