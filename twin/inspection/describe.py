@@ -96,9 +96,10 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             rows,
         )
     for start, end in timing.repeated:
+        hour = f"{shown(start)} to {shown(end).partition(' ')[2]}"
         yield Finding(
             "summer_time",
-            f"{timing.column}: {shown(start)} to {shown(end)[-5:]} stands twice, for summer time ended; the second is "
+            f"{timing.column}: {hour} stands twice, for summer time ended; the second is "
             "taken for the hour after the first (time.repeated_hour)",
         )
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
