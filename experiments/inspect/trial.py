@@ -30,7 +30,7 @@ def given_keys(given: Mapping[str, Any], file: str | None) -> dict[str, Any]:
     keys = dict(given) if file is None else read_yaml_mapping("mapping", file)
     for name in SHAPING:
         if keys.get(name) is not None:
-            check_instance(f"{file or 'mapping'}: {name}", keys[name], (str,))
+            check_instance(f"mapping.{name}" if file is None else f"mapping: {file!r}: {name}", keys[name], (str,))
     return keys
 
 

@@ -153,7 +153,6 @@ class ConfigurationFuzzer:
     def _check_named(self, topic: Command[Any], message: str, typed: list[str]) -> None:
         """A message begins with a key of the command, or with what was typed."""
         known = {each.name for each in fields(topic.schema)} | {"hydra", *groups_of(topic.name), *topic.renamed}
-        known |= {"history"} if "log" in known else set()  # what logs are called where they are read
         own = {re.split(r"[.=/@:]", each.lstrip("+~"))[0] for each in typed}
         key = re.split(r"[.=/@:\[]", message)[0]
         if key not in known | own and "given, allowed is <key>=<value>" not in message:

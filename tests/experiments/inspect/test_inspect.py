@@ -227,8 +227,8 @@ def test_the_printed_command_runs_on_the_mapping_that_was_written(tmp_path, caps
     ("keys", "said"),
     [
         ({"query": "SELECT * FROM log WHERE t < 100"}, None),
-        ({"query": "SELECT * FROM log WHERE t < 100", "slice": "slice"}, "m.yaml: mapping: arrivals missing"),
-        ({"query": "SELECT * FROM log WHERE t < 100", "arivals": "x"}, "m.yaml: mapping: unknown name 'arivals'"),
+        ({"query": "SELECT * FROM log WHERE t < 100", "slice": "slice"}, "m.yaml': arrivals missing"),
+        ({"query": "SELECT * FROM log WHERE t < 100", "arivals": "x"}, "m.yaml': unknown name 'arivals'"),
     ],
 )
 def test_a_part_of_a_mapping_shapes_the_log(keys, said, tmp_path, capsys):
@@ -239,14 +239,14 @@ def test_a_part_of_a_mapping_shapes_the_log(keys, said, tmp_path, capsys):
     assert printed.startswith("01_decided.csv: 300 rows, 100 intervals")
     tried = [line for line in printed.splitlines() if line.startswith("with the mapping: ")]
     assert len(tried) == (said is not None)
-    assert said is None or f"refused, {tmp_path}/{said}" in tried[0]
+    assert said is None or f"refused, mapping: '{tmp_path}/{said}" in tried[0]
 
 
 @pytest.mark.parametrize("key", ["query", "files"])
 def test_what_shapes_a_log_is_a_text(key, tmp_path):
     (tmp_path / "m.yaml").write_text(yaml.safe_dump({key: 3}))
     given = [f"log={CASES}/01_decided.csv", f"mapping_file={tmp_path}/m.yaml"]
-    with pytest.raises(TypeError, match=rf"m\.yaml: {key}: 3 given, allowed is str"):
+    with pytest.raises(TypeError, match=rf"^mapping: '.*m\.yaml': {key}: 3 given, allowed is str"):
         prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")
 
 

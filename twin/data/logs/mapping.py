@@ -219,7 +219,8 @@ class LogMapping:
         try:
             return cls.from_dict(data)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{os.fspath(path)}: {error}") from None
+            what = str(error).removeprefix("mapping").lstrip(".: ")
+            raise type(error)(f"mapping: {os.fspath(path)!r}: {what}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """As builtin types, without what is as it would be anyway; `from_dict` reads it back."""
