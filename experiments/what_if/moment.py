@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import numpy as np
 
 from slicing_gym.errors import check_integer, shown
 from twin import History
+from twin.data.logs import dates
 
 DATED = 1e8
 """Seconds from which a time is a date (since 1970: from 1973 on); below, a log counts from a moment of its own."""
@@ -74,10 +75,7 @@ def find_moment(history: History, at: str | float | None = None, interval: int |
 
 def show_time(seconds: float) -> str:
     """A time of a history as its log has it: a date, or seconds."""
-    if seconds < DATED:
-        return f"{seconds:g} s"
-    text = (datetime(1970, 1, 1) + timedelta(seconds=round(float(seconds), 3))).isoformat(" ")
-    return text.removesuffix("000") if "." in text else text
+    return f"{seconds:g} s" if seconds < DATED else dates.shown(seconds)
 
 
 def _nearest(history: History, at: object) -> int:
