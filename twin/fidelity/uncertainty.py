@@ -70,14 +70,18 @@ def predict_choices(
     evaluator: Evaluator, row: int, units: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> PredictedUtility:
     """Predictions for allocations (n, S), each decided on after row `row` of the evaluator's held-out runs."""
-    model, encoded, number = evaluator.model, evaluator.encoded, len(units)
-    measured, held, controls = (
-        np.repeat(part[row][None], number, axis=0)
-        for part in (encoded.measured, model.layout.lifted(evaluator.held_out.allocation), encoded.controls)
-    )
-    features = np.zeros((number, model.layout.num_features), np.float32)
-    kernel.encode(model.scaler, np.arange(number), measured, held, model.layout.lifted(units), controls, features)
-    return predict_utility(model, features, [slice(i, i + 1) for i in range(number)], generator)
+    features = choice_features(evaluator, np.full(len(units), row), units)
+    return predict_utility(evaluator.model, features, [slice(i, i + 1) for i in range(len(units))], generator)
+
+
+def choice_features(evaluator: Evaluator, rows: npt.NDArray[np.int64], units: npt.NDArray[np.int64]) -> Floats:
+    """Features (n, F) of allocations (n, S), each decided on after one of these rows (n,) of the held-out runs."""
+    model, encoded = evaluator.model, evaluator.encoded
+    held = model.layout.lifted(evaluator.held_out.allocation[rows])
+    features = np.zeros((len(rows), model.layout.num_features), np.float32)
+    order, chosen = np.arange(len(rows)), model.layout.lifted(units)
+    kernel.encode(model.scaler, order, encoded.measured[rows], held, chosen, encoded.controls[rows], features)
+    return features
 
 
 def attainable_correlation(std: npt.ArrayLike, seed: int = 0) -> float:
