@@ -16,6 +16,7 @@ from torch import Tensor
 from agents.dqn import DQN
 from agents.learner import OffPolicyLearner
 from slicing_gym import Scenario
+from slicing_gym.action import ActionCodec
 from slicing_gym.errors import check_integer
 from slicing_gym.space_spec import SpaceSpec
 from slicing_gym.transitions import Transitions
@@ -26,10 +27,11 @@ class NoEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
 
     Args:
         scenario: a preset's name or a `Scenario`.
+        codec: makes allocations of actions, as a history's layout has it; None: one action an allocation.
     """
 
-    def __init__(self, scenario: str | Scenario) -> None:
-        spec = SpaceSpec(scenario)
+    def __init__(self, scenario: str | Scenario, codec: ActionCodec | None = None) -> None:
+        spec = SpaceSpec(scenario, action_codec=codec)
         self.observation_space = spec.observation_space
         self.action_space = spec.action_space
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from agents.deploy.export import check_exportable, to_onnx
 from agents.student import StudentPolicy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
+from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.export.agreement import MET, Agreement, FloatArray, agreement_of, states_by_origin, trained_range
 from experiments.export.settings import Settings
 from experiments.export.source import Source, find_source, source_of
@@ -41,6 +42,8 @@ class ExportResult:
         deployed: the policy in it.
         states: arrivals (n, n_slices) on which both were compared, by their origin.
         agreement: of both.
+        held: what it chooses in its history's states against what was held there, see `compare_with_held`; None where
+            there is no history.
     """
 
     source: Source
@@ -48,6 +51,7 @@ class ExportResult:
     deployed: SlicePolicy
     states: Mapping[str, FloatArray]
     agreement: Agreement
+    held: Mapping[str, Any] | None = None
 
     def report(self) -> str:
         """What was verified and when the file falls back, as text."""
@@ -69,10 +73,10 @@ class ExportResult:
             lines.append(f"  {name}: {low:,.0f} to {high:,.0f} ({seen}: {least:,.0f} to {most:,.0f})")
         if source.history is not None:
             met = self.states[MET]
-            decisions = [deployed.decide(row) for row in met]
-            fallbacks = sum(decision.fallback for decision in decisions)
+            fallbacks = sum(deployed.decide(row).fallback for row in met)
             lines.append(f"  that is {fallbacks} of the {len(met):,} states {MET}")
-            lines += _never_held([decision.units for decision in decisions if not decision.fallback], source.history)
+        if self.held is not None:
+            lines += warning_lines(self.held)
         return "\n".join(lines)
 
     def write(self, output: str | Path) -> Path:
@@ -174,21 +178,8 @@ class PolicyExport:
                 f"in {found.wrong} of {settings.states} states the file does not choose as the policy does, "
                 f"for arrivals {found.example} among them; nothing was written"
             )
-        return ExportResult(source, content, deployed, states, found)
-
-
-def _never_held(chosen: Sequence[Iterable[int]], history: History) -> list[str]:
-    """A note on allocations that the policy chooses and its history never has; none if there are none."""
-    held = {tuple(row) for row in np.unique(history.allocation, axis=0).tolist()}
-    times = Counter(tuple(units) for units in chosen if tuple(units) not in held)
-    if not times:
-        return []
-    (most, _), total = times.most_common(1)[0], len(chosen)
-    return [
-        f"note: {times.total() / total:.0%} of its decisions there ({'-'.join(map(str, most))} and {len(times) - 1} "
-        f"others) are none of the {len(held):,} allocations that the {len(history):,} real decisions it learned from "
-        "tried: nothing measured says what they are worth in that cell"
-    ]
+        held = None if source.history is None else compare_with_held(source.policy, source.history)
+        return ExportResult(source, content, deployed, states, found, held)
 
 
 def fallback_units(name: str, scenario: Scenario) -> npt.NDArray[np.int64]:

@@ -20,6 +20,7 @@ from experiments.fidelity.measures import (
     ahead_measures,
     constant,
     marginal_measures,
+    monotonicity_measures,
     one_step_measures,
     performance_measures,
 )
@@ -36,6 +37,7 @@ from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
 from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
 from twin.fidelity.evaluator import Evaluator
+from twin.fidelity.monotonicity import monotonicity
 from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut, SimulatedCell
@@ -71,6 +73,7 @@ class Outcome:
         uncertainty: of allocations never held; None where there is no utility, or none was left out.
         ssr: mean SSR of each slice over the held-out decisions, by name; empty where there is no SSR.
         terms: share of the utility's variance that each of its terms makes, by variable; empty of simulated cells.
+        held: fewest and most units that each slice held in what the twin was fitted to, by name.
     """
 
     measures: list[Measure]
@@ -82,6 +85,7 @@ class Outcome:
     uncertainty: Uncertainty | None = None
     ssr: Mapping[str, float] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+    held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def evaluate_twin(
@@ -114,12 +118,15 @@ def evaluate_twin(
     measures += ahead_measures(near, names, slices)
     measures += marginal_measures(evaluator.roll_out(min(settings.horizon, longest), window=WINDOW), names)
     assert twin.report is not None
+    moved = monotonicity(evaluator, history)
+    measures += monotonicity_measures(moved, twin.scenario.slice_names)
     measures.append(constant("fit [s]", "", "twin", twin.report.seconds))
     fitted = {tuple(units) for units in history.allocation.tolist()}
     new = float(np.mean([tuple(units) not in fitted for units in held_out.allocation.tolist()]))
     ssr = held_out.performance.get(SSR.name)
     means = {} if ssr is None else dict(zip(twin.scenario.slice_names, ssr.mean(axis=0).tolist(), strict=True))
-    return Outcome(measures, near, None, twin, len(held_out), new, ssr=means)
+    held = dict(zip(twin.scenario.slice_names, map(tuple, moved.held.tolist()), strict=True))
+    return Outcome(measures, near, None, twin, len(held_out), new, ssr=means, held=held)
 
 
 def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:

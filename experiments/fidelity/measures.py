@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from experiments.reporting.statistics import Estimate, block_bootstrap, estimate
 from twin.fidelity.evaluator import OneStepEvaluation, Scores
+from twin.fidelity.monotonicity import PLACES, Monotonicity
 from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import r_squared
 
@@ -29,6 +30,9 @@ LEAST_VARIANCE = 1e-8
 
 AHEAD = (5, 20, 50)
 """Intervals ahead at which errors are tabled."""
+
+MORE_UNITS = "SSR falls with more units"
+"""The metric of what no cell does, followed by where units were moved."""
 
 MARGINAL_INTERVALS = 20
 """Intervals at the end of a free run over which distributions are compared."""
@@ -186,6 +190,16 @@ def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
         for predictor, mean in rollout.relative_mean(v, last).items()
     ]
     return distances + means
+
+
+def monotonicity_measures(found: Monotonicity, names: Sequence[str]) -> list[Measure]:
+    """In which share of the states more units bring a slice a lower SSR, where they could be moved."""
+    return [
+        constant(f"{MORE_UNITS}: {place}", name, "twin", float(found.falls[n, column]))
+        for column, place in enumerate(PLACES)
+        for n, name in enumerate(names)
+        if not np.isnan(found.falls[n, column])
+    ]
 
 
 def over_cells(cells: Sequence[Sequence[Measure]]) -> Figures:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.fidelity.evaluation import Outcome
-from experiments.fidelity.measures import NOISE_FLOOR, PREDICTORS, Figures, FloatArray
+from experiments.fidelity.measures import MORE_UNITS, NOISE_FLOOR, PREDICTORS, Figures, FloatArray
 from experiments.reporting.statistics import Estimate
 from experiments.reporting.style import draw_bars_side_by_side, save_figure
 from experiments.reporting.tables import aligned, write_rows
@@ -25,7 +25,7 @@ _COLOURS = {
 _LABELS = {NOISE_FLOOR: "noise floor: the same cell, resampled noise", "tree": "gradient-boosted tree"}
 _ORDER = (
     *("CRPS / ", "CRPS", "NLL", "inside 90 %", "CRPS 5 ", "CRPS 20 ", "CRPS 50 ", "distance", "mean", "skill less"),
-    *("skill", "R²", "rank", "|U", "U in", "never held", "fit"),
+    *("skill", "R²", MORE_UNITS, "rank", "|U", "U in", "never held", "fit"),
 )
 """What metrics begin with, in the order of the table."""
 

@@ -56,21 +56,29 @@ class FidelityResult:
         """The figures as text, a row a metric and variable, a column a predictor; last, what the twin is good for."""
         report = self.outcomes[0].twin.report
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
-        lines = [self.title, *(f"note: {note}" for note in notes), as_table(self.figures), *as_lines(self.verdicts)]
+        lines = [self.title, *(f"note: {note}" for note in notes), as_table(self.figures), *self._verdict_lines()]
         return "\n".join(lines)
+
+    def _verdict_lines(self) -> list[str]:
+        evidence = self._evidence
+        return as_lines(verdicts(evidence), evidence.range)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """Go, go with care, cannot tell or no-go for each use of the twins."""
+        return verdicts(self._evidence)
+
+    @property
+    def _evidence(self) -> Evidence:
         shares = np.array([outcome.held_out for outcome in self.outcomes])
         held_out = int(shares.sum())
         new = float(shares @ [outcome.new for outcome in self.outcomes]) / held_out
         first = self.outcomes[0]
         ssr = {name: float(shares @ [each.ssr[name] for each in self.outcomes]) / held_out for name in first.ssr}
         restricted = bool(first.twin.model.layout.held)
-        part = "cell" if self.history is None else "block"
-        return verdicts(
-            Evidence(self.figures, self.scenario, held_out, new, self.parts, part, restricted, ssr, first.terms)
+        part, held = ("cell", {}) if self.history is None else ("block", first.held)
+        return Evidence(
+            self.figures, self.scenario, held_out, new, self.parts, part, restricted, ssr, first.terms, held
         )
 
     def write(self, folder: str | Path) -> list[Path]:

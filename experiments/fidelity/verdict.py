@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from experiments.fidelity.measures import Figures
+from experiments.fidelity.measures import MORE_UNITS, Figures
 from experiments.reporting.statistics import Estimate
 from slicing_gym import Scenario
 from twin.data.columns import SPECTRAL_EFFICIENCY
 from twin.data.layout import IDLE
+
+BEYOND = "what-if beyond these units"
+"""The use of a log's twin where nothing was measured."""
 
 GO, CARE, CANNOT_TELL, NO_GO = ANSWERS = ("go", "go with care", "cannot tell", "no-go")
 """The answers, the best first."""
@@ -26,6 +29,9 @@ ONE_TERM = 0.99
 
 HONEST = 0.8
 """Share of values inside the central 90 % from which on the spread counts as honest: at most twice the misses."""
+
+FALLS = 0.1
+"""Share of the states from which on it counts that more units bring a slice a lower SSR."""
 
 DRIFT = 0.25
 """By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""
@@ -48,7 +54,8 @@ class Verdict:
     """What a twin is good for in one use.
 
     Args:
-        use: "what-if on the utility", "training an agent", or "the SSR of" a slice.
+        use: "what-if on the utility", "training an agent", "the SSR of" a slice, or of a log "what-if beyond these
+            units", where nothing was measured.
         answer: "go", "go with care", "cannot tell" or "no-go".
         reasons: the figures that decided, the most important first.
     """
@@ -75,6 +82,8 @@ class Evidence:
         restricted: whether environments offer only the allocations that the log held.
         ssr: mean SSR of each slice over the held-out decisions, by name.
         terms: share of the utility's variance that each of its terms makes, by the variable's name; empty of cells.
+        held: fewest and most units that the fit held, by slice; empty of cells, where allocations never held are
+            compared with the truth.
     """
 
     figures: Figures
@@ -86,6 +95,7 @@ class Evidence:
     restricted: bool = False
     ssr: Mapping[str, float] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+    held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, metric: str, variable: str, predictor: str = "twin") -> Estimate | None:
         """A figure that there is and that is a number."""
@@ -97,13 +107,24 @@ class Evidence:
         """The slices that somebody uses."""
         return tuple(name for name in self.scenario.slice_names if name != IDLE)
 
+    def falls(self, place: str) -> list[str]:
+        """Slices that are often expected to be served worse with more units, and how often, as text."""
+        shares = {name: self.of(f"{MORE_UNITS}: {place}", name) for name in self.slices}
+        return [f"{name} {share.mean:.0%}" for name, share in shares.items() if share and share.mean >= FALLS]
+
+    @property
+    def range(self) -> str:
+        """The units that the fit held, as text."""
+        return ", ".join(f"{name} {low} to {high}" for name, (low, high) in self.held.items() if name != IDLE)
+
 
 Said = tuple[str, str]
 """An answer, and the reason for it."""
 
 
 def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
-    """One for each use: what-if on the utility, training an agent, and the SSR of each slice.
+    """One for each use: what-if on the utility, training an agent, the SSR of each slice, and what-if beyond the units
+    that were held.
 
     A use has the worst answer of all that is asked about it. docs/logs.md gives the thresholds and their reasons.
     """
@@ -111,13 +132,21 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
     training = [*_training(evidence), *utility]
     found = [_verdict("what-if on the utility", evidence, utility), _verdict("training an agent", evidence, training)]
     ssr = [_verdict(f"the SSR of {name}", evidence, list(_ssr(evidence, name))) for name in evidence.slices]
-    return (*found, *ssr)
+    beyond = list(_beyond(evidence))
+    return (*found, *ssr, *([_verdict(BEYOND, evidence, beyond)] if beyond else []))
 
 
-def as_lines(found: Sequence[Verdict]) -> list[str]:
-    """The verdicts as text, reasons below each use; what is said of every use stands once, in the first line."""
+def as_lines(found: Sequence[Verdict], held: str = "") -> list[str]:
+    """The verdicts as text, reasons below each use; what is said of every use stands once, in the first line.
+
+    Args:
+        found: the verdicts.
+        held: the range of units that they are of, if there is one.
+    """
     common = [reason for reason in found[0].reasons if all(reason in each.reasons for each in found)]
     lines = [": ".join(["verdict", *common])]
+    if held:
+        lines.append(f"  within the units that the fit held: {held}. Nothing beyond was measured")
     for each in found:
         lines.append(f"  {each.use}: {each.answer}")
         lines += [f"    {reason}" for reason in each.reasons if reason not in common]
@@ -144,11 +173,33 @@ def _utility(evidence: Evidence) -> Iterator[Said]:
         return
     yield _explained(evidence, found, "utility")
     yield from _one_term(evidence)
+    yield from _falls_inside(evidence)
     if evidence.new < NEW and not evidence.restricted:
         yield CARE, f"only {evidence.new:.0%} of the held-out decisions had allocations that the fit had not seen"
     left_out = evidence.of("never held: inside 90 %", "utility")
     if left_out is not None and left_out.mean < HONEST:
         yield CARE, f"of allocations left out {left_out.mean:.0%} of utilities lie in the 90 % interval"
+
+
+def _falls_inside(evidence: Evidence, *names: str) -> Iterator[Said]:
+    """Which of these slices, or of all, are served worse with more of the units that they held."""
+    falls = [each for each in evidence.falls("held") if not names or each.rpartition(" ")[0] in names]
+    if falls:
+        yield CARE, f"more units lower the expected SSR, which cannot be, in so many states: {', '.join(falls)}"
+
+
+def _beyond(evidence: Evidence) -> Iterator[Said]:
+    """What the twin says of units that no decision of the fit held; nothing where none can be chosen."""
+    if evidence.restricted or not evidence.held:
+        return
+    for place in ("below", "above"):
+        falls = evidence.falls(place)
+        if falls:
+            yield (
+                NO_GO,
+                f"{place} the units held more of them lower the expected SSR in so many states: {', '.join(falls)}",
+            )
+    yield CARE, "nothing was measured there; more units at least do not lower the expected SSR"
 
 
 def _one_term(evidence: Evidence) -> Iterator[Said]:
@@ -173,6 +224,13 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     if len(measured) < len(arrivals):
         left = ", ".join(name for drift, name in drifts if drift is None)
         yield CARE, f"how far off free runs end is not measured ({left})"
+    tempting = [] if evidence.restricted or not evidence.held else evidence.falls("below")
+    if tempting:
+        slices = ", ".join(each.rpartition(" ")[0] for each in tempting)
+        yield (
+            CARE,
+            f"an agent is rewarded for fewer units than were ever held ({slices}): see the report of its training",
+        )
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
@@ -183,6 +241,7 @@ def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:
     if found is not None:
         yield _explained(evidence, found, name)
         yield from _coverage(evidence, name)
+        yield from _falls_inside(evidence, slice_name)
     elif evidence.of("CRPS", name) is None:
         yield NO_GO, "there is no SSR (of a log, its mapping needs ssr)"
     else:

@@ -25,7 +25,7 @@ from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
 from experiments.runs.lifecycle import files_left
 from experiments.runs.process import finished_before
-from slicing_gym import Scenario
+from slicing_gym.action import ActionCodec
 
 
 def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
@@ -37,15 +37,18 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
     import_modules(config.imports)
     config.agent = on_device(config.agent, config.device)
     scenario, twin = make_scenario(config.scenario), make_twin(config.twin, config.device)
+    codec: ActionCodec | None = None
     check_history(config.history)
     check_cell(config)
     recorded = config.history in RECORDED
     history = None if recorded else make_history(config.history, scenario, config.seed, config.decisions)
     if history is not None:  # a file has a scenario of its own
-        scenario = history.scenario
+        scenario, codec = history.scenario, history.layout.codec
     kind = scenario.reward.kind if config.reward is None else config.reward
-    config.agent = with_head(config.agent, kind == "utility" and config.algorithm.uncertainty != "penalty")
-    _check_agents(config, scenario, twin is not None)
+    sums = kind == "utility" and config.algorithm.uncertainty != "penalty"
+    listed = history is not None and history.layout.held  # a factored head knows all allocations, not some
+    config.agent = with_head(config.agent, None if listed else sums)
+    _check_agents(config, NoEnv(scenario, codec), twin is not None)
     if history is None:
         history = make_history(config.history, scenario, config.seed, config.decisions)
     changes: dict[str, Any] = {**config.algorithm.agent, **(config.algorithm.agent_1 if twin else {})}
@@ -79,9 +82,9 @@ def check_cell(config: OfflineConfig) -> None:
         raise ValueError(f"evaluation.seeds: {config.seed} is the cell that the history is of (seed)")
 
 
-def _check_agents(config: OfflineConfig, scenario: Scenario, with_twin: bool) -> None:
+def _check_agents(config: OfflineConfig, spaces: NoEnv, with_twin: bool) -> None:
     """Refuse settings of the agent, and changes of them, that make no sense."""
-    spaces, algorithm = NoEnv(scenario), config.algorithm
+    algorithm = config.algorithm
     check_agent(config.agent, spaces)
     check_conservative(config.agent, algorithm.conservative_weight)
     check_roles(config.agent, spaces, {"agent": algorithm.agent}, {})

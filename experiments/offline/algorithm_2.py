@@ -44,6 +44,7 @@ class Algorithm2(TwinAlgorithm):
         settings: of the run.
 
     Attributes:
+        spaces: of the history's decisions.
         epochs: times that `learn` has been through the history.
         in_twin: what Agent 1, after Algorithm 2, and Agent 2 earned in the twin; None without one.
     """
@@ -58,7 +59,8 @@ class Algorithm2(TwinAlgorithm):
         self._digest = history_digest(history)
         self.epochs = 0
         self.in_twin: tuple[float, float] | None = None
-        self.agent = self.make_learner(NoEnv(self.scenario), "history", settings.algorithm.conservative_weight)
+        self.spaces = NoEnv(self.scenario, history.layout.codec)
+        self.agent = self.make_learner(self.spaces, "history", settings.algorithm.conservative_weight)
         self._progress = Progress(job.name, settings.algorithm.epochs, settings.progress, unit="epoch")
         self._checkpoints = Checkpoints(self.save, settings.checkpoint_s)
 
@@ -112,11 +114,12 @@ class Algorithm2(TwinAlgorithm):
         """
         settings = self.settings.estimate
         target = f"{FittedQEvaluation.__module__}.{FittedQEvaluation.__name__}"
-        listed = self.scenario.num_allocations <= MAX_LISTED
-        changes = {**settings.agent, "head": settings.agent.get("head") or ("geometry" if listed else "factored")}
+        listed = "dense" if self.history.layout.held else "geometry"
+        usual = listed if self.scenario.num_allocations <= MAX_LISTED else "factored"
+        changes = {**settings.agent, "head": settings.agent.get("head") or usual}
         own = replace(agent, **changes, _target_=target, policy="MlpPolicy", policy_kwargs={}, kwargs={})
         room = {"buffer_size": len(self.history)}
-        learner = OffPolicyLearner(lambda: make_agent(own, NoEnv(self.scenario), seed, room))
+        learner = OffPolicyLearner(lambda: make_agent(own, self.spaces, seed, room))
         evaluator = learner.model
         assert isinstance(evaluator, FittedQEvaluation)
         observations, actions, _, following = self.transitions[:4]

@@ -8,8 +8,8 @@ import numpy as np
 
 from agents import FixedPolicy
 from agents.student import StudentPolicy, distill
+from experiments.evaluate.held import actions_in
 from experiments.evaluate.rollout import Predictor
-from slicing_gym import allocation_units
 from slicing_gym.allocation import MAX_LISTED
 from twin import History
 from twin.data.transitions import transitions_of, utilities_of
@@ -31,24 +31,13 @@ def lower_baselines(history: History, seed: int) -> dict[str, Predictor]:
 
 
 def modal_choice(policy: Predictor, history: History) -> dict[str, Any]:
-    """The units that a policy takes most often in the history's states, in what share of them, and how often it did.
-
-    "beyond" names the slices that would get fewer or more units than the history ever gave them.
-    """
-    observations, actions = transitions_of(history)[:2]
-    chosen, _ = policy.predict(observations, deterministic=True)
+    """The units that a policy takes most often in the history's states, in what share of them, and how often it did."""
+    chosen, actions = actions_in(policy, history), transitions_of(history)[1]
     held, times = np.unique(chosen, return_counts=True)
     modal = held[times.argmax()]
-    units = allocation_units(modal, history.scenario.num_units, history.scenario.num_slices)
-    ranges = zip(history.allocation.min(axis=0), history.allocation.max(axis=0), strict=True)
-    beyond = [
-        f"{name} {own} (held: {low} to {high})"
-        for name, own, (low, high) in zip(history.scenario.slice_names, units, ranges, strict=True)
-        if not low <= own <= high
-    ]
+    units = history.layout.codec.units(history.scenario, np.array([modal]))[0]
     return {
         "units": "-".join(map(str, units)),
         "share": float(times.max() / len(chosen)),
         "in_data": int((actions == modal).sum()),
-        "beyond": beyond,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,17 +14,19 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from agents.learner import OffPolicyLearner
 from agents.loading import load_agent
 from agents.offline import NoEnv
-from agents.safe_load import read_checked
 from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.config.schemas import AgentSettings
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
+from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.evaluate.policies import labelled, load_policies
 from experiments.evaluate.report import as_table, read_csv, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
 from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
+from experiments.offline.checks import check_loadable, check_simulated
+from experiments.offline.estimates import in_words
 from experiments.offline.settings import Settings, check_estimate
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.runs import checkpoint
@@ -87,12 +88,13 @@ class OfflineResult:
         shown = ", ".join(f"{key} {value:.3f}" for key, value in self.estimates.items() if value is not None)
         brought = f"the history's own decisions brought {self.summary['utility_in_data']:.3f}"
         lines.append(f"{self.name}, estimated from the history alone: {shown}; {brought}")
+        lines += in_words(self.estimates, self.summary["utility_in_data"])
         for each, own in self.summary["modal"].items():
             share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
             held = f"{times} times" if times else "never, so nothing measured says what it is worth"
-            beyond = own.get("beyond")  # versions before did not look
-            outside = f"; beyond what it ever gave a slice: {', '.join(beyond)}" if beyond else ""
-            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}{outside}")
+            lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}")
+        if "held" in self.summary:  # versions before did not look
+            lines += warning_lines(self.summary["held"])
         return "\n".join(lines)
 
 
@@ -171,7 +173,7 @@ class OfflineTraining:
         check_instance("settings", self.settings, (Settings,))
         check_instance("history", history, (History,))
         check_bounds(self.settings)
-        check_estimate(self.settings.estimate, history.scenario)
+        check_estimate(self.settings.estimate, NoEnv(history.scenario, history.layout.codec))
         if own_seed is not None:
             check_integer("own_seed", own_seed, at_least=0, at_most=MAX_SEED)
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
@@ -184,6 +186,7 @@ class OfflineTraining:
         self.estimator = AgentSettings() if estimator is None else estimator
         agent = self._check(make)
         self._kind = type(agent.model)
+        check_simulated(self.settings.evaluation.seeds, history)
         own = self._kind.__name__.lower() if name is None else name
         if own in LOWER_BASELINES:
             raise ValueError(f"agent.name: {own!r} is the name of a policy it is compared with")
@@ -208,15 +211,16 @@ class OfflineTraining:
         """Agent 1, after a look at what could fail later."""
         scenario = self.history.scenario
         utilities_of(self.history)  # it has to have measured what they are made of
-        agent = check_off_policy("history", make, NoEnv(scenario), self.seed)
+        spaces = NoEnv(scenario, self.history.layout.codec)
+        agent = check_off_policy("history", make, spaces, self.seed)
         check_integer("agent.buffer_size", agent.model.buffer_size, at_least=len(self.history))
         check_sums(agent, scenario.reward.kind == "utility", f"reward: {scenario.reward.kind!r}")
         weight = self.settings.algorithm.conservative_weight
         OffPolicyLearner(agent.model, conservative_weight=weight)  # refuses one that lacks a hook
         if self.twin is not None:
             check_integer("decisions (of the history, for a twin)", len(self.history), at_least=self.twin.min_decisions)
-            _check_loadable(agent, self.trust)
-            agent_2 = check_off_policy("twin", make, Environments(scenario).cells(1), self.seed)
+            check_loadable(agent, self.trust)
+            agent_2 = check_off_policy("twin", make, spaces, self.seed)
             check_twin_training(agent_2, self.settings.algorithm)
             check_same_shapes(agent, agent_2)
         return agent
@@ -263,6 +267,7 @@ class OfflineTraining:
             "utility_in_data": float(utilities_of(self.history).mean()),
             "estimates": estimates,
             "modal": {each: modal_choice(policy, self.history) for each, policy in candidates.items()},
+            "held": compare_with_held(run.agent, self.history),
             **truth,
             "cpu_seconds": run.seconds,
         }
@@ -326,19 +331,3 @@ class OfflineTraining:
             for evaluation, estimated in zip(true, run.in_twin or (None,), strict=True)
         }
         return evaluations, found
-
-
-def _check_loadable(learner: OffPolicyLearner, trust: bool) -> None:
-    """Refuse an agent whose file would hold code of the user's own, if that is not trusted: it is loaded in the end.
-
-    Raises:
-        ValueError: the message says what to type.
-    """
-    if trust:
-        return
-    content = io.BytesIO()
-    learner.save(content)
-    try:
-        read_checked(io.BytesIO(content.getvalue()))
-    except ValueError as error:
-        raise ValueError(f"trust: false given, allowed is true for this agent ({error})") from None

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gymnasium.spaces import Discrete
+
 from agents import check_head
+from agents.offline import NoEnv
 from experiments.config.agents import SHARED, check_numbers
 from experiments.config.bounds import MAX_DECISIONS, MAX_EPOCHS, MAX_FACTOR, MAX_SECONDS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import AgentSettings, CommandSettings, EvaluationSettings, TwinTrainingSettings
 from slicing_gym.builtin_types import named
 from slicing_gym.errors import unknown_name
-from slicing_gym.scenario import REWARD_KINDS, Scenario
-from slicing_gym.space_spec import SpaceSpec
+from slicing_gym.scenario import REWARD_KINDS
 
 
 @dataclass
@@ -43,8 +45,8 @@ class EstimateSettings:
     )
 
 
-def check_estimate(settings: EstimateSettings, scenario: Scenario) -> None:
-    """Refuse changes of settings that the network which estimates cannot have, for histories of a scenario.
+def check_estimate(settings: EstimateSettings, spaces: NoEnv) -> None:
+    """Refuse changes of settings that the network which estimates cannot have, for histories with these spaces.
 
     Raises:
         ValueError, TypeError: the message names the key, the value and what is allowed.
@@ -55,8 +57,9 @@ def check_estimate(settings: EstimateSettings, scenario: Scenario) -> None:
             raise ValueError(unknown_name("estimate.agent", name, allowed))
     check_numbers(settings.agent, "estimate.agent")
     if settings.agent.get("head") is not None:
+        assert isinstance(spaces.action_space, Discrete)  # numbers of allocations
         with named("estimate.agent"):
-            check_head(settings.agent["head"], SpaceSpec(scenario).action_space)
+            check_head(settings.agent["head"], spaces.action_space)
 
 
 @dataclass
