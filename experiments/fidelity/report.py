@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from matplotlib.figure import Figure
 
 from experiments.fidelity.evaluation import Outcome
 from experiments.fidelity.measures import MORE_UNITS, NOISE_FLOOR, PREDICTORS, Figures, FloatArray
+from experiments.fidelity.verdict import CANNOT_TELL, CARE, GO, NO_GO, Verdict
 from experiments.reporting.statistics import Estimate
 from experiments.reporting.style import draw_bars_side_by_side, save_figure
 from experiments.reporting.tables import aligned, write_rows
+from twin.data.columns import ARRIVALS
 
 _COLOURS = {
     "twin": "#0072B2",
@@ -22,6 +25,10 @@ _COLOURS = {
     "climatology": "#999999",
     NOISE_FLOOR: "#000000",
 }
+_ANSWERS = {GO: "#007A55", CARE: "#A66C00", CANNOT_TELL: "#555555", NO_GO: "#B2182B"}
+COLUMNS = 3
+"""In which the picture has its verdicts."""
+
 _LABELS = {NOISE_FLOOR: "noise floor: the same cell, resampled noise", "tree": "gradient-boosted tree"}
 _ORDER = (
     *("CRPS / ", "CRPS", "NLL", "inside 90 %", "CRPS 5 ", "CRPS 20 ", "CRPS 50 ", "distance", "mean", "skill less"),
@@ -73,17 +80,20 @@ def write_figures(path: Path, name: str, figures: Figures) -> None:
     write_rows(path, header, ([name, *key, f"{v.mean:.6g}", f"{v.half_width:.3g}"] for key, v in figures.items()))
 
 
-def plot_fidelity(path: Path, figures: Figures, outcome: Outcome) -> None:
-    """Above how errors grow in a free run of the twin; below predictions, ranked allocations, policies."""
+def plot_fidelity(path: Path, figures: Figures, outcome: Outcome, verdicts: Sequence[Verdict]) -> None:
+    """Verdicts; how errors grow in a free run of the twin; below predictions, ranked allocations, policies."""
     scenario = outcome.twin.scenario
-    figure = Figure(figsize=(12, 7.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1, 1.15])  # type: ignore[misc]
+    rows = -(-(len(verdicts) + 1) // COLUMNS)
+    figure = Figure(figsize=(12, 7.8 + 0.25 * rows), layout="constrained")
+    top, above, below = figure.subfigures(3, 1, height_ratios=[0.3 + 0.25 * rows, 3.4, 3.9])  # type: ignore[misc]
+    _answers(top.subplots(), figures, verdicts, rows)
     axes = np.atleast_1d(above.subplots(1, scenario.num_slices))
     axes[0].set_ylabel("CRPS of the arrivals")
     for v, name in enumerate(scenario.slice_names):
         _horizon(axes[v], outcome, v, name)
     above.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    above.suptitle("The twin in a free run: error of the arrivals (CRPS, packets) so many intervals ahead", fontsize=11)
+    unit = _unit(outcome)
+    above.suptitle(f"The twin in a free run: error of the arrivals (CRPS, {unit}) so many intervals ahead", fontsize=11)
     if outcome.utilities is not None:
         left, middle, right = below.subplots(1, 3, width_ratios=[1.2, 1, 1.2])
         _scores(left, figures, scenario.slice_names)
@@ -91,8 +101,26 @@ def plot_fidelity(path: Path, figures: Figures, outcome: Outcome) -> None:
         _policies(right, figures)
     else:
         _skills(below.subplots(), figures)
-    figure.suptitle(f"How far the twin of {scenario.name} can be trusted, on decisions it has not seen", fontsize=12.5)
+    top.suptitle(f"How far the twin of {scenario.name} can be trusted, on decisions it has not seen", fontsize=12.5)
     save_figure(figure, path)
+
+
+def _answers(axes: Axes, figures: Figures, verdicts: Sequence[Verdict], rows: int) -> None:
+    """The R² of the utility and the answer for each use, in columns."""
+    axes.set_axis_off()
+    explained = figures.get(("R²", "utility", "twin"))
+    lines = [("black", "there is no utility" if explained is None else f"R² of the utility: {explained.show(2)}")]
+    lines += [(_ANSWERS[each.answer], f"{each.use}: {each.answer}") for each in verdicts]
+    for index, (colour, line) in enumerate(lines):
+        place = (index // rows) / COLUMNS, 1.0 - (index % rows + 0.5) / rows
+        axes.text(*place, line, transform=axes.transAxes, color=colour, va="center", fontsize=9.5)
+
+
+def _unit(outcome: Outcome) -> str:
+    """What arrivals are counted in; a log's mapping that says nothing leaves the simulator's packets in the column."""
+    unit = outcome.twin.model.layout.arrivals_column.unit
+    simulated = outcome.utilities is not None
+    return unit if simulated or unit != ARRIVALS.unit else "in the unit of the arrivals"
 
 
 def _horizon(axes: Axes, outcome: Outcome, v: int, name: str) -> None:

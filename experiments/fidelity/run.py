@@ -87,7 +87,7 @@ class FidelityResult:
         if self.history is not None:  # all of it, for agents that learn offline
             self.history.save(Path(folder) / HISTORY)
         write_figures(paths[0], self.scenario.name, self.figures)
-        plot_fidelity(paths[1], self.figures, self.outcomes[0])
+        plot_fidelity(paths[1], self.figures, self.outcomes[0], self.verdicts)
         for path, outcome in zip(paths[2:], self.outcomes, strict=False):
             outcome.twin.save(path)
             write_twin_card(path, outcome.twin, self.title, self._in_a_line())

@@ -33,6 +33,8 @@ HONEST = 0.8
 FALLS = 0.1
 """Share of the states from which on it counts that more units bring a slice a lower SSR."""
 
+_FALLS = "more units lower the SSR that the twin expects, which cannot be (share of the states)"
+
 DRIFT = 0.25
 """By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""
 
@@ -123,8 +125,7 @@ Said = tuple[str, str]
 
 
 def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
-    """One for each use: what-if on the utility, training an agent, the SSR of each slice, and what-if beyond the units
-    that were held.
+    """One for each use, as `Verdict.use` lists them.
 
     A use has the worst answer of all that is asked about it. docs/logs.md gives the thresholds and their reasons.
     """
@@ -185,21 +186,19 @@ def _falls_inside(evidence: Evidence, *names: str) -> Iterator[Said]:
     """Which of these slices, or of all, are served worse with more of the units that they held."""
     falls = [each for each in evidence.falls("held") if not names or each.rpartition(" ")[0] in names]
     if falls:
-        yield CARE, f"more units lower the expected SSR, which cannot be, in so many states: {', '.join(falls)}"
+        yield CARE, f"{_FALLS}: {', '.join(falls)}"
 
 
 def _beyond(evidence: Evidence) -> Iterator[Said]:
     """What the twin says of units that no decision of the fit held; nothing where none can be chosen."""
-    if evidence.restricted or not evidence.held:
+    moved = any(key[0] in (f"{MORE_UNITS}: below", f"{MORE_UNITS}: above") for key in evidence.figures)
+    if evidence.restricted or not evidence.held or not moved:
         return
-    for place in ("below", "above"):
+    for place, where in (("below", "from fewer units than held"), ("above", "to more units than held")):
         falls = evidence.falls(place)
         if falls:
-            yield (
-                NO_GO,
-                f"{place} the units held more of them lower the expected SSR in so many states: {', '.join(falls)}",
-            )
-    yield CARE, "nothing was measured there; more units at least do not lower the expected SSR"
+            yield NO_GO, f"{where}: {_FALLS}: {', '.join(falls)}"
+    yield CARE, "nothing was measured there; the SSR that the twin expects at least does not fall with more units"
 
 
 def _one_term(evidence: Evidence) -> Iterator[Said]:
@@ -227,10 +226,7 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     tempting = [] if evidence.restricted or not evidence.held else evidence.falls("below")
     if tempting:
         slices = ", ".join(each.rpartition(" ")[0] for each in tempting)
-        yield (
-            CARE,
-            f"an agent is rewarded for fewer units than were ever held ({slices}): see the report of its training",
-        )
+        yield CARE, f"agents are drawn to fewer units than were ever held, where the twin errs ({slices})"
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
