@@ -16,6 +16,12 @@ CHUNK = 4096
 """States of which a policy is asked at once: it may value thousands of allocations in each."""
 
 
+REMEDY = (
+    "learn with twin=none, which stays nearer to the history; or read the log with `allowed: held`, where nothing else "
+    "can be chosen, but agents are not exported (docs/logs.md)"
+)
+
+
 def actions_in(policy: Predictor, history: History) -> npt.NDArray[np.int64]:
     """What a policy chooses (n,) in the n states of a history."""
     states = SpaceSpec(history.scenario).observe(history.arrivals)
@@ -74,6 +80,7 @@ def warning_lines(found: Mapping[str, Any]) -> list[str]:
             f"{_range(each['held'])}"
             for name, each in found["slices"].items()
         ]
+        lines.append(f"  to do: {REMEDY}")
     return lines
 
 

@@ -37,7 +37,7 @@ from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
 from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
 from twin.fidelity.evaluator import Evaluator
-from twin.fidelity.monotonicity import monotonicity
+from twin.fidelity.monotonicity import PLACES, monotonicity
 from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut, SimulatedCell
@@ -119,7 +119,8 @@ def evaluate_twin(
     measures += marginal_measures(evaluator.roll_out(min(settings.horizon, longest), window=WINDOW), names)
     assert twin.report is not None
     moved = monotonicity(evaluator, history)
-    measures += monotonicity_measures(moved, twin.scenario.slice_names)
+    places = PLACES if extra is None else PLACES[:1]  # of a cell, allocations never held are compared with the truth
+    measures += monotonicity_measures(moved, twin.scenario.slice_names, places)
     measures.append(constant("fit [s]", "", "twin", twin.report.seconds))
     fitted = {tuple(units) for units in history.allocation.tolist()}
     new = float(np.mean([tuple(units) not in fitted for units in held_out.allocation.tolist()]))

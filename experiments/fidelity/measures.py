@@ -192,11 +192,11 @@ def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
     return distances + means
 
 
-def monotonicity_measures(found: Monotonicity, names: Sequence[str]) -> list[Measure]:
-    """In which share of the states more units bring a slice a lower SSR, where they could be moved."""
+def monotonicity_measures(found: Monotonicity, names: Sequence[str], places: Sequence[str] = PLACES) -> list[Measure]:
+    """In which share of the states more units bring a slice a lower SSR, by the places where they can be moved."""
     return [
         constant(f"{MORE_UNITS}: {place}", name, "twin", float(found.falls[n, column]))
-        for column, place in enumerate(PLACES)
+        for column, place in enumerate(places)
         for n, name in enumerate(names)
         if not np.isnan(found.falls[n, column])
     ]

@@ -12,7 +12,7 @@ from slicing_gym import Scenario
 from twin.data.columns import SPECTRAL_EFFICIENCY
 from twin.data.layout import IDLE
 
-BEYOND = "what-if beyond these units"
+BEYOND = "what-if beyond the units held"
 """The use of a log's twin where nothing was measured."""
 
 GO, CARE, CANNOT_TELL, NO_GO = ANSWERS = ("go", "go with care", "cannot tell", "no-go")
@@ -56,8 +56,8 @@ class Verdict:
     """What a twin is good for in one use.
 
     Args:
-        use: "what-if on the utility", "training an agent", "the SSR of" a slice, or of a log "what-if beyond these
-            units", where nothing was measured.
+        use: "what-if on the utility", "training an agent", "the SSR of" a slice, or of a log "what-if beyond the
+            units held", where nothing was measured.
         answer: "go", "go with care", "cannot tell" or "no-go".
         reasons: the figures that decided, the most important first.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from experiments.fidelity.verdict import ANSWERS, ENOUGH, Evidence, as_lines, verdicts
@@ -13,7 +15,7 @@ ARRIVALS, SSR = ([f"{part}_{name}" for name in SCENARIO.slice_names] for part in
 USES = ["what-if on the utility", "training an agent", *(f"the SSR of {name}" for name in SCENARIO.slice_names)]
 
 
-def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=None, **changes):
+def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=None, held=None, **changes):
     """Figures of a twin that is good in all; changes by `metric of variable`, None for a figure that is not there."""
     figures = {("R²", name, "twin"): Estimate(0.9, 0.05) for name in ("utility", *SSR)}
     figures |= {("R²", name, "persistence"): Estimate(-0.5, 0.1) for name in ("utility", *SSR)}
@@ -27,7 +29,8 @@ def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=N
         figures[place.get(metric, metric), name, predictor] = value
     known = {key: value for key, value in figures.items() if value}
     means = dict.fromkeys(SCENARIO.slice_names, ssr)
-    return Evidence(known, SCENARIO, held_out, new, parts, restricted=restricted, ssr=means, terms=terms or {})
+    more = {"ssr": means, "terms": terms or {}, "held": held or {}}
+    return Evidence(known, SCENARIO, held_out, new, parts, restricted=restricted, **more)
 
 
 def answers(given):
@@ -147,3 +150,40 @@ def test_what_holds_for_every_use_is_said_once():
         f"{use}: go with care" for use in USES
     ]
     assert as_lines(verdicts(evidence()))[0] == "verdict"
+
+
+FALLS = "SSR falls with more units: {}__{}__twin"
+HELD = {"volte": (3, 9), "video": (5, 14), "urllc": (2, 6)}
+
+
+def moved(share, place="below", name="video", **more):
+    """Figures of a log's twin that has an SSR fall with more units in this share of the states."""
+    shares = {FALLS.format(each, slice_name): 0.0 for each in ("held", "below", "above") for slice_name in HELD}
+    shares |= {FALLS.format(place, name): share}
+    return evidence(held=HELD, **{key: Estimate(value, float("nan")) for key, value in shares.items()}, **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "says"),
+    [
+        (moved(0.0), [0, 0, 0, 0, 0, 1], "nothing was measured there; the SSR that the twin expects at least"),
+        (moved(0.09), [0, 0, 0, 0, 0, 1], "nothing was measured there"),
+        (moved(0.97), [0, 1, 0, 0, 0, 3], "from fewer units than held: more units lower the SSR .* video 97%"),
+        (moved(0.97), [0, 1, 0, 0, 0, 3], r"agents are drawn to fewer units .* where the twin errs \(video\)"),
+        (moved(0.97, "above"), [0, 0, 0, 0, 0, 3], "to more units than held: more units lower .* video 97%"),
+        (moved(0.2, "held"), [1, 1, 0, 1, 0, 1], r"which cannot be \(share of the states\): video 20%"),
+        (moved(0.97, restricted=True), [0, 0, 0, 0, 0], ""),
+        (moved(0.2, "held", restricted=True), [1, 1, 0, 1, 0], "video 20%"),
+    ],
+)
+def test_more_units_that_lower_an_ssr_make_answers_worse(given, expected, says):
+    assert [ANSWERS.index(answer) for answer in answers(given)] == expected
+    assert re.search(says, "\n".join(as_lines(verdicts(given))))
+
+
+def test_a_logs_verdict_states_the_range_that_it_is_of():
+    given = moved(0.0)
+    lines = as_lines(verdicts(given), given.range)
+    held = "volte 3 to 9, video 5 to 14, urllc 2 to 6"
+    assert lines[1] == f"  within the units that the fit held: {held}. Nothing beyond was measured"
+    assert verdicts(given)[-1].use == "what-if beyond the units held"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ import stable_baselines3
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import DDQN, HardPolicy
+from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.offline import OfflineTraining, offline, record_history
 from experiments.offline.baselines import modal_choice
+from experiments.offline.estimates import in_words
 from experiments.runs.lifecycle import CURVES
 from slicing_gym import allocation_table
 from slicing_gym.space_spec import SpaceSpec
@@ -79,6 +82,32 @@ def test_figures_are_those_of_the_agent_it_leaves(finished, history, name):
     mine = [float(row["utility"]) for row in rows if row["policy"] == summary["agent"]]
     np.testing.assert_allclose(mine, np.mean(on_unseen, axis=1), atol=1e-5)
     assert f"{result.name}, estimated from the history alone: fitted_q " in result.report()
+    assert summary["held"] == compare_with_held(agent, history)
+    said = [*in_words(result.estimates, summary["utility_in_data"]), *warning_lines(summary["held"])]
+    assert all(line in result.report().splitlines() for line in said)
+
+
+def test_decisions_beyond_the_history_end_the_report(finished, history):
+    few = history.take(history.allocation[:, 0] == history.allocation[:, 0].max())
+    held = compare_with_held(HardPolicy(COARSE), few)
+    report = replace(finished["none"], summary={**finished["none"].summary, "held": held}).report()
+    lines = warning_lines(held)
+    assert any(line.startswith("WARNING: 100% of the policy's decisions") for line in lines)
+    assert report.splitlines()[-len(lines) :] == lines
+
+
+def test_agents_learn_from_held_allocations_alone(history, tmp_path):
+    """Also in a twin, whose actions are then numbers of the allocations held."""
+    held = tuple(map(tuple, np.unique(history.allocation, axis=0)[1:4].tolist()))
+    few = history.take((history.allocation[:, None] == held).all(axis=2).any(axis=1))
+    few = replace(few, held=held)
+    for twin in (None, twin_settings()):
+        result = offline(MAKE, few, twin, offline_settings(seeds=[], policies=[]), tmp_path / str(twin is None))
+        assert result.agent.action_space.n == 3
+        assert result.summary["held"]["never_held"] == 0.0
+        assert result.summary["modal"]["after_algorithm_2"]["in_data"] > 0
+    with pytest.raises(ValueError, match=r"evaluation.seeds: \[100, 101\] given, allowed is \[\] for a choice among"):
+        OfflineTraining(MAKE, few, None, offline_settings(), tmp_path / "new")
 
 
 def test_both_candidates_are_evaluated_and_the_better_one_in_the_twin_is_kept(finished):
@@ -109,11 +138,6 @@ def test_what_is_chosen_most_often_is_counted_in_the_history(history):
     assert modal["units"] == "-".join(map(str, table[1]))
     assert modal["share"] == np.mean(states[:, 0] <= np.median(states[:, 0]))
     assert modal["in_data"] == np.sum((history.allocation == table[1]).all(axis=1)) > 0
-    assert modal["beyond"] == []
-    kept = history.take(history.allocation[:, 0] > table[1][0])
-    low, high = kept.allocation[:, 0].min(), kept.allocation[:, 0].max()
-    name = history.scenario.slice_names[0]
-    assert modal_choice(Threshold(), kept)["beyond"][0] == f"{name} {table[1][0]} (held: {low} to {high})"
 
 
 def test_without_a_folder_it_is_the_same_and_nothing_is_left(finished, history, tmp_path, monkeypatch):

@@ -1,0 +1,31 @@
+"""What estimates say of deploying a policy."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from experiments.offline.estimates import in_words
+
+
+@pytest.mark.parametrize(
+    ("fitted_q", "in_twin", "expected"),
+    [
+        (
+            2.381,
+            2.975,
+            ["0.594 apart, more than 0.25: believe the lower, fitted_q", "DO NOT DEPLOY: by fitted_q it earns 0.062"],
+        ),
+        (2.3, None, ["DO NOT DEPLOY: by fitted_q it earns 0.143 less"]),
+        (2.6, 2.4, ["DO NOT DEPLOY: by twin it earns 0.043 less"]),
+        (2.523, None, ["by fitted_q it earns 0.080 more .* within the error of such an estimate"]),
+        (2.9, 2.8, ["by twin it earns 0.357 more than the history's own decisions did: worth a trial"]),
+        (3.5, 2.8, ["believe the lower, twin", "by twin it earns 0.357 more .*: worth a trial"]),
+    ],
+)
+def test_the_lower_estimate_decides(fitted_q, in_twin, expected):
+    lines = in_words({"fitted_q": fitted_q, "twin": in_twin}, 2.443)
+    assert len(lines) == len(expected)
+    for line, pattern in zip(lines, expected, strict=True):
+        assert re.search(pattern, line)

@@ -1,0 +1,112 @@
+"""A twin that has a slice served worse with more units is found out, and one that does not is not blamed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from slicing_gym import get_scenario
+from slicing_gym.allocation import share_out
+from tests.helpers.twins import cold_twin
+from twin import DigitalTwin, History
+from twin.fidelity.evaluator import Evaluator
+from twin.fidelity.monotonicity import CLEARLY, PLACES, monotonicity
+
+SCENARIO = get_scenario("paper-1mhz")
+
+
+def network(policy: str, decisions: int = 600) -> History:
+    """A made-up network: a slice's SSR is what its units carry over what came, so that it never falls with more units.
+
+    Args:
+        policy: "random", or "load": more units to slices where more came, and never few.
+        decisions: how many.
+    """
+    generator, slices, units = np.random.default_rng(0), SCENARIO.num_slices, SCENARIO.num_units
+    levels = np.zeros((decisions + 1, slices))
+    for t in range(decisions):
+        levels[t + 1] = 0.9 * levels[t] + 0.3 * generator.normal(size=slices)
+    loads = np.exp(np.clip(levels, -1.2, 1.2))
+    counts = generator.poisson(np.array([200, 200, 200]) * loads)
+    chosen = generator.random((decisions, slices)) ** 2 if policy == "random" else 1.0 + loads[:-1]
+    allocation = share_out(chosen, units)
+    ssr = np.clip(allocation * 30.0 / np.maximum(counts[1:], 1) ** 1.2, 0.0, 1.0)
+    return History(
+        SCENARIO,
+        np.zeros(decisions, np.int64),
+        np.arange(decisions),
+        allocation,
+        counts[:-1],
+        counts[1:],
+        {"ssr": ssr, "spectral_efficiency": np.full(decisions, 100.0)},
+    )
+
+
+def evaluated(history: History) -> tuple[DigitalTwin, Evaluator, History]:
+    past, held_out = history.split_by_time(0.2)
+    twin = cold_twin(past)
+    return twin, Evaluator(twin.model, past, held_out), past
+
+
+def test_a_twin_of_random_decisions_never_has_more_units_lower_an_ssr():
+    _, evaluator, past = evaluated(network("random"))
+    found = monotonicity(evaluator, past)
+    assert found.held.tolist() == [[1, 18]] * 3
+    assert (found.falls[:, 0] == 0.0).all()
+    assert np.isnan(found.falls[:, 1:]).all()  # there is nothing beyond
+
+
+def test_a_twin_of_decisions_that_followed_the_load_does():
+    """Few units were never held with much to do: there the twin falls back to the mean of what it saw."""
+    history = network("load")
+    _, evaluator, past = evaluated(history)
+    found = monotonicity(evaluator, past)
+    np.testing.assert_array_equal(found.held[:, 0], past.allocation.min(axis=0))
+    np.testing.assert_array_equal(found.held[:, 1], past.allocation.max(axis=0))
+    assert found.held[:, 0].min() > 1
+    assert (found.falls[:, PLACES.index("below")] > 0.9).all()
+
+
+def test_shares_are_those_of_single_predictions():
+    history = network("load")
+    twin, _, past = evaluated(history)
+    rows = np.arange(len(past), len(past) + 4)
+    found = monotonicity(Evaluator(twin.model, past, history.take(rows)), past)
+    place = twin.model.layout.place("ssr").start - SCENARIO.num_slices
+    low, high = found.held[1]
+    tried = {int(each) for ends in ((1, low), (low, high), (high, 18)) for each in np.linspace(*ends, 7).round()}
+    drops = {name: [] for name in PLACES}
+    for row in rows:
+        expected = {}
+        for own in tried:
+            units = history.allocation[row].copy()
+            units[[0, 2]] = share_out(units[[0, 2]], SCENARIO.num_units - own)
+            units[1] = own
+            pair = replace(history.take([row, row + 1]), allocation=np.stack([history.allocation[row], units]))
+            expected[own] = twin.predict(pair).expected[1].mean(axis=0)[place + 1]
+        pairs = [(fewer, more) for fewer in tried for more in tried if fewer < more]
+        for name, fits in (
+            ("held", lambda fewer, more: low <= fewer and more <= high),
+            ("below", lambda fewer, more: fewer < low and more <= high),
+            ("above", lambda fewer, more: low <= fewer and high < more),
+        ):
+            drops[name].append(max(expected[a] - expected[b] for a, b in pairs if fits(a, b)) > CLEARLY)
+    np.testing.assert_array_equal(found.falls[1], [np.mean(drops[name]) for name in PLACES])
+
+
+@pytest.mark.parametrize("smallest", [(1, 1, 0), (0, 0, 0)])
+def test_slices_may_hold_no_unit(smallest):
+    history = replace(network("random", 200), smallest=smallest)
+    _, evaluator, past = evaluated(history)
+    found = monotonicity(evaluator, past)
+    assert np.isfinite(found.falls[:, 0]).all()
+
+
+def test_without_an_ssr_nothing_is_said():
+    history = network("random", 200)
+    columns = tuple(each for each in history.columns if each.name != "ssr")
+    performance = {"spectral_efficiency": history.spectral_efficiency}
+    _, evaluator, past = evaluated(replace(history, columns=columns, performance=performance))
+    assert np.isnan(monotonicity(evaluator, past).falls).all()
