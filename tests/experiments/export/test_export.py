@@ -17,9 +17,10 @@ from agents.deploy.export import to_onnx
 from agents.hooks import action_values
 from agents.search import best_fixed_allocation
 from experiments.config.hydra import check_overrides, register
+from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.export import DisagreementError, Settings, Source, export
 from experiments.export.__main__ import prepare
-from experiments.export.agreement import MET, agreement_of, met_states, random_states, trained_range
+from experiments.export.agreement import agreement_of, met_states, random_states, trained_range
 from experiments.export.run import fallback_units
 from experiments.export.settings import ExportConfig
 from experiments.export.source import find_source
@@ -112,12 +113,17 @@ def test_settings_of_something_else_are_refused(run_folder):
 def test_allocations_that_the_history_never_tried_are_said(run_folder):
     source = find_source(run_folder)
     result = export(source.policy, QUICK, scenario=source.scenario, history=source.history)
-    said = r"note: \d+% of its decisions there \(\d+-\d+-\d+ and \d+ others\) .* the 60 real decisions"
-    assert re.search(said, result.report())
-    units = np.unique([result.deployed.decide(row).units for row in result.states[MET]], axis=0)
-    tried = replace(source.history, allocation=np.resize(units, source.history.allocation.shape))
-    result = export(source.policy, QUICK, scenario=source.scenario, history=tried)
-    assert "note:" not in result.report()
+    assert result.held == compare_with_held(source.policy, source.history)
+    lines = warning_lines(result.held)
+    assert re.match(r"note: \d+% of the policy's decisions in the history's 60 states \(\d+-\d+-\d+ most", lines[0])
+    assert result.report().splitlines()[-len(lines) :] == lines
+    chosen = np.array([result.deployed.decide(row).units for row in source.history.arrivals])
+    beyond = replace(source.history, allocation=np.resize([1, 1, 18], chosen.shape))
+    assert "\nWARNING: " in export(source.policy, QUICK, scenario=source.scenario, history=beyond).report()
+    tried = replace(source.history, allocation=chosen)
+    report = export(source.policy, QUICK, scenario=source.scenario, history=tried).report()
+    assert "note:" not in report
+    assert "WARNING" not in report
 
 
 def test_an_agent_of_the_process_is_exported_with_its_scenario_and_history(run_folder):
