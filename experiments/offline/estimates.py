@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-ERROR = 0.25
+ESTIMATE_ERROR = 0.25
 """Utility by which estimates count as different: a little more than any was off by (docs/offline.md, 0.242)."""
 
 
@@ -22,14 +22,14 @@ def in_words(estimates: Mapping[str, float | None], brought: float) -> list[str]
     lower = min(known, key=lambda name: known[name])
     gain, apart = known[lower] - brought, max(known.values()) - known[lower]
     lines = []
-    if apart > ERROR:
-        lines.append(f"  the estimates are {apart:.3f} apart, more than {ERROR}: believe the lower, {lower}")
+    if apart > ESTIMATE_ERROR:
+        lines.append(f"  the estimates are {apart:.3f} apart, more than {ESTIMATE_ERROR}: believe the lower, {lower}")
     if gain < 0.0:
         lines.append(f"  DO NOT DEPLOY: by {lower} it earns {-gain:.3f} less than the history's own decisions did")
-    elif gain <= ERROR:
+    elif gain <= ESTIMATE_ERROR:
         lines.append(
             f"  by {lower} it earns {gain:.3f} more than the history's own decisions did, which is within the error of "
-            f"such an estimate ({ERROR}): nothing says that it is better"
+            f"such an estimate ({ESTIMATE_ERROR}): nothing says that it is better"
         )
     else:
         lines.append(f"  by {lower} it earns {gain:.3f} more than the history's own decisions did: worth a trial")
