@@ -13,7 +13,15 @@ from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.benchmark_suite.queue import RUNS, RunQueue, deadline, left_to_do, work_through
 from experiments.benchmark_suite.rows import RunKey, RunRow, read_results, read_rows
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
-from experiments.benchmark_suite.writing import KNOWN, TABLE, check_checkout, publish, write_csv, write_report
+from experiments.benchmark_suite.writing import (
+    KNOWN,
+    PUBLISHED_TABLE,
+    TABLE,
+    check_checkout,
+    publish,
+    write_csv,
+    write_report,
+)
 from experiments.commands import command
 
 LISTS = ("scenarios", "methods", "seeds", "imports", "own.overrides")
@@ -61,10 +69,14 @@ def _folder(config: BenchmarkSuiteConfig) -> Path:
 
 
 def _known(config: BenchmarkSuiteConfig) -> dict[RunKey, RunRow]:
-    """Rows that are known: of the table that was typed, else of the project's where there is a checkout."""
+    """Rows that are known: of the table that was typed, else of the project's where there is a checkout.
+
+    What is published goes on from the table that it replaces, also where another checkout is installed.
+    """
     if config.table is not None:
         return read_rows(Path(config.table), PROTOCOL)
-    return read_rows(KNOWN, PROTOCOL) if KNOWN.is_file() else {}
+    own = PUBLISHED_TABLE if config.task == "publish" else KNOWN
+    return read_rows(own, PROTOCOL) if own.is_file() else {}
 
 
 def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:

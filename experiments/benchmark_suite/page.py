@@ -109,8 +109,10 @@ def _gaps(boards: Sequence[Board]) -> str:
     lines = [f"- n/a {where} ({why}): {'; '.join(labels)}." for (where, why), labels in reasons.items()]
     number = sum(why == NOT_RUN for board in boards for why in board.missing.values())
     partly = sum(why.endswith("seeds") for board in boards for why in board.missing.values())
-    if number or partly:
-        lines.append(f"- {number} of the table's cells are not run yet, and {partly} not on all seeds.")
+    gaps = [f"{number} not run yet"] if number else []
+    gaps += [f"{partly} not on all seeds"] if partly else []
+    if gaps:
+        lines.append(f"- Of the table's cells {' and '.join(gaps)}.")
     return "\n".join(lines) + "\n" if lines else ""
 
 

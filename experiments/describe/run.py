@@ -57,6 +57,15 @@ class Description:
         return self.offered_bps / self.capacity_bps if self.capacity_bps > 0.0 else np.inf
 
     @property
+    def carrying_units(self) -> int | None:
+        """Units that all slices together need for their mean loads; None where the whole band is too little for one.
+
+        Where each user has full power, parts of the band carry more together than all of it for one user at a time.
+        """
+        units = [each.carrying_units for each in self.slices if each.carrying_units is not None]
+        return sum(units) if len(units) == len(self.slices) else None
+
+    @property
     def sla_units(self) -> int | None:
         """Units that all slices together need for the SSR; None where one has too few with all of them."""
         units = [each.sla_units for each in self.slices if each.sla_units is not None]
@@ -65,17 +74,24 @@ class Description:
     @property
     def verdict(self) -> str:
         """Whether the cell is overloaded, in a sentence."""
-        load = f"its mean load is {100.0 * self.utilisation:.3g} % of its capacity"
-        if self.utilisation > 1.0:
-            return f"The cell is overloaded: {load}, and no allocation carries it."
-        if self.high_bps > self.capacity_bps:
-            return f"The cell is overloaded at times: {load}, but 5 % of the decisions offer more than it carries."
+        there = self.scenario.num_units
+        load = f"its mean load takes {self.carrying_units} of {there} units"
+        too_much = [each.name for each in self.slices if each.carrying_units is None]
+        if too_much:
+            return f"The cell is overloaded: the whole band does not carry the mean load of {', '.join(too_much)}."
+        if self.carrying_units is not None and self.carrying_units > there:
+            return f"The cell is overloaded: {load}."
+        # Where each user has full power, parts of the band carry more than their share of its capacity.
+        if self.scenario.radio.uniform_power_density and self.high_bps > self.capacity_bps:
+            return (
+                f"The cell is overloaded at times: {load}, but 5 % of the decisions offer more than all of them carry."
+            )
         starved = [each.name for each in self.slices if each.sla_units is None]
         if starved:
             names = ", ".join(starved)
             return f"The cell carries the load ({load}), but no allocation gives {names} an SSR of {self.ssr:g}."
-        units, there = self.sla_units, self.scenario.num_units
-        needs = f"an SSR of {self.ssr:g} in all slices takes {units} of {there} units"
+        units = self.sla_units
+        needs = f"an SSR of {self.ssr:g} in all slices takes {units}"
         if units is not None and units > there:
             return f"The cell carries the load ({load}), but {needs}: the slices compete."
         return f"The cell is not overloaded: {load}, and {needs}."

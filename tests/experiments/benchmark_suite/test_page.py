@@ -202,11 +202,13 @@ def test_the_projects_own_pages_are_written_by_publish_in_a_checkout_alone(tmp_p
         copy = tmp_path / page.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(page.read_text())
-    before = TABLE.read_bytes()
+    before = TABLE.read_text()
+    here = tmp_path / "docs" / "results" / "benchmark.csv"
+    here.write_text("".join(before.splitlines(keepends=True)[:-1]))  # a row less than the package's checkout has
     prepare(settings, tmp_path)()
-    assert TABLE.read_bytes() == before  # of the checkout that the package comes from, not the one it was typed in
-    rows = read_rows(tmp_path / "docs" / "results" / "benchmark.csv", PROTOCOL)
-    assert rows.keys() == read_rows(TABLE, PROTOCOL).keys()
+    assert TABLE.read_text() == before  # of the checkout that the package comes from, not the one it was typed in
+    rows = read_rows(here, PROTOCOL)
+    assert len(rows) == len(read_rows(TABLE, PROTOCOL)) - 1
     assert findings_of(rows).strip() in (tmp_path / "docs" / "benchmark.md").read_text()
     assert leaderboards_of(rows).strip() in (tmp_path / "docs" / "results" / "benchmark.md").read_text()
     assert (tmp_path / "docs" / "images" / "benchmark.png").is_file()

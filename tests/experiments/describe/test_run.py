@@ -23,17 +23,36 @@ def nr(**change):
 @pytest.mark.parametrize(
     ("scenario", "said"),
     [
-        (get_scenario("paper-1mhz"), "The cell is not overloaded: its mean load is 0.14"),
-        (nr(), "The cell carries the load (its mean load is 67.2 % of its capacity), but an SSR of 0.99 in all slices"),
-        (nr(slices={"gaming": {"num_users": 100}}), "The cell is overloaded: its mean load is 177 % of its capacity"),
+        (
+            get_scenario("paper-1mhz"),
+            "The cell is not overloaded: its mean load takes 3 of 20 units, and an SSR of 0.99 in all",
+        ),
+        (
+            nr(),
+            "The cell carries the load (its mean load takes 189 of 273 units), but an SSR of 0.99 in all slices takes",
+        ),
+        (nr(slices={"gaming": {"num_users": 100}}), "The cell is overloaded: the whole band does not carry"),
+        (nr(slices={"gaming": {"num_users": 60}}), "The cell is overloaded: its mean load takes"),
         (nr(slices={"gaming": {"latency_sla_s": 5e-4}}), "but no allocation gives gaming an SSR of 0.99."),
     ],
-    ids=["not overloaded", "slices compete", "overloaded", "out of reach"],
+    ids=["not overloaded", "slices compete", "overloaded", "overloaded by all", "out of reach"],
 )
 def test_a_sentence_says_whether_the_cell_is_overloaded(scenario, said):
     found = describe(scenario, QUICK)
     assert said in found.verdict
     assert found.verdict in found.report()
+
+
+def test_parts_of_the_band_carry_more_than_all_of_it_where_each_user_has_full_power():
+    """The load is above what one user at a time gets through the band, and still every slice meets its SLA."""
+    paper = get_scenario("paper-1mhz")
+    same = paper.to_dict()["slices"]["urllc"] | {"num_users": 150, "rate_sla_bps": 1e4, "latency_sla_s": 0.1}
+    names = dict.fromkeys(paper.slice_names, same)
+    found = describe(paper.replace(radio={"noise_density_dbm_per_hz": -95.0}, slices=names), QUICK)
+    assert found.utilisation > 1.0
+    assert found.sla_units is not None
+    assert found.sla_units < paper.num_units
+    assert found.verdict.startswith("The cell is not overloaded: its mean load takes 9 of 20 units")
 
 
 def test_a_cell_may_be_overloaded_at_times():
