@@ -16,11 +16,11 @@ from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.benchmark_suite.writing import (
     KNOWN,
     PUBLISHED_TABLE,
-    TABLE,
-    check_checkout,
+    TABLE_FILE,
+    check_published,
     publish,
-    write_csv,
     write_report,
+    write_rounded,
 )
 from experiments.commands import command
 
@@ -39,7 +39,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
     place, known = _folder(config), _known(config)
     plan = make_plan(config.scenarios, config.methods, config.seeds, config.budget, own=_own(config))
     if config.task == "publish":
-        check_checkout(Path())
+        check_published(Path())
     if config.task != "run":
         return lambda: _write(config.task, place, known)
     queue = RunQueue(plan, place, frozenset(known), deadline(config.minutes), tuple(config.imports))
@@ -91,8 +91,8 @@ def _own(config: BenchmarkSuiteConfig) -> BenchmarkMethod | None:
 
 def _say_end(queue: RunQueue, place: Path, known: Mapping[RunKey, RunRow]) -> None:
     """Write the CSV of all rows that are known, and name what is not done."""
-    write_csv(place / TABLE, _with_results(known, place))
-    print(f"written: {place / TABLE}")
+    write_rounded(place / TABLE_FILE, _with_results(known, place))
+    print(f"written: {place / TABLE_FILE}")
     failed = queue.failed
     rest = left_to_do(queue, failed)
     if rest:

@@ -20,7 +20,7 @@ from slicing_gym.reading import read_text
 
 BEGIN = "<!-- benchmark: begin, written by python -m experiments.benchmark_suite task=publish -->"
 END = "<!-- benchmark: end -->"
-BLOCK = re.compile(f"<!-- benchmark: begin[^>]*-->(.*?){END}", re.DOTALL)
+TABLES_BLOCK = re.compile(f"<!-- benchmark: begin[^>]*-->(.*?){END}", re.DOTALL)
 """The tables of a page with the two markers around them."""
 NOT_RUN = "not run yet"
 
@@ -169,7 +169,7 @@ def check_page(path: Path) -> None:
     Raises:
         OSError, ValueError: it cannot be read, or has not both markers, in their order.
     """
-    if not BLOCK.search(read_text("task=publish", path)):
+    if not TABLES_BLOCK.search(read_text("task=publish", path)):
         raise ValueError(f"task=publish: {str(path)!r} has no lines {BEGIN!r} and {END!r} for the tables")
 
 
@@ -181,6 +181,6 @@ def write_page(path: Path, tables: str) -> None:
     """
     check_page(path)
     block = f"{BEGIN}\n\n{tables}\n{END}"
-    text = BLOCK.sub(lambda _: block, read_text("task=publish", path), count=1)
+    text = TABLES_BLOCK.sub(lambda _: block, read_text("task=publish", path), count=1)
     with atomic_write(path) as file:
         file.write(text.encode())

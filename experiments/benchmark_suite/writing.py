@@ -12,8 +12,8 @@ from experiments.benchmark_suite.protocol import PROTOCOL
 from experiments.benchmark_suite.rows import RunKey, RunRow, read_rows, write_table
 from slicing_gym.files import atomic_write
 
-TABLE = "benchmark.csv"
-PUBLISHED_TABLE = Path("docs", "results", TABLE)
+TABLE_FILE = "benchmark.csv"
+PUBLISHED_TABLE = Path("docs", "results", TABLE_FILE)
 KNOWN = Path(__file__).resolve().parents[2] / PUBLISHED_TABLE
 """The project's table: a checkout has it, wherever a command is typed; a wheel has not."""
 _PAGE = Path("docs", "benchmark.md")
@@ -21,7 +21,7 @@ _LEADERBOARDS = Path("docs", "results", "benchmark.md")
 _PICTURE = Path("docs", "images", "benchmark.png")
 
 
-def write_csv(path: Path, rows: Mapping[RunKey, RunRow]) -> dict[RunKey, RunRow]:
+def write_rounded(path: Path, rows: Mapping[RunKey, RunRow]) -> dict[RunKey, RunRow]:
     """Write all rows, atomically; as they stand there, rounded, they come back: tables say what the CSV says."""
     write_table(path, rows, list(BENCHMARKED), PROTOCOL)
     return read_rows(path, PROTOCOL)
@@ -29,8 +29,8 @@ def write_csv(path: Path, rows: Mapping[RunKey, RunRow]) -> dict[RunKey, RunRow]
 
 def write_report(folder: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
     """Write `benchmark.csv`, `benchmark.md` and `benchmark.png` into a folder; what was written."""
-    table, page, picture = (folder / name for name in (TABLE, _PAGE.name, _PICTURE.name))
-    shown = write_csv(table, rows)
+    table, page, picture = (folder / name for name in (TABLE_FILE, _PAGE.name, _PICTURE.name))
+    shown = write_rounded(table, rows)
     text = f"# The benchmark\n\n{findings_of(shown, PROTOCOL, links=False)}\n{leaderboards_of(shown, PROTOCOL)}"
     with atomic_write(page) as file:
         file.write(text.encode())
@@ -38,7 +38,7 @@ def write_report(folder: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
     return [table, page, picture]
 
 
-def check_checkout(root: Path) -> None:
+def check_published(root: Path) -> None:
     """Refuse a folder that is no checkout of the project, or whose pages have no place for the tables.
 
     Raises:
@@ -56,10 +56,10 @@ def publish(root: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
         rows: all that are to be published.
 
     Raises:
-        OSError, ValueError: see `check_checkout`.
+        OSError, ValueError: see `check_published`.
     """
-    check_checkout(root)
-    shown = write_csv(root / PUBLISHED_TABLE, rows)
+    check_published(root)
+    shown = write_rounded(root / PUBLISHED_TABLE, rows)
     write_page(root / _PAGE, findings_of(shown, PROTOCOL))
     write_page(root / _LEADERBOARDS, leaderboards_of(shown, PROTOCOL))
     draw_benchmark(root / _PICTURE, boards_of(shown, PROTOCOL)[PROTOCOL.first_budget])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from experiments.environments import AnyVectorEnv
 from experiments.evaluate import check_policies, from_elsewhere, load_policy, make_cells, trained_in
 from experiments.evaluate.policies import WrappedAgent
 from experiments.reporting.output import steady_output
@@ -41,10 +41,10 @@ def frames(
     check_policies([policy], scenario)
     bare = make_cells(scenario, 1)  # where the one-step oracle looks ahead; the other one draws
     chosen = load_policy(policy, scenario, bare, 1, trust=trust)
-    cells: AnyVectorEnv = chosen.make_wrapped_cells(1) if isinstance(chosen, WrappedAgent) else bare
+    cells: Any = chosen.make_wrapped_cells(1) if isinstance(chosen, WrappedAgent) else bare
     env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility", render_mode="rgb_array")
     env.reset(seed=seed)
-    observations, _ = cells.reset(seed=[seed])  # type: ignore[arg-type]  # of each cell its own
+    observations, _ = cells.reset(seed=[seed])
     pictures = [np.asarray(env.render())]
     for number in range(1, scenario.decisions_per_episode + 1):
         actions = np.asarray(chosen.predict(observations, deterministic=True)[0])

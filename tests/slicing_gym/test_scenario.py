@@ -84,7 +84,7 @@ TWO = dataclasses.replace(ONE, name="two")
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: get_scenario("papr"), "scenario: unknown name 'papr'; did you mean 'paper'.*paper.*drift"),
+        (lambda: get_scenario("papr"), "scenario: unknown name 'papr'; did you mean 'paper'.*drift.*paper"),
         (lambda: get_scenario(3), "scenario: 3 is neither"),
         (lambda: Radio(resolution_hz=300e3), r"radio.resolution_hz: 300000.0 does not divide .*66.6667 units"),
         (lambda: Radio(bandwidth_hz=-1.0), "radio.bandwidth_hz: -1.0 given, allowed is above 0"),

@@ -16,8 +16,8 @@ from experiments.benchmark_suite.cost import cost_of
 from experiments.benchmark_suite.figure import _OWN, _legend, draw_benchmark
 from experiments.benchmark_suite.page import (
     BEGIN,
-    BLOCK,
     END,
+    TABLES_BLOCK,
     _worth,
     boards_of,
     findings_of,
@@ -26,7 +26,7 @@ from experiments.benchmark_suite.page import (
 )
 from experiments.benchmark_suite.rows import write_result
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
-from experiments.benchmark_suite.writing import write_csv
+from experiments.benchmark_suite.writing import write_rounded
 from experiments.evaluate import Settings, evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -167,17 +167,17 @@ def test_tables_go_between_the_markers(tmp_path):
 
 def test_the_page_says_what_the_table_says(tmp_path):
     """Typed again, `task=publish` changes nothing."""
-    rows = write_csv(tmp_path / "benchmark.csv", read_rows(TABLE, PROTOCOL))
+    rows = write_rounded(tmp_path / "benchmark.csv", read_rows(TABLE, PROTOCOL))
     assert (tmp_path / "benchmark.csv").read_bytes() == TABLE.read_bytes()
     for page, made in ((PAGE, findings_of(rows)), (LEADERBOARDS, leaderboards_of(rows))):
-        assert BLOCK.search(page.read_text())[1].strip() == made.strip()
+        assert TABLES_BLOCK.search(page.read_text())[1].strip() == made.strip()
 
 
 def test_what_is_made_of_own_rows_goes_into_the_folder_and_known_rows_stay_to_the_byte(tmp_path, monkeypatch):
     """Even where a known run was done again, with figures that have more digits."""
     known = rows_of(**{**REFERENCES, "hard": [5.1234564] * 10}, sb3_dqn=[7.4, 7.5])
     table, folder = tmp_path / "known.csv", tmp_path / "runs"
-    write_csv(table, known)
+    write_rounded(table, known)
     again, mine = RunKey("diurnal", "sb3_dqn", 1_000, 0), RunKey("diurnal", "mine", 1_000, 0)
     write_result(folder, RunRow(*again, 7.40000049, 0.5, 1.0, 99.0, 1, ""))
     write_result(folder, RunRow(*mine, 7.6, 0.5, 1.0, 1.0, 1, ""))

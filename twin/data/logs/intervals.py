@@ -88,7 +88,7 @@ def files_of(files: Files | Any, pattern: str | None) -> Files | Any:
         return [files_of(each, pattern) for each in files]
     check_instance("log", files, (str, os.PathLike))
     if not Path(files).is_dir():
-        raise FileNotFoundError(f"mapping.files: {os.fspath(files)!r} is no folder, in which to look for {pattern!r}")
+        raise FileNotFoundError(f"log: {os.fspath(files)!r} is no folder, in which to look for files={pattern!r}")
     return os.path.join(files, pattern)
 
 

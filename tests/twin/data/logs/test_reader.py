@@ -165,5 +165,5 @@ def test_a_mapping_may_name_files_in_the_folder(log):
         history, _ = quietly(folder, mapping)
         assert history.runs.tolist() == [0, 1]
         assert len(history) == 2 * 159
-    with pytest.raises(FileNotFoundError, match="no folder, in which to look"):
+    with pytest.raises(FileNotFoundError, match="no folder, in which to look for files="):
         read_intervals(log, mapping)
