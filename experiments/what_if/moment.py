@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 import numpy as np
+import numpy.typing as npt
 
 from slicing_gym.errors import check_integer, shown
 from twin import History
+from twin.data.checks import follows
 from twin.data.logs import dates
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 
 DATED = 1e8
 """Seconds from which a time is a date (since 1970: from 1973 on); below, a log counts from a moment of its own."""
 
-_FORMS = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
-"""Of dates, in addition to ISO's."""
+_MOST_LISTED = 8
+"""Decisions that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,11 @@ class Moment:
         return slice(self.row, self.row + self.ahead)
 
     def __str__(self) -> str:
-        """Which decision it is, and when."""
+        """Which decision it is, of which run if there are several, and when."""
         history, last = self.history, "" if self.ahead == 1 else f" to {self.row + self.ahead - 1}"
         found = f"decision{'s' if last else ''} {self.row}{last} of 0 to {len(history) - 1}"
+        if len(history.runs) > 1:
+            found += f" (run {history.run[self.row]})"
         return found if history.time is None else f"{found}, from {show_time(history.time[self.row])} on"
 
 
@@ -49,12 +55,14 @@ def find_moment(history: History, at: str | float | None = None, interval: int |
 
     Args:
         history: of the network.
-        at: a time stamp of the log: a date (2026-10-13 20:15, 13.10.2026 20:15), or seconds as the log counts them.
+        at: a time stamp as the log has it: a date (2026-10-13 20:15, 13.10.2026 20:15), or seconds. As with the log's
+            own stamps, a zone in it is left out, and moves nothing.
         interval: number of the decision in the history, from 0, in place of it.
         ahead: decisions that have to follow one another from there on.
 
     Raises:
-        ValueError, TypeError: both or none are given; there is no such time or decision, or a gap follows too soon.
+        ValueError, TypeError: both or none are given; there is no such decision, no interval within half a period of
+            the time, or one in each of several runs or repeated hours; or a gap follows too soon.
     """
     if (at is None) == (interval is None):
         given = "missing" if at is None else f"{shown(at)} given together with interval"
@@ -79,39 +87,66 @@ def show_time(seconds: float) -> str:
 
 
 def _nearest(history: History, at: object) -> int:
-    """The decision whose interval is nearest to a time; half an interval beyond the ends is refused."""
+    """The only decision whose interval is at most half a period away from a time."""
     time = history.time
     if time is None:
         raise ValueError(
             f"at: {shown(at)} given, but the history has no times (its log numbers the intervals, or it was written "
             "before times were kept: read the log again); allowed is interval=<number>"
         )
-    wanted, steps = seconds_of(at), np.diff(np.sort(time))
-    beyond = 0.5 * float(np.median(steps[steps > 0.0])) if (steps > 0.0).any() else 0.0
-    if not time.min() - beyond <= wanted <= time.max() + beyond:
+    readings = seconds_of(at)
+    found = {wanted: _rows_at(history, time, wanted) for wanted in readings}
+    fitting = [wanted for wanted in readings if len(found[wanted])]
+    if not fitting:
+        raise ValueError(f"at: {shown(at)} given, {_what_there_is(time, readings[0])}")
+    if len(fitting) > 1:
+        both = " or ".join(map(show_time, fitting))
+        raise ValueError(f"at: {shown(at)} given, which may be {both}, allowed are dates with the year first")
+    rows = found[fitting[0]]
+    if len(rows) > 1:
+        listed = [f"interval={row} (run {history.run[row]}, {show_time(time[row])})" for row in rows[:_MOST_LISTED]]
+        more = f", or one of {len(rows) - _MOST_LISTED} more" if len(rows) > _MOST_LISTED else ""
         raise ValueError(
-            f"at: {shown(at)} given, allowed are the times of the log, {show_time(time.min())} to "
-            f"{show_time(time.max())}"
+            f"at: {shown(at)} given, which {len(rows)} decisions fit, allowed is one of them: {', '.join(listed)}{more}"
         )
-    return int(np.abs(time - wanted).argmin())
+    return int(rows[0])
 
 
-def seconds_of(at: object) -> float:
-    """Seconds of a time stamp; of a date since 1970, as a clock shows it (a zone in it is taken off).
+def _rows_at(history: History, time: FloatArray, wanted: float) -> IntArray:
+    """Decisions at most half a period from a time, none of which has a neighbour that is nearer."""
+    joined = follows(history.run, history.interval)
+    steps = np.diff(time)[joined]
+    half = 0.5 * float(np.median(steps[steps > 0.0])) if (steps > 0.0).any() else 0.0
+    away = np.abs(time - wanted)
+    best = away <= half
+    best[1:] &= ~joined | (away[1:] < away[:-1])  # of two that are as near the first
+    best[:-1] &= ~joined | (away[:-1] <= away[1:])
+    return np.flatnonzero(best)
+
+
+def _what_there_is(time: FloatArray, wanted: float) -> str:
+    """What is allowed where a log has no interval: its times, or those around a gap."""
+    first, last = time.min(), time.max()
+    if not first < wanted < last:
+        return f"allowed are the times of the log, {show_time(first)} to {show_time(last)}"
+    before, after = time[time <= wanted].max(), time[time >= wanted].min()
+    return f"where the log has no decision; the nearest are at {show_time(before)} and {show_time(after)}"
+
+
+def seconds_of(at: object) -> list[float]:
+    """What a time stamp may mean, in seconds; of a date since 1970, as a clock shows it.
+
+    07/11/2026 may be of November or of July, all others have one meaning.
 
     Raises:
         ValueError, TypeError: it is neither a date nor a number.
     """
     allowed = "allowed is a date like '2026-10-13 20:15' or '13.10.2026 20:15', or seconds"
     if isinstance(at, int | float) and not isinstance(at, bool):
-        return float(at)
+        return [float(at)]
     if not isinstance(at, str):
         raise TypeError(f"at: {shown(at)} given, {allowed}")
-    for read in (datetime.fromisoformat, *(lambda text, form=form: datetime.strptime(text, form) for form in _FORMS)):
-        try:
-            found = read(at.strip())
-        except ValueError:
-            continue
-        moved = found if found.tzinfo is None else found.astimezone(timezone.utc).replace(tzinfo=None)
-        return (moved - datetime(1970, 1, 1)).total_seconds()
-    raise ValueError(f"at: {shown(at)} given, {allowed}")
+    found = dates.readings(at)
+    if not found:
+        raise ValueError(f"at: {shown(at)} given, {allowed}")
+    return found

@@ -35,7 +35,7 @@ class WhatIfConfig(Settings, CommandSettings):
         history: the file of a history, or the folder of a run; None: that beside the twin, unless there is a log.
         log: a file, a glob, a folder, or a list of these.
         mapping, mapping_file: what the log's columns mean: a choice of Hydra's, or a file.
-        at: a time stamp of the log; the nearest interval is taken.
+        at: a time stamp as the log has it; the interval is taken that is half a period away at most.
         interval: number of the decision in the history, from 0, in place of a time.
         policies: "logged", allocations in units like 60-30-10, files of agents, folders of runs.
     """

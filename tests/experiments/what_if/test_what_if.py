@@ -137,18 +137,23 @@ def test_the_nearest_interval_is_taken(history):
         ("2026-10-03T04:10:00", 10),
         ("2026-10-03 04:10:20", 10),
         ("03.10.2026 04:10", 10),
-        ("2026-10-03T06:10:00+02:00", 10),
+        ("03.10.2026, 04:10:00,250", 10),
+        ("10/03/2026 4:10 AM", 10),  # the log has no 10 March
+        ("2026-10-03 01:10 PM", 549),
+        ("2026-10-03T04:10:00+02:00", 10),  # a zone in the log's stamps is left out, too
+        ("2026-10-03T04:10:00Z", 10),
         (START + 10 * MINUTE + 29.0, 10),
         (START - 29.0, 0),
         (START + 599 * MINUTE + 29.0, 598),
     ):
         assert find_moment(history, at).row == row, at
     assert str(find_moment(history, START + 10 * MINUTE, ahead=2)) == (
-        "decisions 10 to 11 of 0 to 598, from 2026-10-03 04:10 on"
+        "decisions 10 to 11 of 0 to 598 (run 0), from 2026-10-03 04:10 on"
     )
     counted = replace(history, time=0.25 * np.arange(599))
-    assert str(find_moment(counted, 2.5)) == "decision 10 of 0 to 598, from 2.5 s on"
-    assert seconds_of("1970-01-02") == 86_400.0
+    assert str(find_moment(counted, 2.5)) == "decision 10 of 0 to 598 (run 0), from 2.5 s on"
+    assert seconds_of("1970-01-02") == seconds_of("02.01.1970") == [86_400.0]
+    assert seconds_of("01/02/1970") == [86_400.0, 32 * 86_400.0]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +162,10 @@ def test_the_nearest_interval_is_taken(history):
         ({}, "at: missing, allowed is a time stamp of the log, or interval=<number of a decision>"),
         ({"at": START, "interval": 3}, "at: 1791000000.0 given together with interval"),
         ({"at": "2026-10-01"}, "at: '2026-10-01' given, allowed .* 2026-10-03 04:00 to 2026-10-03 13:59$"),
+        (
+            {"at": "2026-10-03 04:50"},
+            ".* where the log has no decision; the nearest are at 2026-10-03 04:49 and 2026-10-03 04:51",
+        ),
         ({"at": "yesterday"}, "at: 'yesterday' given, allowed is a date like '2026-10-13 20:15'"),
         ({"at": [1]}, r"at: \[1\] given, allowed is a date"),
         ({"at": float("nan")}, "at: nan given, allowed are the times"),
@@ -176,6 +185,47 @@ def test_what_is_refused_before_anything_is_simulated(twin, history, given, mess
     monkeypatch.delattr("experiments.what_if.run.simulate")
     with pytest.raises((ValueError, TypeError), match=message):
         what_if(twin, history, **given)
+
+
+def several(*starts: float, minutes: int = 4) -> History:
+    """Runs of a few decisions, a quarter of an hour each."""
+    rows, runs = np.arange(minutes * len(starts)), np.repeat(np.arange(len(starts)), minutes)
+    time = np.concatenate([start + 15 * MINUTE * np.arange(minutes) for start in starts])
+    found = history_of("paper-1mhz", len(rows)).take(rows)
+    return replace(found, run=runs, interval=np.tile(np.arange(minutes), len(starts)), time=time)
+
+
+def test_a_time_that_several_runs_have_is_refused_and_each_is_named():
+    """Cells of a log, whose stamps may differ by less than an interval."""
+    history = several(START, START + 1.0, START + 86_400.0)
+    given = {"history": history, "at": "2026-10-03 04:15"}
+    wanted = (
+        "^at: '2026-10-03 04:15' given, which 2 decisions fit, allowed is one of them: "
+        r"interval=1 \(run 0, 2026-10-03 04:15\), interval=5 \(run 1, 2026-10-03 04:15:01\)$"
+    )
+    with pytest.raises(ValueError, match=wanted):
+        find_moment(**given)
+    assert str(find_moment(history, interval=5)) == "decision 5 of 0 to 11 (run 1), from 2026-10-03 04:15:01 on"
+    assert find_moment(history, "2026-10-04 04:15").row == 9
+    with pytest.raises(
+        ValueError, match=r"which 20 decisions fit, .* interval=28 \(run 7, [^,]*\), or one of 12 more$"
+    ):
+        find_moment(several(*[START] * 20), "2026-10-03 04:00")
+
+
+def test_an_hour_that_stands_twice_is_refused_and_a_date_of_two_meanings():
+    twice = several(START, minutes=12)
+    twice = replace(twice, time=twice.time - 3600.0 * (np.arange(12) >= 8))  # 04:00 to 05:45, and 05:00 to 05:45 again
+    with pytest.raises(
+        ValueError, match=r"which 2 decisions fit, .* interval=5 .* interval=9 \(run 0, 2026-10-03 05:15\)"
+    ):
+        find_moment(twice, "2026-10-03 05:15")
+    assert find_moment(twice, "2026-10-03 04:45").row == 3
+    year = several(*(START + 86_400.0 * day for day in range(366)), minutes=1)
+    year = replace(year, run=np.zeros(366, np.int64), interval=np.arange(366))
+    with pytest.raises(ValueError, match="which may be 2027-05-07 04:00 or 2027-07-05 04:00, allowed are"):
+        find_moment(year, "05/07/2027 04:00")
+    assert find_moment(year, "05.07.2027 04:00").row == find_moment(year, "2027-07-05 04:00").row
 
 
 def test_a_history_without_times_or_of_another_network_is_refused(twin, history):

@@ -35,6 +35,7 @@ REFUSED = {
     "text": (put("interval", ["a"] * 9), r"interval: <U1 given, allowed are numbers"),
     "truth values": (put("run", [False] * 9), r"run: bool given, allowed are numbers"),
     "NaN": (at("ssr", (3, 1), math.nan), r"ssr: nan in row 3, allowed are finite numbers"),
+    "no finite time": (put("time", [0.0] * 8 + [math.inf]), r"time: inf in row 8, allowed are finite numbers"),
     "half a packet": (at("arrivals", (4, 0), 1.5), r"arrivals: 1\.5 in row 4, allowed are whole numbers"),
     "infinite": (at("interval", 8, math.inf), r"interval: inf in row 8, allowed are whole numbers"),
     "too large": (at("interval", 8, 1e300), r"interval: 1e\+300 in row 8, allowed are whole numbers"),

@@ -31,6 +31,34 @@ def shown(seconds: float) -> str:
     return date.isoformat(sep=" ", timespec=exact)
 
 
+def readings(cell: str) -> list[float]:
+    """What a single date may mean, in seconds since 1970; empty if it is none.
+
+    As in a column, a zone is left out, points mean the day first, and 07/11/2026 may be of November or of July.
+    """
+    parts = re.fullmatch(_FORM, cell)
+    if parts is None:
+        return _seconds(cell)
+    first, mark, second, year, hours = parts.groups(default="")
+    days = [(first, second), (second, first)]
+    found = [_seconds(f"{year}-{month:0>2}-{day:0>2} {hours}") for day, month in days if int(month) <= 12]
+    unique = sorted({seconds for each in found for seconds in each})
+    return found[0] if mark == "." and found else unique
+
+
+def _seconds(date: str) -> list[float]:
+    """Of a date with the year first; empty if it is none."""
+    half = re.search(_HALF, date)
+    plain = re.sub(r"([ T])(\d):", r"\g<1>0\2:", re.sub(_HALF, "", date).strip().replace(",", "."))
+    try:
+        found = datetime.datetime.fromisoformat(plain).replace(tzinfo=None)
+    except ValueError:
+        return []
+    if half is not None:
+        found = found.replace(hour=found.hour % 12 + (12 if half[1] in "Pp" else 0))
+    return [(found - datetime.datetime(1970, 1, 1)).total_seconds()]
+
+
 def is_date(cell: str) -> str:
     """SQL whether a cell is such a date."""
     return f"coalesce(regexp_full_match({cell}, {text(_FORM)}), false)"
