@@ -44,6 +44,8 @@ def compare_with_held(policy: Predictor, history: History) -> dict[str, Any]:
     new = np.array([tuple(row) not in held for row in chosen.tolist()])
     low, high = history.allocation.min(axis=0), history.allocation.max(axis=0)
     outside = (units < low) | (units > high)
+    if history.layout.idle is not None:  # units of nobody serve no slice
+        outside[:, history.layout.idle] = False
     slices = {}
     for n in np.flatnonzero(outside.any(axis=0)):
         given = units[outside[:, n], n]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -12,10 +12,11 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from agents.baselines import BASELINES
+from agents.baselines import BASELINES, Policy
 from experiments.evaluate.policies import WrappedAgent, check_policies, given_as, label_policies, load_policy
 from experiments.evaluate.rollout import Predictor
 from experiments.what_if.moment import Moment
+from slicing_gym.action import AllocationIndexCodec, DiscreteCodec
 from slicing_gym.errors import shown, unknown_name
 from twin import DigitalTwin
 from twin.data.layout import Layout
@@ -35,11 +36,13 @@ class Contender:
         name: in tables.
         units: allocations held in turn (ahead, n_slices); None: the policy decides.
         policy: an agent, which sees the last arrivals.
+        codec: what its actions mean.
     """
 
     name: str
     units: IntArray | None
     policy: Predictor | None = None
+    codec: DiscreteCodec = field(default_factory=AllocationIndexCodec)
 
 
 def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool = False) -> list[Contender]:
@@ -53,8 +56,11 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
         trust: let files of agents run code.
 
     Raises:
-        ValueError, TypeError, OSError: none given, one twice, no allocation of the twin's, or no agent that fits it.
+        ValueError, TypeError, OSError: none given, one twice, no allocation of the twin's, or no agent that fits it; or
+            what the log did not do is called "logged".
     """
+    if not isinstance(given, str | Path | Mapping | Sequence):
+        raise TypeError(f"policies: {shown(given)} given, allowed are {_allowed(twin)}")
     given = [given] if isinstance(given, str | Path) else given
     named = dict(given) if isinstance(given, Mapping) else {str(each): each for each in given}
     if not named or len(named) < len(given):
@@ -62,17 +68,23 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
     layout = twin.model.layout
     found: dict[str, Contender] = {}
     for name, each in named.items():
+        if name == LOGGED and not (isinstance(each, str) and each == LOGGED):
+            raise ValueError(
+                f"policies: {shown(each)} called {LOGGED!r}, allowed is another name: it is what the log did"
+            )
         if isinstance(each, str | Path):
             units = _units_of(str(each), layout, moment)
-            found[name] = Contender(name, units, None if units is not None else _agent(str(each), twin, trust))
+            found[name] = (
+                Contender(name, units) if units is not None else _deciding(name, _agent(str(each), twin, trust), layout)
+            )
         elif callable(getattr(each, "predict", None)):
-            found[name] = Contender(name, None, cast(Predictor, each))
+            found[name] = _deciding(name, cast(Predictor, each), layout)
         else:
             found[name] = Contender(name, _held(name, each, layout, moment))
     if isinstance(given, Mapping):
         return list(found.values())
     labels = label_policies([name for name, each in found.items() if each.policy is not None])
-    return [Contender(labels.get(name, name), each.units, each.policy) for name, each in found.items()]
+    return [replace(each, name=labels.get(name, name)) for name, each in found.items()]
 
 
 def _allowed(twin: DigitalTwin) -> str:
@@ -90,6 +102,32 @@ def _units_of(name: str, layout: Layout, moment: Moment) -> IntArray | None:
     if not re.fullmatch(r"\d+(-\d+)+", name):
         return None
     return _held(name, [int(part) for part in name.split("-")], layout, moment)
+
+
+def _deciding(name: str, policy: Predictor, layout: Layout) -> Contender:
+    """A policy, and what its actions mean: a baseline numbers all allocations, an agent those of its environment.
+
+    Raises:
+        ValueError: it is of another network, or nothing says that it chooses among the allocations of the twin.
+    """
+    scenario, codec = layout.scenario, layout.codec
+    if isinstance(policy, Policy):
+        theirs, wanted = policy.scenario, (scenario.slice_names, scenario.num_units)
+        if (theirs.slice_names, theirs.num_units) != wanted:
+            raise ValueError(
+                f"policies: {name!r} is of scenario {theirs.name!r}, allowed are policies for {scenario.num_units} "
+                f"units of {', '.join(scenario.slice_names)}"
+            )
+        return Contender(name, None, policy)
+    space = getattr(policy, "action_space", None)
+    if space is None and (layout.held or layout.smallest):
+        raise ValueError(
+            f"policies: {name!r} has no action_space, allowed are baselines, and agents with that of an environment on "
+            "this twin: its actions number other allocations than those of at least a unit a slice"
+        )
+    if space is not None and space != codec.space(scenario):
+        raise ValueError(f"policies: {name!r} chooses from {space}, allowed is {codec.space(scenario)}")
+    return Contender(name, None, policy, codec)
 
 
 def _held(name: str, units: object, layout: Layout, moment: Moment) -> IntArray:

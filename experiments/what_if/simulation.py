@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +13,7 @@ from experiments.evaluate.rollout import Chooser
 from experiments.what_if.moment import Moment
 from experiments.what_if.policies import Contender
 from experiments.what_if.settings import Settings
+from slicing_gym import Scenario
 from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
 from twin import DigitalTwin
@@ -63,7 +66,7 @@ def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: 
             units = np.tile(contender.units[step], (samples, 1))
         else:
             seen = ArrivalsObserver().observe(twin.scenario, {"arrivals": cells.measured[:, :slices]})
-            units = layout.codec.units(twin.scenario, choose(seen))
+            units = _chosen(contender, twin.scenario, choose(seen))
             choose.over[:] = False
         brought = cells.advance(units, controls=np.repeat(controls[[moment.row + step]], samples, axis=0))
         total += cells.measured
@@ -71,6 +74,19 @@ def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: 
         given.append(units)
     values = _by_variable(layout, total / moment.ahead, worth / moment.ahead if model.has_reward else None)
     return Alternative(contender.name, np.stack(given), values, _outside(layout, history.allocation, np.stack(given)))
+
+
+def _chosen(contender: Contender, scenario: Scenario, actions: npt.NDArray[Any]) -> IntArray:
+    """The units (k, n_slices) that actions (k,) mean.
+
+    Raises:
+        ValueError: they number no allocations.
+    """
+    codec = contender.codec
+    try:
+        return codec.units(scenario, codec.check_actions(codec.space(scenario), actions, len(actions)))
+    except gym.error.InvalidAction as error:
+        raise ValueError(f"policies: {contender.name!r} chose {error}") from error
 
 
 def measured_at(twin: DigitalTwin, moment: Moment) -> dict[str, float]:
@@ -86,19 +102,19 @@ def measured_at(twin: DigitalTwin, moment: Moment) -> dict[str, float]:
 
 def _by_variable(layout: Layout, values: FloatArray, worth: FloatArray | None) -> dict[str, FloatArray]:
     """Utility (k,) and variables (k, V) by name, without those of the units of nobody."""
-    names = [name for name, _ in layout.variables]
-    nobody = {name for name in names if layout.idle is not None and name.endswith(f"_{_idle_name(layout)}")}
-    own = {name: values[:, v] for v, name in enumerate(names) if name not in nobody}
+    nobody = set()
+    if layout.idle is not None:
+        idle = layout.scenario.slice_names[layout.idle]
+        nobody = {f"{each.name}_{idle}" for each in (layout.arrivals_column, *layout.columns) if each.per_slice}
+    own = {name: values[:, v] for v, (name, _) in enumerate(layout.variables) if name not in nobody}
     return own if worth is None else {UTILITY: worth, **own}
 
 
-def _idle_name(layout: Layout) -> str:
-    assert layout.idle is not None
-    return layout.scenario.slice_names[layout.idle]
-
-
 def _outside(layout: Layout, history: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
-    """Slices that were given units (..., n_slices) beyond all that a history (n, n_slices) gave them."""
-    given = units.reshape(-1, units.shape[-1])
-    ends = zip(layout.scenario.slice_names, given.min(0), given.max(0), history.min(0), history.max(0), strict=True)
-    return {name: (int(low), int(high)) for name, low, high, least, most in ends if low < least or high > most}
+    """Slices that were given units (..., n_slices) beyond all that a history (n, n_slices) gave them; idle is none."""
+    given, found = units.reshape(-1, units.shape[-1]), {}
+    for n, name in enumerate(layout.scenario.slice_names):
+        low, high = int(given[:, n].min()), int(given[:, n].max())
+        if n != layout.idle and (low < history[:, n].min() or high > history[:, n].max()):
+            found[name] = (low, high)
+    return found

@@ -12,6 +12,7 @@ from experiments.evaluate.held import actions_in, compare_with_held, warning_lin
 from slicing_gym import allocation_index
 from slicing_gym.space_spec import SpaceSpec
 from tests.helpers.twins import history_of
+from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
 from twin import History
 
 
@@ -83,3 +84,12 @@ def test_actions_mean_what_they_mean_to_the_history(smallest):
     given = history(units, held=() if smallest else tuple(map(tuple, units)), smallest=smallest)
     actions = given.layout.codec.index(given.scenario, given.allocation[:2])
     assert compare_with_held(ByLoad(given, *actions), given)["never_held"] == 0.0
+
+
+def test_units_of_nobody_are_beyond_nothing():
+    """Fewer of them than ever: new as an allocation, and inside the range of each slice."""
+    given, _ = quietly(CASES / "09_idle_rest.csv", mapping_of(allocation={"column": "prb_next", "idle": True}))
+    given = given.take(np.flatnonzero(given.allocation[:, 3] >= 4))
+    action = given.layout.codec.index(given.scenario, np.array([[20, 14, 13, 3]]))[0]
+    found = compare_with_held(ByLoad(given, action, action), given)
+    assert (found["never_held"], found["most"], found["outside"], found["slices"]) == (1.0, "20-14-13-3", 0.0, {})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
-from agents import FixedPolicy, ProportionalPolicy
+from agents import FixedPolicy, HardPolicy, ProportionalPolicy
 from experiments.what_if import Settings, find_moment, what_if
 from experiments.what_if.moment import seconds_of
+from slicing_gym.allocation import share_out
 from tests.helpers.twins import cold_twin, history_of
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
 from twin import Column, History
@@ -153,7 +155,7 @@ def test_the_nearest_interval_is_taken(history):
     counted = replace(history, time=0.25 * np.arange(599))
     assert str(find_moment(counted, 2.5)) == "decision 10 of 0 to 598 (run 0), from 2.5 s on"
     assert seconds_of("1970-01-02") == seconds_of("02.01.1970") == [86_400.0]
-    assert seconds_of("01/02/1970") == [86_400.0, 32 * 86_400.0]
+    assert seconds_of("01/02/1970") == [86_400.0, 31 * 86_400.0]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,15 @@ def test_the_nearest_interval_is_taken(history):
         ({"at": [1]}, r"at: \[1\] given, allowed is a date"),
         ({"at": float("nan")}, "at: nan given, allowed are the times"),
         ({"interval": 599}, "interval: 599 given, allowed is 0 to 598"),
+        ({"interval": 3, "policies": None}, "policies: None given, allowed are 'logged', units of volte, video, urllc"),
+        (
+            {"interval": 3, "policies": {"logged": [33, 33, 34]}},
+            r"policies: \[33, 33, 34\] called 'logged', allowed is",
+        ),
+        (
+            {"interval": 3, "policies": {"logged": "60-30-10"}},
+            "policies: '60-30-10' called 'logged', allowed is another",
+        ),
         ({"interval": 3, "policies": []}, "policies: none given, allowed are 'logged', units of volte, video, urllc"),
         ({"interval": 3, "policies": ["60-30-11"]}, "policies: '60-30-11' given, allowed are units of volte, video"),
         ({"interval": 3, "policies": ["60-40"]}, "policies: '60-40' given, .* sum to 100, at least 1-1-1$"),
@@ -221,11 +232,10 @@ def test_an_hour_that_stands_twice_is_refused_and_a_date_of_two_meanings():
     ):
         find_moment(twice, "2026-10-03 05:15")
     assert find_moment(twice, "2026-10-03 04:45").row == 3
-    year = several(*(START + 86_400.0 * day for day in range(366)), minutes=1)
-    year = replace(year, run=np.zeros(366, np.int64), interval=np.arange(366))
+    year = several(*(seconds_of(f"2027-{day} 04:00")[0] for day in ("05-07", "07-05")))
     with pytest.raises(ValueError, match="which may be 2027-05-07 04:00 or 2027-07-05 04:00, allowed are"):
         find_moment(year, "05/07/2027 04:00")
-    assert find_moment(year, "05.07.2027 04:00").row == find_moment(year, "2027-07-05 04:00").row
+    assert (find_moment(year, "05.07.2027 04:00").row, find_moment(year, "2027-05-07 04:00").row) == (4, 0)
 
 
 def test_a_history_without_times_or_of_another_network_is_refused(twin, history):
@@ -235,11 +245,86 @@ def test_a_history_without_times_or_of_another_network_is_refused(twin, history)
         what_if(twin, history_of("paper-1mhz"), interval=3)
 
 
-def test_units_of_nobody_are_allocated_and_not_shown():
+def with_idle_units() -> History:
     history, _ = quietly(CASES / "09_idle_rest.csv", mapping_of(allocation={"column": "prb_next", "idle": True}))
+    return history
+
+
+def test_units_of_nobody_are_allocated_and_not_shown():
+    history = with_idle_units()
     result = what_if(cold_twin(history), history, ["logged", "20-15-15-0"], QUICK, interval=0)  # nothing was before it
     assert result.alternatives[1].units[0, 0].tolist() == [20, 15, 15, 0]
     assert not any(name.endswith("_idle") for name in result.measured)
     assert "arrivals before it [packets]: embb 61, mtc 43, urllc 34\n" in result.report()
     with pytest.raises(ValueError, match=r"policies: '50-0-0-0' given, .* embb, mtc, urllc, idle .* at least 1-1-1-0$"):
         what_if(cold_twin(history), history, ["50-0-0-0"], QUICK, interval=0)
+
+
+def test_a_column_of_the_cell_may_be_called_as_units_of_nobody_are():
+    """As PRB that were idle, which are no PRB of the slice `idle`."""
+    history = with_idle_units()
+    busy = Column("prb_idle", per_slice=False)
+    history = replace(
+        history,
+        columns=(*history.columns, busy),
+        performance={**history.performance, "prb_idle": np.arange(float(len(history)))},
+    )
+    result = what_if(cold_twin(history), history, ["logged"], QUICK, interval=40)
+    assert result.measured["prb_idle"] == 40.0
+    assert "arrivals_idle" not in result.measured
+
+
+def test_a_warning_names_no_units_of_nobody():
+    """Fewer of them than ever are no units that a slice never held."""
+    history = with_idle_units()
+    history = history.take(np.flatnonzero(history.allocation[:, 3] >= 4))
+    result = what_if(cold_twin(history), history, ["logged", "20-14-13-3", "30-4-13-3"], QUICK, interval=0)
+    assert [list(each.outside) for each in result.alternatives] == [[], [], ["embb"]]
+    (line,) = [line for line in result.report().splitlines() if "warning" in line]
+    assert line == "* warning: 30-4-13-3 is outside the log: embb 30, held 1 to 27; not to be trusted"
+
+
+class Numbers:
+    """Always an action of this number, of a space if one is given."""
+
+    def __init__(self, number: int, space: gym.Space | None = None) -> None:
+        self.number = number
+        if space is not None:
+            self.action_space = space
+
+    def predict(self, observation):
+        return np.full(len(observation), self.number), None
+
+
+@pytest.mark.parametrize("kind", ["held", "smallest"])
+def test_actions_number_what_the_twin_or_a_baseline_numbers(kind):
+    """Where actions are a few held allocations, or slices may hold none, a baseline numbers all the others."""
+    if kind == "held":
+        history = history_of("paper-1mhz")
+        history = replace(history, held=tuple(map(tuple, np.unique(history.allocation, axis=0).tolist())))
+        fixed = [2, 15, 3]
+    else:
+        history, fixed = with_idle_units(), [20, 15, 14, 1]
+    twin, codec, scenario = cold_twin(history), history.layout.codec, history.scenario
+    agent = Numbers(7, codec.space(scenario))
+    given = {"fixed": FixedPolicy(scenario, fixed), "share": ProportionalPolicy(scenario), "agent": agent}
+    by_name = {each.name: each for each in what_if(twin, history, given, QUICK, interval=40).alternatives}
+    assert (by_name["fixed"].units == fixed).all()
+    assert (by_name["share"].units == share_out(history.arrivals[40], scenario.num_units)).all()
+    assert (by_name["agent"].units == codec.units(scenario, np.array([7]))[0]).all()
+    for policy, message in (
+        (Numbers(7), "policies: 'mine' has no action_space, allowed are baselines, and agents with that of"),
+        (Numbers(7, gym.spaces.Discrete(5)), r"policies: 'mine' chooses from Discrete\(5\), allowed is "),
+        (HardPolicy("diurnal"), "policies: 'mine' is of scenario 'diurnal', allowed are policies for"),
+        (
+            Numbers(10**6, codec.space(scenario)),
+            r"policies: 'mine' chose actions\[0\]: 1000000 given, allowed are 0 to",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            what_if(twin, history, {"mine": policy}, QUICK, interval=40)
+
+
+def test_actions_that_number_no_allocation_are_refused(twin, history):
+    with pytest.raises(ValueError, match=r"policies: 'mine' chose actions\[0\]: 4851 given, allowed are 0 to 4850"):
+        what_if(twin, history, {"mine": Numbers(4851)}, QUICK, interval=3)
