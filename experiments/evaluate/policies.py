@@ -289,10 +289,10 @@ def _own_policy(name: str, scenario: Scenario, envs: AnyVectorEnv) -> Predictor:
             f"policy: {name!r} chose {actions.dtype} of shape {actions.shape} for observations {observations.shape}, "
             f"allowed are whole numbers of shape ({envs.num_envs},)"
         )
-    if actions.min() < 0 or actions.max() >= scenario.num_allocations:
+    number = getattr(envs.single_action_space, "n", scenario.num_allocations)  # fewer where only those held are allowed
+    if actions.min() < 0 or actions.max() >= number:
         raise ValueError(
-            f"policy: {name!r} chose {actions.tolist()}, allowed in scenario {scenario.name!r} are 0 to "
-            f"{scenario.num_allocations - 1}"
+            f"policy: {name!r} chose {actions.tolist()}, allowed in scenario {scenario.name!r} are 0 to {number - 1}"
         )
     policy: Predictor = found
     return policy

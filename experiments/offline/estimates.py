@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan
 
 ESTIMATE_ERROR = 0.25
 """Utility by which estimates count as different: a little more than any was off by (docs/offline.md, 0.242)."""
@@ -16,8 +17,12 @@ def in_words(estimates: Mapping[str, float | None], brought: float) -> list[str]
         brought: mean utility of the history's own decisions.
 
     Returns:
-        Lines of a report; the last says what to do.
+        Lines of a report; the last says what to do. A loss, however small, is none to deploy, while a gain has to be
+        beyond the error: that is one-sided on purpose, since nothing is lost by keeping what is there.
     """
+    broken = [name for name, value in {**estimates, "history": brought}.items() if value is not None and isnan(value)]
+    if broken:
+        return [f"  DO NOT DEPLOY: {' and '.join(broken)} gave no number (nan), so nothing says what it earns"]
     known = {name: value for name, value in estimates.items() if value is not None}
     lower = min(known, key=lambda name: known[name])
     gain, apart = known[lower] - brought, max(known.values()) - known[lower]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +17,7 @@ from experiments.evaluate import check_policies, load_policies, load_policy, mak
 from experiments.evaluate.policies import label_policies, policy_file
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import OWN, SCENARIO
+from tests.helpers.twins import cold_twin, history_of
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,9 +50,24 @@ class ChoosesWhatThereIsNot:
         return np.full(len(observation), 171), None
 
 
+class ChoosesAHundred:
+    def predict(self, observation):
+        return np.full(len(observation), 100), None
+
+
 class ChoosesOnce:
     def predict(self, observation):
         return observation[:1].argmax(axis=1), None
+
+
+def test_a_class_chooses_among_the_actions_of_the_cells():
+    """Of a twin that offers only the allocations of its history there are fewer."""
+    history = history_of("paper-1mhz").take(slice(0, 60))
+    held = np.unique(history.allocation, axis=0)
+    twin = cold_twin(replace(history, held=tuple(map(tuple, held.tolist()))))
+    envs = gym.make_vec("SliceTwin-v0", num_envs=2, twin=twin)
+    with pytest.raises(ValueError, match=rf"chose \[100, 100\], allowed in .* are 0 to {len(held) - 1}$"):
+        load_policy(f"{__name__}.ChoosesAHundred", twin.scenario, envs, 1)
 
 
 @pytest.mark.parametrize(
