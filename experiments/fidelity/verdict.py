@@ -33,7 +33,10 @@ HONEST = 0.8
 FALLS = 0.1
 """Share of the states from which on it counts that more units bring a slice a lower SSR."""
 
-_FALLS = "more units lower the SSR that the twin expects, which cannot be (share of the states)"
+_FALLS = (
+    "more units lower the SSR that the twin expects, which cannot be, except where a starved slice counts as met "
+    "(share of the states)"
+)
 
 DRIFT = 0.25
 """By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""

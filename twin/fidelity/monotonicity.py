@@ -1,4 +1,9 @@
-"""Whether a twin has a slice served worse with more units, which cannot be: units serve nobody but their slice."""
+"""Whether a twin has a slice served worse with more units, which cannot be: units serve nobody but their slice.
+
+Except where a starved slice counts as met. In the simulator one whose queues stay full admits nothing, and has SSR 1
+in such an interval (docs/simulator.md), so that more units do lower it. The twin's arrivals are those that a log shows,
+and do not say which intervals these would be; so such a fall is counted, too.
+"""
 
 from __future__ import annotations
 
