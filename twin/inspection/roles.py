@@ -62,6 +62,8 @@ def unit_in(name: str) -> str:
     if in_brackets:
         return in_brackets[1].strip()
     last = (tokens(name) or [""])[-1]
+    if last in _BITS_OR_BYTES:
+        return ""
     known = {"mbps": "Mbit/s", "kbps": "kbit/s", "bps": "bit/s", "ms": "ms", "us": "us", "sec": "s"}
     return known.get(last, _VOLUMES.get(last, {"pkts": "packets", "packets": "packets"}.get(last, "")))
 
@@ -84,9 +86,18 @@ _VOLUMES = {
 """Units of volumes by how names have them, in small letters."""
 
 
+_BITS_OR_BYTES = {"kb": "kbit", "mb": "Mbit", "gb": "Gbit"}
+"""Units of which only a capital letter says whether bits or bytes are meant, and what they are with a small b."""
+
+
 def volume_unit(name: str) -> str | None:
-    """The unit of a volume that a name says, one of `VOLUMES`; None if it says none."""
+    """The unit of a volume that a name says, one of `VOLUMES`; None if it says none, or may mean bits as well as bytes.
+
+    In brackets `Mb` is a megabit and `MB` a megabyte; `mb` may be either, and so may a last word, as in `VOLUME_MB`.
+    """
     unit = unit_in(name)
+    if unit.lower() in _BITS_OR_BYTES and unit.endswith("b"):
+        return None if unit in ("mb", "gb") else _BITS_OR_BYTES[unit.lower()]
     return unit if unit in VOLUMES else _VOLUMES.get(unit.lower())
 
 

@@ -171,10 +171,31 @@ def test_the_slice_has_its_3gpp_name_in_many_forms(name):
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [(VOLUME, "Mbit"), ("vol (kbit)", "kbit"), ("dl_bytes", "byte"), ("Vol [MB]", "MB"), ("x [ms]", None)],
+    [
+        (VOLUME, "Mbit"),
+        ("vol (kbit)", "kbit"),
+        ("dl_bytes", "byte"),
+        ("Vol [MB]", "MB"),
+        ("Vol [KB]", "kB"),
+        ("Vol [Mb]", "Mbit"),
+        ("Vol [kb]", "kbit"),
+        ("Vol (Gb)", "Gbit"),
+        ("Vol [mb]", None),  # whose bits or bytes nobody can tell
+        ("Volume Mb", None),
+        ("VOLUME_MB", None),
+        ("x [ms]", None),
+    ],
 )
 def test_units_of_volumes_are_read_from_names(name, unit):
     assert volume_unit(name) == unit
+
+
+def test_megabits_in_short_are_no_megabytes():
+    found = inspect_log(export(intervals=30).rename(columns={VOLUME: "PDCP Volume DL [Mb]"}))
+    assert found.keys["arrivals"]["unit"] == "Mbit"
+    assert found.keys["spectral_efficiency"]["unit_bps"] == 1111.11
+    unsaid = inspect_log(export(intervals=30).rename(columns={VOLUME: "PDCP Volume DL Mb"}))
+    assert to_check(unsaid.mapping_yaml())[0].startswith("arrivals: the name says no unit")
 
 
 def test_texts_stand_in_the_order_of_the_log():
