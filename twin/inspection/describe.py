@@ -8,6 +8,7 @@ import numpy as np
 
 from twin.data.logs.dates import how_to_read, shown
 from twin.data.logs.rules import SHARES
+from twin.data.logs.summer_time import said
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
 from twin.inspection.demand import short_of_demand
@@ -95,13 +96,8 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             "(a new run? then a column that names it is missing)",
             rows,
         )
-    for start, end in timing.repeated:
-        hour = f"{shown(start)} to {shown(end).partition(' ')[2]}"
-        yield Finding(
-            "summer_time",
-            f"{timing.column}: {hour} stands twice, for summer time ended; the second is "
-            "taken for the hour after the first (time.repeated_hour)",
-        )
+    for text in said(timing.column, timing.repeated):
+        yield Finding("summer_time", text)
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
     pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
     if len(pauses) and not np.isnan(timing.period):

@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.data.logs.rules import UNITS
-from twin.data.logs.summer_time import HOUR_S, Repeated, neighbours, repeated_hours, unfolded
+from twin.data.logs.summer_time import HOUR_S, neighbours, repeated_hours, unfolded
 from twin.inspection.cells import Cells, FloatArray, IntArray
 from twin.inspection.roles import tokens
 
 REGULAR = 0.75
 """Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
-
-DAY_S = 86_400
 
 MOST_STEPS = 2.0**40
 """A longer pause counts as so many intervals: a broken time stamp may be any number."""
@@ -37,7 +35,7 @@ class Timing:
         steps: (m,) intervals since the one before in its run; 0 for the first of a run.
         of_row: the interval of each row (n,), -1 where there is no time.
         back: positions of rows whose time is before that of the row before in its series.
-        repeated: the hours (start, end) that stand twice, for summer time ended.
+        repeated: the hours (start, end) that stand twice because summer time ended.
         of_rows: the time of each row (n,), as `time` counts it.
     """
 
@@ -90,7 +88,7 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
         series: (n,) rows of the same number are of one slice, user and run.
     """
     given = np.flatnonzero(~np.isnan(cells.numbers))
-    times, repeated = _without_summer_time(cells, series, given)
+    times, repeated = _without_summer_time(cells, run, series, given)
     period, on_grid, back = _period(times[given], series[given])
     order = given[np.lexsort((times[given], run[given]))]
     stamps, runs = times[order], run[order]
@@ -118,29 +116,22 @@ def timing_of(cells: Cells, run: IntArray, series: IntArray) -> Timing:
 
 
 def _without_summer_time(
-    cells: Cells, series: IntArray, given: npt.NDArray[np.intp]
+    cells: Cells, run: IntArray, series: IntArray, given: npt.NDArray[np.intp]
 ) -> tuple[FloatArray, tuple[tuple[float, float], ...]]:
     """Times (n,) that do not run back where summer time ends, and the hours that stand twice there.
 
-    Nothing is changed unless all dates that run back do so by less than an hour, at night, at most twice a year.
+    Nothing is changed unless all dates that run back do so there.
     """
     times, stamps, group = cells.numbers, cells.numbers[given], series[given]
     if cells.kind != "time":
         return times, ()
     period, _, back = _period(stamps, group)
     found = repeated_hours(stamps, group, HOUR_S, period)
-    if not found.hours or not set(back.tolist()) <= set(found.places.tolist()) or not _at_night(found):
+    if not found.hours or not set(back.tolist()) <= set(found.places.tolist()):
         return times, ()
     times = times.copy()
-    times[given] = unfolded(stamps, group, HOUR_S, found)
+    times[given] = unfolded(stamps, group, run[given], HOUR_S, found)
     return times, found.hours
-
-
-def _at_night(found: Repeated) -> bool:
-    """Whether repeated hours are Sundays' before four o'clock, half a year apart or more."""
-    starts = np.array([start for start, _ in found.hours])
-    sunday = (starts // DAY_S) % 7 == 3  # 1 January 1970 was a Thursday
-    return bool((sunday & (starts % DAY_S < 4 * HOUR_S) & (np.diff(starts, prepend=-np.inf) > 150 * DAY_S)).all())
 
 
 def _period(times: FloatArray, series: IntArray) -> tuple[float, float, npt.NDArray[np.intp]]:

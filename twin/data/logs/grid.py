@@ -11,7 +11,7 @@ import numpy.typing as npt
 from twin.data.logs.dates import how_to_read, shown
 from twin.data.logs.rows import Rows
 from twin.data.logs.rules import UNITS, TimeRule
-from twin.data.logs.summer_time import HOUR_S, neighbours, repeated_hours, unfolded
+from twin.data.logs.summer_time import HOUR_S, NIGHT, neighbours, repeated_hours, said, unfolded
 
 IntArray = npt.NDArray[np.int64]
 
@@ -52,9 +52,12 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     scale = 1.0 if rule.unit != "iso" else 1.0 / UNITS["iso"]
     group = _groups(run, slices, by)
     period = _period(rule, scale, stamps, group)
+    clock, twice = stamps, list[str]()
     if rule.repeated_hour:
-        stamps = unfolded(stamps, group, HOUR_S * scale, repeated_hours(stamps, group, HOUR_S * scale, period))
-    _refuse_running_back(rows, rule, stamps, group)
+        found = repeated_hours(stamps, group, HOUR_S * scale, period)
+        stamps = unfolded(stamps, group, run, HOUR_S * scale, found)
+        twice = said(rule.column, [(start / scale, end / scale) for start, end in found.hours])
+    _refuse_running_back(rows, rule, stamps, clock, group)
     rows.faults.check()
     order = _ordered(run, stamps)
     run_in_order, stamps_in_order = run[order], stamps[order]
@@ -70,7 +73,7 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
         rows.note(
             places,
             lambda i: (
-                f"{rule.column}: {_shown(rule, stamps_in_order[off[i] + 1])} in {rows.where(places[i])} comes "
+                f"{rule.column}: {_shown(rule, clock[places[i]])} in {rows.where(places[i])} comes "
                 f"{steps_of[off[i]] / scale:g} after the stamp before, allowed are multiples of {period / scale:g} "
                 f"within {tolerance / scale:g} (time.period, time.tolerance)"
             ),
@@ -86,7 +89,7 @@ def snapped(rows: Rows, rule: TimeRule, run: npt.NDArray[Any], slices: npt.NDArr
     interval[order] = total - total[begin]
     seconds = UNITS[rule.unit]
     notes = _notes(steps, steps_of, same, paused, period, seconds)
-    return Grid(run_of, interval, time, period * seconds, notes)
+    return Grid(run_of, interval, time, period * seconds, (*twice, *notes))
 
 
 def _notes(
@@ -143,23 +146,37 @@ def _groups(run: npt.NDArray[Any], slices: npt.NDArray[Any], by: Any) -> IntArra
     return group if by is None else np.asarray(group * (int(by.max(initial=0)) + 1) + by, np.int64)
 
 
-def _refuse_running_back(rows: Rows, rule: TimeRule, stamps: npt.NDArray[Any], group: IntArray) -> None:
-    """Note where the time of a slice (or user) of a run runs back, in the order of the file."""
+def _refuse_running_back(
+    rows: Rows, rule: TimeRule, stamps: npt.NDArray[Any], clock: npt.NDArray[Any], group: IntArray
+) -> None:
+    """Note where the time of a slice (or user) of a run runs back, in the order of the file.
+
+    Args:
+        rows: of the log.
+        rule: how its stamps are written.
+        stamps: of each row (n,), an hour more from the end of summer time on.
+        clock: of each row (n,), as the log has it.
+        group: of each row (n,): rows of one slice, user and run.
+    """
     before, places, apart = neighbours(stamps, group)
     hour = -HOUR_S / UNITS[rule.unit]
     before, places, apart = before[apart < 0], places[apart < 0], apart[apart < 0]
+    runs = "name what tells runs apart under `run`, or sort by a query"
+
+    def advice(apart: Any) -> str:
+        if rule.unit != "iso" or apart <= hour:
+            return runs
+        if rule.repeated_hour:
+            return f"summer time ends in a night only ({NIGHT}): {runs}"
+        return "is it the end of summer time? then time.repeated_hour: true"
+
     rows.note(
         places,
         lambda i: (
-            f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(rule, stamps[places[i]])} after "
-            f"{_shown(rule, stamps[before[i]])}); "
-            + (
-                "is it the end of summer time? then time.repeated_hour: true"
-                if rule.unit == "iso" and apart[i] > hour
-                else "name what tells runs apart under `run`, or sort by a query"
-            )
+            f"{rule.column}: time runs back in {rows.where(places[i])} ({_shown(rule, clock[places[i]])} after "
+            f"{_shown(rule, clock[before[i]])}); {advice(apart[i])}"
         ),
-        ("run", "time.repeated_hour", "query"),
+        ("run", "query") if rule.repeated_hour else ("run", "time.repeated_hour", "query"),
     )
 
 

@@ -52,8 +52,8 @@ class TimeRule:
         unit: "s", "ms" or "us" since any moment, or "iso" for dates.
         period: length of an interval in that unit (iso: in seconds); None: the median difference of two stamps.
         tolerance: how far a difference may be from whole periods, in the same unit; None: a quarter of the period.
-        repeated_hour: dates are of local time, and the hour that stands twice at the end of summer time is two hours,
-            in the order of the file; else time that runs back is refused.
+        repeated_hour: dates are of local time. The hour that stands twice at the end of summer time is two hours, in
+            the order of the file. Time that runs back elsewhere is refused; without this, any is.
     """
 
     column: str
