@@ -21,7 +21,7 @@ def export(first="2026-10-24 12:00", intervals=120, freq="15min", seed=0):
     return pd.DataFrame(
         {
             "Cell": "NR_0417_3",
-            "Begin Time": np.repeat(when.strftime("%d.%m.%Y %H:%M"), 3),
+            "Begin Time": np.repeat(when.strftime("%d.%m.%Y %H:%M" + ":%S" * (freq == "1s")), 3),
             "S-NSSAI": np.tile(["1-000001", "1-0000A2", "2-000001"], intervals),
             "RRC Connected Users": rng.poisson(20.0, intervals * 3).astype(float),
             VOLUME: carried.ravel().round(2),

@@ -23,6 +23,9 @@ from twin.inspection.roles import DELAYS, says, tokens, unit_in, volume_unit
 UNIT_HZ = 180e3
 """Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
 
+MOST_SLOTS = 1_000_000
+"""Of an interval; those of a longer one are longer than a millisecond."""
+
 
 def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
     """The keys of a `LogMapping` for a log, as builtin types; empty if it cannot be read.
@@ -194,7 +197,8 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     assert facts.arrivals is not None
     period_s = facts.period_s
     slot_s = 1e-3 if period_s >= 1e-3 else period_s
-    slots = min(max(round(period_s / slot_s), 1), 1_000_000)
+    slots = min(max(round(period_s / slot_s), 1), MOST_SLOTS)
+    slot_s = slot_s if slots < MOST_SLOTS else period_s / slots  # an interval is a period, whatever its length
     rule = _arrivals(facts)
     arrivals = ArrivalsRule(**rule if isinstance(rule, dict) else {"column": rule}).packets(grid.values[facts.arrivals])
     size = PACKET_BYTE if isinstance(rule, str) else rule["packet_byte"]

@@ -49,69 +49,21 @@ def test_the_proposal_reads_the_log_as_it_stands(log):
 def test_what_a_reader_has_to_know_stands_first(log):
     found = inspect_log(log)
     messages = {each.key: str(each) for each in found.findings}
-    assert messages["summer_time"].startswith("Begin Time: 2026-10-25 02:00 to 02:45 stands twice, for summer time")
+    assert messages["summer_time"].startswith("Begin Time: 2026-10-25 02:00 to 02:45 stands twice because summer time")
     assert "1 line is not clean: 32 ('NIL' in PDCP Volume DL [Mbit])" in messages["cells"]
     assert "likely what was carried, not what was offered" in messages["carried"]
     assert not {"time_back", "pause", "no_reward"} & set(messages)
 
 
-def test_nominal_traffic_is_the_logs(log):
-    """A packet is a packet: what the scenario's slices send is the volume that was measured."""
-    found = inspect_log(log)
+@pytest.mark.parametrize(("freq", "seconds"), [("1s", 1), ("15min", 900), ("h", 3600), ("D", 86400)])
+def test_nominal_traffic_is_the_logs(freq, seconds):
+    """A packet is a packet: what the scenario's slices send in an interval is the volume that was measured."""
+    found = inspect_log(export("2026-06-01", 60, freq))
     sent = found.proposal.network
+    assert sent.radio.interval_s == pytest.approx(seconds)
     size = np.array([part.traffic.packet_size_byte.value for part in sent.slices])
     measured = found.facts.grid.values[VOLUME]
     np.testing.assert_allclose(sent.nominal_arrivals * size * 8 / 1e6, np.nanmean(measured, axis=0), rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("freq", "first", "order"),
-    [
-        ("15min", "2026-10-24 23:00", "time"),
-        ("15min", "2026-10-24 23:00", "slice"),
-        ("h", "2026-10-24 12:00", "time"),
-    ],
-)
-def test_an_hour_that_stands_twice_is_two_hours(freq, first, order):
-    table = export(first, 40, freq)
-    if order == "slice":  # all of a slice, then all of the next
-        table = table.sort_values("S-NSSAI", kind="stable", ignore_index=True)
-    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
-    found = inspect_log(table)
-    assert found.keys["time"]["repeated_hour"] is True
-    assert len(found.facts.timing.time) == 40
-    read = read_intervals(table, found.proposal)
-    np.testing.assert_array_equal(read.interval, np.arange(40))
-    first_rows = export(first, 40, freq)[VOLUME].to_numpy().reshape(-1, 3)
-    np.testing.assert_allclose(read.arrivals, first_rows * 1e6 / 12000, rtol=0, atol=0.51)
-
-
-def test_a_slice_without_the_second_hour_goes_on_with_the_others():
-    table = export("2026-10-24 23:00", 40)
-    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
-    twice = table["Begin Time"].between("2026-10-25 02:00", "2026-10-25 02:45") & (table["S-NSSAI"] == "2-000001")
-    table = table[~(twice & (table.index >= 3 * 16))]
-    mapping = LogMapping.from_dict({**inspect_log(table).keys, "missing_is": "gap"})
-    assert mapping.absent
-    assert read_intervals(table, mapping).present[:, 2].sum() == 36
-    assert read_intervals(table, mapping).present[:, :2].all()
-
-
-@pytest.mark.parametrize("shift", [pd.Timedelta("-50min"), pd.Timedelta("-3D")])
-def test_time_that_runs_back_otherwise_is_no_summer_time(shift):
-    """By day, or by more than an hour."""
-    table = export("2026-10-27 12:00", 40)
-    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
-    table.loc[60:, "Begin Time"] += shift
-    found = inspect_log(table)
-    assert "time_back" in [each.key for each in found.findings]
-    assert "repeated_hour" not in found.keys["time"]
-    keys = {**found.keys, "drop_identical": False}
-    with pytest.raises(
-        ValueError, match=r"runs back in row 62 \(2026-10-2\d \d\d:\d\d after 2026-10-27 16:45\); "
-    ) as no:
-        read_intervals(table, LogMapping.from_dict(keys))
-    assert ("time.repeated_hour: true" in str(no.value).splitlines()[1]) == (shift > pd.Timedelta("-1h"))
 
 
 @pytest.mark.parametrize(("unit", "byte"), [("bit", 1 / 8), ("kB", 1e3), ("KiB", 1024), ("Mbit", 1.25e5)])
