@@ -33,6 +33,8 @@ def short(error: Exception) -> str:
 def connected() -> Iterator[Any]:
     """A connection to an empty database in memory, which looks at no variable of Python.
 
+    Its time zone is UTC, whatever the machine's: stamps with a zone are read as the times of UTC.
+
     Raises:
         ImportError: DuckDB is not installed.
     """
@@ -44,6 +46,7 @@ def connected() -> Iterator[Any]:
     try:
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET TimeZone = 'UTC'")
         yield connection
     finally:
         connection.close()

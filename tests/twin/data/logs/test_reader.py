@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
 import sys
 import zipfile
 
@@ -48,6 +50,29 @@ def test_every_form_gives_the_same_columns(log, tmp_path):
         for name, values in wanted.items():
             assert found[name].dtype == values.dtype, (files, name)
             np.testing.assert_array_equal(found[name], values, err_msg=f"{files} {name}")
+
+
+def test_times_with_a_zone_are_those_of_utc_on_every_machine(tmp_path):
+    """02:00 and 02:30 stand twice in Berlin."""
+    first, last = "TIMESTAMPTZ '2026-10-25 00:00:00+00'", "TIMESTAMPTZ '2026-10-25 01:30:00+00'"
+    stamps = f"SELECT unnest(generate_series({first}, {last}, INTERVAL 30 MINUTE)) AS t"
+    duckdb.sql(f"COPY ({stamps}) TO '{tmp_path / 'zoned.parquet'}'")
+    program = f"""
+import pandas as pd
+from twin.data.logs import read_table
+when = pd.date_range("2026-10-25", periods=4, freq="30min", tz="UTC")
+frame = pd.DataFrame({{"t": when.tz_convert("Europe/Berlin")}})
+for log in (frame, {str(tmp_path / "zoned.parquet")!r}):
+    print(*(str(each)[11:16] for each in read_table(log).columns["t"]))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"TZ": "Europe/Berlin"},
+        capture_output=True,
+        text=True,
+    )
+    assert not run.returncode, run.stderr
+    assert run.stdout.splitlines() == ["00:00 00:30 01:00 01:30"] * 2
 
 
 def test_several_files_are_read_in_order(log):
