@@ -46,6 +46,18 @@ def test_the_proposal_reads_the_log_as_it_stands(log):
     assert set(history.allocation.sum(axis=1)) == {100}
 
 
+def test_the_uplink_is_taken_only_where_there_is_no_downlink():
+    table = export(intervals=60)
+    table.insert(3, "UL Delay [ms]", table["DL Delay [ms]"] * 2)
+    table["UE Thp UL [Mbit/s]"] = table[VOLUME] / 900
+    keys = inspect_log(table).keys
+    assert keys["ssr"]["column"] == "dl_delay"
+    assert keys["spectral_efficiency"]["column"] == "pdcp_volume_dl"
+    uplink = inspect_log(table.drop(columns=["DL Delay [ms]"]).rename(columns={VOLUME: "UL Volume"})).keys
+    assert uplink["ssr"]["column"] == "ul_delay"
+    assert uplink["spectral_efficiency"] == {"column": "ue_thp_ul", "unit_bps": 1e6, "users": 1}
+
+
 def test_what_a_reader_has_to_know_stands_first(log):
     found = inspect_log(log)
     messages = {each.key: str(each) for each in found.findings}
