@@ -18,7 +18,7 @@ from twin.data.logs.rules import PACKET_BYTE, ArrivalsRule
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.rewards import efficiency_of, sla_of
-from twin.inspection.roles import DELAYS, says, tokens, unit_in, volume_unit
+from twin.inspection.roles import DELAYS, VOLUME, says, tokens, unit_in, volume_unit
 
 UNIT_HZ = 180e3
 """Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
@@ -158,11 +158,12 @@ def _rules(facts: LogFacts) -> dict[str, Any]:
 
 
 def _arrivals(facts: LogFacts) -> str | dict[str, Any]:
-    """The arrivals' column, with the unit of what cannot be packets."""
+    """The arrivals' column, with the unit of what cannot be packets: fractions, and whole numbers of a volume."""
     assert facts.arrivals is not None
     assert facts.grid is not None
     values, unit = facts.grid.values[facts.arrivals], volume_unit(facts.arrivals)
-    if unit is None and not (values[np.isfinite(values)] % 1.0).any():
+    whole = not (values[np.isfinite(values)] % 1.0).any()
+    if unit is None and whole and not says(facts.arrivals, VOLUME):
         return facts.arrivals
     return {"column": facts.arrivals, "unit": unit or "Mbit", "packet_byte": PACKET_BYTE}
 

@@ -39,6 +39,9 @@ UPLINK = _words("ul uplink rx")
 CARRIED = _words("volume bytes byte octets tx sent transmitted delivered served carried throughput")
 """Words of what was let through, not of what was asked for."""
 
+VOLUME = _words("volume vol")
+"""Words of what is no number of packets, even where it is whole and of SDUs."""
+
 DELAYS = _words("delay latency rtt")
 PACKETS = _words("pkts pkt packets packet arrivals arrived sdu sdus")
 MEANS = _words(

@@ -109,8 +109,10 @@ def test_a_volume_without_a_unit_is_refused_with_the_rule_that_helps():
     assert "is not a whole number (arrivals: {column: ..., unit: ...}, if it is a volume" in str(refused.value)
 
 
-def test_a_volume_whose_name_says_no_unit_is_to_be_checked():
-    table = export(intervals=30).rename(columns={VOLUME: "Traffic Volume"})
+@pytest.mark.parametrize("name", ["Traffic Volume", "DRB.PdcpSduVolumeDL"])
+@pytest.mark.parametrize("digits", [2, 0])
+def test_a_volume_whose_name_says_no_unit_is_to_be_checked(name, digits):
+    table = export(intervals=30).round({VOLUME: digits}).rename(columns={VOLUME: name})
     found = inspect_log(table)
     assert found.keys["arrivals"]["unit"] == "Mbit"
     assert to_check(found.mapping_yaml())[0].startswith("arrivals: the name says no unit")
