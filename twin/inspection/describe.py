@@ -15,7 +15,7 @@ from twin.inspection.demand import short_of_demand
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
-from twin.inspection.rewards import efficiency_of, sla_of
+from twin.inspection.rewards import efficiency_of, sla_of, without_sla
 from twin.inspection.roles import CARRIED, WORDS, says
 from twin.inspection.timing import Timing
 
@@ -56,6 +56,8 @@ def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
         hint = f"; {named[0]} holds texts that are no dates, which a query may parse (strptime)" if named else ""
         open_orders = {name: how_to_read(name, next(filter(None, each.labels), "")) for name, each in texts.items()}
         hint = next((f"; of {name} {each}" for name, each in open_orders.items() if each), hint)
+        if facts.standing_time:
+            hint = f"; {facts.standing_time} has one time only, and a log of one interval has no decision in it"
         yield Finding("no_time", f"no column says when a row was written (columns: {names}){hint}")
     elif facts.arrivals is None:
         yield Finding("no_arrivals", "no column looks like arrivals (packets or bytes of an interval)")
@@ -237,12 +239,14 @@ def _of_reward(facts: LogFacts) -> Iterator[Finding]:
         return
     computed = {"ssr": sla_of(facts), "spectral_efficiency": efficiency_of(facts)}
     lacking = [name for name, rule in computed.items() if rule is None and name not in facts.performance]
+    parts = []
+    if "ssr" in lacking and (without := without_sla(facts)):
+        lacking.remove("ssr")
+        parts.append(f"{without[0]} has no value of {listed(without[1])}, so nothing says what its SLA is (ssr)")
     if lacking:
-        yield Finding(
-            "no_reward",
-            f"no rate, delay or volume of a slice was found of which to make {' and '.join(lacking)}: without them "
-            "there is a twin, but no environment",
-        )
+        parts.append(f"no rate, delay or volume of a slice was found of which to make {' and '.join(lacking)}")
+    if parts:
+        yield Finding("no_reward", f"{'; '.join(parts)}: without them there is a twin, but no environment")
 
 
 def _of_alignment(facts: LogFacts) -> Iterator[Finding]:

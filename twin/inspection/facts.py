@@ -65,6 +65,11 @@ class LogFacts:
     alignment: Alignment | None = None
 
     @property
+    def standing_time(self) -> str | None:
+        """The column of times that holds a single one, where no other says when a row was written."""
+        return time_column(self.cells, constant=True) if self.timing is None else None
+
+    @property
     def what(self) -> str:
         """What it can be used for: "allocation", "constant", "passive" or "nothing"."""
         if self.grid is None or (self.arrivals is None and self.allocations is None):

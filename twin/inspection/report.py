@@ -21,7 +21,9 @@ def headline(facts: LogFacts, name: str, num_rows: int) -> str:
     """What a log is, in one line."""
     head = f"{name}: {num_rows:,} rows"
     if facts.grid is None or facts.timing is None:
-        return f"{head}; no time column was found, so this is no log of intervals that can be read"
+        still = facts.standing_time
+        found = f"{still} has one time only" if still else "no time column was found"
+        return f"{head}; {found}, so this is no log of intervals that can be read"
     number, slices = len(facts.timing.time), listed(facts.grid.slices, 6)
     width = len(facts.grid.slices)
     size = f"{number:,} intervals of {width} slice{'' if width == 1 else 's'} ({slices})"
@@ -62,7 +64,11 @@ def sections(facts: LogFacts, findings: Sequence[Finding], dialect: str) -> Iter
 
 def roles(facts: LogFacts) -> dict[str, str]:
     """What each column is likely to be, by its name."""
-    found = {name: "time, too" for name, each in facts.cells.items() if each.kind == "time"}
+    found = {
+        name: "time, too" if "time" in facts.keys else "time"
+        for name, each in facts.cells.items()
+        if each.kind == "time"
+    }
     found |= {name: role.partition(" ")[0] for role, name in facts.keys.items()}
     quantities: dict[str | None, str] = dict.fromkeys(facts.performance, "performance")
     quantities |= {name: "arrivals, too" for name in facts.performance if arrivals_column([name])}

@@ -17,16 +17,29 @@ def sla_of(facts: LogFacts) -> tuple[str, str, list[float]] | None:
 
     None where there is no such column, or no decision to be rewarded.
     """
-    delays = [name for name in facts.performance if says(name, DELAYS) and not facts.is_of_cell(name)]
-    columns = _downlink_first([*delays, *_rates(facts)])
-    if facts.what != "allocation" or not columns:
+    column = _sla_column(facts)
+    if column is None or without_sla(facts):
         return None
     assert facts.grid is not None
-    values = facts.grid.values[columns[0]]
-    if not np.isfinite(values).any(axis=0).all():  # a slice has none, so nothing says what it needs
+    bounds = [float(f"{median:.3g}") for median in np.nanmedian(facts.grid.values[column], axis=0)]
+    return column, "at_most" if says(column, DELAYS) else "at_least", bounds
+
+
+def without_sla(facts: LogFacts) -> tuple[str, list[str]] | None:
+    """The column that SLAs would be proposed for, and the slices of which it has no value; None if there are none."""
+    column = _sla_column(facts)
+    if column is None:
         return None
-    bounds = [float(f"{median:.3g}") for median in np.nanmedian(values, axis=0)]
-    return columns[0], "at_most" if columns[0] in delays else "at_least", bounds
+    assert facts.grid is not None
+    measured = np.isfinite(facts.grid.values[column]).any(axis=0)
+    empty = [str(name) for name, has in zip(facts.grid.slices, measured, strict=True) if not has]
+    return (column, empty) if empty else None
+
+
+def _sla_column(facts: LogFacts) -> str | None:
+    delays = [name for name in facts.performance if says(name, DELAYS) and not facts.is_of_cell(name)]
+    columns = _downlink_first([*delays, *_rates(facts)])
+    return columns[0] if columns and facts.what == "allocation" else None
 
 
 def efficiency_of(facts: LogFacts) -> tuple[str, float] | None:

@@ -109,13 +109,18 @@ def says(name: str, words: frozenset[str]) -> bool:
     return any(word in words or word.rstrip("0123456789") in words for word in tokens(name))
 
 
-def time_column(cells: Mapping[str, Cells]) -> str | None:
-    """The column that says when: whole numbers of intervals before stamps, by name before dates of any name."""
+def time_column(cells: Mapping[str, Cells], constant: bool = False) -> str | None:
+    """The column that says when: whole numbers of intervals before stamps, by name before dates of any name.
+
+    Args:
+        cells: of the columns.
+        constant: whether one of columns that hold a single time is asked for.
+    """
     named = [each for each in cells.values() if says(each.name, WORDS["time"]) and each.kind in _TIMES]
     counts = [each for each in named if {"interval", "step"} & set(tokens(each.name)) and each.kind == "whole"]
     dated = [each for each in cells.values() if each.kind == "time"]
     plain = [each for each in named if set(tokens(each.name)) & _PLAIN_TIMES]
-    found = [each for each in (*counts, *dated, *plain, *named) if not each.constant]
+    found = [each for each in (*counts, *dated, *plain, *named) if each.constant == constant]
     return found[0].name if found else None
 
 

@@ -101,6 +101,15 @@ def test_rules_that_are_not_right_are_refused(rule, message):
         LogMapping.from_dict({**inspect_log(export(intervals=30)).keys, "arrivals": rule})
 
 
+def test_a_negative_volume_is_refused_though_it_is_a_performance_column_without_a_bound():
+    table = export(intervals=30)
+    table.loc[5, VOLUME] = -3.0
+    mapping = inspect_log(table).proposal
+    assert mapping.columns()[VOLUME].lower == -np.inf
+    with pytest.raises(ValueError, match=r"-3 in row 7, allowed are 0 to inf"):
+        read_intervals(table, mapping)
+
+
 def test_a_volume_without_a_unit_is_refused_with_the_rule_that_helps():
     table = export(intervals=30)
     mapping = LogMapping.from_dict({**inspect_log(table).keys, "arrivals": VOLUME})
@@ -120,6 +129,24 @@ def test_a_volume_whose_name_says_no_unit_is_to_be_checked(name, digits):
     assert "of which to make spectral_efficiency: without them there is a twin, but no environment" in found.report()
 
 
+def test_a_slice_without_a_delay_is_named():
+    table = export(intervals=30)
+    table.loc[table["S-NSSAI"] == "2-000001", "DL Delay [ms]"] = np.nan
+    found = inspect_log(table)
+    assert "ssr" not in found.keys
+    lacks = next(str(each) for each in found.findings if each.key == "no_reward")
+    assert lacks.startswith("DL Delay [ms] has no value of 2-000001, so nothing says what its SLA is (ssr): without")
+
+
+def test_a_log_of_one_interval_has_a_time_but_only_one():
+    table = export(intervals=1)
+    table["Begin Time"] = pd.to_datetime(table["Begin Time"], dayfirst=True)
+    found = inspect_log(table)
+    assert "Begin Time has one time only, so this is no log of intervals" in found.report().splitlines()[0]
+    assert "Begin Time has one time only, and a log of one interval has no decision" in str(found.findings[0])
+    assert found.roles["Begin Time"] == "time"
+
+
 def test_without_a_slice_column_that_is_what_comes_first():
     found = inspect_log(export(intervals=30).rename(columns={"S-NSSAI": "Kennung"}))
     assert found.findings[0].key == "mixed_slices"
@@ -131,8 +158,9 @@ def test_without_a_slice_column_that_is_what_comes_first():
 def test_the_slice_has_its_3gpp_name_in_many_forms(name):
     table = export(intervals=30).rename(columns={"S-NSSAI": name})
     assert tokens(name) == ["snssai"]
-    assert inspect_log(table).roles[name] == "slice"
-    assert key_columns({}, None) == {}
+    found = inspect_log(table)
+    assert key_columns(found.columns, "Begin Time") == {"slice": name}
+    assert found.roles[name] == "slice"
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,8 @@ class _Reading:
         arrivals = mapping.arrivals_rule
         if arrivals.unit is None or arrivals.column not in columns:  # a volume may be carried traffic, too
             columns[arrivals.column] = rows.numbers(arrivals.column, Column("arrivals", whole=arrivals.unit is None))
+        elif mapping.columns()[arrivals.column].lower < 0.0:  # packets are not negative, whatever the column may be
+            rows.check_bounds(arrivals.column, columns[arrivals.column], Column("arrivals"))
         for name in mapping.controls:
             columns[name] = rows.numbers(name, Column("control", lower=-np.inf, whole=True))
             rows.check_choices(name, columns[name], mapping.controls[name])

@@ -71,7 +71,7 @@ class Rows:
         """A column of numbers; cells that are wrong are noted, missing ones are NaN (0 where numbers are whole)."""
         parts = [self._number_column(raw, name, place) for place, raw in enumerate(self.mapping.raw_names(name))]
         values = self._spread(parts)
-        self._check_bounds(name, values, column)
+        self.check_bounds(name, values, column)
         return values
 
     def _number_column(self, raw: str, name: str, place: int) -> npt.NDArray[Any]:
@@ -124,7 +124,7 @@ class Rows:
             return f"{key}: nothing stands in {where}, allowed is a value in every row"
         return f"{key}: {text!r} in {where} is not a number"
 
-    def _check_bounds(self, name: str, values: npt.NDArray[Any], column: Column) -> None:
+    def check_bounds(self, name: str, values: npt.NDArray[Any], column: Column) -> None:
         """Note values that the column may not have."""
         bounds = f"allowed are {column.lower:g} to {column.upper:g}"
         for start in range(0, len(values), _BLOCK):
