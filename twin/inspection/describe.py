@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.data.logs.dates import how_to_read, shown
 from twin.data.logs.rules import SHARES
-from twin.data.logs.summer_time import said
+from twin.data.logs.summer_time import HOUR_S, may_end_at, said
 from twin.inspection.allocations import Allocations
 from twin.inspection.cells import IntArray
 from twin.inspection.demand import short_of_demand
@@ -100,6 +100,13 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
         )
     for text in said(timing.column, timing.repeated):
         yield Finding("summer_time", text)
+    if hour := _sorted_hour(timing, facts):
+        yield Finding(
+            "sorted_hour",
+            f"{timing.column}: all rows from {shown(hour[0])} to {shown(hour[1])} stand twice, likely because summer "
+            "time ended and the rows were sorted by time: nothing tells the two hours apart. Take the order in which "
+            "they were written (then time.repeated_hour), or times of UTC",
+        )
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
     pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
     if len(pauses) and not np.isnan(timing.period):
@@ -130,6 +137,17 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             "folder (users have files of their own): a query has to tell them apart"
         )
         yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
+
+
+def _sorted_hour(timing: Timing, facts: LogFacts) -> tuple[float, float] | None:
+    """The first and last time of an hour that stands twice, row by row; None if rows are doubled otherwise."""
+    if timing.unit != "iso" or facts.mixed or not facts.again.size:
+        return None
+    doubled = timing.of_rows[facts.again[1]]
+    first, last = float(doubled.min()), float(doubled.max())
+    inside = (first <= timing.of_rows) & (timing.of_rows <= last)
+    all_twice = int(inside.sum()) == 2 * len(doubled)
+    return (first, last) if all_twice and last - first < HOUR_S and may_end_at(first / HOUR_S) else None
 
 
 def _of_rows(facts: LogFacts, grid: Grid) -> Iterator[Finding]:

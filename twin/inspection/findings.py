@@ -10,6 +10,7 @@ ORDER = (
     "mixed_slices",
     "time_back",
     "summer_time",
+    "sorted_hour",
     "cells",
     "irregular",
     "no_slice",

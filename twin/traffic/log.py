@@ -18,8 +18,6 @@ from twin.data.logs import Intervals, LogMapping, read_intervals
 from twin.data.logs.builtin import slice_names
 from twin.data.logs.rules import PACKET_BYTE
 
-"""Size of a packet where a log has volumes alone: what fits in a frame of Ethernet."""
-
 NOBODY = "nobody"
 """A slice that sends nothing and stands in where a log has only one: a history has two or more."""
 

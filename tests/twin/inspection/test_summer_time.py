@@ -109,6 +109,16 @@ def test_rows_that_are_doubled_by_day_are_no_further_interval():
     assert any("3 row(s) left out" in note for note in read.notes)
 
 
+def test_two_hours_that_were_sorted_by_time_are_told_from_dirt():
+    table = dated("2026-10-24 12:00", 120).sort_values("Begin Time", kind="stable", ignore_index=True)
+    first = inspect_log(table).findings[0]
+    assert first.key == "sorted_hour"
+    assert "all rows from 2026-10-25 02:00 to 2026-10-25 02:45 stand twice" in str(first)
+    by_day = table.assign(**{"Begin Time": table["Begin Time"] + pd.Timedelta("12h")})
+    for other in (by_day, table.drop(index=table.index[table["Begin Time"] == "2026-10-25 02:15"][0])):
+        assert "sorted_hour" not in [each.key for each in inspect_log(other).findings]
+
+
 def test_of_two_nights_of_one_autumn_neither_is_the_end_of_summer_time():
     table = dated("2026-10-24 23:00", 800)
     table.loc[table["Begin Time"].between("2026-11-01 02:00", "2026-11-01 02:30"), "Begin Time"] -= pd.Timedelta(

@@ -70,7 +70,7 @@ def repeated_hours(stamps: npt.NDArray[Any], group: IntArray, hour: float, perio
             hours[-1] = (hours[-1][0], max(end, hours[-1][1]))
         else:
             hours.append((start, end))
-    kept = [each for each in hours if _in_such_a_night(each[0] / hour)]
+    kept = [each for each in hours if may_end_at(each[0] / hour)]
     for one, other in itertools.pairwise(tuple(kept)):
         if other[0] - one[0] < _APART_H * hour:
             kept = [each for each in kept if each not in (one, other)]
@@ -78,7 +78,7 @@ def repeated_hours(stamps: npt.NDArray[Any], group: IntArray, hour: float, perio
     return Repeated(places[of_these], top[of_these], tuple(kept))
 
 
-def _in_such_a_night(hours: float) -> bool:
+def may_end_at(hours: float) -> bool:
     """Whether a time [hours since 1970] is between Saturday, 23 o'clock, and Sunday, 4 o'clock."""
     day, hour = divmod(hours + 1.0, 24.0)  # 1 January 1970 was a Thursday
     return day % 7 == 3 and hour < 5.0
