@@ -31,7 +31,7 @@ def without_sla(facts: LogFacts) -> tuple[str, list[str]] | None:
     if column is None:
         return None
     assert facts.grid is not None
-    measured = np.isfinite(facts.grid.values[column]).any(axis=0)
+    measured = np.asarray(np.isfinite(facts.grid.values[column]).any(axis=0))
     empty = [str(name) for name, has in zip(facts.grid.slices, measured, strict=True) if not has]
     return (column, empty) if empty else None
 

@@ -88,6 +88,22 @@ def test_a_slice_without_one_of_the_two_hours_lacks_that_one(order):
         assert inspect_log(left).facts.grid.present[:, 0].tolist() == read.present[:, 0].tolist()
 
 
+@pytest.mark.parametrize("order", ["time", "slice"])
+def test_slices_may_have_different_parts_of_the_two_hours(order):
+    """One has the first half of both, another one the second half."""
+    table = dated("2026-10-24 23:00", 40)
+    number = np.arange(120) // 3
+    late = (number >= 12) & (number < 20) & (number % 4 > 1)
+    early = (number >= 12) & (number < 20) & (number % 4 < 2)
+    gone = (late & (table["S-NSSAI"] == "1-000001")) | (early & (table["S-NSSAI"] == "1-0000A2"))
+    left = table[~gone & ~((late | early) & (table["S-NSSAI"] == "2-000001"))]
+    left = left.sort_values("S-NSSAI", kind="stable") if order == "slice" else left
+    read = read_intervals(left, mapping_of(left))
+    assert np.flatnonzero(~read.present[:, 0]).tolist() == sorted(set(number[late]))
+    assert np.flatnonzero(~read.present[:, 1]).tolist() == sorted(set(number[early]))
+    assert np.flatnonzero(~read.present[:, 2]).tolist() == list(range(12, 20))
+
+
 def test_an_hour_that_stands_twice_is_said_and_the_rest_that_runs_back_is_refused():
     table = dated("2026-10-24 12:00", 330)
     mapping = mapping_of(table)

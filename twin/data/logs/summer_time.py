@@ -66,7 +66,7 @@ def repeated_hours(stamps: npt.NDArray[Any], group: IntArray, hour: float, perio
     places, top = after[back], stamps[before[back]]
     hours: list[tuple[Any, Any]] = []
     for start, end in sorted(zip(stamps[places].tolist(), top.tolist(), strict=True)):
-        if hours and start <= hours[-1][1]:
+        if hours and (start <= hours[-1][1] or start < hours[-1][0] + hour):  # a slice may lack a part of it
             hours[-1] = (hours[-1][0], max(end, hours[-1][1]))
         else:
             hours.append((start, end))
