@@ -56,8 +56,15 @@ def efficiency_of(facts: LogFacts) -> tuple[str, float] | None:
         unit = volume_unit(name)
         if name in volumes and unit is not None:
             return name, float(f"{VOLUMES[unit] / facts.period_s:.6g}")
-        return name, RATES.get(unit_in(name).lower(), 1e6 if np.nanmax(facts.grid.values[name]) < 1e4 else 1.0)
+        return name, _rate_unit(name) or (1e6 if np.nanmax(facts.grid.values[name]) < 1e4 else 1.0)
     return None
+
+
+def _rate_unit(name: str) -> float | None:
+    """What one of a rate is in bit/s, by its unit; None where the name has none that is known."""
+    unit = unit_in(name)
+    volume = volume_unit(f"[{unit[:-2]}]") if unit.endswith("/s") else None
+    return RATES.get(unit.lower()) or (None if volume is None else float(VOLUMES[volume]))
 
 
 def _downlink_first(names: list[str]) -> list[str]:

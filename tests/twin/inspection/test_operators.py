@@ -58,6 +58,13 @@ def test_the_uplink_is_taken_only_where_there_is_no_downlink():
     assert uplink["spectral_efficiency"] == {"column": "ue_thp_ul", "unit_bps": 1e6, "users": 1}
 
 
+@pytest.mark.parametrize(("unit", "bps"), [("MB/s", 8e6), ("Mb/s", 1e6), ("kbit/s", 1e3), ("kB/s", 8e3)])
+def test_a_rate_in_bytes_is_eight_times_one_in_bits(unit, bps):
+    table = export(intervals=60)
+    table[f"UE Thp DL [{unit}]"] = table[VOLUME] / 900
+    assert inspect_log(table).keys["spectral_efficiency"] == {"column": "ue_thp_dl", "unit_bps": bps, "users": 1}
+
+
 def test_what_a_reader_has_to_know_stands_first(log):
     found = inspect_log(log)
     messages = {each.key: str(each) for each in found.findings}
