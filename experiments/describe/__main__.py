@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.commands import command
+from experiments.commands import command, write_and_show
 from experiments.config.parts import make_scenario
 from experiments.describe.run import describe
 from experiments.describe.settings import DescribeConfig
@@ -21,15 +20,7 @@ def prepare(config: DescribeConfig, folder: Path) -> Callable[[], None]:
     import_modules(config.imports)
     scenario = make_scenario(config.scenario)
 
-    def run() -> None:
-        found = describe(scenario, config)
-        try:
-            written = found.write(os.path.relpath(folder))
-        finally:  # what cannot be written is shown all the same
-            print(found.report())
-        print(f"written: {', '.join(map(str, written))}")
-
-    return run
+    return lambda: write_and_show(describe(scenario, config), folder)
 
 
 if __name__ == "__main__":

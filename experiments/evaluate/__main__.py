@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.commands import command
+from experiments.commands import command, write_and_show
 from experiments.config.parts import make_scenario
 from experiments.evaluate.run import Comparison
 from experiments.evaluate.settings import EvaluateConfig
@@ -25,15 +24,7 @@ def prepare(config: EvaluateConfig, folder: Path) -> Callable[[], None]:
     import_modules(config.imports)
     comparison = Comparison(config.policy, make_scenario(config.scenario), config, trust=config.trust)
 
-    def run() -> None:
-        result = comparison.run()
-        try:
-            written = result.write(os.path.relpath(folder))
-        finally:  # what cannot be written is shown all the same
-            print(result.report())
-        print(f"written: {', '.join(map(str, written))}")
-
-    return run
+    return lambda: write_and_show(comparison.run(), folder)
 
 
 if __name__ == "__main__":

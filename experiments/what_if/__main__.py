@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from agents.registry import import_modules
-from experiments.commands import command
+from experiments.commands import command, write_and_show
 from experiments.what_if.inputs import history_of_config, load_twin
 from experiments.what_if.run import WhatIf
 from experiments.what_if.settings import WhatIfConfig
@@ -25,15 +24,7 @@ def prepare(config: WhatIfConfig, folder: Path) -> Callable[[], None]:
     twin, history = load_twin(config.fitted), history_of_config(config)
     wanted = WhatIf(twin, history, config.policies, config, at=config.at, interval=config.interval, trust=config.trust)
 
-    def run() -> None:
-        result = wanted.run()
-        try:
-            written = result.write(os.path.relpath(folder))
-        finally:  # what cannot be written is shown all the same
-            print(result.report())
-        print(f"written: {', '.join(map(str, written))}")
-
-    return run
+    return lambda: write_and_show(wanted.run(), folder)
 
 
 if __name__ == "__main__":
