@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 import numpy as np
@@ -49,27 +49,54 @@ class ArrivalsObserver(Observer):
     """The packets admitted to each slice's queues over the scenario's nominal traffic (n_slices,).
 
     Args:
-        highest: observations above it are clipped, and the space ends there: for libraries that scale observations by
-            the bounds of their space. 10 or so clips nothing in the presets. None: nothing is clipped, and the space
-            ends where a full queue joins in every slot, which may be a million times the mean.
+        highest: observations above it are clipped, and the space ends there. "auto": `usual_highest`, which is 10 in
+            every preset and clips nothing there. None: nothing is clipped, and the space ends where a full queue joins
+            in every slot, which may be a million times the mean.
 
     Raises:
-        TypeError, ValueError: `highest` is no number above 0.
+        TypeError, ValueError: `highest` is no number above 0, nor one of the two.
     """
 
-    def __init__(self, highest: float | None = None) -> None:
-        self.highest = None if highest is None else check_number("highest", highest, above=0.0, at_most=1e6)
+    def __init__(self, highest: float | Literal["auto"] | None = "auto") -> None:
+        if isinstance(highest, str):
+            if highest != "auto":
+                raise ValueError(f"highest: {highest!r} given, allowed is a number above 0, 'auto' or None")
+            self.highest: float | Literal["auto"] | None = highest
+        else:
+            self.highest = None if highest is None else check_number("highest", highest, above=0.0, at_most=1e6)
+        self._known: tuple[Scenario, npt.NDArray[np.float32]] | None = None  # of the last scenario: steps are many
 
     def space(self, scenario: Scenario) -> gym.spaces.Box[np.float32]:
-        """From 0 to queues that fill in every slot, or to `highest`."""
-        high = (scenario.largest_arrivals / scenario.nominal_arrivals).astype(np.float32)
-        if self.highest is not None:
-            high = np.minimum(high, np.float32(self.highest))
+        """From 0 to `highest`, or to queues that fill in every slot where that is less."""
+        high = self._high(scenario).copy()
         return gym.spaces.Box(np.zeros_like(high), high, dtype=np.float32)
 
     def observe(self, scenario: Scenario, info: Info) -> npt.NDArray[np.float32]:
-        """Divided in float64, then rounded, and clipped where that was asked for."""
+        """Divided in float64, then rounded, and clipped."""
         ratios = np.asarray(info["arrivals"], np.float64) / scenario.nominal_arrivals
-        if self.highest is not None:
-            ratios = np.minimum(ratios, self.highest)
-        return ratios.astype(np.float32)
+        return np.minimum(ratios.astype(np.float32), self._high(scenario))
+
+    def _high(self, scenario: Scenario) -> npt.NDArray[np.float32]:
+        known = self._known
+        if known is None or known[0] is not scenario:
+            known = self._known = (scenario, self._found_high(scenario))
+        return known[1]
+
+    def _found_high(self, scenario: Scenario) -> npt.NDArray[np.float32]:
+        full = (scenario.largest_arrivals / scenario.nominal_arrivals).astype(np.float32)
+        if self.highest is None:
+            return full
+        if self.highest == "auto":
+            return np.minimum(full, usual_highest(scenario).astype(np.float32))
+        return np.minimum(full, np.float32(self.highest))
+
+
+def usual_highest(scenario: Scenario) -> npt.NDArray[np.float64]:
+    """Observations (n_slices,) that the load hardly exceeds: 10, or more where nominal traffic is small or load varies.
+
+    It is 10 for every slice for which that is enough, so that scenarios share their spaces, and agents go from one to
+    another. Enough is the mean at the highest load, 20 times its square root (as counts vary) and 20 packets.
+    """
+    nominal = scenario.nominal_arrivals
+    peak = np.array([part.traffic.peak_over_mean for part in scenario.slices]) * nominal
+    return np.maximum(10.0, (peak + 20.0 * np.sqrt(peak) + 20.0) / nominal)

@@ -180,6 +180,11 @@ class Traffic:
         return share.mean * intensity.mean + together
 
     @property
+    def peak_over_mean(self) -> float:
+        """Load where active share and intensity are highest, over its mean; 1 or more."""
+        return self.active_users.high * self.intensity.high / self.mean_load
+
+    @property
     def mean_arrivals_per_s(self) -> float:
         """Packets a user of the slice sends per second, averaged over users and time."""
         return self.mean_load / self.interarrival_s.mean

