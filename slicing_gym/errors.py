@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+
+
+def nearest(value: str, names: Sequence[str]) -> str | None:
+    """The name that a text was probably meant to be; None where all are of other letters ("threads" for "reward")."""
+    found = difflib.get_close_matches(value[:100], names, n=1, cutoff=0.65)
+    return found[0] if found else None
 
 
 def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
     """The message for a name that does not exist: the nearest of those that do, and all of them by the alphabet."""
     names = sorted(allowed)
-    likely = difflib.get_close_matches(str(value)[:100], names, n=1, cutoff=0.5)
-    hint = f"; did you mean {likely[0]!r}?" if likely else ""
+    likely = nearest(str(value), names)
+    hint = "" if likely is None else f"; did you mean {likely!r}?"
     return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(names) or 'none'})"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -19,7 +18,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from experiments.config.files import choices_of
 from experiments.config.quoting import as_typed, is_plain, quoted
-from slicing_gym.errors import shown, unknown_name
+from slicing_gym.errors import nearest, shown, unknown_name
 from slicing_gym.reading import parsing
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
@@ -175,7 +174,7 @@ def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part:
     """The message for a key that a mapping does not have: the nearest, or how a new one is typed."""
     names = [str(name) for name in node]
     known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
-    if known or _is_closed(node, key) or difflib.get_close_matches(part, names, n=1, cutoff=0.5):
+    if known or _is_closed(node, key) or nearest(part, names):
         return unknown_name(key, part, names) + known
     places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
     ways = [f"{each}={value}" for each in places if each != key] + [f"+{key}={value} for a new key"]
@@ -215,6 +214,8 @@ def _why(config: DictConfig, override: Override, error: Exception) -> str:
         return f"{key}: it cannot be left out (~): {reason(error)}"
     if isinstance(error, MissingConfigException) and error.options is not None:
         options = [each for each in error.options if each[0] != "_"]
+        if key == "agent" and _ON_POLICY.search(value):
+            return f"{key}: {value} given, allowed are off-policy algorithms ({', '.join(options)}); {_BY_BENCHMARK}"
         return unknown_name(key, value, options) + _OWN_FILES.get(key, "")
     for begin, what in (
         ("Ambiguous value", f"{value} given, allowed is one; a list is typed [{value}], a sweep with -m"),
@@ -252,6 +253,15 @@ def _key_of(error: OmegaConfBaseException) -> str:
     return str(error.full_key or "")
 
 
+_ON_POLICY = re.compile("a2c|ppo|trpo", re.IGNORECASE)
+"""In the names of on-policy algorithms."""
+
+_BY_BENCHMARK = (
+    "on-policy ones, as PPO, do not go through the loops, but the benchmark runs them: experiments.benchmark_suite "
+    "methods=sb3_ppo, or own.name=a2c own._target_=stable_baselines3.A2C"
+)
+"""What runs an algorithm that keeps no replay buffer."""
+
 _RENAMED = {
     "plain": "without_twin",
     "judged_cells": "selection_cells",
@@ -267,5 +277,8 @@ _OWN_FILES = {
 }
 """Where more choices of a group may come from."""
 
-_ELSEWHERE = {"collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in"}
+_ELSEWHERE = {
+    "collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in",
+    "reward": "; it is what agents learn from, in experiments.train; policies are compared by U, whatever the reward",
+}
 """Keys that only another command has, and why."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from experiments.benchmark_suite.methods import BENCHMARKED, OnPolicyMethod, own_method
 from experiments.calibration.__main__ import prepare as prepare_calibration
 from experiments.calibration.settings import CalibrationConfig
 from experiments.config.hydra import composed, composed_folder, register, settings_of, without_hydra
+from experiments.evaluate.__main__ import prepare as prepare_evaluation
+from experiments.evaluate.settings import EvaluateConfig
 from experiments.train.__main__ import prepare
 from experiments.train.settings import TrainConfig
 from slicing_gym.errors import check_integer, unknown_name
@@ -47,6 +52,8 @@ def refusal(name, schema, prepare, arguments, folder):
         (["+seed=3"], "seed: it is there already; type seed=3"),
         (["+agent=dqn"], "agent: it is chosen already; type agent=dqn"),
         (["experiment=debug"], "experiment: no choice of this command yet; type +experiment=debug"),
+        (["agent=ppo"], "agent: ppo given, allowed are off-policy algorithms (custom, ddqn, dqn, "),
+        (["agent=sb3_a2c"], "agent: sb3_a2c given, allowed are off-policy algorithms (custom, ddqn, dqn, "),
         (["agent=3"], "agent: 3 given, allowed is the name of a choice"),
         (["agent={gama: 1}"], "agent.gama: unknown name 'gama'; did you mean 'gamma'? (allowed: "),
         (["scenario=[paper,a.yaml]"], "scenario: unknown name 'a.yaml' (allowed: "),
@@ -88,6 +95,21 @@ def test_the_key_and_what_to_type(arguments, message, tmp_path):
     assert said.startswith(message)
 
 
+def test_what_runs_an_on_policy_algorithm_is_named_and_there(tmp_path):
+    said = refusal("train", TrainConfig, prepare, ["agent=ppo"], tmp_path)
+    method, own = re.search(
+        r"experiments\.benchmark_suite methods=(\w+), or own\.name=\w+ own\._target_=(\S+)$", said
+    ).groups()
+    assert isinstance(BENCHMARKED[method], OnPolicyMethod)
+    assert isinstance(own_method("own", own, None), OnPolicyMethod)
+
+
+def test_a_reward_of_a_command_that_learns_nothing(tmp_path):
+    said = refusal("evaluate", EvaluateConfig, prepare_evaluation, ["reward=utility"], tmp_path)
+    assert said.startswith("reward: unknown name 'reward' (allowed: decisions, ")
+    assert said.endswith("policies are compared by U, whatever the reward")
+
+
 @pytest.mark.parametrize("typed", ["+planner.min_ssr.urllc=0.9", "planner.min_ssr={urllc: 0.9}"])
 def test_what_it_says_to_type_is_taken(typed):
     register("train", TrainConfig)
@@ -113,4 +135,5 @@ def test_bounds_that_nothing_meets_and_names_that_are_none_are_said_so():
     with pytest.raises(ValueError, match=r"^last: 1 given, allowed is none here: 64 or more, and 3 at most$"):
         check_integer("last", 1, at_least=64, at_most=3)
     assert unknown_name("key", "a", []) == "key: unknown name 'a' (allowed: none)"
-    assert unknown_name("key", "zz", {"za", "b"}).endswith("did you mean 'za'? (allowed: b, za)")  # whatever was given
+    assert unknown_name("key", "reward", ["threads", "seeds"]) == "key: unknown name 'reward' (allowed: seeds, threads)"
+    assert unknown_name("key", "zaz", {"za", "b"}).endswith("did you mean 'za'? (allowed: b, za)")  # whatever was given
