@@ -95,6 +95,9 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
                 raise ValueError(f"policy: the file {file!r} does not exist")
         elif _is_dotted(name):
             named("policy", name)
+        elif os.sep in file or Path(file).is_dir():  # a path, whatever it was to be
+            wrong = "which holds no policy" if Path(file).exists() else "but there is no such file or folder"
+            raise ValueError(f"policy: {name!r} given, {wrong}; allowed are {', '.join(BASELINES)}, {_ALLOWED}")
         else:
             raise ValueError(unknown_policy("policy", name, BASELINES) + f", {_ALLOWED}")
 

@@ -205,7 +205,12 @@ def check_algorithm_1(
     algorithm = settings.algorithm
     check_twin_training(agent_2, algorithm)
     check_integer("decisions", settings.decisions, at_least=twin.min_decisions)  # else `collect` could be none at all
-    check_integer("algorithm.collect", algorithm.collect, at_least=twin.min_decisions, at_most=settings.decisions)
+    if algorithm.collect > settings.decisions:  # whichever of the two was typed
+        raise ValueError(
+            f"decisions: {settings.decisions} given, allowed are {algorithm.collect} (algorithm.collect, before the "
+            f"first twin) or more, or an algorithm.collect of {twin.min_decisions} to {settings.decisions}"
+        )
+    check_integer("algorithm.collect", algorithm.collect, at_least=twin.min_decisions)
     check_integer("algorithm.fine_tune", algorithm.fine_tune, at_least=1 if algorithm.refit else NEURAL_DECISIONS)
     last = (settings.decisions - algorithm.collect) % algorithm.fine_tune
     if 0 < last < NEURAL_DECISIONS and not algorithm.refit:

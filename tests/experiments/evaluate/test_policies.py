@@ -98,6 +98,8 @@ def test_what_is_no_policy_is_refused(name, message, cells):
         ("nowhere_to_be.Found", r"type imports=\[nowhere_to_be\] as well"),
         ("nowhere.zip", "the file 'nowhere.zip' does not exist"),
         ("stable_baselines3.PPO@nowhere.zip", "the file 'nowhere.zip' does not exist"),
+        ("runs/seed-9", "'runs/seed-9' given, but there is no such file or folder; allowed are .*hard"),
+        ("a.B@runs/seed-9", "'a.B@runs/seed-9' given, but there is no such file or folder"),
         ("harrd", "unknown name 'harrd'; did you mean 'hard'"),
     ],
 )
@@ -169,5 +171,5 @@ def test_a_policy_is_found_in_its_folder(tmp_path):
     assert policy_file(str(tmp_path / "student")) == str(tmp_path / "student" / "student.safetensors")
     check_policies([str(tmp_path / "run"), str(tmp_path / "student")], SCENARIO)
     assert [policy_file(name) for name in ("hard", "tests")] == ["hard", "tests"]
-    with pytest.raises(ValueError, match=r"policy: unknown name 'tests'.* or the folder that has it"):
+    with pytest.raises(ValueError, match=r"policy: 'tests' given, which holds no policy; .* or the folder that has it"):
         check_policies(["tests"], SCENARIO)

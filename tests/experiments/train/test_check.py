@@ -105,7 +105,7 @@ def test_bad_values_are_refused_before_anything_runs(arguments, message, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"settings": short_settings(collect=281)}, "algorithm.collect: 281 given, allowed is 8 to 280"),
+        ({"settings": short_settings(collect=281)}, r"decisions: 280 given, allowed are 281 \(algorithm\.collect"),
         ({"settings": short_settings(twin_decisions=191)}, "algorithm.twin_decisions: 191 given, allowed is 192 or"),
         ({"settings": short_settings(later_twin_decisions=191)}, "later_twin_decisions: 191 given, allowed is 192 or"),
         ({"settings": short_settings(refit=False)}, "algorithm.fine_tune: 40 given, allowed is 64 or more"),

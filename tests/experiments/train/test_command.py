@@ -76,7 +76,10 @@ def test_bad_values_are_refused_before_anything_runs(overrides, message, tmp_pat
     [
         (["decisions=0"], "decisions: 0 given"),
         (["algorithm.collect=7"], "algorithm.collect: 7 given, allowed is 8 to "),
-        (["algorithm.collect=2000"], "algorithm.collect: 2000 given, allowed is 8 to 1000"),
+        (
+            ["decisions=100"],
+            r"decisions: 100 given, allowed are 200 \(algorithm\.collect.*algorithm\.collect of 8 to 100$",
+        ),
         (["algorithm.fine_tune=0"], "algorithm.fine_tune: 0 given"),
         (["algorithm.twin_decisions=0"], "algorithm.twin_decisions: 0 given"),
         (["algorithm.twin_decisions=2000"], "algorithm.twin_decisions: 2000 given, allowed is 2816 or"),
