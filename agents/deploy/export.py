@@ -15,6 +15,15 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
+try:
+    import onnx  # before the runtime, which the extra `deploy` alone would bring
+    import onnxscript  # noqa: F401  # torch.onnx asks for it
+except ImportError as error:
+    raise ImportError(
+        f"exporting a policy needs the extra `export` (pip install 'slicing-gym[train,export]'): {error}",
+        name=error.name,
+    ) from None
+
 from agents.deploy.graph import Graph, SliceValues
 from agents.deploy.slice_policy import CHECKSUM_MARK, FORMAT_VERSION, KEY, SlicePolicy, checked_range, checksum
 from agents.dqn import GeometryHead
@@ -24,14 +33,6 @@ from agents.student import StudentPolicy
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.allocation import MAX_LISTED, checked_allocations, even_split
 from slicing_gym.files import atomic_write
-
-try:
-    import onnx
-    import onnxscript  # noqa: F401  # torch.onnx asks for it
-except ImportError as error:
-    raise ImportError(
-        f"exporting a policy needs the extra `export` (pip install 'slicing-gym[export]'): {error}", name=error.name
-    ) from None
 
 
 def export_policy(

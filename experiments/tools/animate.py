@@ -127,7 +127,7 @@ def main() -> None:
             write_gif(output, pictures, options.width)
         else:
             write_png(output, pictures[-1])
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, gym.error.DependencyNotInstalled) as error:
         raise SystemExit(f"error: {error}") from None
     print(*from_elsewhere([options.policy], scenario), f"written: {os.path.relpath(output)}", sep="\n")
 

@@ -92,7 +92,7 @@ def test_a_command_that_needs_more_than_others_says_so_in_one_line():
     assert ran.returncode == 1
     (line,) = ran.stderr.splitlines()
     assert line.startswith("error: ")
-    assert "slicing-gym[deploy]" in line
+    assert "pip install 'slicing-gym[train,export]'" in line
 
 
 COMMANDS = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/__main__.py"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -66,6 +68,14 @@ def test_bad_arguments_are_one_line(arguments, message, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match=message):
         main()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pygame_it_is_one_line_that_names_the_extra(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    monkeypatch.setattr("sys.argv", ["animate", "hard", "--scenario", "paper-1mhz"])
+    with pytest.raises(SystemExit, match=r"^error: rendering needs pygame: pip install \"slicing-gym\[render\]\"$"):
+        main()
 
 
 def drawn(monkeypatch, capsys, *arguments):
