@@ -219,7 +219,10 @@ def twin_of(
         model = twin.model
     elif isinstance(twin, str | os.PathLike):
         path = _SHIPPED / twin if twin in SHIPPED_TWINS else Path(twin)
-        model = DigitalTwin.load(path).model
+        try:
+            model = DigitalTwin.load(path).model
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error}; with the package come {', '.join(SHIPPED_TWINS)}") from None
     else:
         raise TypeError(f"twin: {twin!r} is neither the name of a twin, nor a file, nor a DigitalTwin")
     if not model.has_reward:

@@ -63,7 +63,7 @@ def export_policy(
         made_from: what it was exported from, in words.
 
     Raises:
-        ImportError: ONNX is missing (`pip install "slicing-gym[export]"`).
+        ImportError: ONNX is missing (`pip install "slicing-gym[train,export]"`).
         ValueError, TypeError: the policy cannot be exported, or an argument does not fit the scenario.
     """
     content = to_onnx(

@@ -66,7 +66,7 @@ def test_stock_dqn_trains_on_the_twin():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"twin": "papper"}, "there is no file 'papper'"),
+        ({"twin": "gan-ddqn"}, "there is no file 'gan-ddqn'.*come paper, diurnal, flash-crowd, nr-8slices$"),
         ({"twin": 3}, "twin: 3 is neither"),
         ({"twin": DigitalTwin()}, "it was not fitted"),
         ({"uncertainty": "penalt"}, "uncertainty: unknown name 'penalt'; did you mean 'penalty'"),

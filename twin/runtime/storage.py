@@ -71,9 +71,7 @@ def load(path: str | os.PathLike[str]) -> Contents:
     file = next((each for each in (Path(path), Path(f"{name}{SUFFIX}")) if each.is_file()), None)
     if file is None:
         other = "" if name.endswith(SUFFIX) else f" or {name + SUFFIX!r}"
-        raise FileNotFoundError(
-            f"twin: there is no file {name!r}{other}; the twin that comes with the package is 'paper'"
-        )
+        raise FileNotFoundError(f"twin: there is no file {name!r}{other}")
     return parse(file.read_bytes(), repr(name))
 
 
