@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
@@ -102,6 +105,29 @@ class GymnasiumVecEnv(VecEnv):
         """Never: the cells are no environments of their own."""
         del wrapper_class
         return [False for _ in self._get_indices(indices)]
+
+
+@contextmanager
+def explained_bounds() -> Iterator[None]:
+    """Inside, where Stable-Baselines3 compares spaces, observations that differ in their bounds alone are explained.
+
+    Raises:
+        ValueError: the spaces differ; the message says what to do, or is Stable-Baselines3's own.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not _OTHER_BOUNDS.fullmatch(str(error)):
+            raise
+        raise ValueError(
+            "env: its observations have other bounds than the agent's, as some scenarios and older agents have them; "
+            "allowed are equal ones: train and go on with observer=slicing_gym.ArrivalsObserver(highest=10), or load "
+            "without env and predict"
+        ) from error
+
+
+_OTHER_BOUNDS = re.compile(r"Observation spaces do not match: Box\(.*(\(\d+,\), \w+)\) != Box\(.*\1\)", re.DOTALL)
+"""What Stable-Baselines3 says of two boxes of one shape and type."""
 
 
 def _by_cell(info: dict[str, Any], number: int) -> list[dict[str, Any]]:

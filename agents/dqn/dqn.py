@@ -28,7 +28,7 @@ from agents.loading import refuse_another
 from agents.replay import NStepReplayBuffer, ReplayBuffer, check_same
 from agents.safe_load import read_checked
 from agents.tensor_files import bounded
-from agents.vec_env import GymnasiumVecEnv
+from agents.vec_env import GymnasiumVecEnv, explained_bounds
 from slicing_gym.errors import check_number
 
 _Agent = TypeVar("_Agent", bound="DQN")
@@ -162,7 +162,8 @@ class DQN(stable_baselines3.DQN):
         """As in Stable-Baselines3; with a factored head, rewards that are no sum over slices are refused."""
         env = self._wrap_env(env, self.verbose)
         check_env(self.policy.q_net.head, self.action_space, env)
-        super().set_env(env, force_reset)
+        with explained_bounds():
+            super().set_env(env, force_reset)
 
     def _setup_model(self) -> None:
         if self.replay_buffer_class is None and not self.optimize_memory_usage:
@@ -230,10 +231,11 @@ class DQN(stable_baselines3.DQN):
         """
         if trust:
             refuse_another(path, cls, path)
-            return super().load(path, env, device, custom_objects, **arguments)
+            with explained_bounds():
+                return super().load(path, env, device, custom_objects, **arguments)
         content = read_checked(path, custom_objects or ())
         refuse_another(content, cls, path)
-        with bounded(path, content, alone=env is None):
+        with explained_bounds(), bounded(path, content, alone=env is None):
             return super().load(content, env, device, custom_objects, **arguments)
 
     def _share_generator(self) -> None:

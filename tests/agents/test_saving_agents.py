@@ -15,6 +15,7 @@ from stable_baselines3.common.utils import set_random_seed
 
 from agents import DQN
 from agents.dqn import HEADS
+from slicing_gym import ArrivalsObserver
 from tests.helpers.learners import KINDS, Follow, each_head, each_kind, learner, same, weights
 from tests.helpers.learners import _one_thread as _one_thread
 
@@ -66,6 +67,42 @@ def test_a_loaded_agent_is_the_saved_one(kind, head, tmp_path):
             assert len(own) > 3
             for number, moments in own.items():
                 assert torch.equal(moments["exp_avg"], other[number]["exp_avg"])
+
+
+def in_scenario(name, observer=None):
+    return gym.make("SliceRAN-v0", scenario=name, reward="utility", observer=observer)
+
+
+def saved_of_paper_1mhz(folder, observer=None):
+    small = {"buffer_size": 2, "policy_kwargs": {"net_arch": [4], "head": "factored"}}
+    agent = DQN("MlpPolicy", in_scenario("paper-1mhz", observer), **small)
+    agent.save(folder / "agent")
+    return agent
+
+
+def test_bounds_of_another_scenario_are_named_and_what_to_do_works(tmp_path):
+    agent, other = saved_of_paper_1mhz(tmp_path), in_scenario("gan-ddqn", ArrivalsObserver(highest=None))
+    ways = [
+        lambda: DQN.load(tmp_path / "agent", env=other),
+        lambda: DQN.load(tmp_path / "agent", env=other, trust=True),
+        lambda: agent.set_env(other),
+    ]
+    for way in ways:
+        with pytest.raises(
+            ValueError, match=r"^env: .* other bounds .*ArrivalsObserver\(highest=10\), or load without"
+        ):
+            way()
+    observation, _ = other.reset(seed=0)
+    assert DQN.load(tmp_path / "agent").predict(observation, deterministic=True)[0] in other.action_space
+    saved_of_paper_1mhz(tmp_path, ArrivalsObserver(highest=10))
+    DQN.load(tmp_path / "agent", env=in_scenario("gan-ddqn", ArrivalsObserver(highest=10)))
+
+
+def test_other_spaces_are_refused_as_stable_baselines_does(tmp_path):
+    saved_of_paper_1mhz(tmp_path)
+    for name, what in (("paper", "Action"), ("nr-8slices", "Observation")):
+        with pytest.raises(ValueError, match=f"^{what} spaces do not match"):
+            DQN.load(tmp_path / "agent", env=in_scenario(name))
 
 
 @each_kind

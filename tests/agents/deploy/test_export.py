@@ -152,7 +152,9 @@ def content():
 def test_observations_are_made_to_the_bit(content):
     model = onnx.ModelProto.FromString(content)
     clipped = next(node for node in model.graph.node if node.op_type == "Min")
-    model.graph.output.append(onnx.helper.make_tensor_value_info(clipped.output[0], onnx.TensorProto.FLOAT, ["batch", 3]))
+    model.graph.output.append(
+        onnx.helper.make_tensor_value_info(clipped.output[0], onnx.TensorProto.FLOAT, ["batch", 3])
+    )
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     seen = np.concatenate([states(5000), np.random.default_rng(1).uniform(0.0, 3000.0, (5000, 3))])
     _, observed = session.run(None, {"arrivals": seen})
