@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER
-from experiments.config.quoting import pieces, quoted
+from experiments.config.quoting import joined, pieces, quoted
 from experiments.config.refusals import check_interpolations, named_by_file, named_by_omegaconf, why_refused
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.yaml_reading import read_yaml_mapping
@@ -109,14 +109,31 @@ def readable_errors() -> Iterator[None]:
 
 
 def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Arguments in which `key=a,'b,c'` of some keys is a list, also with -m; Hydra would take it for a sweep."""
+    """Arguments in which `key=a,'b,c'` of some keys is a list, also with -m; Hydra would take it for a sweep.
+
+    So is `key=[x=1,y=[2,3]]`, in which Hydra's grammar has no `=`.
+    """
     listed = []
     for argument in arguments:
         key, _, value = argument.partition("=")
-        alone = key in keys and not value.startswith("[") and value != "null"
-        each = (piece if piece[:1] in ("'", '"') else quoted(piece, interpolate=True) for piece in pieces(value))
-        listed.append(f"{key}=[{','.join(each)}]" if alone else argument)
+        parts = _listed(value) if key in keys else []
+        each = (part if _is_quoted(part) else quoted(part, interpolate=True) for part in parts)
+        listed.append(f"{key}=[{','.join(each)}]" if parts else argument)
     return listed
+
+
+def _listed(value: str) -> list[str]:
+    """The values of a list that Hydra would not read as one; [] where it reads what was typed."""
+    if not value.startswith("["):
+        return [] if value == "null" else joined(pieces(value))
+    if not value.endswith("]") or len(joined(pieces(value))) > 1:  # a sweep over lists
+        return []
+    inner = [part.strip() for part in joined(pieces(value[1:-1]))]
+    return inner if any("=" in part and not _is_quoted(part) for part in inner) else []
+
+
+def _is_quoted(part: str) -> bool:
+    return part[:1] in ("'", '"')
 
 
 def _renamed(argument: str, names: Mapping[str, str]) -> str:

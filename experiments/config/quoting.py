@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 
 _PIECE = re.compile(
     r"""(?:\s*('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*|((?:\\.|[^,\\])*\\?))(,|$)""",
@@ -28,6 +29,20 @@ def pieces(value: str) -> list[str]:
         found.append(match[1] or match[2])
         place = match.end() + (match.end() == len(value) and not match[3])
     return found
+
+
+def joined(parts: Sequence[str]) -> list[str]:
+    """Pieces, of which those are one again that a comma in brackets has parted, as in `x=1,y=[64,64]`."""
+    found: list[str] = []
+    depth = 0
+    for part in parts:
+        if depth > 0:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+        if part[:1] not in ("'", '"'):
+            depth += len(re.findall(r"[\[({]", part)) - len(re.findall(r"[\])}]", part))
+    return found if depth == 0 else list(parts)  # a file may be called so
 
 
 def unquoted(value: str) -> str:

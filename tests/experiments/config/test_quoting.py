@@ -13,6 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.benchmark_suite.__main__ import LISTS as OF_BENCHMARK
+from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.config.files import with_files
 from experiments.config.hydra import composed, first_composed, register, settings_of, with_lists, without_hydra
 from experiments.config.quoting import as_typed, pieces, quoted, unquoted
@@ -82,6 +84,28 @@ def test_what_is_not_quoted_is_what_it_was():
     assert with_lists(["log=it's.csv,b c.csv"], OF_INSPECT) == ["log=['it\\'s.csv','b c.csv']"]
     assert pieces("a,,'b'") == ["a", "", "'b'"]
     assert as_typed("log", "runs/a-1.csv", "b.csv") == "log=runs/a-1.csv,b.csv"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "agent.gamma=0.5,agent.net_arch=[64,64],+agent.kwargs={a: 1, b: 2}",
+        "[agent.gamma=0.5,agent.net_arch=[64,64],+agent.kwargs={a: 1, b: 2}]",
+        "[ agent.gamma=0.5, 'agent.net_arch=[64,64]', +agent.kwargs={a: 1, b: 2} ]",
+        "['agent.gamma=0.5','agent.net_arch=[64,64]','+agent.kwargs={a: 1, b: 2}']",
+        "agent.gamma=0.5,\"agent.net_arch=[64,64]\",'+agent.kwargs={a: 1, b: 2}'",
+    ],
+)
+def test_overrides_in_a_list_hold_lists_and_mappings(typed):
+    register("benchmark_suite", BenchmarkSuiteConfig)
+    config = without_hydra(composed("benchmark_suite", with_lists([f"own.overrides={typed}"], OF_BENCHMARK)))
+    assert config.own.overrides == ["agent.gamma=0.5", "agent.net_arch=[64,64]", "+agent.kwargs={a: 1, b: 2}"]
+
+
+def test_what_hydra_reads_and_what_brackets_do_not_join_stays():
+    for typed in ("log=[a,b]", "log=[a],[b]", "log=[]", "log=null", "log=[a=1"):
+        assert with_lists([typed], OF_INSPECT) == [typed]
+    assert with_lists(["log=a[1,b"], OF_INSPECT) == ["log=['a[1','b']"]
 
 
 def test_files_of_a_choice_lie_anywhere(tmp_path):
