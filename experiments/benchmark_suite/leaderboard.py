@@ -75,15 +75,29 @@ class Board:
         return next((each for each in self.standings if each.method == method), None)
 
 
-def make_board(rows: Mapping[RunKey, RunRow], scenario: str, budget: int, protocol: Protocol = PROTOCOL) -> Board:
-    """The standings of a scenario at a budget; methods that do not learn are those of the first budget."""
+def make_board(
+    rows: Mapping[RunKey, RunRow],
+    scenario: str,
+    budget: int,
+    protocol: Protocol = PROTOCOL,
+    methods: Mapping[str, BenchmarkMethod] = BENCHMARKED,
+) -> Board:
+    """The standings of a scenario at a budget; methods that do not learn are those of the first budget.
+
+    Args:
+        rows: of all runs that are known.
+        scenario: its name.
+        budget: real decisions.
+        protocol: of the benchmark.
+        methods: that are known; of others with rows there should be a run of every seed.
+    """
     found: dict[str, list[RunRow]] = {}
     for row in in_order(rows.values(), list(BENCHMARKED), protocol):
         learns = row.method not in BENCHMARKED or BENCHMARKED[row.method].learns
         if row.scenario == scenario and row.budget == (budget if learns else protocol.first_budget):
             found.setdefault(row.method, []).append(row)
     fixed = found[FIXED][0].utility if FIXED in found else None
-    standings = [_standing(name, own, fixed, rows, protocol) for name, own in found.items()]
+    standings = [_standing(name, own, fixed, rows, protocol, methods.get(name)) for name, own in found.items()]
     standings.sort(key=lambda each: -float(each.utility.value))
     room = found[UPPER][0].utility - fixed if UPPER in found and fixed is not None else None
     share = None
@@ -102,18 +116,24 @@ def by_gain(boards: Sequence[Board]) -> list[Board]:
 
 
 def _standing(
-    name: str, own: Sequence[RunRow], fixed: float | None, rows: Mapping[RunKey, RunRow], protocol: Protocol
+    name: str,
+    own: Sequence[RunRow],
+    fixed: float | None,
+    rows: Mapping[RunKey, RunRow],
+    protocol: Protocol,
+    method: BenchmarkMethod | None,
 ) -> Standing:
     utilities, budget = [row.utility for row in own], own[0].budget
+    needed = len(protocol.seeds(budget) if method is None else method.seeds(budget, protocol))
     scores = [score for row in own if (score := score_of(row, rows, protocol)) is not None]
     improvement = None
     if fixed is not None and name not in (FIXED, UPPER):
         improvement = probability_of_improvement(utilities, [fixed] * len(own))
     return Standing(
         method=name,
-        label=BENCHMARKED[name].label if name in BENCHMARKED else name,
+        label=name if method is None else method.label,
         seeds=len(own),
-        of=len(BENCHMARKED[name].seeds(budget, protocol) if name in BENCHMARKED else protocol.seeds(budget)),
+        of=needed if name in BENCHMARKED else max(needed, len(own)),  # one's own policy may be run on more
         utility=over_runs(utilities),
         score=over_runs(scores) if len(scores) == len(own) else None,
         reward=over_runs([row.reward_at_c_max for row in own]),

@@ -304,7 +304,7 @@ def own_method(
             f"and own.policy (an allocation, a file, or a class with predict), {given} given"
         )
     if policy is not None:
-        return PolicyMethod(name, name, policy=policy, trust=trust)
+        return PolicyMethod(name, name, policy=policy, trust=trust, seeded=False)
     kind: Any = named("own._target_", str(target))
     if not isinstance(kind, type) or not issubclass(kind, BaseAlgorithm):
         raise TypeError(f"own._target_: {target!r} given, allowed is an algorithm of Stable-Baselines3")

@@ -36,7 +36,7 @@ def own_among_others(own: str, rows: Mapping[RunKey, RunRow], plan: BenchmarkPla
     """
     lines = []
     for scenario in dict.fromkeys(run.scenario for run in plan.runs):
-        board = make_board(rows, scenario, budget, plan.protocol)
+        board = make_board(rows, scenario, budget, plan.protocol, plan.methods)
         cells = []
         for name in (own, *_COMPARED):
             found, why = board.of(name), plan.left_out.get((scenario, name, budget)) or board.missing.get(name, "")

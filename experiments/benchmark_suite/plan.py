@@ -46,7 +46,8 @@ def make_plan(
     Args:
         scenarios: names of presets; none: all.
         methods: names; none: all, or with `own` that alone.
-        seeds: of training runs; none: all of the budget. Methods of which one run is enough have the first seed.
+        seeds: of training runs; none: all of the budget. Methods of which one run is enough have the first seed,
+            `own` those that are given.
         budget: real decisions; None: the smallest.
         own: a method of the user's own.
         protocol: of the benchmark.
@@ -72,7 +73,8 @@ def make_plan(
             if why:
                 left_out[place, name, budget] = why
             else:
-                own_seeds = numbers if known[name].seeded else known[name].seeds(budget, protocol)
+                typed = seeds and name not in BENCHMARKED  # else one run of what has no seed of its own is enough
+                own_seeds = numbers if typed or known[name].seeded else known[name].seeds(budget, protocol)
                 runs += [RunKey(place, name, budget, seed) for seed in own_seeds]
     return BenchmarkPlan(_sorted(runs, known, places, chosen), known, left_out, protocol)
 

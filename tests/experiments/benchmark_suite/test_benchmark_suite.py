@@ -334,6 +334,21 @@ def test_a_damaged_result_is_named(tmp_path):
         read_results(tmp_path, TINY)
 
 
+def test_a_policy_of_ones_own_is_run_on_one_seed_unless_seeds_are_given():
+    def seeds(method, given=()):
+        return [run.seed for run in make_plan(["paper"], seeds=given, own=method).runs if run.method == "mine"]
+
+    policy, learns = own_method("mine", None, "33-33-34"), own_method("mine", "stable_baselines3.DQN", None)
+    assert seeds(policy) == [0]
+    assert seeds(policy, [2, 3]) == [2, 3]
+    assert seeds(learns) == list(range(10))
+    row = RunRow("paper", "mine", 1000, 0, 5.0, 0.0, 1.0, 1.0, 1, "")
+    known = {**read_rows(KNOWN, PROTOCOL), row.key: row}
+    for method, shown in ((policy, False), (learns, True)):
+        lines = own_among_others("mine", known, make_plan(["paper"], own=method), 1_000).splitlines()
+        assert ("(1 of 10 seeds)" in lines[-1]) == shown
+
+
 def test_what_will_be_run_is_listed_and_what_came_of_an_own_method_stands_beside_others(tmp_path, capsys):
     policy = OwnMethodSettings(name="mine", policy="33-33-34")
     settings = BenchmarkSuiteConfig(own=policy, scenarios=["paper"], seeds=[0, 3], folder=str(tmp_path), progress=False)
@@ -345,7 +360,7 @@ def test_what_will_be_run_is_listed_and_what_came_of_an_own_method_stands_beside
     assert said[5] == ["scenario", "mine", "best", "fixed", "SB3", "DQN"]
     board = make_board({**read_rows(KNOWN, PROTOCOL), **read_results(tmp_path, PROTOCOL)}, "paper", 1_000)
     own, dqn = (float(board.of(name).score.value) for name in ("mine", "sb3_dqn"))
-    assert said[7][:6] == ["paper", f"{own:.2f}", "(2", "of", "10", "seeds)"]
+    assert said[7][:6] == ["paper", f"{own:.2f}", "(2", "of", "2", "seeds)"]
     assert said[7][6:11] == ["1.00", f"{dqn:.2f}", *said[7][8:11]]
     assert " ".join(said[7]).endswith("(10 of 10 seeds)")
 
