@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from tqdm import TqdmWarning
@@ -20,12 +21,31 @@ class ProgressBar(tqdm):  # type: ignore[misc]  # it has no types
     """tqdm's bar, but for how often it is written to a file or a pipe. Arguments are those of tqdm."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        if not _is_watched(options.get("file")):
+        self._watched = _is_watched(options.get("file"))
+        if not self._watched:
             options["mininterval"] = max(INTERVAL_S, options.get("mininterval", 0.0))
             options["maxinterval"] = 2.0 * options["mininterval"]
             if options.get("leave") is False:  # a file takes nothing back: only long ones are written
                 options |= {"delay": max(INTERVAL_S, options.get("delay", 0.0)), "leave": True}
         super().__init__(*args, **options)
+
+    def status_printer(self, file: Any, *more: Any) -> Callable[[str], object]:
+        """What writes a state: over the one before on a screen, as a line of its own in a file."""
+        if self._watched:
+            printer: Callable[[str], object] = super().status_printer(file, *more)
+            return printer
+
+        def line(text: str) -> None:
+            if text:
+                file.write(f"{text}\n")
+                file.flush()
+
+        return line
+
+    def moveto(self, n: int) -> None:
+        """Move the cursor up or down to a bar's line; a file has none."""
+        if self._watched:
+            super().moveto(n)
 
 
 def _is_watched(file: Any) -> bool:

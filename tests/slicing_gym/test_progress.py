@@ -59,3 +59,16 @@ def test_a_short_bar_that_does_not_stay_leaves_nothing_in_a_file(stream, written
     for _ in ProgressBar(range(3), file=file, leave=False):
         pass
     assert bool(file.getvalue()) == written
+
+
+@pytest.mark.parametrize(("stream", "lines"), [(io.StringIO, True), (Terminal, False)], ids=["file", "terminal"])
+def test_a_state_is_a_line_of_its_own_in_a_file(stream, lines):
+    file = stream()
+    with ProgressBar(total=3, file=file) as outer, ProgressBar(total=2, file=file) as inner:
+        for bar in (outer, inner):
+            bar.update()
+            bar.refresh()
+    written = file.getvalue()
+    assert ("\r" not in written and "\x1b" not in written) == lines
+    assert (max(line.count("%") for line in written.split("\n")) == 1) == lines
+    assert "| 1/3 [" in written
