@@ -87,6 +87,10 @@ def refusal(name, schema, prepare, arguments, folder):
         (["scenario.reward.kind=abc"], "scenario.reward.kind: unknown name 'abc'"),
         (["scenario.slices=abc"], "scenario.slices: 'abc' is not a mapping"),
         (["scenario.radio.bandwidth_hz=-1"], "scenario.radio.bandwidth_hz: -1 given"),
+        (
+            ["scenario=nr-8slices", "agent=sb3_dqn"],
+            "agent._target_: 'stable_baselines3.DQN' given, which has an output",
+        ),
         (["evaluation.policies=[abc]"], "evaluation.policies: unknown name 'abc'"),
     ],
 )
