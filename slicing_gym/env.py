@@ -44,11 +44,13 @@ class SliceRANEnv(SlicingEnv):
     | n   | packets admitted to slice n's queues over nominal traffic | 0 | queues refilled in every slot | 1 |
 
     ## Rewards
-    With U = 0.01 SE + sum of SSR per slice (equations 4 and 5; SE in bit/s/Hz, SSR the share of packets delivered
-    within the slice's SLA), `reward=` chooses:
+    U = `se_weight` SE + sum over slices of `ssr_weight` SSR (equations 4 and 5; SE in bit/s/Hz, SSR the share of
+    packets delivered within the slice's SLA). `reward=` chooses the kind; by default it is the scenario's
+    (`scenario.reward.kind`), `"shaped"` in most. The numbers below are those of `paper`, where `se_weight` is 0.01 and
+    each `ssr_weight` 1; other scenarios have their own (`Reward`).
 
-    - `"shaped"` (default, equation 6): 1 if U reaches a threshold, else 0. The threshold grows from 5.0 to 7.5 over the
-      first 20 000 decisions of the environment; `env.unwrapped.decisions` counts them over all episodes, and can be set
+    - `"shaped"` (equation 6): 1 if U reaches a threshold, else 0. The threshold grows from 5.0 to 7.5 over the first
+      20 000 decisions of the environment; `env.unwrapped.decisions` counts them over all episodes, and can be set
       (a seeded reset takes it back to what it was set to).
     - `"clip"` (GAN-DDQN, equation 24): 1 if U >= 6.5, -1 if U < 4.5, else 0.
     - `"utility"`: U.

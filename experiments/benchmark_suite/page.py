@@ -15,6 +15,7 @@ from experiments.benchmark_suite.protocol import FIXED, PROTOCOL, UPPER, Protoco
 from experiments.benchmark_suite.rows import RunKey, RunRow
 from experiments.reporting.statistics import Interval
 from experiments.reporting.tables import markdown
+from slicing_gym import get_scenario
 from slicing_gym.files import atomic_write
 from slicing_gym.reading import read_text
 
@@ -150,16 +151,17 @@ def _leaderboard(board: Board) -> str:
 def _line(found: Standing, board: Board) -> list[str]:
     learns = found.method not in BENCHMARKED or BENCHMARKED[found.method].learns
     of_this_budget = learns or board.budget == min(PROTOCOL.training_seeds)
+    has_goal = get_scenario(board.scenario).reward.kind == "shaped"  # else nothing asks for the final threshold
     return [
         "-" if found.rank is None else str(found.rank),
         found.label,
         shown_interval(found.utility, 3),
         shown_interval(found.score, 3),
         shown_interval(found.improvement, 2),
-        shown_interval(found.reward, 3),
+        shown_interval(found.reward, 3) if has_goal else "n/a",
         shown_interval(found.regret, 0) if of_this_budget else "-",
         shown_interval(found.seconds, 1) if of_this_budget else "-",
-        f"{found.seeds} of {found.of}" if found.of > 1 else str(found.seeds),
+        f"{found.seeds} of {found.of}" if found.of > 1 else "-",
     ]
 
 

@@ -106,7 +106,23 @@ def test_the_tables_name_what_is_missing():
     longer = leaderboards_of(rows).partition("## diurnal, 20 000 decisions")[2]
     assert "| 1 | DDQN, dense head | 7.600 | 0.867 | 1.00 | 0.500 |" in longer
     assert "SB3 DQN |" not in longer  # it was run at the other budget
-    assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | 10 |" in longer  # regret is of 1000 decisions
+    assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | - |" in longer  # regret is of 1000 decisions
+
+
+@pytest.mark.parametrize(("scenario", "share"), [("diurnal", "0.500"), ("nr-8slices", "n/a")])
+def test_a_share_at_c_max_is_shown_where_the_reward_asks_for_it(scenario, share):
+    text = leaderboards_of(rows_of(scenario, **REFERENCES, planner=[7.5] * 10))
+    cells = {line.split(" | ")[1]: line.split(" | ")[5] for line in text.splitlines() if line.count(" | ") == 8}
+    assert (cells.pop("method"), cells.pop("---")) == ("share at c_max", "---")
+    assert set(cells.values()) == {share}
+    assert {"planner", "hard slicing"} <= set(cells)
+
+
+def test_rows_of_rules_carry_no_number_of_seeds():
+    text = leaderboards_of(rows_of(**REFERENCES, planner=[7.5] * 10, random=[4.0, 4.2]))
+    seeds = {line.split(" | ")[1]: line.split(" | ")[-1] for line in text.splitlines() if line.count(" | ") == 8}
+    assert (seeds["hard slicing"], seeds["best fixed"], seeds["one-step oracle"]) == ("- |",) * 3
+    assert (seeds["planner"], seeds["random"]) == ("10 of 10 |", "2 of 10 |")
 
 
 def test_a_row_names_its_seeds_where_some_are_missing_whoever_made_it():
