@@ -284,10 +284,11 @@ class OfflineTraining:
         """Write the cards of agent and twin."""
         data = f"a history of {len(self.history)} decisions ({self.source})"
         where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
-        modules = modules_of(self.algorithm.agent.model)
-        write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where, modules)
+        modules, simulated = modules_of(self.algorithm.agent.model), None if self.own_seed is None else True
+        write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where, modules, simulated)
         if self.algorithm.twin is not None:
-            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED, self.algorithm.twin_notes)
+            twin, notes = self.algorithm.twin, self.algorithm.twin_notes
+            write_twin_card(self.folder / TWIN, twin, data, UNMEASURED, notes, simulated=simulated)
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""

@@ -1,4 +1,4 @@
-"""Cards beside saved agents and twins: what it is, of which data, how good, with which seed, under which licence."""
+"""Cards next to saved agents and twins: what it is, of which data, how good, with which seed, under which licence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from twin import DigitalTwin
 UNMEASURED = "not measured in this run; python -m experiments.fidelity measures it for such twins"
 """Fidelity of a twin that nobody looked at."""
 
-_LICENCE = "MIT, as slicing-gym, where the data are simulated; where they are a log, what the log's owner allows"
+_LICENCES = {
+    True: "MIT, as slicing-gym: its data are simulated",
+    False: "what the owner of the log allows",
+    None: "MIT, as slicing-gym, if its data are simulated; if they are a log, what the log's owner allows",
+}
+"""By whether the data are known to be simulated (True), known to be a log (False), or a file that may be either."""
 
 _OWN = "scenario=<your scenario>.yaml"
 """How a scenario that is no preset is chosen."""
@@ -25,24 +30,25 @@ _SCRIPT = "__main__"
 
 
 def card_path(path: Path) -> Path:
-    """Where the card of a file is: `agent.card.md` beside `agent.zip`."""
+    """Where the card of a file is: `agent.card.md` next to `agent.zip`."""
     return path.with_suffix(".card.md")
 
 
-def write_card(path: Path, title: str, rows: Mapping[str, str]) -> Path:
+def write_card(path: Path, title: str, rows: Mapping[str, str], simulated: bool | None = None) -> Path:
     """Write the card of a file that is there.
 
     Args:
         path: of the file.
         title: what it is, in a line.
         rows: what is known of it, by name.
+        simulated: whether its data are; None: they are of a file, which may hold a log.
 
     Returns:
         Where the card is.
     """
     own = {
         **rows,
-        "Licence": _LICENCE,
+        "Licence": _LICENCES[simulated],
         "Made by": f"slicing-gym {__version__}",
         "File": f"`{path.name}`, SHA-256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`",
     }
@@ -62,6 +68,7 @@ def write_agent_card(
     data: str,
     evaluated_on: str,
     modules: Sequence[str] = (),
+    simulated: bool | None = None,
 ) -> Path:
     """Write the card of a trained agent.
 
@@ -72,6 +79,7 @@ def write_agent_card(
         data: what it learned from.
         evaluated_on: what its utility was measured on; '' if it was not evaluated.
         modules: of the user's own that its classes and wrappers are of (`agents.registry.own_modules`).
+        simulated: whether its data are; None: they are of a file, which may hold a log.
     """
     fidelity = f"mean utility {summary['utility']:.3f} on {evaluated_on}" if evaluated_on else "not evaluated"
     rows = {
@@ -82,7 +90,7 @@ def write_agent_card(
         "Seed": str(summary["seed"]),
         "Use": _use_of_agent(path, scenario, modules),
     }
-    return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows)
+    return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows, simulated)
 
 
 def write_twin_card(
@@ -92,6 +100,8 @@ def write_twin_card(
     fidelity: str,
     notes: Sequence[str] | None = None,
     name: str = "",
+    limits: str = "",
+    simulated: bool | None = None,
 ) -> Path:
     """Write the card of a saved twin.
 
@@ -102,6 +112,8 @@ def write_twin_card(
         fidelity: how far it can be trusted, or where that is measured.
         notes: of its fit; None: those that it knows, which a loaded one does not.
         name: by which the environment knows it; '' if it is known by its file.
+        limits: what it is not for; '' if that is not known beyond `fidelity`.
+        simulated: whether its data are; None: they are of a file, which may hold a log.
     """
     if notes is None:
         notes = () if twin.report is None else twin.report.notes
@@ -110,11 +122,12 @@ def write_twin_card(
         "Of": _described(twin.scenario),
         "Data": data,
         "Fidelity": fidelity,
+        **({"Limits": limits} if limits else {}),
         **({"Notes": "; ".join(notes)} if notes else {}),
         "Seed": f"{twin.seed} (of the fit)",
         "Use": f'`gym.make("SliceTwin-v0", twin="{name or path.name}")`',
     }
-    return write_card(path, f"A digital twin of {twin.scenario.name}", rows)
+    return write_card(path, f"A digital twin of {twin.scenario.name}", rows, simulated)
 
 
 def _use_of_agent(path: Path, scenario: Scenario, modules: Sequence[str]) -> str:

@@ -219,7 +219,7 @@ class Search:
                 twin.seed += number
                 twin.fit(History.load(history_file)).save(self.folder / name)
                 data = f"{self.settings.collect} decisions of the simulated cell of seed {self.seed}"
-                write_twin_card(self.folder / name, twin, data, UNMEASURED)
+                write_twin_card(self.folder / name, twin, data, UNMEASURED, simulated=True)
 
     def _rehearsal(self, swapped: bool = False) -> Rehearsal:
         twins = Twins(*(DigitalTwin.load(self.folder / name) for name in TWINS))

@@ -29,6 +29,8 @@ from twin.runtime.model import InitialWindows
 SHIPPED = Path(twin.__file__).resolve().parent / "shipped"
 SYNTHETIC_LOG = Path("docs/data/synthetic_log.csv")
 MAPPING = Path(conf.__file__).resolve().parent / "mapping" / "colosseum.yaml"
+CLOSE = 0.95
+"""R² of the utility and rank correlation, below either of which a card says what the twin is too rough for."""
 _DECISIONS = 4000
 _HELD_OUT_RUNS, _RUN_LENGTH, _RANKED = 5, 220, 200
 _RUNS, _LENGTH = 8, 100
@@ -42,7 +44,10 @@ def ship_twin(scenario: str, output: Path) -> None:
     """A twin of the cell of seed 0 of a preset, fitted to 4000 random decisions."""
     torch.set_num_threads(1)
     history = SimulatedCell(get_scenario(scenario), seed=0).record(_DECISIONS)
-    performance = PerformanceSettings(structure="joint" if scenario == "paper" else "auto")
+    first = PerformanceSettings(
+        structure="joint", members=5, hidden_size=64, prior_scale=0.0
+    )  # of the twin that is there
+    performance = first if scenario == "paper" else PerformanceSettings()
     wide = scenario == "nr-8slices"  # its 193 features would take it beyond 1 MB
     made = DigitalTwin(LstmSettings(members=1 if wide else 2), performance, seed=0)
     made.fit(history, progress=True)
@@ -62,8 +67,27 @@ def ship_card(scenario: str, path: Path) -> None:
         f"`python -m experiments.tools.ship card --scenario {scenario}`"
     )
     data = f"{_DECISIONS} random decisions on the simulated cell of seed 0 of {scenario}"
-    card = write_twin_card(path, made, data, fidelity, name=scenario)
+    limits = limits_of(explained, correlation)
+    card = write_twin_card(path, made, data, fidelity, name=scenario, limits=limits, simulated=True)
     print(f"written: {card}: {fidelity}")
+
+
+def limits_of(explained: float, correlation: float) -> str:
+    """What a twin is not for.
+
+    Args:
+        explained: R² of the utility on further decisions.
+        correlation: between the true and the estimated order of allocations that it never saw.
+    """
+    limits = "one cell with the traffic of its history: not for other cells, nor for allocations that random decisions "
+    limits += "seldom hold"
+    if min(explained, correlation) >= CLOSE:
+        return limits
+    return (
+        f"{limits}. Not for figures of the utility (it leaves {1.0 - explained:.0%} of its variance unexplained), nor "
+        f"for choosing between allocations of nearly equal utility (rank correlation {correlation:.3f}): evaluate in "
+        "the cell what was found in it"
+    )
 
 
 def _fidelity(made: DigitalTwin, history: History, cell: SimulatedCell) -> tuple[float, float]:

@@ -92,7 +92,7 @@ class TrafficResult:
                 "Seed": f"{self.twin.twin.seed} (of the fit)",
                 "Use": f"`twin.traffic.TrafficTwin.load({paths[-1].name!r})`",
             }
-            write_card(paths[-1], f"A twin of the arrivals of {self.scenario.name}", rows)
+            write_card(paths[-1], f"A twin of the arrivals of {self.scenario.name}", rows, simulated=False)
         return paths
 
 

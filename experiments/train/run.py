@@ -247,9 +247,10 @@ class Training:
         data = f"{summary['decisions']} decisions on the simulated cells of seed {self.seed} and following"
         where = f"unseen cells of seeds {list(own.seeds)}"
         modules = modules_of(learned_by(self.algorithm.agent), self.configuration["env"])
-        write_agent_card(agent_file(self.folder), self.scenario, summary, data, where, modules)
+        write_agent_card(agent_file(self.folder), self.scenario, summary, data, where, modules, simulated=True)
         if self.algorithm.twin is not None:
-            write_twin_card(self.folder / TWIN, self.algorithm.twin, data, UNMEASURED, self.algorithm.twin_notes)
+            twin, notes = self.algorithm.twin, self.algorithm.twin_notes
+            write_twin_card(self.folder / TWIN, twin, data, UNMEASURED, notes, simulated=True)
 
     def write_curves(self, own: Evaluation, summary: Mapping[str, Any]) -> None:
         """Write what TensorBoard shows of the end of the run."""

@@ -45,3 +45,12 @@ def test_modules_of_the_users_own_are_typed_as_imports(modules, imports, says, t
     path.touch()
     text = write_agent_card(path, PAPER, SUMMARY, "none", "", modules).read_text()
     assert f"| Use | `python -m experiments.evaluate policy=agent.zip scenario=paper{imports}`{says} |\n" in text
+
+
+@pytest.mark.parametrize(("simulated", "log", "mit"), [(True, False, True), (False, True, False), (None, True, True)])
+def test_the_licence_speaks_of_a_log_where_the_data_may_be_one(simulated, log, mit, tmp_path):
+    path = tmp_path / "agent.zip"
+    path.touch()
+    text = write_agent_card(path, PAPER, SUMMARY, "none", "", simulated=simulated).read_text()
+    (licence,) = re.findall(r"^\| Licence \| (.*) \|$", text, re.MULTILINE)
+    assert ("log" in licence, "MIT" in licence) == (log, mit)

@@ -42,7 +42,17 @@ def test_what_is_shipped_is_where_the_package_looks_for_it():
         assert re.search(
             rf"R² of the utility 0\.\d+, rank .*`python -m experiments.tools.ship card --scenario {name}`", card
         )
+        explained, correlation = map(float, re.findall(r"(?:utility|allocations) (0\.\d+)", card))
+        assert f"| Limits | {ship.limits_of(explained, correlation)} |" in card
+        assert "log" not in card.partition("| Licence |")[2].partition("\n")[0]
     assert (ROOT / ship.SYNTHETIC_LOG).is_file()
+
+
+def test_a_card_says_what_a_rough_twin_is_not_for():
+    assert "nor for allocations that random decisions seldom hold" in ship.limits_of(0.997, 0.999)
+    assert "Not for figures" not in ship.limits_of(0.95, 0.95)
+    assert "leaves 25% of its variance" in ship.limits_of(0.75, 0.999)
+    assert "rank correlation 0.848" in ship.limits_of(0.99, 0.848)
 
 
 def test_a_card_has_the_figures_that_its_command_measures(tmp_path):

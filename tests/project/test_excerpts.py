@@ -1,0 +1,186 @@
+"""Tables that pages put together by hand hold the figures of the CSVs that they name, as do numbers in sentences."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from experiments.reporting.statistics import bootstrap_interval, estimate
+from experiments.tools.package import ROOT
+from tests.helpers import printed
+
+DOCS = ROOT / "docs"
+RESULTS = DOCS / "results"
+
+PLANNERS = {
+    "DDQN": "ddqn",
+    "DDQN with a twin, random start": "ddqn-dt",
+    "with a twin, planner's start": "ddqn-dt-planner",
+    "planner": "planner",
+}
+"""Methods by the columns of the planner's page."""
+
+FIRST_DECISIONS = {
+    "planner": "planner",
+    "DDQN with a twin, after the planner's 200 decisions": "ddqn-dt-planner",
+    "DDQN with a twin, after 200 random decisions": "ddqn-dt",
+    "DDQN without a twin": "ddqn",
+}
+
+
+def numbers(text: str) -> list[str]:
+    """Numbers of a text, without the spaces between their thousands."""
+    return re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"(?<=\d) (?=\d{3}\b)", "", text.replace("\N{MINUS SIGN}", "-")))
+
+
+def close(text: str, value: float) -> bool:
+    """Whether a number is what is shown of a value; CSVs keep six digits of it."""
+    return abs(float(text) - value) <= 0.5001 * 10.0 ** -len(text.partition(".")[2]) + 1e-5 * abs(value)
+
+
+def shows(cell: str, values: pd.Series[float]) -> bool:
+    """Whether a cell has the interquartile mean of runs, with its interval or alone."""
+    found = numbers(cell)
+    return bool(found) and all(map(close, found, map(float, bootstrap_interval(values))))
+
+
+def table(page: str, begin: str) -> list[list[str]]:
+    """The rows of the Markdown table whose header begins so, by cells, the header first."""
+    lines = (DOCS / page).read_text().splitlines()
+    (start,) = [i for i, line in enumerate(lines) if line.startswith(f"| {begin}")]
+    end = next(i for i in range(start, len(lines)) if not lines[i])
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[start:end] if "---" not in line]
+
+
+def of_runs(name: str, agent: str, column: str) -> pd.Series[float]:
+    """A figure of an agent's runs."""
+    read = pd.read_csv(RESULTS / f"{name}_runs.csv")
+    return read.loc[read["agent"] == agent, column]
+
+
+def of_first_decisions(scenario: str, method: str, column: str) -> pd.Series[float]:
+    """A figure of a method's first decisions."""
+    read = pd.read_csv(RESULTS / f"first_decisions_{scenario}.csv")
+    return read.loc[read["method"] == method, column]
+
+
+def test_the_planner_is_compared_by_what_was_measured():
+    header, *rows = table("planner.md", "scenario | regret against the best fixed allocation: DDQN |")
+    methods = [PLANNERS[name.removeprefix("regret against the best fixed allocation: ")] for name in header[1:-1]]
+    assert methods == list(PLANNERS.values())
+    for name, *cells, oracle in rows:
+        scenario = name.strip("`")
+        for method, cell in zip(methods, cells, strict=True):
+            values = of_first_decisions(scenario, method, "regret_best_fixed")
+            assert shows(cell, values) if cell else values.empty, (scenario, method)
+        assert shows(oracle, of_first_decisions(scenario, "planner", "regret_oracle")), scenario
+
+
+def test_a_twin_is_compared_with_a_planner_by_what_was_measured():
+    _, *rows = table("when-a-twin-pays.md", "`diurnal`, 1000 decisions, five seeds |")
+    assert [row[0] for row in rows] == list(FIRST_DECISIONS)
+    for label, regret, final in rows:
+        assert shows(regret, of_first_decisions("diurnal", FIRST_DECISIONS[label], "regret_best_fixed")), label
+        assert shows(final, of_first_decisions("diurnal", FIRST_DECISIONS[label], "u_unseen")), label
+
+
+def test_what_a_twin_saves_after_random_decisions_is_what_was_measured():
+    _, *rows = table("when-a-twin-pays.md", "scenario | regret, best fixed [U]: without a twin |")
+    assert len(rows) == 3
+    for name, *cells in rows:
+        own = [(column, agent) for column in ("regret", "utility", "cpu_seconds") for agent in ("ddqn", "ddqn-dt")]
+        for cell, (column, agent) in zip(cells, own, strict=True):
+            assert shows(cell, of_runs(f"convergence_{name.strip('`')}_factored", agent, column)), (name, column)
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "agent"),
+    [
+        ("DDQN, `paper`", "convergence_paper_dense", "ddqn"),
+        ("DDQN, `diurnal`", "convergence_diurnal_dense", "ddqn"),
+        ("stock DQN of Stable-Baselines3, `paper`", "any_agent_paper_dense", "sb3_dqn"),
+    ],
+)
+def test_final_policies_of_the_papers_network_are_what_was_measured(label, name, agent):
+    (row,) = [row for row in table("when-a-twin-pays.md", "| with a twin | without |") if row[0] == label]
+    assert shows(row[1], of_runs(name, f"{agent}-dt", "utility"))
+    assert shows(row[2], of_runs(name, agent, "utility"))
+
+
+def test_what_a_twin_saves_under_the_papers_reward_is_what_was_measured():
+    _, *rows = table("when-a-twin-pays.md", "DDQN, `paper` | with a twin | without |")
+    columns = {
+        "first episode with reward 0.8": "episodes_to_goal",
+        "decisions": "decisions",
+        "regret, best fixed [U]": "regret",
+        "final U, unseen cells": "utility",
+        "CPU seconds": "cpu_seconds",
+    }
+    assert [row[0] for row in rows] == list(columns)
+    for label, twin, without in rows:
+        assert shows(twin, of_runs("eq6_twin_paper_dense", "ddqn-dt", columns[label])), label
+        assert shows(without, of_runs("eq6_plain_paper_dense", "ddqn", columns[label])), label
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        ("convergence.md", "alone costs (.*?) \\(mean of the five seeds of `paper`; (.*?) to (.*?)\\)"),
+        ("results/convergence.md", "alone costs (.*?) \\(mean of the five seeds of `paper`; (.*?) to (.*?)\\)"),
+        ("convergence.md", "of utility instead of (.*?)\\. The"),
+        ("when-a-twin-pays.md", "([0-9]+) of the regret on `paper` \\(mean of five seeds\\) is the first, random"),
+    ],
+)
+def test_the_first_episode_costs_what_it_cost(page, sentence):
+    runs = of_runs("convergence_paper_factored", "ddqn", "best_fixed_on_own_cell")
+    read = pd.read_csv(RESULTS / "convergence_paper_factored.csv")
+    first = read[(read["agent"] == "ddqn") & (read["episode"] == 1)]
+    cost = first["decisions"].to_numpy() * (runs.to_numpy() - first["utility"].to_numpy())
+    (found,) = re.findall(sentence, (DOCS / page).read_text())
+    given = [found] if isinstance(found, str) else found
+    assert all(map(close, given, [cost.mean(), cost.min(), cost.max()]))
+
+
+def test_the_readme_has_the_regrets_of_the_planners_page():
+    (line,) = [line for line in (ROOT / "README.md").read_text().splitlines() if "planner.md#what-it-earns" in line]
+    for method in PLANNERS.values():
+        regret = of_first_decisions("paper", method, "regret_best_fixed")
+        assert any(shows(each, regret) for each in numbers(line) if each != "1000"), method
+
+
+def test_a_budget_of_two_episodes_brought_what_the_csv_says():
+    """But for the utility of the second episode, whose curves are not kept."""
+    lines = (RESULTS / "convergence.md").read_text().splitlines()
+    start = lines.index("python -m experiments.figures convergence runs/two_episodes")
+    for agent in ("ddqn", "ddqn-dt"):
+        shown = next(re.split(r"\s{2,}", line) for line in lines[start:] if line.startswith(f"{agent} "))
+        runs = printed.rows(RESULTS / "two_episodes_diurnal_geometry_runs.csv")
+        own = pd.DataFrame([row for row in runs if row["agent"] == agent])
+        goal = bootstrap_interval(own["episodes_to_goal"].fillna(float("inf"))).show(1, ">2")
+        assert [shown[1], shown[3]] == [str(len(own)), goal]
+        for cell, column in zip(shown[5:], ("utility", "regret", "cpu_seconds"), strict=True):
+            assert shows(cell, own[column]), (agent, column)
+
+
+def test_the_study_says_what_its_cells_differ_by():
+    """The means of the differences are those of the five rows above them."""
+    lines = (DOCS / "hyperparameter-search.md").read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("cell  utility, defaults"))
+    names = ("U on unseen cells", "share at c_max on unseen cells", "regret while learning, best fixed")
+    rows = pd.DataFrame([list(map(float, line.split())) for line in lines[start + 2 : start + 7]])
+    for number, name in enumerate(names):
+        mean, half = estimate(rows[2 * number + 2] - rows[2 * number + 1])
+        (line,) = [line for line in lines if line.startswith(f"found minus defaults, {name}: ")]
+        shown = list(map(float, numbers(line.rpartition(": ")[2].partition(" (")[0].replace("± ", ""))))
+        assert shown == pytest.approx([mean, half], abs=2e-3), name
+
+
+def test_a_wrong_number_would_be_found():
+    values = pd.Series([1.0, 2.0, 3.0])
+    assert shows("2.00 [1.00, 3.00]", values)
+    assert not shows("2.01", values)
+    assert not shows("2.00 [1.00, 3.10]", values)
+    assert not shows("none", values)
+    assert numbers("\N{MINUS SIGN}807 [54 231, 0.5]") == ["-807", "54231", "0.5"]
