@@ -9,6 +9,7 @@ import pytest
 
 from experiments.reporting.statistics import bootstrap_interval, estimate
 from experiments.tools.package import ROOT
+from experiments.tools.page_commands import MARKDOWN
 from tests.helpers import printed
 
 DOCS = ROOT / "docs"
@@ -184,3 +185,9 @@ def test_a_wrong_number_would_be_found():
     assert not shows("2.00 [1.00, 3.10]", values)
     assert not shows("none", values)
     assert numbers("\N{MINUS SIGN}807 [54 231, 0.5]") == ["-807", "54231", "0.5"]
+
+
+def test_every_table_of_figures_is_linked_from_a_page():
+    pages = (page.read_text() for page in MARKDOWN)
+    linked = {target.rpartition("/")[2] for text in pages for target in re.findall(r"\]\(([^)\s]+\.csv)\)", text)}
+    assert {path.name for path in RESULTS.glob("*.csv")} <= linked
