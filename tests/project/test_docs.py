@@ -108,3 +108,42 @@ def test_commands_are_there_and_take_their_arguments(typed, monkeypatch):
     monkeypatch.setattr(sys, "argv", [typed.topic, *shlex.split(typed.arguments, comments=True)])
     with pytest.raises(_ParsedError):
         main.main()
+
+
+FOLDERS = ("agents", "conf", "docs", "examples", "experiments", "slicing_gym", "tests", "twin")
+"""Of the checkout; what a page names below them is there."""
+
+
+def named_files(text: str) -> list[str]:
+    """Files and folders of the checkout that a page names as code; not those with a <placeholder>, a * or {a,b}."""
+    codes = re.findall(r"`([^`\s<>*{}]+)`", without_code(text))
+    return [each for each in codes if each.partition("/")[0] in FOLDERS and re.search(r"/$|/.*\.\w+$", each)]
+
+
+@pytest.mark.parametrize("path", [*MARKDOWN, ROOT / "CHANGELOG.md"], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_pages_name_are_there(path):
+    assert [name for name in named_files(path.read_text()) if not (ROOT / name).exists()] == []
+
+
+def test_a_file_that_has_moved_would_be_found():
+    assert named_files("`twin/env.py` `tests/x.py`, `conf/a/<name>.yaml` `runs/a.csv` `twin/loss` `twin/models/`") == [
+        "twin/env.py",
+        "tests/x.py",
+        "twin/models/",
+    ]
+
+
+def test_the_layout_names_every_folder():
+    layout = re.search(r"## Layout\n\n```\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+    named, top = {}, ""
+    for line in layout.splitlines():
+        folders = re.match(r" {0,2}((?:\w+/ *)*)", line)[1].split()
+        if not line.startswith(" "):
+            top = folders[0].strip("/")
+            named[top] = set()
+        else:
+            named[top] |= {each.strip("/") for each in folders}
+    assert set(named) == set(FOLDERS)
+    for package in ("agents", "twin", "experiments"):
+        there = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and "__" not in path.name}
+        assert named[package] == there, package
