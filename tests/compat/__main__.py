@@ -13,7 +13,7 @@ from experiments.tools.package import build
 from tests.compat.frameworks import ENVIRONMENT_IDS, Framework, named
 
 VERSIONS = "from importlib.metadata import version; import sys; print(*[version(name) for name in sys.argv[1:]])"
-HEAD = "| framework | version | Gymnasium | NumPy | SliceRAN-v0 | SliceTwin-v0 | an environment is given by |"
+HEAD = "| framework | version of | Gymnasium | NumPy | SliceRAN-v0 | SliceTwin-v0 | an environment is given by |"
 
 
 def install(framework: Framework, wheel: Path, folder: Path) -> str:
@@ -64,7 +64,9 @@ def versions(framework: Framework, folder: Path) -> list[str]:
 
 def row(framework: Framework, cells: list[str]) -> str:
     """A line of the table."""
-    return f"| {framework.name} | {' | '.join(cells)} | `{framework.line}` |"
+    how = "trained from recorded decisions" if framework.recorded else "trained"
+    version, *others = (how if each == "trained" else each for each in cells)
+    return f"| {framework.name} | {framework.distribution} {version} | {' | '.join(others)} | `{framework.line}` |"
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ class Framework:
         packages: as pip takes them, the framework's own first.
         line: of code that gives it an environment.
         example: file in `examples/` that runs on it, too.
+        recorded: whether it learns from decisions that were recorded in the environment, not in the environment itself.
         alone: whether the first package is installed without what it depends on, which `packages` then names.
     """
 
@@ -29,6 +30,7 @@ class Framework:
     packages: tuple[str, ...]
     line: str
     example: str = ""
+    recorded: bool = False
     alone: bool = False
 
     @property
@@ -49,7 +51,7 @@ class Framework:
 
     @property
     def distribution(self) -> str:
-        """The framework's name on the index."""
+        """Name on the index of the framework, or of what a loop without a package of its own is written in."""
         return self.packages[0].partition("==")[0].partition("[")[0]
 
 
@@ -119,6 +121,7 @@ FRAMEWORKS = (
             ),
         ),
         "MDPDataset(*columns(minari.load_dataset(dataset_id)))",
+        recorded=True,
         alone=True,
     ),
 )

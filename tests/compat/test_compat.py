@@ -35,7 +35,8 @@ def test_a_framework_trains_in_both_environments(framework, tmp_path):
 def test_the_page_has_its_row_with_the_version_that_was_tried(framework):
     page = (ROOT / "docs" / "compatibility.md").read_text()
     (row,) = re.findall(rf"^\| {re.escape(framework.name)} \|.*$", page, re.MULTILINE)
-    assert f"| {framework.version}" in row
+    assert f"| {framework.distribution} {framework.version}" in row
+    assert row.count("trained from recorded decisions") == 2 * framework.recorded
     assert f"`{framework.line}`" in row
 
 
