@@ -49,7 +49,15 @@ def top_allocations(
     """The allocations of highest value of each row, the best first, those of equal value in lexicographic order.
 
     There are `count` of them, or all where there are fewer. Those that are forbidden come last, with a value of -inf.
-    The other arguments and errors are those of `best_allocations`.
+    Errors are those of `best_allocations`.
+
+    Args:
+        values: float tensor (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units; -inf forbids that.
+        num_units: units to share out.
+        count: allocations of each row, the best ones.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
 
     Returns:
         Units int64 (k, count, num_slices) and their values (k, count), of the dtype of `values`.
@@ -68,7 +76,14 @@ def top_allocations(
 def log_sum_exp(values: Tensor, num_units: int, lowest: Any = None, highest: Any = None) -> Tensor:
     """The logarithm of the sum of exp(value) over all allocations of each row, of the dtype of `values` (k,).
 
-    It can be differentiated once (a RuntimeError says so). Arguments and other errors are those of `best_allocations`.
+    It can be differentiated once (a RuntimeError says so). Other errors are those of `best_allocations`.
+
+    Args:
+        values: float tensor (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units; -inf forbids that.
+        num_units: units to share out.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
     """
     total: Tensor = _LogSumExp.apply(values, num_units, lowest, highest)  # type: ignore[no-untyped-call]
     return total
@@ -77,7 +92,14 @@ def log_sum_exp(values: Tensor, num_units: int, lowest: Any = None, highest: Any
 def allocation_shares(values: Tensor, num_units: int, lowest: Any = None, highest: Any = None) -> tuple[Tensor, Tensor]:
     """The softmax over all allocations, seen from each slice; also the slopes of `log_sum_exp` by the values.
 
-    No gradient goes through it. Arguments and errors are those of `best_allocations`.
+    No gradient goes through it. Errors are those of `best_allocations`.
+
+    Args:
+        values: float tensor (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units; -inf forbids that.
+        num_units: units to share out.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
 
     Returns:
         `log_sum_exp` (k,) and the shares (k, num_slices, num_units - num_slices + 1), of the dtype of `values`: the

@@ -113,7 +113,11 @@ class FixedPolicy(Policy):
 
 
 class HardPolicy(FixedPolicy):
-    """Hard slicing: the same for every slice."""
+    """Hard slicing: the same for every slice.
+
+    Args:
+        scenario: a preset's name or the scenario that observations come from.
+    """
 
     def __init__(self, scenario: str | Scenario) -> None:
         found = get_scenario(scenario)
@@ -121,7 +125,12 @@ class HardPolicy(FixedPolicy):
 
 
 class BestFixedPolicy(FixedPolicy):
-    """The fixed allocation of highest mean utility, searched in the simulator and remembered (`agents.search`)."""
+    """The fixed allocation of highest mean utility, searched in the simulator and remembered (`agents.search`).
+
+    Args:
+        scenario: a preset's name or the scenario that observations come from.
+        num_threads: of the search in the simulator.
+    """
 
     def __init__(self, scenario: str | Scenario, num_threads: int = 1) -> None:
         found = get_scenario(scenario)
@@ -132,6 +141,9 @@ class ProportionalPolicy(Policy):
     """Units in proportion to the number of packets admitted in the last interval, at least one a slice.
 
     Their sizes do not count: a slice of few large packets gets too little.
+
+    Args:
+        scenario: a preset's name or the scenario that observations come from.
     """
 
     def _choose(self, observations: npt.NDArray[np.float64]) -> IntArray:

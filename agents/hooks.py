@@ -40,6 +40,9 @@ def action_values(model: Any) -> nn.Module:
     Known for DQN of Stable-Baselines3 and agents of this package (the Q-network) and for QRDQN of sb3-contrib
     (the mean over quantiles); register one for a class of your own with `@action_values.register`.
 
+    Args:
+        model: an agent of a class that the hook is registered for.
+
     Raises:
         MissingHookError: none is registered.
     """
@@ -71,6 +74,10 @@ def td_loss(model: Any, batch: ReplayBufferSamples) -> Tensor:
 
     Known for the classes that `action_values` is. A subclass that overrides `train` has to register its own.
 
+    Args:
+        model: an agent of a class that the hook is registered for.
+        batch: of its replay buffer.
+
     Raises:
         MissingHookError: none is registered.
     """
@@ -84,6 +91,10 @@ def td_target(model: Any, batch: ReplayBufferSamples) -> Tensor:
     """What the values of the taken actions are learned towards (batch,), without gradients: r + gamma V(s').
 
     Known for the classes that `action_values` is.
+
+    Args:
+        model: an agent of a class that the hook is registered for.
+        batch: of its replay buffer.
 
     Raises:
         MissingHookError: none is registered.
@@ -106,6 +117,10 @@ def with_fixed_targets(model: Any, batch: ReplayBufferSamples) -> ReplayBufferSa
 
     As it is, where only a target network gives the targets. A class of your own whose targets come from the network
     that learns, too, registers one.
+
+    Args:
+        model: an agent of a class that `td_loss` is registered for.
+        batch: of its replay buffer.
     """
     del model
     return batch

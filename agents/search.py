@@ -61,6 +61,10 @@ def best_fixed_allocation(scenario: Scenario, num_threads: int = 1) -> IntArray:
 
     Each allocation is held for 20 intervals in 96 cells, in each from another moment of the episode on, all
     with common random numbers. On one core some 12 s for `paper`, a minute for `nr-8slices`.
+
+    Args:
+        scenario: whose cells it is held in.
+        num_threads: of the search.
     """
     path = cache_path(scenario)
     with suppress(OSError, ValueError), parsing("best_fixed", path):  # not there, or damaged: search

@@ -21,6 +21,10 @@ MAX_LISTED = 2_000_000
 def allocation_table(num_units: int, num_slices: int) -> IntArray:
     """All allocations, in lexicographic order; the action is the row.
 
+    Args:
+        num_units: units to share out.
+        num_slices: that share them, each with one unit or more.
+
     Returns:
         Read-only int array (C(num_units - 1, num_slices - 1), num_slices) of units; each row sums to `num_units`.
 
@@ -136,7 +140,12 @@ def checked_allocations(units: npt.ArrayLike, num_rows: int, num_units: int, num
 
 
 def even_split(num_units: int, num_slices: int) -> IntArray:
-    """Hard slicing: the same for every slice (num_slices,), what is left over going to the last ones."""
+    """Hard slicing: the same for every slice (num_slices,), what is left over going to the last ones.
+
+    Args:
+        num_units: units to share out.
+        num_slices: that share them.
+    """
     units = np.full(num_slices, num_units // num_slices, np.int64)
     units[num_slices - num_units % num_slices :] += 1
     return units

@@ -133,7 +133,15 @@ def top_allocations(
     """The allocations of highest value of each row, the best first, those of equal value in lexicographic order.
 
     There are `count` of them, or all where there are fewer. Those that are forbidden come last, with a value of -inf.
-    The other arguments and errors are those of `best_allocations`.
+    Errors are those of `best_allocations`.
+
+    Args:
+        values: float array (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units; -inf forbids that.
+        num_units: units to share out.
+        count: allocations of each row, the best ones.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
 
     Returns:
         Units int64 (k, count, num_slices) and their values float64 (k, count).
@@ -158,7 +166,14 @@ def top_allocations(
 def log_sum_exp(values: npt.ArrayLike, num_units: int, lowest: Any = None, highest: Any = None) -> FloatArray:
     """The logarithm of the sum of exp(value) over all allocations of each row, float64 (k,).
 
-    Arguments and errors are those of `best_allocations`.
+    Errors are those of `best_allocations`.
+
+    Args:
+        values: float array (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units; -inf forbids that.
+        num_units: units to share out.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
     """
     cell, spare_values = _spare_values(values, num_units, lowest, highest)
     totals = np.empty(len(spare_values))
@@ -171,7 +186,14 @@ def allocation_shares(
 ) -> tuple[FloatArray, FloatArray]:
     """The softmax over all allocations, seen from each slice; also the slopes of `log_sum_exp` by the values.
 
-    Arguments and errors are those of `best_allocations`.
+    Errors are those of `best_allocations`.
+
+    Args:
+        values: float array (k, num_slices, num_units - num_slices + 1); values[i, n, u - 1] is what slice n is worth
+            with u units; -inf forbids that.
+        num_units: units to share out.
+        lowest: int array (num_slices,), the fewest units of each slice; 1 by default.
+        highest: int array (num_slices,), the most units of each slice; no bound by default.
 
     Returns:
         `log_sum_exp` (k,) and the shares float64 (k, num_slices, num_units - num_slices + 1): the probability that

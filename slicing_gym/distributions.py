@@ -83,6 +83,9 @@ def register_distribution(kind: _Kind) -> _Kind:
 
     Registering a class again changes nothing; a new definition of it (a notebook's cell that is run again) replaces it.
 
+    Args:
+        kind: a frozen dataclass of `Distribution`.
+
     Raises:
         TypeError: it is not a frozen dataclass of `Distribution`, has no `quantile`, or one that numba cannot compile.
         ValueError: another class has the same `kind`.

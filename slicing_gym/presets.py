@@ -215,6 +215,9 @@ def best_fixed_units(scenario: Scenario) -> tuple[int, ...] | None:
 def get_scenario(scenario: str | Scenario | Mapping[str, Any]) -> Scenario:
     """The preset of that name, the scenario itself, or the one that builtin types (as of `Scenario.to_dict`) describe.
 
+    Args:
+        scenario: name of a preset (`SCENARIOS`), a scenario, or the builtin types of one.
+
     Raises:
         ValueError: no preset has the name, or a value in the data is not allowed.
         TypeError: `scenario` is none of these.

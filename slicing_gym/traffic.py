@@ -98,7 +98,7 @@ class _Random:
 
 @dataclass(frozen=True)
 class Jumps(_Random):
-    """A level held for a geometric number of decisions (mean `mean_decisions`), then resampled, log-uniform."""
+    """A level in [`low`, `high`], log-uniform, held for a geometric number of decisions with mean `mean_decisions`."""
 
     mean_decisions: float = 20.0
     kind: ClassVar[str] = "jumps"
@@ -115,7 +115,7 @@ class Jumps(_Random):
 
 @dataclass(frozen=True)
 class Drift(_Random):
-    """A straight line between levels that are resampled, log-uniform, every `knot_decisions`."""
+    """A straight line between levels in [`low`, `high`], log-uniform, resampled every `knot_decisions`."""
 
     knot_decisions: float = 2000.0
     kind: ClassVar[str] = "drift"

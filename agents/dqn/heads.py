@@ -170,6 +170,10 @@ def is_listed(name: str) -> bool:
 def check_head(name: str, action_space: spaces.Discrete) -> None:
     """Refuse a head that there is not, or that cannot list so many actions, before anything is made.
 
+    Args:
+        name: of the head, as `policy_kwargs` has it.
+        action_space: whose actions it is to value.
+
     Raises:
         ValueError: the message names what is allowed.
     """

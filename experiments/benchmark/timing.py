@@ -20,7 +20,12 @@ def machine() -> str:
 
 
 def alternate(steps: Sequence[Callable[[], object]], seconds: float) -> list[list[float]]:
-    """Mean times [s] of a call of each, in alternating blocks of 0.4 s, three or more; one call of each is warm-up."""
+    """Mean times [s] of a call of each, in alternating blocks of 0.4 s, three or more; one call of each is warm-up.
+
+    Args:
+        steps: what is timed, in turn.
+        seconds: of measuring, for each of them.
+    """
     times: list[list[float]] = [[] for _ in steps]
     for step in steps:
         step()
@@ -61,7 +66,12 @@ def _block(step: Callable[[], object]) -> list[int]:
 
 
 def paced(step: Callable[[], object], seconds: float) -> list[int]:
-    """Times [ns] of single calls with a pause before each, as a controller makes them: caches have cooled down."""
+    """Times [ns] of single calls with a pause before each, as a controller makes them: caches have cooled down.
+
+    Args:
+        step: what is timed.
+        seconds: of measuring, pauses included.
+    """
     times = []
     for _ in range(max(10, round(seconds / PAUSE_S))):
         time.sleep(PAUSE_S)

@@ -173,6 +173,9 @@ def is_it_worth_it(board: Board) -> str:
 
     Where headroom is below `LITTLE` of what lies between hard slicing and the oracle, no. Else the best learner's
     interval decides: above the best rule that does not learn, below it, or around it.
+
+    Args:
+        board: of a scenario at a budget.
     """
     if board.headroom is None or board.share is None:
         return "not run yet"

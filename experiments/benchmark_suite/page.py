@@ -52,7 +52,12 @@ def findings_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL, *,
 
 
 def leaderboards_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL) -> str:
-    """All figures of every method, as Markdown: a table for each scenario and budget."""
+    """All figures of every method, as Markdown: a table for each scenario and budget.
+
+    Args:
+        rows: by run, as `read_rows` or `read_results` gives them.
+        protocol: of the benchmark.
+    """
     parts = []
     for budget, own in boards_of(rows, protocol).items():
         for board in own:

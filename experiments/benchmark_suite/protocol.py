@@ -77,6 +77,7 @@ class Protocol:
 
 
 PROTOCOL = Protocol()
+"""The protocol of the published benchmark (docs/benchmark.md)."""
 
 
 def normalised_score(utility: float, lower: float, upper: float) -> float:

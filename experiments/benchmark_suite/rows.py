@@ -89,6 +89,10 @@ def write_result(folder: Path, row: RunRow) -> None:
 def read_results(folder: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
     """Results of all runs in a folder, but for those of another version of the protocol.
 
+    Args:
+        folder: that `folder=` of the command names.
+        protocol: of the benchmark.
+
     Raises:
         ValueError: a file is damaged; the message names it.
     """
@@ -98,6 +102,10 @@ def read_results(folder: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
 
 def read_rows(path: Path, protocol: Protocol) -> dict[RunKey, RunRow]:
     """Rows of a CSV, but for those of another version of the protocol.
+
+    Args:
+        path: of the CSV, as `write_table` writes it.
+        protocol: of the benchmark.
 
     Raises:
         OSError, ValueError: there is no such file, or it is damaged; the message names it.
@@ -146,6 +154,12 @@ def write_table(path: Path, rows: Mapping[RunKey, RunRow], methods: Sequence[str
     """Write all rows as a CSV, atomically, each with its score.
 
     Scores are made of utilities as they stand in the CSV, so that a row that is read and written again stays the same.
+
+    Args:
+        path: of the CSV.
+        rows: by run, as `read_rows` or `read_results` gives them.
+        methods: names, in the order of the rows.
+        protocol: of the benchmark.
     """
     rows = {key: replace(row, utility=round(row.utility, _DIGITS["utility"])) for key, row in rows.items()}
     lines = []

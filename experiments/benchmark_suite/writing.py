@@ -28,7 +28,12 @@ def write_rounded(path: Path, rows: Mapping[RunKey, RunRow]) -> dict[RunKey, Run
 
 
 def write_report(folder: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
-    """Write `benchmark.csv`, `benchmark.md` and `benchmark.png` into a folder; what was written."""
+    """Write `benchmark.csv`, `benchmark.md` and `benchmark.png` into a folder; what was written.
+
+    Args:
+        folder: that is there.
+        rows: by run, as `read_rows` or `read_results` gives them.
+    """
     table, page, picture = (folder / name for name in (TABLE_FILE, _PAGE.name, _PICTURE.name))
     shown = write_rounded(table, rows)
     text = f"# The benchmark\n\n{findings_of(shown, PROTOCOL, links=False)}\n{leaderboards_of(shown, PROTOCOL)}"

@@ -33,6 +33,29 @@ class AgentSettings:
     """An agent as a configuration names it: its class, the arguments of its constructor, and those of its policy.
 
     Bounds of the constructor's arguments are in `experiments.config.agents`: roles may change each of them.
+
+    Args:
+        name: what tables call it.
+        _target_: dotted name of its class.
+        policy: of the class, by its name or dotted name.
+        policy_kwargs: arguments of the policy in addition to head and net_arch.
+        head: "dense", "geometry" or "factored"; None: factored where the reward is the utility, else dense.
+        net_arch: widths of the hidden layers.
+        learning_rate: of the first update.
+        learning_rate_end: of the last one, in a straight line; None: it stays.
+        buffer_size: transitions that are kept.
+        learning_starts: decisions before the first update.
+        batch_size: transitions of an update.
+        gamma: discount factor.
+        train_freq: decisions between updates.
+        gradient_steps: updates that are then made.
+        target_update_interval: decisions between copies to the target network.
+        exploration_fraction: share of the decisions over which epsilon falls.
+        exploration_initial_eps, exploration_final_eps: epsilon at first and at last.
+        center_rewards: subtract the mean reward of the first decisions.
+        twin_gradient_steps: updates of Agent 2 per step of its batch in the twin.
+        device: of the agent alone; None: that of the run.
+        kwargs: arguments that only this class has; they go before those above.
     """
 
     name: str = TARGET_MISSING
@@ -63,7 +86,14 @@ class AgentSettings:
 
 @dataclass
 class EnvironmentSettings:
-    """Wrappers, observer and reward function of the environments that agents act in, see `experiments.environments`."""
+    """Wrappers, observer and reward function of the environments that agents act in, see `experiments.environments`.
+
+    Args:
+        wrappers: of a scalar environment, the innermost first; each a mapping with `_target_` and arguments.
+        vector_wrappers: the same of a batch.
+        observer: what agents see in place of arrivals, with `_target_`; None: the arrivals.
+        reward_function: what they earn in place of the scenario's reward, with `_target_`; None: that.
+    """
 
     wrappers: list[Any] = field(default_factory=list)
     vector_wrappers: list[Any] = field(default_factory=list)

@@ -103,7 +103,12 @@ class Link:
 
 
 def free_space_loss_db(distance_m: float, carrier_hz: float) -> float:
-    """Path loss of free space [dB]: 20 log10(4 pi d f / c) (Friis; Rec. ITU-R P.525)."""
+    """Path loss of free space [dB]: 20 log10(4 pi d f / c) (Friis; Rec. ITU-R P.525).
+
+    Args:
+        distance_m: between the antennas [m].
+        carrier_hz: frequency [Hz].
+    """
     return 20.0 * math.log10(4.0 * math.pi * distance_m * carrier_hz / SPEED_OF_LIGHT)
 
 

@@ -11,6 +11,7 @@ from gymnasium.vector import SyncVectorEnv, VectorEnv
 from slicing_gym import Scenario
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
+"""A batch of cells: of `SliceRAN-v0` or `SliceTwin-v0`, wrapped or not."""
 
 
 NEEDED = ("arrivals", "allocation", "utility", "ssr", "spectral_efficiency", "threshold")
@@ -44,7 +45,11 @@ def advance(
 
 
 def scenario_of(envs: AnyVectorEnv) -> Scenario:
-    """The scenario of a batch, wrapped or not, native or one by one."""
+    """The scenario of a batch, wrapped or not, native or one by one.
+
+    Args:
+        envs: of `Environments`, or made by Gymnasium.
+    """
     inner: Any = envs.unwrapped
     env: Any = inner.envs[0].unwrapped if isinstance(inner, SyncVectorEnv) else inner
     found = env.scenario

@@ -46,7 +46,12 @@ def trained_in(name: str) -> Scenario | None:
 
 
 def from_elsewhere(names: Iterable[str], scenario: Scenario) -> list[str]:
-    """A line for each policy that was trained in another scenario than this, and says so."""
+    """A line for each policy that was trained in another scenario than this, and says so.
+
+    Args:
+        names: of policies; those that are files of agents may say so.
+        scenario: that they are to choose for.
+    """
     lines = []
     for name in names:
         try:

@@ -79,6 +79,10 @@ class WrappedAgent:
 def check_policies(names: Sequence[str], scenario: Scenario) -> None:
     """Refuse names that are neither a baseline, nor an allocation like 33-33-34, nor a file, nor a dotted name.
 
+    Args:
+        names: as a command's `policies` has them.
+        scenario: that they are to choose for.
+
     Raises:
         ValueError: such a name, none at all, or one twice.
     """
@@ -199,7 +203,7 @@ def labelled(found: Mapping[str, Predictor], taken: Collection[str]) -> dict[str
 def load_policies(
     names: Sequence[str], scenario: Scenario, envs: SliceRANVectorEnv, *, num_threads: int = 1, trust: bool = False
 ) -> dict[str, Predictor]:
-    """`load_policy` of each name."""
+    """Policies by name, of `names` that have passed `check_policies`; other arguments are those of `load_policy`."""
     return {name: load_policy(name, scenario, envs, num_threads, trust=trust) for name in names}
 
 

@@ -33,7 +33,11 @@ def as_table(scenario: Scenario, evaluations: Sequence[Evaluation], with_reward:
 
 
 def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:
-    """Utility of the one-step oracle minus that of the best fixed allocation, cell by cell; None if one is missing."""
+    """Utility of the one-step oracle minus that of the best fixed allocation, cell by cell; None if one is missing.
+
+    Args:
+        evaluations: as `compare` returns them.
+    """
     found = {evaluation.policy: evaluation for evaluation in evaluations}
     if "one_step_oracle" not in found or "best_fixed" not in found:
         return None
@@ -62,7 +66,13 @@ def read_csv(path: Path) -> list[Evaluation]:
 
 
 def write_csv(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
-    """One row a policy and cell, atomically."""
+    """One row a policy and cell, atomically.
+
+    Args:
+        path: of the CSV.
+        scenario: whose slices the columns of SSR are of.
+        evaluations: as `compare` returns them.
+    """
     ssr_names = [f"ssr_{name}" for name in scenario.slice_names]
     rows = []
     for e in evaluations:

@@ -156,7 +156,13 @@ def check_seeds(key: str, seeds: Sequence[int]) -> None:
 
 
 def make_cells(scenario: Scenario, num_cells: int, num_threads: int = 1) -> SliceRANVectorEnv:
-    """The cells on which policies are compared; an episode follows the last within a step: every step is a decision."""
+    """The cells on which policies are compared; an episode follows the last within a step: every step is a decision.
+
+    Args:
+        scenario: of the cells.
+        num_cells: how many advance together.
+        num_threads: that advance them.
+    """
     envs = gym.make_vec(
         "SliceRAN-v0", num_envs=num_cells, scenario=scenario, autoreset_mode="SameStep", num_threads=num_threads
     )
@@ -172,6 +178,15 @@ def compare(
     decisions: int | None = None,
     progress: bool = False,
 ) -> list[Evaluation]:
-    """Evaluate policies by name on the same cells; `decisions` a cell, by default an episode."""
+    """Evaluate policies by name on the same cells, with common random numbers.
+
+    Args:
+        scenario: of the cells.
+        policies: by the names that tables have.
+        envs: as many cells as seeds, of `make_cells` or wrapped.
+        seeds: of the cells; every policy meets the same ones.
+        decisions: in each cell; None: an episode.
+        progress: show a bar.
+    """
     number = scenario.decisions_per_episode if decisions is None else decisions
     return [evaluate_policy(name, policy, envs, seeds, number, progress) for name, policy in policies.items()]

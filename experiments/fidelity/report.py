@@ -38,7 +38,11 @@ _ORDER = (
 
 
 def as_table(figures: Figures) -> str:
-    """The figures as text: a row a metric and variable, a column a predictor."""
+    """The figures as text: a row a metric and variable, a column a predictor.
+
+    Args:
+        figures: mean and half width by metric, variable and predictor.
+    """
     columns = [predictor for predictor in PREDICTORS if any(key[2] == predictor for key in figures)]
     rows = []
     for metric, variable in dict.fromkeys((key[0], key[1]) for key in figures):
@@ -75,7 +79,13 @@ def _rank(metric: str) -> int:
 
 
 def write_figures(path: Path, name: str, figures: Figures) -> None:
-    """One row a figure, atomically."""
+    """One row a figure, atomically.
+
+    Args:
+        path: of the CSV.
+        name: of the scenario or mapping, its first column.
+        figures: mean and half width by metric, variable and predictor.
+    """
     header = ["scenario", "metric", "variable", "predictor", "mean", "half_width"]
     write_rows(path, header, ([name, *key, f"{v.mean:.6g}", f"{v.half_width:.3g}"] for key, v in figures.items()))
 

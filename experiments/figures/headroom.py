@@ -35,6 +35,10 @@ def read_evaluations(folder: Path) -> list[tuple[str, str, str, float]]:
 def draw_headroom(folder: Path, output: Path) -> str:
     """Draw the utility of every policy on every scenario evaluated below `folder`; write the values next to it.
 
+    Args:
+        folder: of a sweep of `experiments.evaluate`.
+        output: PNG; the values go next to it, as CSV.
+
     Returns:
         What was written, as text.
     """

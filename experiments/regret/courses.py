@@ -91,6 +91,11 @@ class UnseenCells:
 def courses_of(runs: Sequence[Run], scenario: Scenario, references: References) -> list[Course]:
     """The courses of runs of one scenario, then those of the baselines, for each number of decisions that runs took.
 
+    Args:
+        runs: finished ones of `experiments.train`.
+        scenario: of them all.
+        references: what baselines earn, as far as that is known already.
+
     Raises:
         ValueError: a run was made in other cells than those of today's simulator, or in several at once.
     """

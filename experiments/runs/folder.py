@@ -186,6 +186,9 @@ class Run:
 def read_run(folder: str | Path) -> Run:
     """The finished run in a folder.
 
+    Args:
+        folder: of the run.
+
     Raises:
         ValueError: there is none.
     """
@@ -308,6 +311,9 @@ def _runs_below(folder: Path, key: str) -> list[Run]:
 
 def common_scenario(runs: Sequence[Run]) -> Scenario:
     """The scenario of runs, as their configurations have it.
+
+    Args:
+        runs: one or more.
 
     Raises:
         ValueError: they have different ones of one name.

@@ -16,7 +16,11 @@ from twin import DigitalTwin, TransitionSettings
 
 
 def twin_name(twin: DigitalTwin | None) -> str:
-    """Which twin a run has: none, lstm, transformer, ..."""
+    """Which twin a run has: none, lstm, transformer, ...
+
+    Args:
+        twin: that it has; None: it has none.
+    """
     return "none" if twin is None else twin.transition.name
 
 
@@ -30,6 +34,11 @@ def method_name(agent: str, twin: DigitalTwin | None, collect_by: str | None = N
 
     ddqn, with an LSTM twin ddqn-dt, with another ddqn-dt-transformer; where a planner took the first decisions
     ddqn-dt-planner, ddqn-dt-transformer-planner.
+
+    Args:
+        agent: its name in the configuration.
+        twin: that it learns with; None: without one.
+        collect_by: what chose the first decisions of a run with a twin, `random` or `planner`.
     """
     suffix = {"none": "", "lstm": "-dt"}
     collected = "-planner" if collect_by == "planner" else ""

@@ -81,13 +81,21 @@ def _readable(key: str, value: object) -> str:
 
 
 def write_status(folder: str | os.PathLike[str], status: Status) -> None:
-    """Write the status of a run into its folder, atomically."""
+    """Write the status of a run into its folder, atomically.
+
+    Args:
+        folder: of the run.
+        status: what it holds from now on.
+    """
     with atomic_write(Path(folder) / STATUS_FILE) as file:
         file.write(json.dumps(asdict(status), indent=2).encode())
 
 
 def read_status(folder: str | os.PathLike[str]) -> Status | None:
     """The status of the run in a folder; None: it has none, as those of versions before.
+
+    Args:
+        folder: of the run.
 
     Raises:
         ValueError: the file is damaged, or of another version.
@@ -111,6 +119,9 @@ def state_of(folder: str | os.PathLike[str]) -> str:
     """The state of the run in a folder: one of `STATES`, `DEAD` or `MISSING`.
 
     A run of a version before has no status: it is done if it has its summary, and else dead if it has a checkpoint.
+
+    Args:
+        folder: of the run.
 
     Raises:
         ValueError: see `read_status`.

@@ -91,6 +91,9 @@ Space = Mapping[str, Range | Choices]
 def read_space(name: str) -> dict[str, Any]:
     """What is in the file of a space, or in the one of a name in `conf/search`.
 
+    Args:
+        name: of a file in `conf/search`, or the path of one of your own.
+
     Raises:
         ValueError, TypeError, OSError: there is none, or it holds no keys and values.
     """

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import itertools
 import json
 import re
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typing_extensions import is_protocol
 
 from experiments.tools.package import ROOT
 from experiments.tools.page_commands import MARKDOWN, NOTEBOOKS, texts
@@ -97,6 +101,63 @@ def test_what_pages_name_is_in_the_reference(reference):
             ):
                 missing.add(f"{Path(path).name}: {name}")
     assert missing == set()
+
+
+def assigned_with_a_docstring(module):
+    """Names of a module's top level whose assignment has a docstring below it."""
+    body = ast.parse(inspect.getsource(module)).body
+    for node, below in itertools.pairwise(body):
+        targets = [*getattr(node, "targets", []), getattr(node, "target", None)]
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
+            yield from (each.id for each in targets if isinstance(each, ast.Name))
+
+
+def test_every_constant_of_it_is_described(reference):
+    constants = {
+        name: value
+        for name, value in reference.items()
+        if not (isinstance(value, type | ModuleType) or inspect.isroutine(value)) and "__" not in name
+    }
+    assert {"twin.ARRIVALS", "experiments.benchmark_suite.PROTOCOL"} <= set(constants)
+    for name, value in constants.items():
+        last = name.rpartition(".")[2]
+        modules = [each for key, each in sys.modules.items() if key.split(".")[0] in OURS and hasattr(each, "__file__")]
+        own = [each for each in modules if vars(each).get(last) is value]
+        assert any(last in assigned_with_a_docstring(each) for each in own), name
+
+
+def is_described(value, doc):
+    """Whether a docstring describes the arguments: by "Args:", in code, in Markdown, or as those of another thing."""
+    names = [] if is_protocol(value) else [name for name in inspect.signature(value).parameters if name[0] != "_"]
+    section = any(title in doc for title in ("Args:\n", "## Arguments\n"))
+    return section or all(f"`{each}`" in doc for each in names) or re.search(r"rguments\b.* those of `", doc)
+
+
+def test_every_argument_of_it_is_described(reference):
+    missing = []
+    for name, value in reference.items():
+        is_error = isinstance(value, type) and issubclass(value, BaseException)
+        if is_error or not (isinstance(value, type) or inspect.isroutine(value)):
+            continue
+        doc = inspect.getdoc(value) or ""
+        try:
+            described = is_described(value, doc)
+        except ValueError:  # no signature: a type of NumPy's or of the language
+            continue
+        if not described:
+            missing.append(name)
+    assert missing == []
+
+
+def test_arguments_that_are_not_described_would_be_found():
+    def add(a, b):
+        return a + b
+
+    assert not is_described(add, "The sum.")
+    assert not is_described(add, "The sum of `a`.")
+    assert is_described(add, "The sum of `a` and `b`.")
+    assert is_described(add, "The sum.\n\nArgs:\n    a: one.\n    b: another.")
+    assert is_described(add, "The sum.\n\nArguments and errors: those of `subtract`.")
 
 
 def test_every_page_of_it_says_what_it_is_for():

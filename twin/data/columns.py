@@ -75,8 +75,13 @@ class Column:
 
 
 ARRIVALS = Column("arrivals", transform="sqrt", resolution=1.0, whole=True, unit="packets")
+"""Packets that joined a slice's queues in an interval, a count."""
+
 SSR = Column("ssr", upper=1.0, resolution=0.01)
+"""Share of a slice's packets that met its SLA in an interval, 0 to 1."""
+
 SPECTRAL_EFFICIENCY = Column("spectral_efficiency", per_slice=False, resolution=0.5, unit="bit/s/Hz")
+"""Spectral efficiency of the cell in an interval [bit/s/Hz], one number for all slices."""
 
 PRESENT = Column("present", upper=1.0, resolution=1.0, whole=True)
 """Whether a slice was there, in logs whose slices come and go."""

@@ -266,6 +266,9 @@ _FIELDS = ("run", "interval", "allocation", "arrivals", "next_arrivals")
 def concatenate(histories: Sequence[History]) -> History:
     """One history of several of the same network; their runs are numbered again, one after the other.
 
+    Args:
+        histories: one or more, in the order in which their runs are numbered.
+
     Raises:
         ValueError: none given, or they differ in slices, units or columns.
     """

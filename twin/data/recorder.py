@@ -18,7 +18,10 @@ from twin.data.columns import PERFORMANCE, Column
 from twin.data.history import History
 
 BLOCKED = Column("blocked", resolution=1.0, whole=True, transform="sqrt", unit="users")
+"""Users of a slice whose next packet waits for room at the end of an interval, a count."""
+
 QUEUED = Column("queued", resolution=1.0, whole=True, transform="sqrt", unit="packets")
+"""Packets in a slice's queues at the end of an interval, a count."""
 
 
 class Recorder:
