@@ -138,7 +138,7 @@ class BestFixedPolicy(FixedPolicy):
 
 
 class ProportionalPolicy(Policy):
-    """Units in proportion to the number of packets admitted in the last interval, at least one a slice.
+    """Units in proportion to the number of packets admitted in the last interval, at least one per slice.
 
     Their sizes do not count: a slice of few large packets gets too little.
 

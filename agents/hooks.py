@@ -64,7 +64,7 @@ def taken_values(network: nn.Module, observations: Tensor, actions: Tensor) -> T
 
 
 def is_factored(network: nn.Module) -> bool:
-    """Whether the values of a network are sums of one term a slice, as those with a factored head are."""
+    """Whether the values of a network are sums of one term per slice, as those with a factored head are."""
     return bool(getattr(network, "is_factored", False))
 
 

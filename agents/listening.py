@@ -145,6 +145,6 @@ class Listening(BaseCallback):
         return True
 
     def _reset_infos(self) -> list[dict[str, Any]]:
-        """The infos of the last resets, one a cell; only the innermost batch has them."""
+        """The infos of the last resets, one per cell; only the innermost batch has them."""
         infos: list[dict[str, Any]] = self.training_env.unwrapped.reset_infos
         return infos

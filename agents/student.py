@@ -42,7 +42,7 @@ class StudentPolicy(BasePolicy):
     Args:
         scenario: whose observations and allocations it has.
         hidden: neurons in each of the two hidden layers; the paper's are 4 and 16.
-        head: "dense" (one output an allocation), "geometry" or "factored", see `agents.dqn.heads`.
+        head: "dense" (one output per allocation), "geometry" or "factored", see `agents.dqn.heads`.
         head_kwargs: arguments of the head.
         seed: of the first weights; None: they are drawn from torch's global generator.
 
@@ -105,7 +105,7 @@ class StudentPolicy(BasePolicy):
 
     @property
     def is_factored(self) -> bool:
-        """Whether its scores are sums of one term a slice."""
+        """Whether its scores are sums of one term per slice."""
         return isinstance(self.head, FactoredHead)
 
     @property

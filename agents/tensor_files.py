@@ -38,7 +38,7 @@ class _Storage(Part):
 
 
 class _LookAtTensors(Look):
-    """Reads the pickle in a file of tensors with stand-ins; its storages have to lie beside it, whole."""
+    """Reads the pickle in a file of tensors with stand-ins; its storages have to lie next to it, whole."""
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         super().__init__(archive.read(name), _find)

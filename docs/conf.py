@@ -1,4 +1,4 @@
-"""The site: `make docs` builds it from the pages beside this file and the docstrings, with warnings as errors."""
+"""The site: `make docs` builds it from the pages next to this file and the docstrings, with warnings as errors."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ def _cast(space: gym.Space[Any], actions: Any, shape: tuple[int, ...] | None) ->
 
 
 def _as_integers(actions: npt.NDArray[Any], num_envs: int) -> str:
-    """How refused actions are made integers, one a cell, if they are whole numbers."""
+    """How refused actions are made integers, one per cell, if they are whole numbers."""
     if actions.size != num_envs or actions.dtype.kind not in "iuf" or not (actions == np.rint(actions)).all():
         return ""
     flat = "" if actions.shape == (num_envs,) else ".reshape(-1)"

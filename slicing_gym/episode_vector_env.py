@@ -182,7 +182,7 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
 
         Args:
             name: of the attribute.
-            values: the value, or a list or tuple of it, one a cell.
+            values: the value, or a list or tuple of it, one per cell.
 
         Raises:
             ValueError: another number of values than cells, or values that differ.

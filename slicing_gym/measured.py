@@ -103,7 +103,7 @@ class Empirical(Distribution):
 
 @dataclass(frozen=True, repr=False)
 class Trace:
-    """Levels that were measured, one a decision, replayed in windows.
+    """Levels that were measured, one per decision, replayed in windows.
 
     After every `window_decisions` another window begins, at a place that the cell's random stream draws evenly from the
     whole trace; past its end a window goes on at its beginning, so that every level is as likely as the others. All

@@ -134,7 +134,7 @@ def compile_physics(scenario: Scenario) -> Physics:
 
 
 def draw_cells(scenario: Scenario, seeds: Sequence[int]) -> Cells:
-    """Fresh cells, one a seed: users dropped uniformly in the ring, empty queues, the clock at zero."""
+    """Fresh cells, one per seed: users dropped uniformly in the ring, empty queues, the clock at zero."""
     num_cells, num_slices = len(seeds), scenario.num_slices
     num_users = sum(part.num_users for part in scenario.slices)
     per_user = (num_cells, num_users)

@@ -170,7 +170,7 @@ class EpisodeView:
         self._slice_legend(1, "packets", [f"{packets:.0f}" for packets in self._rows[-1]["arrivals"]])
 
     def _draw_satisfied(self) -> None:
-        """A line a slice; of many slices a lane each beside its name, since lines would lie on top of each other."""
+        """One line per slice; of many slices a lane each next to its name, for lines would lie on each other."""
         satisfied, title = self._series("ssr"), "Packets that met their service-level agreement"
         if self._scenario.num_slices <= _LINES:
             self._panel(2, f"{title} [%]", 100.0)

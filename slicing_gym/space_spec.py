@@ -82,7 +82,7 @@ class SpaceSpec:
 
     @property
     def sums_over_slices(self) -> bool | None:
-        """Whether the reward is a sum of one term a slice; None where a reward function of one's own does not say.
+        """Whether the reward is a sum of one term per slice; None where a reward function of one's own does not say.
 
         Such a function says so by an attribute of this name.
         """
@@ -223,7 +223,7 @@ class EpisodeMixin:
 
     @property
     def sums_over_slices(self) -> bool | None:
-        """Whether the reward is a sum of one term a slice, so that values of allocations nearly are, too.
+        """Whether the reward is a sum of one term per slice, so that values of allocations nearly are, too.
 
         It is for the kind "utility"; a `reward_function` of your own says so by an attribute of this name, and is None,
         unknown, without it.

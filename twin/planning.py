@@ -45,8 +45,8 @@ class PlanningTwin:
     Args:
         scenario: of the network, a preset's name or a `Scenario`; its slices, units and utility are used, its traffic
             only for the nominal arrivals.
-        structure: "per_slice": the utility is a sum of one term a slice; "joint": networks say what every allocation is
-            worth; "auto": whichever explains held-out decisions better.
+        structure: "per_slice": the utility is a sum of one term per slice; "joint": networks say what every allocation
+            is worth; "auto": whichever explains held-out decisions better.
         memory: decisions after which what was seen counts 1/e; None: everything counts alike. Networks are fitted to
             the last so many.
         seed: of the networks.
@@ -80,7 +80,7 @@ class PlanningTwin:
 
     @property
     def separable(self) -> bool:
-        """Whether the utility is a sum of one term a slice, which `values` gives; else ask for `listed_values`."""
+        """Whether the utility is a sum of one term per slice, which `values` gives; else ask for `listed_values`."""
         return self._twin is None or self._twin.model.structure == "per_slice"
 
     @property

@@ -199,7 +199,7 @@ class DigitalTwin:
         return {"arrivals": mean[:, : self.scenario.num_slices], **self.model.split(mean)}
 
     def cells_at(self, history: History, row: int, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
-        """Cells, one a seed, at a moment of a history: just before its decision `row`.
+        """Cells, one per seed, at a moment of a history: just before its decision `row`.
 
         They have seen what went before it in its sequence, the last 64 intervals at most. Advance them with other
         allocations under the same seeds, and what differs is the allocations' doing.
@@ -227,7 +227,7 @@ class DigitalTwin:
         return cells
 
     def cells(self, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
-        """Cells simulated by the twin, one a seed."""
+        """Cells simulated by the twin, one per seed."""
         return TwinCells(self.model, seeds, num_threads)
 
     def sample(self, units: npt.ArrayLike, seeds: Sequence[int], num_threads: int = 1) -> list[TwinInterval]:
@@ -235,7 +235,7 @@ class DigitalTwin:
 
         Args:
             units: allocations (T, S) that all cells hold in turn, or (T, k, S) for each of the k cells its own.
-            seeds: one a cell (k,).
+            seeds: one per cell (k,).
             num_threads: threads that share the cells.
 
         Returns:

@@ -1,4 +1,4 @@
-"""The factored head: the value of an allocation is a sum of one term a slice."""
+"""The factored head: the value of an allocation is a sum of one term per slice."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def check_env(head: object, action_space: spaces.Space[Any], env: VecEnv | None)
             reward function that has no `sums_over_slices`) is let in.
 
     Raises:
-        ValueError: the rewards are no sum of one term a slice, and `approximate` is not given; or its allocations are
+        ValueError: the rewards are no sum of one term per slice, and `approximate` is not given; or its allocations are
             of other units or slices, and only as many.
     """
     if not isinstance(head, FactoredHead) or env is None:

@@ -70,7 +70,7 @@ class ListedHead(nn.Module):
 
 
 class DenseHead(nn.Linear, ListedHead):
-    """One output an action, as in the paper: what is learned of one allocation says nothing of its neighbours.
+    """One output per action, as in the paper: what is learned of one allocation says nothing of its neighbours.
 
     Args:
         width: of the layer before.

@@ -92,7 +92,7 @@ class AllocationNetwork(QNetwork):
 
     @property
     def is_factored(self) -> bool:
-        """Whether its values are sums of one term a slice."""
+        """Whether its values are sums of one term per slice."""
         return isinstance(self.head, FactoredHead)
 
     def slice_values(self, observations: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class SlicingPolicy(DQNPolicy):
     Args:
         observation_space, action_space, lr_schedule: given by the algorithm.
         net_arch: widths of the hidden layers; by default the paper's.
-        head: "dense" (one output an action, the paper's), "geometry" (`agents.dqn.heads.GeometryHead`) or "factored"
+        head: "dense" (one output per action, the paper's), "geometry" (`agents.dqn.heads.GeometryHead`) or "factored"
             (`agents.dqn.factored.FactoredHead`).
         head_kwargs: arguments of the head.
         optimizer_class: by default Adam.

@@ -110,7 +110,7 @@ class Constraints:
         if not isinstance(given, Mapping):
             units = np.asarray(given)
             if units.shape != bounds.shape:
-                raise ValueError(f"{key}: shape {units.shape} given, allowed is {bounds.shape}, a number a slice")
+                raise ValueError(f"{key}: shape {units.shape} given, allowed is {bounds.shape}, one number per slice")
             given = dict(zip(names, units.tolist(), strict=True))
         for name, value in self._named(key, given).items():
             bounds[names.index(name)] = check_integer(f"{key}.{name}", value, at_least=1)

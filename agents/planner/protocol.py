@@ -18,7 +18,7 @@ class PlanningModel(Protocol):
     have a `scenario`, by which the planner checks that it is of the same network.
 
     Attributes:
-        separable: whether the utility is a sum of one term a slice, which `values` gives; otherwise the planner asks
+        separable: whether the utility is a sum of one term per slice, which `values` gives; otherwise the planner asks
             for `listed_values`. It may change as the model learns.
         num_decisions: learned from so far.
     """

@@ -62,7 +62,7 @@ def time_simulator(scenario: Scenario, seconds: float, reference: Path) -> None:
 
 
 def _time_steps(scenario: Scenario, seconds: float) -> None:
-    """Print what a step of `gym.make` takes beside what the kernel takes for the same decisions of the same cell."""
+    """Print how long a step of `gym.make` takes, compared with the kernel for the same decisions of the same cell."""
     env, single = gym.make("SliceRAN-v0", scenario=scenario).unwrapped, np.arange(1)
     actions = np.random.default_rng(0).integers(scenario.num_allocations, size=scenario.decisions_per_episode)
     units = allocation_units(actions[:, None], scenario.num_units, scenario.num_slices)  # (length, 1, n_slices)

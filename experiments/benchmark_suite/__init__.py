@@ -1,4 +1,4 @@
-"""A benchmark under one protocol: methods on all presets, a row a run, leaderboards and a picture."""
+"""A benchmark under one protocol: methods on all presets, one row per run, leaderboards and a picture."""
 
 from experiments.benchmark_suite.leaderboard import Board, Standing, is_it_worth_it, make_board
 from experiments.benchmark_suite.methods import BENCHMARKED, BenchmarkMethod, own_method

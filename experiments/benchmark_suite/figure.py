@@ -28,7 +28,7 @@ _NOT_SHOWN = (LOWER, UPPER)
 
 
 def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
-    """Draw a panel a scenario, and in each a row a method.
+    """Draw one panel per scenario, and in each one row per method.
 
     Args:
         path: of the PNG.
@@ -63,7 +63,7 @@ def _legend(own: bool) -> list[Line2D]:
     notes = (
         "bars: 95 % intervals",
         "(n): n training seeds so far",
-        "n/a: one output an allocation is impossible there",
+        "n/a: one output per allocation is impossible there",
     )
     return [*handles, *(Line2D([], [], ls="none", label=note) for note in notes)]
 

@@ -13,11 +13,11 @@ from experiments.benchmark_suite.rows import RunKey, RunRow
 from experiments.reporting.tables import aligned
 
 _COMPARED = (FIXED, "sb3_dqn")
-"""Methods that stand beside one of the user's own."""
+"""Methods that one of the user's own is compared with."""
 
 
 def runs_to_do(runs: Sequence[RunKey]) -> str:
-    """A line a scenario, method and budget, with the seeds, in the order in which they are begun."""
+    """One line per scenario, method and budget, with the seeds, in the order in which they are begun."""
     seeds: dict[tuple[str, str, int], list[int]] = {}
     for run in runs:
         seeds.setdefault(run[:3], []).append(run.seed)
@@ -26,7 +26,7 @@ def runs_to_do(runs: Sequence[RunKey]) -> str:
 
 
 def own_among_others(own: str, rows: Mapping[RunKey, RunRow], plan: BenchmarkPlan, budget: int) -> str:
-    """The score of a method beside those of the best fixed allocation and of SB3 DQN, a line a scenario of the plan.
+    """The score of a method, the best fixed allocation's and SB3 DQN's, one line per scenario of the plan.
 
     Args:
         own: name of the method.

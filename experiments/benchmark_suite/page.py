@@ -77,7 +77,7 @@ def _is_begun(board: Board) -> bool:
 
 
 def _scores(boards: Sequence[Board]) -> str:
-    """A row a method, a column a scenario."""
+    """One row per method, one column per scenario."""
     own = dict.fromkeys(each.method for board in boards for each in board.standings if each.method not in BENCHMARKED)
     rows = []
     for name in (*BENCHMARKED, *own):
@@ -123,7 +123,7 @@ def _gaps(boards: Sequence[Board]) -> str:
 
 
 def _worth(boards: Mapping[int, Sequence[Board]], links: bool = True) -> str:
-    """A row a scenario: headroom, and the answer at each budget."""
+    """One row per scenario: headroom, and the answer at each budget."""
     header = ["scenario", "U best fixed", "U oracle", "headroom", "of hard to oracle"]
     header += [f"after {_spaced(budget)} decisions" for budget in boards]
     rows = []
@@ -141,7 +141,7 @@ def _worth(boards: Mapping[int, Sequence[Board]], links: bool = True) -> str:
 
 
 def _leaderboard(board: Board) -> str:
-    """A row a method, the best first."""
+    """One row per method, the best first."""
     header = ["rank", "method", "U, unseen cells", "score", "P(improves on best fixed)", "share at c_max"]
     header += ["regret, best fixed [U]", "CPU s", "seeds"]
     rows = [_line(each, board) for each in board.standings]

@@ -107,7 +107,7 @@ def work_through(queue: RunQueue, jobs: int = 1, progress: bool = True) -> None:
     Args:
         queue: the runs.
         jobs: processes at a time, at most; see `processes_of`.
-        progress: print a line a run.
+        progress: print one line per run.
     """
     context = get_context("spawn")  # a fork would share the threads of PyTorch and of numba
     others: list[BaseProcess] = []

@@ -1,4 +1,4 @@
-"""Rows of the benchmark: one a run, as a small JSON while runs go on, together as a CSV."""
+"""Rows of the benchmark: one per run, as a small JSON while runs go on, together as a CSV."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class BenchmarkSuiteConfig(CommandSettings):
         folder: of results and of what is under way.
         table: CSV with rows that are known, and not run again; None: the project's, where there is a checkout.
         own: a method of the user's own.
-        progress: print a line a run.
+        progress: print one line per run.
     """
 
     task: str = bounded("run", choices=TASKS)

@@ -43,13 +43,13 @@ def summarize(trials: Sequence[Trial]) -> list[Summary]:
 
 
 def as_table(summaries: Sequence[Summary]) -> str:
-    """A row a twin, a column a metric."""
+    """One row per twin, one column per metric."""
     rows = [[twin, str(fresh), *map(str, estimates.values())] for twin, fresh, estimates in summaries]
     return aligned(["twin", "fresh decisions", *METRICS.values()], rows)
 
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
-    """One row a twin and cell, atomically."""
+    """One row per twin and cell, atomically."""
     rows = [[seed, twin, fresh, *(f"{v:.6g}" for v in values)] for seed, twin, fresh, *values in map(astuple, trials)]
     write_rows(path, ["seed", "twin", "fresh", *METRICS], rows)
 

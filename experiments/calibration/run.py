@@ -38,7 +38,7 @@ class CalibrationResult:
         return summarize(self.trials)
 
     def report(self) -> str:
-        """The comparison as text: a row a twin, a column a metric."""
+        """The comparison as text: one row per twin, one column per metric."""
         return (
             f"scenario {self.scenario.name} before, changed after; seeds {list(self.seeds)}, ± 95 % interval over "
             f"cells\n{as_table(self.summary)}"

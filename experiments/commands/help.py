@@ -87,7 +87,7 @@ def _choices(group: str, choices: Sequence[str]) -> str:
 
 
 def _keys(values: Mapping[str, Any], comments: KeyComments, above: Place) -> Iterator[str]:
-    """The lines of YAML of a mapping, its comments beside it; on one line what has none below it, if there is room."""
+    """The lines of YAML of a mapping, its comments next to it; on one line what has none below it, if there is room."""
     indent = "  " * len(above)
     for key, value in values.items():
         place = (*above, str(key))

@@ -92,7 +92,7 @@ def with_head(agent: AgentSettings, sums_over_slices: bool | None) -> AgentSetti
 
     Args:
         agent: the settings; `head` or the `policy_kwargs` may name one.
-        sums_over_slices: whether the rewards of every role are a sum of one term a slice; None: not known.
+        sums_over_slices: whether the rewards of every role are a sum of one term per slice; None: not known.
 
     Raises:
         ValueError: they are none, and a factored head is named that is not to learn them all the same.

@@ -32,7 +32,7 @@ def prepare(config: DistillConfig, folder: Path) -> Callable[[], None]:
         finally:  # what cannot be written is shown all the same
             elsewhere = [line for each in result.others for line in from_elsewhere(config.evaluation.policies, each)]
             print(result.report(), *elsewhere, sep="\n")
-        print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and a folder a student")
+        print(f"written to {os.path.relpath(folder)}: students.csv, students.png, and one folder per student")
 
     return run
 

@@ -110,7 +110,7 @@ def _table(results: Sequence[StudentResult]) -> str:
 
 
 def write_students(path: Path, results: Sequence[StudentResult]) -> None:
-    """Write a row a teacher or student."""
+    """Write one row per teacher or student."""
     rows = [
         [f"{value:.6g}" if isinstance(value, float) else value for value in result]
         for result in sorted(results, key=lambda result: (*_order(result), result.seed))
@@ -119,7 +119,7 @@ def write_students(path: Path, results: Sequence[StudentResult]) -> None:
 
 
 def plot_students(path: Path, results: Sequence[StudentResult]) -> None:
-    """Utility and share at c_max of teachers and students, side by side, a row a scenario and head."""
+    """Utility and share at c_max of teachers and students, side by side, one row per scenario and head."""
     groups = sorted({(result.scenario, result.head) for result in results})
     figure = Figure(figsize=(12, 4.6 * len(groups)), layout="constrained")
     panels = figure.subplots(len(groups), 2, squeeze=False)

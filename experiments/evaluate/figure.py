@@ -16,7 +16,7 @@ from slicing_gym import Scenario
 
 
 def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
-    """Bars of utility, share at c_max (if the reward has a threshold) and SSR per slice, a colour a policy."""
+    """Bars of utility, share at c_max (if the reward has a threshold) and SSR per slice, one colour per policy."""
     shaped = scenario.reward.kind == "shaped"
     figure = Figure(figsize=(11 + 1.2 * max(len(evaluations) - 6, 0), 4.6), layout="constrained")
     *lefts, right = figure.subplots(1, 3 if shaped else 2, width_ratios=[1, 1, 1.8] if shaped else [1, 2.8])
@@ -41,7 +41,7 @@ def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evalua
 
 
 def bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) -> None:
-    """One bar a policy, its value written above."""
+    """One bar per policy, its value written above."""
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
     for x, evaluation in enumerate(evaluations):
         mean, half = estimate(getattr(evaluation, field))

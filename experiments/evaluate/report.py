@@ -66,7 +66,7 @@ def read_csv(path: Path) -> list[Evaluation]:
 
 
 def write_csv(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
-    """One row a policy and cell, atomically.
+    """One row per policy and cell, atomically.
 
     Args:
         path: of the CSV.

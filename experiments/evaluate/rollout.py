@@ -28,7 +28,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One policy on some cells; arrays have a value a cell.
+    """One policy on some cells; arrays have one value per cell.
 
     Args:
         policy: its name.
@@ -60,7 +60,7 @@ def evaluate_policy(
     decisions: int,
     progress: bool = False,
 ) -> Evaluation:
-    """Run a policy on one cell a seed, and take means.
+    """Run a policy on one cell per seed, and take means.
 
     Args:
         name: what it is called.
@@ -92,7 +92,7 @@ def roll_out(
     decisions: int,
     progress: bool = False,
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """What every decision of a policy brings on one cell a seed; arguments as of `evaluate_policy`.
+    """What every decision of a policy brings on one cell per seed; arguments as of `evaluate_policy`.
 
     Returns:
         "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices).

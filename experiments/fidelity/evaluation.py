@@ -44,7 +44,7 @@ from twin.fidelity.simulated import HeldOut, SimulatedCell
 from twin.runtime.encoding import encode, to_scale
 
 MOMENTS = 50
-"""Moments of the held-out runs from which allocations never held are tried, or one a run where there are more runs."""
+"""Moments of the held-out runs from which allocations never held are tried, or one per run of which there are more."""
 
 RANKED_FROM = 8
 """Moments of these, at most, from which allocations are ranked."""

@@ -38,7 +38,7 @@ _ORDER = (
 
 
 def as_table(figures: Figures) -> str:
-    """The figures as text: a row a metric and variable, a column a predictor.
+    """The figures as text: one row per metric and variable, one column per predictor.
 
     Args:
         figures: mean and half width by metric, variable and predictor.
@@ -79,7 +79,7 @@ def _rank(metric: str) -> int:
 
 
 def write_figures(path: Path, name: str, figures: Figures) -> None:
-    """One row a figure, atomically.
+    """One row per figure, atomically.
 
     Args:
         path: of the CSV.

@@ -53,7 +53,7 @@ class FidelityResult:
     history: History | None = None
 
     def report(self) -> str:
-        """The figures as text, a row a metric and variable, a column a predictor; last, what the twin is good for."""
+        """The figures, one row per metric and variable, one column per predictor; last, what the twin is good for."""
         report = self.outcomes[0].twin.report
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
         lines = [self.title, *(f"note: {note}" for note in notes), as_table(self.figures), *self._verdict_lines()]

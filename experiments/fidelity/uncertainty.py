@@ -153,7 +153,7 @@ def _together(parts: list[Uncertainty]) -> Uncertainty:
 
 
 def uncertainty_measures(found: Uncertainty) -> list[Measure]:
-    """The figures: coverage, correlation beside what is attainable, held against never held, errors in bins."""
+    """The figures: coverage, correlation compared with what is attainable, held against never held, errors in bins."""
     figures = [
         ("inside 90 %", "utility", float(found.inside.mean())),
         ("corr. std, |error|", "utility", rank_correlation(found.std, np.abs(found.error))),

@@ -106,7 +106,7 @@ def _panels(found: Inspection) -> Iterator[tuple[str, str, FloatArray, bool]]:
 
 
 def _draw_lines(axes: Axes, time: FloatArray, values: FloatArray, cuts: IntArray) -> None:
-    """A line a slice, broken where it has no value."""
+    """One line per slice, broken where it has no value."""
     x = np.insert(time, cuts, np.nan)
     for number in range(values.shape[1]):
         y = np.insert(values[:, number], cuts, np.nan)

@@ -24,7 +24,7 @@ _STOCK_COLOUR = "#CC79A7"
 
 
 def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: Mapping[str, FloatArray]) -> None:
-    """A column an algorithm; above the loss over epsilon (Fig. 7), below over the distance in weight space.
+    """One column per algorithm; above the loss over epsilon (Fig. 7), below over the distance in weight space.
 
     Args:
         path: PNG to write.
@@ -67,7 +67,7 @@ def _line(axes: Axes, method: str, steps: FloatArray, losses: FloatArray) -> Non
 
 
 def plot_surfaces(path: Path, title: str, measured: Sequence[Measurement], steps: FloatArray) -> None:
-    """The loss in the plane of two random directions; a row an algorithm, without and with a twin side by side.
+    """The loss in the plane of two random directions; one row per algorithm, without and with a twin side by side.
 
     Contours of a row are the same, so that its panels can be compared.
 

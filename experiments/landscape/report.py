@@ -112,7 +112,7 @@ def verdict(quantity: Quantity, low: float, high: float) -> str:
 
 
 def pair_table(first: Sequence[Measurement], second: Sequence[Measurement], settings: Mapping[str, float]) -> str:
-    """Two methods side by side: a row a quantity, the difference paired by seed, and what it says of the second.
+    """Two methods side by side: one row per quantity, the difference paired by seed, and what it says of the second.
 
     Below, in how many quantities it is flatter.
     """
@@ -171,7 +171,7 @@ def landscape_tables(measured: Sequence[Measurement], settings: Mapping[str, flo
 
 
 def write_csvs(folder: Path, measured: Sequence[Measurement], steps: Mapping[str, FloatArray]) -> list[Path]:
-    """Write `flatness.csv` (a row an agent), `landscape.csv` (the curves) and `surface.csv` (interquartile means).
+    """Write `flatness.csv` (one row per agent), `landscape.csv` (the curves) and `surface.csv` (interquartile means).
 
     Args:
         folder: where.

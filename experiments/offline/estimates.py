@@ -28,7 +28,7 @@ def in_words(estimates: Mapping[str, float | None], brought: float) -> list[str]
     gain, apart = known[lower] - brought, max(known.values()) - known[lower]
     lines = []
     if apart > ESTIMATE_ERROR:
-        lines.append(f"  the estimates are {apart:.3f} apart, more than {ESTIMATE_ERROR}: believe the lower, {lower}")
+        lines.append(f"  the estimates are {apart:.3f} apart, more than {ESTIMATE_ERROR}: take the lower, {lower}")
     if gain < 0.0:
         lines.append(f"  DO NOT DEPLOY: by {lower} it earns {-gain:.3f} less than the history's own decisions did")
     elif gain <= ESTIMATE_ERROR:

@@ -54,7 +54,7 @@ def draw_offline(folder: Path, output: Path) -> str:
 
 
 def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
-    """A panel a history: bars of utility, lower baselines as lines; the last panel: estimates against the truth."""
+    """One panel per history: bars of utility, lower baselines as lines; the last panel: estimates against the truth."""
     everything = [run for runs in groups.values() for run in runs]
     estimated = any(pairs(everything, kind) for kind in ESTIMATES)  # of a file nobody knows which cell it is of
     figure = Figure(figsize=(5.2 * len(groups) + 5.0 * estimated, 5.0), layout="constrained")
@@ -79,7 +79,7 @@ def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
 
 
 def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
-    """A bar a method, a line a lower baseline."""
+    """One bar per method, one line per lower baseline."""
     methods, baselines = by_method(runs), lower_baselines_by_seed(runs)
     everything = [*(run["utility"] for run in runs), *(value for values in baselines.values() for value in values)]
     bottom, top = min(everything) - 0.35, max(everything) + 0.3

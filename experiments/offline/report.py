@@ -143,7 +143,7 @@ def worth_and_errors(runs: Sequence[Summary]) -> list[str]:
 
 
 def write(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
-    """A row a run, and of each history a row a lower baseline and seed."""
+    """One row per run, and of each history one row per lower baseline and seed."""
     names = ["utility", "reward_at_c_max", "utility_on_own_cell"]
     header = ["scenario", "head", "history", "conservative_weight", "policy", "seed", *names, *ESTIMATES]
     rows: list[list[object]] = []

@@ -1,4 +1,4 @@
-"""What baselines earn decision by decision on the cells of runs, computed once and kept beside the runs."""
+"""What baselines earn decision by decision on the cells of runs, computed once and kept next to the runs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class References:
                 self._compute(policy, seeds, number)
 
     def _compute(self, policy: str, seeds: Sequence[int], decisions: int) -> None:
-        """Run a baseline, one cell a seed, and write all that is known."""
+        """Run a baseline, one cell per seed, and write all that is known."""
         cells = make_cells(self._scenario, len(seeds))
         chosen = make_baseline(policy, self._scenario, cells)
         label = f"{self._scenario.name}: {policy}"

@@ -17,7 +17,7 @@ from experiments.runs.folder import Run, common_scenario, find_runs
 def draw_regret(folder: Path, output: Path, *, progress: bool = True) -> str:
     """Draw what methods earn in their first decisions and lose in all, compared with baselines on the same cells.
 
-    The baselines' utilities are kept in `folder`, a file a scenario.
+    The baselines' utilities are kept in `folder`, one file per scenario.
 
     Args:
         folder: of runs of `experiments.train`, of one scenario or of several.

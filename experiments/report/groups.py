@@ -25,7 +25,7 @@ class RunGroup:
 
     Args:
         values: what they have in common, as it is shown, by key.
-        runs: those that are done, one a seed unless `by` puts several settings together.
+        runs: those that are done, one per seed unless `by` puts several settings together.
         others: those that are not.
     """
 

@@ -24,7 +24,7 @@ from experiments.report.tables import (
 )
 
 STATISTICS = (
-    "Figures are interquartile means over runs, one a seed: the mean of the middle half; of fewer than four runs, of "
+    "Figures are interquartile means over runs, one per seed: the mean of the middle half; of fewer than four runs, of "
     "all. In brackets are 95 % percentile intervals of a bootstrap over runs; of two or three seeds they are the "
     "lowest and the highest run. P(better) is how probable it is that a run of the first is better than "
     "one of the second, over all pairs of runs on common seeds, ties as halves; better in counts seeds. Interquartile "

@@ -126,7 +126,7 @@ def _mean(values: FloatArray) -> FloatArray:
 
 
 def _intervals(groups: Sequence[RunGroup], measures: Sequence[RunMeasure]) -> Figure:
-    """A panel a figure, a row a group: its interquartile mean and 95 % interval."""
+    """One panel per figure, one row per group: its interquartile mean and 95 % interval."""
     columns = min(len(measures), 3)
     rows = -(-len(measures) // columns)
     figure = Figure(figsize=(12, rows * (1.1 + 0.3 * len(groups))), layout="constrained")
@@ -142,7 +142,7 @@ def _intervals(groups: Sequence[RunGroup], measures: Sequence[RunMeasure]) -> Fi
 
 
 def _panel(axes: Axes, groups: Sequence[RunGroup], measure: RunMeasure) -> None:
-    """A point and a line a group; dots are its runs, and what is infinite is at the right edge."""
+    """One point and one line per group; dots are its runs, and what is infinite is at the right edge."""
     for row, group in enumerate(groups):
         interval = group.interval(measure)
         if interval is None:

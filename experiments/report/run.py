@@ -187,7 +187,7 @@ def report(
 
 
 def differences_csv(sections: Sequence[Section]) -> tuple[list[str], list[list[object]]]:
-    """A row a pair of groups and figure, in full."""
+    """One row per pair of groups and figure, in full."""
     header = ["command", "scenario", "key", "value", "minus", "others", "figure", "seeds"]
     header += ["difference", "low", "high", "probability_better", "low_probability", "high_probability", "better_in"]
     rows: list[list[object]] = []

@@ -20,7 +20,7 @@ class TextTable(NamedTuple):
 
     Args:
         header: labels of columns.
-        rows: a cell a column.
+        rows: one cell per column.
         numbers: what each cell is sorted by; nan: it is a text.
     """
 
@@ -48,7 +48,7 @@ def _text(value: object) -> tuple[str, float]:
 
 
 def groups_table(section: Section) -> TextTable:
-    """A row a group: seeds, and each figure with its interval."""
+    """One row per group: seeds, and each figure with its interval."""
     measures, rows = section.measures, []
     for group in section.groups:
         row = [_text(value) for value in group.values.values()]
@@ -78,7 +78,7 @@ def _figure(group: RunGroup, measure: RunMeasure) -> tuple[str, float]:
 
 
 def differences_table(section: Section) -> TextTable:
-    """A row a pair of groups that differ in one key; none if there are no such pairs."""
+    """One row per pair of groups that differ in one key; none if there are no such pairs."""
     rows = []
     columns = {each.measure.name: each.measure for each in section.differences}
     for pair in in_rows(section.differences):
@@ -104,7 +104,7 @@ def _shown_difference(difference: Difference | None) -> list[tuple[str, float]]:
 
 
 def not_done_table(entries: Sequence[Entry]) -> TextTable:
-    """A row a run that is not done: its state, where it is, and why."""
+    """One row per run that is not done: its state, where it is, and why."""
     rows = [
         [_text(run.state), _text(relative(run.folder)), _text(" ".join(run.error.split()) or "nothing says why")]
         for run in entries
@@ -114,7 +114,7 @@ def not_done_table(entries: Sequence[Entry]) -> TextTable:
 
 
 def runs_table(section: Section) -> TextTable:
-    """A row a run, also those that are not done."""
+    """One row per run, also those that are not done."""
     measures, rows = section.measures, []
     for group in section.groups:
         for run in (*group.runs, *group.others):
@@ -132,7 +132,7 @@ def runs_table(section: Section) -> TextTable:
 
 
 def groups_csv(sections: Sequence[Section]) -> tuple[Row, list[list[object]]]:
-    """A row a group and figure: its value and the ends of its interval, in full."""
+    """One row per group and figure: its value and the ends of its interval, in full."""
     header = ["command", "scenario", "group", "seeds", "of", "figure", "value", "low", "high"]
     rows: list[list[object]] = []
     for section in sections:
@@ -147,7 +147,7 @@ def groups_csv(sections: Sequence[Section]) -> tuple[Row, list[list[object]]]:
 
 
 def runs_csv(sections: Sequence[Section]) -> tuple[Row, list[list[object]]]:
-    """A row a run, also those that are not done, with all figures in full."""
+    """One row per run, also those that are not done, with all figures in full."""
     names = list(dict.fromkeys(measure.name for section in sections for measure in section.measures))
     keys = list(dict.fromkeys(key for section in sections for key in section.keys))
     rows: list[list[object]] = []

@@ -55,7 +55,7 @@ class SearchResult:
         candidates: the defaults and the finalists.
         winner: the best of them in the final.
         num_trials: in the study.
-        confirmation: a row a seed: "seed", and by "defaults" and "found" each of `MEASURED`; empty without.
+        confirmation: one row per seed: "seed", and by "defaults" and "found" each of `MEASURED`; empty without.
     """
 
     folder: Path
@@ -120,7 +120,7 @@ class SearchResult:
 
 
 def paired(summaries: Mapping[tuple[str, int], Mapping[str, Any]], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """A row a seed, out of the summaries of runs by agent and seed."""
+    """One row per seed, out of the summaries of runs by agent and seed."""
     return [
         {
             "seed": seed,

@@ -23,9 +23,10 @@ _COLOURS = {"COMPLETE": "#0072B2", "PRUNED": "#999999", "FAIL": "#D55E00"}
 def study_pictures(folder: str | Path) -> list[Path]:
     """Write a study's tables and picture into its folder: `study.csv`, `importances.csv` and `study.png`.
 
-    The tables have a row a trial, and a row a key with its share of importance (PED-ANOVA: how far the values of the
-    key differ between the best tenth of the trials and all); without two completed trials there is none. The picture
-    shows values by trial, importances, and the keys' values of each trial in parallel coordinates, the best in colour.
+    The tables have one row per trial, and one row per key with its share of importance (PED-ANOVA: how far the values
+    of the key differ between the best tenth of the trials and all); without two completed trials there is none. The
+    picture shows values by trial, importances, and the keys' values of each trial in parallel coordinates, the best in
+    colour.
 
     Args:
         folder: of the study.
@@ -120,7 +121,7 @@ def _draw_history(axes: Axes, trials: Sequence[Any]) -> None:
 
 
 def _draw_parallel(axes: Axes, trials: Sequence[Any], keys: Sequence[str]) -> None:
-    """A line a completed trial through its value of each key, each axis from its lowest to its highest."""
+    """One line per completed trial through its value of each key, each axis from its lowest to its highest."""
     complete = sorted((each for each in trials if each.state.name == "COMPLETE"), key=lambda each: each.value)
     if not complete or not keys:
         return

@@ -288,7 +288,7 @@ class Search:
         return with_values(self.agent, self.values(label))
 
     def _confirm(self, label: str) -> list[dict[str, Any]]:
-        """Train winner and defaults on the simulator; a row a seed."""
+        """Train winner and defaults on the simulator; one row per seed."""
         methods = {DEFAULTS: DEFAULTS, FOUND: label}
         every = [(method, seed, own) for seed in self.settings.confirm for method, own in methods.items()]
         self._do(["confirm {} {} {}".format(*each) for each in every if not self._is_trained(*each)])

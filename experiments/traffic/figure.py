@@ -12,7 +12,7 @@ from twin.traffic import Replay, TrafficLog
 
 
 def plot_traffic(path: Path, log: TrafficLog, replayed: Replay) -> None:
-    """A row a slice: the log over time, an episode of a cell, and how often each load occurs in the two."""
+    """One row per slice: the log over time, an episode of a cell, and how often each load occurs in the two."""
     scenario = replayed.scenario
     figure = Figure(figsize=(10, 1.2 + 1.6 * scenario.num_slices), layout="constrained")
     axes = figure.subplots(scenario.num_slices, 3, squeeze=False, width_ratios=[1.6, 1.6, 1])

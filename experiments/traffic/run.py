@@ -45,7 +45,7 @@ class TrafficResult:
     evaluation: FidelityResult | None = None
 
     def report(self) -> str:
-        """The loads of log and simulator, a row a slice; and the figures of the twin."""
+        """The loads of log and simulator, one row per slice; and the figures of the twin."""
         found, interval_s = self.replayed, self.scenario.radio.interval_s
         wanted, arrived = (array.reshape(-1, array.shape[-1]) for array in (found.wanted, found.arrived))
         rows = []

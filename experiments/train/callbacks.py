@@ -88,7 +88,7 @@ class EpisodeLog(Listener):
 
     An episode of a batch is one of each of its cells: its means are over all of them, and so are its decisions.
 
-    TensorBoard tags, a point an episode, against real decisions taken: as Stable-Baselines3 has them
+    TensorBoard tags, one point per episode, against real decisions taken: as Stable-Baselines3 has them
     `rollout/ep_rew_mean` (sum of the rewards of a cell's episode) and `rollout/ep_len_mean`, both means over the last
     100 episodes, and `time/fps` (real decisions a second since the process began to learn, all that is done between
     them included); means over the episode `utility`, `reward_at_c_max` (share of decisions with U at or above the final
@@ -96,7 +96,7 @@ class EpisodeLog(Listener):
 
     Args:
         scenario: length of an episode and names of the slices.
-        path: CSV with a row an episode, written again after each; the last may have fewer decisions.
+        path: CSV with one row per episode, written again after each; the last may have fewer decisions.
         learner: whose logger is used.
         num_envs: cells that it acts in at once.
 
@@ -123,7 +123,7 @@ class EpisodeLog(Listener):
         return int(sum(row["decisions"] for row in self.episodes)) + under_way
 
     def table(self) -> pd.DataFrame:
-        """A row an episode."""
+        """One row per episode."""
         table = pd.DataFrame(self.episodes)
         table.insert(0, "episode", np.arange(1, len(table) + 1))
         return table
@@ -254,7 +254,7 @@ class HistoryLog(Listener):
 
 
 class Progress(Listener):
-    """A bar that moves on by one a decision, or an epoch.
+    """A bar that moves on by one per decision, or an epoch.
 
     Args:
         name: of the agent.

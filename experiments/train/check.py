@@ -169,7 +169,7 @@ def check_twin_training(agent: OffPolicyLearner, settings: TwinTrainingSettings)
 
 
 def check_sums(agent: OffPolicyLearner, sums_over_slices: bool, given: str) -> None:
-    """Refuse an agent with a factored head where the rewards are no sum of one term a slice.
+    """Refuse an agent with a factored head where the rewards are no sum of one term per slice.
 
     Args:
         agent: that is to learn from them.

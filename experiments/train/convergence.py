@@ -160,7 +160,7 @@ def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
 
 
 def write(path: Path, runs: Sequence[Run]) -> None:
-    """Write every episode of every run, and one row a run."""
+    """Write every episode of every run, and one row per run."""
     names = ["decisions", *MEASURES]
     ordered = sorted(runs, key=lambda run: (run.method, run.seed))
     episodes = [

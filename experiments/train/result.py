@@ -28,7 +28,7 @@ class TrainResult:
         folder: with its files; None if it was not to be kept.
         agent: Agent 1, of Stable-Baselines3; or the planner.
         policy: the agent as it is compared with others, in cells with the wrappers and the observer that it knows.
-        episodes: a row an episode on the real environment: decisions, mean reward, utility, SSR, ...
+        episodes: one row per episode on the real environment: decisions, mean reward, utility, SSR, ...
         history: every real decision.
         twin: the last one; None without.
         evaluation: of the agent, then of those it is compared with, on unseen cells.

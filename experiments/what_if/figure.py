@@ -1,4 +1,4 @@
-"""The picture of a what-if: a panel a quantity, a bar an alternative, with what was measured."""
+"""The picture of a what-if: one panel per quantity, one bar per alternative, with what was measured."""
 
 from __future__ import annotations
 

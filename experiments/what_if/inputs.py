@@ -27,7 +27,7 @@ def load_twin(name: str | None) -> DigitalTwin:
 
 
 def history_of_config(config: WhatIfConfig) -> History:
-    """The history of a log, of a file or of a run's folder; if nothing is said, that beside the twin.
+    """The history of a log, of a file or of a run's folder; if nothing is said, that next to the twin.
 
     Raises:
         ValueError, OSError: several are given, or there is none.

@@ -24,7 +24,7 @@ def units_by_variable(layout: Layout) -> dict[str, str]:
 
 
 def table(layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> str:
-    """A row a variable, a column an alternative: mean [5 %, 95 %] over the samples; what was measured first."""
+    """One row per variable, one column per alternative: mean [5 %, 95 %] over the samples; what was measured first."""
     units = units_by_variable(layout)
     header = [
         "",
@@ -69,7 +69,7 @@ def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float]) -
 
 
 def outside(history: Moment, alternatives: Sequence[Alternative]) -> list[str]:
-    """A line an alternative that gives a slice units which the log never gave it."""
+    """One line per alternative that gives a slice units which the log never gave it."""
     held, names = history.history.allocation, history.history.scenario.slice_names
     lines = []
     for each in alternatives:
@@ -87,7 +87,7 @@ def outside(history: Moment, alternatives: Sequence[Alternative]) -> list[str]:
 def write_alternatives(
     path: Path, layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float]
 ) -> None:
-    """A row an alternative and variable, atomically."""
+    """One row per alternative and variable, atomically."""
     units, rows = units_by_variable(layout), []
     for each in alternatives:
         for name, value in measured.items():

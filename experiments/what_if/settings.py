@@ -32,7 +32,7 @@ class WhatIfConfig(Settings, CommandSettings):
 
     Args:
         fitted: a twin's file, or the folder of the run that left it.
-        history: the file of a history, or the folder of a run; None: that beside the twin, unless there is a log.
+        history: the file of a history, or the folder of a run; None: that next to the twin, unless there is a log.
         log: a file, a glob, a folder, or a list of these.
         mapping, mapping_file: what the log's columns mean: a choice of Hydra's, or a file.
         at: a time stamp as the log has it; the interval is taken that is half a period away at most.

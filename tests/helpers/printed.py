@@ -30,7 +30,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def convergence(path: Path) -> str:
-    """Of a row a run, and the episodes beside it; without what the simulator's random decisions earn."""
+    """Of one row per run, and the episodes next to it; without what the simulator's random decisions earn."""
     curves = pd.read_csv(path.with_name(path.name.replace("_runs.csv", ".csv")))
     methods = defaultdict(list)
     for row in rows(path):
@@ -42,7 +42,7 @@ def convergence(path: Path) -> str:
 
 
 def landscape(path: Path) -> str:
-    """Of a row an agent."""
+    """Of one row per agent."""
     names = list(Flatness.__dataclass_fields__)
     measured = [
         Measurement(
@@ -60,7 +60,7 @@ def landscape(path: Path) -> str:
 
 
 def students(path: Path) -> str:
-    """Of a row a teacher or student."""
+    """Of one row per teacher or student."""
     return student_tables([StudentResult(**row) for row in rows(path)])
 
 
@@ -75,7 +75,7 @@ class _Course:
 
 
 def regret(path: Path) -> str:
-    """Of a row a run and baseline."""
+    """Of one row per run and baseline."""
     methods = defaultdict(list)
     for row in rows(path):
         methods[row["method"], row["decisions"]].append(_Course(row))
@@ -83,7 +83,7 @@ def regret(path: Path) -> str:
 
 
 def offline(path: Path) -> str:
-    """Of a row a run and lower baseline; without the mean of the history, which stands in none."""
+    """Of one row per run and lower baseline; without the mean of the history, which stands in none."""
     texts = []
     for _, group in pd.read_csv(path).groupby("history"):
         given = [{key: None if pd.isna(value) else value for key, value in row.items()} for row in _records(group)]
@@ -121,12 +121,12 @@ def figures(path: Path) -> dict[tuple[str, str, str], Estimate]:
 
 
 def fidelity(path: Path) -> str:
-    """Of a row a figure."""
+    """Of one row per figure."""
     return fidelity_table(figures(path))
 
 
 def calibration(path: Path) -> str:
-    """Of a row a twin and cell."""
+    """Of one row per twin and cell."""
     return calibration_table(summarize([Trial(**row) for row in rows(path)]))
 
 

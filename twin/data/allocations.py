@@ -22,7 +22,7 @@ def different(allocation: IntArray, num_units: int) -> IntArray:
     base = num_units + 1
     if base ** allocation.shape[1] >= 2**62:
         return np.unique(allocation, axis=0)
-    places = base ** np.arange(allocation.shape[1])[::-1]  # a number a row sorts far faster than rows do
+    places = base ** np.arange(allocation.shape[1])[::-1]  # one number per row sorts far faster than rows do
     found: IntArray = np.unique(allocation @ places)[:, None] // places % base
     return found
 

@@ -40,7 +40,7 @@ class NoiseFloor:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of several predictors for one variable, a value a decision (n,).
+    """Scores of several predictors for one variable, one value per decision (n,).
 
     Args:
         variable: its name.

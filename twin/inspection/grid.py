@@ -91,7 +91,7 @@ def wide_grid(cells: Mapping[str, Cells], wide: Mapping[str, str], slices: tuple
 
 
 def _combined(name: str, place: IntArray, given: FloatArray, size: int) -> tuple[FloatArray, str]:
-    """One value a place (size,), of those of the rows there, and how it was made."""
+    """One value per place (size,), of those of the rows there, and how it was made."""
     filled = ~np.isnan(given)
     place, given = place[filled], given[filled]
     low, high = np.full(size, np.inf), np.full(size, -np.inf)

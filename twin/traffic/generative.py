@@ -60,7 +60,7 @@ class TrafficTwin:
         return self
 
     def sample(self, seeds: Sequence[int], intervals: int) -> TrafficLog:
-        """Paths of arrivals, a run a seed, each from an end of a window of the log that its seed draws.
+        """Paths of arrivals, one run per seed, each from an end of a window of the log that its seed draws.
 
         Args:
             seeds: one a path.

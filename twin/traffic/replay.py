@@ -45,7 +45,7 @@ def replay(scenario: Scenario, seeds: tuple[int, ...] = (0, 1)) -> Replay:
 
     Args:
         scenario: of any traffic.
-        seeds: one a cell.
+        seeds: one per cell.
     """
     simulator = Simulator(scenario, seeds)
     simulator.begin_episode()

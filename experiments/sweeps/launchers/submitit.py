@@ -26,7 +26,7 @@ _INTERRUPTED = 128 + signal.SIGTERM
 
 @dataclass(frozen=True)
 class SubmititLauncher:
-    """Runs jobs through submitit, whose files are in the folder `.submitit` beside those of the runs.
+    """Runs jobs through submitit, whose files are in the folder `.submitit` next to those of the runs.
 
     A job that gets SIGTERM (preemption) or reaches its time limit ends its run by SIGTERM, on which that writes a
     checkpoint, and is started again; with `resume=auto` its run then goes on.

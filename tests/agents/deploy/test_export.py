@@ -111,7 +111,7 @@ def test_cells_with_more_allocations_than_are_listed(kind):
 
 
 def test_no_file_holds_a_table_of_allocations():
-    """Its metadata say what is needed, and no constant has a row an allocation but what a dense layer has learned."""
+    """Its metadata say what is needed; no constant has one row per allocation but what a dense layer has learned."""
     for head, rows in (("dense", {171}), ("table", set())):
         model = onnx.ModelProto.FromString(to_onnx(some_policy("StudentPolicy", head), SCENARIO, **ARGUMENTS))
         keys = "format name made_from scenario trained_on fallback sha256"

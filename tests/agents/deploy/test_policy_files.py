@@ -75,7 +75,7 @@ def with_custom_operator(model, _):
 
 
 def with_another_output(model, _):
-    """One number a decision, as files of format 1."""
+    """One number per decision, as files of format 1."""
     node = helper.make_node("ReduceSum", [model.graph.output[0].name, ""], ["action"], keepdims=0)
     model.graph.node.append(node)
     del model.graph.output[:]

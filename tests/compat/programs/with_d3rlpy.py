@@ -34,7 +34,7 @@ def write_dataset(env_id: str) -> str:
 
 
 def columns(dataset: minari.MinariDataset) -> tuple[Any, ...]:
-    """Observations, actions, rewards, terminals and timeouts, a row a decision.
+    """Observations, actions, rewards, terminals and timeouts, one row per decision.
 
     A Minari episode has one observation more than decisions; `d3rlpy.datasets.get_minari` does not take it off.
     """

@@ -164,7 +164,7 @@ def test_the_cost_of_what_is_missing_is_that_of_the_same_method():
     of_dqn = (7 * 10 - 4) * 36.0 + 7 * 3 * 20 * 36.0  # on seven scenarios; at 20 000 decisions twenty times as much
     assert (cost.done, cost.done_s) == (4, 144.0)
     assert cost.missing_s == pytest.approx(of_dqn)
-    assert cost.missing == 10 * 8 * 8 - 40 - 4 + 4 * 8 + 3 * (8 * 6 - 4)  # rules but `random` have one run a scenario
+    assert cost.missing == 10 * 8 * 8 - 40 - 4 + 4 * 8 + 3 * (8 * 6 - 4)  # rules but `random` have one run per scenario
     assert set(cost.unknown) == {*BENCHMARKED} - {"sb3_dqn"}
     assert str(cost).startswith("4 runs are done; they trained for 0.0 h of processor time. ")
 
@@ -256,7 +256,7 @@ def test_the_picture_has_a_row_for_a_method_of_ones_own(tmp_path):
 
 def test_the_picture_says_what_its_marks_mean():
     labels = " ".join(handle.get_label() for handle in _legend(own=False))
-    assert "n/a: one output an allocation is impossible there" in labels
+    assert "n/a: one output per allocation is impossible there" in labels
     assert "below -0.35, off the scale" in labels
     assert "your own" not in labels
 

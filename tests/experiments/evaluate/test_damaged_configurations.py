@@ -1,4 +1,4 @@
-"""A run's files beside an agent that are damaged, or written to do harm: one line that names them, and in no time."""
+"""A run's files next to an agent that are damaged, or written to do harm: one line that names them, and in no time."""
 
 from __future__ import annotations
 

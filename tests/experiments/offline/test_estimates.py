@@ -16,7 +16,7 @@ from experiments.offline.estimates import in_words
         (
             2.381,
             2.975,
-            ["0.594 apart, more than 0.25: believe the lower, fitted_q", "DO NOT DEPLOY: by fitted_q it earns 0.062"],
+            ["0.594 apart, more than 0.25: take the lower, fitted_q", "DO NOT DEPLOY: by fitted_q it earns 0.062"],
         ),
         (2.3, None, ["DO NOT DEPLOY: by fitted_q it earns 0.143 less"]),
         (2.6, 2.4, ["DO NOT DEPLOY: by twin it earns 0.043 less"]),
@@ -26,7 +26,7 @@ from experiments.offline.estimates import in_words
         (2.444, None, ["by fitted_q it earns 0.001 more .* within the error of such an estimate"]),
         (2.9, nan, ["DO NOT DEPLOY: twin gave no number"]),
         (nan, 2.9, ["DO NOT DEPLOY: fitted_q gave no number"]),
-        (3.5, 2.8, ["believe the lower, twin", "by twin it earns 0.357 more .*: worth a trial"]),
+        (3.5, 2.8, ["take the lower, twin", "by twin it earns 0.357 more .*: worth a trial"]),
     ],
 )
 def test_the_lower_estimate_decides(fitted_q, in_twin, expected):

@@ -1,4 +1,4 @@
-"""Cards beside agents: what they say to type can be typed."""
+"""Cards next to agents: what they say to type can be typed."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_launcher_runs_everything_and_changes_nothing(done, tmp_path):
 
 
 def test_workers_of_a_search_that_was_killed_end_before_it_goes_on(orphan, monkeypatch):
-    """Its trial counts as one that was stopped, and nothing is written beside the search that goes on."""
+    """Its trial counts as one that was stopped, and nothing is written next to the search that goes on."""
     folder, parent = orphan
     with pytest.raises(RunIsLocked, match=f"process {parent.pid} on host .* has been writing here"):
         begin(folder, FEW, resume=True).run()

@@ -1,4 +1,4 @@
-"""Recorders beside stepping an environment by hand."""
+"""Recorders compared with stepping an environment by hand."""
 
 from __future__ import annotations
 

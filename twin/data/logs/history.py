@@ -12,10 +12,10 @@ from twin.data.allocations import about_allocations, different
 from twin.data.checks import follows
 from twin.data.history import History
 from twin.data.logs.alignment import FAR, alignments
-from twin.data.logs.doubts import about_efficiency, about_ssr
 from twin.data.logs.files import Files
 from twin.data.logs.intervals import Intervals, read_intervals
 from twin.data.logs.mapping import LogMapping
+from twin.data.logs.plausibility import about_efficiency, about_ssr
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -86,8 +86,8 @@ def history_of(log: Intervals) -> History:
         controls={name: values[before] for name, values in _controls(log).items()},
         time=None if log.time is None else log.time[after],
     )
-    doubts = [*about_efficiency(mapping, history), *about_ssr(mapping, history)]
-    _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *doubts])
+    implausible = [*about_efficiency(mapping, history), *about_ssr(mapping, history)]
+    _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *implausible])
     return history
 
 

@@ -134,7 +134,7 @@ class _Reading:
         self._place, self._first = self._places()
 
     def _checked(self) -> Long:
-        """The rows, checked, one a slice and interval."""
+        """The rows, checked, one per slice and interval."""
         rows, mapping = self._rows, self._mapping
         run, slices = rows.runs(), rows.slices()
         by, users = None, None if mapping.aggregate is None else mapping.aggregate.by

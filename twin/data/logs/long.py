@@ -112,7 +112,7 @@ def when(long: Long, rows: Rows, mapping: LogMapping, row: int) -> str:
 
 
 def aggregated(long: Long, rows: Rows, mapping: LogMapping) -> Long:
-    """One row a slice and interval, of rows of users in order; see `AggregateRule`."""
+    """One row per slice and interval, of rows of users in order; see `AggregateRule`."""
     assert mapping.aggregate is not None
     first, counts = long.groups()
     functions = {mapping.log_name(name): function for name, function in mapping.aggregate.functions.items()}
@@ -140,7 +140,7 @@ def _brought_together(
     long: Long,
     rows: Rows,
 ) -> npt.NDArray[Any]:
-    """One value a group of rows."""
+    """One value per group of rows."""
     if function in ("sum", "mean"):
         total = np.add.reduceat(values, first)
         return total if function == "sum" else total / counts

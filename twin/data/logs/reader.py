@@ -246,7 +246,7 @@ def _shape(
 
 
 def _are_lines(source: Source) -> bool:
-    """Whether JSON is a value a line, not one array; by the name."""
+    """Whether JSON is one value per line, not one array; by the name."""
     return any(Path(path.removesuffix(".gz").removesuffix(".zst")).suffix.lower() != ".json" for path in source.paths)
 
 

@@ -151,7 +151,7 @@ class Rows:
         self.note(places, lambda i: f"{name}: {values[places[i]]:g} in {self.where(places[i])}{what}", rules)
 
     def _spread(self, parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """A value a row of the parts, one of every slice, or one for all slices."""
+        """One value per row of the parts, one of every slice, or one for all slices."""
         if not self.mapping.wide:
             return parts[0]
         if len(parts) == 1:

@@ -144,7 +144,7 @@ class AllocationRule:
 
 @dataclass(frozen=True)
 class AggregateRule:
-    """How rows of users, bearers or cells become one row a slice.
+    """How rows of users, bearers or cells become one row per slice.
 
     Args:
         by: the column that tells them apart.
@@ -173,7 +173,7 @@ class SsrRule:
 
     Args:
         column: a performance column of the log, of every slice.
-        at_least, at_most: bounds a slice (S,); one of the two.
+        at_least, at_most: one bound per slice (S,); one of the two.
     """
 
     column: str

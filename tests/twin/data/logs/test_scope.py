@@ -1,4 +1,4 @@
-"""Metrics folders of SCOPE, made up in the documented form: a file a user, empty columns, 250 ms a row."""
+"""Metrics folders of SCOPE, made up in the documented form: one file per user, empty columns, 250 ms a row."""
 
 from __future__ import annotations
 

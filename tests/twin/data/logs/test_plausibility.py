@@ -1,4 +1,4 @@
-"""What the import of a log doubts: a rate in another unit, bounds that are met always or never."""
+"""What the import of a log finds implausible: a rate in another unit, bounds that are met always or never."""
 
 from __future__ import annotations
 
