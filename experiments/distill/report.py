@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, worth_of_twins
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, over_two_seeds, worth_of_twins
 from experiments.reporting.style import bar_style, draw_bar, over_seeds, save_figure
 from experiments.reporting.tables import aligned, write_rows
 
@@ -76,7 +76,8 @@ def student_tables(results: Sequence[StudentResult]) -> str:
     for result in results:
         by_group[result.scenario, result.head].append(result)
     for (scenario, head), group in by_group.items():
-        title = f"scenario {scenario}, teachers with the {head} head; interquartile mean over seeds [95 % interval]"
+        title = f"scenario {scenario}, teachers with the {head} head; interquartile mean over seeds [95 % interval"
+        title += f"{over_two_seeds(map(len, _methods(group)))}]"
         utility: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         for result in sorted(group, key=_order):
             what = f", students {result.network}" if result.hidden else ", teachers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from experiments.landscape.flatness import FloatArray, curve, flatness_of, rando
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
 from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
+from experiments.reporting.statistics import over_two_seeds
 from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, Run, common_scenario, find_runs
 from slicing_gym.errors import check_instance
 from slicing_gym.progress import ProgressBar
@@ -58,11 +60,12 @@ class LandscapeResult:
         """Tables of every scenario and head, methods side by side."""
         texts = []
         for (scenario, head), measured in self.groups.items():
+            two = over_two_seeds(Counter(each.method for each in measured).values())
             tables = landscape_tables(measured, {"rise": self.settings.rise, "size": self.settings.size})
             texts.append(
                 f"scenario {scenario}, {head} head: {self._what}\n"
-                "interquartile mean over seeds [95 % interval, bootstrap]; differences paired by seed; inf: nowhere\n\n"
-                f"{tables}"
+                f"interquartile mean over seeds [95 % interval, bootstrap{two}]; "
+                f"differences paired by seed; inf: nowhere\n\n{tables}"
             )
         return "\n\n".join(texts)
 

@@ -23,7 +23,7 @@ from experiments.offline.report import (
     worth_and_errors,
     write,
 )
-from experiments.reporting.statistics import base_name, bootstrap_interval
+from experiments.reporting.statistics import base_name, bootstrap_interval, over_two_seeds
 from experiments.reporting.style import bar_style, draw_bar, over_seeds, policy_colours, save_figure
 
 
@@ -44,7 +44,8 @@ def draw_offline(folder: Path, output: Path) -> str:
     for (scenario, head), groups in pictures.items():
         groups = dict(sorted(groups.items(), key=lambda item: (item[0][2] != "random", item[0])))
         for group, runs in groups.items():
-            texts.append(f"\n{title(group, runs)}; interquartile mean over seeds [95 % interval]")
+            two = over_two_seeds(map(len, by_method(runs).values()))
+            texts.append(f"\n{title(group, runs)}; interquartile mean over seeds [95 % interval{two}]")
             texts += [table(runs), *worth_and_errors(runs), candidates_table(runs)]
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         _draw(path, groups)

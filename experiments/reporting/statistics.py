@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,15 @@ class Interval(NamedTuple):
 def mean_over(number: int) -> str:
     """What an estimate over so many seeds is, behind its numbers."""
     return f"mean over {number} seeds ± 95 %" if number > 1 else "one seed"
+
+
+def over_two_seeds(numbers: Iterable[int]) -> str:
+    """What has to be said of intervals if one is of two seeds: no bootstrap of two values goes beyond them.
+
+    Args:
+        numbers: of seeds, of all methods that are shown together.
+    """
+    return "; of 2 seeds their range" if 2 in set(numbers) else ""
 
 
 def base_name(method: str) -> str:

@@ -14,7 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.reporting.statistics import Estimate, Interval, base_name, bootstrap_interval, interquartile_mean
+from experiments.reporting.statistics import (
+    Estimate,
+    Interval,
+    base_name,
+    bootstrap_interval,
+    interquartile_mean,
+    over_two_seeds,
+)
 from slicing_gym.files import atomic_write
 
 FloatArray = npt.NDArray[np.float64]
@@ -130,7 +137,7 @@ def over_seeds(*numbers: int, intervals: str = "95 % intervals") -> str:
     few, many = min(numbers), max(numbers)
     if many == 1:
         return "one seed"
-    return f"{many if few == many else f'{few} to {many}'} seeds, {intervals}"
+    return f"{many if few == many else f'{few} to {many}'} seeds, {intervals}{over_two_seeds(numbers)}"
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -14,7 +14,13 @@ from matplotlib.figure import Figure
 
 from agents import RandomPolicy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
-from experiments.reporting.statistics import base_name, bootstrap_interval, interquartile_mean, until_shortest
+from experiments.reporting.statistics import (
+    base_name,
+    bootstrap_interval,
+    interquartile_mean,
+    over_two_seeds,
+    until_shortest,
+)
 from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, episode_axis, over_seeds, save_figure
 from experiments.reporting.tables import REGRET_NOTE, aligned, write_rows
 from experiments.runs.folder import NO_HEAD, Run, common_scenario, find_runs
@@ -44,7 +50,8 @@ def draw_convergence(folder: Path, output: Path) -> str:
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         random = random_baseline(common_scenario(runs), sorted({run.seed for run in runs}))
         draw(path, scenario, head, methods, random)
-        texts.append(f"\nscenario {scenario}, {head} head; interquartile mean over seeds [95 % interval, bootstrap]")
+        what = f"[95 % interval, bootstrap{over_two_seeds(map(len, methods.values()))}]"
+        texts.append(f"\nscenario {scenario}, {head} head; interquartile mean over seeds {what}")
         texts.append(table(methods, random))
         write(path.with_suffix(".csv"), runs)
         texts.append(f"written: {path}, {path.with_suffix('.csv')}, {path.with_name(path.stem + '_runs.csv')}")
