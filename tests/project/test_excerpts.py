@@ -144,11 +144,12 @@ def test_the_first_episode_costs_what_it_cost(page, sentence):
     assert all(map(close, given, [cost.mean(), cost.min(), cost.max()]))
 
 
-def test_the_readme_has_the_regrets_of_the_planners_page():
-    (line,) = [line for line in (ROOT / "README.md").read_text().splitlines() if "planner.md#what-it-earns" in line]
-    for method in PLANNERS.values():
-        regret = of_first_decisions("paper", method, "regret_best_fixed")
-        assert any(shows(each, regret) for each in numbers(line) if each != "1000"), method
+def test_pages_that_name_regrets_in_sentences_have_those_of_the_planners_page():
+    """Of DDQN with a twin on `paper`: after random decisions, and after the planner's."""
+    after = "The regret of DDQN with a twin falls from (.*?) to (.*?)\\. *$"
+    (found,) = re.findall(after, (DOCS / "convergence.md").read_text(), re.MULTILINE)
+    for text, method in zip(found, ("ddqn-dt", "ddqn-dt-planner"), strict=True):
+        assert shows(text, of_first_decisions("paper", method, "regret_best_fixed"))
 
 
 def test_a_budget_of_two_episodes_brought_what_the_csv_says():
