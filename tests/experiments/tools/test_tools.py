@@ -51,7 +51,7 @@ def test_what_is_shipped_is_where_the_package_looks_for_it():
 def test_a_card_says_what_a_rough_twin_is_not_for():
     assert "nor for allocations that random decisions seldom hold" in ship.limits_of(0.997, 0.999)
     assert "Not for figures" not in ship.limits_of(0.95, 0.95)
-    assert "leaves 25% of its variance" in ship.limits_of(0.75, 0.999)
+    assert "utility (R² 0.750)" in ship.limits_of(0.75, 0.999)
     assert "rank correlation 0.848" in ship.limits_of(0.99, 0.848)
 
 
