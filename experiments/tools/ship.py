@@ -84,8 +84,8 @@ def limits_of(explained: float, correlation: float) -> str:
     if min(explained, correlation) >= CLOSE:
         return limits
     return (
-        f"{limits}. Not for figures of the utility (R² {explained:.3f}), nor for choosing between allocations of nearly "
-        f"equal utility (rank correlation {correlation:.3f}): evaluate in the cell what was found in it"
+        f"{limits}. Not for figures of the utility (R² {explained:.3f}), nor for choosing between allocations of "
+        f"nearly equal utility (rank correlation {correlation:.3f}): evaluate in the cell what was found in it"
     )
 
 
