@@ -258,7 +258,7 @@ class Scenario:
             ValueError, TypeError: as for `from_dict`.
         """
         if isinstance(changes.get("slices"), tuple | list):
-            return Scenario.from_dict({**self.to_dict(), **changes})
+            return Scenario.from_dict(merge(self.to_dict(), changes))
         slices = changes.get("slices") or {}
         if not isinstance(slices, Mapping):
             raise TypeError(f"slices: {slices!r} is not a mapping of name to slice")

@@ -156,6 +156,7 @@ def traced_scenario(source: TrafficLog, log: TrafficLog, base: Scenario, setting
         scale=settings.scale,
         users=settings.users,
         sla=settings.sla,
+        reward=settings.reward,
         packet_size_byte={name: Empirical.of(values) for name, values in sizes.items() if values is not None},
     )
 

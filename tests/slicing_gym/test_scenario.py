@@ -56,6 +56,9 @@ def test_replace_reaches_inside():
     assert changed.reward.kind == "utility"
     assert paper == get_scenario("paper")
     assert paper.replace(slices=paper.slices[:2]).slice_names == ("volte", "video")
+    both = paper.replace(slices=paper.slices[:2], reward={"se_weight": 0.5}, radio={"bandwidth_hz": 2e6})
+    assert both.reward == dataclasses.replace(paper.reward, se_weight=0.5)
+    assert both.radio == dataclasses.replace(paper.radio, bandwidth_hz=2e6)
     assert paper.replace(reward={"kind": "clip"}).reward == dataclasses.replace(paper.reward, kind="clip")
 
 

@@ -40,6 +40,7 @@ def scenario_from_log(
     interarrival_s: Mapping[str, Distribution] | None = None,
     packet_size_byte: Mapping[str, Distribution] | None = None,
     sla: Mapping[str, Mapping[str, float]] | None = None,
+    reward: str | None = "utility",
 ) -> Scenario:
     """A scenario whose slices send what those of a log sent, on the radio of another scenario.
 
@@ -50,7 +51,8 @@ def scenario_from_log(
 
     Args:
         traffic: of the log, or paths of a `TrafficTwin`.
-        base: where radio, reward and length of an episode are taken from, and the SLA of slices of the same name.
+        base: where radio, numbers of the reward and length of an episode are taken from, and the SLA of slices of the
+            same name.
         name: of the scenario.
         scale: the load, times this; of all slices or by slice.
         users: of a slice, by name; by default so many that an active user sends a packet an interval, but at most 100.
@@ -60,6 +62,8 @@ def scenario_from_log(
             packets and volumes, else constant (1500 byte).
         sla: `rate_sla_bps`, `latency_sla_s` and `ssr_weight` by slice; by default those of the base's slice of that
             name, else no rate, 10 ms, and 1.
+        reward: its kind: "utility"; "shaped" or "clip", whose thresholds have to suit what can be reached under this
+            traffic; None: the base's.
 
     Returns:
         The scenario. Of a log of more than 10 000 intervals its traces hold windows, spread evenly over the log.
@@ -90,7 +94,8 @@ def scenario_from_log(
         _slice(traffic, rows, each, of_base, {key: values.get(each) for key, values in given.items()})
         for each in traffic.slices
     )
-    made = of_base.replace(name=name, slices=slices)
+    rewarded = {} if reward is None else {"reward": {"kind": reward}}
+    made = of_base.replace(name=name, slices=slices, **rewarded)
     _warn_of_full_queues(made)
     return made
 

@@ -66,6 +66,7 @@ def test_the_command_reads_a_log_by_its_mapping(tmp_path, capsys):
     assert "160 intervals of 1 s in 1 run" in shown
     assert "next: python -m experiments.train scenario=" in shown
     made = Scenario.from_dict(yaml.safe_load((tmp_path / "out" / "my_traffic.yaml").read_text()))
+    assert made.reward.kind == "utility"
     packets = made.nominal_arrivals / made.radio.interval_s
     np.testing.assert_allclose(packets, [61.125 * 50, 24.775 * 10, 29.256], rtol=0.01)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -73,6 +74,18 @@ def test_promises_of_slices_of_the_same_name_and_ones_own():
     assert [part.ssr_weight for part in slices] == [1.0, 1.0, 3.0]
 
 
+def test_the_reward_is_u_unless_a_kind_is_named():
+    base = BASE.replace(reward={"kind": "shaped", "threshold_start": 1.0, "threshold_end": 9.0, "se_weight": 0.02})
+    made = scenario_from_log(traffic_log(), base)
+    assert made.reward == replace(base.reward, kind="utility")
+    env = gym.make("SliceRAN-v0", scenario=made)
+    env.reset(seed=0)
+    _, reward, *_, info = env.step(0)
+    assert reward == info["utility"] > 0.0
+    assert scenario_from_log(traffic_log(), base, reward=None).reward == base.reward
+    assert scenario_from_log(traffic_log(), made, reward="shaped").reward == base.reward
+
+
 def test_users_and_gaps_may_be_given():
     log = traffic_log(volumes=False)
     given = scenario_from_log(log, BASE, users={"embb": 7}, interarrival_s={"urllc": Constant(0.1)})
@@ -113,6 +126,7 @@ def test_full_queues_are_warned_of():
             r"users\.embb: 2 given, at its peak .* \d+ users",
         ),
         ({"users": {"embb": 1}, "scale": 100.0}, r"users\.embb: 1 given, each would send .* or more"),
+        ({"reward": "utilty"}, r"reward\.kind: unknown name 'utilty'; did you mean 'utility'"),
         ({"base": "papper"}, "unknown name 'papper'"),
     ],
 )
