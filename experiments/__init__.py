@@ -7,6 +7,8 @@ Hydra but its command.
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from types import FrameType
 
 
@@ -19,17 +21,43 @@ def _end_quietly(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
+def check_origins(path: Sequence[str]) -> None:
+    """End where a file or folder of the user's own, such as `conf/` in the current one, hides a package of ours.
+
+    Args:
+        path: where Python looks for modules, as `sys.path`.
+
+    Raises:
+        SystemExit: the message names what is in the way.
+    """
+    home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    for name in (__name__, "slicing_gym", "twin", "agents", "conf"):
+        found = PathFinder.find_spec(name, path)
+        if found is None:  # an editable installation finds it by other means
+            continue
+        place = next(iter(found.submodule_search_locations or ()), found.origin or "")
+        if os.path.dirname(os.path.realpath(place)) != home:
+            raise SystemExit(
+                f"error: {place} hides the package {name} of slicing-gym; type the command in another folder, or with "
+                "PYTHONSAFEPATH=1 before it (Python 3.11 or later)"
+            )
+
+
 # So it is while `-m` looks for what it runs; another program that imports this has its own ways.
-_COMMAND = sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__
+_MODULE = sys.orig_argv[-len(sys.argv)].removeprefix("-m") if sys.argv[:1] == ["-m"] else ""
+_COMMAND = _MODULE.split(".")[0] == __name__
 _SCRIPT = os.path.basename("".join(sys.argv[:1])).removesuffix(".exe") == "slicing-gym"
 
 if (_COMMAND or _SCRIPT) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _end_quietly)  # before anything that takes long to import
 
+if _COMMAND:
+    check_origins(sys.path)
+
 import slicing_gym  # noqa: E402, F401  # explains what is missing
 from slicing_gym.extras import check_command  # noqa: E402
 
-if _COMMAND:
+if _COMMAND and _MODULE != __name__:  # without a topic it lists them, which needs no extra
     check_command()
 
 
@@ -37,4 +65,6 @@ def main() -> None:
     """The console script `slicing-gym`: to import this package before others makes Ctrl-C a quiet end."""
     from slicing_gym.cli import main as run
 
+    if "".join(sys.argv[1:2]).strip("-") not in ("", "h", "help", "version"):  # what follows is `python -m`
+        check_origins(sys.path if getattr(sys.flags, "safe_path", False) else ["", *sys.path])
     run()

@@ -12,16 +12,31 @@ from slicing_gym.errors import unknown_name
 from slicing_gym.version import __version__
 
 
+TOOLS = {"animate": "tools.animate"}
+"""Modules of `experiments` that are no topic but are commands, too, by their names."""
+
+
 def commands() -> dict[str, str]:
-    """What each command does, in a line, by its name; nothing of them is imported."""
+    """What each topic of `experiments` does, in a line, by its name; nothing of them is imported."""
+    return {path.parent.name: _about(path) for path in sorted(_folder().glob("*/__main__.py"))}
+
+
+def _every() -> dict[str, str]:
+    """What each command does: topics and tools."""
+    tools = {name: _about(_folder() / f"{module.replace('.', '/')}.py") for name, module in TOOLS.items()}
+    return dict(sorted({**commands(), **tools}.items()))
+
+
+def _folder() -> Path:
     package = find_spec("experiments")
     assert package is not None
     assert package.origin is not None
-    found = {}
-    for path in sorted(Path(package.origin).parent.glob("*/__main__.py")):
-        first = path.read_text().splitlines()[0]
-        found[path.parent.name] = first.strip('"').partition(": ")[2].removesuffix(".")
-    return found
+    return Path(package.origin).parent
+
+
+def _about(path: Path) -> str:
+    """The first line of a module, without the command line that it begins with."""
+    return path.read_text().splitlines()[0].strip('"').partition(": ")[2].removesuffix(".")
 
 
 def command_line(arguments: Sequence[str]) -> list[str]:
@@ -34,17 +49,17 @@ def command_line(arguments: Sequence[str]) -> list[str]:
         ValueError: there is no such command; the message lists those that there are.
     """
     name, *rest = arguments
-    if name not in commands():
-        raise ValueError(unknown_name("command", name, commands()))
-    return [sys.executable, "-m", f"experiments.{name}", *rest]
+    if name not in _every():
+        raise ValueError(unknown_name("command", name, _every()))
+    return [sys.executable, "-m", f"experiments.{TOOLS.get(name, name)}", *rest]
 
 
 def usage() -> str:
     """What `slicing-gym --help` prints."""
-    about = commands()
+    about = _every()
     width = max(map(len, about)) + 2
     lines = [f"  {name:<{width}}{what}" for name, what in about.items()]
-    head = ["slicing-gym <command> [key=value ...]   (the same as python -m experiments.<command>)", ""]
+    head = ["slicing-gym <command> [key=value ...]   (the same as python -m experiments <command>)", ""]
     return "\n".join([*head, *lines, "", "slicing-gym <command> --help shows what a command takes."])
 
 
