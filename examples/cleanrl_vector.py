@@ -9,31 +9,32 @@ import sys
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import nn
 
 import slicing_gym  # noqa: F401
 
-CELLS = 16
+try:
+    import torch
+    from torch import nn
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error.name} is missing: pip install torch")
 
 
-def main(steps: int = 3000) -> float:
+def main(steps: int = 3000, cells: int = 16) -> float:
     """Learn; the mean utility a decision of the last tenth of the steps."""
     torch.manual_seed(0)
     random = np.random.default_rng(0)
-    envs = gym.make_vec("SliceRAN-v0", num_envs=CELLS, num_threads=2, scenario="paper-1mhz", reward="utility")
+    envs = gym.make_vec("SliceRAN-v0", num_envs=cells, num_threads=2, scenario="paper-1mhz", reward="utility")
     actions = int(envs.single_action_space.n)
     q_network, target = (nn.Sequential(nn.Linear(3, 64), nn.ReLU(), nn.Linear(64, actions)) for _ in range(2))
     target.load_state_dict(q_network.state_dict())
     optimizer = torch.optim.Adam(q_network.parameters(), lr=1e-3)
-    replay: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-    earned = []
+    replay, earned = [], []
     seen, _ = envs.reset(seed=0)  # cells of seeds 0 to 15
-    resetting = np.zeros(CELLS, bool)  # the step after an episode's end begins the next one, and earns nothing
+    resetting = np.zeros(cells, bool)  # the step after an episode's end begins the next one, and earns nothing
     for step in range(steps):
         with torch.no_grad():
             chosen = q_network(torch.tensor(seen)).argmax(1).numpy()
-        explore = random.random(CELLS) < max(0.02, 1.0 - 2.0 * step / steps)
+        explore = random.random(cells) < max(0.02, 1.0 - 2.0 * step / steps)
         chosen[explore] = random.integers(actions, size=explore.sum())
         following, rewards, _, truncations, _ = envs.step(chosen)
         real = ~resetting
@@ -50,7 +51,7 @@ def main(steps: int = 3000) -> float:
         optimizer.step()
         target.load_state_dict((q_network if step % 100 == 0 else target).state_dict())
     last = float(np.mean(earned[-max(len(earned) // 10, 1) :]))
-    print(f"{len(earned)} decisions in {CELLS} cells; mean utility of the last tenth {last:.2f}")
+    print(f"{len(earned)} decisions in {cells} cells; mean utility of the last tenth {last:.2f}")
     return last
 
 

@@ -9,10 +9,14 @@ import sys
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import nn
 
 import slicing_gym  # noqa: F401
+
+try:
+    import torch
+    from torch import nn
+except ModuleNotFoundError as error:
+    sys.exit(f"error: {error.name} is missing: pip install torch")
 
 
 def main(decisions: int = 4000) -> float:

@@ -57,7 +57,7 @@ if _COMMAND:
 import slicing_gym  # noqa: E402, F401  # explains what is missing
 from slicing_gym.extras import check_command  # noqa: E402
 
-if _COMMAND and _MODULE != __name__:  # without a topic it lists them, which needs no extra
+if _COMMAND and __name__ != _MODULE:  # without a topic it lists them, which needs no extra
     check_command()
 
 

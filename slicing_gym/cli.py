@@ -11,7 +11,6 @@ from pathlib import Path
 from slicing_gym.errors import unknown_name
 from slicing_gym.version import __version__
 
-
 TOOLS = {"animate": "tools.animate"}
 """Modules of `experiments` that are no topic but are commands, too, by their names."""
 

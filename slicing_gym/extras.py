@@ -17,6 +17,7 @@ EXTRAS = {
     **dict.fromkeys(("sphinx", "myst_parser", "furo", "sphinx_copybutton"), "docs"),
     "pygame": "render",
     "moviepy": "render",
+    "PIL": "render",  # of those that bring it the one with which pictures are drawn
     "sb3_contrib": "contrib",
     "duckdb": "logs",
     "optuna": "search",
@@ -29,7 +30,6 @@ EXTRAS = {
     "onnxscript": "export",
     "minari": "minari",
     "h5py": "minari",
-    "PIL": "minari",
 }
 """By module, the extra of pyproject.toml that brings it."""
 

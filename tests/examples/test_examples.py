@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from runpy import run_path
 
@@ -21,6 +22,15 @@ def test_every_example_is_run_here_and_has_less_than_60_lines():
 
 def _lines(path):
     return len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [("cleanrl_vector", "torch"), ("pytorch_loop", "torch"), ("stock_agents", "sb3_contrib")]
+)
+def test_an_example_says_in_one_line_what_is_missing(name, missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SystemExit, match=f"^error: {missing} is missing: pip install [^\n]+$"):
+        run_path(str(FOLDER / f"{name}.py"))
 
 
 @pytest.mark.filterwarnings("ignore:ssr. never met:twin.LogWarning")  # what the synthetic log is like

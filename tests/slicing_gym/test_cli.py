@@ -58,7 +58,12 @@ def test_ctrl_c_while_the_script_imports_is_a_quiet_end(imported, tmp_path):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
 
 
-HIDING = {"conf": "conf/__init__.py", "twin": "twin/__init__.py", "agents": "agents.py", "slicing_gym": "slicing_gym.py"}
+HIDING = {
+    "conf": "conf/__init__.py",
+    "twin": "twin/__init__.py",
+    "agents": "agents.py",
+    "slicing_gym": "slicing_gym.py",
+}
 
 
 @pytest.mark.parametrize("hidden", [*HIDING, "experiments"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slicing_gym.extras import EXTRAS
+from slicing_gym.extras import EXTRAS, missing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,6 +70,10 @@ def test_what_is_imported_late_says_what_to_install():
     assert ran.returncode == 0, ran.stderr
     found = re.findall(r"slicing-gym\[(\w+)\]", ran.stdout)
     assert found == ["train", "train", "deploy", "train"]
+
+
+def test_who_draws_without_pillow_is_sent_to_the_extra_of_pictures():
+    assert missing("PIL") == 'PIL is missing, which the extra `render` brings: pip install "slicing-gym[render]"'
 
 
 COMMAND = f"""{WITHOUT}
