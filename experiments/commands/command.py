@@ -63,7 +63,7 @@ def command(
         options = get_args_parser().parse_known_intermixed_args(typed)[0]
         if options.help:
             with readable_errors(), stops_kept():
-                print(help_text(name, with_files(name, typed)))
+                print(help_text(name, with_files(name, typed), topic.renamed))
             return
         if not _is_sweep(options):
             sys.exit(_single(topic, typed))

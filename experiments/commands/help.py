@@ -8,12 +8,14 @@ from textwrap import wrap
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.commands.key_comments import KeyComments, Place
 from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
 from experiments.config.hydra import first_composed
 from slicing_gym import SCENARIOS
+from slicing_gym.yaml_reading import read_yaml_mapping
 
 _USAGE = """python -m experiments.{name} [key=value ...]
 
@@ -42,12 +44,14 @@ REFUSED: Mapping[str, Mapping[str, Sequence[str]]] = {
 """By command and group, the choices that the command refuses."""
 
 
-def help_text(name: str, typed: Sequence[str]) -> str:
+def help_text(name: str, typed: Sequence[str], renamed: Mapping[str, str] | None = None) -> str:
     """The page of a command.
 
     Args:
         name: of its file in `conf/`.
         typed: the rest of the command line: the configuration is printed with it, of a sweep that of its first run.
+
+        renamed: keys that are typed by another name; shown by that.
 
     Raises:
         ValueError: something of it is refused.
@@ -62,9 +66,25 @@ def help_text(name: str, typed: Sequence[str]) -> str:
             parts.append(f"{group}= one of these{also}\n{_choices(group, choices)}\n")
     if name in ("train", "offline"):
         parts.append(f"+experiment= (presets of many keys)\n{_choices('experiment', offered(name, 'experiment'))}\n")
-    values: Any = OmegaConf.to_container(config, resolve=False)
-    comments = KeyComments(name, typed, OmegaConf.get_type(config) or dict)
+    comments = KeyComments(name, typed, OmegaConf.get_type(config) or dict, renamed or {})
+    values = _as_typed(name, config, renamed or {})
     return "\n".join([*parts, "Every key, with its value:\n", *_keys(values, comments, ()), ""])
+
+
+def _as_typed(name: str, config: DictConfig, renamed: Mapping[str, str]) -> dict[str, Any]:
+    """Keys and values as they are typed: a command's own in the order of its file, then the groups."""
+    try:
+        values: Any = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException:  # of a value that is to be given; a run would be refused
+        values = OmegaConf.to_container(config, resolve=False)
+    file = values.pop("mapping_file", None)
+    if file is not None:
+        values["mapping"] = file
+    order = list(read_yaml_mapping("command", Path(CONFIG_FOLDER, f"{name}.yaml")))
+    groups = groups_of(name)
+    keys = sorted(values, key=lambda key: (key in groups, order.index(key) if key in order else len(order)))
+    names = {own: short for short, own in renamed.items()}
+    return {names.get(key, key): values[key] for key in keys}
 
 
 def offered(name: str, group: str) -> list[str]:

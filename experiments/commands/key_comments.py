@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from inspect import cleandoc
 from pathlib import Path
@@ -42,9 +42,10 @@ class KeyComments:
         name: of the command.
         typed: the rest of the command line, as `first_composed` takes it.
         schema: types of the command's settings.
+        renamed: keys that are typed by another name, by that name.
     """
 
-    def __init__(self, name: str, typed: Sequence[str], schema: type) -> None:
+    def __init__(self, name: str, typed: Sequence[str], schema: type, renamed: Mapping[str, str]) -> None:
         self._found: dict[Place, str] = {}
         for place, kind in [*_types(schema, ()), *_SCENARIO.items()]:
             self._found |= {(*place, key): text for key, text in arguments_of(kind).items()}
@@ -54,6 +55,7 @@ class KeyComments:
             above = tuple(package.split(".")) if package else ()
             for path in paths[:1]:
                 self._found |= {(*above, *place): text for place, text in comments_in(path.read_text()).items()}
+        self._found |= {(short,): self._found[own,] for short, own in renamed.items()}
 
     def of(self, place: Place) -> str:
         """The comment of a key; nothing where there is none."""

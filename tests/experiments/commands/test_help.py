@@ -13,7 +13,7 @@ import yaml
 
 from experiments.commands.help import REFUSED, help_text, offered
 from experiments.commands.key_comments import arguments_of, comments_in
-from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of
+from experiments.config.files import CONFIG_FOLDER, choices_of, groups_of, with_files
 from experiments.config.hydra import first_composed, register, settings_of
 from experiments.train.settings import Settings
 from slicing_gym import get_scenario
@@ -43,7 +43,16 @@ def test_a_page_is_whole_and_shows_no_internals(name):
     assert f"python -m experiments.{name}" in page
     for group in groups_of(name):
         assert (f"\n{group}= one of these" in page) == (len(offered(name, group)) > 1)
-    for word in ("_settings", "twin_training", "_schema", "_self_", "_target_: agents", "_global_"):
+    for word in (
+        "_settings",
+        "twin_training",
+        "_schema",
+        "_self_",
+        "_target_: agents",
+        "_global_",
+        "${",
+        "mapping_file",
+    ):
         assert word not in page
     lines = page.splitlines()
     assert [line for line in lines if line.endswith("...")] == []
@@ -73,6 +82,34 @@ def test_every_key_of_a_file_has_its_comment_beside_it():
         assert re.search(rf"^{key}: \S+ +# {said}", page, re.MULTILINE), key
     assert "# null: 5000, with" not in page  # it goes on from the line before
     assert "so that it forgets nothing. null: 5000" in page
+
+
+def keys_of(page):
+    return re.findall(r"^(\w+):", page.partition("Every key, with its value:")[2], re.MULTILINE)
+
+
+def test_a_commands_own_keys_stand_before_what_a_group_brings():
+    assert keys_of(help_text("evaluate", [])) == [
+        *("policy", "seeds", "decisions", "imports", "trust", "threads", "progress", "scenario")
+    ]
+    keys = keys_of(help_text("train", ["twin=lstm"]))
+    assert set(keys[-4:]) == {"scenario", "agent", "algorithm", "twin"}
+    assert keys[0] == "seed"
+
+
+def test_keys_and_values_are_as_they_are_typed(tmp_path):
+    for name, typed in {"what_if": "twin", "landscape": "agent"}.items():
+        main = main_of(name)
+        page = help_text(name, [], main.RENAMED)
+        assert keys_of(page)[0] == typed
+        assert re.search(rf"^{typed}: null +# .*typed as {typed}=", page, re.MULTILINE)
+        assert not {"fitted", "runs"} & set(keys_of(page))
+    page = help_text("train", ["twin=lstm", "algorithm.twin_decisions=512", "agent.twin_gradient_steps=3"])
+    assert re.search(r"^ +buffer_size: 512\b", page, re.MULTILINE)
+    assert re.search(r"^ +gradient_steps: 3\b", page, re.MULTILINE)
+    (tmp_path / "mine.yaml").write_text("slice: s\n")
+    page = help_text("inspect", with_files("inspect", [f"mapping={tmp_path}/mine.yaml"]))
+    assert f"\nmapping: {tmp_path}/mine.yaml" in page
 
 
 def test_what_a_preset_says_of_a_key_is_shown_with_it():
