@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 
 def nearest(value: str, names: Sequence[str]) -> str | None:
-    """The name that a text was probably meant to be; None where all are of other letters ("threads" for "reward")."""
-    found = difflib.get_close_matches(value[:100], names, n=1, cutoff=0.65)
+    """The name that a text was probably meant to be: spelt alike, of these initials, or one that begins so; or None."""
+    value = value[:100]
+    found = difflib.get_close_matches(value, names, n=1, cutoff=0.65)
+    if not found and len(value) > 1:
+        found = [name for name in names if "".join(word[:1] for word in re.split("[_-]", name)) == value]
+        found += [name for name in names if name.startswith(value)]
     return found[0] if found else None
 
 

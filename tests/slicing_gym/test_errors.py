@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slicing_gym.errors import check_integer, check_number, shown
+from slicing_gym.errors import check_integer, check_number, nearest, shown
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), 10**5000], ids=["long", "negative", "longer"])
@@ -15,6 +15,22 @@ def test_whole_numbers_of_hundreds_of_digits(value, bounds):
     assert len(str(raised.value)) < 300
     with pytest.raises(ValueError, match=r"^key: .* given, allowed is 1 to 3$"):
         check_integer("key", value, at_least=1, at_most=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("figurs", "figures"),
+        ("lr", "learning_rate"),
+        ("n8", "nr-8slices"),
+        ("learn", "learning_rate"),
+        ("bogus", None),
+        ("l", None),
+        ("", None),
+    ],
+)
+def test_what_was_meant_is_spelt_alike_or_short_for_it(text, meant):
+    assert nearest(text, ["learning_rate", "figures", "gamma", "nr-8slices"]) == meant
 
 
 def test_what_python_does_not_write_is_shown_by_its_size():

@@ -55,6 +55,8 @@ def refusal(name, schema, prepare, arguments, folder):
         (["agent=ppo"], "agent: ppo given, allowed are off-policy algorithms (custom, ddqn, dqn, "),
         (["agent=sb3_a2c"], "agent: sb3_a2c given, allowed are off-policy algorithms (custom, ddqn, dqn, "),
         (["agent=3"], "agent: 3 given, allowed is the name of a choice"),
+        (["agent.lr=1"], "agent.lr: unknown name 'lr'; did you mean 'learning_rate'? (allowed: "),
+        (["agent.learn=1"], "agent.learn: unknown name 'learn'; did you mean 'learning_"),
         (["agent={gama: 1}"], "agent.gama: unknown name 'gama'; did you mean 'gamma'? (allowed: "),
         (["scenario=[paper,a.yaml]"], "scenario: unknown name 'a.yaml' (allowed: "),
         (["agent=[ddqn,'a b']"], "agent: unknown name \"'a b'\" (allowed: "),
