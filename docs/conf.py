@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -69,6 +71,32 @@ class EnvironmentDirective(SphinxDirective):
         text = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
         text = text.split("\n", 1)[1].replace("\n## ", "\n### ")
         return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+class NotebookDirective(SphinxDirective):
+    """The cells of a notebook and what they printed when it was stored, as part of a Markdown page; nothing is run."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The parsed cells, without the first line, which is the notebook's title."""
+        path = Path(self.env.srcdir, self.arguments[0])
+        self.env.note_dependency(str(path))
+        text = "\n\n".join(map(_cell, json.loads(path.read_text())["cells"]))
+        return self.parse_text_to_nodes(text.split("\n", 1)[1], allow_section_headings=True)
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    """A cell of a notebook as Markdown."""
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return source
+    parts = [f"```python\n{source}\n```"]
+    for output in cell["outputs"]:
+        picture = output.get("data", {}).get("image/png")
+        text = f"```\n{''.join(output.get('text', []))}```"
+        parts.append(text if picture is None else f"![What the cell draws](data:image/png;base64,{picture.strip()})")
+    return "\n\n".join(parts)
 
 
 class ExportsDirective(SphinxDirective):
@@ -140,5 +168,6 @@ def setup(app: Sphinx) -> None:
     """Register what the pages use."""
     app.connect("env-check-consistency", check_reference)
     app.add_directive("environment", EnvironmentDirective)
+    app.add_directive("notebook", NotebookDirective)
     app.add_directive("exports", ExportsDirective)
     app.connect("autodoc-process-docstring", adapt_docstring)
