@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -130,10 +130,16 @@ def evaluate_twin(
     return Outcome(measures, near, None, twin, len(held_out), new, ssr=means, held=held)
 
 
-def evaluate_on_history(twin: DigitalTwin, history: History, settings: Settings) -> tuple[Outcome, History]:
-    """A twin with these settings fitted to the first part of a history and evaluated on the last, and this."""
+def evaluate_on_history(
+    twin: DigitalTwin, history: History, settings: Settings, keep: Callable[[DigitalTwin], None]
+) -> tuple[Outcome, History]:
+    """A twin with these settings fitted to the first part of a history and evaluated on the last, and this.
+
+    `keep` is called with the fitted twin before anything is evaluated.
+    """
     past, held_out = split(history, settings.held_out_runs)
     fitted = deepcopy(twin).fit(past, progress=settings.progress or settings.delay)
+    keep(fitted)
     outcome = evaluate_twin(fitted, past, held_out, settings)
     uncertainty = uncertainty_on_history(twin, history, settings, fitted.model.structure)
     terms = utility_terms(held_out) if fitted.model.has_reward else {}
@@ -168,13 +174,19 @@ def _with_uncertainty(outcome: Outcome, uncertainty: Uncertainty | None) -> Outc
     return replace(outcome, measures=outcome.measures + uncertainty_measures(uncertainty), uncertainty=uncertainty)
 
 
-def evaluate_on_cell(twin: DigitalTwin, scenario: Scenario, seed: int, settings: Settings) -> Outcome:
-    """A twin with these settings fitted to the history of a simulated cell, and evaluated on further runs of it."""
+def evaluate_on_cell(
+    twin: DigitalTwin, scenario: Scenario, seed: int, settings: Settings, keep: Callable[[DigitalTwin], None]
+) -> Outcome:
+    """A twin with these settings fitted to the history of a simulated cell, and evaluated on further runs of it.
+
+    `keep` is called with the fitted twin before anything is evaluated.
+    """
     cell = SimulatedCell(scenario, seed, settings.threads, reserved=settings.allocations)
     history = cell.record(settings.decisions)
     every = min(settings.run_length, max(1, settings.held_out_runs * settings.run_length // MOMENTS))
     held_out = cell.hold_out(settings.held_out_runs, settings.run_length, settings.copies, every)
     fitted = deepcopy(twin).fit(history, progress=settings.progress or settings.delay)
+    keep(fitted)
     outcome = evaluate_twin(fitted, history, held_out.history, settings, held_out)
     in_cell, in_twin = rank_allocations(fitted, history, held_out, cell.reserved, settings.threads)
     correlation = rank_correlation(in_cell, in_twin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,9 +192,7 @@ class Fidelity:
         settings, outcomes = self.settings, []
         names = [f"twin_{seed}.safetensors" for seed in settings.seeds]
         for seed, name in ProgressBar(list(zip(settings.seeds, names, strict=True)), "cells", delay=settings.delay):
-            outcomes.append(evaluate_on_cell(self.twin, self.scenario, seed, settings))
-            if self.folder is not None:  # `write` does it again: an interrupted run keeps the twins of its cells
-                outcomes[-1].twin.save(Path(self.folder) / name)
+            outcomes.append(evaluate_on_cell(self.twin, self.scenario, seed, settings, self._keep(name)))
         title = (
             f"scenario {self.scenario.name}: {settings.decisions} random decisions a cell, seeds {list(settings.seeds)}"
             f"; held out: {settings.held_out_runs} runs of {settings.run_length}; ± 95 % interval over cells"
@@ -203,7 +201,10 @@ class Fidelity:
         return FidelityResult(self.scenario, title, figures, outcomes, names, parts=len(outcomes))
 
     def _on_history(self, history: History) -> FidelityResult:
-        outcome, held_out = evaluate_on_history(self.twin, history, self.settings)
+        if self.folder is not None:
+            history.save(Path(self.folder) / HISTORY)
+        name = "twin.safetensors"
+        outcome, held_out = evaluate_on_history(self.twin, history, self.settings, self._keep(name))
         runs, given = len(history.runs), self.settings.held_out_runs
         last = f"the last {given}" if runs > given else f"the last decisions of each run, {len(held_out)} in all"
         title = (
@@ -212,4 +213,13 @@ class Fidelity:
         )
         figures = over_blocks(outcome.measures, held_out.run)
         parts = len(blocks_of(held_out.run))
-        return FidelityResult(self.scenario, title, figures, [outcome], ["twin.safetensors"], parts, history)
+        return FidelityResult(self.scenario, title, figures, [outcome], [name], parts, history)
+
+    def _keep(self, name: str) -> Callable[[DigitalTwin], None]:
+        """Saves a twin once it is fitted: what comes after may be interrupted, or fail."""
+
+        def keep(twin: DigitalTwin) -> None:
+            if self.folder is not None:
+                twin.save(Path(self.folder) / name)
+
+        return keep

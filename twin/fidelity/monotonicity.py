@@ -40,7 +40,8 @@ class Monotonicity:
     Args:
         held: fewest and most units that the history gave each slice (S, 2).
         falls: share of the states in which the expected SSR of a slice is lower by more than `CLEARLY` with more units
-            (S, 3), by `PLACES`; nan where there is nothing to compare: no units beyond, or no SSR.
+            (S, 3), by `PLACES`; nan where there is nothing to compare: no units beyond, no SSR, or no such state, as of a
+            slice (or units of nobody) that holds none in the held-out runs.
     """
 
     held: IntArray
@@ -70,6 +71,8 @@ def _falls(evaluator: Evaluator, rows: IntArray, n: int, low: int, high: int) ->
     """`Monotonicity.falls` of slice n, of which `low` to `high` units were held."""
     layout = evaluator.model.layout
     rows = rows[evaluator.held_out.allocation[rows, n] > 0]  # else the slice is not there
+    if not len(rows):
+        return [float("nan")] * len(PLACES)
     most = layout.num_units - len(layout.spare) + 1 - int(layout.spare[n])
     tried = np.unique(np.concatenate([_between(*ends) for ends in ((1, low), (low, high), (high, most))]))
     expected = _expected_ssr(evaluator, rows, n, tried)  # (len(rows), len(tried))
@@ -87,7 +90,7 @@ def _share(expected: FloatArray, fewer: npt.NDArray[np.bool_], more: npt.NDArray
     drops = expected[:, :, None] - expected[:, None, :]  # (states, fewer, more)
     order = np.arange(expected.shape[1])
     compared = fewer[:, None] & more & (order[:, None] < order)
-    if not compared.any() or len(expected) == 0:
+    if not compared.any():
         return float("nan")
     return float((drops[:, compared].max(axis=1) > CLEARLY).mean())
 

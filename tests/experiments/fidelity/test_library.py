@@ -141,6 +141,18 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
         twin.model  # noqa: B018  # the twin that was given has settings, and is left as it was
 
 
+def test_what_was_fitted_is_kept_where_what_comes_after_fails(tmp_path):
+    history = history_of("paper-1mhz").take(slice(0, 200))
+    (tmp_path / "fidelity.csv").mkdir()
+    with pytest.raises(OSError, match="fidelity.csv"):
+        fidelity(DigitalTwin("autoregressive"), history=history, settings=QUICK, folder=tmp_path)
+    past, _ = split(history, QUICK.held_out_runs)
+    stored = DigitalTwin.load(tmp_path / "twin.safetensors")
+    expected = DigitalTwin("autoregressive").fit(past).predict(past).expected
+    np.testing.assert_array_equal(stored.predict(past).expected, expected)
+    assert len(History.load(tmp_path / "history.npz")) == 200
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -104,6 +104,18 @@ def test_slices_may_hold_no_unit(smallest):
     assert np.isfinite(found.falls[:, 0]).all()
 
 
+def test_a_slice_that_is_nowhere_in_the_held_out_runs_is_compared_nowhere():
+    """Units of nobody, say, in a log of which all units are given away from some day on."""
+    history = replace(network("random", 200), smallest=(1, 1, 0))
+    allocation = history.allocation.copy()
+    allocation[160:, 1] += allocation[160:, 2]
+    allocation[160:, 2] = 0
+    _, evaluator, past = evaluated(replace(history, allocation=allocation))
+    found = monotonicity(evaluator, past)
+    assert np.isfinite(found.falls[:2, 0]).all()
+    assert np.isnan(found.falls[2]).all()
+
+
 def test_without_an_ssr_nothing_is_said():
     history = network("random", 200)
     columns = tuple(each for each in history.columns if each.name != "ssr")
