@@ -40,8 +40,8 @@ class Monotonicity:
     Args:
         held: fewest and most units that the history gave each slice (S, 2).
         falls: share of the states in which the expected SSR of a slice is lower by more than `CLEARLY` with more units
-            (S, 3), by `PLACES`; nan where there is nothing to compare: no units beyond, no SSR, or no such state, as of a
-            slice (or units of nobody) that holds none in the held-out runs.
+            (S, 3), by `PLACES`; nan where there is nothing to compare: no units beyond, no SSR, or no such state, as of
+            a slice (or units of nobody) that holds none in the held-out runs.
     """
 
     held: IntArray

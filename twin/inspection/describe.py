@@ -184,7 +184,7 @@ def _span(low: int, high: int) -> str:
 
 
 def _absent(facts: LogFacts, grid: Grid) -> Finding:
-    """Slices come and go."""
+    """Slices come and go, or a few rows are lost."""
     assert facts.timing is not None
     present, follows = grid.present, facts.timing.follows()
     parts = []
@@ -192,9 +192,18 @@ def _absent(facts: LogFacts, grid: Grid) -> Finding:
         gone = ~present[:, number]
         if not gone.any():
             continue
+        if facts.lost:
+            parts.append(f"{gone.sum():,} of {name}")
+            continue
         pairs = gone[:-1] & follows
         stays = float((gone[1:] & pairs).sum() / pairs.sum()) if pairs.any() else float("nan")
         parts.append(f"{name} in {gone.sum():,} of {len(gone):,} intervals (then P(stays absent) = {stays:.3f})")
+    if facts.lost:
+        return Finding(
+            "absent",
+            f"rows of slices are missing in {facts.lost:,} of {len(present):,} intervals ({', '.join(parts)}), of none "
+            "twice in a row: taken for lost, and these intervals for gaps (absent: gap)",
+        )
     return Finding(
         "absent",
         f"slices come and go: no rows of {'; of '.join(parts)}; what an absent slice would have held belongs to nobody",

@@ -30,6 +30,9 @@ from twin.inspection.timing import Timing, timing_of
 TOLD_APART = 0.03
 """By how much more of the variance one alignment has to explain to be taken."""
 
+LOST = 0.02
+"""Most of the intervals that may lack a slice's row where rows are taken for lost, not slices for absent."""
+
 
 @dataclass(frozen=True)
 class LogFacts:
@@ -91,6 +94,19 @@ class LogFacts:
         values = values[np.isfinite(values).sum(axis=1) > 1]
         alike = bool((np.nanmin(values, axis=1) == np.nanmax(values, axis=1)).all()) if len(values) else False
         return alike and not self.wide and ("ue" not in self.keys or self.grid.how[name] == "once")
+
+    @property
+    def lost(self) -> int:
+        """Intervals that lack a slice's row which was lost, by their number and as a slice never lacks two in a row.
+
+        0 where slices come and go, as those without users do.
+        """
+        if self.grid is None or self.timing is None or "ue" in self.keys:
+            return 0
+        lacking = ~self.grid.present
+        number = int(lacking.any(axis=1).sum())
+        twice = (lacking[1:] & lacking[:-1] & self.timing.follows()[:, None]).any()
+        return 0 if twice or number > LOST * len(lacking) else number
 
     @property
     def mixed(self) -> bool:

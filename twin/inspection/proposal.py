@@ -13,7 +13,7 @@ from slicing_gym.extras import explained
 from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
 from twin.data.logs.builtin import free_name, slice_names
-from twin.data.logs.mapping import LogMapping
+from twin.data.logs.mapping import GAP, LogMapping
 from twin.data.logs.rules import PACKET_BYTE, ArrivalsRule
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
@@ -76,7 +76,8 @@ def _shape(facts: LogFacts) -> dict[str, Any]:
     if not grid.present.all():
         own = [name for name, settings in _performance(facts).items() if settings.get("per_slice", True)]
         measured = [facts.arrivals, *own]
-        keys["absent"] = dict.fromkeys(measured, 0) | {name: min(each) for name, each in _controls(facts).items()}
+        filled = dict.fromkeys(measured, 0) | {name: min(each) for name, each in _controls(facts).items()}
+        keys["absent"] = GAP if facts.lost else filled
     return keys
 
 
@@ -90,7 +91,7 @@ def _allocation(facts: LogFacts) -> dict[str, Any]:
         rule["as"] = found.counted_as
     if found.counted_as == "mask":
         rule["group"] = 1
-    if found.idle or (facts.grid is not None and not facts.grid.present.all()):
+    if found.idle or (facts.grid is not None and not facts.grid.present.all() and not facts.lost):
         rule["idle"] = True
     keys: dict[str, Any] = {"allocation": rule if len(rule) > 1 else found.column}
     keys["allocation_is"] = facts.allocation_is or "decided"
@@ -255,6 +256,11 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
     if isinstance(rule, dict):
         what = "CHECK: the name says no unit. " if volume_unit(rule["column"]) is None else ""
         found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
+    if facts.lost:
+        found["absent"] = (
+            f"CHECK: {facts.lost} intervals lack a slice's row, and are gaps as if none were there. Where a slice "
+            "without a row is absent, write what it measures then: {<column>: 0, ...}"
+        )
     if sla is not None and sla[1] == "at_most":
         found["ssr"] = (
             "CHECK: a log has no SLAs. These bounds are each slice's median delay, which half of the intervals miss; "

@@ -46,6 +46,28 @@ def test_the_proposal_reads_the_log_as_it_stands(log):
     assert set(history.allocation.sum(axis=1)) == {100}
 
 
+@pytest.mark.parametrize(
+    ("rows", "proposed"), [((31, 100), "gap"), ((31, 34), "filled"), ((*range(31, 91, 6),), "filled")]
+)
+def test_rows_that_are_missing_rarely_and_singly_were_lost(rows, proposed):
+    found = inspect_log(export().drop(index=list(rows)))
+    (said,) = [str(each) for each in found.findings if each.key == "absent"]
+    marked = [line for line in to_check(found.mapping_yaml()) if line.startswith("absent")]
+    if proposed == "filled":
+        assert said.startswith("slices come and go")
+        assert found.keys["absent"][VOLUME] == 0
+        assert not marked
+        return
+    assert said.startswith("rows of slices are missing in 2 of 120 intervals (2 of 1-0000A2)")
+    assert found.keys["absent"] == "gap"
+    assert marked[0].startswith("absent: 2 intervals lack a slice's row")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        history = read_log(export().drop(index=list(rows)), found.proposal)
+    assert "idle" not in history.scenario.slice_names
+    assert len(history) == 119 - 4
+
+
 def test_the_uplink_is_taken_only_where_there_is_no_downlink():
     table = export(intervals=60)
     table.insert(3, "UL Delay [ms]", table["DL Delay [ms]"] * 2)

@@ -133,11 +133,11 @@ def _performance(log: Intervals) -> dict[str, FloatArray]:
     for column in mapping.columns().values():
         nothing = min(max(0.0, column.lower), column.upper)
         found[column.name] = _padded(log, log.performance[column.name], nothing)
-    if mapping.absent:
+    if mapping.filled:
         found["present"] = _padded(log, log.present.astype(np.float64), 0.0)
     if mapping.ssr is not None:
         found["ssr"] = _padded(log, mapping.ssr(log.performance[mapping.ssr.column]), 1.0)
-        if mapping.absent:
+        if mapping.filled:
             found["ssr"][:, : log.present.shape[1]][~log.present] = 1.0
     rule = mapping.spectral_efficiency
     if rule is not None:

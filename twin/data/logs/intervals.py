@@ -17,7 +17,7 @@ from twin.data.logs import grid
 from twin.data.logs.faults import Faults
 from twin.data.logs.files import Files
 from twin.data.logs.long import Long, aggregated, when, without_doubles
-from twin.data.logs.mapping import REST, LogMapping
+from twin.data.logs.mapping import GAP, REST, LogMapping
 from twin.data.logs.reader import Table, read_table
 from twin.data.logs.rows import Rows
 from twin.data.logs.rules import SHARES
@@ -161,7 +161,7 @@ class _Reading:
         if users is not None:
             long = aggregated(long, rows, mapping)
             self._faults.check()
-        return long
+        return self._without_absent(long) if mapping.absent == GAP else long
 
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
         """What the rows hold, by the mapping's names."""
@@ -206,6 +206,18 @@ class _Reading:
         )
         return long.take(~np.repeat(lost, counts))
 
+    def _without_absent(self, long: Long) -> Long:
+        """The rows without the intervals in which a slice has none."""
+        if not len(long.run):
+            return long
+        _, counts = long.groups(with_slice=False)
+        lacking = counts < len(self._mapping.values)
+        if lacking.any():
+            self._notes.append(
+                f"rows of slices are missing in {int(lacking.sum())} interval(s), left out as gaps (absent: gap)"
+            )
+        return long.take(~np.repeat(lacking, counts))
+
     def _places(self) -> tuple[IntArray, IntArray]:
         """The row of each slice in each interval (m, S), -1 where it has none, and the first row of each (m,)."""
         long, number = self._long, len(self._mapping.values)
@@ -216,14 +228,14 @@ class _Reading:
             return np.arange(len(long.run)).reshape(-1, number), first
         place = np.full((len(first), number), -1, np.int64)
         place[np.repeat(np.arange(len(first)), counts), long.slices] = np.arange(len(long.run))
-        if not self._mapping.absent:
+        if not self._mapping.filled:
             row = int((counts < number).argmax())
             values = self._mapping.values
             absent = [repr(value) for value, at in zip(values, place[row], strict=True) if at < 0]
             raise ValueError(
                 f"{self._mapping.slice}: {self._when(first[row])} ({self._where(first[row])}) lacks "
                 f"{', '.join(absent)}, every interval needs {', '.join(map(repr, values))} (`absent` says what slices "
-                "without a row hold)"
+                "without a row hold, or that such an interval is a gap)"
             )
         return place, first
 
@@ -252,7 +264,7 @@ class _Reading:
     def intervals(self) -> Intervals:
         """All of it by interval and slice."""
         mapping, long = self._mapping, self._long
-        fill = {mapping.log_name(name): value for name, value in mapping.absent.items()}
+        fill = {mapping.log_name(name): value for name, value in mapping.filled.items()}
         performance = {}
         for name, column in mapping.columns().items():
             cube = self._cube(name, fill.get(name, 0.0)).astype(np.float64, copy=False)
@@ -314,7 +326,7 @@ class _Reading:
         given = self._cube(rule.column, absent)
         units, notes = units_of(rule, given, self._masks, num_units, self._rows_of)
         self._notes += notes
-        smallest = 0 if mapping.absent else rule.smallest
+        smallest = 0 if mapping.filled else rule.smallest
         total = units.sum(axis=1)
         wrong = (units.min(axis=1) < smallest) | (total > num_units if mapping.has_idle else total != num_units)
         if wrong.any():

@@ -17,10 +17,19 @@ from twin.data.layout import IDLE, Layout
 from twin.data.logs.builtin import RULES, plain, with_tuples
 from twin.data.logs.files import FILE
 from twin.data.logs.idle import with_idle
-from twin.data.logs.rules import AggregateRule, AllocationRule, ArrivalsRule, EfficiencyRule, SsrRule, TimeRule
+from twin.data.logs.rules import (
+    AggregateRule,
+    AllocationRule,
+    ArrivalsRule,
+    EfficiencyRule,
+    SsrRule,
+    TimeRule,
+    check_computed,
+)
 
 ALIGNMENTS = ("decided", "in_force")
 ALLOWED = ("all", "held")
+GAP = "gap"
 REST = "rest"
 
 
@@ -46,7 +55,7 @@ class LogMapping:
         run: columns that name the run, by number or text, "file" being the file; None if the log is a single run.
         wide: for rows that hold all slices: by the name that the other keys use, the log's name with `{slice}` in it.
         aggregate: how rows of users become rows of slices.
-        absent: what columns hold where a slice has no row, by the log's name.
+        absent: what columns hold where a slice has no row, by the log's name; "gap": its interval is left out.
         performance: further columns, by the log's name; the settings of `Column` (each may be given another `name`).
         controls: columns with what was decided in addition to the allocation, by the log's name: the values that each
             may take.
@@ -76,7 +85,7 @@ class LogMapping:
     run: str | tuple[str, ...] | None = None
     wide: Mapping[str, str] = field(default_factory=dict)
     aggregate: AggregateRule | None = None
-    absent: Mapping[str, float] = field(default_factory=dict)
+    absent: Mapping[str, float] | str = field(default_factory=dict)
     arrivals_transform: str = "sqrt"
     performance: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     controls: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -109,11 +118,12 @@ class LogMapping:
         check_instance("missing", self.missing, (tuple, list))
         if self.unused != REST:
             check_instance("unused", self.unused, (tuple, list))
-        for name in ("performance", "controls", "wide", "absent"):
+        for name in ("performance", "controls", "wide"):
             check_instance(name, getattr(self, name), (Mapping,))
+        check_instance("absent", self.absent, (Mapping, str))
         for name, settings in self.performance.items():
             check_instance(f"performance.{name}", settings, (Mapping, type(None)))
-        for name, value in self.absent.items():
+        for name, value in self.filled.items():
             check_number(f"absent.{name}", value)
         if self.scenario is not None:
             check_instance("scenario", self.scenario, (Scenario,))
@@ -121,11 +131,13 @@ class LogMapping:
 
     def _check_choices(self) -> None:
         """Refuse values that are none of a few, and keys of which one is needed."""
-        for name, allowed in (("allocation_is", ALIGNMENTS), ("allowed", ALLOWED), ("missing_is", ("gap",))):
+        for name, allowed in (("allocation_is", ALIGNMENTS), ("allowed", ALLOWED), ("missing_is", (GAP,))):
             if getattr(self, name) not in allowed:
                 raise ValueError(unknown_name(name, getattr(self, name), allowed))
         if self.short_rows not in (None, "missing"):
             raise ValueError(unknown_name("short_rows", self.short_rows, ("missing",)))
+        if isinstance(self.absent, str) and self.absent != GAP:
+            raise ValueError(f"{unknown_name('absent', self.absent, (GAP,))}, or a value of every column")
         if (self.interval is None) == (self.time is None):
             raise ValueError(
                 "interval: missing; allowed is interval or time"
@@ -154,29 +166,13 @@ class LogMapping:
         columns = {column.name: column for column in described}
         if len(columns) < len(described):
             raise ValueError(f"performance: the names {[column.name for column in described]} are not all different")
-        rules = [("ssr", "column", self.ssr), ("spectral_efficiency", "column", self.spectral_efficiency)]
-        if self.spectral_efficiency is not None and isinstance(self.spectral_efficiency.users, str):
-            rules.append(("spectral_efficiency", "users", self.spectral_efficiency))
-        for key, part, rule in rules:
-            if rule is None:
-                continue
-            name = getattr(rule, part)
-            if name not in columns:
-                raise ValueError(unknown_name(f"{key}.{part}", name, columns))
-            if not columns[name].per_slice:
-                raise ValueError(f"{key}.{part}: {name!r} is the cell's, allowed is one of every slice")
-            if key in columns:
-                raise ValueError(f"{key}: is both a column of the log and to be computed; allowed is one")
+        check_computed(self.ssr, self.spectral_efficiency, columns, self.arrivals_rule.column)
         if self.ssr is not None and len(self.ssr.bounds) != len(values):
             raise ValueError(f"ssr: {len(self.ssr.bounds)} bounds given, allowed are {len(values)}, one a slice")
-        if self.absent:
-            filled = {self.log_name(name) for name in self.absent}
-            needed = [
-                self.arrivals_rule.column,
-                *(name for name, each in self.columns().items() if each.per_slice),
-                *self.controls,
-            ]
-            lacking = [name for name in needed if name not in filled]
+        if self.filled:
+            filled = {self.log_name(name) for name in self.filled}
+            own = [name for name, each in self.columns().items() if each.per_slice]
+            lacking = [name for name in (self.arrivals_rule.column, *own, *self.controls) if name not in filled]
             if lacking:
                 raise ValueError(f"absent: {', '.join(lacking)} missing, of which a slice without a row needs a value")
 
@@ -302,7 +298,7 @@ class LogMapping:
         """What the history of such a log measures: the performance columns, and what is computed from them."""
         given = list(self.columns().values())
         columns = list(given)
-        if self.absent:
+        if self.filled:
             columns.append(PRESENT)
         if self.ssr is not None:
             columns.append(SSR)
@@ -316,15 +312,20 @@ class LogMapping:
             with named(f"controls.{name}"):
                 controls.append(Control(name, values))
         arrivals = replace(ARRIVALS, transform=self.arrivals_transform)
-        scenario, smallest = self.network, (0 if self.absent else self.allocation_rule.smallest,) * len(self.values)
+        scenario, smallest = self.network, (0 if self.filled else self.allocation_rule.smallest,) * len(self.values)
         if self.has_idle:
             scenario, smallest = with_idle(scenario), (*smallest, 0)
         return Layout(scenario, arrivals, tuple(columns), tuple(controls), smallest)
 
     @property
+    def filled(self) -> Mapping[str, float]:
+        """What columns hold where a slice has no row; empty where each has one, or its interval is a gap."""
+        return {} if isinstance(self.absent, str) else self.absent
+
+    @property
     def has_idle(self) -> bool:
         """Whether units may belong to nobody."""
-        return not self.is_passive and (self.allocation_rule.idle or bool(self.absent))
+        return not self.is_passive and (self.allocation_rule.idle or bool(self.filled))
 
     def wanted(self) -> list[str]:
         """The log's columns that are read, each once."""
@@ -333,10 +334,8 @@ class LogMapping:
     def used(self) -> list[str]:
         """The columns that a slice's row must have, as this mapping calls them, each once."""
         names = [name for name in self.run_columns if name != FILE]
-        names += [self.interval] if self.interval is not None else []
-        names += [self.time.column] if self.time is not None else []
-        names += [self.slice] if self.slice is not None else []
-        names += [self.aggregate.by] if self.aggregate is not None else []
+        by, time = self.aggregate and self.aggregate.by, self.time and self.time.column
+        names += [name for name in (self.interval, time, self.slice, by) if name is not None]
         names += [self.arrivals_rule.column]
         names += [] if self.is_passive else [self.allocation_rule.column]
         names += [*self.performance, *self.controls]

@@ -242,3 +242,35 @@ class EfficiencyRule:
         fewest = 1 if isinstance(self.users, str) else int(self._users(scenario).min())
         resolution = fewest * rate.resolution * self.unit_bps / scenario.radio.bandwidth_hz
         return replace(SPECTRAL_EFFICIENCY, resolution=resolution)
+
+
+def check_computed(
+    ssr: SsrRule | None, efficiency: EfficiencyRule | None, columns: Mapping[str, Column], arrivals: str
+) -> None:
+    """Refuse rules whose columns are none of every slice, or are in the log already.
+
+    Args:
+        ssr: the rule; None: the mapping has none.
+        efficiency: likewise.
+        columns: the performance columns by their names.
+        arrivals: the log's column of the arrivals, which is none of these unless it is named there, too.
+    """
+    rules: list[tuple[str, str, SsrRule | EfficiencyRule | None]] = [
+        ("ssr", "column", ssr),
+        ("spectral_efficiency", "column", efficiency),
+    ]
+    if efficiency is not None and isinstance(efficiency.users, str):
+        rules.append(("spectral_efficiency", "users", efficiency))
+    for key, part, rule in rules:
+        if rule is None:
+            continue
+        name = getattr(rule, part)
+        if name not in columns:
+            also = f"; to use the arrivals' column, name it once more: performance: {{{arrivals!r}: {{name: sent}}}}"
+            raise ValueError(
+                unknown_name(f"{key}.{part}", name, columns) + (also if name in (arrivals, "arrivals") else "")
+            )
+        if not columns[name].per_slice:
+            raise ValueError(f"{key}.{part}: {name!r} is the cell's, allowed is one of every slice")
+        if key in columns:
+            raise ValueError(f"{key}: is both a column of the log and to be computed; allowed is one")

@@ -106,6 +106,17 @@ def test_06_slices_come_and_go():
     assert (history.allocation[:, 3] > 0).any()
 
 
+def test_rows_that_were_lost_are_gaps(tmp_path, decided):
+    """What is left is as in the log with every row, without the decisions that need the lost interval."""
+    lines = (CASES / "01_decided.csv").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(("40,mtc", "90,embb"))]
+    (tmp_path / "log.csv").write_text("".join(kept))
+    history, said = quietly(tmp_path / "log.csv", mapping_of(absent="gap"))
+    assert "rows of slices are missing in 2 interval(s), left out as gaps (absent: gap)" in said
+    assert history.layout == decided.layout  # no slice of nobody's units, and none of presence
+    same(history, decided.take(~np.isin(decided.interval, [39, 40, 89, 90])))
+
+
 def test_07_is_no_history_but_intervals():
     mapping = mapping_of(allocation=None, ssr=None, spectral_efficiency=None, scenario=None, performance={"bytes": {}})
     mapping = LogMapping.from_dict({**mapping.to_dict(), "slices": ["embb", "mtc", "urllc"]})

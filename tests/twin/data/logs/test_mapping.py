@@ -134,6 +134,7 @@ SHAPES = {
     "rows of users": {"aggregate": {"by": "ue", "arrivals": "sum", "ues": "count"}, "run": ["file", "cell"]},
     "wide": {"slice": None, "wide": {"pkts": "pkts_{slice}", "prb_next": "prb_{slice}", "rate_mbps": "thp_{slice}"}},
     "coming and going": {"absent": {"arrivals": 0, "rate": 0.0}, "allowed": "held"},
+    "lost rows": {"absent": "gap"},
     "masks": {"allocation": {"column": "mask", "as": "mask", "group": 3, "idle": True}, "allocation_is": "in_force"},
     "dirty": {"missing": ["-", "", "inf"], "short_rows": "missing", "drop_identical": True, "unused": "rest"},
     "query": {"query": "SELECT *\nFROM log\n", "files": "*/x.csv"},
@@ -170,6 +171,11 @@ def test_a_mapping_is_written_as_it_is_read(shape, tmp_path):
         ),
         ({"aggregate": {"by": "ue", "pkts": "total"}}, r"mapping\.aggregate\.pkts: unknown name 'total'"),
         ({"absent": {"arrivals": "none", "rate": 0}}, r"mapping\.absent\.arrivals: 'none' is not a number"),
+        ({"absent": "gaps"}, r"mapping\.absent: unknown name 'gaps'; did you mean 'gap'"),
+        (
+            {"spectral_efficiency": {"column": "pkts", "unit_bps": 1e6}},
+            r"mapping\.spectral_efficiency\.column: .* name it once more: performance: \{'pkts': \{name: sent\}\}",
+        ),
         (
             {"spectral_efficiency": {"column": "rate", "unit_bps": 1e6, "users": "ues"}},
             r"mapping\.spectral_efficiency\.users: unknown name 'ues'",
