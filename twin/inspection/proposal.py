@@ -18,7 +18,7 @@ from twin.data.logs.rules import PACKET_BYTE, ArrivalsRule
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.rewards import efficiency_of, sla_of
-from twin.inspection.roles import DELAYS, VOLUME, says, tokens, unit_in, volume_unit
+from twin.inspection.roles import DELAYS, VOLUME, likely_unit, says, tokens, unit_in, volume_unit
 
 UNIT_HZ = 180e3
 """Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
@@ -162,7 +162,7 @@ def _arrivals(facts: LogFacts) -> str | dict[str, Any]:
     """The arrivals' column, with the unit of what cannot be packets: fractions, and whole numbers of a volume."""
     assert facts.arrivals is not None
     assert facts.grid is not None
-    values, unit = facts.grid.values[facts.arrivals], volume_unit(facts.arrivals)
+    values, unit = facts.grid.values[facts.arrivals], likely_unit(facts.arrivals)
     whole = not (values[np.isfinite(values)] % 1.0).any()
     if unit is None and whole and not says(facts.arrivals, VOLUME):
         return facts.arrivals
@@ -254,7 +254,8 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
     found, sla, efficiency = dict(COMMENTS), sla_of(facts), efficiency_of(facts)
     rule = _arrivals(facts) if facts.arrivals is not None and facts.grid is not None else ""
     if isinstance(rule, dict):
-        what = "CHECK: the name says no unit. " if volume_unit(rule["column"]) is None else ""
+        said = f"may mean bytes or bits by {likely}" if (likely := likely_unit(rule["column"])) else "says no unit"
+        what = f"CHECK: the name {said}. " if volume_unit(rule["column"]) is None else ""
         found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
     if facts.lost:
         found["absent"] = (
@@ -266,7 +267,7 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
             "CHECK: a log has no SLAs. These bounds are each slice's median delay, which half of the intervals miss; "
             "put the delay that each slice may have. SSR is 0 or 1 an interval"
         )
-    if efficiency is not None and (unit := volume_unit(efficiency[0])) is not None:
+    if efficiency is not None and (unit := likely_unit(efficiency[0])) is not None:
         found["spectral_efficiency"] = (
             f"CHECK: unit_bps is one {unit} in {facts.period_s:g} s, as bit/s; users: 1 for the volume is the slice's. "
             f"{_WEIGHT}"

@@ -6,10 +6,22 @@ import numpy as np
 
 from twin.data.logs.rules import VOLUMES
 from twin.inspection.facts import LogFacts
-from twin.inspection.roles import DELAYS, UPLINK, WORDS, says, unit_in, volume_unit
+from twin.inspection.roles import (
+    CARRIED,
+    DELAYS,
+    UPLINK,
+    WORDS,
+    arrivals_column,
+    likely_unit,
+    says,
+    unit_in,
+    volume_unit,
+)
 
 RATES = {"gbps": 1e9, "mbps": 1e6, "kbps": 1e3, "bps": 1.0, "gbit/s": 1e9, "mbit/s": 1e6, "kbit/s": 1e3, "bit/s": 1.0}
 """In bit/s, by the unit's name in small letters."""
+
+_OF_A_USER = frozenset({"ue", "user"})
 
 
 def sla_of(facts: LogFacts) -> tuple[str, str, list[float]] | None:
@@ -43,17 +55,23 @@ def _sla_column(facts: LogFacts) -> str | None:
 
 
 def efficiency_of(facts: LogFacts) -> tuple[str, float] | None:
-    """The column of a rate or, where there is none, of a volume; and what one of it is in bit/s. None likewise."""
+    """The column of a volume that was carried or, where there is none, of a rate; and what one of it is in bit/s.
+
+    None where there is no such column, or no decision to be rewarded. A user's throughput (DRB.UEThpDl) is none: it
+    leaves out the time in which the user has nothing to send.
+    """
     if facts.what != "allocation":
         return None
     assert facts.grid is not None
     volumes = [
         name
         for name in (facts.arrivals, *facts.performance)
-        if name is not None and volume_unit(name) and says(name, WORDS["arrivals"]) and not facts.is_of_cell(name)
+        if name and likely_unit(name) and arrivals_column([name]) and not facts.is_of_cell(name)
     ]
-    for name in _downlink_first([*_rates(facts), *volumes])[:1]:
-        unit = volume_unit(name)
+    carried = [name for name in volumes if says(name, CARRIED)]
+    rates = [name for name in _rates(facts) if not says(name, _OF_A_USER)]
+    for name in _downlink_first([*carried, *rates, *volumes])[:1]:
+        unit = likely_unit(name)
         if name in volumes and unit is not None:
             return name, float(f"{VOLUMES[unit] / facts.period_s:.6g}")
         return name, _rate_unit(name) or (1e6 if np.nanmax(facts.grid.values[name]) < 1e4 else 1.0)

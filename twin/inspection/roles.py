@@ -18,7 +18,7 @@ WORDS: dict[str, frozenset[str]] = {
     "slice": _words("slice sliceid snssai nssai sst sd service qci 5qi drb bearer"),
     "ue": _words("ue ueid imsi rnti crnti user userid supi"),
     "run": _words("run experiment exp episode trial cell cellid gnb enb bs site nci pci"),
-    "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume octets"),
+    "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume vol octets"),
     "allocation": _words(
         "prb prbs rb rbs rbg rbgs alloc allocation allocated quota share shares mask units action budget"
     ),
@@ -36,7 +36,7 @@ NOT_ALLOCATION = _words(
     "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
 )
 UPLINK = _words("ul uplink rx")
-CARRIED = _words("volume bytes byte octets tx sent transmitted delivered served carried throughput")
+CARRIED = _words("volume vol bytes byte octets tx sent transmitted delivered served carried throughput")
 """Words of what was let through, not of what was asked for."""
 
 VOLUME = _words("volume vol")
@@ -102,6 +102,13 @@ def volume_unit(name: str) -> str | None:
     if unit.lower() in _BITS_OR_BYTES and unit.endswith("b"):
         return None if unit in ("mb", "gb") else _BITS_OR_BYTES[unit.lower()]
     return unit if unit in VOLUMES else _VOLUMES.get(unit.lower())
+
+
+def likely_unit(name: str) -> str | None:
+    """`volume_unit`, or what a word in small or capital letters most likely means: `MB` in `VOL_MB`; None if none."""
+    short = next((word for word in re.split(r"[^A-Za-z]+", name) if word.lower() in _BITS_OR_BYTES), "")
+    in_short = (_BITS_OR_BYTES[short.lower()] if short.endswith("b") else _VOLUMES[short.lower()]) if short else None
+    return volume_unit(name) or in_short
 
 
 def says(name: str, words: frozenset[str]) -> bool:

@@ -71,20 +71,40 @@ def test_rows_that_are_missing_rarely_and_singly_were_lost(rows, proposed):
 def test_the_uplink_is_taken_only_where_there_is_no_downlink():
     table = export(intervals=60)
     table.insert(3, "UL Delay [ms]", table["DL Delay [ms]"] * 2)
-    table["UE Thp UL [Mbit/s]"] = table[VOLUME] / 900
+    table["Thp UL [Mbit/s]"] = table[VOLUME] / 900
     keys = inspect_log(table).keys
     assert keys["ssr"]["column"] == "dl_delay"
     assert keys["spectral_efficiency"]["column"] == "pdcp_volume_dl"
     uplink = inspect_log(table.drop(columns=["DL Delay [ms]"]).rename(columns={VOLUME: "UL Volume"})).keys
     assert uplink["ssr"]["column"] == "ul_delay"
-    assert uplink["spectral_efficiency"] == {"column": "ue_thp_ul", "unit_bps": 1e6, "users": 1}
+    assert uplink["spectral_efficiency"] == {"column": "thp_ul", "unit_bps": 1e6, "users": 1}
 
 
 @pytest.mark.parametrize(("unit", "bps"), [("MB/s", 8e6), ("Mb/s", 1e6), ("kbit/s", 1e3), ("kB/s", 8e3)])
 def test_a_rate_in_bytes_is_eight_times_one_in_bits(unit, bps):
-    table = export(intervals=60)
-    table[f"UE Thp DL [{unit}]"] = table[VOLUME] / 900
-    assert inspect_log(table).keys["spectral_efficiency"] == {"column": "ue_thp_dl", "unit_bps": bps, "users": 1}
+    table = export(intervals=60).rename(columns={VOLUME: "DL Packets"}).round({"DL Packets": 0})
+    table[f"Thp DL [{unit}]"] = table["DL Packets"] / 900
+    assert inspect_log(table).keys["spectral_efficiency"] == {"column": "thp_dl", "unit_bps": bps, "users": 1}
+
+
+def test_a_users_throughput_is_no_load_of_the_band():
+    """DRB.UEThpDl leaves out the time in which users have nothing to send; the volume has all that was carried."""
+    table = export(intervals=60).rename(columns={VOLUME: "DRB.PdcpSduVolumeDL [Mbit]"})
+    table["DRB.UEThpDl [kbit/s]"] = 1e5 / table["RRC Connected Users"].clip(lower=1)
+    found = inspect_log(table)
+    rule = found.keys["spectral_efficiency"]
+    assert rule == {"column": "drb_pdcpsduvolumedl", "unit_bps": 1111.11, "users": 1}
+    assert found.keys["performance"]["DRB.PdcpSduVolumeDL [Mbit]"]["name"] == rule["column"]
+    without = table.drop(columns="DRB.PdcpSduVolumeDL [Mbit]").assign(packets=range(180))
+    assert "spectral_efficiency" not in inspect_log(without).keys
+
+
+@pytest.mark.parametrize(("name", "unit", "bps"), [("PDCP_DL_VOL_MB", "MB", 8888.89), ("Vol_Mb_DL", "Mbit", 1111.11)])
+def test_megabytes_as_a_word_of_a_name_are_to_be_checked(name, unit, bps):
+    found = inspect_log(export(intervals=60).rename(columns={VOLUME: name}))
+    assert found.keys["arrivals"] == {"column": name, "unit": unit, "packet_byte": 1500.0}
+    assert found.keys["spectral_efficiency"]["unit_bps"] == bps
+    assert to_check(found.mapping_yaml())[0].startswith(f"arrivals: the name may mean bytes or bits by {unit}")
 
 
 def test_what_a_reader_has_to_know_stands_first(log):
@@ -218,7 +238,7 @@ def test_megabits_in_short_are_no_megabytes():
     assert found.keys["arrivals"]["unit"] == "Mbit"
     assert found.keys["spectral_efficiency"]["unit_bps"] == 1111.11
     unsaid = inspect_log(export(intervals=30).rename(columns={VOLUME: "PDCP Volume DL Mb"}))
-    assert to_check(unsaid.mapping_yaml())[0].startswith("arrivals: the name says no unit")
+    assert to_check(unsaid.mapping_yaml())[0].startswith("arrivals: the name may mean bytes or bits by Mbit")
 
 
 def test_texts_stand_in_the_order_of_the_log():
