@@ -18,6 +18,9 @@ CARRIERS = (
     *(245, 264, 270, 273),
 )
 """Resource blocks of LTE's and NR's carriers (3GPP TS 36.101, table 5.6-1; TS 38.101-1, table 5.3.2-1)."""
+OF_30_KHZ = (51, 65, 78, 162, 189, 217, 245, 273)
+"""Of these, those that are carriers of NR at 30 kHz and of none at 15 kHz, nor of LTE."""
+
 LEAST = 8
 """Fewest intervals whose equal sums say that a column is an allocation, whatever its name."""
 
@@ -48,6 +51,11 @@ class Allocations:
     held: int
     complete: int
     possible: int
+
+    @property
+    def block_hz(self) -> float:
+        """A resource block, by the number of them [Hz]: of LTE and of NR at 15 kHz where nothing says otherwise."""
+        return 360e3 if self.counted_as == "units" and self.total in OF_30_KHZ else 180e3
 
     @property
     def constant(self) -> bool:
@@ -93,7 +101,7 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
         counted_as, total, units = "mask", cells.width, values
     elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
         counted_as, (units, total) = "share", _whole_units(values)
-    elif 99.0 <= highest <= 101.0 and "%" in name + "%" * any(word in name.lower() for word in ("percent", "pct")):
+    elif 99.0 <= highest <= 101.0 and says_percent(name):
         counted_as, (units, total) = "percent", _whole_units(values / 100.0)
     else:
         even = high - low <= 1e-6 * high
@@ -105,6 +113,11 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     possible = math.comb(total, slices) if idle else math.comb(total - 1, slices - 1)
     held = len(np.unique(complete, axis=0))
     return Allocations(name, counted_as, units, total, low, high, idle, held, len(complete), max(possible, 1))
+
+
+def says_percent(name: str) -> bool:
+    """Whether a column's name says that it counts percents."""
+    return any(word in name.lower() for word in ("%", "percent", "pct"))
 
 
 def _sums(values: FloatArray) -> FloatArray:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twin.data.logs.dates import how_to_read, shown
+from twin.data.logs.dates import shown
 from twin.data.logs.rules import SHARES
 from twin.data.logs.summer_time import HOUR_S, may_end_at, said
-from twin.inspection.allocations import Allocations
+from twin.inspection.allocations import Allocations, says_percent
 from twin.inspection.cells import IntArray
 from twin.inspection.demand import short_of_demand
 from twin.inspection.facts import LogFacts
@@ -54,8 +54,7 @@ def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
         texts = {name: each for name, each in facts.cells.items() if each.kind == "text"}
         named = [name for name in texts if says(name, WORDS["time"])]
         hint = f"; {named[0]} holds texts that are no dates, which a query may parse (strptime)" if named else ""
-        open_orders = {name: how_to_read(name, next(filter(None, each.labels), "")) for name, each in texts.items()}
-        hint = next((f"; of {name} {each}" for name, each in open_orders.items() if each), hint)
+        hint = next((f"; of {name} {each}" for name, each in facts.open_dates.items()), hint)
         if facts.standing_time:
             hint = f"; {facts.standing_time} has one time only, and a log of one interval has no decision in it"
         yield Finding("no_time", f"no column says when a row was written (columns: {names}){hint}")
@@ -247,7 +246,13 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
         )
     elif found.counted_as in ("units", "mask"):
         whole = "whenever all slices have rows" if not grid.present.all() else "in every interval"
-        yield Finding("sums", f"{found.column} adds up to {units} {whole}")
+        rest = 100 - found.total
+        left = (
+            f"; the other {rest}% belong to no slice, and are left out unless allocation is as: percent with idle: true"
+            if says_percent(found.column) and rest > 0
+            else ""
+        )
+        yield Finding("sums", f"{found.column} adds up to {units} {whole}{left}")
     share = percent(found.held / found.possible)
     where = "" if grid.present.all() else " in intervals with all slices"
     text = f"{found.held:,} of {found.possible:,} allocations were held{where} ({share})"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.data.logs.alignment import Alignment, alignments
+from twin.data.logs.dates import how_to_read
 from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
 from twin.inspection.allocations import Allocations, allocation_column, allocations_of
@@ -71,6 +72,13 @@ class LogFacts:
     def standing_time(self) -> str | None:
         """The column of times that holds a single one, where no other says when a row was written."""
         return time_column(self.cells, constant=True) if self.timing is None else None
+
+    @property
+    def open_dates(self) -> dict[str, str]:
+        """Columns of dates of which no row says whether day or month comes first, and what a query may do with each."""
+        texts = {name: each for name, each in self.cells.items() if each.kind == "text"}
+        found = {name: how_to_read(name, next(filter(None, each.labels), "")) for name, each in texts.items()}
+        return {name: hint for name, hint in found.items() if hint}
 
     @property
     def what(self) -> str:

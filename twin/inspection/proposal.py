@@ -20,9 +20,6 @@ from twin.inspection.facts import LogFacts
 from twin.inspection.rewards import efficiency_of, sla_of
 from twin.inspection.roles import DELAYS, VOLUME, likely_unit, says, tokens, unit_in, volume_unit
 
-UNIT_HZ = 180e3
-"""Bandwidth of a unit, where nothing says it: a resource block of LTE, or of NR at 15 kHz [Hz]."""
-
 MOST_SLOTS = 1_000_000
 """Of an interval; those of a longer one are longer than a millisecond."""
 
@@ -221,8 +218,9 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
             "latency_sla_s": 0.1,
         }
     radio = {
-        "bandwidth_hz": found.total * UNIT_HZ,
-        "resolution_hz": UNIT_HZ,
+        "bandwidth_hz": found.total * found.block_hz,
+        "resolution_hz": found.block_hz,
+        "resource_block_hz": found.block_hz,
         "slot_s": slot_s,
         "slots_per_interval": slots,
         "queue_capacity": min(max(5, math.ceil(2.0 * largest / slots)), 10_000),
@@ -326,7 +324,8 @@ COMMENTS = {
     "missing": "what stands for no value",
     "unused": "left out; move a name to performance to use it",
     "scenario": (
-        "CHECK: units are bandwidth_hz / resolution_hz. Leave traffic: it is not simulated, but scales observations"
+        "CHECK: units are bandwidth_hz / resolution_hz. resource_block_hz is a PRB: 180 kHz, or 360 kHz of NR at 30 "
+        "kHz. Leave traffic: it is not simulated, but scales observations"
     ),
 }
 """What there is to know about keys, for those who edit them."""

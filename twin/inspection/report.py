@@ -22,7 +22,9 @@ def headline(facts: LogFacts, name: str, num_rows: int) -> str:
     head = f"{name}: {num_rows:,} rows"
     if facts.grid is None or facts.timing is None:
         still = facts.standing_time
-        found = f"{still} has one time only" if still else "no time column was found"
+        dates = next(iter(facts.open_dates), "")
+        found = f"whether {dates} has the day or the month first is not known" if dates else "no time column was found"
+        found = f"{still} has one time only" if still else found
         return f"{head}; {found}, so this is no log of intervals that can be read"
     number, slices = len(facts.timing.time), listed(facts.grid.slices, 6)
     width = len(facts.grid.slices)

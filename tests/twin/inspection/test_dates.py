@@ -50,6 +50,22 @@ def test_dates_are_read_with_day_or_month_first(form, first, order, tmp_path):
         assert len(read_log(tmp_path / "x.csv", found.proposal)) == 199
 
 
+@pytest.mark.parametrize(("form", "order"), [("%m/%d/%Y %H:%M:%S", "month"), ("%d-%m-%Y %H:%M:%S", "day")])
+def test_the_order_of_day_and_month_is_that_without_a_pause(form, order):
+    """From 2 to 3 November: the other order has them four weeks apart."""
+    found = inspect_log(dated(form, "2026-11-02 23:58:20"))
+    assert f"zeit has dates that are read with the {order} first" in [str(each) for each in found.findings]
+    assert found.columns["zeit"].low == pd.Timestamp("2026-11-02 23:58:20").timestamp()
+    assert not [each for each in found.findings if each.key == "pause"]
+
+
+def test_a_value_a_day_may_be_one_a_month():
+    table = cell(intervals=12).rename(columns={"interval": "zeit"})
+    table["zeit"] = [f"{1 + day}/1/2026" for day in table["zeit"]]
+    found = inspect_log(table)
+    assert "whether zeit has the day or the month first is not known" in found.report().splitlines()[0]
+
+
 @pytest.mark.parametrize("first", ["2026-11-27 11:58:20", "2026-11-27 23:58:20"])
 @pytest.mark.parametrize("form", ["%Y-%m-%d %I:%M:%S %p", "%Y/%m/%d %I:%M:%S%p"])
 def test_hours_up_to_twelve_are_of_their_half_of_the_day(form, first, tmp_path):

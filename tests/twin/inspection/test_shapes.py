@@ -59,7 +59,9 @@ def test_units_and_slices_are_as_the_log_has_them():
     found = inspect_log(table)
     assert found.facts.grid.slices == (1, 2, 3, 9)
     assert (found.facts.allocations.total, found.facts.allocations.possible) == (273, math.comb(272, 3))
-    assert found.keys["scenario"]["radio"]["bandwidth_hz"] == 273 * 180e3
+    radio = found.keys["scenario"]["radio"]
+    assert radio["bandwidth_hz"] == 273 * 360e3  # of NR at 30 kHz alone
+    assert radio["resource_block_hz"] == radio["resolution_hz"] == 360e3
     assert found.proposal.scenario.num_units == 273
 
 

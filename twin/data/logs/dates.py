@@ -10,6 +10,9 @@ from twin.data.logs.engine import quoted, text
 
 DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
 
+CLEARLY = 10.0
+"""How many times as long the longest pause of one order of day and month has to be for the other to be taken."""
+
 _FORM = (
     r"\s*(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:,?[ T]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?))?\s*"
 )
@@ -75,8 +78,9 @@ def as_stamp(cell: str) -> str:
 def order_of(connection: Any, relation: str, name: str) -> str | None:
     """What comes first in the dates of a column: `DAY_FIRST`, `MONTH_FIRST`, or None where that cannot be told.
 
-    A number above 12 is a day, which decides for all cells. Where there is none, points mean the day first, and other
-    separators nothing: 07/11/2026 is one date in London and another one in New York.
+    A number above 12 is a day, which decides for all cells. Where there is none, points mean the day first. Other
+    separators say nothing, for 07/11/2026 is one date in London and another one in New York; the order without long
+    pauses is taken, if only one has such.
     """
     cell = quoted(name)
     first, mark, second = (f"regexp_extract({cell}, {text(_FORM)}, {group})" for group in (1, 2, 3))
@@ -88,7 +92,19 @@ def order_of(connection: Any, relation: str, name: str) -> str | None:
         return None
     if day or month:
         return DAY_FIRST if day else MONTH_FIRST
-    return None if other else DAY_FIRST
+    return _by_steps(connection, relation, name) if other else DAY_FIRST
+
+
+def _by_steps(connection: Any, relation: str, name: str) -> str | None:
+    """The order in which the times of a column go on at midnight, where the other one jumps by months."""
+    longest = []
+    for order in (DAY_FIRST, MONTH_FIRST):
+        stamps = f"SELECT DISTINCT {as_time(name, order)} AS stamp FROM {relation} WHERE {is_date(quoted(name))}"
+        steps = f"SELECT epoch(stamp - lag(stamp) OVER (ORDER BY stamp)) AS step FROM ({stamps})"
+        (found,) = connection.execute(f"SELECT max(step) / median(step) FROM ({steps})").fetchone()
+        longest.append(float("nan") if found is None else float(found))
+    day, month = longest  # in usual steps
+    return DAY_FIRST if day * CLEARLY <= month else MONTH_FIRST if month * CLEARLY <= day else None
 
 
 def as_time(name: str, order: str) -> str:

@@ -15,7 +15,7 @@ from twin.data.logs.alignment import FAR, alignments
 from twin.data.logs.files import Files
 from twin.data.logs.intervals import Intervals, read_intervals
 from twin.data.logs.mapping import LogMapping
-from twin.data.logs.plausibility import about_efficiency, about_ssr
+from twin.data.logs.plausibility import about_blocks, about_efficiency, about_ssr
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -47,7 +47,8 @@ def read_log(files: Files | Any, mapping: LogMapping) -> History:
 
     Warns:
         LogWarning: something was cleaned or cut, the allocation seems to be of another interval than the mapping says,
-            or is always the same; SE is beyond any link's; an SLA is met always or never.
+            or is always the same; SE is beyond any link's, or the band has more blocks than any carrier; an SLA is
+            met always or never.
     """
     return history_of(read_intervals(files, mapping))
 
@@ -86,7 +87,7 @@ def history_of(log: Intervals) -> History:
         controls={name: values[before] for name, values in _controls(log).items()},
         time=None if log.time is None else log.time[after],
     )
-    implausible = [*about_efficiency(mapping, history), *about_ssr(mapping, history)]
+    implausible = [*about_blocks(mapping), *about_efficiency(mapping, history), *about_ssr(mapping, history)]
     _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *implausible])
     return history
 

@@ -1,4 +1,4 @@
-"""What a mapping's rules make of a log and no network has: too high an SE, an SLA that is met always or never."""
+"""What a mapping says and no network has: too high an SE, too many blocks, an SLA that is met always or never."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ MOST_LAYERS = 8
 
 PEAK = 30.0
 """The same where the layers are not known: the downlink's peak that ITU-R M.2410 asks of 5G [bit/s/Hz]."""
+
+MOST_BLOCKS = 275
+"""Resource blocks of the largest carrier (3GPP TS 38.211, table 4.4.2-1)."""
 
 ENOUGH = 50
 """Decisions from which on it is unusual that an SLA was met always or never."""
@@ -37,6 +40,18 @@ def about_efficiency(mapping: LogMapping, history: History) -> Iterator[str]:
     yield (
         f"spectral_efficiency: {mean:,.1f} bit/s/Hz in the mean, and a link carries no more than {bound:g} {of}{given}"
     )
+
+
+def about_blocks(mapping: LogMapping) -> Iterator[str]:
+    """That the bandwidth holds more resource blocks than any carrier has, if it does: they are too small."""
+    radio = mapping.network.radio
+    blocks = radio.bandwidth_hz / radio.resource_block_hz
+    if blocks > MOST_BLOCKS:
+        yield (
+            f"scenario.radio: {radio.bandwidth_hz / 1e6:g} MHz are {blocks:,.0f} blocks of "
+            f"{radio.resource_block_hz / 1e3:g} kHz (resource_block_hz), and no carrier of LTE or NR has more than "
+            f"{MOST_BLOCKS}: NR at 30 kHz has blocks of 360 kHz"
+        )
 
 
 def about_ssr(mapping: LogMapping, history: History) -> Iterator[str]:

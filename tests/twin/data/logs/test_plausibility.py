@@ -42,6 +42,14 @@ def test_a_rate_in_another_unit_is_said(unit_bps, layers, bound):
         assert f"is column 'rate' in units of {unit_bps:g} bit/s (unit_bps)?" in found
 
 
+@pytest.mark.parametrize(("block_hz", "blocks"), [(180e3, "546"), (360e3, None)])
+def test_more_blocks_than_any_carrier_has_are_said(block_hz, blocks):
+    network = scenario()
+    network["radio"] |= {"bandwidth_hz": 98.28e6, "resolution_hz": 98.28e6 / 50, "resource_block_hz": block_hz}
+    found = quietly(LOG, mapping_of(scenario=network))[1]
+    assert found.startswith(f"scenario.radio: 98.28 MHz are {blocks} blocks of 180 kHz") if blocks else found == ""
+
+
 @pytest.mark.parametrize(
     ("bounds", "met"),
     [
