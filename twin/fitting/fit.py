@@ -74,7 +74,7 @@ def fit(
     and what is left behind, is on the CPU.
     """
     check_device("device", device)
-    layout, enough = history.layout, len(history) >= NEURAL_DECISIONS
+    enough = len(history) >= NEURAL_DECISIONS
     f, structure = (present.transition, present.structure) if present else (transition, performance.structure)
     neural_f = f if enough and not f.closed_form else None
     neural_g = performance if enough and structure != "per_slice" else None
@@ -96,7 +96,7 @@ def fit(
     model, seconds = _model(history, folds[0][1], networks, f, performance, structure, scaler, seed, present)
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
     about = networks.about_transition or closed[0], networks.about_performance or closed[1]
-    return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, layout)), choice)
+    return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, model)), choice)
 
 
 def _ensemble(
@@ -191,9 +191,16 @@ def _performance_of(
     return scaler, solve_performance(layout, scaler, rows, seed)
 
 
-def _remarks(history: History, layout: Layout) -> list[str]:
-    """What is unusual about a history."""
-    notes = []
+_STAYS = "it is predicted so, whatever the allocation"
+_SPREADS = (
+    "nothing says what would change it. It is predicted so within the units held; further off predictions spread, and "
+    "their mean moves from it"
+)
+
+
+def _remarks(history: History, model: TwinModel) -> list[str]:
+    """What is unusual about a history, and what a model makes of it."""
+    notes, layout = [], model.layout
     gaps = len(history.sequences()) - len(history.runs)
     if gaps:
         notes.append(f"{gaps} gaps in the numbers of the intervals: memory begins again after each")
@@ -202,5 +209,6 @@ def _remarks(history: History, layout: Layout) -> list[str]:
         if nobody is not None and name.endswith(nobody):
             continue  # nobody's units have nothing that could vary
         if (measured[:, v] == measured[0, v]).all():
-            notes.append(f"{name} is constant ({measured[0, v]:g}): it is predicted so, whatever the allocation")
+            spreads = model.structure == "per_slice" and v >= layout.scenario.num_slices
+            notes.append(f"{name} is constant ({measured[0, v]:g}): {_SPREADS if spreads else _STAYS}")
     return [*notes, *about_allocations(history)]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from slicing_gym import Simulator, allocation_table
-from tests.helpers.twins import JOINT, SMALL, history_of, small_twin
+from tests.helpers.twins import JOINT, SMALL, cold_twin, history_of, small_twin
 from twin import (
     DigitalTwin,
     PerformanceSettings,
@@ -94,6 +94,24 @@ def test_a_single_run_and_constant_columns_are_handled_and_reported(history):
     assert "ssr_volte is constant (1)" in notes
     gap = small_twin(alone.take(np.delete(np.arange(200), [50, 51, 120])))
     assert any("2 gaps" in note for note in gap.report.notes)
+
+
+def test_what_is_said_of_a_constant_column_is_so(history):
+    """Of few units alone: a regression slice by slice does not know what more of them bring."""
+    few = history.take(history.allocation[:, 0] <= 6)
+    still = replace(few, performance={**few.performance, "ssr": np.ones_like(few.ssr)})
+    asked = still.take(np.flatnonzero(still.allocation[:, 0] > 2)[:2])
+    far = replace(asked, allocation=np.array([[16, 2, 2]] * 2))
+    for twin in (small_twin(still), cold_twin(still)):
+        place = twin.model.layout.place("ssr").start - twin.scenario.num_slices
+        near, beyond = (twin.predict(each).expected[:, :, place].mean() for each in (asked, far))
+        (said,) = [each for each in twin.report.notes if each.startswith("ssr_volte is constant (1)")]
+        if twin.model.structure == "joint":
+            assert near == beyond == 1.0
+            assert said.endswith("it is predicted so, whatever the allocation")
+        else:
+            assert near > 0.99 > 0.98 > beyond
+            assert "within the units held; further off predictions spread, and their mean moves from it" in said
 
 
 def test_curves_reach_tensorboard(history, tmp_path):
