@@ -75,13 +75,17 @@ def choose(policy: BaseAlgorithm | StudentPolicy, scenario: Scenario, arrivals: 
 
 
 def states_by_origin(source: Source, number: int, seed: int) -> dict[str, FloatArray]:
-    """Arrivals (n, n_slices) to compare on: a third of the history, a third met in the simulator, the rest random."""
+    """Arrivals (n, n_slices) to compare on: a third of the history, a third met in the simulator, the rest random.
+
+    None are met where nothing but a history says what the network is: its traffic would be a guess.
+    """
     generator = np.random.default_rng(seed)
     states = {}
     if source.history is not None:
         seen = np.unique(np.concatenate([source.history.arrivals, source.history.next_arrivals]), axis=0)
         states["of the history"] = generator.permutation(seen)[: number // 3].astype(np.float64)
-    states[MET] = met_states(source, number // 3, seed)
+    if source.simulated:
+        states[MET] = met_states(source, number // 3, seed)
     left = number - sum(map(len, states.values()))
     return states | {"random": random_states(source.scenario, left, generator)}
 
@@ -105,9 +109,10 @@ def random_states(scenario: Scenario, number: int, generator: np.random.Generato
     return np.floor(np.exp(exponents)) - 1.0
 
 
-def trained_range(source: Source, met: FloatArray) -> tuple[FloatArray, FloatArray]:
+def trained_range(source: Source, met: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     """Smallest and largest arrivals (n_slices,) of the history, or where there is none of what the policy `met`."""
     seen = met
     if source.history is not None:
         seen = np.concatenate([source.history.arrivals, source.history.next_arrivals]).astype(np.float64)
+    assert seen is not None  # what has no history is simulated
     return seen.min(axis=0), seen.max(axis=0)

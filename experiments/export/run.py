@@ -71,7 +71,7 @@ class ExportResult:
             low, high = (bound[index] for bound in deployed.allowed)
             least, most = (bound[index] for bound in deployed.trained_on)
             lines.append(f"  {name}: {low:,.0f} to {high:,.0f} ({seen}: {least:,.0f} to {most:,.0f})")
-        if source.history is not None:
+        if source.history is not None and source.simulated:
             met = self.states[MET]
             fallbacks = sum(deployed.decide(row).fallback for row in met)
             lines.append(f"  that is {fallbacks} of the {len(met):,} states {MET}")
@@ -166,7 +166,7 @@ class PolicyExport:
         content = to_onnx(
             source.policy,
             source.scenario,
-            trained_on=trained_range(source, states[MET]),
+            trained_on=trained_range(source, states.get(MET)),
             fallback=fallback_units(settings.fallback, source.scenario),
             name=settings.name or source.name,
             made_from=source.made_from,

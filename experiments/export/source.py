@@ -32,6 +32,7 @@ class Source:
         history: the real decisions that it learned from, if they are known.
         name: what it is called.
         made_from: its class and file.
+        simulated: whether the scenario was trained on; not so if the history alone names it, as that of a log does.
     """
 
     policy: BaseAlgorithm | StudentPolicy
@@ -39,6 +40,7 @@ class Source:
     history: History | None
     name: str
     made_from: str
+    simulated: bool = True
 
 
 def source_of(
@@ -99,6 +101,7 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
         run = read_run(folder)
         wanted, name = run.scenario, run.method if folder == path.parent else name
     history = History.load(path.parent / HISTORY) if (path.parent / HISTORY).is_file() else None
+    simulated = wanted is not None
     if wanted is None and history is not None:  # an agent that learned offline
         wanted = history.scenario
     if wanted is None:
@@ -109,7 +112,7 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
             f"policy: {given!r} was trained under {environments.names}, and the file would see arrivals as they are; "
             "allowed are runs whose wrappers change the reward alone"
         )
-    return Source(agent, wanted, history, name, f"{type(agent).__name__} of {named}")
+    return Source(agent, wanted, history, name, f"{type(agent).__name__} of {named}", simulated)
 
 
 def _student_name(student: StudentPolicy) -> str:

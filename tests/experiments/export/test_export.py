@@ -89,6 +89,18 @@ def test_a_run_is_exported(run_folder, tmp_path):
     assert again.read_bytes() == (tmp_path / "policy.onnx").read_bytes() == result.content
 
 
+def test_the_traffic_of_a_log_is_not_simulated(run_folder, tmp_path):
+    """An agent that learned offline names no scenario: that of its history is a mapping's, whose traffic is a guess."""
+    for name in ("agent.zip", "history.npz"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    result = export(tmp_path / "agent.zip", QUICK)
+    assert re.search(r"verified on 600 states \(\d+ of the history, \d+ random\)", result.report())
+    assert "met in the simulator" not in result.report()
+    history = find_source(run_folder).history
+    everything = np.concatenate([history.arrivals, history.next_arrivals])
+    np.testing.assert_array_equal(result.deployed.trained_on, [everything.min(axis=0), everything.max(axis=0)])
+
+
 def test_a_student_is_exported(tmp_path):
     restless_student().save(tmp_path / "student.safetensors")
     result = export(
