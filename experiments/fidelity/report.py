@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,6 +27,9 @@ _COLOURS = {
     NOISE_FLOOR: "#000000",
 }
 _ANSWERS = {GO: "#007A55", CARE: "#A66C00", CANNOT_TELL: "#555555", NO_GO: "#B2182B"}
+WORST_SKILL = -1.0
+"""Where the picture cuts skills and their intervals: below it a twin is worse than nothing by any measure."""
+
 COLUMNS = 3
 """In which the picture has its verdicts."""
 
@@ -37,17 +41,20 @@ _ORDER = (
 """What metrics begin with, in the order of the table."""
 
 
-def as_table(figures: Figures) -> str:
+def as_table(figures: Figures, units: Mapping[str, str] = MappingProxyType({})) -> str:
     """The figures as text: one row per metric and variable, one column per predictor.
 
     Args:
         figures: mean and half width by metric, variable and predictor.
+        units: of the variables, by name; none stands behind those that it lacks.
     """
     columns = [predictor for predictor in PREDICTORS if any(key[2] == predictor for key in figures)]
     rows = []
     for metric, variable in dict.fromkeys((key[0], key[1]) for key in figures):
         cells = [figures.get((metric, variable, predictor)) for predictor in columns]
-        rows.append([metric, variable, *("" if cell is None else show(cell) for cell in cells)])
+        unit = units.get(variable) if metric == "CRPS" or metric.endswith(" ahead") else ""
+        of = f"{variable} [{unit}]" if unit else variable
+        rows.append([metric, of, *("" if cell is None else show(cell) for cell in cells)])
     header = ["metric", "of", *(column.replace("_", " ") for column in columns)]
     return aligned(header, sorted(rows, key=lambda row: _rank(row[0])))
 
@@ -110,7 +117,7 @@ def plot_fidelity(path: Path, figures: Figures, outcome: Outcome, verdicts: Sequ
         _allocations(middle, *outcome.utilities)
         _policies(right, figures)
     else:
-        _skills(below.subplots(), figures)
+        draw_skills(below.subplots(), figures)
     top.suptitle(f"How far the twin of {scenario.name} can be trusted, on decisions it has not seen", fontsize=12.5)
     save_figure(figure, path)
 
@@ -186,7 +193,7 @@ def _policies(axes: Axes, figures: Figures) -> None:
     axes.set_title("utility of policies in the cell,\nand how far off the twin is", fontsize=10)
 
 
-def _skills(axes: Axes, figures: Figures) -> None:
+def draw_skills(axes: Axes, figures: Figures) -> None:
     """Skill of every variable, twin and tree side by side."""
     names = [key[1] for key in figures if key[0] == "skill" and key[2] == "twin"]
     predictors = [predictor for predictor in ("twin", "tree") if ("skill", names[0], predictor) in figures]
@@ -195,10 +202,11 @@ def _skills(axes: Axes, figures: Figures) -> None:
     draw_bars_side_by_side(axes, skills, {labels[each]: _COLOURS[each] for each in predictors}, span=0.8)
     axes.axhline(0.0, color="#444444", lw=1)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", fontsize=8.5)
-    axes.set_ylim(bottom=max(-0.5, axes.get_ylim()[0]))
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(WORST_SKILL, low), min(1.05, high))  # an interval of few blocks may be a thousand times as wide
     axes.set_title(
         "skill one interval ahead: 1 - squared error / that of the better of climatology and persistence "
-        "(0: no better, 1: perfect)",
+        f"(0: no better, 1: perfect; cut at {WORST_SKILL:g})",
         fontsize=10,
     )
     axes.legend(frameon=False)

@@ -56,7 +56,9 @@ class FidelityResult:
         """The figures, one row per metric and variable, one column per predictor; last, what the twin is good for."""
         report = self.outcomes[0].twin.report
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
-        lines = [self.title, *(f"note: {note}" for note in notes), as_table(self.figures), *self._verdict_lines()]
+        units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
+        table = as_table(self.figures, units)
+        lines = [self.title, *(f"note: {note}" for note in notes), table, *self._verdict_lines()]
         return "\n".join(lines)
 
     def _verdict_lines(self) -> list[str]:

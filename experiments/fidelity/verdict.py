@@ -226,11 +226,23 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     if len(measured) < len(arrivals):
         left = ", ".join(name for drift, name in drifts if drift is None)
         yield CARE, f"how far off free runs end is not measured ({left})"
+    worse = [text for name in arrivals if (text := _worse_than_the_last(evidence, name))]
+    if worse:
+        yield CARE, f"arrivals are predicted worse than by the last value (CRPS): {', '.join(worse)}"
     tempting = [] if evidence.restricted or not evidence.held else evidence.falls("below")
     if tempting:
         slices = ", ".join(each.rpartition(" ")[0] for each in tempting)
         yield CARE, f"agents are drawn to fewer units than were ever held, where the twin errs ({slices})"
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
+
+
+def _worse_than_the_last(evidence: Evidence, name: str) -> str:
+    """The twin's CRPS and that of the last value as text, where the latter is below the former's interval."""
+    twin, last = evidence.of("CRPS", name), evidence.of("CRPS", name, "persistence")
+    if twin is None or last is None:
+        return ""
+    least = twin.mean - (0.0 if math.isnan(twin.half_width) else twin.half_width)
+    return f"{name} {twin.mean:.3g} and {last.mean:.3g}" if least > last.mean else ""
 
 
 def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:

@@ -75,6 +75,7 @@ def test_its_report_has_a_row_a_figure_and_a_column_a_predictor(result):
     table = rest[rest.index(header) + 2 : end]
     metrics = [line[:22].strip() for line in table]
     assert metrics[0] == "CRPS / noise floor's"
+    assert any(line.startswith("CRPS ") and " arrivals_video [packets] " in line for line in table)
     assert metrics[-1] == "fit [s]"
     assert len(metrics) == len({key[:2] for key in result.figures})
     for verdict in result.verdicts:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from experiments.reporting.statistics import block_bootstrap
+from experiments.fidelity.report import draw_skills
+from experiments.reporting.statistics import Estimate, block_bootstrap
 
 
 def test_block_bootstrap_covers_the_mean_of_dependent_values():
@@ -23,3 +25,16 @@ def test_block_bootstrap_covers_the_mean_of_dependent_values():
         wider += found.half_width > 1.5 * 1.96 * series.std() / np.sqrt(1000)
     assert 48 <= covered <= 60
     assert wider == 60
+
+
+@pytest.mark.parametrize(
+    ("skills", "ends"),
+    [
+        ([Estimate(0.3, 0.2), Estimate(-0.23, 757.8), Estimate(-2.1, 7.9)], (-1.0, 1.05)),
+        ([Estimate(0.3, 0.2), Estimate(0.1, 0.3)], (-0.25, 0.55)),
+    ],
+)
+def test_one_absurd_interval_does_not_flatten_all_skills(skills, ends):
+    axes = Figure().subplots()
+    draw_skills(axes, {("skill", f"delay_{number}", "twin"): each for number, each in enumerate(skills)})
+    assert axes.get_ylim() == pytest.approx(ends, abs=0.06)

@@ -88,6 +88,12 @@ def test_a_good_twin_goes_for_every_use():
             "free runs end 0.40 std further off",
         ),
         ({"distance__arrivals_video__twin": Estimate(1.3, 0.0)}, [0, 3, 0, 0, 0], "distribution (arrivals_video)"),
+        (
+            {"crps__arrivals_video__persistence": Estimate(0.08, 0.01)},
+            [0, 1, 0, 0, 0],
+            "arrivals are predicted worse than by the last value (CRPS): arrivals_video 0.1 and 0.08",
+        ),
+        ({"crps__arrivals_video__persistence": Estimate(0.095, 0.01)}, [0, 0, 0, 0, 0], ""),
         ({"new": 0.1}, [1, 1, 0, 0, 0], "only 10% of the held-out decisions had allocations that the fit had not seen"),
         ({"new": 0.1, "restricted": True}, [0, 0, 0, 0, 0], ""),
         ({"held_out": 150}, [1, 1, 1, 1, 1], "only 150 decisions in 3 cells were held out"),
