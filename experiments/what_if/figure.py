@@ -13,6 +13,9 @@ from experiments.what_if.report import BY_THE_LOG
 from experiments.what_if.simulation import UTILITY, Alternative
 from twin.data.layout import Layout
 
+MOST_LETTERS = 36
+"""In a row of names below a panel; more would run into each other, and are turned."""
+
 
 def plot_what_if(
     path: Path, layout: Layout, title: str, alternatives: Sequence[Alternative], measured: Mapping[str, float]
@@ -35,7 +38,9 @@ def plot_what_if(
         at = [measured[name] for name in variables.values()]
         places = np.arange(len(variables))
         axes.hlines(at, places - 0.45, places + 0.45, color="black", lw=1.4, ls=":", label=BY_THE_LOG)
-        axes.set_xticks(places, list(variables))
+        crowded = sum(map(len, variables)) > MOST_LETTERS
+        turned = {"rotation": 15, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+        axes.set_xticks(places, list(variables), **turned)
         axes.set_title(heading, fontsize=10)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()

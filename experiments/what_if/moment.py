@@ -104,7 +104,12 @@ def _nearest(history: History, at: object) -> int:
         raise ValueError(f"at: {shown(at)} given, which may be {both}, allowed are dates with the year first")
     rows = found[fitting[0]]
     if len(rows) > 1:
-        listed = [f"interval={row} (run {history.run[row]}, {show_time(time[row])})" for row in rows[:_MOST_LISTED]]
+        twice = len({(history.run[row], time[row]) for row in rows}) < len(rows)  # an hour that stands twice
+        listed = [
+            f"interval={row} (run {history.run[row]}, {show_time(time[row])}"
+            + (f", interval {history.interval[row]} of the run)" if twice else ")")
+            for row in rows[:_MOST_LISTED]
+        ]
         more = f", or one of {len(rows) - _MOST_LISTED} more" if len(rows) > _MOST_LISTED else ""
         raise ValueError(
             f"at: {shown(at)} given, which {len(rows)} decisions fit, allowed is one of them: {', '.join(listed)}{more}"

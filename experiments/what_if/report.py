@@ -6,13 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from experiments.reporting.tables import aligned, write_rows
 from experiments.what_if.moment import Moment
 from experiments.what_if.policies import LOGGED
 from experiments.what_if.simulation import UTILITY, Alternative
+from twin import History
 from twin.data.layout import Layout
 
 BY_THE_LOG = "measured"
+
+OR_MORE = "+"
 
 MARK = " *"
 """Of an alternative outside the log."""
@@ -23,8 +28,13 @@ def units_by_variable(layout: Layout) -> dict[str, str]:
     return {name: column.unit for name, column in layout.variables} | {UTILITY: ""}
 
 
-def table(layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> str:
-    """One row per variable, one column per alternative: mean [5 %, 95 %] over the samples; what was measured first."""
+def table(
+    layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float], most: Mapping[str, float]
+) -> str:
+    """One row per variable, one column per alternative: mean [5 %, 95 %] over the samples; what was measured first.
+
+    An end that is the largest value drawn (`most`, by variable) is marked: more may come.
+    """
     units = units_by_variable(layout)
     header = [
         "",
@@ -37,12 +47,22 @@ def table(layout: Layout, alternatives: Sequence[Alternative], measured: Mapping
         cells = []
         for each in alternatives:
             mean, low, high = map(_number, each.summary(name))
-            cells.append(f"{mean} [{low}, {high}]")
+            cells.append(f"{mean} [{low}, {high}{OR_MORE if _is_clipped(each, name, most) else ''}]")
         rows.append([f"{name}{unit}", _number(value), *cells])
     return aligned(header, rows)
 
 
-def gains(alternatives: Sequence[Alternative]) -> list[str]:
+def clipped(alternatives: Sequence[Alternative], most: Mapping[str, float]) -> list[str]:
+    """What the mark of ends means that are no more than the largest value drawn, where there are such."""
+    marked = any(_is_clipped(each, name, most) for each in alternatives for name in each.values)
+    return [f"{OR_MORE}: or more; the twin draws nothing far beyond what its history measured"] if marked else []
+
+
+def _is_clipped(alternative: Alternative, name: str, most: Mapping[str, float]) -> bool:
+    return name in most and alternative.summary(name)[2] >= most[name]
+
+
+def gains(alternatives: Sequence[Alternative], history: History) -> list[str]:
     """Of each alternative, its utility less that of what the log did, sample by sample."""
     logged = next((each for each in alternatives if each.name == LOGGED), None)
     if logged is None or UTILITY not in logged.values:
@@ -55,6 +75,10 @@ def gains(alternatives: Sequence[Alternative]) -> list[str]:
                 f"{each.name} less {LOGGED}, under the same random numbers: utility {gained.mean():+.3f}, above in "
                 f"{(gained > 0.0).mean():.0%} of the samples, below in {(gained < 0.0).mean():.0%}"
             )
+    if lines and np.isin(history.ssr, (0.0, 1.0)).all():
+        lines.append(
+            "a sample's SSR is a share between 0 and 1: in a single interval, which has 0 or 1, either may be better"
+        )
     return lines
 
 

@@ -11,9 +11,9 @@ from experiments.config.bounds import check_bounds
 from experiments.what_if.figure import plot_what_if
 from experiments.what_if.moment import Moment, find_moment
 from experiments.what_if.policies import LOGGED, Policies, contenders
-from experiments.what_if.report import gains, inside, outside, table, write_alternatives
+from experiments.what_if.report import clipped, gains, inside, outside, table, write_alternatives
 from experiments.what_if.settings import Settings
-from experiments.what_if.simulation import Alternative, measured_at, simulate
+from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
@@ -29,6 +29,7 @@ class WhatIfResult:
         samples: draws of each alternative.
         alternatives: in the order in which they were given.
         measured: by the log, by variable, in its unit; means over the intervals.
+        most: the largest value that the twin draws, by variable, where the column may have larger ones.
     """
 
     layout: Layout
@@ -36,6 +37,7 @@ class WhatIfResult:
     samples: int
     alternatives: Sequence[Alternative]
     measured: Mapping[str, float]
+    most: Mapping[str, float]
 
     def report(self) -> str:
         """Which moment it is, the table, and what of it is not to be trusted."""
@@ -46,9 +48,10 @@ class WhatIfResult:
         lines = [
             f"{self.layout.scenario.name}: {self.moment}{means}",
             f"arrivals before it [{unit}]: {before}",
-            table(self.layout, self.alternatives, self.measured),
+            table(self.layout, self.alternatives, self.measured, self.most),
             f"mean [5 %, 95 %] over {self.samples} draws of the twin and its members, in the columns' units",
-            *gains(self.alternatives),
+            *clipped(self.alternatives, self.most),
+            *gains(self.alternatives, self.moment.history),
             *inside(self.alternatives, self.measured),
             *outside(self.moment, self.alternatives),
         ]
@@ -134,4 +137,5 @@ class WhatIf:
         """Let each contender decide from the moment on."""
         found = [simulate(self._twin, self._moment, each, self.settings) for each in self._contenders]
         measured = measured_at(self._twin, self._moment)
-        return WhatIfResult(self._twin.model.layout, self._moment, self.settings.samples, found, measured)
+        model = self._twin.model
+        return WhatIfResult(model.layout, self._moment, self.settings.samples, found, measured, largest_drawn(model))

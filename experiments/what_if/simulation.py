@@ -18,7 +18,9 @@ from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
 from twin import DigitalTwin
 from twin.data.layout import Layout
+from twin.runtime import draws
 from twin.runtime.encoding import measured_by, one_hot
+from twin.runtime.model import TwinModel
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -48,6 +50,16 @@ class Alternative:
         drawn = self.values[variable]
         low, high = np.quantile(drawn, [0.05, 0.95])
         return float(drawn.mean()), float(low), float(high)
+
+
+def largest_drawn(model: TwinModel) -> dict[str, float]:
+    """By variable the largest value that a twin draws, where the column itself may have larger ones."""
+    found = {}
+    for v, (name, column) in enumerate(model.layout.variables):
+        most = float(draws.to_value(model.scaler, v, np.inf))
+        if most < column.upper:
+            found[name] = most
+    return found
 
 
 def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: Settings) -> Alternative:

@@ -85,6 +85,30 @@ def test_values_are_in_the_columns_own_units(history):
     assert "\nspectral_efficiency [bit/s/Hz] " in result.report()
 
 
+def test_an_end_beyond_which_nothing_is_drawn_is_marked(history):
+    """The first two thirds as quiet as they never are: at the peak of the load the twin draws no more than it may."""
+    calm = history.take(np.flatnonzero(history.next_arrivals[:, 1] < np.quantile(history.next_arrivals[:, 1], 0.2)))
+    row = int(np.argmax(history.next_arrivals[:598, 1]))
+    report = {
+        name: what_if(cold_twin(past), history, ["logged"], QUICK, interval=row).report()
+        for name, past in (("calm", calm), ("whole", history))
+    }
+    (line,) = [line for line in report["calm"].splitlines() if line.startswith("arrivals_video")]
+    assert line.endswith("+]")
+    assert "\n+: or more; the twin draws nothing far beyond what its history measured" in report["calm"]
+    assert "or more" not in report["whole"]
+    assert "ssr_volte" in report["whole"]  # whose upper end is 1, and no more may come
+
+
+def test_of_ssrs_of_0_or_1_samples_are_shares():
+    """Of a log's rule; in the simulator SSR is a share itself."""
+    log, _ = quietly(CASES / "01_decided.csv", mapping_of())
+    said = "a sample's SSR is a share between 0 and 1: in a single interval, which has 0 or 1, either may be better"
+    result = what_if(cold_twin(log), log, ["logged", "20-15-15"], QUICK, interval=40)
+    assert said in result.report().splitlines()
+    assert said not in what_if(cold_twin(log), log, ["logged"], QUICK, interval=40).report()
+
+
 def test_several_intervals_are_averaged(twin, history):
     result = what_if(twin, history, ["logged"], replace(QUICK, ahead=5), interval=450)
     rows = slice(450, 455)
@@ -228,7 +252,7 @@ def test_an_hour_that_stands_twice_is_refused_and_a_date_of_two_meanings():
     twice = several(START, minutes=12)
     twice = replace(twice, time=twice.time - 3600.0 * (np.arange(12) >= 8))  # 04:00 to 05:45, and 05:00 to 05:45 again
     with pytest.raises(
-        ValueError, match=r"which 2 decisions fit, .* interval=5 .* interval=9 \(run 0, 2026-10-03 05:15\)"
+        ValueError, match=r"which 2 decisions fit, .* interval=9 \(run 0, 2026-10-03 05:15, interval 9 of the run\)"
     ):
         find_moment(twice, "2026-10-03 05:15")
     assert find_moment(twice, "2026-10-03 04:45").row == 3
