@@ -16,7 +16,7 @@ from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
 from twin.inspection.rewards import efficiency_of, sla_of, without_sla
-from twin.inspection.roles import CARRIED, WORDS, says
+from twin.inspection.roles import CARRIED, WORDS, says, tokens
 from twin.inspection.timing import Timing
 
 
@@ -34,10 +34,13 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
     yield from _of_time(facts.timing, facts, lines)
     yield from _of_rows(facts, facts.grid)
     if facts.arrivals is not None and says(facts.arrivals, CARRIED):
+        what = "is likely what was carried, not what was offered"
+        if {"pdcp", "sdu"} <= set(tokens(facts.arrivals)):
+            what = "by TS 28.552 what entered PDCP, so offered. An operator's system may show what was carried instead"
         yield Finding(
             "carried",
-            f"{facts.arrivals} is taken for arrivals, and is likely what was carried, not what was offered: a full "
-            "slice carries less than its users ask for, and nothing here shows the rest",
+            f"{facts.arrivals} is taken for arrivals, and {what}: a full slice carries less than its users ask for, "
+            "and nothing here shows the rest",
         )
     if facts.allocations is None:
         yield from _passive(facts)

@@ -100,6 +100,7 @@ def test_a_users_throughput_is_no_load_of_the_band():
     table = export(intervals=60).rename(columns={VOLUME: "DRB.PdcpSduVolumeDL [Mbit]"})
     table["DRB.UEThpDl [kbit/s]"] = 1e5 / table["RRC Connected Users"].clip(lower=1)
     found = inspect_log(table)
+    assert "by TS 28.552 what entered PDCP, so offered. An operator's" in found.report()
     rule = found.keys["spectral_efficiency"]
     assert rule == {"column": "drb_pdcpsduvolumedl", "unit_bps": 1111.11, "users": 1}
     assert found.keys["performance"]["DRB.PdcpSduVolumeDL [Mbit]"]["name"] == rule["column"]
