@@ -334,7 +334,8 @@ class LogMapping:
     def used(self) -> list[str]:
         """The columns that a slice's row must have, as this mapping calls them, each once."""
         names = [name for name in self.run_columns if name != FILE]
-        by, time = self.aggregate and self.aggregate.by, self.time and self.time.column
+        by = None if self.aggregate is None else self.aggregate.by
+        time = None if self.time is None else self.time.column
         names += [name for name in (self.interval, time, self.slice, by) if name is not None]
         names += [self.arrivals_rule.column]
         names += [] if self.is_passive else [self.allocation_rule.column]
