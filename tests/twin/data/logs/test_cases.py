@@ -240,7 +240,7 @@ def test_one_passive_slice_and_four_slices_of_273_units_are_no_special_cases(tmp
     network = scenario()
     part = network["slices"]["embb"]
     network["slices"] = dict.fromkeys("abcd", part)
-    network["radio"] |= {"bandwidth_hz": 273 * 360e3, "resolution_hz": 360e3}
+    network["radio"] |= {"bandwidth_hz": 273 * 360e3, "resolution_hz": 360e3, "resource_block_hz": 360e3}
     history = read_log(tmp_path / "four.csv", mapping_of(scenario=network, ssr=None))
     assert history.allocation.tolist() == [[200, 70, 1, 2], [199, 70, 1, 3]]
 

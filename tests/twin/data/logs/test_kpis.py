@@ -57,6 +57,8 @@ def kpis(periods=40):
                     "DRB.UEThpDl": 4000.0 + offered,
                     "DRB.RlcSduDelayDl": 40.0 + 20.0 * (time % 2),
                     "DRB.PdcpSduDelayDl": 2.0,
+                    "DRB.PdcpPacketDropRateDl": 0,
+                    "DRB.RlcPacketDropRateDl": 1000,
                     "RRU.PrbUsedDl": 7,
                     "RRU.PrbTotDl": 42,
                     "RRU.PrbAvailDl": 50,
