@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.evaluate.rollout import Evaluation
+from experiments.reporting.names import display_names
 from experiments.reporting.statistics import Interval, estimate
 from experiments.reporting.style import draw_bar, draw_bars_side_by_side, policy_colours, save_figure
 from slicing_gym import Scenario
@@ -47,7 +49,7 @@ def bars(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str) 
         mean, half = estimate(getattr(evaluation, field))
         value = Interval(*map(np.asarray, (mean, mean - half, mean + half)))
         draw_bar(axes, x, value, f"{mean:.2f}", width=0.72, color=colours[evaluation.policy])
-    names = [evaluation.policy.replace("_", "\n") for evaluation in evaluations]
-    axes.set_xticks(range(len(names)), names, fontsize=8)
+    names = display_names(evaluation.policy for evaluation in evaluations)
+    axes.set_xticks(range(len(names)), [fill(name, 16) for name in names.values()], fontsize=8)
     axes.margins(y=0.12)
     axes.set_title(title, fontsize=10)

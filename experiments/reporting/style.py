@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from experiments.reporting.names import display_names
 from experiments.reporting.statistics import (
     Estimate,
     Interval,
@@ -34,18 +35,19 @@ _POLICY_COLOURS = {
     "one_step_oracle": "#CC79A7",
     "planner": "#882255",
 }
-_OTHER_COLOURS = ("#0072B2", "#D55E00", "#F0E442", "#000000")  # Okabe and Ito's, as are those above
+_OTHER_COLOURS = ("#0072B2", "#D55E00", "#000000", "#8C510A", "#6A3D9A", "#999933")
 
 _AGENT_COLOURS = {
     "dqn": "#0072B2",
     "ddqn": "#D55E00",
-    "gan_ddqn": "#009E73",
-    "sb3_dqn": "#CC79A7",
-    "sb3_qrdqn": "#E69F00",
+    "gan_ddqn": "#8C510A",
+    "sb3_dqn": "#999933",
+    "sb3_qrdqn": "#6A3D9A",
     "planner": "#882255",
     "random": "#999999",
 }
-_SPARE_COLOURS = ("#56B4E9", "#000000", "#882255", "#44AA99", "#999933")
+_SPARE_COLOURS = ("#332288", "#117733", "#661100", "#AA4499", "#44AA99")
+"""None of them is that of a baseline, nor are those of agents: a picture may have both."""
 
 
 def agent_colour(method: str) -> str:
@@ -89,11 +91,11 @@ def draw_bars_side_by_side(
     axes: Axes, values: Mapping[str, Sequence[Estimate]], colours: Mapping[str, str], span: float
 ) -> None:
     """At each position a bar of every name with its 95 % interval, together `span` wide."""
-    width = span / len(values)
+    width, names = span / len(values), display_names(values)
     for number, (name, estimates) in enumerate(values.items()):
         means, halves = zip(*estimates, strict=True)
         x = np.arange(len(estimates)) + (number - (len(values) - 1) / 2) * width
-        axes.bar(x, means, width, yerr=halves, color=colours[name], label=name, error_kw={"lw": 1})
+        axes.bar(x, means, width, yerr=halves, color=colours[name], label=names[name], error_kw={"lw": 1})
 
 
 def draw_curve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,47 +13,68 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.evaluate.figure import bars
 from experiments.evaluate.rollout import Evaluation
-from experiments.reporting.style import policy_colours, save_figure
+from experiments.reporting.names import display_names
+from experiments.reporting.style import policy_colours
 from slicing_gym import Scenario
 
 FloatArray = npt.NDArray[np.float64]
 
+RULES = ("hard", "proportional", "best_fixed")
+"""What agents are compared with in the cells that they learn in; the one-step oracle would take longer than some do."""
 
 FIRST_SHOWN, BLOCK = 50, 10
 """Decisions that are shown one by one, and those of which the mean is drawn."""
 
 
-def plot_training(
-    path: Path,
+class Learned(NamedTuple):
+    """What an agent earned while it learned.
+
+    Args:
+        decisions: utility of each decision in the first cell (decisions,).
+        episodes: mean utility of each episode, over all cells (episodes,).
+    """
+
+    decisions: FloatArray
+    episodes: FloatArray
+
+
+def training_figure(
     scenario: Scenario,
-    learned: Mapping[str, FloatArray],
+    learned: Mapping[str, Learned],
+    rules: Mapping[str, FloatArray],
     evaluations: Sequence[Evaluation],
-) -> None:
+) -> Figure:
     """The utility of the first decisions and of each episode while the agents learned, and the final comparison.
 
     Args:
-        path: PNG to write.
         scenario: of the runs.
-        learned: utility of each decision (decisions,), by agent.
+        learned: by agent.
+        rules: utility (decisions, cells) of what does not learn, in the same cells with common random numbers.
         evaluations: of the agents, in the same order, and of those they are compared with, on unseen cells.
     """
-    figure = Figure(figsize=(14, 4.8), layout="constrained")
+    figure = Figure(figsize=(14, 5.0), layout="constrained")
     first, middle, right = figure.subplots(1, 3, width_ratios=[1.15, 1.15, 1])
+    names = display_names([*learned, *rules])
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
-    _draw_first(first, learned, colours)
-    _draw_episodes(middle, scenario, learned, colours)
-    for evaluation in evaluations:
-        if evaluation.policy not in learned:
-            style = {"color": colours[evaluation.policy], "ls": "--", "lw": 1.3}
-            for axes in (first, middle):
-                axes.axhline(evaluation.utility.mean(), label=f"{evaluation.policy}, on unseen cells", **style)
-    figure.legend(*middle.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    bars(right, evaluations, "utility", "after training, on unseen cells: mean U")
+    length = scenario.decisions_per_episode
+    for (agent, earned), width in zip(learned.items(), _widths(len(learned)), strict=True):
+        style = {"color": colours[agent], "lw": width}
+        _draw_first(first, earned.decisions, **style)
+        _draw_episodes(middle, earned.episodes, marker=".", label=f"{names[agent]}, while it learns", **style)
+    for rule, utility in rules.items():
+        style = {"color": colours[rule], "lw": 1.3, "ls": "--", "zorder": 3}
+        means = [utility[start : start + length].mean() for start in range(0, len(utility), length)]
+        _draw_first(first, utility[:, 0], dots=False, **style)
+        _draw_episodes(middle, np.array(means), label=f"{names[rule]}, in the same cell", **style)
+    _label(first, middle, scenario, learned)
+    figure.legend(*middle.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
+    number = len(evaluations[0].seeds)
+    bars(right, evaluations, "utility", f"after training: mean U in {number} unseen cell{'s' if number > 1 else ''}")
     for label in right.get_xticklabels():
         label.set(rotation=25, ha="right", rotation_mode="anchor")
-    names = ", ".join(learned)
-    figure.suptitle(f"{names} on scenario {scenario.name}: {scenario.num_allocations} allocations", fontsize=11)
-    save_figure(figure, path)
+    agents = ", ".join(names[agent] for agent in learned)
+    figure.suptitle(f"{agents} on scenario {scenario.name}: {scenario.num_allocations} allocations", fontsize=11)
+    return figure
 
 
 def _widths(number: int) -> FloatArray:
@@ -61,33 +82,32 @@ def _widths(number: int) -> FloatArray:
     return np.linspace(1.5 + number, 1.5, number) if number > 1 else np.array([2.0])
 
 
-def _draw_first(axes: Axes, learned: Mapping[str, FloatArray], colours: Mapping[str, str]) -> None:
-    """A dot for each of the first decisions, and their mean over every ten as steps."""
-    for (agent, utility), width in zip(learned.items(), _widths(len(learned)), strict=True):
-        shown = utility[:FIRST_SHOWN]
-        axes.plot(np.arange(1, len(shown) + 1), shown, color=colours[agent], ls="", marker=".", ms=4, alpha=0.35)
-        starts = np.arange(0, len(shown), BLOCK)
-        means = [shown[start : start + BLOCK].mean() for start in starts]
-        edges = np.append(starts, len(shown)) + 0.5
-        axes.stairs(means, edges, baseline=None, color=colours[agent], lw=width)
-    axes.set_xlim(0.5, min(FIRST_SHOWN, max(map(len, learned.values()))) + 0.5)
-    axes.set_xlabel("decision on the real environment")
-    axes.set_ylabel("utility U")
-    axes.set_title(f"the first {FIRST_SHOWN} decisions, and their mean over every {BLOCK}", fontsize=10)
+def _draw_first(axes: Axes, utility: FloatArray, dots: bool = True, **style: Any) -> None:
+    """The mean of every ten of the first decisions as steps, and a dot for each decision."""
+    shown = utility[:FIRST_SHOWN]
+    if dots:
+        axes.plot(np.arange(1, len(shown) + 1), shown, color=style["color"], ls="", marker=".", ms=4, alpha=0.35)
+    starts = np.arange(0, len(shown), BLOCK)
+    means = [shown[start : start + BLOCK].mean() for start in starts]
+    axes.stairs(means, np.append(starts, len(shown)) + 0.5, baseline=None, **style)
 
 
-def _draw_episodes(
-    axes: Axes, scenario: Scenario, learned: Mapping[str, FloatArray], colours: Mapping[str, str]
-) -> None:
-    """The mean of each episode; the last may have fewer decisions."""
-    length = scenario.decisions_per_episode
-    for (agent, utility), width in zip(learned.items(), _widths(len(learned)), strict=True):
-        means = [utility[start : start + length].mean() for start in range(0, len(utility), length)]
-        numbers = np.arange(1, len(means) + 1)
-        axes.plot(numbers, means, color=colours[agent], lw=width, marker=".", label=f"{agent}, while it learns")
-    if max(map(len, learned.values())) <= length:
-        axes.set_xlim(0.5, 1.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel(f"episode ({length} decisions on the real environment)")
-    axes.set_ylabel("mean utility U of the episode")
-    axes.set_title("all episodes of training", fontsize=10)
+def _draw_episodes(axes: Axes, means: FloatArray, **style: Any) -> None:
+    """The mean of each episode; the last may have fewer decisions. A single one is a point."""
+    marker = {} if len(means) > 1 else {"marker": "o"}
+    axes.plot(np.arange(1, len(means) + 1), means, **{**style, **marker})
+
+
+def _label(first: Axes, middle: Axes, scenario: Scenario, learned: Mapping[str, Learned]) -> None:
+    """Titles and axes of both panels of the training cell."""
+    longest = max(len(earned.decisions) for earned in learned.values())
+    first.set_xlim(0.5, min(FIRST_SHOWN, longest) + 0.5)
+    first.set_xlabel("decision on the real environment")
+    first.set_ylabel("utility U")
+    first.set_title(f"training cell: first {FIRST_SHOWN} decisions (dots), means of {BLOCK}", fontsize=10)
+    if max(len(earned.episodes) for earned in learned.values()) == 1:
+        middle.set_xlim(0.5, 1.5)
+    middle.xaxis.set_major_locator(MaxNLocator(integer=True))
+    middle.set_xlabel(f"episode ({scenario.decisions_per_episode} decisions on the real environment)")
+    middle.set_ylabel("mean utility U of the episode")
+    middle.set_title("training cell: mean of each episode", fontsize=10)

@@ -8,18 +8,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from stable_baselines3.common.logger import Logger
 
-from agents import OffPolicyLearner, Planner
+from agents import OffPolicyLearner, Planner, make_baseline
 from agents.protocols import DecisionListener
 from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
-from experiments.evaluate.policies import WrappedAgent, labelled, load_policies, load_policy
+from experiments.evaluate.policies import WrappedAgent, labelled, load_policies
 from experiments.evaluate.report import write_csv
-from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, evaluate_policy, make_cells
+from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, make_cells, roll_out
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
+from experiments.reporting.style import save_figure
 from experiments.runs import checkpoint
 from experiments.runs.folder import NO_HEAD, SUMMARY, TWIN, WRAPPERS, agent_file
 from experiments.runs.lifecycle import builtin, clear, end, is_finished, save_learned
@@ -38,7 +41,7 @@ from experiments.train.check import (
     check_same_shapes,
 )
 from experiments.train.curves import write_end
-from experiments.train.figure import plot_training
+from experiments.train.figure import RULES, Learned, training_figure
 from experiments.train.learners import learned_by
 from experiments.train.result import EVALUATION, TrainResult, read_result
 from experiments.train.settings import Settings
@@ -48,6 +51,8 @@ from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
+
+FloatArray = npt.NDArray[np.float64]
 
 PICTURE = "training.png"
 
@@ -144,6 +149,7 @@ class Training:
         chosen = self.settings.evaluation
         check_seeds("evaluation.seeds", chosen.seeds)
         check_evaluation(chosen, self.scenario, self.seed, own, trust=trust, num_envs=self.settings.num_envs)
+        self._earned: dict[str, FloatArray] = {}  # by rule
         self.collect_by = None if self.twin is None else self.settings.algorithm.collect_by
         self.name = method_name(own, self.twin, self.collect_by)
         self.configuration = self._configuration(found, describe_agent(learned_by(agent_1)))
@@ -210,18 +216,34 @@ class Training:
             return run.agent
         return WrappedAgent(run.agent, self.environments, self.environments.statistics(run.real))
 
+    @property
+    def cells(self) -> range:
+        """Seeds of the cells that the agent learns in."""
+        return range(self.seed, self.seed + self.settings.num_envs)
+
+    def learned(self) -> Learned:
+        """What Agent 1 earned while it learned."""
+        history = self.algorithm.history.recorder.history()
+        in_first_cell = history.run % len(self.cells) == 0
+        return Learned(utilities_of(history)[in_first_cell], self.algorithm.log.utility)
+
+    def earned_by(self, rule: str) -> FloatArray:
+        """Utility (decisions, cells) of a rule in the run's own cells, under common random numbers."""
+        if rule not in self._earned:
+            envs = make_cells(self.scenario, len(self.cells))
+            policy = make_baseline(rule, self.scenario, envs)
+            decisions = self.algorithm.log.decisions // len(self.cells)
+            self._earned[rule] = roll_out(rule, policy, envs, self.cells, decisions)["utility"]
+        return self._earned[rule]
+
     def write_summary(self, own: Evaluation) -> dict[str, Any]:
         """Write the figures by which runs are compared, last of all: a run that has them is finished.
 
         The regret is what Agent 1's decisions earned less than the best fixed allocation earns on the same cells in as
         many episodes [U].
         """
-        number = self.settings.num_envs
-        run, envs = self.algorithm, make_cells(self.scenario, number)
-        best = load_policy("best_fixed", self.scenario, envs, num_threads=1)
+        run, reference = self.algorithm, float(self.earned_by("best_fixed").mean())
         decisions, episodes = run.log.decisions, run.log.episodes
-        seeds = range(self.seed, self.seed + number)
-        reference = float(evaluate_policy("", best, envs, seeds, decisions // number).utility.mean())
         reached = [number for number, row in enumerate(episodes, start=1) if row["reward_at_c_max"] >= REWARD_GOAL]
         summary: dict[str, Any] = {
             "scenario": self.scenario.name,
@@ -288,8 +310,11 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     policies |= labelled(load_policies(chosen.policies, scenario, cells, trust=first.trust), policies)
     evaluations = compare(scenario, policies, cells, chosen.seeds, chosen.decisions, first.settings.progress)
     write_csv(first.folder / EVALUATION, scenario, evaluations)
-    learned = {each.name: utilities_of(each.algorithm.history.recorder.history()) for each in trainings}
-    plot_training(first.folder / PICTURE, scenario, learned, evaluations)
+    learned = {each.name: each.learned() for each in trainings}
+    longest = max(trainings, key=lambda each: each.algorithm.log.decisions)
+    shared = all(each.cells == first.cells for each in trainings)  # else a rule earns in each something else
+    rules = {rule: longest.earned_by(rule) for rule in RULES} if shared else {}
+    save_figure(training_figure(scenario, learned, rules, evaluations), first.folder / PICTURE)
     own = list(zip(trainings, evaluations, strict=False))
     summaries = [each.write_summary(evaluation) for each, evaluation in reversed(own)][::-1]
     for (each, evaluation), summary in zip(own, summaries, strict=True):
