@@ -72,7 +72,8 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
         if self.render_mode is not None:
             if self._view is None:
                 self._view = EpisodeView(self.space_spec, self.render_mode, self.metadata["render_fps"])
-            self._view.begin(info, *reference_runs(self._backend, np.zeros(1, np.int64), self.reference_allocations))
+            (compared,) = reference_runs(self._backend, np.zeros(1, np.int64), self.reference_allocations)
+            self._view.begin(info, compared, self.policy_name)
         return observation, info
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

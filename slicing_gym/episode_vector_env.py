@@ -231,7 +231,7 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
                 self._views.setdefault(cell, EpisodeView(self.space_spec, self.render_mode, FRAMES_PER_S))
             compared = reference_runs(self._backend, cells, self.reference_allocations)
             for cell, references in zip(cells.tolist(), compared, strict=True):
-                self._views[cell].begin({key: array[cell] for key, array in info.items()}, references)
+                self._views[cell].begin({key: array[cell] for key, array in info.items()}, references, self.policy_name)
         return info
 
     def _write_info(

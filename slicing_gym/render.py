@@ -40,7 +40,8 @@ LEFT, RIGHT, TOP, BOTTOM, GAP = 56, 270, 58, 44, 32
 PANELS = 4
 _LINE = 17  # between lines of text
 _NAMED_UNITS = 4  # slices up to which a legend spells an allocation out
-_LINES = 4  # slices up to which lines of shares, most of them 100 %, are told apart
+_DASH = 6  # pixels of a dash, and of the gap that follows
+_SHARPER = 2  # times the size at which text is drawn: small letters of this font lose their shapes, and i becomes I
 
 
 def colour(index: int) -> Colour:
@@ -70,6 +71,7 @@ class EpisodeView:
         self._frames_per_s = frames_per_s
         self._rows: list[dict[str, Any]] = []
         self._references: ReferenceRuns | None = None
+        self._name = ""
         self._canvas: Any = None  # a surface, once something is drawn: many set a render mode and never draw
         self._window: pygame.Surface | None = None
 
@@ -83,8 +85,8 @@ class EpisodeView:
             ) from error
         pygame.font.init()
         self._pygame = pygame
-        self._font = pygame.font.Font(None, 19)
-        self._title_font = pygame.font.Font(None, 25)
+        self._font = pygame.font.Font(None, _SHARPER * 20)
+        self._title_font = pygame.font.Font(None, _SHARPER * 26)
         self._clock = pygame.time.Clock()
         if self._render_mode == "human":
             pygame.display.init()
@@ -92,14 +94,15 @@ class EpisodeView:
             pygame.display.set_caption(f"slicing-gym: {self._scenario.name}")
         return pygame.Surface((WIDTH, HEIGHT))
 
-    def begin(self, info: dict[str, Any], references: ReferenceRuns) -> None:
+    def begin(self, info: dict[str, Any], references: ReferenceRuns, name: str) -> None:
         """Forget the last episode.
 
         Args:
             info: of the interval that precedes the first decision.
             references: what the episode is compared with.
+            name: of the episode in the legend.
         """
-        self._rows, self._references = [info], references
+        self._rows, self._references, self._name = [info], references, name
 
     def add(self, info: dict[str, Any]) -> None:
         """Append a decision's info."""
@@ -139,9 +142,9 @@ class EpisodeView:
         length, interval_s = self._scenario.decisions_per_episode, self._scenario.radio.interval_s
         taken = max(len(self._rows) - 1, 0)
         title = f"Scenario {self._scenario.name}: decision {taken} of {length} ({taken * interval_s:.1f} s)"
-        self._canvas.blit(self._title_font.render(title, True, _INK), (LEFT, 10))
+        self._canvas.blit(self._text(title, _INK, self._title_font), (LEFT, 10))
         left, top, width, height = panel_box(PANELS - 1)
-        label = self._font.render(f"decision (one every {interval_s:g} s)", True, _SOFT)
+        label = self._text(f"decision (one every {interval_s:g} s)")
         self._canvas.blit(label, (left + (width - label.get_width()) // 2, top + height + 22))
 
     def _draw_bandwidth(self) -> None:
@@ -170,17 +173,13 @@ class EpisodeView:
         self._slice_legend(1, "packets", [f"{packets:.0f}" for packets in self._rows[-1]["arrivals"]])
 
     def _draw_satisfied(self) -> None:
-        """One line per slice; of many slices a lane each next to its name, for lines would lie on each other."""
-        satisfied, title = self._series("ssr"), "Packets that met their service-level agreement"
-        if self._scenario.num_slices <= _LINES:
-            self._panel(2, f"{title} [%]", 100.0)
-            for index in range(self._scenario.num_slices):
-                self._line(2, satisfied[:, index], 1.0, colour(index))
-        else:
-            self._panel(2, f"{title}; full lanes are 100 %", None)
-            for index in range(self._scenario.num_slices):
-                self._lane(2, index, satisfied[:, index])
-        self._slice_legend(2, "in this interval", [f"{100.0 * share:.0f} %" for share in satisfied[-1]])
+        """One lane per slice next to its name: lines, most of them at 100 %, would lie on top of each other."""
+        satisfied, slices = self._series("ssr"), self._scenario.num_slices
+        self._panel(2, "Packets that met their service-level agreement; full lanes are 100 %", None)
+        for index in range(slices):
+            self._lane(2, index, satisfied[:, index])
+        shares = [f"{100.0 * share:.0f} %" for share in satisfied[-1]]
+        self._slice_legend(2, "in this interval", shares, step=panel_box(2)[3] / slices)
 
     def _draw_utility(self) -> None:
         """The utility, what it is compared with, and the threshold that the reward asks for."""
@@ -192,17 +191,16 @@ class EpisodeView:
         highest = float(np.ceil(1.1 * top))
         title = f"Utility U = {reward.se_weight:g} x spectral efficiency + sum of met shares{self._reward_text}"
         self._panel(3, title, highest)
-        entries: list[tuple[str, Colour, npt.NDArray[np.float64]]] = []
+        entries: list[tuple[str, Colour, npt.NDArray[np.float64]]] = [(self._name, _INK, utility)]
         if reward.kind == "shaped" and self._is_scenarios_reward:
-            entries.append(("reward threshold", _THRESHOLD, np.array([row["threshold"] for row in self._rows])))
+            entries.insert(0, ("reward threshold", _THRESHOLD, np.array([row["threshold"] for row in self._rows])))
         for shade, (name, earned) in zip(REFERENCE_COLOURS, held.items(), strict=False):
             units = self._references.allocations[name]
             spelled = f" {'-'.join(map(str, units))}" if len(units) <= _NAMED_UNITS else ""
             entries.append((f"{name}{spelled}", shade, np.array(earned)))
-        entries.append(("this episode", _INK, utility))
         for _, shade, values in entries:
-            self._line(3, values, highest, shade)
-        self._utility_legend(entries[::-1])
+            self._line(3, values, highest, shade, dashed=shade in REFERENCE_COLOURS)
+        self._utility_legend(sorted(entries, key=lambda each: each[1] == _THRESHOLD))
 
     @property
     def _is_scenarios_reward(self) -> bool:
@@ -229,9 +227,14 @@ class EpisodeView:
         left, _, width, _ = panel_box(0)
         return left + width * (decision + 0.5) / (self._scenario.decisions_per_episode + 1)
 
+    def _text(self, text: str, shade: Colour = _SOFT, font: Any = None) -> Any:
+        """A text as a picture."""
+        large = (font or self._font).render(text, True, shade)
+        return self._pygame.transform.smoothscale_by(large, 1.0 / _SHARPER)
+
     def _label(self, text: str, x: int, y: int, shade: Colour = _INK) -> None:
         """Write at a position [pixels]."""
-        self._canvas.blit(self._font.render(text, True, shade), (x, y))
+        self._canvas.blit(self._text(text, shade), (x, y))
 
     def _panel(self, panel: int, title: str, highest: float | None) -> None:
         """The frame of a panel, its title and its scales; upwards there is none without a highest value."""
@@ -240,24 +243,27 @@ class EpisodeView:
         for level in () if highest is None else (0.0, 0.5, 1.0):
             y = round(top + height * (1.0 - level))
             self._pygame.draw.line(self._canvas, _FAINT, (left, y), (left + width, y))
-            text = self._font.render(f"{level * (highest or 0.0):g}", True, _SOFT)
+            text = self._text(f"{level * (highest or 0.0):g}")
             self._canvas.blit(text, (left - 8 - text.get_width(), y - 6))
         for decision in _ticks(self._scenario.decisions_per_episode):
             x = round(self._x(decision))
             self._pygame.draw.line(self._canvas, _SOFT, (x, top + height), (x, top + height + 4))
             if panel == PANELS - 1:
-                text = self._font.render(str(decision), True, _SOFT)
+                text = self._text(str(decision))
                 self._canvas.blit(text, (x - text.get_width() // 2, top + height + 7))
         self._pygame.draw.rect(self._canvas, _SOFT, (left, top, width, height), 1)
 
-    def _line(self, panel: int, values: npt.NDArray[np.float64], highest: float, shade: Colour) -> None:
+    def _line(
+        self, panel: int, values: npt.NDArray[np.float64], highest: float, shade: Colour, dashed: bool = False
+    ) -> None:
         """A line over the decisions; a single value is a dot."""
         _, top, _, height = panel_box(panel)
         heights = np.clip(values / highest, 0.0, 1.0)
         points = [(self._x(i), top + height * (1.0 - h)) for i, h in enumerate(heights)]
         if len(points) > 1:
-            self._pygame.draw.lines(self._canvas, shade, False, points, 2)
-        else:
+            for part in _dashes(points) if dashed else [points]:
+                self._pygame.draw.lines(self._canvas, shade, False, part, 2)
+        elif not dashed:  # a reference begins where the episode does
             self._pygame.draw.circle(self._canvas, shade, points[0], 3)
 
     def _lane(self, panel: int, index: int, values: npt.NDArray[np.float64]) -> None:
@@ -270,18 +276,18 @@ class EpisodeView:
             tall = round((lower - upper - 1) * float(value))  # a pixel stays free, between it and the lane above
             self._canvas.fill(colour(index), (x, lower - tall, max(right - x, 1), tall))
 
-    def _slice_legend(self, panel: int, unit: str, figures: Sequence[str]) -> None:
-        """The slices' colours, names and present figures to the right of a panel."""
+    def _slice_legend(self, panel: int, unit: str, figures: Sequence[str], step: float = 0.0) -> None:
+        """The slices' colours, names and present figures right of a panel, or of their lanes of `step` pixels."""
         top, height = panel_box(panel)[1::2]
         x, numbers = WIDTH - RIGHT + 18, WIDTH - 16
-        heading = self._font.render(unit, True, _SOFT)
+        heading = self._text(unit)
         self._canvas.blit(heading, (numbers - heading.get_width(), top - 17))
-        step = min(float(_LINE), height / len(figures))
+        step, above = step or min(float(_LINE), height / len(figures)), max((step - _LINE) / 2, 0.0)
         for index, (name, figure) in enumerate(zip(self._scenario.slice_names, figures, strict=True)):
-            y = round(top + 2 + step * index)
+            y = round(top + 2 + above + step * index)
             self._canvas.fill(colour(index), (x, y + 1, 11, 11))
             self._label(name, x + 18, y)
-            text = self._font.render(figure, True, _INK)
+            text = self._text(figure, _INK)
             self._canvas.blit(text, (numbers - text.get_width(), y))
 
     def _utility_legend(self, entries: Sequence[tuple[str, Colour, npt.NDArray[np.float64]]]) -> None:
@@ -289,17 +295,18 @@ class EpisodeView:
         top = panel_box(3)[1]
         x, now, mean = WIDTH - RIGHT + 18, WIDTH - 58, WIDTH - 16
         for heading, right in (("now", now), ("mean", mean)):
-            text = self._font.render(heading, True, _SOFT)
+            text = self._text(heading)
             self._canvas.blit(text, (right - text.get_width(), top - 17))
         for index, (name, shade, values) in enumerate(entries):
             y = top + 2 + _LINE * index
-            self._pygame.draw.line(self._canvas, shade, (x, y + 6), (x + 11, y + 6), 3)
+            for start, end in ((0, 4), (8, 12)) if shade in REFERENCE_COLOURS else ((0, 12),):
+                self._pygame.draw.line(self._canvas, shade, (x + start, y + 6), (x + end - 1, y + 6), 3)
             self._label(name, x + 18, y)
             figures = [(f"{values[-1]:.2f}", now)]
             if len(values) > 1 and shade != _THRESHOLD:
                 figures.append((f"{values[1:].mean():.2f}", mean))
             for figure, right in figures:
-                text = self._font.render(figure, True, _INK)
+                text = self._text(figure, _INK)
                 self._canvas.blit(text, (right - text.get_width(), y))
 
 
@@ -309,3 +316,12 @@ def _ticks(length: int) -> list[int]:
     unit = 10.0 ** np.floor(np.log10(raw))
     step = int(unit * max(factor for factor in (1, 2, 5) if factor * unit <= raw))
     return list(range(0, length + 1, step))
+
+
+def _dashes(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """The dashes of a line that goes from left to right through points."""
+    x, y = np.array(points).T
+    along = np.arange(x[0], x[-1], 1.0)
+    heights = np.interp(along, x, y)
+    cuts = range(0, len(along) - 1, 2 * _DASH)
+    return [list(zip(along[cut : cut + _DASH + 1], heights[cut : cut + _DASH + 1], strict=True)) for cut in cuts]

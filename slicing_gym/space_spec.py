@@ -152,9 +152,11 @@ class EpisodeMixin:
 
     Attributes:
         name: the environment's id, for messages.
+        policy_name: what pictures call the policy that acts; the next episode has it.
     """
 
     name = "SliceRAN-v0"
+    policy_name = "this episode"
     scenario: Scenario
     space_spec: SpaceSpec
     _decisions: int

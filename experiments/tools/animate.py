@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.evaluate import check_policies, from_elsewhere, load_policy, make_cells, trained_in
-from experiments.evaluate.policies import WrappedAgent
+from experiments.evaluate.policies import WrappedAgent, label_policies
+from experiments.reporting.names import display_name
 from experiments.reporting.output import steady_output
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer
@@ -43,6 +44,7 @@ def frames(
     chosen = load_policy(policy, scenario, bare, 1, trust=trust)
     cells: Any = chosen.make_wrapped_cells(1) if isinstance(chosen, WrappedAgent) else bare
     env = gym.make("SliceRAN-v0", scenario=scenario, reward="utility", render_mode="rgb_array")
+    env.set_wrapper_attr("policy_name", display_name(label_policies([policy])[policy]))
     env.reset(seed=seed)
     observations, _ = cells.reset(seed=[seed])
     pictures = [np.asarray(env.render())]
