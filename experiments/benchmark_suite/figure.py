@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.benchmark_suite.leaderboard import Board
+from experiments.benchmark_suite.leaderboard import LITTLE, Board
 from experiments.benchmark_suite.methods import BENCHMARKED
 from experiments.benchmark_suite.protocol import FIXED, LOWER, UPPER
 from experiments.reporting.style import save_figure
 
-_COLUMNS = 4
+_COLUMNS = 2
 _LEFT = -0.35
 """Where panels begin; what is below stands at the edge."""
 _LEARNS = "#0072B2"
@@ -27,30 +27,56 @@ _NOT_SHOWN = (LOWER, UPPER)
 """Methods that are the lines at 0 and 1."""
 
 
-def draw_benchmark(path: Path, boards: Sequence[Board]) -> None:
-    """Draw one panel per scenario, and in each one row per method.
+def draw_benchmark(path: Path, boards: Sequence[Board]) -> list[Path]:
+    """Draw scenarios where the state matters, and in a second picture those where one allocation is all there is.
 
     Args:
-        path: of the PNG.
+        path: of the first PNG; the other has `_bandits` in its name. Where all scenarios are of one kind there is one
+            picture.
         boards: of one budget.
+
+    Returns:
+        What was written.
     """
+    kinds = {
+        path: ([each for each in boards if _state_matters(each)], "where the state matters"),
+        path.with_stem(f"{path.stem}_bandits"): (
+            [each for each in boards if not _state_matters(each)],
+            "where one good allocation is all there is to learn",
+        ),
+    }
+    drawn = [each for each in kinds.values() if each[0]]
+    paths = list(kinds)[: len(drawn)]
+    for place, (shown, where) in zip(paths, drawn, strict=True):
+        _draw_boards(place, shown, where)
+    return paths
+
+
+def _state_matters(board: Board) -> bool:
+    return board.share is None or board.share >= LITTLE
+
+
+def _draw_boards(path: Path, boards: Sequence[Board], where: str) -> None:
+    """One panel per scenario, and in each one row per method."""
     rows = -(-len(boards) // _COLUMNS)
     names = [name for name in BENCHMARKED if name not in _NOT_SHOWN]
     own = sorted({each.method for board in boards for each in board.standings} - BENCHMARKED.keys())
-    figure = Figure(figsize=(13, 1.6 + (0.6 + 0.25 * len([*names, *own])) * rows), layout="constrained")
+    figure = Figure(figsize=(9.4, 2.4 + (0.7 + 0.27 * len([*names, *own])) * rows), layout="constrained")
     panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, board in zip(panels, boards, strict=False):
         _draw_panel(axes, board, [*names, *own])
+    for axes in panels[: len(boards)][-_COLUMNS:]:
+        axes.set_xlabel("normalised score:\n0 = hard slicing, 1 = one-step oracle", fontsize=10.5)
+        axes.tick_params(labelbottom=True)
     for axes in panels[len(boards) :]:
         axes.axis("off")
     budget = f"{boards[0].budget:,}".replace(",", " ")
     figure.suptitle(
-        f"How much of what is possible do methods reach after {budget} decisions in a cell?\n"
-        "Score in cells that no method has seen before: 0 if every slice gets the same, 1 for an oracle that knows the "
-        "next interval",
-        fontsize=12,
+        f"How much of what is possible do methods reach after {budget} decisions in a cell,\n"
+        f"{where}? Scores are of cells that no method has seen",
+        fontsize=12.5,
     )
-    figure.legend(handles=_legend(bool(own)), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(handles=_legend(bool(own)), loc="outside lower center", ncols=2, frameon=False, fontsize=10.5)
     save_figure(figure, path)
 
 
@@ -61,9 +87,9 @@ def _legend(own: bool) -> list[Line2D]:
     handles.append(Line2D([], [], color=_FIXED, ls="--", lw=1.4, label="best allocation that never changes"))
     handles.append(Line2D([], [], color="black", ls="none", marker="<", ms=5.5, label=f"below {_LEFT}, off the scale"))
     notes = (
-        "bars: 95 % intervals",
-        "(n): n training seeds so far",
-        "n/a: one output per allocation is impossible there",
+        "bars: 95 % intervals; (n): n training seeds so far",
+        "headroom: best fixed to oracle, in % of hard slicing to oracle",
+        "n/a: one network output per allocation would be too many",
     )
     return [*handles, *(Line2D([], [], ls="none", label=note) for note in notes)]
 
@@ -77,27 +103,28 @@ def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
     for row, name in enumerate(names):
         _draw_method(axes, board, name, row)
     axes.set_yticks(
-        range(len(names)), [BENCHMARKED[name].label if name in BENCHMARKED else name for name in names], fontsize=8.5
+        range(len(names)), [BENCHMARKED[name].label if name in BENCHMARKED else name for name in names], fontsize=10.5
     )
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(_LEFT, 1.08)
     axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
     axes.grid(axis="y", alpha=0.2)
-    gain = "" if board.share is None else f" (headroom {max(0.0, board.share):.0%} of hard to oracle)"
-    axes.set_title(f"{board.scenario}{gain}", fontsize=8.5, loc="left")
+    axes.set_xticklabels(["0", "0.25", "0.5", "0.75", "1"], fontsize=10)
+    gain = "" if board.share is None else f", headroom {100.0 * max(0.0, board.share):.0f} %"
+    axes.set_title(f"{board.scenario}{gain}", fontsize=11.5, loc="left")
 
 
 def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
     found = board.of(name)
     if found is None or found.score is None:
         why = "n/a" if board.missing.get(name, "").startswith("n/a") else "not run yet"
-        axes.annotate(why, (0.02, row), va="center", fontsize=7.5, color="#999999", style="italic")
+        axes.annotate(why, (0.02, row), va="center", fontsize=10, color="#999999", style="italic")
         return
     colour = _colour(name)
     value, low, high = (float(each) for each in found.score)
     few = f" ({found.seeds})" if found.partly else ""
     axes.annotate(
-        f"{value:.2f}{few}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=colour
+        f"{value:.2f}{few}", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=10, color=colour
     )
     if value < _LEFT:
         axes.plot(_LEFT + 0.03, row, "<", ms=5.5, color=colour)

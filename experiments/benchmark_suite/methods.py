@@ -25,6 +25,7 @@ from experiments.config.threads import torch_threads
 from experiments.environments import AnyVectorEnv
 from experiments.evaluate.policies import check_policies, given_as, load_policy
 from experiments.evaluate.rollout import Evaluation, Predictor, evaluate_policy, make_cells
+from experiments.reporting.names import display_name
 from slicing_gym import Scenario
 from slicing_gym.allocation import MAX_LISTED
 
@@ -242,16 +243,20 @@ BENCHMARKED: dict[str, BenchmarkMethod] = {
     each.name: each
     for each in (
         PolicyMethod("random", "random", policy="random"),
-        PolicyMethod("hard", "hard slicing", policy="hard", seeded=False),
+        PolicyMethod("hard", display_name("hard"), policy="hard", seeded=False),
         PolicyMethod("proportional", "proportional", policy="proportional", seeded=False),
-        PolicyMethod("best_fixed", "best fixed", policy="best_fixed", seeded=False),
-        PolicyMethod("one_step_oracle", "one-step oracle", policy="one_step_oracle", seeded=False),
+        PolicyMethod("best_fixed", display_name("best_fixed"), policy="best_fixed", seeded=False),
+        PolicyMethod("one_step_oracle", display_name("one_step_oracle"), policy="one_step_oracle", seeded=False),
         TrainedMethod("planner", "planner", overrides=("agent=planner",)),
-        TrainedMethod("sb3_dqn", "SB3 DQN", lists_allocations=True, network=True, overrides=("agent=sb3_dqn",)),
-        TrainedMethod("sb3_qrdqn", "SB3 QR-DQN", lists_allocations=True, network=True, overrides=("agent=sb3_qrdqn",)),
+        TrainedMethod(
+            "sb3_dqn", display_name("sb3_dqn"), lists_allocations=True, network=True, overrides=("agent=sb3_dqn",)
+        ),
+        TrainedMethod(
+            "sb3_qrdqn", display_name("sb3_qrdqn"), lists_allocations=True, network=True, overrides=("agent=sb3_qrdqn",)
+        ),
         OnPolicyMethod(
             "sb3_ppo",
-            "SB3 PPO",
+            display_name("sb3_ppo"),
             lists_allocations=True,
             network=True,
             target="stable_baselines3.PPO",

@@ -28,7 +28,7 @@ def write_rounded(path: Path, rows: Mapping[RunKey, RunRow]) -> dict[RunKey, Run
 
 
 def write_report(folder: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
-    """Write `benchmark.csv`, `benchmark.md` and `benchmark.png` into a folder; what was written.
+    """Write `benchmark.csv`, `benchmark.md` and pictures into a folder; what was written.
 
     Args:
         folder: that is there.
@@ -39,8 +39,7 @@ def write_report(folder: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
     text = f"# The benchmark\n\n{findings_of(shown, PROTOCOL, links=False)}\n{leaderboards_of(shown, PROTOCOL)}"
     with atomic_write(page) as file:
         file.write(text.encode())
-    draw_benchmark(picture, boards_of(shown, PROTOCOL)[PROTOCOL.first_budget])
-    return [table, page, picture]
+    return [table, page, *draw_benchmark(picture, boards_of(shown, PROTOCOL)[PROTOCOL.first_budget])]
 
 
 def check_published(root: Path) -> None:
@@ -54,7 +53,7 @@ def check_published(root: Path) -> None:
 
 
 def publish(root: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
-    """Write the project's own table, pages and picture; what was written.
+    """Write the project's own table, pages and pictures; what was written.
 
     Args:
         root: of the checkout.
@@ -67,5 +66,5 @@ def publish(root: Path, rows: Mapping[RunKey, RunRow]) -> list[Path]:
     shown = write_rounded(root / PUBLISHED_TABLE, rows)
     write_page(root / _PAGE, findings_of(shown, PROTOCOL))
     write_page(root / _LEADERBOARDS, leaderboards_of(shown, PROTOCOL))
-    draw_benchmark(root / _PICTURE, boards_of(shown, PROTOCOL)[PROTOCOL.first_budget])
-    return [root / each for each in (PUBLISHED_TABLE, _PAGE, _LEADERBOARDS, _PICTURE)]
+    pictures = draw_benchmark(root / _PICTURE, boards_of(shown, PROTOCOL)[PROTOCOL.first_budget])
+    return [*(root / each for each in (PUBLISHED_TABLE, _PAGE, _LEADERBOARDS)), *pictures]

@@ -233,11 +233,21 @@ def test_the_projects_own_pages_are_written_by_publish_in_a_checkout_alone(tmp_p
 def test_the_picture_has_a_panel_a_scenario(tmp_path):
     path = tmp_path / "benchmark.png"
     rows = rows_of(**REFERENCES, random=[3.0] * 10, sb3_dqn=[7.4, 7.5, 7.6])
-    draw_benchmark(path, boards_of(rows)[1_000])
+    assert draw_benchmark(path, boards_of(rows)[1_000]) == [path]
     pixels = imread(io.BytesIO(path.read_bytes()))
-    assert pixels.shape[0] > 700
-    assert pixels.shape[1] > 1_400
+    assert pixels.shape[0] > 600
+    assert pixels.shape[1] > 1_000
     assert (ROOT / "docs" / "images" / "benchmark.png").stat().st_size < 1_000_000
+
+
+def test_scenarios_of_one_good_allocation_have_a_picture_of_their_own(tmp_path):
+    flat = rows_of("paper", **{**REFERENCES, "best_fixed": [7.99] * 10})
+    both = boards_of(rows_of(**REFERENCES) | flat)[1_000]
+    paths = draw_benchmark(tmp_path / "benchmark.png", both)
+    assert [path.name for path in paths] == ["benchmark.png", "benchmark_bandits.png"]
+    (alone,) = draw_benchmark(tmp_path / "alone.png", [each for each in both if each.scenario == "paper"])
+    assert alone.name == "alone.png"
+    assert alone.read_bytes() == paths[1].read_bytes()
 
 
 def test_the_picture_has_a_row_for_a_method_of_ones_own(tmp_path):
@@ -256,7 +266,7 @@ def test_the_picture_has_a_row_for_a_method_of_ones_own(tmp_path):
 
 def test_the_picture_says_what_its_marks_mean():
     labels = " ".join(handle.get_label() for handle in _legend(own=False))
-    assert "n/a: one output per allocation is impossible there" in labels
+    assert "n/a: one network output per allocation would be too many" in labels
     assert "below -0.35, off the scale" in labels
     assert "your own" not in labels
 
