@@ -66,7 +66,7 @@ def draw_headroom(folder: Path, output: Path) -> str:
     axes.set_xticks(range(len(scenarios)), scenarios)
     axes.set_ylim(0.0, 10.2)
     axes.set_ylabel("mean utility U")
-    axes.set_title("Baselines on every scenario; thin bars are 95 % intervals over cells", fontsize=10.5)
+    axes.set_title("Baselines on every scenario; black lines are 95 % intervals over cells", fontsize=10.5)
     figure.legend(loc="outside lower center", ncols=len(policies), frameon=False)
     save_figure(figure, output)
     rows = [[s, p, seed, f"{u:.6f}"] for (s, p), cells in values.items() for seed, u in cells.items()]

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.report.groups import RunGroup, Section
 from experiments.report.measures import FINAL, RunMeasure
+from experiments.reporting.names import display_name
 from experiments.reporting.statistics import performance_profile, until_shortest
 from experiments.reporting.style import agent_colour, draw_curve, episode_axis
 
@@ -81,8 +82,22 @@ def _styles(groups: Sequence[RunGroup], keys: Sequence[str]) -> list[dict[str, A
         twin = group.values.get("twin")
         dashes = "--" if twin == "none" else ("-", "-.", ":")[kinds.index(twin or "") % 3]
         colour = agent_colour(look[0]) if agents else _COLOURS[order.index(look) % len(_COLOURS)]
-        styles.append({"color": colour, "ls": dashes, "lw": 2.0 if dashes == "-" else 1.7, "label": group.label})
+        styles.append({"color": colour, "ls": dashes, "lw": 2.0 if dashes == "-" else 1.7, "label": _in_words(group)})
     return styles
+
+
+def _in_words(group: RunGroup) -> str:
+    """What a picture calls a group: DDQN, lstm twin, learning rate 0.001."""
+    words = []
+    ends = [key.rpartition(".")[2] for key in group.values]
+    for (key, value), end in zip(group.values.items(), ends, strict=True):
+        if key == "agent":
+            words.append(display_name(value))
+        elif key == "twin":
+            words.append("without a twin" if value == "none" else f"{value} twin")
+        else:
+            words.append(f"{(end if ends.count(end) == 1 else key).replace('_', ' ')} {value}")
+    return ", ".join(words) or "all runs"
 
 
 def _curves(groups: Sequence[RunGroup], styles: Sequence[dict[str, Any]], column: str) -> Figure:
@@ -136,7 +151,7 @@ def _intervals(groups: Sequence[RunGroup], measures: Sequence[RunMeasure]) -> Fi
     for axes in panels.ravel()[len(measures) :]:
         axes.set_visible(False)
     for axes in panels[:, 0]:
-        axes.set_yticks(range(len(groups)), [group.label for group in groups], fontsize=9)
+        axes.set_yticks(range(len(groups)), [_in_words(group) for group in groups], fontsize=9)
         axes.set_ylim(len(groups) - 0.5, -0.5)
     return figure
 

@@ -62,29 +62,28 @@ def curve_dashes(method: str) -> str:
     return "-." if kind else "-" if twin else "--"
 
 
-def bar_style(method: str) -> dict[str, Any]:
-    """Of the bar of an agent: its colour, hatched where it has no twin."""
-    hatch = "//" if method == base_name(method) else ""
-    return {"color": agent_colour(method), "hatch": hatch, "edgecolor": "white"}
+def point_style(method: str) -> dict[str, Any]:
+    """Of the point of an agent: its colour, hollow where it has no twin."""
+    colour = agent_colour(method)
+    return {"color": colour, "mfc": "white" if method == base_name(method) else colour}
 
 
-def draw_bar(
-    axes: Axes,
-    x: float,
-    value: Interval,
-    text: str,
-    *,
-    foot: float | None = None,
-    fontsize: float = 8.5,
-    **style: Any,
-) -> None:
-    """A bar with its 95 % interval and a text above it, or where it starts to be seen if that is given (`foot`)."""
+def draw_point(axes: Axes, x: float, value: Interval, text: str, *, fontsize: float = 8.5, **style: Any) -> None:
+    """A point with its 95 % interval, and a text to its right."""
+    middle, low, high = map(float, value)
+    look = {"fmt": "o", "ms": 7, "mew": 1.6, "capsize": 3, "elinewidth": 1.4, **style}
+    axes.errorbar(x, middle, yerr=[[middle - low], [high - middle]], **look)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
+    place: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+    axes.annotate(text, (x, middle), fontsize=fontsize, bbox=box, zorder=4, **place)
+
+
+def draw_bar(axes: Axes, x: float, value: Interval, text: str, **style: Any) -> None:
+    """A bar with its 95 % interval and a text above it."""
     middle, low, high = map(float, value)
     axes.bar(x, middle, yerr=[[middle - low], [high - middle]], error_kw={"lw": 1}, **style)
-    y, above, box = float(np.nanmax(value)), 2, None
-    if foot is not None:
-        y, above, box = foot, 6, {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    axes.annotate(text, (x, y), xytext=(0, above), textcoords="offset points", ha="center", fontsize=fontsize, bbox=box)
+    place = (x, float(np.nanmax(value)))
+    axes.annotate(text, place, xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5)
 
 
 def draw_bars_side_by_side(

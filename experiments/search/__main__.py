@@ -15,10 +15,10 @@ from experiments.config.agents import on_device
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.quoting import as_typed
 from experiments.runs.lifecycle import files_left
-from experiments.search.run import STUDY, Search
+from experiments.search.run import Search
 from experiments.search.settings import SearchConfig
 from experiments.search.space import read_space
-from experiments.search.study import optuna
+from experiments.search.study import STUDY, optuna
 from experiments.sweeps.launchers import Launcher, LocalLauncher, make_launcher
 from twin import transition_kinds
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from experiments.reporting.style import save_figure
 from experiments.reporting.tables import write_rows
-from experiments.search.study import ERROR, JOURNAL, read_study
+from experiments.search.study import ERROR, JOURNAL, STUDY, read_study
+from slicing_gym.reading import read_json
 
 TRIALS, IMPORTANCES, PICTURE_OF_STUDY = "study.csv", "importances.csv", "study.png"
 
@@ -46,7 +47,8 @@ def study_pictures(folder: str | Path) -> list[Path]:
     importances = _importances(study, trials)
     write_rows(paths[0], ["trial", "state", "value", "seconds", *keys, "evaluations", "error"], _rows(trials, keys))
     write_rows(paths[1], ["key", "importance"], [[key, f"{value:.4f}"] for key, value in importances.items()])
-    _plot(paths[2], trials, importances, keys)
+    name = read_json("folder", folder / STUDY)["scenario"]["name"]
+    _plot(paths[2], name, trials, importances, keys)
     return paths
 
 
@@ -87,7 +89,7 @@ def _value(trial: Any) -> float | None:
     return float(steps[max(steps)]) if steps else None
 
 
-def _plot(path: Path, trials: Sequence[Any], importances: dict[str, float], keys: Sequence[str]) -> None:
+def _plot(path: Path, scenario: str, trials: Sequence[Any], importances: dict[str, float], keys: Sequence[str]) -> None:
     figure = Figure(figsize=(12, 8), layout="constrained")
     grid = figure.add_gridspec(2, 2)
     history, bars = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
@@ -95,8 +97,10 @@ def _plot(path: Path, trials: Sequence[Any], importances: dict[str, float], keys
     shown = list(importances)[::-1]
     bars.barh(range(len(shown)), [importances[key] for key in shown], color="#0072B2")
     bars.set_yticks(range(len(shown)), [_short(key) for key in shown], fontsize=8.5)
-    bars.set_title("importance (PED-ANOVA, share)", fontsize=10)
+    bars.set_xlabel("share of importance (PED-ANOVA)")
+    bars.set_title("which settings matter", fontsize=10)
     _draw_parallel(figure.add_subplot(grid[1, :]), trials, keys)
+    figure.suptitle(f"Search for settings on scenario {scenario}", fontsize=12)
     save_figure(figure, path)
 
 
@@ -116,7 +120,8 @@ def _draw_history(axes: Axes, trials: Sequence[Any]) -> None:
         span = np.ptp(values) or 1.0
         axes.set_ylim(float(np.quantile(values, 0.1) - span / 4), max(values) + span / 10)
     axes.set_xlabel("trial")
-    axes.set_title("U in the twin (those far below are not shown)", fontsize=10)
+    axes.set_ylabel("utility U in the twin")
+    axes.set_title("trials (those far below are not shown)", fontsize=10)
     axes.legend(frameon=False, fontsize=8.5)
 
 
@@ -140,7 +145,8 @@ def _draw_parallel(axes: Axes, trials: Sequence[Any], keys: Sequence[str]) -> No
     axes.tick_params(axis="x", pad=14, length=0)
     axes.set_yticks([])
     axes.set_ylim(-0.03, 1.08)
-    axes.set_title(f"completed trials, the best {best} in colour", fontsize=10)
+    shown = "the best in colour" if best == 1 else f"the best {best} in colour"
+    axes.set_title(f"settings of completed trials, each axis from lowest to highest; {shown}", fontsize=10)
     axes.spines[["top", "left", "right", "bottom"]].set_visible(False)
 
 

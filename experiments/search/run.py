@@ -27,7 +27,7 @@ from experiments.search.found import DEFAULTS, FOUND, Candidate, SearchResult, p
 from experiments.search.pictures import study_pictures
 from experiments.search.settings import MAY_CHANGE, Settings
 from experiments.search.space import defaults_in, make_space, with_values
-from experiments.search.study import ERROR, JOURNAL, Study, check_journal
+from experiments.search.study import ERROR, JOURNAL, STUDY, Study, check_journal
 from experiments.search.trial import FIRST_FINAL, FIRST_RUN, Rehearsal, Twins, collect
 from experiments.search.workers import run_workers, wait_for_workers
 from experiments.train.check import check_evaluation, check_multiple
@@ -42,8 +42,6 @@ from twin import DigitalTwin, History, TransitionSettings
 if TYPE_CHECKING:
     from experiments.sweeps.launchers import Launcher
 
-STUDY = "study.json"
-"""What a study is of; one in the same folder goes on only if it is the same."""
 TWINS = ("twin.safetensors", "evaluation_twin.safetensors")
 
 _log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from experiments.search.space import Space, suggest
 from slicing_gym.extras import explained
 from slicing_gym.reading import parsing
 
-JOURNAL = "study.log"
-"""Optuna's journal."""
+STUDY, JOURNAL = "study.json", "study.log"
+"""What a study is of (one in the same folder goes on only if it is the same), and Optuna's journal."""
 _LOCK, _NAME = "study.lock", "search"
 _log = logging.getLogger(__name__)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.reporting.names import display_names
 from experiments.reporting.style import policy_colours, save_figure
 from experiments.what_if.report import BY_THE_LOG
 from experiments.what_if.simulation import UTILITY, Alternative
@@ -27,13 +28,14 @@ def plot_what_if(
     figure = Figure(figsize=(4.2 * columns, 0.9 + 2.7 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     colours, width = policy_colours([each.name for each in alternatives]), 0.8 / len(alternatives)
+    names = display_names(each.name for each in alternatives)
     for axes, (heading, variables) in zip(grid, panels.items(), strict=False):
         for number, each in enumerate(alternatives):
             mean, low, high = np.array([each.summary(name) for name in variables.values()]).T
             x = np.arange(len(variables)) + (number - (len(alternatives) - 1) / 2) * width
             ends = [np.maximum(mean - low, 0.0), np.maximum(high - mean, 0.0)]  # a mean of few may lie beyond the 90 %
             alpha = 0.4 if each.outside else 1.0
-            label = f"{each.name} (outside the log)" if each.outside else each.name
+            label = f"{names[each.name]} (outside the log)" if each.outside else names[each.name]
             axes.bar(x, mean, width, yerr=ends, color=colours[each.name], alpha=alpha, label=label, error_kw={"lw": 1})
         at = [measured[name] for name in variables.values()]
         places = np.arange(len(variables))
