@@ -12,9 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.reporting.names import display_names
 from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, over_two_seeds, worth_of_twins
-from experiments.reporting.style import bar_style, draw_bar, over_seeds, save_figure
+from experiments.reporting.style import draw_point, over_seeds, point_style, save_figure
 from experiments.reporting.tables import aligned, write_rows
+
+_MARKERS = "os^Dv"
+"""Of a teacher, and of its students from large to small."""
 
 
 class StudentResult(NamedTuple):
@@ -126,37 +130,42 @@ def plot_students(path: Path, results: Sequence[StudentResult]) -> None:
     panels = figure.subplots(len(groups), 2, squeeze=False)
     for (left, right), group in zip(panels, groups, strict=True):
         shown = [result for result in results if (result.scenario, result.head) == group]
-        _bars(left, shown, "utility", "mean utility U on unseen cells")
-        _bars(right, shown, "reward_at_c_max", "share at c_max")
-        left.set_ylabel(f"scenario {group[0]}")
+        _points(left, shown, "utility", "mean utility U on unseen cells")
+        _points(right, shown, "reward_at_c_max", "share at c_max on unseen cells")
+        right.set_ylim(-0.05, 1.05)
+        for axes in (left, right):
+            axes.set_title(f"scenario {group[0]}, {group[1]} head", fontsize=10)
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]), frameon=False, fontsize=9)
     seeds = len({result.seed for result in results})
     figure.suptitle(
-        "Students with two hidden layers compared with their teachers, without a twin (hatched) and with one (-dt)\n"
+        "Students with two hidden layers compared with their teachers, without a twin (hollow) and with one (filled)\n"
         f"interquartile mean over {over_seeds(seeds)}",
         fontsize=11,
     )
     save_figure(figure, path)
 
 
-def _bars(axes: Axes, results: Sequence[StudentResult], name: str, title: str) -> None:
+def _points(axes: Axes, results: Sequence[StudentResult], name: str, label: str) -> None:
+    """One point per teacher, next to it one per size of its students."""
     x, ticks, labels = 0.0, [], []
-    low, high = np.inf, -np.inf
+    names = display_names(result.teacher for result in results)
+    sizes = sorted({result.hidden or np.inf for result in results}, reverse=True)  # the teacher first
     for teacher, methods in groupby(_methods(results), key=lambda method: method[0].teacher):
         first = x
         for method in methods:
-            value = _interval(method, name)
-            shade = 1.0 if not method[0].hidden else 0.7 if method[0].hidden >= 16 else 0.45
-            text = f"{method[0].network}\n{float(value.value):.2f}"
-            draw_bar(axes, x, value, text, fontsize=7.5, width=0.85, alpha=shade, **bar_style(teacher))
-            low, high = min(low, float(np.nanmin(value))), max(high, float(np.nanmax(value)))
+            value, size = _interval(method, name), sizes.index(method[0].hidden or np.inf)
+            style = {**point_style(teacher), "fmt": _MARKERS[size % len(_MARKERS)]}
+            draw_point(axes, x, value, f"{float(value.value):.2f}", **style)
             x += 1.0
         ticks.append((first + x - 1.0) / 2.0)
-        labels.append(teacher)
+        labels.append(names[teacher].replace(" with", "\nwith"))
         x += 0.6
-    axes.set_xticks(ticks, labels)
-    if name == "utility":
-        room = max(high - low, 0.05)
-        axes.set_ylim(low - room, high + 0.7 * room)
-    else:
-        axes.set_ylim(0.0, 1.15)
-    axes.set_title(title, fontsize=10)
+    for size, hidden in enumerate(sizes):
+        what = "teacher" if hidden == np.inf else f"student, 2 layers of {hidden:g}"
+        axes.plot([], [], ls="", marker=_MARKERS[size % len(_MARKERS)], color="#555555", ms=7, label=what)
+    axes.set_xticks(ticks, labels, fontsize=9)
+    axes.set_xlim(-0.6, x - 0.6)
+    axes.margins(y=0.15)
+    axes.grid(axis="y", alpha=0.25)
+    axes.set_ylabel(label)

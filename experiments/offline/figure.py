@@ -23,8 +23,9 @@ from experiments.offline.report import (
     worth_and_errors,
     write,
 )
+from experiments.reporting.names import display_names
 from experiments.reporting.statistics import base_name, bootstrap_interval, over_two_seeds
-from experiments.reporting.style import bar_style, draw_bar, over_seeds, policy_colours, save_figure
+from experiments.reporting.style import draw_point, over_seeds, point_style, policy_colours, save_figure
 
 
 def draw_offline(folder: Path, output: Path) -> str:
@@ -55,14 +56,15 @@ def draw_offline(folder: Path, output: Path) -> str:
 
 
 def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
-    """One panel per history: bars of utility, lower baselines as lines; the last panel: estimates against the truth."""
+    """One panel per history: points of utility, lines of lower baselines; the last one: estimates against the truth."""
     everything = [run for runs in groups.values() for run in runs]
     estimated = any(pairs(everything, kind) for kind in ESTIMATES)  # of a file nobody knows which cell it is of
     figure = Figure(figsize=(5.2 * len(groups) + 5.0 * estimated, 5.0), layout="constrained")
     panels = figure.subplots(1, len(groups) + estimated, squeeze=False)[0]
     for axes, (group, runs) in zip(panels, groups.items(), strict=False):
-        _bars(axes, runs)
-        axes.set_title(f"{runs[0]['decisions']} decisions, {Path(group[2]).name}, η = {group[3]:g}", fontsize=10)
+        _points(axes, runs)
+        weight = f"weight of the conservative term η = {group[3]:g}"
+        axes.set_title(f"{runs[0]['decisions']} decisions, {Path(group[2]).name}; {weight}", fontsize=10)
     panels[0].set_ylabel("mean utility U on unseen cells")
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=8.5
@@ -72,21 +74,21 @@ def _draw(path: Path, groups: Mapping[Group, Sequence[Summary]]) -> None:
     scenario, head, *_ = next(iter(groups))
     seeds = len({run["seed"] for run in everything})
     figure.suptitle(
-        f"Scenario {scenario}, {head} head: learned from a fixed history, without a twin (hatched) and with one (-dt); "
-        f"{over_seeds(seeds)}",
+        f"Scenario {scenario}, {head} head: learned from a fixed history, without a twin (hollow) and with one (filled)"
+        f"; {over_seeds(seeds)}",
         fontsize=11,
     )
     save_figure(figure, path)
 
 
-def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
-    """One bar per method, one line per lower baseline."""
+def _points(axes: Axes, runs: Sequence[Summary]) -> None:
+    """One point per method, one line per lower baseline."""
     methods, baselines = by_method(runs), lower_baselines_by_seed(runs)
     everything = [*(run["utility"] for run in runs), *(value for values in baselines.values() for value in values)]
-    bottom, top = min(everything) - 0.35, max(everything) + 0.3
+    names = display_names([*methods, *baselines])
     for x, (method, own) in enumerate(methods.items()):
         value = bootstrap_interval([run["utility"] for run in own])
-        draw_bar(axes, x, value, f"{value.value:.2f}", foot=bottom, fontsize=9, width=0.78, **bar_style(method))
+        draw_point(axes, x, value, f"{value.value:.2f}", fontsize=9, zorder=3, **point_style(method))
     colours = {"behaviour_cloning": "#999999", "best_in_data": "#CC79A7", **policy_colours([])}
     for number, (name, values) in enumerate(baselines.items()):
         axes.axhline(
@@ -94,10 +96,11 @@ def _bars(axes: Axes, runs: Sequence[Summary]) -> None:
             color=colours.get(name, "black"),
             ls=("--", "-.", ":")[number % 3],
             lw=1.6,
-            label=name.replace("_", " "),
+            label=names[name],
         )
-    axes.set_xticks(range(len(methods)), [method.replace("-dt", "\n-dt") for method in methods], fontsize=8.5)
-    axes.set_ylim(bottom, top)
+    axes.set_xticks(range(len(methods)), [names[method].replace(" with", "\nwith") for method in methods], fontsize=8.5)
+    axes.set_xlim(-0.5, len(methods) - 0.2)
+    axes.set_ylim(min(everything) - 0.2, max(everything) + 0.2)
 
 
 def _estimated(axes: Axes, runs: Sequence[Summary]) -> None:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from agents import RandomPolicy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
+from experiments.reporting.names import display_names
 from experiments.reporting.statistics import (
     base_name,
     bootstrap_interval,
@@ -86,16 +87,16 @@ def draw(
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
     for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
-        longest = 1
+        longest, names = 1, display_names([*methods, "random"])
         for beneath, (method, runs) in zip(_later_of_its_kind(list(methods)), methods.items(), strict=True):
             curve = until_shortest([run.curve(measure) for run in runs])
             longest = max(longest, curve.shape[1])
-            _line(axes, method, curve, beneath)
-        _line(axes, "random", np.tile(random[measure][:, None], (1, longest)))
+            _line(axes, method, names[method], curve, beneath)
+        _line(axes, "random", names["random"], np.tile(random[measure][:, None], (1, longest)))
         if measure == "utility":
             everyone = [run for runs in methods.values() for run in runs]
             best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"]) for run in everyone])
-            axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed allocation")
+            axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed")
         else:
             axes.axhline(REWARD_GOAL, color="black", ls="-.", lw=0.8)
             axes.annotate(
@@ -106,11 +107,17 @@ def draw(
         axes.set_title(label, fontsize=10)
         axes.grid(alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    title = (
-        f"Scenario {scenario}, {head} head: what agents earn while they learn, with a twin (solid) and without (dashed)"
-    )
+    title = f"Scenario {scenario}, {head} head: what agents earn while they learn{_of_kinds(list(methods))}"
     figure.suptitle(f"{title}\ninterquartile mean over {seeds}", fontsize=11)
     save_figure(figure, path)
+
+
+def _of_kinds(methods: Sequence[str]) -> str:
+    """Whether these have a twin, and how the two kinds are told apart where both are there."""
+    with_twin = [method != base_name(method) for method in methods if method != "planner"]
+    if all(with_twin):
+        return ", all with a twin" if with_twin else ""
+    return ", with a twin (solid) and without (dashed)" if any(with_twin) else ", without a twin"
 
 
 def _later_of_its_kind(methods: Sequence[str]) -> list[int]:
@@ -119,7 +126,7 @@ def _later_of_its_kind(methods: Sequence[str]) -> list[int]:
     return [kinds[number + 1 :].count(kind) for number, kind in enumerate(kinds)]
 
 
-def _line(axes: Axes, method: str, values: FloatArray, beneath: int = 0) -> None:
+def _line(axes: Axes, method: str, label: str, values: FloatArray, beneath: int = 0) -> None:
     """A curve (seeds, episodes) with its interval; wider where others are drawn over it, which may coincide with it."""
     episodes = np.arange(1, values.shape[1] + 1)
     twin, wider = method != base_name(method), min(beneath, 2)
@@ -129,7 +136,7 @@ def _line(axes: Axes, method: str, values: FloatArray, beneath: int = 0) -> None
         "marker": "o" if twin else "",
         "ms": 4 + 3 * wider,
     }
-    draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=method, **style)
+    draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=label, **style)
 
 
 def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:
