@@ -87,14 +87,14 @@ def _styles(groups: Sequence[RunGroup], keys: Sequence[str]) -> list[dict[str, A
 
 
 def _in_words(group: RunGroup) -> str:
-    """What a picture calls a group: DDQN, lstm twin, learning rate 0.001."""
+    """What a picture calls a group: DDQN, LSTM twin, learning rate 0.001."""
     words = []
     ends = [key.rpartition(".")[2] for key in group.values]
     for (key, value), end in zip(group.values.items(), ends, strict=True):
         if key == "agent":
             words.append(display_name(value))
         elif key == "twin":
-            words.append("without a twin" if value == "none" else f"{value} twin")
+            words.append({"none": "without a twin", "lstm": "LSTM twin"}.get(value, f"{value} twin"))
         else:
             words.append(f"{(end if ends.count(end) == 1 else key).replace('_', ' ')} {value}")
     return ", ".join(words) or "all runs"
