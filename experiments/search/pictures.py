@@ -47,8 +47,9 @@ def study_pictures(folder: str | Path) -> list[Path]:
     importances = _importances(study, trials)
     write_rows(paths[0], ["trial", "state", "value", "seconds", *keys, "evaluations", "error"], _rows(trials, keys))
     write_rows(paths[1], ["key", "importance"], [[key, f"{value:.4f}"] for key, value in importances.items()])
-    name = read_json("folder", folder / STUDY)["scenario"]["name"]
-    _plot(paths[2], name, trials, importances, keys)
+    known = folder / STUDY  # a study without it is one that no command began
+    of = f" on scenario {read_json('folder', known)['scenario']['name']}" if known.is_file() else ""
+    _plot(paths[2], f"Search for settings{of}", trials, importances, keys)
     return paths
 
 
@@ -89,7 +90,7 @@ def _value(trial: Any) -> float | None:
     return float(steps[max(steps)]) if steps else None
 
 
-def _plot(path: Path, scenario: str, trials: Sequence[Any], importances: dict[str, float], keys: Sequence[str]) -> None:
+def _plot(path: Path, title: str, trials: Sequence[Any], importances: dict[str, float], keys: Sequence[str]) -> None:
     figure = Figure(figsize=(12, 8), layout="constrained")
     grid = figure.add_gridspec(2, 2)
     history, bars = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
@@ -100,7 +101,7 @@ def _plot(path: Path, scenario: str, trials: Sequence[Any], importances: dict[st
     bars.set_xlabel("share of importance (PED-ANOVA)")
     bars.set_title("which settings matter", fontsize=10)
     _draw_parallel(figure.add_subplot(grid[1, :]), trials, keys)
-    figure.suptitle(f"Search for settings on scenario {scenario}", fontsize=12)
+    figure.suptitle(title, fontsize=12)
     save_figure(figure, path)
 
 

@@ -212,7 +212,7 @@ def refused(name, typed):
 def test_the_configuration_is_that_of_what_was_typed():
     page = help_text("train", ["decisions=7", "agent=planner"])
     assert "\ndecisions: 7  " in page
-    assert re.search(r"\nagent: +#.*\n  name: planner\n", page)
+    assert re.search(r"\nagent: +#.*\n  name: planner +#", page)
     with pytest.raises(ValueError, match="decisoins"):
         help_text("train", ["decisoins=7"])
 

@@ -97,7 +97,7 @@ def test_a_command_that_takes_too_long_is_ended_with_what_it_began(tmp_path):
 
 
 def test_an_installed_package_has_no_pages_and_says_so(tmp_path):
-    for name in ("experiments", "slicing_gym"):
+    for name in ("agents", "conf", "experiments", "slicing_gym", "twin"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     ran = subprocess.run(
         [sys.executable, "-m", "experiments.tools.pages", "--list"], cwd=tmp_path, capture_output=True, text=True
