@@ -120,9 +120,9 @@ def explained_bounds() -> Iterator[None]:
         if not _OTHER_BOUNDS.fullmatch(str(error)):
             raise
         raise ValueError(
-            "env: its observations have other bounds than the agent's, as some scenarios and older agents have them; "
-            "allowed are equal ones: train and go on with observer=slicing_gym.ArrivalsObserver(highest=10), or load "
-            "without env and predict"
+            f"env: its observations have other bounds than the agent's: {str(error).partition(': ')[2]}; allowed are "
+            "equal ones. observer=slicing_gym.ArrivalsObserver(highest=None) has those of agents of earlier "
+            "versions, highest=10 those of every preset; or load without env and predict"
         ) from error
 
 

@@ -41,7 +41,7 @@ class SliceRANEnv(SlicingEnv):
 
     | Num | Observation | Min | Max | Unit |
     |-----|-------------|-----|-----|------|
-    | n   | packets admitted to slice n's queues over nominal traffic | 0 | queues refilled in every slot | 1 |
+    | n   | packets admitted to slice n's queues over nominal traffic | 0 | 10 in presets (`ArrivalsObserver`) | 1 |
 
     ## Rewards
     U = `se_weight` SE + sum over slices of `ssr_weight` SSR (equations 4 and 5; SE in bit/s/Hz, SSR the share of

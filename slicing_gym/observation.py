@@ -27,7 +27,7 @@ class MeasuredInfo(dict[str, npt.NDArray[Any]]):
 class Observer(ABC):
     """Makes observations of what was measured; give your own to an environment as `observer=`.
 
-    An observer keeps no state: the observation of a cell is a function of its last interval alone. So a batch equals
+    An observer keeps no state of a cell: its observation is a function of its last interval alone. So a batch equals
     its cells, and copies of an environment go on alike.
     """
 

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import gymnasium as gym
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -96,7 +97,9 @@ def to_onnx(
         "trained_on": [low.tolist(), high.tolist()],
         "fallback": units.tolist(),
     }
-    graph = Graph(scenario, value_network(policy), factored=is_factored(_network(policy)))
+    space = policy.observation_space
+    assert isinstance(space, gym.spaces.Box)  # of the scenario's slices, as was checked
+    graph = Graph(scenario, space.high, value_network(policy), factored=is_factored(_network(policy)))
     model = _traced(graph, scenario)
     onnx.helper.set_model_props(model, {f"{KEY}{key}": json.dumps(value) for key, value in metadata.items()})
     model.metadata_props.add(key=f"{KEY}sha256", value="0" * 64)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.dqn.factored import FactoredHead
-from slicing_gym import ArrivalsObserver, Scenario
+from slicing_gym import Scenario
 from slicing_gym.ranking import ways_to_share
 
 _FEWEST_ROWS = 64
@@ -21,6 +23,7 @@ class Graph(nn.Module):
 
     Args:
         scenario: whose nominal arrivals scale them.
+        highest: at which observations are clipped (n_slices,): where the policy's space ends.
         values: of observations: (batch, num_actions), or with a factored head (batch, n_slices, units).
         factored: whether the head is one.
     """
@@ -28,10 +31,12 @@ class Graph(nn.Module):
     nominal: Tensor
     highest: Tensor
 
-    def __init__(self, scenario: Scenario, values: nn.Module, *, factored: bool) -> None:
+    def __init__(
+        self, scenario: Scenario, highest: npt.NDArray[np.float32], values: nn.Module, *, factored: bool
+    ) -> None:
         super().__init__()
         self.register_buffer("nominal", torch.as_tensor(scenario.nominal_arrivals))
-        self.register_buffer("highest", torch.as_tensor(ArrivalsObserver().space(scenario).high))
+        self.register_buffer("highest", torch.as_tensor(highest))
         self.values, self.factored = values, factored
         self.num_units, self.num_slices = scenario.num_units, scenario.num_slices
 

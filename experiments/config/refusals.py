@@ -253,7 +253,7 @@ def _key_of(error: OmegaConfBaseException) -> str:
     return str(error.full_key or "")
 
 
-_ON_POLICY = re.compile("a2c|ppo|trpo", re.IGNORECASE)
+_ON_POLICY = re.compile("(^|[^a-z])(a2c|ppo|trpo)([^a-z]|$)", re.IGNORECASE)
 """In the names of on-policy algorithms."""
 
 _BY_BENCHMARK = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,7 +15,7 @@ from agents.hooks import action_values, taken_values
 from agents.student import StudentPolicy
 from experiments.evaluate.rollout import make_cells, states_met
 from experiments.export.source import Source
-from slicing_gym import Scenario, allocation_index
+from slicing_gym import ArrivalsObserver, Scenario, allocation_index
 from slicing_gym.progress import ProgressBar
 from slicing_gym.space_spec import SpaceSpec
 
@@ -56,7 +57,7 @@ def agreement_of(source: Source, deployed: SlicePolicy, states: FloatArray, prog
     for part in ProgressBar(np.array_split(states, -(-len(states) // _CHUNK)), desc="comparing", disable=not progress):
         chosen, other = choose(source.policy, source.scenario, part), allocation_index(deployed.units(part))
         rows = np.flatnonzero(chosen != other)
-        seen = torch.as_tensor(SpaceSpec(source.scenario).observe(part[rows]))
+        seen = torch.as_tensor(observed(source.policy, source.scenario, part[rows]))
         with torch.no_grad():
             wanted, found = (
                 taken_values(network, seen, torch.as_tensor(each[rows])).double().numpy() for each in (chosen, other)
@@ -71,7 +72,17 @@ def agreement_of(source: Source, deployed: SlicePolicy, states: FloatArray, prog
 
 def choose(policy: BaseAlgorithm | StudentPolicy, scenario: Scenario, arrivals: FloatArray) -> npt.NDArray[np.int64]:
     """The policy's actions (n,) for arrivals (n, n_slices)."""
-    return np.asarray(policy.predict(SpaceSpec(scenario).observe(arrivals), deterministic=True)[0], np.int64)
+    return np.asarray(policy.predict(observed(policy, scenario, arrivals), deterministic=True)[0], np.int64)
+
+
+def observed(
+    policy: BaseAlgorithm | StudentPolicy, scenario: Scenario, arrivals: FloatArray
+) -> npt.NDArray[np.float32]:
+    """What the policy sees (n, n_slices) of arrivals (n, n_slices), up to where its space ends."""
+    space = policy.observation_space
+    assert isinstance(space, gym.spaces.Box)
+    everything = SpaceSpec(scenario, observer=ArrivalsObserver(highest=None)).observe(arrivals)
+    return np.minimum(everything, space.high)
 
 
 def states_by_origin(source: Source, number: int, seed: int) -> dict[str, FloatArray]:

@@ -92,7 +92,9 @@ class FidelityResult:
         plot_fidelity(paths[1], self.figures, self.outcomes[0], self.verdicts)
         for path, outcome in zip(paths[2:], self.outcomes, strict=False):
             outcome.twin.save(path)
-            write_twin_card(path, outcome.twin, self.title, self._in_a_line(), simulated=self.history is None)
+            write_twin_card(
+                path, outcome.twin, self.title, self._in_a_line(), simulated=True if self.history is None else None
+            )
         if self._uncertainties:
             plot_uncertainty(Path(folder) / UNCERTAINTY, self.scenario.name, self._uncertainties)
         return paths

@@ -67,7 +67,7 @@ WRITTEN = {
     "inspect": "mapping.yaml log.png",
     "describe": "description.json link.csv slices.csv description.png",
     "traffic": "my_traffic.yaml traffic.png",
-    "benchmark_suite": "benchmark.csv benchmark.md benchmark.png",
+    "benchmark_suite": "benchmark.csv benchmark.md benchmark.png benchmark_bandits.png",
     "report": "report.html report.md report.csv report_runs.csv",
     "figures": "headroom.png",
 }

@@ -102,7 +102,7 @@ class History:
         for name in ("arrivals", "next_arrivals"):
             values, column = getattr(self, name), self.arrivals_column
             checks.check_bounds(name, values, column.lower, column.upper, names)
-            # observations end there: every slice's users, with a full queue joining in every slot
+            # no more can join: a full queue of every user in every slot
             checks.check_bounds(name, values, 0.0, self.scenario.largest_arrivals, names)
         checks.check_order(self.run, self.interval)
         checks.check_arrivals(self.run, self.interval, self.arrivals, self.next_arrivals)

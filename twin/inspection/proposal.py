@@ -325,7 +325,7 @@ COMMENTS = {
     "unused": "left out; move a name to performance to use it",
     "scenario": (
         "CHECK: units are bandwidth_hz / resolution_hz. resource_block_hz is a PRB: 180 kHz, or 360 kHz of NR at 30 "
-        "kHz. Leave traffic: it is not simulated, but scales observations"
+        "kHz. Leave traffic: it is not simulated, but scales observations, and says where they end"
     ),
 }
 """What there is to know about keys, for those who edit them."""

@@ -15,7 +15,7 @@ from twin.data.logs.alignment import FAR, alignments
 from twin.data.logs.files import Files
 from twin.data.logs.intervals import Intervals, read_intervals
 from twin.data.logs.mapping import LogMapping
-from twin.data.logs.plausibility import about_blocks, about_efficiency, about_ssr
+from twin.data.logs.plausibility import about_blocks, about_bounds, about_efficiency, about_ssr
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -87,7 +87,8 @@ def history_of(log: Intervals) -> History:
         controls={name: values[before] for name, values in _controls(log).items()},
         time=None if log.time is None else log.time[after],
     )
-    implausible = [*about_blocks(mapping), *about_efficiency(mapping, history), *about_ssr(mapping, history)]
+    implausible = [*about_blocks(mapping), *about_bounds(history), *about_efficiency(mapping, history)]
+    implausible.extend(about_ssr(mapping, history))
     _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *implausible])
     return history
 

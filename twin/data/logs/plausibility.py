@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from slicing_gym.observation import usual_highest
 from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
 from twin.data.history import History
 from twin.data.layout import IDLE
@@ -67,3 +70,19 @@ def about_ssr(mapping: LogMapping, history: History) -> Iterator[str]:
         column = "" if mapping.ssr is None else f" on {mapping.ssr.column!r}"
         look = f"look at the bounds{column}; nothing says what would change that"
         yield f"ssr: {'; '.join(met)} ({len(values)} decisions): {look}"
+
+
+def about_bounds(history: History) -> Iterator[str]:
+    """Which slices' arrivals exceed where observations end: agents see no more than that."""
+    seen = np.maximum(history.arrivals.max(axis=0), history.next_arrivals.max(axis=0))
+    highest, nominal = usual_highest(history.scenario), history.scenario.nominal_arrivals
+    over = [
+        f"{name} {seen[n] / nominal[n]:.4g} times (seen up to {highest[n]:.4g})"
+        for n, name in enumerate(history.scenario.slice_names)
+        if seen[n] > highest[n] * nominal[n]
+    ]
+    if over:
+        yield (
+            f"arrivals: above what agents see, over nominal traffic: {', '.join(over)}; give the slice's traffic in "
+            "`scenario` its mean, or observer=slicing_gym.ArrivalsObserver(highest=None)"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -258,3 +259,11 @@ def test_a_decision_has_the_time_stamp_of_the_interval_that_it_was_for():
     time = {"column": "time_ms", "unit": "iso", "period": 0.25}
     np.testing.assert_allclose(quietly(dated, mapping_of(interval=None, time=time))[0].time, history.time, atol=1e-6)
     assert quietly(CASES / "01_decided.csv", mapping_of())[0].time is None
+
+
+def test_arrivals_above_what_agents_see_are_named():
+    busy, quiet = scenario(), scenario()
+    busy["slices"]["embb"]["traffic"]["interarrival_s"]["value"] *= 100.0  # nominal traffic a hundredth of the log's
+    _, said = quietly(CASES / "01_decided.csv", mapping_of(scenario=busy))
+    assert re.search(r"arrivals: above what agents see, .*embb [\d.]+ times \(seen up to [\d.]+\); give", said)
+    assert "above what agents see" not in quietly(CASES / "01_decided.csv", mapping_of(scenario=quiet))[1]
