@@ -297,7 +297,7 @@ class Training:
 
 
 def finish(trainings: Sequence[Training]) -> list[TrainResult]:
-    """Let runs of one scenario learn, and compare them on the same unseen cells.
+    """Let runs in the same cells of one scenario learn, and compare them on the same unseen cells.
 
     The comparison (`evaluation.csv`, `training.png`) goes to the folder of the first.
     """
@@ -312,8 +312,7 @@ def finish(trainings: Sequence[Training]) -> list[TrainResult]:
     write_csv(first.folder / EVALUATION, scenario, evaluations)
     learned = {each.name: each.learned() for each in trainings}
     longest = max(trainings, key=lambda each: each.algorithm.log.decisions)
-    shared = all(each.cells == first.cells for each in trainings)  # else a rule earns in each something else
-    rules = {rule: longest.earned_by(rule) for rule in RULES} if shared else {}
+    rules = {rule: longest.earned_by(rule) for rule in RULES}
     save_figure(training_figure(scenario, learned, rules, evaluations), first.folder / PICTURE)
     own = list(zip(trainings, evaluations, strict=False))
     summaries = [each.write_summary(evaluation) for each, evaluation in reversed(own)][::-1]

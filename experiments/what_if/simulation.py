@@ -69,7 +69,7 @@ def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: 
     samples = settings.samples
     seeds = np.random.SeedSequence(settings.seed).generate_state(samples, np.uint32).tolist()
     cells = twin.cells_at(history, moment.row, seeds, settings.threads)
-    controls = one_hot(layout, history.controls, len(history))
+    controls, observer = one_hot(layout, history.controls, len(history)), ArrivalsObserver()
     choose = None if contender.policy is None else Chooser(contender.policy, samples)
     total, worth, given = np.zeros((samples, layout.num_variables)), np.zeros(samples), []
     for step in range(moment.ahead):
@@ -77,7 +77,7 @@ def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: 
             assert contender.units is not None
             units = np.tile(contender.units[step], (samples, 1))
         else:
-            seen = ArrivalsObserver().observe(twin.scenario, {"arrivals": cells.measured[:, :slices]})
+            seen = observer.observe(twin.scenario, {"arrivals": cells.measured[:, :slices]})
             units = _chosen(contender, twin.scenario, choose(seen))
             choose.over[:] = False
         brought = cells.advance(units, controls=np.repeat(controls[[moment.row + step]], samples, axis=0))
