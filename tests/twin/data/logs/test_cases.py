@@ -11,8 +11,13 @@ import pandas as pd
 import pytest
 
 from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users, quietly, scenario
-from twin import DigitalTwin, SliceTwinEnv
+from twin import DigitalTwin, PerformanceSettings, SliceTwinEnv, TrainingSettings
 from twin.data.logs import LogMapping, read_intervals, read_log
+
+
+def quick_twin():
+    """Not a good one: what is tested here does not depend on how well it is fitted."""
+    return DigitalTwin("autoregressive", PerformanceSettings(structure="per_slice"), TrainingSettings(max_epochs=2))
 
 
 def rows_of(name, **dialect):
@@ -169,7 +174,7 @@ def test_12_few_allocations_are_reported_by_their_share_and_can_be_all_that_is_o
     history, said = quietly(CASES / "12_seven_allocations.csv", mapping_of(allowed="held"))
     assert "7 of 1176 allocations (0.60%)" in said
     assert len(history.held) == 7
-    twin = DigitalTwin("autoregressive").fit(history)
+    twin = quick_twin().fit(history)
     assert any("7 of 1176 allocations (0.60%)" in note for note in twin.report.notes)
     env = SliceTwinEnv(DigitalTwin.from_bytes(twin.to_bytes()))
     assert env.action_space.n == 7
@@ -182,7 +187,7 @@ def test_12_few_allocations_are_reported_by_their_share_and_can_be_all_that_is_o
 def test_13_a_constant_allocation_is_no_action():
     history, said = quietly(CASES / "13_constant_allocation.csv", mapping_of())
     assert "the allocation is always [20, 15, 15]: a constant is no action" in said
-    twin = DigitalTwin("autoregressive").fit(history)
+    twin = quick_twin().fit(history)
     assert any("is no action" in note for note in twin.report.notes)
     with pytest.raises(ValueError, match=r"twin: its history always held the allocation \[20, 15, 15\]"):
         SliceTwinEnv(twin)
@@ -193,7 +198,7 @@ def test_a_twin_that_has_seen_more_is_not_refused_after_a_constant_calibration()
     """It remembers what other allocations brought."""
     varied, _ = quietly(CASES / "01_decided.csv", mapping_of())
     constant, _ = quietly(CASES / "13_constant_allocation.csv", mapping_of())
-    twin = DigitalTwin("autoregressive").fit(varied).calibrate(constant)
+    twin = quick_twin().fit(varied).calibrate(constant)
     assert twin.model.only_allocation is None
     SliceTwinEnv(twin).reset(seed=0)
 
