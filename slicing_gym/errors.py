@@ -10,13 +10,18 @@ from numbers import Integral, Real
 
 
 def nearest(value: str, names: Sequence[str]) -> str | None:
-    """The name that a text was probably meant to be: spelt alike, of these initials, or one that begins so; or None."""
-    value = value[:100]
-    found = difflib.get_close_matches(value, names, n=1, cutoff=0.65)
+    """The name that a text was probably meant to be, or None.
+
+    It is spelt alike, has these initials, begins so, or has a word that does; capitals do not matter.
+    """
+    value, spelt = value[:100].lower(), {name.lower(): name for name in reversed(names)}
+    found = difflib.get_close_matches(value, list(spelt), n=1, cutoff=0.65)
     if not found and len(value) > 1:
-        found = [name for name in names if "".join(word[:1] for word in re.split("[_-]", name)) == value]
-        found += [name for name in names if name.startswith(value)]
-    return found[0] if found else None
+        words = {name: re.split("[_.-]", name) for name in map(str.lower, names)}
+        found = [name for name in words if "".join(word[:1] for word in words[name]) == value]
+        found += [name for name in words if name.startswith(value)]
+        found += [name for name in words if any(word.startswith(value) for word in words[name])]
+    return spelt[found[0]] if found else None
 
 
 def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:

@@ -104,7 +104,7 @@ def write_png(path: str | Path, picture: npt.NDArray[np.uint8]) -> None:
 @steady_output()
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m experiments.tools.animate", description=__doc__)
     parser.add_argument("policy", help="a baseline, units like 1-94-5, a run's folder, or an agent's file")
     parser.add_argument(
         "--scenario", help="of the cell: a preset, or a YAML file (default: the run's own; without a run diurnal)"
