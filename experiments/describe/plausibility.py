@@ -26,6 +26,8 @@ SHORTEST_DISTANCE_M = 10.0
 THERMAL_NOISE_DBM_PER_HZ = -174.0
 SMALL_CELL_M, SMALL_CELL_DBM = 100.0, 37.0  # the highest power of a hotzone cell in TR 36.814
 URGENT_S, URGENT_BYTE = 5e-3, 1354.0  # largest burst of 5QIs 85 to 87 (TS 23.501, table 5.7.4-1)
+LONGEST_S = 1.1  # packet delay budget of 5QI 10; 0.5 s is the longest of any other (TS 23.501, table 5.7.4-1)
+LOWEST_BPS = 1e3  # the slowest mode of AMR, a telephone's codec, has 4.75 kbit/s (TS 26.071)
 SUBCARRIERS_HZ = (15e3, 30e3, 60e3, 120e3)
 
 
@@ -122,6 +124,16 @@ def _of_traffic(scenario: Scenario) -> Iterator[str]:
             yield (
                 f"slices.{part.name}.latency_sla_s: {part.latency_sla_s * 1e3:g} ms, but a packet of {byte:g} byte "
                 f"takes {takes} at the edge, alone in the whole band"
+            )
+        if part.latency_sla_s > LONGEST_S:
+            yield (
+                f"slices.{part.name}.latency_sla_s: {part.latency_sla_s:g} s, the longest packet delay budget of a 5QI "
+                f"is {LONGEST_S:g} s; this key is in seconds"
+            )
+        if 0.0 < part.rate_sla_bps < LOWEST_BPS:
+            yield (
+                f"slices.{part.name}.rate_sla_bps: {part.rate_sla_bps:g} bit/s, below any codec's; this key is in bit/s, "
+                "and 0 asks for no rate"
             )
         if part.rate_sla_bps > edge_bps:
             yield (
