@@ -272,7 +272,13 @@ BENCHMARKED: dict[str, BenchmarkMethod] = {
         TrainedMethod(
             "ddqn_factored", "DDQN, factored head", network=True, overrides=("agent=ddqn", "agent.head=factored")
         ),
-        TrainedMethod("ddqn_twin", "DDQN with a twin", twin=True, network=True, overrides=("agent=ddqn", "twin=lstm")),
+        TrainedMethod(
+            "ddqn_twin",
+            "DDQN with a twin, planner first",
+            twin=True,
+            network=True,
+            overrides=("agent=ddqn", "twin=lstm"),
+        ),
     )
 }
 """Methods by name, in the order of the tables."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,10 @@ def findings_of(rows: Mapping[RunKey, RunRow], protocol: Protocol = PROTOCOL, *,
     for budget, own in boards.items():
         parts.append(f"## Normalised score after {_spaced(budget)} decisions\n")
         begun = any(_is_begun(board) for board in own)
-        parts += [_scores(own), _gaps(own)] if begun else ["No method that learns is run yet at this budget.\n"]
+        parts += [_by_method(own, _score_cell), _gaps(own)] if begun else ["No method that learns is run yet.\n"]
+        if begun:
+            parts.append(f"## Regret over {_spaced(budget)} decisions [U]\n")
+            parts.append(_by_method(own, _regret_cell))
     return "\n".join(part for part in [*parts, f"{cost_of(rows, protocol)}\n"] if part)
 
 
@@ -76,13 +79,15 @@ def _is_begun(board: Board) -> bool:
     return any(name not in BENCHMARKED or BENCHMARKED[name].learns for name in names)
 
 
-def _scores(boards: Sequence[Board]) -> str:
-    """One row per method, one column per scenario."""
+def _by_method(boards: Sequence[Board], cell: Callable[[Board, str], str]) -> str:
+    """One row per method that has more than "" and "n/a", one column per scenario."""
     own = dict.fromkeys(each.method for board in boards for each in board.standings if each.method not in BENCHMARKED)
     rows = []
     for name in (*BENCHMARKED, *own):
         label = BENCHMARKED[name].label if name in BENCHMARKED else name
-        rows.append([label, *(_score_cell(board, name) for board in boards)])
+        cells = [cell(board, name) for board in boards]
+        if set(cells) - {"", "n/a"}:
+            rows.append([label, *cells])
     return markdown(["method", *(board.scenario for board in boards)], rows)
 
 
@@ -92,6 +97,23 @@ def _score_cell(board: Board, name: str) -> str:
         return "n/a" if board.missing.get(name, "").startswith("n/a") else NOT_RUN
     shown = shown_interval(found.score, 2)
     return f"{shown} ({found.partly})" if found.partly else shown
+
+
+def _regret_cell(board: Board, name: str) -> str:
+    """The regret of a method that learned at this budget; "" of others."""
+    found = board.of(name)
+    if found is None:
+        return "n/a" if board.missing.get(name, "").startswith("n/a: one output") else ""
+    if not _is_of_this_budget(found, board) or name in (FIXED, UPPER):
+        return ""
+    shown = shown_interval(found.regret, 0)
+    return f"{shown} ({found.partly})" if found.partly else shown
+
+
+def _is_of_this_budget(found: Standing, board: Board) -> bool:
+    """Whether regret and time are of so many decisions: those of what does not learn are of the first budget alone."""
+    learns = found.method not in BENCHMARKED or BENCHMARKED[found.method].learns
+    return learns or board.budget == min(PROTOCOL.training_seeds)
 
 
 def shown_interval(value: Interval | None, digits: int) -> str:
@@ -154,8 +176,7 @@ def _leaderboard(board: Board) -> str:
 
 
 def _line(found: Standing, board: Board) -> list[str]:
-    learns = found.method not in BENCHMARKED or BENCHMARKED[found.method].learns
-    of_this_budget = learns or board.budget == min(PROTOCOL.training_seeds)
+    of_this_budget = _is_of_this_budget(found, board)
     has_goal = get_scenario(board.scenario).reward.kind == "shaped"  # else nothing asks for the final threshold
     return [
         "-" if found.rank is None else str(found.rank),

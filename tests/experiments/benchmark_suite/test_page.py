@@ -102,11 +102,31 @@ def test_the_tables_name_what_is_missing():
     text = findings_of(rows)
     assert "| SB3 DQN | 0.83 (3 of 10 seeds) | not run yet | not run yet |" in text  # what has most to gain comes first
     assert "n/a on `nr-8slices` (one output for each of 20 218 614 631 344 allocations): SB3 DQN;" in text
-    assert "n/a everywhere (with a twin at 1000 decisions only): DDQN with a twin." in text
+    assert "n/a everywhere (with a twin at 1000 decisions only): DDQN with a twin, planner first." in text
     longer = leaderboards_of(rows).partition("## diurnal, 20 000 decisions")[2]
     assert "| 1 | DDQN, dense head | 7.600 | 0.867 | 1.00 | 0.500 |" in longer
     assert "SB3 DQN |" not in longer  # it was run at the other budget
     assert "| 2 | best fixed | 7.000 | 0.667 | - | 0.500 | - | - | - |" in longer  # regret is of 1000 decisions
+
+
+def test_regret_is_shown_of_what_learned_at_a_budget():
+    """Rules have one at the first budget alone; that of the best fixed allocation is 0 by its meaning."""
+    rows = {
+        **rows_of(**REFERENCES, random=[4.0] * 10, sb3_dqn=[7.5] * 3),
+        **rows_of("diurnal", 20_000, ddqn_dense=[7.6] * 3),
+    }
+    first, longer = (
+        findings_of(rows).partition(f"## Regret over {budget} decisions [U]")[2].partition("##")[0]
+        for budget in ("1 000", "20 000")
+    )
+    assert "| random | 45 [" in first
+    assert "| SB3 DQN | 10 [0, 20] (3 of 10 seeds) |" in first
+    assert "SB3 PPO" not in first  # not run: n/a on `nr-8slices` alone is no row
+    assert "| DDQN, dense head | 10 [0, 20] |" in longer
+    for name in ("best fixed", "one-step oracle"):
+        assert name not in first
+    for name in ("random", "SB3 DQN"):
+        assert name not in longer
 
 
 @pytest.mark.parametrize(("scenario", "share"), [("diurnal", "0.500"), ("nr-8slices", "n/a")])
