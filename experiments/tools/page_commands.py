@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.tools.package import ROOT
+from slicing_gym import get_scenario
 
 MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -22,13 +23,14 @@ PLACEHOLDERS = {
     "<name>": "paper-1mhz",
     "<run folder>": "runs/mine",
     "<its run>": "runs/mine",
+    "<path>.yaml": "mine/scenario/mine.yaml",
     "<history.npz>": "runs/mine/history.npz",
     "policy=runs/<run>": "policy=runs/mine scenario=paper-1mhz",
     "runs/<run>": "runs/mine",
     "runs/<sweep>": "runs/first_sweep",
     "runs/<the folder it wrote>": "runs/evaluation",
 }
-"""What stands for a placeholder: all of it is made by other commands."""
+"""What stands for a placeholder: made by other commands, or by `write_own_modules`."""
 
 OWN_MODULES = ("my_package", "mine")
 """What docs/bring-your-own.md and docs/extending.md ask a reader to write."""
@@ -105,6 +107,9 @@ def write_own_modules(folder: Path) -> None:
         block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), re.DOTALL)
         assert block is not None
         (folder / "mine" / file).write_text(block[1])
+    scenario = folder / "mine" / "scenario" / "mine.yaml"
+    scenario.parent.mkdir(exist_ok=True)
+    get_scenario("paper-1mhz").replace(name="mine").save(scenario)
 
 
 def _definitions(page: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shlex
 import shutil
@@ -50,6 +51,10 @@ def test_whatever_a_command_goes_on_from_was_made_by_one_before_it():
         if not each.skipped:
             assert each.needs <= made, f"{each.typed.page}: {each}"
             made |= each.makes
+
+
+def test_nothing_is_run_with_a_placeholder_in_it():
+    assert [str(each) for each in chosen() if not each.skipped and re.search("<[^>]*>", str(each))] == []
 
 
 def test_what_a_command_needs_is_run_before_it_however_few_are_asked_for():
