@@ -46,7 +46,7 @@ _AGENT_2 = (
 )
 _TWINS = "seeds=[0] decisions=100 held_out_runs=1 copies=4 threads=1 progress=false twin.training.max_epochs=2"
 _SMALL = {
-    "train": f"decisions=400 progress=false algorithm.later_twin_decisions=640 {_AGENT_2} {_EVALUATION}",
+    "train": f"decisions=640 progress=false algorithm.later_twin_decisions=640 {_AGENT_2} {_EVALUATION}",
     "offline": f"decisions=150 progress=false algorithm.epochs=2 estimate.epochs=2 {_AGENT_2} {_EVALUATION}",
     "evaluate": "seeds=[0,1] decisions=10 progress=false",
     "describe": "seeds=[0] decisions=10",

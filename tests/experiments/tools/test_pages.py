@@ -28,7 +28,7 @@ def run_as(topic, arguments):
 
 def test_a_command_becomes_small_and_stays_what_it_is():
     swept = run_as("train", "-m agent=dqn,ddqn,gan_ddqn seed=0,1,2 decisions=30000 agent.head=dense")
-    assert swept.startswith("-m agent=dqn,ddqn seed=0 agent.head=dense decisions=400 ")
+    assert swept.startswith("-m agent=dqn,ddqn seed=0 agent.head=dense decisions=640 ")
     assert run_as("evaluate", "policy=a,b,c seeds=[1,2,3]").startswith("policy=a,b,c 'seeds=[0,1]'")  # a list, no sweep
     nowhere = run_as("offline", "history=<history.npz> evaluation.seeds=[]")
     assert nowhere.startswith("history=runs/mine/history.npz 'evaluation.seeds=[]'")
