@@ -20,6 +20,8 @@ from slicing_gym.action import AllocationIndexCodec, DiscreteCodec
 from slicing_gym.errors import shown, unknown_name
 from twin import DigitalTwin
 from twin.data.layout import Layout
+from twin.data.logs.rules import AllocationRule
+from twin.data.logs.units import units_of
 
 LOGGED = "logged"
 """What the log did."""
@@ -143,9 +145,17 @@ def _held(name: str, units: object, layout: Layout, moment: Moment) -> IntArray:
         given = name if isinstance(units, list) and name == "-".join(map(str, units)) else units
         raise ValueError(
             f"policies: {shown(given)} given, allowed are units of {', '.join(scenario.slice_names)} that sum to "
-            f"{scenario.num_units}, at least {'-'.join(map(str, least))}"
+            f"{scenario.num_units}, at least {'-'.join(map(str, least))}{_of_percents(row, scenario.num_units, least)}"
         )
     return np.tile(row.astype(np.int64), (moment.ahead, 1))
+
+
+def _of_percents(given: IntArray, num_units: int, least: Sequence[int]) -> str:
+    """The units that an allocation in percent means, rounded as those of a log, to end a message; else nothing."""
+    if given.dtype.kind not in "iu" or given.shape != (len(least),) or given.sum() != 100 or (given < 0).any():
+        return ""
+    units, _ = units_of(AllocationRule("policies", kind="percent"), given[None], (), num_units, str)
+    return f"; in percent: {'-'.join(map(str, units[0]))}" if (units[0] >= least).all() and num_units != 100 else ""
 
 
 def _agent(name: str, twin: DigitalTwin, trust: bool) -> Predictor:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from experiments.reporting.tables import aligned, write_rows
-from experiments.what_if.moment import Moment
 from experiments.what_if.policies import LOGGED
 from experiments.what_if.simulation import UTILITY, Alternative
 from twin import History
 from twin.data.layout import Layout
 
 BY_THE_LOG = "measured"
+
+AS_MEASURED = "as measured"
+"""Of what is the demand's, in place of a prediction."""
 
 OR_MORE = "+"
 
@@ -29,11 +31,15 @@ def units_by_variable(layout: Layout) -> dict[str, str]:
 
 
 def table(
-    layout: Layout, alternatives: Sequence[Alternative], measured: Mapping[str, float], most: Mapping[str, float]
+    layout: Layout,
+    alternatives: Sequence[Alternative],
+    measured: Mapping[str, float],
+    most: Mapping[str, float],
+    held: Collection[str] = (),
 ) -> str:
     """One row per variable, one column per alternative: mean [5 %, 95 %] over the samples; what was measured first.
 
-    An end that is the largest value drawn (`most`, by variable) is marked: more may come.
+    Variables that are `held` are as measured for all. An end that is the largest value drawn (`most`, by variable) is marked: more may come.
     """
     units = units_by_variable(layout)
     header = [
@@ -46,6 +52,9 @@ def table(
         unit = f" [{units[name]}]" if units[name] else ""
         cells = []
         for each in alternatives:
+            if name in held:
+                cells.append(AS_MEASURED)
+                continue
             mean, low, high = map(_number, each.summary(name))
             cells.append(f"{mean} [{low}, {high}{OR_MORE if _is_clipped(each, name, most) else ''}]")
         rows.append([f"{name}{unit}", _number(value), *cells])
@@ -82,30 +91,17 @@ def gains(alternatives: Sequence[Alternative], history: History) -> list[str]:
     return lines
 
 
-def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> list[str]:
-    """How much of what was measured lies in the intervals of what the log did."""
+def inside(
+    alternatives: Sequence[Alternative], measured: Mapping[str, float], held: Collection[str] = ()
+) -> list[str]:
+    """How much of what was measured lies in the intervals of what the log did, without what is held."""
     logged = next((each for each in alternatives if each.name == LOGGED), None)
     if logged is None:
         return []
-    missed = [name for name, value in measured.items() if not _holds(logged.summary(name), value)]
-    held = f"{len(measured) - len(missed)} of {len(measured)} measured values lie in the 90 % intervals of {LOGGED}"
-    return [f"{held}; not {', '.join(missed)}" if missed else held]
-
-
-def outside(history: Moment, alternatives: Sequence[Alternative]) -> list[str]:
-    """One line per alternative that gives a slice units which the log never gave it."""
-    held, names = history.history.allocation, history.history.scenario.slice_names
-    lines = []
-    for each in alternatives:
-        parts = [
-            f"{name} {low if low == high else f'{low} to {high}'}, held {held[:, n].min()} to {held[:, n].max()}"
-            for n, name in enumerate(names)
-            if name in each.outside
-            for low, high in [each.outside[name]]
-        ]
-        if parts:
-            lines.append(f"* warning: {each.name} is outside the log: {'; '.join(parts)}; not to be trusted")
-    return lines
+    asked = {name: value for name, value in measured.items() if name not in held}
+    missed = [name for name, value in asked.items() if not _holds(logged.summary(name), value)]
+    found = f"{len(asked) - len(missed)} of {len(asked)} measured values lie in the 90 % intervals of {LOGGED}"
+    return [f"{found}; not {', '.join(missed)}" if missed else found]
 
 
 def write_alternatives(

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.config.bounds import check_bounds
+from experiments.what_if.demand import Demand
 from experiments.what_if.figure import plot_what_if
 from experiments.what_if.moment import Moment, find_moment
 from experiments.what_if.policies import LOGGED, Policies, contenders
-from experiments.what_if.report import clipped, gains, inside, outside, table, write_alternatives
+from experiments.what_if.notes import demand_lines, never_held, outside
+from experiments.what_if.report import clipped, gains, inside, table, write_alternatives
 from experiments.what_if.settings import Settings
 from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance
@@ -26,6 +28,7 @@ class WhatIfResult:
     Args:
         layout: of the twin's variables.
         moment: that was asked about.
+        demand: its arrivals.
         samples: draws of each alternative.
         alternatives: in the order in which they were given.
         measured: by the log, by variable, in its unit; means over the intervals.
@@ -34,6 +37,7 @@ class WhatIfResult:
 
     layout: Layout
     moment: Moment
+    demand: Demand
     samples: int
     alternatives: Sequence[Alternative]
     measured: Mapping[str, float]
@@ -41,18 +45,20 @@ class WhatIfResult:
 
     def report(self) -> str:
         """Which moment it is, the table, and what of it is not to be trusted."""
-        seen = self.moment.history.arrivals[self.moment.row]
-        names, unit = self.layout.scenario.slice_names, self.layout.arrivals_column.unit
-        before = ", ".join(f"{name} {count:,}" for name, count in zip(names, seen, strict=True) if name != self._nobody)
+        seen = self.moment.history.arrivals[self.moment.row] / self.demand.packets
+        names, shown, held = self.layout.scenario.slice_names, self.demand.column, self.demand.held
+        before = ", ".join(f"{name} {n:,.0f}" for name, n in zip(names, seen, strict=True) if name != self._nobody)
         means = "" if self.moment.ahead == 1 else f"; means over {self.moment.ahead} intervals"
         lines = [
             f"{self.layout.scenario.name}: {self.moment}{means}",
-            f"arrivals before it [{unit}]: {before}",
-            table(self.layout, self.alternatives, self.measured, self.most),
+            f"{shown.name}{f' [{shown.unit}]' if shown.unit else ''} before it: {before}",
+            table(self.layout, self.alternatives, self.measured, self.most, held),
             f"mean [5 %, 95 %] over {self.samples} draws of the twin and its members, in the columns' units",
             *clipped(self.alternatives, self.most),
             *gains(self.alternatives, self.moment.history),
-            *inside(self.alternatives, self.measured),
+            *inside(self.alternatives, self.measured, held),
+            *demand_lines(self.demand, self.alternatives),
+            *never_held(self.moment, self.alternatives),
             *outside(self.moment, self.alternatives),
         ]
         return "\n".join(lines)
@@ -135,7 +141,7 @@ class WhatIf:
 
     def run(self) -> WhatIfResult:
         """Let each contender decide from the moment on."""
-        found = [simulate(self._twin, self._moment, each, self.settings) for each in self._contenders]
-        measured = measured_at(self._twin, self._moment)
-        model = self._twin.model
-        return WhatIfResult(model.layout, self._moment, self.settings.samples, found, measured, largest_drawn(model))
+        demand = Demand.of(self._moment, self.settings.arrivals)
+        found = [simulate(self._twin, demand, each, self.settings) for each in self._contenders]
+        measured, model, samples = measured_at(self._twin, demand), self._twin.model, self.settings.samples
+        return WhatIfResult(model.layout, self._moment, demand, samples, found, measured, largest_drawn(model))

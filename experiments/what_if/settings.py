@@ -8,6 +8,9 @@ from typing import Any
 from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 
+MEASURED, SIMULATED = ARRIVALS = ("logged", "twin")
+"""Where arrivals are from."""
+
 
 @dataclass
 class Settings:
@@ -15,11 +18,14 @@ class Settings:
 
     Args:
         ahead: intervals that each allocation is held, or each agent decides; the figures are means over them.
+        arrivals: "logged": those that were measured, whatever is allocated; "twin": the twin's, which may follow the
+            allocation.
         samples: draws of the twin; all allocations meet the same random numbers.
         seed: of the draws.
         threads: that share the samples.
     """
 
+    arrivals: str = bounded(MEASURED, choices=ARRIVALS)
     ahead: int = bounded(1, at_least=1, at_most=MAX_RUNS)
     samples: int = bounded(400, at_least=20, at_most=MAX_CELLS)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.evaluate.rollout import Chooser
+from experiments.what_if.demand import Demand
 from experiments.what_if.moment import Moment
 from experiments.what_if.policies import Contender
 from experiments.what_if.settings import Settings
@@ -62,9 +63,9 @@ def largest_drawn(model: TwinModel) -> dict[str, float]:
     return found
 
 
-def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: Settings) -> Alternative:
+def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: Settings) -> Alternative:
     """Let a contender decide from a moment on."""
-    model, history = twin.model, moment.history
+    model, moment, history = twin.model, demand.moment, demand.moment.history
     layout, slices = model.layout, twin.scenario.num_slices
     samples = settings.samples
     seeds = np.random.SeedSequence(settings.seed).generate_state(samples, np.uint32).tolist()
@@ -72,7 +73,7 @@ def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: 
     controls, observer = one_hot(layout, history.controls, len(history)), ArrivalsObserver()
     choose = None if contender.policy is None else Chooser(contender.policy, samples)
     total, worth, given = np.zeros((samples, layout.num_variables)), np.zeros(samples), []
-    for step in range(moment.ahead):
+    for step, known in enumerate(demand.known()):
         if choose is None:
             assert contender.units is not None
             units = np.tile(contender.units[step], (samples, 1))
@@ -80,11 +81,13 @@ def simulate(twin: DigitalTwin, moment: Moment, contender: Contender, settings: 
             seen = observer.observe(twin.scenario, {"arrivals": cells.measured[:, :slices]})
             units = _chosen(contender, twin.scenario, choose(seen))
             choose.over[:] = False
-        brought = cells.advance(units, controls=np.repeat(controls[[moment.row + step]], samples, axis=0))
-        total += cells.measured
+        held = np.repeat(controls[[moment.row + step]], samples, axis=0)
+        brought = cells.advance(units, controls=held, known=known)
+        total += demand.consistent(cells.measured)
         worth += brought.utility
         given.append(units)
-    values = _by_variable(layout, total / moment.ahead, worth / moment.ahead if model.has_reward else None)
+    means, utilities = total / moment.ahead, worth / moment.ahead if model.has_reward else None
+    values = _by_variable(layout, demand, means, utilities)
     return Alternative(contender.name, np.stack(given), values, _outside(layout, history.allocation, np.stack(given)))
 
 
@@ -101,23 +104,25 @@ def _chosen(contender: Contender, scenario: Scenario, actions: npt.NDArray[Any])
         raise ValueError(f"policies: {contender.name!r} chose {error}") from error
 
 
-def measured_at(twin: DigitalTwin, moment: Moment) -> dict[str, float]:
+def measured_at(twin: DigitalTwin, demand: Demand) -> dict[str, float]:
     """What the log measured from a moment on, means over the intervals; variables as of `Alternative`."""
-    model, brought = twin.model, measured_by(moment.history.take(moment.rows))
+    model, brought = twin.model, measured_by(demand.moment.history.take(demand.moment.rows))
     worth = None
     if model.has_reward:
         parts = model.split(brought)
         worth = utility(twin.scenario, parts["spectral_efficiency"], parts["ssr"]).mean(keepdims=True)
-    found = _by_variable(model.layout, brought.mean(axis=0, keepdims=True), worth)
+    found = _by_variable(model.layout, demand, brought.mean(axis=0, keepdims=True), worth)
     return {name: float(values[0]) for name, values in found.items()}
 
 
-def _by_variable(layout: Layout, values: FloatArray, worth: FloatArray | None) -> dict[str, FloatArray]:
-    """Utility (k,) and variables (k, V) by name, without those of the units of nobody."""
-    nobody = set()
+def _by_variable(
+    layout: Layout, demand: Demand, values: FloatArray, worth: FloatArray | None
+) -> dict[str, FloatArray]:
+    """Utility (k,) and variables (k, V) by name, without those of the units of nobody, and arrivals once."""
+    nobody = demand.hidden
     if layout.idle is not None:
         idle = layout.scenario.slice_names[layout.idle]
-        nobody = {f"{each.name}_{idle}" for each in (layout.arrivals_column, *layout.columns) if each.per_slice}
+        nobody |= {f"{each.name}_{idle}" for each in (layout.arrivals_column, *layout.columns) if each.per_slice}
     own = {name: values[:, v] for v, (name, _) in enumerate(layout.variables) if name not in nobody}
     return own if worth is None else {UTILITY: worth, **own}
 

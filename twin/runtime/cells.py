@@ -134,7 +134,11 @@ class TwinCells(OwnArrays):
         return min(int(drawn * members), members - 1)
 
     def advance(
-        self, units: npt.ArrayLike, cells: IntArray | None = None, controls: Floats | None = None
+        self,
+        units: npt.ArrayLike,
+        cells: IntArray | None = None,
+        controls: Floats | None = None,
+        known: FloatArray | None = None,
     ) -> TwinInterval:
         """Hold allocations (k, n_slices), or one (n_slices,) for all, for a decision interval of cells (k,).
 
@@ -142,6 +146,8 @@ class TwinCells(OwnArrays):
             units: the allocations.
             cells: numbers of the cells, by default all.
             controls: one-hot (k, C), from now on; by default those that the history held most often.
+            known: variables (V,) that are known of the interval, and not drawn; NaN for all others. They are what the
+                next interval comes after; the others of the same interval are drawn from what was before it.
 
         Returns:
             What the interval brought to those cells.
@@ -161,8 +167,10 @@ class TwinCells(OwnArrays):
         self._threads.run(self._step, which, self._scratch)
         if self.model.presence is not None:
             drawn = self._measured[which]
-            self.model.presence.step(self.model.layout, before, drawn, self._key[which], self._interval[which])
+            self.model.presence.step(self.model.layout, before, drawn, self._key[which], self._interval[which], known)
             self._measured[which] = drawn
+        if known is not None:
+            self._measured[which] = np.where(np.isnan(known), self._measured[which], known)
         self._held[which] = self._buffers.units[which]
         self._interval[which] += 1
         return self._result(which)

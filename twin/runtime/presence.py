@@ -65,6 +65,7 @@ class Presence(OwnArrays):
         measured: FloatArray,
         keys: npt.NDArray[np.uint64],
         intervals: IntArray,
+        known: FloatArray | None = None,
     ) -> None:
         """Draw which slices are there, and write what the others measure.
 
@@ -74,6 +75,8 @@ class Presence(OwnArrays):
             measured: what was drawn for this one (k, V); written.
             keys: of the cells (k,).
             intervals: of the cells, naming the random numbers (k,).
+            known: variables (V,) of the interval that are not drawn, among them perhaps which slices are there; NaN for
+                all others.
         """
         place = layout.place(PRESENT.name)
         for n in range(self.chance.shape[1]):
@@ -84,6 +87,8 @@ class Presence(OwnArrays):
                 ]
             )
             there = drawn < self.chance[(before[:, place.start + n] > 0.5).astype(np.int64), n]
+            if known is not None and not np.isnan(known[place.start + n]):
+                there[:] = known[place.start + n] > 0.5
             places = variables_of(layout, n)
             measured[np.ix_(~there, places)] = self.absent[places]
             measured[:, place.start + n] = there

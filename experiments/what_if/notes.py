@@ -1,0 +1,116 @@
+"""Lines under the table of a what-if: whose demand it is, and which allocations the log says little of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from experiments.what_if.demand import Demand
+from experiments.what_if.moment import Moment
+from experiments.what_if.policies import LOGGED
+from experiments.what_if.settings import MEASURED, SIMULATED
+from experiments.what_if.simulation import Alternative
+
+IntArray = npt.NDArray[np.int64]
+
+NOTICEABLE = 0.01
+"""Share of the mean arrivals from which on it is said that those of an alternative differ."""
+
+ERRORS = 1.96
+"""Standard errors of the mean difference within which it may be chance."""
+
+
+def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]:
+    """Whose arrivals they are, what stands in their place, and where they follow the allocation."""
+    lines = []
+    if demand.same:
+        unit = demand.moment.history.layout.arrivals_column.unit
+        lines.append(f"arrivals in {unit} are {' and '.join(demand.same)} of the log, and are left out")
+    if demand.source == MEASURED:
+        lines.append(f"arrivals are those of the log for all (arrivals={SIMULATED}: the twin's); {_what_follows(demand)}")
+    else:
+        lines += _followers(demand, alternatives)
+    return lines
+
+
+def _what_follows(demand: Demand) -> str:
+    """What the arrivals of the intervals matter for."""
+    if demand.moment.ahead == 1:
+        return "no other figure depends on them: the twin predicts an interval from what was measured before it"
+    return "from the second interval on, each is predicted after the demand that there was"
+
+
+def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]:
+    """Alternatives whose simulated arrivals differ from those of what the log did by more than chance."""
+    first = next((each for each in alternatives if each.name == LOGGED), alternatives[0])
+    found = []
+    for each in alternatives:
+        parts = []
+        for name in demand.names:
+            if name not in each.values:  # units of nobody
+                continue
+            more, usual = each.values[name] - first.values[name], first.values[name].mean()
+            beyond = max(NOTICEABLE * usual, ERRORS * more.std(ddof=1) / len(more) ** 0.5)
+            if abs(more.mean()) > beyond > 0.0:
+                parts.append(f"{name} {more.mean() / usual:+.1%}")
+        if parts:
+            found.append(f"{each.name} {', '.join(parts)}")
+    if not found:
+        return []
+    worth = "no other figure depends on them" if demand.moment.ahead == 1 else "the utility includes this"
+    return [
+        f"warning: the twin's arrivals follow the allocation; compared with {first.name}: {'; '.join(found)}. Demand of "
+        f"users does not: {worth}, and arrivals={MEASURED} takes those of the log"
+    ]
+
+
+def outside(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]:
+    """One line per alternative that gives a slice units which the log never gave it."""
+    held, names = moment.history.allocation, moment.history.scenario.slice_names
+    lines = []
+    for each in alternatives:
+        parts = [
+            f"{name} {low if low == high else f'{low} to {high}'}, held {held[:, n].min()} to {held[:, n].max()}"
+            for n, name in enumerate(names)
+            if name in each.outside
+            for low, high in [each.outside[name]]
+        ]
+        if parts:
+            lines.append(f"* warning: {each.name} is outside the log: {'; '.join(parts)}; not to be trusted")
+    return lines
+
+
+def never_held(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]:
+    """One line per alternative with allocations that the log never held: how far the nearest is that it did hold."""
+    history = moment.history
+    held, times = np.unique(history.allocation, axis=0, return_counts=True)
+    known = f"the log, which has {len(held):,}" if len(held) > 1 else "the log"
+    allowed = {tuple(row) for row in history.held}
+    lines = []
+    for each in alternatives:
+        given, counts = np.unique(each.units.reshape(-1, held.shape[1]), axis=0, return_counts=True)
+        moved = np.array([np.abs(held - row).sum(axis=1).min() // 2 for row in given])
+        if not moved.any():
+            continue
+        row, far = given[moved.argmax()], int(moved.max())
+        near = int(np.abs(held - row).sum(axis=1).argmin())
+        what = _text(row) if len(given) == 1 else f"{counts[moved > 0].sum() / counts.sum():.0%} of its decisions"
+        who = "" if what == each.name else f"{each.name}: "
+        lines.append(
+            f"note: {who}{what} {'is' if len(given) == 1 else 'are'} no allocation of {known}; "
+            f"{'' if len(given) == 1 else f'{_text(row)} is the farthest, '}the nearest is {_text(held[near])}, held "
+            f"{times[near]:,} times, with {far} {'unit' if far == 1 else 'units'} elsewhere"
+            + (_forbidden(given, allowed) if allowed else "")
+        )
+    return lines
+
+
+def _forbidden(given: IntArray, allowed: set[tuple[int, ...]]) -> str:
+    """That a mapping does not allow them, to end a line."""
+    return "; the mapping does not allow it (allowed: held)" if set(map(tuple, given.tolist())) - allowed else ""
+
+
+def _text(units: IntArray) -> str:
+    return "-".join(map(str, units))
