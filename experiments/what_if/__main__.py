@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from agents.registry import import_modules
 from experiments.commands import command, write_and_show
-from experiments.what_if.inputs import history_of_config, load_twin
+from experiments.what_if.inputs import history_of_config, load_twin, ssr_of_config
 from experiments.what_if.run import WhatIf
 from experiments.what_if.settings import WhatIfConfig
 
@@ -22,7 +23,8 @@ def prepare(config: WhatIfConfig, folder: Path) -> Callable[[], None]:
     """The what-if of a configuration, checked; an error names the key, the value and what is allowed."""
     import_modules(config.imports)
     twin, history = load_twin(config.fitted), history_of_config(config)
-    wanted = WhatIf(twin, history, config.policies, config, at=config.at, interval=config.interval, trust=config.trust)
+    given: dict[str, Any] = {"at": config.at, "interval": config.interval, "trust": config.trust}
+    wanted = WhatIf(twin, history, config.policies, config, **given, ssr=ssr_of_config(config, history))
 
     return lambda: write_and_show(wanted.run(), folder)
 

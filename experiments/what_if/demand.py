@@ -111,4 +111,3 @@ def same_as_arrivals(history: History) -> dict[str, float]:
         if 0.0 < least <= most * (1.0 + 1e-9):  # a factor gives all of them
             found[column.name] = float(0.5 * (least + most))
     return found
-

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.config.parts import read_mapped_log
+import numpy as np
+import yaml
+
+from experiments.config.parts import make_mapping, read_mapped_log
 from experiments.runs.folder import HISTORY, TWIN
 from experiments.what_if.settings import WhatIfConfig
 from twin import DigitalTwin, History
+from twin.data.columns import PRESENT
+from twin.data.logs import SsrRule
 
 
 def load_twin(name: str | None) -> DigitalTwin:
@@ -46,3 +51,31 @@ def history_of_config(config: WhatIfConfig) -> History:
             "log=<file> with mapping=<file>"
         )
     return History.load(path)
+
+
+def ssr_of_config(config: WhatIfConfig, history: History) -> SsrRule | None:
+    """The bounds that a history's SSR was made with: of the mapping given, or of the run that left the twin.
+
+    None where there are none, or the run's mapping is gone, or was changed since.
+    """
+    mapping = make_mapping(config.mapping, config.mapping_file)
+    if mapping is None:
+        folder = Path(str(config.fitted)) if Path(str(config.fitted)).is_dir() else Path(str(config.fitted)).parent
+        try:
+            run = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
+            mapping = make_mapping(run.get("mapping") or {}, run.get("mapping_file"))
+        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError):
+            return None
+    rule = None if mapping is None else mapping.ssr
+    return rule if rule is not None and made_with(rule, history) else None
+
+
+def made_with(rule: SsrRule, history: History) -> bool:
+    """Whether a history's SSR is what a rule says, of the slices that are there."""
+    if not history.layout.has(rule.column) or not history.layout.has("ssr"):
+        return False
+    number, column = len(rule.bounds), history.performance[rule.column]
+    if column.ndim != 2 or number > column.shape[1]:
+        return False
+    there = history.performance.get(PRESENT.name, np.ones(column.shape))[:, :number] > 0.5
+    return bool((rule(column[:, :number]) == history.ssr[:, :number])[there].all())

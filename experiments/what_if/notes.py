@@ -26,10 +26,11 @@ def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[st
     """Whose arrivals they are, what stands in their place, and where they follow the allocation."""
     lines = []
     if demand.same:
-        unit = demand.moment.history.layout.arrivals_column.unit
-        lines.append(f"arrivals in {unit} are {' and '.join(demand.same)} of the log, and are left out")
+        lines.append(f"arrivals are shown as {' and '.join(demand.same)}, of which the mapping made packets")
     if demand.source == MEASURED:
-        lines.append(f"arrivals are those of the log for all (arrivals={SIMULATED}: the twin's); {_what_follows(demand)}")
+        lines.append(
+            f"arrivals are those of the log for all (arrivals={SIMULATED}: the twin's); {_what_follows(demand)}"
+        )
     else:
         lines += _followers(demand, alternatives)
     return lines
@@ -61,8 +62,8 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
         return []
     worth = "no other figure depends on them" if demand.moment.ahead == 1 else "the utility includes this"
     return [
-        f"warning: the twin's arrivals follow the allocation; compared with {first.name}: {'; '.join(found)}. Demand of "
-        f"users does not: {worth}, and arrivals={MEASURED} takes those of the log"
+        f"warning: the twin's arrivals differ by allocation, from those of {first.name} by: {'; '.join(found)}; {worth}, "
+        f"and arrivals={MEASURED} holds those of the log"
     ]
 
 

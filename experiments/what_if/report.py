@@ -39,7 +39,8 @@ def table(
 ) -> str:
     """One row per variable, one column per alternative: mean [5 %, 95 %] over the samples; what was measured first.
 
-    Variables that are `held` are as measured for all. An end that is the largest value drawn (`most`, by variable) is marked: more may come.
+    Variables that are `held` are as measured for all. An end that is the largest value drawn (`most`, by variable) is
+    marked: more may come.
     """
     units = units_by_variable(layout)
     header = [
@@ -91,9 +92,7 @@ def gains(alternatives: Sequence[Alternative], history: History) -> list[str]:
     return lines
 
 
-def inside(
-    alternatives: Sequence[Alternative], measured: Mapping[str, float], held: Collection[str] = ()
-) -> list[str]:
+def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float], held: Collection[str] = ()) -> list[str]:
     """How much of what was measured lies in the intervals of what the log did, without what is held."""
     logged = next((each for each in alternatives if each.name == LOGGED), None)
     if logged is None:

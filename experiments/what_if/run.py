@@ -10,15 +10,17 @@ from pathlib import Path
 from experiments.config.bounds import check_bounds
 from experiments.what_if.demand import Demand
 from experiments.what_if.figure import plot_what_if
+from experiments.what_if.inputs import made_with
 from experiments.what_if.moment import Moment, find_moment
-from experiments.what_if.policies import LOGGED, Policies, contenders
 from experiments.what_if.notes import demand_lines, never_held, outside
+from experiments.what_if.policies import LOGGED, Policies, contenders
 from experiments.what_if.report import clipped, gains, inside, table, write_alternatives
 from experiments.what_if.settings import Settings
 from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
-from slicing_gym.errors import check_instance
+from slicing_gym.errors import check_instance, shown
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
+from twin.data.logs import SsrRule
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class WhatIfResult:
         alternatives: in the order in which they were given.
         measured: by the log, by variable, in its unit; means over the intervals.
         most: the largest value that the twin draws, by variable, where the column may have larger ones.
+        ssr: the mapping's bounds, for the picture.
     """
 
     layout: Layout
@@ -42,16 +45,17 @@ class WhatIfResult:
     alternatives: Sequence[Alternative]
     measured: Mapping[str, float]
     most: Mapping[str, float]
+    ssr: SsrRule | None = None
 
     def report(self) -> str:
         """Which moment it is, the table, and what of it is not to be trusted."""
         seen = self.moment.history.arrivals[self.moment.row] / self.demand.packets
-        names, shown, held = self.layout.scenario.slice_names, self.demand.column, self.demand.held
+        names, column, held = self.layout.scenario.slice_names, self.demand.column, self.demand.held
         before = ", ".join(f"{name} {n:,.0f}" for name, n in zip(names, seen, strict=True) if name != self._nobody)
         means = "" if self.moment.ahead == 1 else f"; means over {self.moment.ahead} intervals"
         lines = [
             f"{self.layout.scenario.name}: {self.moment}{means}",
-            f"{shown.name}{f' [{shown.unit}]' if shown.unit else ''} before it: {before}",
+            f"{column.name} before it{f' [{column.unit}]' if column.unit else ''}: {before}",
             table(self.layout, self.alternatives, self.measured, self.most, held),
             f"mean [5 %, 95 %] over {self.samples} draws of the twin and its members, in the columns' units",
             *clipped(self.alternatives, self.most),
@@ -73,7 +77,10 @@ class WhatIfResult:
         paths = [Path(folder) / "what_if.csv", Path(folder) / "what_if.png"]
         write_alternatives(paths[0], self.layout, self.alternatives, self.measured)
         title = f"{self.layout.scenario.name}: {self.moment}"
-        plot_what_if(paths[1], self.layout, title, self.alternatives, self.measured)
+        if self.demand.held:
+            title += f"; {self.demand.column.name.replace('_', ' ')} as measured"
+        asked = {name: value for name, value in self.measured.items() if name not in self.demand.held}
+        plot_what_if(paths[1], self.layout, title, self.alternatives, asked, self.ssr)
         return paths
 
 
@@ -87,6 +94,7 @@ def what_if(
     at: str | float | None = None,
     interval: int | None = None,
     trust: bool = False,
+    ssr: SsrRule | None = None,
 ) -> WhatIfResult:
     """What other allocations would have brought at a moment of a history.
 
@@ -102,11 +110,12 @@ def what_if(
         at: a time stamp of the log, see `find_moment`.
         interval: number of the decision in the history, from 0, in place of it.
         trust: let files of agents run code.
+        ssr: the bounds of a log's mapping, which the picture shows.
 
     Raises:
         ValueError, TypeError, OSError: something is not allowed; the message names it. Nothing was run.
     """
-    result = WhatIf(twin, history, policies, settings, at=at, interval=interval, trust=trust).run()
+    result = WhatIf(twin, history, policies, settings, at=at, interval=interval, trust=trust, ssr=ssr).run()
     if folder is not None:
         result.write(folder)
     return result
@@ -116,7 +125,7 @@ class WhatIf:
     """A what-if that has passed its checks.
 
     Args:
-        twin, history, policies, settings, at, interval, trust: see `what_if`.
+        twin, history, policies, settings, at, interval, trust, ssr: see `what_if`.
     """
 
     def __init__(
@@ -129,6 +138,7 @@ class WhatIf:
         at: str | float | None = None,
         interval: int | None = None,
         trust: bool = False,
+        ssr: SsrRule | None = None,
     ) -> None:
         self.settings = Settings() if settings is None else settings
         check_instance("settings", self.settings, (Settings,))
@@ -137,11 +147,17 @@ class WhatIf:
         check_instance("history", history, (History,))
         twin.model.layout.check_same("history", history.layout)
         self._twin, self._moment = twin, find_moment(history, at, interval, self.settings.ahead)
+        if ssr is not None and not made_with(ssr, history):
+            raise ValueError(
+                f"ssr: {shown(ssr)} given, allowed is the rule that the history's SSR was made with, or None"
+            )
+        self._ssr = ssr
         self._contenders = contenders(policies, twin, self._moment, trust)
 
     def run(self) -> WhatIfResult:
         """Let each contender decide from the moment on."""
         demand = Demand.of(self._moment, self.settings.arrivals)
         found = [simulate(self._twin, demand, each, self.settings) for each in self._contenders]
-        measured, model, samples = measured_at(self._twin, demand), self._twin.model, self.settings.samples
-        return WhatIfResult(model.layout, self._moment, demand, samples, found, measured, largest_drawn(model))
+        measured, most = measured_at(self._twin, demand), largest_drawn(self._twin.model, demand)
+        layout, samples = self._twin.model.layout, self.settings.samples
+        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, self._ssr)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from experiments.evaluate.rollout import Chooser
 from experiments.what_if.demand import Demand
-from experiments.what_if.moment import Moment
 from experiments.what_if.policies import Contender
 from experiments.what_if.settings import Settings
 from slicing_gym import Scenario
@@ -53,14 +52,12 @@ class Alternative:
         return float(drawn.mean()), float(low), float(high)
 
 
-def largest_drawn(model: TwinModel) -> dict[str, float]:
+def largest_drawn(model: TwinModel, demand: Demand) -> dict[str, float]:
     """By variable the largest value that a twin draws, where the column itself may have larger ones."""
-    found = {}
-    for v, (name, column) in enumerate(model.layout.variables):
-        most = float(draws.to_value(model.scaler, v, np.inf))
-        if most < column.upper:
-            found[name] = most
-    return found
+    variables, held = model.layout.variables, demand.held
+    most = np.array([[draws.to_value(model.scaler, v, np.inf) for v in range(len(variables))]])
+    found = zip(variables, demand.consistent(most)[0], strict=True)
+    return {name: float(value) for (name, column), value in found if value < column.upper and name not in held}
 
 
 def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: Settings) -> Alternative:
@@ -115,9 +112,7 @@ def measured_at(twin: DigitalTwin, demand: Demand) -> dict[str, float]:
     return {name: float(values[0]) for name, values in found.items()}
 
 
-def _by_variable(
-    layout: Layout, demand: Demand, values: FloatArray, worth: FloatArray | None
-) -> dict[str, FloatArray]:
+def _by_variable(layout: Layout, demand: Demand, values: FloatArray, worth: FloatArray | None) -> dict[str, FloatArray]:
     """Utility (k,) and variables (k, V) by name, without those of the units of nobody, and arrivals once."""
     nobody = demand.hidden
     if layout.idle is not None:
