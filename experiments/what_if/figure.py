@@ -42,7 +42,7 @@ def plot_what_if(
 
     Utility and SSR come first and are larger, then what SSR is made of, with the bounds of the SLAs; arrivals last.
     """
-    panels = _panels(layout, measured, ssr)
+    panels = panels_of(layout, measured, ssr)
     first = [column for column in FIRST if column in panels]
     rows = -(-(len(panels) - len(first)) // COLUMNS)
     height = [1.4] * bool(first) + [1.0] * rows
@@ -93,7 +93,7 @@ def _draw_bounds(axes: Axes, ssr: SsrRule) -> None:
     axes.hlines(ssr.bounds, places - 0.45, places + 0.45, color="#CC0000", lw=1.6, label=label)
 
 
-def _panels(
+def panels_of(
     layout: Layout, measured: Mapping[str, float], ssr: SsrRule | None
 ) -> dict[str, tuple[str, dict[str, str]]]:
     """By column, in the order of panels, the heading and the variables by what stands below their bars."""

@@ -62,8 +62,8 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
         return []
     worth = "no other figure depends on them" if demand.moment.ahead == 1 else "the utility includes this"
     return [
-        f"warning: the twin's arrivals differ by allocation, from those of {first.name} by: {'; '.join(found)}; {worth}, "
-        f"and arrivals={MEASURED} holds those of the log"
+        f"warning: the twin's arrivals differ by allocation, from those of {first.name} by: {'; '.join(found)}; "
+        f"{worth}, and arrivals={MEASURED} holds those of the log"
     ]
 
 

@@ -20,6 +20,7 @@ from twin import Column, History
 START = 1_791_000_000.0  # 2026-10-03 04:00
 MINUTE = 60.0
 QUICK = Settings(samples=100, threads=1)
+FREE = replace(QUICK, arrivals="twin")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_the_interval_of_what_the_log_did_holds_what_was_measured(twin, history)
     """At moments that the twin was not fitted to: of 90 % intervals in most cases."""
     held = []
     for row in range(420, 599, 9):
-        result = what_if(twin, history, ["logged"], QUICK, interval=row)
+        result = what_if(twin, history, ["logged"], FREE, interval=row)
         (logged,) = result.alternatives
         assert result.measured["utility"] == pytest.approx(
             0.01 * history.spectral_efficiency[row] + history.ssr[row].sum()
@@ -55,16 +56,16 @@ def test_the_interval_of_what_the_log_did_holds_what_was_measured(twin, history)
 
 def test_all_meet_the_same_random_numbers_and_a_seed_repeats_them(twin, history):
     units = "-".join(map(str, history.allocation[450]))
-    one = what_if(twin, history, ["logged", units, "1-98-1"], QUICK, interval=450)
+    one = what_if(twin, history, ["logged", units, "1-98-1"], FREE, interval=450)
     logged, same, other = one.alternatives
     for name in logged.values:
         np.testing.assert_array_equal(logged.values[name], same.values[name], err_msg=name)
         if name.startswith("arrivals"):
             np.testing.assert_array_equal(logged.values[name], other.values[name], err_msg=name)
     assert other.values["ssr_urllc"].mean() < logged.values["ssr_urllc"].mean() - 0.5  # it holds a single unit
-    again = what_if(twin, history, {"mine": [1, 98, 1]}, QUICK, interval=450).alternatives[0]
+    again = what_if(twin, history, {"mine": [1, 98, 1]}, FREE, interval=450).alternatives[0]
     np.testing.assert_array_equal(again.values["utility"], other.values["utility"])
-    changed = what_if(twin, history, ["1-98-1"], replace(QUICK, seed=1), interval=450).alternatives[0]
+    changed = what_if(twin, history, ["1-98-1"], replace(FREE, seed=1), interval=450).alternatives[0]
     assert (changed.values["arrivals_video"] != other.values["arrivals_video"]).any()
 
 
@@ -90,7 +91,7 @@ def test_an_end_beyond_which_nothing_is_drawn_is_marked(history):
     calm = history.take(np.flatnonzero(history.next_arrivals[:, 1] < np.quantile(history.next_arrivals[:, 1], 0.2)))
     row = int(np.argmax(history.next_arrivals[:598, 1]))
     report = {
-        name: what_if(cold_twin(past), history, ["logged"], QUICK, interval=row).report()
+        name: what_if(cold_twin(past), history, ["logged"], FREE, interval=row).report()
         for name, past in (("calm", calm), ("whole", history))
     }
     (line,) = [line for line in report["calm"].splitlines() if line.startswith("arrivals_video")]
@@ -110,7 +111,7 @@ def test_of_ssrs_of_0_or_1_samples_are_shares():
 
 
 def test_several_intervals_are_averaged(twin, history):
-    result = what_if(twin, history, ["logged"], replace(QUICK, ahead=5), interval=450)
+    result = what_if(twin, history, ["logged"], replace(FREE, ahead=5), interval=450)
     rows = slice(450, 455)
     assert result.measured["arrivals_video"] == history.next_arrivals[rows, 1].mean()
     assert result.measured["ssr_urllc"] == pytest.approx(history.ssr[rows, 2].mean())
