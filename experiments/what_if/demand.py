@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.what_if.moment import Moment
-from experiments.what_if.settings import MEASURED, SIMULATED
+from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from twin import History
 from twin.data.columns import PRESENT, Column
 from twin.runtime.encoding import measured_by
@@ -65,7 +65,7 @@ class Demand:
     def held(self) -> set[str]:
         """The variables that are as measured for all."""
         names = [name for name, _ in self.moment.history.layout.variables]
-        return {names[v] for v in self._places} if self.source == MEASURED else set()
+        return {names[v] for v in self._places} if self.source == OF_THE_LOG else set()
 
     @property
     def _places(self) -> npt.NDArray[np.int64]:
@@ -79,7 +79,7 @@ class Demand:
 
     def known(self) -> list[FloatArray | None]:
         """By interval, the variables (V,) that the twin does not draw, NaN for all others; None: it draws them all."""
-        if self.source == SIMULATED:
+        if self.source == OF_THE_TWIN:
             return [None] * self.moment.ahead
         brought = measured_by(self.moment.history.take(self.moment.rows))
         known = np.full(brought.shape, np.nan)

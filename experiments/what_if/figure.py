@@ -23,10 +23,10 @@ from twin.data.logs import SsrRule
 MOST_LETTERS = 36
 """In a row of names below a panel; more would run into each other, and are turned."""
 
-COLUMNS = 3
+PANELS_ABREAST = 3
 """Panels in a row."""
 
-FIRST = {UTILITY: 1, SSR.name: COLUMNS - 1}
+LARGER = {UTILITY: 1, SSR.name: PANELS_ABREAST - 1}
 """Panels of the first row, which is higher than the others, and how wide each is."""
 
 
@@ -43,15 +43,15 @@ def plot_what_if(
     Utility and SSR come first and are larger, then what SSR is made of, with the bounds of the SLAs; arrivals last.
     """
     panels = panels_of(layout, measured, ssr)
-    first = [column for column in FIRST if column in panels]
-    rows = -(-(len(panels) - len(first)) // COLUMNS)
+    first = [column for column in LARGER if column in panels]
+    rows = -(-(len(panels) - len(first)) // PANELS_ABREAST)
     height = [1.4] * bool(first) + [1.0] * rows
-    figure = Figure(figsize=(4.2 * COLUMNS, 0.9 + 2.6 * sum(height)), layout="constrained")
-    grid = figure.add_gridspec(len(height), COLUMNS, height_ratios=height)
-    ends = np.cumsum([0, *(FIRST[column] if len(first) > 1 else COLUMNS for column in first)])
+    figure = Figure(figsize=(4.2 * PANELS_ABREAST, 0.9 + 2.6 * sum(height)), layout="constrained")
+    grid = figure.add_gridspec(len(height), PANELS_ABREAST, height_ratios=height)
+    ends = np.cumsum([0, *(LARGER[column] if len(first) > 1 else PANELS_ABREAST for column in first)])
     places = [grid[0, start:end] for start, end in pairwise(ends)]
-    others = list(range(COLUMNS * bool(first), COLUMNS * len(height)))
-    places += [grid[divmod(place, COLUMNS)] for place in others[: len(panels) - len(first)]]
+    others = list(range(PANELS_ABREAST * bool(first), PANELS_ABREAST * len(height)))
+    places += [grid[divmod(place, PANELS_ABREAST)] for place in others[: len(panels) - len(first)]]
     entries: dict[str, Artist] = {}
     for place, (column, (heading, variables)) in zip(places, panels.items(), strict=True):
         axes = figure.add_subplot(place)

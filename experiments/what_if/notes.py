@@ -10,7 +10,7 @@ import numpy.typing as npt
 from experiments.what_if.demand import Demand
 from experiments.what_if.moment import Moment
 from experiments.what_if.policies import LOGGED
-from experiments.what_if.settings import MEASURED, SIMULATED
+from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from experiments.what_if.simulation import Alternative
 
 IntArray = npt.NDArray[np.int64]
@@ -27,9 +27,9 @@ def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[st
     lines = []
     if demand.same:
         lines.append(f"arrivals are shown as {' and '.join(demand.same)}, of which the mapping made packets")
-    if demand.source == MEASURED:
+    if demand.source == OF_THE_LOG:
         lines.append(
-            f"arrivals are those of the log for all (arrivals={SIMULATED}: the twin's); {_what_follows(demand)}"
+            f"arrivals are those of the log for all (arrivals={OF_THE_TWIN}: the twin's); {_what_follows(demand)}"
         )
     else:
         lines += _followers(demand, alternatives)
@@ -63,7 +63,7 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
     worth = "no other figure depends on them" if demand.moment.ahead == 1 else "the utility includes this"
     return [
         f"warning: the twin's arrivals differ by allocation, from those of {first.name} by: {'; '.join(found)}; "
-        f"{worth}, and arrivals={MEASURED} holds those of the log"
+        f"{worth}, and arrivals={OF_THE_LOG} holds those of the log"
     ]
 
 
@@ -97,12 +97,13 @@ def never_held(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]
             continue
         row, far = given[moved.argmax()], int(moved.max())
         near = int(np.abs(held - row).sum(axis=1).argmin())
-        what = _text(row) if len(given) == 1 else f"{counts[moved > 0].sum() / counts.sum():.0%} of its decisions"
+        one = len(given) == 1
+        what = _text(row) if one else f"{counts[moved > 0].sum() / counts.sum():.0%} of its decisions"
         who = "" if what == each.name else f"{each.name}: "
+        farthest = "" if one else f"{_text(row)} is the farthest, "
         lines.append(
-            f"note: {who}{what} {'is' if len(given) == 1 else 'are'} no allocation of {known}; "
-            f"{'' if len(given) == 1 else f'{_text(row)} is the farthest, '}the nearest is {_text(held[near])}, held "
-            f"{times[near]:,} times, with {far} {'unit' if far == 1 else 'units'} elsewhere"
+            f"note: {who}{what} {'is' if one else 'are'} no allocation of {known}; {farthest}the nearest is "
+            f"{_text(held[near])}, held in {_counted(times[near], 'decision')}, with {_counted(far, 'unit')} elsewhere"
             + (_forbidden(given, allowed) if allowed else "")
         )
     return lines
@@ -115,3 +116,7 @@ def _forbidden(given: IntArray, allowed: set[tuple[int, ...]]) -> str:
 
 def _text(units: IntArray) -> str:
     return "-".join(map(str, units))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
 
-MEASURED, SIMULATED = ARRIVALS = ("logged", "twin")
+OF_THE_LOG, OF_THE_TWIN = ARRIVALS = ("logged", "twin")
 """Where arrivals are from."""
 
 
@@ -25,7 +25,7 @@ class Settings:
         threads: that share the samples.
     """
 
-    arrivals: str = bounded(MEASURED, choices=ARRIVALS)
+    arrivals: str = bounded(OF_THE_LOG, choices=ARRIVALS)
     ahead: int = bounded(1, at_least=1, at_most=MAX_RUNS)
     samples: int = bounded(400, at_least=20, at_most=MAX_CELLS)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)

@@ -41,8 +41,8 @@ def test_an_allocation_that_was_never_held_is_named_with_the_nearest(twin, log):
     result = what_if(twin, few, ["logged", "20-15-15", "19-14-17"], QUICK, interval=40)
     times = (few.allocation == [20, 15, 15]).all(axis=1).sum()
     assert notes(result) == [
-        "note: 19-14-17 is no allocation of the log, which has 2; the nearest is 20-15-15, held "
-        f"{times} times, with 2 units elsewhere"
+        "note: 19-14-17 is no allocation of the log, which has 2; the nearest is 20-15-15, held in "
+        f"{times} decisions, with 2 units elsewhere"
     ]
     assert notes(what_if(twin, few, ["logged"], QUICK, interval=40)) == []
 
