@@ -57,7 +57,7 @@ def check_number(
         ValueError: it is NaN, infinite where `finite`, or out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{key}: {value!r} is not a number")
+        raise TypeError(f"{key}: {value!r} is not a number{_as_yaml(value)}")
     try:
         number, held = float(value), True
     except OverflowError:  # a whole number of more than 308 digits
@@ -76,6 +76,18 @@ def check_number(
     return number
 
 
+def _as_yaml(value: object, *, whole: bool = False) -> str:
+    """What to write for a text such as 20e6, which YAML 1.1 takes for a number only with a point and a sign."""
+    found = re.fullmatch(r"([+-]?\d{1,20})(\.\d*)?[eE]([+-]?)(\d{1,3})", value) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    digits, point, sign, power = found.groups()
+    forms = [] if whole else [f"{digits}{point or '.0'}e{sign or '+'}{power}"]
+    number = float(found[0])
+    forms += [str(int(number))] if number.is_integer() and abs(number) < 2**53 else []
+    return f"; YAML reads this as text; write {' or '.join(forms)}" if forms else ""
+
+
 def check_instance(key: str, value: object, kinds: tuple[type, ...]) -> None:
     """Raise a TypeError unless `value` is of one of the `kinds`."""
     if not isinstance(value, kinds):
@@ -91,7 +103,7 @@ def check_integer(key: str, value: object, *, at_least: int, at_most: int | None
         ValueError: it is out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{key}: {value!r} is not a whole number")
+        raise TypeError(f"{key}: {value!r} is not a whole number{_as_yaml(value, whole=True)}")
     number = int(value)
     if number < at_least or (at_most is not None and number > at_most):
         bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"

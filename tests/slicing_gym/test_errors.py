@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from slicing_gym.errors import check_integer, check_number, nearest, shown
 
@@ -34,6 +35,34 @@ def test_whole_numbers_of_hundreds_of_digits(value, bounds):
 )
 def test_what_was_meant_is_spelt_alike_or_short_for_it(text, meant):
     assert nearest(text, ["learning_rate", "figures", "gamma", "nr-8slices"]) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "write"),
+    [
+        ("20e6", "20.0e+6 or 20000000"),
+        ("2.5e6", "2.5e+6 or 2500000"),
+        ("-1e-3", "-1.0e-3"),
+        ("1e300", "1.0e+300"),
+    ],
+)
+def test_a_number_that_yaml_reads_as_text_is_said_to_be_one(text, write):
+    assert isinstance(yaml.safe_load(text), str)
+    assert isinstance(yaml.safe_load(write.partition(" or ")[0]), float)
+    with pytest.raises(
+        TypeError, match=rf"^key: '{text}' is not a number; YAML reads this as text; write (.*)$"
+    ) as said:
+        check_number("key", text)
+    assert str(said.value).endswith(f"write {write}")
+
+
+def test_of_a_whole_number_the_whole_form_is_said():
+    with pytest.raises(TypeError, match=r"^key: '1e6' is not a whole number; YAML reads this as text; write 1000000$"):
+        check_integer("key", "1e6", at_least=1)
+    with pytest.raises(TypeError, match=r"^key: '1e-6' is not a whole number$"):
+        check_integer("key", "1e-6", at_least=1)
+    with pytest.raises(TypeError, match=r"^key: 'many' is not a number$"):
+        check_number("key", "many")
 
 
 def test_what_python_does_not_write_is_shown_by_its_size():
