@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +19,8 @@ from twin.data.logs.dialect import Dialect
 from twin.data.logs.files import FILE, Files, Source, opened
 
 IntArray = npt.NDArray[np.int64]
+
+_AS_UTF_8 = "write it as UTF-8 (of Latin-1: iconv -f LATIN1 -t UTF-8 <file> > <new file>)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +133,10 @@ def read_table(
                 except faults as own:
                     name, why = each, own
                     break
+            if re.search(
+                "not utf-8 encoded|invalid utf-8", str(why), re.IGNORECASE
+            ):  # DuckDB advises options of its own, which nobody can set
+                raise ValueError(f"log: {name!r} is not UTF-8; {_AS_UTF_8}") from error
             what = one_line(str(why).partition("\nLINE ")[0])
             raise ValueError(f"log: {name!r} is not a table ({what})") from error
 
