@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from twin.inspection.comments import to_check
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding
 from twin.inspection.inspect import Inspection, inspect_log
-from twin.inspection.proposal import to_check
 
 __all__ = ["Finding", "Inspection", "LogFacts", "inspect_log", "to_check"]

@@ -11,7 +11,7 @@ import numpy as np
 from twin.data.allocations import are_few
 from twin.inspection.cells import Cells, FloatArray
 from twin.inspection.grid import Grid
-from twin.inspection.roles import is_ahead, may_be_allocation
+from twin.inspection.roles import UNITS, is_ahead, may_be_allocation, says, tokens
 
 CARRIERS = (
     *(6, 11, 15, 18, 24, 25, 31, 38, 50, 51, 52, 65, 66, 75, 78, 79, 100, 106, 133, 135, 160, 162, 189, 216, 217),
@@ -20,6 +20,8 @@ CARRIERS = (
 """Resource blocks of LTE's and NR's carriers (3GPP TS 36.101, table 5.6-1; TS 38.101-1, table 5.3.2-1)."""
 OF_30_KHZ = (51, 65, 78, 162, 189, 217, 245, 273)
 """Of these, those that are carriers of NR at 30 kHz and of none at 15 kHz, nor of LTE."""
+
+_SHARES = frozenset({"share", "shares"})
 
 LEAST = 8
 """Fewest intervals whose equal sums say that a column is an allocation, whatever its name."""
@@ -56,6 +58,11 @@ class Allocations:
     def block_hz(self) -> float:
         """A resource block, by the number of them [Hz]: of LTE and of NR at 15 kHz where nothing says otherwise."""
         return 360e3 if self.counted_as == "units" and self.total in OF_30_KHZ else 180e3
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the column may as well be percents: it adds up to 100, and its name says neither."""
+        return self.counted_as == "units" and self.total == 100 and not says(self.column, UNITS)
 
     @property
     def constant(self) -> bool:
@@ -101,7 +108,7 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
         counted_as, total, units = "mask", cells.width, values
     elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
         counted_as, (units, total) = "share", _whole_units(values)
-    elif 99.0 <= highest <= 101.0 and says_percent(name):
+    elif 99.0 <= highest <= 101.0 and (says_percent(name) or says(name, _SHARES)):
         counted_as, (units, total) = "percent", _whole_units(values / 100.0)
     else:
         even = high - low <= 1e-6 * high
@@ -116,8 +123,8 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
 
 
 def says_percent(name: str) -> bool:
-    """Whether a column's name says that it counts percents."""
-    return any(word in name.lower() for word in ("%", "percent", "pct"))
+    """Whether a column's name says that it counts percents; an rRMPolicyDedicatedRatio does (3GPP TS 28.541)."""
+    return "ratio" in tokens(name) or any(word in name.lower() for word in ("%", "percent", "pct"))
 
 
 def _sums(values: FloatArray) -> FloatArray:

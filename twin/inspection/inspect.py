@@ -15,11 +15,12 @@ from twin.data.logs.files import Files
 from twin.data.logs.mapping import LogMapping
 from twin.data.logs.reader import Table, read_table
 from twin.inspection.cells import Cells
+from twin.inspection.comments import comments_of, to_text
 from twin.inspection.describe import findings_of
 from twin.inspection.dirt import dirty
 from twin.inspection.facts import LogFacts, facts_of
 from twin.inspection.findings import Finding, in_order, listed
-from twin.inspection.proposal import comments_of, proposal_of, to_text
+from twin.inspection.proposal import proposal_of
 from twin.inspection.report import headline, roles, sections
 
 

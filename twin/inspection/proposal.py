@@ -1,15 +1,14 @@
-"""A mapping to begin with: the keys that the facts of a log suggest, as builtin types and as commented YAML."""
+"""A mapping to begin with: the keys that the facts of a log suggest, as builtin types."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
-from slicing_gym.extras import explained
 from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
 from twin.data.logs.builtin import free_name, slice_names
@@ -18,7 +17,7 @@ from twin.data.logs.rules import PACKET_BYTE, ArrivalsRule
 from twin.inspection.cells import FloatArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.rewards import efficiency_of, sla_of
-from twin.inspection.roles import DELAYS, VOLUME, likely_unit, says, tokens, unit_in, volume_unit
+from twin.inspection.roles import DELAYS, VOLUME, likely_unit, says, tokens, unit_in
 
 MOST_SLOTS = 1_000_000
 """Of an interval; those of a longer one are longer than a millisecond."""
@@ -46,7 +45,7 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
         keys["slice"] = facts.keys["slice"]
     keys["slices"] = list(grid.slices)
     keys |= _shape(facts)
-    keys["arrivals"] = _arrivals(facts)
+    keys["arrivals"] = arrivals_rule(facts)
     keys |= _allocation(facts)
     keys["performance"] = _performance(facts)
     keys["controls"] = _controls(facts)
@@ -93,7 +92,7 @@ def _allocation(facts: LogFacts) -> dict[str, Any]:
     keys: dict[str, Any] = {"allocation": rule if len(rule) > 1 else found.column}
     keys["allocation_is"] = facts.allocation_is or "decided"
     if found.few:
-        keys["allowed"] = "held"
+        keys["allowed"] = "all"
     return keys
 
 
@@ -155,7 +154,7 @@ def _rules(facts: LogFacts) -> dict[str, Any]:
     return found
 
 
-def _arrivals(facts: LogFacts) -> str | dict[str, Any]:
+def arrivals_rule(facts: LogFacts) -> str | dict[str, Any]:
     """The arrivals' column, with the unit of what cannot be packets: fractions, and whole numbers of a volume."""
     assert facts.arrivals is not None
     assert facts.grid is not None
@@ -198,7 +197,7 @@ def _scenario(facts: LogFacts, name: str) -> dict[str, Any]:
     slot_s = 1e-3 if period_s >= 1e-3 else period_s
     slots = min(max(round(period_s / slot_s), 1), MOST_SLOTS)
     slot_s = slot_s if slots < MOST_SLOTS else period_s / slots  # an interval is a period, whatever its length
-    rule = _arrivals(facts)
+    rule = arrivals_rule(facts)
     arrivals = ArrivalsRule(**rule if isinstance(rule, dict) else {"column": rule}).packets(grid.values[facts.arrivals])
     size = PACKET_BYTE if isinstance(rule, str) else rule["packet_byte"]
     users = grid.rows.max(axis=0).tolist() if "ue" in facts.keys else [1] * len(grid.slices)
@@ -245,87 +244,3 @@ def _resolution(values: FloatArray) -> float:
 
 def _distinct(values: FloatArray) -> list[int]:
     return [int(each) for each in np.unique(values[np.isfinite(values)])]
-
-
-def comments_of(facts: LogFacts) -> dict[str, str]:
-    """What there is to know about the keys of a log's proposal, for those who edit them."""
-    found, sla, efficiency = dict(COMMENTS), sla_of(facts), efficiency_of(facts)
-    rule = _arrivals(facts) if facts.arrivals is not None and facts.grid is not None else ""
-    if isinstance(rule, dict):
-        said = f"may mean bytes or bits by {likely}" if (likely := likely_unit(rule["column"])) else "says no unit"
-        what = f"CHECK: the name {said}. " if volume_unit(rule["column"]) is None else ""
-        found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
-    if facts.lost:
-        found["absent"] = (
-            f"CHECK: {facts.lost} intervals lack a slice's row, and are gaps as if none were there. Where a slice "
-            "without a row is absent, write what it measures then: {<column>: 0, ...}"
-        )
-    if sla is not None and sla[1] == "at_most":
-        found["ssr"] = (
-            "CHECK: a log has no SLAs. These bounds are each slice's median delay, which half of the intervals miss; "
-            "put the delay that each slice may have. SSR is 0 or 1 an interval"
-        )
-    if efficiency is not None and (unit := likely_unit(efficiency[0])) is not None:
-        found["spectral_efficiency"] = (
-            f"CHECK: unit_bps is one {unit} in {facts.period_s:g} s, as bit/s; users: 1 for the volume is the slice's. "
-            f"{_WEIGHT}"
-        )
-    return found
-
-
-def to_text(keys: Mapping[str, Any], title: str, comments: Mapping[str, str]) -> str:
-    """A mapping as YAML, each key with what there is to check about it.
-
-    Args:
-        keys: of the mapping.
-        title: first lines, as a comment.
-        comments: on the keys.
-    """
-    with explained():
-        import yaml
-
-    parts = [f"# {line}" for line in title.splitlines()]
-    for key, value in keys.items():
-        flow = None if isinstance(value, dict | list) else False  # lists and innermost keys on one line
-        body = yaml.safe_dump({key: value}, sort_keys=False, default_flow_style=flow, width=200, allow_unicode=True)
-        if key in comments:
-            parts.append(f"# {comments[key]}")
-        parts.append(body.rstrip())
-    return "\n".join(parts) + "\n"
-
-
-_CHECK = "CHECK: "
-
-
-def to_check(text: str) -> list[str]:
-    """What a mapping's YAML still marks as to be checked: each thing once, with the key that it is about."""
-    lines = [line.strip() for line in text.splitlines()]
-    pairs = zip(lines, [*lines[1:], ""], strict=True)
-    found = [(line.partition(_CHECK)[2], below.partition(":")[0]) for line, below in pairs if line.startswith("#")]
-    return list(dict.fromkeys(f"{key}: {what}" for what, key in found if what))
-
-
-_WEIGHT = "It is what was carried over the whole band, and reward.se_weight is yours: 0.01 makes it next to nothing"
-
-COMMENTS = {
-    "slices": "what stands for each slice, in the order of scenario.slices",
-    "arrivals": "how much came in an interval: what a twin's state is",
-    "allocation": "what slices were given",
-    "allocation_is": "decided: at a row's end, for the next; in_force: held while the row was measured",
-    "allowed": "held: an environment offers only the allocations that the log has; all: every one",
-    "performance": "measured in every interval, predicted by the twin",
-    "ssr": (
-        "CHECK: a log has no SLAs. These bounds are each slice's median rate, missed also where users send little; "
-        "take delay, or served over offered (docs/logs.md). SSR is 0 or 1 an interval"
-    ),
-    "spectral_efficiency": (
-        f"CHECK: unit_bps is what one of the rate is in bit/s; users: 1 where it is the slice's rate. {_WEIGHT}"
-    ),
-    "missing": "what stands for no value",
-    "unused": "left out; move a name to performance to use it",
-    "scenario": (
-        "CHECK: units are bandwidth_hz / resolution_hz. resource_block_hz is a PRB: 180 kHz, or 360 kHz of NR at 30 "
-        "kHz. Leave traffic: it is not simulated, but scales observations, and says where they end"
-    ),
-}
-"""What there is to know about keys, for those who edit them."""

@@ -10,7 +10,7 @@ from twin.data.logs.dates import shown
 from twin.inspection.cells import Cells, IntArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed
-from twin.inspection.roles import arrivals_column, unit_in
+from twin.inspection.roles import TRANSMITTED, arrivals_column, says, unit_in
 from twin.inspection.timing import Timing
 
 MOST_COLUMNS = 60
@@ -73,7 +73,9 @@ def roles(facts: LogFacts) -> dict[str, str]:
     }
     found |= {name: role.partition(" ")[0] for role, name in facts.keys.items()}
     quantities: dict[str | None, str] = dict.fromkeys(facts.performance, "performance")
-    quantities |= {name: "arrivals, too" for name in facts.performance if arrivals_column([name])}
+    quantities |= {
+        name: "arrivals, too" for name in facts.performance if arrivals_column([name]) and not says(name, TRANSMITTED)
+    }
     quantities |= dict.fromkeys(facts.controls, "control")
     quantities[facts.arrivals] = "arrivals"
     if facts.allocations is not None:

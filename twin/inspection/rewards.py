@@ -9,6 +9,7 @@ from twin.inspection.facts import LogFacts
 from twin.inspection.roles import (
     CARRIED,
     DELAYS,
+    TRANSMITTED,
     UPLINK,
     WORDS,
     arrivals_column,
@@ -57,6 +58,7 @@ def _sla_column(facts: LogFacts) -> str | None:
 def efficiency_of(facts: LogFacts) -> tuple[str, float] | None:
     """The column of a volume that was carried or, where there is none, of a rate; and what one of it is in bit/s.
 
+    A volume that was transmitted counts before the arrivals', which may be what was offered.
     None where there is no such column, or no decision to be rewarded. A user's throughput (DRB.UEThpDl) is none: it
     leaves out the time in which the user has nothing to send.
     """
@@ -68,7 +70,7 @@ def efficiency_of(facts: LogFacts) -> tuple[str, float] | None:
         for name in (facts.arrivals, *facts.performance)
         if name and likely_unit(name) and arrivals_column([name]) and not facts.is_of_cell(name)
     ]
-    carried = [name for name in volumes if says(name, CARRIED)]
+    carried = sorted((name for name in volumes if says(name, CARRIED)), key=lambda name: not says(name, TRANSMITTED))
     rates = [name for name in _rates(facts) if not says(name, _OF_A_USER)]
     for name in _downlink_first([*carried, *rates, *volumes])[:1]:
         unit = likely_unit(name)

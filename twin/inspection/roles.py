@@ -26,6 +26,9 @@ WORDS: dict[str, frozenset[str]] = {
 }
 """Words of the names of public KPI logs, by what a column is."""
 
+UNITS = _words("prb prbs rb rbs rbg rbgs unit units")
+"""Words of an allocation that is counted in pieces of the band, not in parts of it."""
+
 AHEAD = _words("next action decided decision chosen new target")
 """Words of an allocation that was decided for the next interval."""
 
@@ -36,8 +39,11 @@ NOT_ALLOCATION = _words(
     "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
 )
 UPLINK = _words("ul uplink rx")
-CARRIED = _words("volume vol bytes byte octets tx sent transmitted delivered served carried throughput")
+TRANSMITTED = _words("tx sent transmitted delivered served carried throughput")
 """Words of what was let through, not of what was asked for."""
+
+CARRIED = TRANSMITTED | _words("volume vol bytes byte octets")
+"""These, and words of volumes, which in most systems are what was let through."""
 
 VOLUME = _words("volume vol")
 """Words of what is no number of packets, even where it is whole and of SDUs."""
@@ -166,11 +172,11 @@ _OF_KEYS = _words("id name index no idx key nr label hash")
 
 
 def arrivals_column(names: list[str]) -> str | None:
-    """The quantity that says how much arrived: packets before bytes, downlink before uplink."""
+    """The quantity that says how much arrived: downlink before uplink, packets before bytes, offered before sent."""
     fits = [name for name in names if says(name, WORDS["arrivals"]) and not says(name, NOT_ARRIVALS)]
 
-    def rank(name: str) -> tuple[bool, bool, int]:
-        return says(name, UPLINK), not says(name, PACKETS), names.index(name)
+    def rank(name: str) -> tuple[bool, bool, bool, int]:
+        return says(name, UPLINK), not says(name, PACKETS), says(name, TRANSMITTED), names.index(name)
 
     return min(fits, key=rank) if fits else None
 

@@ -164,6 +164,14 @@ def test_what_is_to_be_checked_is_said_once_with_its_key(inspected):
     assert to_check("arrivals: pkts  # CHECK: no line of its own\n") == []
 
 
+def test_where_few_allocations_were_held_all_are_offered_and_the_price_of_held_is_said(inspected):
+    found = inspected["12_seven_allocations.csv"]
+    assert found.keys["allowed"] == "all"
+    (said,) = [line for line in to_check(found.mapping_yaml()) if line.startswith("allowed: ")]
+    assert "held: it never does, but is not exported either" in said
+    assert "allowed" not in inspected["01_decided.csv"].keys
+
+
 def test_shares_masks_and_the_rest_become_units(histories):
     one = histories["01_decided.csv"]
     np.testing.assert_array_equal(histories["08_shares.csv"].allocation, one.allocation)

@@ -38,6 +38,7 @@ def test_the_proposal_reads_the_log_as_it_stands(log):
     assert [line.partition(":")[0] for line in marked] == ["ssr", "spectral_efficiency", "scenario"]
     assert "median delay" in marked[0]
     assert "one Mbit in 900 s" in marked[1]
+    assert "bandwidth_hz / 100 as resolution_hz" in marked[2]
     history = read_log(log, found.proposal)
     assert len(history) == 117  # a gap costs the decision in it and the one for it
     volume = export()[VOLUME].to_numpy().reshape(-1, 3)

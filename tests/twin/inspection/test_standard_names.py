@@ -1,0 +1,88 @@
+"""Logs whose columns have the names of 3GPP TS 28.552 and TS 28.541: volumes offered and sent, ratios in percent."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from tests.helpers.operators import VOLUME, export
+from twin import inspect_log, read_log
+from twin.data.logs import LogMapping, LogWarning
+from twin.inspection import to_check
+
+OFFERED, SENT = "DRB.PdcpSduVolumeDL (Mbit)", "DRB.RlcSduTransmittedVolumeDL (Mbit)"
+RATIO = "RRM Dedicated Ratio [%]"
+
+
+def counters(sent=True, allocation="rRMPolicyDedicatedRatio", step=1):
+    """A log of volumes that were offered, and nine tenths of which were sent; ratios are multiples of `step`."""
+    table = export(intervals=60).rename(columns={VOLUME: OFFERED})
+    ratios = table[RATIO].to_numpy().reshape(-1, 3) // step * step
+    ratios[:, 0] += 100 - ratios.sum(axis=1)
+    table[RATIO] = ratios.ravel()
+    if sent:
+        table[SENT] = 0.9 * table[OFFERED]
+    return table.rename(columns={RATIO: allocation})
+
+
+def checks(found):
+    """What is to be checked, by key."""
+    return dict(line.split(": ", 1) for line in to_check(found.mapping_yaml()))
+
+
+@pytest.mark.parametrize("first", [OFFERED, SENT])
+def test_spectral_efficiency_is_of_what_was_sent_and_arrivals_are_what_was_offered(first):
+    table = counters()
+    found = inspect_log(table[[first, *table.columns.drop(first)]])
+    assert found.keys["arrivals"]["column"] == OFFERED
+    assert found.keys["spectral_efficiency"]["column"] == "drb_rlcsdutransmittedvolumedl"
+    assert OFFERED not in found.keys["performance"]
+    assert found.roles[SENT] == "performance"
+    assert "was carried over the whole band" in checks(found)["spectral_efficiency"]
+
+
+def test_of_the_arrivals_own_volume_it_is_said_that_efficiency_hardly_depends_on_the_allocation():
+    found = inspect_log(counters(sent=False))
+    assert found.keys["spectral_efficiency"]["column"] == "drb_pdcpsduvolumedl"
+    assert "was offered, and not what was transmitted, SE hardly depends" in checks(found)["spectral_efficiency"]
+    assert "carried" not in checks(found)["spectral_efficiency"]
+    sent = inspect_log(counters().drop(columns=OFFERED))
+    assert sent.keys["spectral_efficiency"]["column"] == sent.keys["performance"][SENT]["name"]
+    assert "was carried over the whole band" in checks(sent)["spectral_efficiency"]
+
+
+@pytest.mark.parametrize("name", ["rRMPolicyDedicatedRatio", "quota_pct", "slice share", "Percent of PRB"])
+def test_what_is_called_a_ratio_and_adds_up_to_100_is_percent(name):
+    found = inspect_log(counters(allocation=name))
+    assert found.keys["allocation"] == {"column": name, "as": "percent"}
+    assert "allocation" not in checks(found)
+
+
+@pytest.mark.parametrize(("name", "doubtful"), [("quota", True), ("slice_quota", True), ("prb", False), ("RBs", False)])
+def test_what_adds_up_to_100_and_may_be_percent_is_to_be_checked(name, doubtful):
+    found = inspect_log(counters(allocation=name))
+    assert found.keys["allocation"] == name
+    assert ("allocation" in checks(found)) == doubtful
+    if doubtful:
+        assert f"of percents this is {{column: {name}, as: percent}}" in checks(found)["allocation"]
+
+
+def test_of_shares_the_width_of_the_band_is_to_be_put_in():
+    """With the carrier's in place of the guess, units are the log's steps, and are 5 percent of it each."""
+    table = counters(step=5)
+    found = inspect_log(table)
+    assert "put your carrier's bandwidth_hz, and bandwidth_hz / 20 as resolution_hz" in checks(found)["scenario"]
+    radio = found.keys["scenario"]["radio"] | {"bandwidth_hz": 38.16e6, "resolution_hz": 38.16e6 / 20}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        history = read_log(
+            table, LogMapping.from_dict(found.keys | {"scenario": found.keys["scenario"] | {"radio": radio}})
+        )
+    shares = table["rRMPolicyDedicatedRatio"].to_numpy().reshape(-1, 3)
+    steps = {tuple(row) for row in (shares // 5).tolist()}
+    assert {tuple(row) for row in history.allocation.tolist()} <= steps
+    assert set(history.allocation.sum(axis=1)) == {20}
+    volume = table[SENT].to_numpy().reshape(-1, 3).sum(axis=1) * 1e6 / 900
+    np.testing.assert_allclose(history.spectral_efficiency, volume[1:] / 38.16e6, rtol=1e-4)
