@@ -129,8 +129,7 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
         )
     actions, shape = getattr(policy.action_space, "n", 0), policy.observation_space.shape
     if actions != scenario.num_allocations or shape != (scenario.num_slices,):
-        logs = "; files know neither slices without units nor a choice among held allocations"  # as twins of logs do
-        seen = f"observations of shape {shape}{logs if shape == (scenario.num_slices,) else ''}"
+        seen = f"observations of shape {shape}{_OF_LOGS if shape == (scenario.num_slices,) else ''}"
         raise ValueError(
             f"scenario: {scenario.name!r} has {scenario.num_allocations} allocations of {scenario.num_units} units to "
             f"{scenario.num_slices} slices, the policy chooses among {actions} and sees {seen}"
@@ -144,6 +143,13 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
     with torch.no_grad():
         if not torch.isfinite(value_network(policy)(torch.ones(1, scenario.num_slices))).all():
             raise ValueError("policy: its values are not finite")
+
+
+_OF_LOGS = (
+    "; files know neither a choice among held allocations nor slices without units. Of a log read it with `allowed: "
+    "all`, and without `idle`, `smallest: 0` and `absent` (but `absent: gap`), then fit and train again"
+)
+"""What is not exported of twins of logs, by the keys of a mapping."""
 
 
 def value_network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:

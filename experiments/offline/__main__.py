@@ -20,6 +20,7 @@ from experiments.config.agents import (
 )
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.quoting import as_typed
+from experiments.offline.checks import about_export
 from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
@@ -71,7 +72,9 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
 
 
 def _run(training: OfflineTraining) -> None:
-    """Learn, and print what that brought."""
+    """Learn, and print what that brought; first of all, that it will not be exported."""
+    if unexported := about_export(training.history.layout):
+        print(f"note: {unexported}", flush=True)
     print(training.run().report())
     print(f"written to {os.path.relpath(training.folder)}: {files_left(training.folder)}")
 

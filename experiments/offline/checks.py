@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from agents.learner import OffPolicyLearner
 from agents.safe_load import read_checked
 from twin import History
+from twin.data.layout import Layout
 
 
 def check_simulated(seeds: Sequence[int], history: History) -> None:
@@ -19,6 +20,21 @@ def check_simulated(seeds: Sequence[int], history: History) -> None:
     if seeds and (history.layout.held or history.layout.smallest):
         kind = "a choice among held allocations" if history.layout.held else "slices that may hold no unit"
         raise ValueError(f"evaluation.seeds: {list(seeds)} given, allowed is [] for {kind}, which nothing simulates")
+
+
+def about_export(layout: Layout) -> str | None:
+    """Why an agent of such a history will not be exported, and what to do instead; None if it can be."""
+    if layout.held:
+        return (
+            "agents of this history are not exported: its mapping has `allowed: held`, and files know no choice among "
+            "held allocations. To export one read the log with `allowed: all`, and fit and train again"
+        )
+    if layout.smallest:
+        return (
+            "agents of this history are not exported: slices may hold no unit, by `absent`, `idle` or `smallest` in "
+            "its mapping. To export one read the log without these (`absent: gap` will do), and fit and train again"
+        )
+    return None
 
 
 def check_loadable(learner: OffPolicyLearner, trust: bool) -> None:

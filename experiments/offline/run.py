@@ -285,7 +285,8 @@ class OfflineTraining:
         data = f"a history of {len(self.history)} decisions ({self.source})"
         where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
         modules, simulated = modules_of(self.algorithm.agent.model), None if self.own_seed is None else True
-        write_agent_card(self.folder / AGENT, self.history.scenario, summary, data, where, modules, simulated)
+        layout, agent = self.history.layout, self.folder / AGENT
+        write_agent_card(agent, self.history.scenario, summary, data, where, modules, simulated, layout)
         if self.algorithm.twin is not None:
             twin, notes = self.algorithm.twin, self.algorithm.twin_notes
             write_twin_card(self.folder / TWIN, twin, data, UNMEASURED, notes, simulated=simulated)

@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from agents import DDQN, Planner, StudentPolicy, action_values, distill
 from agents.deploy.export import check_exportable
+from experiments.offline.checks import about_export
 from slicing_gym import AllocationIndexCodec, AllocationListCodec, AllocationSpace
 from tests.twin.data.logs.conftest import CASES, mapping_of
 from twin import DigitalTwin, History, PerformanceSettings, PlanningTwin, concatenate, read_log
@@ -96,11 +97,18 @@ def test_a_planner_chooses_among_held_allocations_and_is_refused_where_slices_ma
 
 
 @pytest.mark.parametrize("name", ["idle", "absent", "held"])
-def test_what_was_learned_there_is_neither_exported_nor_distilled(twins, name):
+def test_what_was_learned_there_is_neither_exported_nor_distilled(histories, twins, name):
     agent = DDQN("MlpPolicy", gym.make("SliceTwin-v0", twin=twins[name], reward="utility"), seed=0)
     scenario = twins[name].scenario
-    with pytest.raises(ValueError, match="files know neither slices without units nor a choice among held allocations"):
+    with pytest.raises(
+        ValueError, match="files know neither a choice among held allocations nor slices without"
+    ) as said:
         check_exportable(agent, scenario)
+    for key in ("`allowed: all`", "`idle`", "`smallest: 0`", "`absent: gap`"):
+        assert key in str(said.value)
+    assert {"held": "allowed: held", "idle": "`idle`", "absent": "`absent`"}[name] in about_export(
+        histories[name].layout
+    )
     student, states = StudentPolicy(scenario, 4, "dense"), np.ones((3, scenario.num_slices), np.float32)
     with pytest.raises(ValueError, match=r"teacher: it values .* allocations, allowed are"):
         distill(student, action_values(agent), states, np.random.default_rng(0), updates=1)

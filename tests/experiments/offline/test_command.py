@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agents import DDQN
@@ -98,6 +100,24 @@ def test_the_head_follows_the_reward_where_none_is_named(file, overrides, head, 
     config = composed("offline", *TINY, f"history='{file}'", "agent.head=null", *overrides)
     prepare(config, tmp_path)
     assert config.agent.head == head
+
+
+@pytest.mark.parametrize("kind", ["held", "all"])
+def test_that_an_agent_will_not_be_exported_is_said_before_it_learns(kind, history, tmp_path, capsys):
+    held = tuple(map(tuple, np.unique(history.allocation, axis=0).tolist())) if kind == "held" else ()
+    replace(history, held=held).save(tmp_path / "history.npz")
+    typed = [
+        f"history='{tmp_path / 'history.npz'}'",
+        "evaluation.seeds=[]",
+        "evaluation.policies=[]",
+        "agent.name=mine",
+    ]
+    prepare(composed("offline", *TINY, *typed), tmp_path / "run")()
+    printed = capsys.readouterr().out
+    assert (printed.startswith("note: agents of this history are not exported")) == (kind == "held")
+    assert ("`allowed: all`" in printed.splitlines()[0]) == (kind == "held")
+    card = (tmp_path / "run" / "agent.card.md").read_text()
+    assert ("experiments.what_if" in card) == (kind == "held")
 
 
 @pytest.mark.parametrize(
