@@ -25,7 +25,7 @@ from experiments.evaluate.report import as_table, read_csv, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
 from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
-from experiments.offline.checks import check_loadable, check_simulated
+from experiments.offline.checks import about_export, check_loadable, check_simulated
 from experiments.offline.estimates import in_words
 from experiments.offline.settings import Settings, check_estimate
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
@@ -285,8 +285,10 @@ class OfflineTraining:
         data = f"a history of {len(self.history)} decisions ({self.source})"
         where = f"unseen cells of seeds {list(self.settings.evaluation.seeds)}" if "utility" in summary else ""
         modules, simulated = modules_of(self.algorithm.agent.model), None if self.own_seed is None else True
-        layout, agent = self.history.layout, self.folder / AGENT
-        write_agent_card(agent, self.history.scenario, summary, data, where, modules, simulated, layout)
+        fitted = "<folder of experiments.fidelity>" if self.algorithm.twin is None else TWIN
+        only_in = None if about_export(self.history.layout) is None else fitted
+        agent = self.folder / AGENT
+        write_agent_card(agent, self.history.scenario, summary, data, where, modules, simulated, only_in)
         if self.algorithm.twin is not None:
             twin, notes = self.algorithm.twin, self.algorithm.twin_notes
             write_twin_card(self.folder / TWIN, twin, data, UNMEASURED, notes, simulated=simulated)

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.quoting import as_typed
-from experiments.runs.folder import TWIN
 from slicing_gym import SCENARIOS, Scenario, __version__, get_scenario
 from slicing_gym.files import atomic_write
 from twin import DigitalTwin
-from twin.data.layout import Layout
 
 UNMEASURED = "not measured in this run; python -m experiments.fidelity measures it for such twins"
 """Fidelity of a twin that nobody looked at."""
@@ -71,7 +69,7 @@ def write_agent_card(
     evaluated_on: str,
     modules: Sequence[str] = (),
     simulated: bool | None = None,
-    layout: Layout | None = None,
+    only_in: str | None = None,
 ) -> Path:
     """Write the card of a trained agent.
 
@@ -83,7 +81,7 @@ def write_agent_card(
         evaluated_on: what its utility was measured on; '' if it was not evaluated.
         modules: of the user's own that its classes and wrappers are of (`agents.registry.own_modules`).
         simulated: whether its data are; None: they are of a file, which may hold a log.
-        layout: of the history that it learned from, which may have other actions than the simulator; None: it has not.
+        only_in: the twin in which alone it acts, as it has other actions than the simulator; None: it acts anywhere.
     """
     fidelity = f"mean utility {summary['utility']:.3f} on {evaluated_on}" if evaluated_on else "not evaluated"
     rows = {
@@ -92,7 +90,7 @@ def write_agent_card(
         "Data": data,
         "Performance": fidelity,
         "Seed": str(summary["seed"]),
-        "Use": _use_of_agent(path, scenario, modules, layout, summary["twin"]),
+        "Use": _use_of_agent(path, scenario, modules, only_in),
     }
     return write_card(path, f"{summary['agent']}, an agent for {scenario.name}", rows, simulated)
 
@@ -134,24 +132,21 @@ def write_twin_card(
     return write_card(path, f"A digital twin of {twin.scenario.name}", rows, simulated)
 
 
-def _use_of_agent(
-    path: Path, scenario: Scenario, modules: Sequence[str], layout: Layout | None, twin: str | None
-) -> str:
+def _use_of_agent(path: Path, scenario: Scenario, modules: Sequence[str], only_in: str | None) -> str:
     """What evaluates an agent; of a log's network there is a twin, but no simulator."""
     typed = _as_typed(scenario)
     imported = [each for each in modules if each != _SCRIPT]
     imports = f" imports=[{','.join(imported)}]" if imported else ""
     use = f"`python -m experiments.evaluate {as_typed('policy', path.name)} {typed}{imports}`"
-    if only_in_twins := layout is not None and bool(layout.held or layout.smallest):
-        fitted = TWIN if twin else "<folder of experiments.fidelity>"
+    if only_in is not None:
         policies = as_typed("policies", "logged", path.name)
-        use = f"`python -m experiments.what_if twin={fitted} interval=0 {policies}{imports}`"
+        use = f"`python -m experiments.what_if twin={only_in} interval=0 {policies}{imports}`"
     if imported:
         use += ", where Python finds these modules"
     if _SCRIPT in modules:
         use += "; classes of a script or notebook are put into a module first"
-    if only_in_twins:
-        return f"{use}; it chooses as its log did, so it acts in twins alone, and is not exported: docs/logs.md, step 4"
+    if only_in is not None:
+        return f"{use}; its actions are its log's, so it acts in twins alone, and is not exported: docs/logs.md, step 4"
     return (
         use if typed != _OWN else f"{use}; one that learned from a log is evaluated in its twin: docs/logs.md, step 4"
     )

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from experiments.reporting.cards import write_agent_card
 from slicing_gym import get_scenario
-from twin.data.columns import ARRIVALS
-from twin.data.layout import Layout
 
 PAPER = get_scenario("paper")
 SUMMARY = {"agent": "ddqn", "head": "dense", "twin": None, "seed": 0}
@@ -35,29 +32,15 @@ def test_a_preset_is_typed_by_name_and_another_scenario_by_its_file(scenario, ty
     assert f"scenario {scenario.name}: ".replace("|", r"\|") in text
 
 
-LAYOUT = Layout(PAPER, ARRIVALS, ())
-
-
-@pytest.mark.parametrize(
-    ("layout", "twins_only"),
-    [
-        (None, False),
-        (LAYOUT, False),
-        (replace(LAYOUT, held=((98, 1, 1), (1, 98, 1))), True),
-        (replace(LAYOUT, smallest=(0, 1, 1)), True),
-    ],
-)
-@pytest.mark.parametrize("twin", [None, "lstm"])
-def test_an_agent_that_chooses_as_its_log_did_is_used_in_twins(layout, twins_only, twin, tmp_path):
+@pytest.mark.parametrize("only_in", [None, "twin.safetensors", "<folder of experiments.fidelity>"])
+def test_an_agent_that_acts_in_twins_alone_is_used_there(only_in, tmp_path):
     path = tmp_path / "agent.zip"
     path.touch()
-    text = write_agent_card(path, PAPER, {**SUMMARY, "twin": twin}, "none", "", layout=layout).read_text()
+    text = write_agent_card(path, PAPER, SUMMARY, "none", "", only_in=only_in).read_text()
     (use,) = re.findall(r"^\| Use \| (.*) \|$", text, re.MULTILINE)
-    assert ("experiments.evaluate" in use) != twins_only
-    if twins_only:
-        fitted = "twin.safetensors" if twin else "<folder of experiments.fidelity>"
-        assert f"`python -m experiments.what_if twin={fitted} interval=0 policies=logged,agent.zip`" in use
-        assert "is not exported" in use
+    assert ("experiments.evaluate" in use) == (only_in is None)
+    command = f"`python -m experiments.what_if twin={only_in} interval=0 policies=logged,agent.zip`"
+    assert (command in use) == ("is not exported" in use) == (only_in is not None)
 
 
 @pytest.mark.parametrize(
