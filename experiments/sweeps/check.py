@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -160,4 +161,5 @@ def _folder_of(folder: Path, name: str, each: Combination, rule: DictConfig) -> 
         return folder / name
     parsed = OverridesParser.create().parse_overrides(list(each.overrides))
     earlier = get_overrides_dirname(parsed, list(rule.exclude_keys), rule.item_sep, rule.kv_sep)
-    return folder / (earlier if earlier and (folder / earlier).is_dir() else name)
+    there = earlier and os.path.isdir(folder / earlier)  # Path.is_dir raises for a name that is too long
+    return folder / (earlier if there else name)

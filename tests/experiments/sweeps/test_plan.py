@@ -127,6 +127,12 @@ def test_keys_that_do_not_exist_are_refused_for_all(tmp_path):
     assert found[1].error.startswith("seed: text given")
 
 
+def test_overrides_too_long_for_a_name_of_an_earlier_version_are_as_good_as_others(tmp_path):
+    policies = ",".join(f"1-{video}-{99 - video}" for video in range(10, 60))
+    found = planned(tmp_path, "seed=0,1", f"evaluation.policies=[{policies}]")
+    assert [each.error for each in found] == ["", ""]
+
+
 def test_a_folder_with_these_runs_is_gone_on_with_only_if_asked(tmp_path):
     write_status(tmp_path / "seed-1", Status("done"))
     with pytest.raises(ValueError, match=r"has 1 of these runs already \(the first is seed-1\); resume=auto goes on"):
