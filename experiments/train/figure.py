@@ -25,6 +25,9 @@ RULES = ("hard", "proportional", "best_fixed")
 FIRST_SHOWN, BLOCK = 50, 10
 """Decisions that are shown one by one, and those of which the mean is drawn."""
 
+_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
+"""Behind text that stands where points may be."""
+
 
 class Learned(NamedTuple):
     """What an agent earned while it learned.
@@ -32,10 +35,24 @@ class Learned(NamedTuple):
     Args:
         decisions: utility of each decision in the first cell (decisions,).
         episodes: mean utility of each episode, over all cells (episodes,).
+        collected: decisions, in all cells together, before the agent itself decides.
+        collect_by: who decides until then, "planner" or "random".
+        cells: that it learns in at once.
     """
 
     decisions: FloatArray
     episodes: FloatArray
+    collected: int = 0
+    collect_by: str = "random"
+    cells: int = 1
+
+    @property
+    def when(self) -> str:
+        """What a legend says of its curve: who decided before, or that it learned from the first decision on."""
+        if not self.collected:
+            return ", while it learns"
+        by_planner = self.collect_by == "planner"
+        return f", after {self.collected} {'decisions of the planner' if by_planner else 'random decisions'}"
 
 
 def training_figure(
@@ -60,16 +77,19 @@ def training_figure(
     for (agent, earned), width in zip(learned.items(), _widths(len(learned)), strict=True):
         style = {"color": colours[agent], "lw": width}
         _draw_first(first, earned.decisions, **style)
-        _draw_episodes(middle, earned.episodes, marker=".", label=f"{names[agent]}, while it learns", **style)
+        _draw_episodes(middle, earned.episodes, marker=".", label=names[agent] + earned.when, **style)
+    cells = next(iter(learned.values())).cells
     for rule, utility in rules.items():
         style = {"color": colours[rule], "lw": 1.3, "ls": "--", "zorder": 3}
         means = [utility[start : start + length].mean() for start in range(0, len(utility), length)]
         _draw_first(first, utility[:, 0], dots=False, **style)
-        _draw_episodes(middle, np.array(means), label=f"{names[rule]}, in the same cell", **style)
+        _draw_episodes(middle, np.array(means), label=f"{names[rule]}, in the same cell{'s' * (cells > 1)}", **style)
     _label(first, middle, scenario, learned)
+    _shade_collected(first, middle, scenario, learned, names)
     figure.legend(*middle.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
     number = len(evaluations[0].seeds)
-    bars(right, evaluations, "utility", f"after training: mean U in {number} unseen cell{'s' if number > 1 else ''}")
+    where = f"{number} unseen cells (lines: 95 % intervals)" if number > 1 else "one unseen cell"
+    bars(right, evaluations, "utility", f"after training: mean U in {where}")
     for label in right.get_xticklabels():
         label.set(rotation=25, ha="right", rotation_mode="anchor")
     agents = ", ".join(names[agent] for agent in learned)
@@ -99,15 +119,37 @@ def _draw_episodes(axes: Axes, means: FloatArray, **style: Any) -> None:
 
 
 def _label(first: Axes, middle: Axes, scenario: Scenario, learned: Mapping[str, Learned]) -> None:
-    """Titles and axes of both panels of the training cell."""
+    """Titles and axes of both panels of the training cells."""
     longest = max(len(earned.decisions) for earned in learned.values())
+    cells = next(iter(learned.values())).cells
+    many = cells > 1
     first.set_xlim(0.5, min(FIRST_SHOWN, longest) + 0.5)
     first.set_xlabel("decision on the real environment")
     first.set_ylabel("utility U")
-    first.set_title(f"training cell: first {FIRST_SHOWN} decisions (dots), means of {BLOCK}", fontsize=10)
+    cell = f"first of {cells} training cells" if many else "training cell"
+    first.set_title(f"{cell}: first {FIRST_SHOWN} decisions (dots), means of {BLOCK}", fontsize=10)
     if max(len(earned.episodes) for earned in learned.values()) == 1:
         middle.set_xlim(0.5, 1.5)
     middle.xaxis.set_major_locator(MaxNLocator(integer=True))
-    middle.set_xlabel(f"episode ({scenario.decisions_per_episode} decisions on the real environment)")
+    each = " in each cell" if many else ""
+    middle.set_xlabel(f"episode ({scenario.decisions_per_episode} decisions on the real environment{each})")
     middle.set_ylabel("mean utility U of the episode")
-    middle.set_title("training cell: mean of each episode", fontsize=10)
+    middle.set_title(f"{f'all {cells} training cells' if many else 'training cell'}: mean of each episode", fontsize=10)
+
+
+def _shade_collected(
+    first: Axes, middle: Axes, scenario: Scenario, learned: Mapping[str, Learned], names: Mapping[str, str]
+) -> None:
+    """Shade the decisions that the first agent did not take itself, and say who took them."""
+    agent, earned = next(iter(learned.items()))
+    if not earned.collected:
+        return
+    who = "the planner decides" if earned.collect_by == "planner" else "random decisions"
+    text = f"{who} ({names[agent]})" if len(learned) > 1 else who
+    last = earned.collected / earned.cells
+    for axes, end in ((first, last + 0.5), (middle, last / scenario.decisions_per_episode + 0.5)):
+        low, high = axes.get_xlim()
+        label = text if axes is middle else None
+        axes.axvspan(min(low, 0.5), min(end, high), color="0.5", alpha=0.15, lw=0, zorder=0, label=label)
+        axes.set_xlim(low, high)
+    first.text(0.02, 0.97, f"{text}, to decision {last:g}", transform=first.transAxes, va="top", fontsize=9, bbox=_PAPER)

@@ -222,10 +222,14 @@ class Training:
         return range(self.seed, self.seed + self.settings.num_envs)
 
     def learned(self) -> Learned:
-        """What Agent 1 earned while it learned."""
+        """What Agent 1 earned while it learned; an agent's `learning_starts` says how long its decisions are random."""
         history = self.algorithm.history.recorder.history()
         in_first_cell = history.run % len(self.cells) == 0
-        return Learned(utilities_of(history)[in_first_cell], self.algorithm.log.utility)
+        earned = (utilities_of(history)[in_first_cell], self.algorithm.log.utility)
+        if self.collect_by == "planner":
+            return Learned(*earned, self.settings.algorithm.collect, "planner")
+        starts = int(getattr(learned_by(self.algorithm.agent), "learning_starts", 0))
+        return Learned(*earned, min(starts, self.algorithm.log.decisions), cells=len(self.cells))
 
     def earned_by(self, rule: str) -> FloatArray:
         """Utility (decisions, cells) of a rule in the run's own cells, under common random numbers."""

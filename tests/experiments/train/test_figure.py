@@ -7,12 +7,13 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from experiments.evaluate.rollout import Evaluation
 from experiments.train import Training
 from experiments.train.figure import Learned, training_figure
 from slicing_gym import allocation_index
-from tests.helpers.runs import SCENARIO, maker, short_settings
+from tests.helpers.runs import SCENARIO, maker, short_settings, twin_settings
 
 DECISIONS = 450
 
@@ -68,3 +69,74 @@ def test_rules_are_drawn_as_they_earned_in_the_training_cell_and_not_in_unseen_o
     np.testing.assert_allclose(lines["best fixed, in the same cell"], [6.5, 6.6, 6.7])
     steps = [patch.get_data().values for patch in figure.axes[0].patches]
     np.testing.assert_allclose(steps, [[6.9] * 5, [6.5] * 5])
+
+
+def picture(*learned, policies=("ddqn-dt-planner", "ddqn", "best_fixed"), cells=2):
+    """The picture of some agents and of best fixed."""
+    evaluations = [
+        Evaluation(name, tuple(range(cells)), np.full(cells, 6.0), np.zeros(1), np.zeros(1), np.ones((1, 3)))
+        for name in policies
+    ]
+    rules = {"best_fixed": np.full((400, 1), 6.5)}
+    return training_figure(SCENARIO, dict(zip(policies, learned, strict=False)), rules, evaluations)
+
+
+def shaded(axes):
+    """Where panels are shaded along x."""
+    return [(box.get_x(), box.get_x() + box.get_width()) for box in axes.patches if isinstance(box, Rectangle)]
+
+
+BY_PLANNER = Learned(np.full(400, 6.9), np.array([6.9, 6.8]), 200, "planner")
+BY_CHANCE = Learned(np.full(400, 6.0), np.array([6.0, 6.7]), 20, "random")
+
+
+@pytest.mark.parametrize(
+    ("learned", "who", "legend", "decision", "episode"),
+    [
+        (BY_PLANNER, "the planner decides", "DDQN with a twin, after 200 decisions of the planner", 50.5, 1.5),
+        (BY_CHANCE, "random decisions", "DDQN with a twin, after 20 random decisions", 20.5, 0.6),
+    ],
+)
+def test_the_picture_says_who_decided_before_the_agent(learned, who, legend, decision, episode):
+    first, middle, _ = picture(learned).axes
+    assert shaded(first) == [(0.5, pytest.approx(decision))]
+    ((_, end),) = shaded(middle)
+    assert end == pytest.approx(episode)
+    assert [text.get_text() for text in first.texts] == [f"{who}, to decision {learned.collected}"]
+    labels = middle.get_legend_handles_labels()[1]
+    assert who in labels
+    assert legend in labels
+
+
+def test_agents_that_were_collected_for_by_others_are_told_apart_in_the_legend():
+    _, middle, _ = picture(BY_PLANNER, BY_CHANCE).axes
+    assert middle.get_legend_handles_labels()[1] == [
+        "DDQN with a twin, after 200 decisions of the planner",
+        "DDQN, after 20 random decisions",
+        "best fixed, in the same cell",
+        "the planner decides (DDQN with a twin)",
+    ]
+
+
+def test_nothing_is_shaded_where_the_agent_decides_from_the_first_on():
+    first, middle, _ = picture(BY_PLANNER._replace(collected=0)).axes
+    assert shaded(first) == shaded(middle) == []
+    assert not first.texts
+
+
+def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles():
+    first, middle, right = picture(BY_CHANCE._replace(collected=80, cells=8)).axes
+    assert first.get_title().startswith("first of 8 training cells")
+    assert middle.get_title().startswith("all 8 training cells")
+    assert shaded(first) == [(0.5, 10.5)]
+    assert "best fixed, in the same cells" in middle.get_legend_handles_labels()[1]
+    assert "95 % intervals" in right.get_title()
+    assert "interval" not in picture(BY_CHANCE, cells=1).axes[2].get_title()
+
+
+def test_a_run_says_how_many_decisions_are_random_or_of_the_planner(training, tmp_path):
+    assert training.learned()[2:] == (2 * DECISIONS, "random", 2)  # its learning_starts is beyond its end
+    settings = short_settings(280, collect_by="planner")
+    planned = Training(maker(), SCENARIO, twin_settings(), settings, tmp_path)
+    planned.algorithm.collect()
+    assert planned.learned()[2:] == (200, "planner", 1)
