@@ -17,9 +17,9 @@ from slicing_gym.backend import Backend
 from slicing_gym.builtin_types import differences
 from slicing_gym.episode_env import SlicingEnv
 from slicing_gym.episode_vector_env import SlicingVectorEnv
-from slicing_gym.errors import check_number, shown, unknown_name
+from slicing_gym.errors import check_number, nearest, shown, unknown_name
 from slicing_gym.observation import MeasuredInfo, Observer
-from slicing_gym.presets import get_scenario
+from slicing_gym.presets import SCENARIOS, get_scenario
 from slicing_gym.reward import RewardFunction
 from slicing_gym.scenario import Reward, Scenario
 from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, refuse_env_config, refuse_unknown
@@ -32,6 +32,7 @@ UNCERTAINTIES = ("none", "penalty", "truncate")
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
 SHIPPED_TWINS = ("paper", "diurnal", "flash-crowd", "nr-8slices")
 """Twins that come with the package; `python -m experiments.tools.ship twin --scenario <name>` made each."""
+_COME_WITH_PACKAGE = f"with the package come {', '.join(SHIPPED_TWINS)}"
 
 
 class TwinEpisodeMixin(EpisodeMixin):
@@ -222,7 +223,9 @@ def twin_of(
         try:
             model = DigitalTwin.load(path).model
         except FileNotFoundError as error:
-            raise FileNotFoundError(f"{error}; with the package come {', '.join(SHIPPED_TWINS)}") from None
+            likely = None if twin in SCENARIOS else nearest(os.fspath(twin), SHIPPED_TWINS)
+            hint = "" if likely is None else f"; did you mean {likely!r}?"
+            raise FileNotFoundError(f"{error}{hint} ({_COME_WITH_PACKAGE})") from None
     else:
         raise TypeError(f"twin: {twin!r} is neither the name of a twin, nor a file, nor a DigitalTwin")
     if not model.has_reward:
@@ -235,10 +238,19 @@ def twin_of(
     for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):
         if key.partition(".")[0] not in ("name", "reward", "decisions_per_episode"):
             raise ValueError(
-                f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}: "
-                f"{key} is {shown(own)} there, not {shown(other)}"
+                f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}"
+                + _which_twin(wanted, model, f"{key} is {shown(own)} there, not {shown(other)}")
             )
     return with_scenario(model, wanted)
+
+
+def _which_twin(wanted: Scenario, model: TwinModel, difference: str) -> str:
+    """What the message for a scenario that is not the twin's goes on with: the twin to take, or why this is none."""
+    if wanted.name == model.scenario.name:
+        return f": {difference}"
+    if wanted.name in SHIPPED_TWINS:
+        return f"; twin={wanted.name!r} is the twin of that scenario ({_COME_WITH_PACKAGE})"
+    return f": {difference} ({_COME_WITH_PACKAGE})"
 
 
 def _refuse_constant(model: TwinModel) -> None:

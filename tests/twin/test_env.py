@@ -66,7 +66,8 @@ def test_stock_dqn_trains_on_the_twin():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"twin": "gan-ddqn"}, "there is no file 'gan-ddqn'.*come paper, diurnal, flash-crowd, nr-8slices$"),
+        ({"twin": "gan-ddqn"}, "there is no file 'gan-ddqn'.*come paper, diurnal, flash-crowd, nr-8slices\\)$"),
+        ({"twin": "diurnl"}, "there is no file 'diurnl'.*; did you mean 'diurnal'\\?"),
         ({"twin": 3}, "twin: 3 is neither"),
         ({"twin": DigitalTwin()}, "it was not fitted"),
         ({"uncertainty": "penalt"}, "uncertainty: unknown name 'penalt'; did you mean 'penalty'"),
@@ -76,13 +77,21 @@ def test_stock_dqn_trains_on_the_twin():
             {"scenario": "paper-1mhz"},
             "'paper-1mhz' given, the twin is of 'paper': radio.resolution_hz is 200000.0 there",
         ),
-        ({"scenario": "diurnal"}, "'diurnal' given, the twin is of 'paper'"),
+        ({"scenario": "diurnal"}, "'diurnal' given, the twin is of 'paper'; twin='diurnal' is the twin of that scenario"),
+        ({"scenario": "drift"}, "is 'steady' there, not 'drift' \\(with the package come paper, diurnal,"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
     for make in (gym.make, gym.make_vec):
         with pytest.raises((ValueError, TypeError, FileNotFoundError), match=message):
             make("SliceTwin-v0", **arguments)
+
+
+@pytest.mark.parametrize("twin", ["paper-1mhz", "runs/first/twin.safetensors"])
+def test_no_twin_is_proposed_for_a_scenario_that_has_none_and_for_a_path(twin):
+    with pytest.raises(FileNotFoundError) as refused:
+        gym.make("SliceTwin-v0", twin=twin)
+    assert "did you mean" not in str(refused.value)
 
 
 def test_a_log_without_a_reward_makes_a_twin_but_no_environment(history):
