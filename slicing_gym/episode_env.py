@@ -14,7 +14,7 @@ from slicing_gym.observation import MeasuredInfo
 from slicing_gym.references import reference_runs
 from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
-from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_render_mode
+from slicing_gym.space_spec import RENDER_MODES, EpisodeMixin, SpaceSpec, check_options, check_render_mode
 
 Observation = npt.NDArray[np.float32]
 
@@ -48,11 +48,13 @@ class SlicingEnv(EpisodeMixin, gym.Env[Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin an episode; see "Starting State". `options` is not used.
+        """Begin an episode; see "Starting State". There are no `options`.
 
         Raises:
+            ValueError: options are given.
             RuntimeError: another thread is using the environment.
         """
+        check_options(options, ())
         with self._exclusive:
             super().reset(seed=seed, options=options)
             observation, info = self._reset(seed)

@@ -18,7 +18,7 @@ from slicing_gym.observation import MeasuredInfo
 from slicing_gym.references import reference_runs
 from slicing_gym.render import FRAMES_PER_S, EpisodeView
 from slicing_gym.reward import threshold
-from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_render_mode
+from slicing_gym.space_spec import EpisodeMixin, SpaceSpec, check_options, check_render_mode
 from slicing_gym.threads import check_threads
 
 MAX_ENVS = 2**24
@@ -81,12 +81,13 @@ class SlicingVectorEnv(OwnArrays, EpisodeMixin, VectorEnv[Observations, npt.NDAr
 
         Args:
             seed: None keeps the cells; s draws cell i from s + i; a sequence gives each cell its own (or None).
-            options: may hold `reset_mask`.
+            options: may hold `reset_mask`, and nothing else.
 
         Raises:
-            ValueError: as many seeds as cells are needed, and a mask of the form above.
+            ValueError: as many seeds as cells are needed, and a mask of the form above; there are no other options.
             RuntimeError: another thread is using the environment.
         """
+        check_options(options, ("reset_mask",))
         with self._exclusive:
             super().reset(seed=seed if isinstance(seed, int) else None)
             return self._reset(seed, options)

@@ -282,6 +282,20 @@ def refuse_env_config(argument: object, env_id: str) -> None:
         )
 
 
+def check_options(options: Mapping[str, Any] | None, allowed: Sequence[str]) -> None:
+    """Refuse options of a reset that nothing here reads; frameworks give None or an empty mapping.
+
+    Raises:
+        TypeError: they are no mapping.
+        ValueError: the message names the option, and those that there are.
+    """
+    check_instance("options", options, (Mapping, type(None)))
+    for name in options or {}:
+        if name not in allowed:
+            where = "" if allowed else "; a cell is chosen by seed= of reset, its scenario when it is made"
+            raise ValueError(unknown_name("options", name, allowed) + where)
+
+
 def _builtin(value: Any) -> Any:
     """An argument of an environment, as JSON can hold it if it is one of ours."""
     if isinstance(value, Scenario):

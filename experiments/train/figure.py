@@ -25,9 +25,6 @@ RULES = ("hard", "proportional", "best_fixed")
 FIRST_SHOWN, BLOCK = 50, 10
 """Decisions that are shown one by one, and those of which the mean is drawn."""
 
-_PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-"""Behind text that stands where points may be."""
-
 
 class Learned(NamedTuple):
     """What an agent earned while it learned.
@@ -88,8 +85,8 @@ def training_figure(
     _shade_collected(first, middle, scenario, learned, names)
     figure.legend(*middle.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
     number = len(evaluations[0].seeds)
-    where = f"{number} unseen cells (lines: 95 % intervals)" if number > 1 else "one unseen cell"
-    bars(right, evaluations, "utility", f"after training: mean U in {where}")
+    bars(right, evaluations, "utility", f"after training: mean U in {number} unseen cell{'s' if number > 1 else ''}")
+    right.set_ylabel("mean utility U" + ", with 95 % intervals over cells" * (number > 1))
     for label in right.get_xticklabels():
         label.set(rotation=25, ha="right", rotation_mode="anchor")
     agents = ", ".join(names[agent] for agent in learned)
@@ -147,9 +144,13 @@ def _shade_collected(
     who = "the planner decides" if earned.collect_by == "planner" else "random decisions"
     text = f"{who} ({names[agent]})" if len(learned) > 1 else who
     last = earned.collected / earned.cells
-    for axes, end in ((first, last + 0.5), (middle, last / scenario.decisions_per_episode + 0.5)):
-        low, high = axes.get_xlim()
-        label = text if axes is middle else None
-        axes.axvspan(min(low, 0.5), min(end, high), color="0.5", alpha=0.15, lw=0, zorder=0, label=label)
-        axes.set_xlim(low, high)
-    first.text(0.02, 0.97, f"{text}, to decision {last:g}", transform=first.transAxes, va="top", fontsize=9, bbox=_PAPER)
+    _shade(first, last + 0.5, f"{text},\nto decision {last:g}")
+    _shade(middle, last / scenario.decisions_per_episode + 0.5, who.replace(" d", "\nd"), label=text)
+
+
+def _shade(axes: Axes, end: float, text: str, **label: str) -> None:
+    """Shade a panel from its left edge on, with a text above all curves."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, **label)
+    axes.set(xlim=(left, right), ylim=(low, high + 0.15 * (high - low)))
+    axes.text(0.02, 0.98, text, transform=axes.transAxes, va="top", fontsize=9)

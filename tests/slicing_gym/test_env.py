@@ -208,6 +208,30 @@ def test_without_autoreset_the_user_resets(env_id):
 
 
 @each_id
+def test_options_of_a_reset_that_nothing_reads_are_refused(env_id):
+    short = arguments_of(env_id, get_scenario("paper-1mhz"))
+    env, envs = gym.make(env_id, **short), gym.make_vec(env_id, num_envs=2, **short)
+    with pytest.raises(ValueError, match=r"options: unknown name 'foo' \(allowed: none\); a cell is chosen by seed="):
+        env.reset(options={"foo": 1})
+    with pytest.raises(ValueError, match=r"'mask'; did you mean 'reset_mask'\? \(allowed: reset_mask\)"):
+        envs.reset(options={"mask": np.array([True, False])})
+    for each in (env, envs):
+        with pytest.raises(TypeError, match="options: 'foo' given, allowed is one of Mapping"):
+            each.reset(options="foo")
+        for options in (None, {}):
+            each.reset(seed=0, options=options)
+
+
+def test_gymnasiums_own_batch_keeps_its_mask_to_itself():
+    envs = gym.make_vec(
+        "SliceRAN-v0", num_envs=2, scenario="paper-1mhz", vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": gym.vector.AutoresetMode.DISABLED},
+    )  # fmt: skip
+    envs.reset(seed=0)
+    envs.reset(options={"reset_mask": np.array([True, False])})
+
+
+@each_id
 @pytest.mark.parametrize("actions", [[0], [0, 4851], [0, -1], [0.5, 1.0], [[0, 0]], [[0], [1, 2]]])
 def test_bad_batches_of_actions_are_refused(env_id, actions):
     envs = gym.make_vec(env_id, num_envs=2)

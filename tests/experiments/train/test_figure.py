@@ -102,7 +102,8 @@ def test_the_picture_says_who_decided_before_the_agent(learned, who, legend, dec
     assert shaded(first) == [(0.5, pytest.approx(decision))]
     ((_, end),) = shaded(middle)
     assert end == pytest.approx(episode)
-    assert [text.get_text() for text in first.texts] == [f"{who}, to decision {learned.collected}"]
+    said = [" ".join(axes.texts[0].get_text().split()) for axes in (first, middle)]
+    assert said == [f"{who}, to decision {learned.collected}", who]
     labels = middle.get_legend_handles_labels()[1]
     assert who in labels
     assert legend in labels
@@ -122,6 +123,7 @@ def test_nothing_is_shaded_where_the_agent_decides_from_the_first_on():
     first, middle, _ = picture(BY_PLANNER._replace(collected=0)).axes
     assert shaded(first) == shaded(middle) == []
     assert not first.texts
+    assert not middle.texts
 
 
 def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles():
@@ -130,8 +132,8 @@ def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles(
     assert middle.get_title().startswith("all 8 training cells")
     assert shaded(first) == [(0.5, 10.5)]
     assert "best fixed, in the same cells" in middle.get_legend_handles_labels()[1]
-    assert "95 % intervals" in right.get_title()
-    assert "interval" not in picture(BY_CHANCE, cells=1).axes[2].get_title()
+    assert "95 % intervals" in right.get_ylabel()
+    assert "interval" not in picture(BY_CHANCE, cells=1).axes[2].get_ylabel()
 
 
 def test_a_run_says_how_many_decisions_are_random_or_of_the_planner(training, tmp_path):
