@@ -21,6 +21,9 @@ from experiments.config.quoting import as_typed, is_plain, quoted
 from slicing_gym.errors import nearest, shown, unknown_name
 from slicing_gym.reading import parsing
 
+_MOST_PLACES = 3
+"""Most keys that a message names in which an unknown one is to be found."""
+
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
 """What OmegaConf calls the types of settings."""
 
@@ -174,12 +177,26 @@ def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part:
     """The message for a key that a mapping does not have: the nearest, or how a new one is typed."""
     names = [str(name) for name in node]
     known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
-    if known or _is_closed(node, key) or nearest(part, names):
-        return unknown_name(key, part, names) + known
     places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
+    places = list(dict.fromkeys([*places, *_places_of(part, above[0][1])]))[:_MOST_PLACES]
+    if known or _is_closed(node, key) or nearest(part, names):
+        return unknown_name(key, part, names) + (known or (f"; there is {', '.join(places)}" if places else ""))
     ways = [f"{each}={value}" for each in places if each != key] + [f"+{key}={value} for a new key"]
     there = f"in addition to {', '.join(names)}" if names else "as there are none yet"
     return f"{key}: not there; type {', or '.join(ways)} ({there})"
+
+
+def _places_of(part: str, config: DictConfig) -> list[str]:
+    """The dotted keys of a composed configuration that end with this part, the shortest first."""
+
+    def inside(node: Any, place: str) -> Iterator[str]:
+        for name, value in node.items() if isinstance(node, dict) else ():
+            if name == part:
+                yield f"{place}{name}"
+            if f"{place}{name}" != "hydra":
+                yield from inside(value, f"{place}{name}.")
+
+    return sorted(inside(OmegaConf.to_container(config), ""), key=lambda key: (key.count("."), key))
 
 
 def _unknown_inside(config: DictConfig, key: str, value: str, inner: str) -> str:

@@ -101,6 +101,22 @@ def test_the_key_and_what_to_type(arguments, message, tmp_path):
     assert said.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("typed", "there"),
+    [
+        ("learning_rate=0.1", "agent.learning_rate, algorithm.agent_1.learning_rate, twin.performance.learning_rate"),
+        ("gamma=0.9", "agent.gamma, planner.gamma"),
+        ("agent.horizon=2", "planner.horizon"),
+        ("algorithm.members=2", "twin.performance.members, twin.transition.members"),
+    ],
+)
+def test_a_key_that_stands_elsewhere_in_the_configuration(typed, there, tmp_path):
+    key = typed.partition("=")[0]
+    said = refusal("train", TrainConfig, prepare, ["twin=lstm", typed], tmp_path)
+    assert said.startswith(f"{key}: unknown name ")
+    assert said.endswith(f"; there is {there}")
+
+
 def test_what_runs_an_on_policy_algorithm_is_named_and_there(tmp_path):
     said = refusal("train", TrainConfig, prepare, ["agent=ppo"], tmp_path)
     method, own = re.search(
