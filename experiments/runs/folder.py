@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -297,8 +299,12 @@ def _twice(one: Run, other: Run) -> str:
     found = differences(comparable(one.summary["config"]), comparable(other.summary["config"]))
     shown_of = [f"{key} {shown(own, 40)} and {shown(its, 40)}" for key, own, its in found[:3]]
     differ = f"; they differ in {', '.join(shown_of)}{', ...' if len(found) > 3 else ''}" if found else ""
-    groups = "; python -m experiments.report groups runs by what was swept" if found else ""
-    return f"in {str(one.folder)!r} and {str(other.folder)!r}{differ}: name a folder that holds one of them{groups}"
+    what = "name a folder that holds one of them"
+    if found:
+        both = os.path.relpath(os.path.commonpath([each.folder.resolve() for each in (one, other)]))
+        report = " ".join(["python -m experiments.report", shlex.quote(both)])
+        what = f"move the runs of one setting into a folder of their own and name that; {report} compares all settings"
+    return f"in {str(one.folder)!r} and {str(other.folder)!r}{differ}: {what}"
 
 
 def _runs_below(folder: Path, key: str) -> list[Run]:

@@ -77,7 +77,10 @@ def test_stock_dqn_trains_on_the_twin():
             {"scenario": "paper-1mhz"},
             "'paper-1mhz' given, the twin is of 'paper': radio.resolution_hz is 200000.0 there",
         ),
-        ({"scenario": "diurnal"}, "'diurnal' given, the twin is of 'paper'; twin='diurnal' is the twin of that scenario"),
+        (
+            {"scenario": "diurnal"},
+            "'diurnal' given, the twin is of 'paper'; twin='diurnal' is the twin of that scenario",
+        ),
         ({"scenario": "drift"}, "is 'steady' there, not 'drift' \\(with the package come paper, diurnal,"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -75,6 +76,22 @@ def test_none_and_two_of_a_kind_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no finished run"):
         find_runs(tmp_path / "empty")
+
+
+def test_of_a_flat_sweep_over_a_setting_it_says_to_move_the_runs_and_they_can_be_moved(tmp_path):
+    for rate in (0.1, 0.2):
+        for seed in (0, 1):
+            agent = {"_target_": "agents.DDQN", "learning_rate": rate}
+            leave(tmp_path / f"agent.learning_rate-{rate}_seed-{seed}", seed=seed, config={"agent": agent})
+    with pytest.raises(
+        ValueError, match=r"there twice.*differ in agent\.learning_rate 0\.1 and 0\.2: move the"
+    ) as said:
+        find_runs(tmp_path)
+    assert f"python -m experiments.report {os.path.relpath(tmp_path)} " in str(said.value)
+    for run in sorted(tmp_path.glob("*rate-0.1*")):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        shutil.move(run, tmp_path / "one")
+    assert [run.seed for run in find_runs(tmp_path / "one")] == [0, 1]
 
 
 def test_what_is_no_finished_run_is_refused_by_name(tmp_path):
