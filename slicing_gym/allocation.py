@@ -71,8 +71,11 @@ def allocation_units(index: npt.ArrayLike, num_units: int, num_slices: int) -> I
 def allocation_index(units: npt.ArrayLike, num_units: int | None = None) -> IntArray:
     """The number of each allocation in lexicographic order, its row in `allocation_table`; inverts `allocation_units`.
 
+    Rows of another length have numbers of their own: one of two slices means another allocation in a cell of three.
+    Nothing here knows the cell, so compare the length with its `scenario.num_slices`.
+
     Args:
-        units: int array (..., num_slices).
+        units: int array (..., num_slices), a row for all slices of the cell.
         num_units: what each allocation has to share out; by default whatever the first one does.
 
     Returns:
