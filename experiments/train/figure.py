@@ -148,9 +148,9 @@ def _shade_collected(
     _shade(middle, last / scenario.decisions_per_episode + 0.5, who.replace(" d", "\nd"), label=text)
 
 
-def _shade(axes: Axes, end: float, text: str, **label: str) -> None:
+def _shade(axes: Axes, end: float, text: str, label: str | None = None) -> None:
     """Shade a panel from its left edge on, with a text above all curves."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, **label)
+    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, label=label)
     axes.set(xlim=(left, right), ylim=(low, high + 0.15 * (high - low)))
     axes.text(0.02, 0.98, text, transform=axes.transAxes, va="top", fontsize=9)

@@ -164,7 +164,7 @@ def test_a_configuration_is_run_and_reported(tmp_path, capsys):
     assert "on unseen cells, seeds [100, 101], ± 95 % interval over cells:" in printed
     assert "written to " in printed
     assert [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2] == [
-        *("scratch-dt-planner", "scratch", "random", "hard")
+        *("scratch-dt-planner", "scratch", "random", "hard", "proportional", "best_fixed")
     ]
     assert [row["decisions"] for row in read_rows(tmp_path / "without_twin" / "episodes.csv")] == ["200", "20"]
     assert not list(tmp_path.rglob("checkpoint.npz"))
