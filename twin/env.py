@@ -32,7 +32,6 @@ UNCERTAINTIES = ("none", "penalty", "truncate")
 _SHIPPED = Path(__file__).resolve().parent / "shipped"
 SHIPPED_TWINS = ("paper", "diurnal", "flash-crowd", "nr-8slices")
 """Twins that come with the package; `python -m experiments.tools.ship twin --scenario <name>` made each."""
-_COME_WITH_PACKAGE = f"with the package come {', '.join(SHIPPED_TWINS)}"
 
 
 class TwinEpisodeMixin(EpisodeMixin):
@@ -225,7 +224,7 @@ def twin_of(
         except FileNotFoundError as error:
             likely = None if twin in SCENARIOS else nearest(os.fspath(twin), SHIPPED_TWINS)
             hint = "" if likely is None else f"; did you mean {likely!r}?"
-            raise FileNotFoundError(f"{error}{hint} ({_COME_WITH_PACKAGE})") from None
+            raise FileNotFoundError(f"{error}{hint} (with the package come {', '.join(SHIPPED_TWINS)})") from None
     else:
         raise TypeError(f"twin: {twin!r} is neither the name of a twin, nor a file, nor a DigitalTwin")
     if not model.has_reward:
@@ -235,22 +234,20 @@ def twin_of(
         )
     if wanted is None:
         return model
-    for key, own, other in differences(model.scenario.to_dict(), wanted.to_dict()):
-        if key.partition(".")[0] not in ("name", "reward", "decisions_per_episode"):
-            raise ValueError(
-                f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}"
-                + _which_twin(wanted, model, f"{key} is {shown(own)} there, not {shown(other)}")
-            )
+    difference = _difference(model.scenario, wanted)
+    if difference:
+        is_shipped = wanted.name in SHIPPED_TWINS and not _difference(get_scenario(wanted.name), wanted)
+        hint = f"; twin={wanted.name!r} is the twin of that scenario" if is_shipped else f": {difference}"
+        raise ValueError(f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}{hint}")
     return with_scenario(model, wanted)
 
 
-def _which_twin(wanted: Scenario, model: TwinModel, difference: str) -> str:
-    """What the message for a scenario that is not the twin's goes on with: the twin to take, or why this is none."""
-    if wanted.name == model.scenario.name:
-        return f": {difference}"
-    if wanted.name in SHIPPED_TWINS:
-        return f"; twin={wanted.name!r} is the twin of that scenario ({_COME_WITH_PACKAGE})"
-    return f": {difference} ({_COME_WITH_PACKAGE})"
+def _difference(own: Scenario, wanted: Scenario) -> str:
+    """The first key in which a scenario is not that of a twin, but for reward and length of an episode; "" if none."""
+    for key, its, other in differences(own.to_dict(), wanted.to_dict()):
+        if key.partition(".")[0] not in ("name", "reward", "decisions_per_episode"):
+            return f"{key} is {shown(its)} there, not {shown(other)}"
+    return ""
 
 
 def _refuse_constant(model: TwinModel) -> None:

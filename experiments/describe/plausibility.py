@@ -132,8 +132,8 @@ def _of_traffic(scenario: Scenario) -> Iterator[str]:
             )
         if 0.0 < part.rate_sla_bps < LOWEST_BPS:
             yield (
-                f"slices.{part.name}.rate_sla_bps: {part.rate_sla_bps:g} bit/s, below any codec's; this key is in "
-                "bit/s, and 0 asks for no rate"
+                f"slices.{part.name}.rate_sla_bps: {part.rate_sla_bps:g} bit/s, a telephone's slowest codec has "
+                "4750; this key is in bit/s, and 0 asks for no rate"
             )
         if part.rate_sla_bps > edge_bps:
             yield (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -301,9 +299,10 @@ def _twice(one: Run, other: Run) -> str:
     differ = f"; they differ in {', '.join(shown_of)}{', ...' if len(found) > 3 else ''}" if found else ""
     what = "name a folder that holds one of them"
     if found:
-        both = os.path.relpath(os.path.commonpath([each.folder.resolve() for each in (one, other)]))
-        report = " ".join(["python -m experiments.report", shlex.quote(both)])
-        what = f"move the runs of one setting into a folder of their own and name that; {report} compares all settings"
+        what = (
+            "move the runs of one setting into a folder of their own and name that; python -m experiments.report of "
+            "the folder of all of them compares all settings"
+        )
     return f"in {str(one.folder)!r} and {str(other.folder)!r}{differ}: {what}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -48,8 +49,9 @@ class Learned(NamedTuple):
         """What a legend says of its curve: who decided before, or that it learned from the first decision on."""
         if not self.collected:
             return ", while it learns"
-        by_planner = self.collect_by == "planner"
-        return f", after {self.collected} {'decisions of the planner' if by_planner else 'random decisions'}"
+        cells = f" in {self.cells} cells" if self.cells > 1 else ""
+        how = "by the planner" if self.collect_by == "planner" else "at random"
+        return f", the first {self.collected}{cells} {how}"
 
 
 def training_figure(
@@ -125,8 +127,7 @@ def _label(first: Axes, middle: Axes, scenario: Scenario, learned: Mapping[str, 
     first.set_ylabel("utility U")
     cell = f"first of {cells} training cells" if many else "training cell"
     first.set_title(f"{cell}: first {FIRST_SHOWN} decisions (dots), means of {BLOCK}", fontsize=10)
-    if max(len(earned.episodes) for earned in learned.values()) == 1:
-        middle.set_xlim(0.5, 1.5)
+    middle.set_xlim(0.5, max(len(earned.episodes) for earned in learned.values()) + 0.5)
     middle.xaxis.set_major_locator(MaxNLocator(integer=True))
     each = " in each cell" if many else ""
     middle.set_xlabel(f"episode ({scenario.decisions_per_episode} decisions on the real environment{each})")
@@ -143,14 +144,16 @@ def _shade_collected(
         return
     who = "the planner decides" if earned.collect_by == "planner" else "random decisions"
     text = f"{who} ({names[agent]})" if len(learned) > 1 else who
-    last = earned.collected / earned.cells
-    _shade(first, last + 0.5, f"{text},\nto decision {last:g}")
-    _shade(middle, last / scenario.decisions_per_episode + 0.5, who.replace(" d", "\nd"), label=text)
+    last = math.ceil(earned.collected / earned.cells)
+    _shade(first, last + 0.5)
+    low, high = first.get_ylim()
+    first.set_ylim(low, high + 0.15 * (high - low))
+    first.text(0.02, 0.98, f"{text},\nto decision {last}", transform=first.transAxes, va="top", fontsize=9)
+    _shade(middle, last / scenario.decisions_per_episode + 0.5, label=text)
 
 
-def _shade(axes: Axes, end: float, text: str, label: str | None = None) -> None:
-    """Shade a panel from its left edge on, with a text above all curves."""
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, label=label)
-    axes.set(xlim=(left, right), ylim=(low, high + 0.15 * (high - low)))
-    axes.text(0.02, 0.98, text, transform=axes.transAxes, va="top", fontsize=9)
+def _shade(axes: Axes, end: float, **label: str) -> None:
+    """Shade a panel from its left edge on."""
+    (left, right), limits = axes.get_xlim(), axes.get_ylim()
+    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, **label)
+    axes.set(xlim=(left, right), ylim=limits)

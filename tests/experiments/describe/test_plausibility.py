@@ -56,7 +56,7 @@ def test_path_loss_below_free_space_is_named_where_a_carrier_is():
         ),
         ({"rate_sla_bps": 100e6}, "rate_sla_bps: 100 Mbit/s, but a user at the edge has 82.9 Mbit/s alone"),
         ({"latency_sla_s": 280.0}, "latency_sla_s: 280 s, the longest packet delay budget of a 5QI is 1.1 s"),
-        ({"rate_sla_bps": 0.1}, "rate_sla_bps: 0.1 bit/s, below any codec's"),
+        ({"rate_sla_bps": 0.1}, "rate_sla_bps: 0.1 bit/s, a telephone's slowest codec has 4750"),
         ({"latency_sla_s": 5e-3}, "traffic.packet_size_byte: packets of up to 17208.3 byte within 5 ms"),
     ],
 )

@@ -93,8 +93,8 @@ BY_CHANCE = Learned(np.full(400, 6.0), np.array([6.0, 6.7]), 20, "random")
 @pytest.mark.parametrize(
     ("learned", "who", "legend", "decision", "episode"),
     [
-        (BY_PLANNER, "the planner decides", "DDQN with a twin, after 200 decisions of the planner", 50.5, 1.5),
-        (BY_CHANCE, "random decisions", "DDQN with a twin, after 20 random decisions", 20.5, 0.6),
+        (BY_PLANNER, "the planner decides", "DDQN with a twin, the first 200 by the planner", 50.5, 1.5),
+        (BY_CHANCE, "random decisions", "DDQN with a twin, the first 20 at random", 20.5, 0.6),
     ],
 )
 def test_the_picture_says_who_decided_before_the_agent(learned, who, legend, decision, episode):
@@ -102,8 +102,7 @@ def test_the_picture_says_who_decided_before_the_agent(learned, who, legend, dec
     assert shaded(first) == [(0.5, pytest.approx(decision))]
     ((_, end),) = shaded(middle)
     assert end == pytest.approx(episode)
-    said = [" ".join(axes.texts[0].get_text().split()) for axes in (first, middle)]
-    assert said == [f"{who}, to decision {learned.collected}", who]
+    assert " ".join(first.texts[0].get_text().split()) == f"{who}, to decision {learned.collected}"
     labels = middle.get_legend_handles_labels()[1]
     assert who in labels
     assert legend in labels
@@ -112,8 +111,8 @@ def test_the_picture_says_who_decided_before_the_agent(learned, who, legend, dec
 def test_agents_that_were_collected_for_by_others_are_told_apart_in_the_legend():
     _, middle, _ = picture(BY_PLANNER, BY_CHANCE).axes
     assert middle.get_legend_handles_labels()[1] == [
-        "DDQN with a twin, after 200 decisions of the planner",
-        "DDQN, after 20 random decisions",
+        "DDQN with a twin, the first 200 by the planner",
+        "DDQN, the first 20 at random",
         "best fixed, in the same cell",
         "the planner decides (DDQN with a twin)",
     ]
@@ -123,7 +122,6 @@ def test_nothing_is_shaded_where_the_agent_decides_from_the_first_on():
     first, middle, _ = picture(BY_PLANNER._replace(collected=0)).axes
     assert shaded(first) == shaded(middle) == []
     assert not first.texts
-    assert not middle.texts
 
 
 def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles():
@@ -131,7 +129,8 @@ def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles(
     assert first.get_title().startswith("first of 8 training cells")
     assert middle.get_title().startswith("all 8 training cells")
     assert shaded(first) == [(0.5, 10.5)]
-    assert "best fixed, in the same cells" in middle.get_legend_handles_labels()[1]
+    labels = middle.get_legend_handles_labels()[1]
+    assert {"DDQN with a twin, the first 80 in 8 cells at random", "best fixed, in the same cells"} <= set(labels)
     assert "95 % intervals" in right.get_ylabel()
     assert "interval" not in picture(BY_CHANCE, cells=1).axes[2].get_ylabel()
 
