@@ -36,6 +36,7 @@ class Allocations:
         counted_as: "units", "share", "percent" or "mask".
         units: (m, S) whole units, NaN where there are none.
         total: units that there are to give away.
+        rounded: whether shares are multiples of no number of units, and were rounded to those of `total`.
         lowest, highest: sums over the slices of an interval, in what the column counts.
         idle: whether some of the units are given to nobody though all slices are there.
         held: different allocations among intervals in which all slices are there.
@@ -47,6 +48,7 @@ class Allocations:
     counted_as: str
     units: FloatArray
     total: int
+    rounded: bool
     lowest: float
     highest: float
     idle: bool
@@ -61,8 +63,14 @@ class Allocations:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the column may as well be percents: it adds up to 100, and its name says neither."""
-        return self.counted_as == "units" and self.total == 100 and not says(self.column, UNITS)
+        """Whether the column may as well be percents: it always adds up to 100, and its name says neither."""
+        hundred = self.total == 100 and not self.idle
+        return self.counted_as == "units" and hundred and not says(self.column, UNITS)
+
+    @property
+    def bound(self) -> bool:
+        """Whether the column may be what slices get at most or at least, and not what they were given."""
+        return self.counted_as == "percent" and bool({"min", "max"} & set(tokens(self.column)))
 
     @property
     def constant(self) -> bool:
@@ -103,13 +111,13 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     values = grid.values[name]
     sums = _sums(values)
     highest = float(sums.max())
-    low, high = float(sums.min()), highest
+    low, high, rounded = float(sums.min()), highest, False
     if cells is not None and cells.kind == "mask":
         counted_as, total, units = "mask", cells.width, values
     elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
-        counted_as, (units, total) = "share", _whole_units(values)
+        counted_as, (units, total, rounded) = "share", _whole_units(values)
     elif 99.0 <= highest <= 101.0 and (says_percent(name) or says(name, _SHARES)):
-        counted_as, (units, total) = "percent", _whole_units(values / 100.0)
+        counted_as, (units, total, rounded) = "percent", _whole_units(values / 100.0)
     else:
         even = high - low <= 1e-6 * high
         counted_as, units = "units", values
@@ -119,7 +127,8 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     slices = units.shape[1]
     possible = math.comb(total, slices) if idle else math.comb(total - 1, slices - 1)
     held = len(np.unique(complete, axis=0))
-    return Allocations(name, counted_as, units, total, low, high, idle, held, len(complete), max(possible, 1))
+    possible = max(possible, 1)
+    return Allocations(name, counted_as, units, total, rounded, low, high, idle, held, len(complete), possible)
 
 
 def says_percent(name: str) -> bool:
@@ -132,12 +141,12 @@ def _sums(values: FloatArray) -> FloatArray:
     return np.asarray(values[np.isfinite(values).all(axis=1)].sum(axis=1))
 
 
-def _whole_units(shares: FloatArray) -> tuple[FloatArray, int]:
-    """Shares as whole units, of the least number of units of which they are multiples but for rounding."""
+def _whole_units(shares: FloatArray) -> tuple[FloatArray, int, bool]:
+    """Shares as whole units, of the least number of which they are multiples but for rounding; whether there is none."""
     given = np.unique(shares[np.isfinite(shares)])
     for total in sorted({*range(2, 101), *CARRIERS}):
         units = given * total
         fits = np.abs(units - units.round()).max() <= min(0.006 * total, 0.2)
         if fits and len(np.unique(units.round())) == len(given):
-            return (shares * total).round(), total
-    return (shares * 100).round(), 100
+            return (shares * total).round(), total, False
+    return (shares * 100).round(), 100, True

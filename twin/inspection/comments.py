@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from slicing_gym.extras import explained
 from twin.inspection.allocations import Allocations
 from twin.inspection.facts import LogFacts
-from twin.inspection.proposal import arrivals_rule
+from twin.inspection.proposal import allocation_rule, arrivals_rule
 from twin.inspection.rewards import efficiency_of, sla_of
 from twin.inspection.roles import TRANSMITTED, likely_unit, says, volume_unit
 
@@ -27,7 +28,7 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
             "without a row is absent, write what it measures then: {<column>: 0, ...}"
         )
     if (held := facts.allocations) is not None:
-        found |= _of_allocation(held)
+        found |= _of_allocation(held, allocation_rule(facts))
     if sla is not None and sla[1] == "at_most":
         found["ssr"] = (
             "CHECK: a log has no SLAs. These bounds are each slice's median delay, which half of the intervals miss; "
@@ -42,20 +43,36 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
     return found
 
 
-def _of_allocation(held: Allocations) -> dict[str, str]:
+def _of_allocation(held: Allocations, rule: Mapping[str, Any]) -> dict[str, str]:
     """What there is to know where it is counted in percents, or may be."""
     found = {}
     if held.doubtful:
         found["allocation"] = (
             "CHECK: what slices were given. It adds up to 100, as percents do, and as the PRB of an LTE carrier of 20 "
-            f"MHz: of percents this is {{column: {held.column}, as: percent}}"
+            f"MHz: of percents this is {_on_a_line({'column': held.column, 'as': 'percent'} | rule)}"
+        )
+    if held.bound:
+        found["allocation"] = (
+            "CHECK: what slices were given. By its name it is a bound: a maximum is a cap (as: caps, of units), and a "
+            "minimum no allocation (docs/logs.md)"
         )
     if held.counted_as in ("share", "percent"):
         found["scenario"] = (
-            f"CHECK: the log has parts of the band, all multiples of 1 / {held.total}, and not how wide it is: put your"
-            f" carrier's bandwidth_hz, and bandwidth_hz / {held.total} as resolution_hz. {_NETWORK}"
+            f"CHECK: the log has parts of the band, {'rounded to' if held.rounded else 'all'} multiples of "
+            f"1 / {held.total}, and not how wide it is: put your carrier's bandwidth_hz, and bandwidth_hz / "
+            f"{held.total} as resolution_hz. {_NETWORK}"
         )
     return found
+
+
+def _on_a_line(rule: Mapping[str, Any]) -> str:
+    """A rule as YAML that can be pasted."""
+    with explained():
+        import yaml
+
+    return str(
+        yaml.safe_dump(dict(rule), sort_keys=False, default_flow_style=True, width=math.inf, allow_unicode=True)
+    ).strip()
 
 
 def to_text(keys: Mapping[str, Any], title: str, comments: Mapping[str, str]) -> str:

@@ -229,7 +229,7 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
         yield Finding(
             "shares",
             f"{found.column} holds shares in place of units: they add up to {found.lowest:.4g} to {found.highest:.4g}, "
-            f"and are whole multiples of 1/{found.total}",
+            f"and are {'rounded to' if found.rounded else 'whole'} multiples of 1/{found.total}",
         )
     if found.constant:
         held = [f"{value:.6g}" for value in found.units[np.isfinite(found.units).all(axis=1)][0]]

@@ -82,6 +82,18 @@ def _allocation(facts: LogFacts) -> dict[str, Any]:
     found = facts.allocations
     if found is None or found.constant:
         return {}
+    rule = allocation_rule(facts)
+    keys: dict[str, Any] = {"allocation": rule if len(rule) > 1 else found.column}
+    keys["allocation_is"] = facts.allocation_is or "decided"
+    if found.few:
+        keys["allowed"] = "all"
+    return keys
+
+
+def allocation_rule(facts: LogFacts) -> dict[str, Any]:
+    """How the allocation's column is to be read."""
+    found = facts.allocations
+    assert found is not None
     rule: dict[str, Any] = {"column": found.column}
     if found.counted_as != "units":
         rule["as"] = found.counted_as
@@ -89,11 +101,7 @@ def _allocation(facts: LogFacts) -> dict[str, Any]:
         rule["group"] = 1
     if found.idle or (facts.grid is not None and not facts.grid.present.all() and not facts.lost):
         rule["idle"] = True
-    keys: dict[str, Any] = {"allocation": rule if len(rule) > 1 else found.column}
-    keys["allocation_is"] = facts.allocation_is or "decided"
-    if found.few:
-        keys["allowed"] = "all"
-    return keys
+    return rule
 
 
 def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.helpers.operators import VOLUME, export
 from twin import inspect_log, read_log
@@ -67,6 +68,55 @@ def test_what_adds_up_to_100_and_may_be_percent_is_to_be_checked(name, doubtful)
     assert ("allocation" in checks(found)) == doubtful
     if doubtful:
         assert f"of percents this is {{column: {name}, as: percent}}" in checks(found)["allocation"]
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_the_line_for_percents_can_be_pasted_and_read(absent):
+    """Whatever the column's name, and where units are idle for a slice is absent."""
+    table = counters(allocation="quota: %s, 'a' # b".replace("%s", "x" * 250))
+    name = table.columns[[str(each).startswith("quota") for each in table.columns]][0]
+    if absent:
+        table = table.drop(index=[4])
+    found = inspect_log(table)
+    advice = yaml.safe_load(checks(found)["allocation"].partition("of percents this is ")[2])
+    assert advice == {"column": name, "as": "percent"} | ({"idle": True} if absent else {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        assert len(read_log(table, LogMapping.from_dict(found.keys | {"allocation": advice}))) > 0
+
+
+def test_what_adds_up_to_less_than_the_next_carrier_is_not_said_to_be_percent():
+    table = counters(allocation="quota")
+    quota = table["quota"].to_numpy().reshape(-1, 3).copy()
+    quota[:, 0] -= 11 + np.arange(len(quota)) % 3
+    table["quota"] = np.maximum(quota, 1).ravel()
+    found = inspect_log(table)
+    assert found.facts.allocations.total == 100
+    assert found.keys["allocation"] == {"column": "quota", "idle": True}
+    assert "allocation" not in checks(found)
+
+
+@pytest.mark.parametrize("name", ["rRMPolicyMaxRatio", "rRMPolicyMinRatio", "max pct"])
+def test_of_bounds_in_percent_it_is_to_be_checked_whether_they_were_given(name):
+    found = inspect_log(counters(allocation=name))
+    assert found.keys["allocation"] == {"column": name, "as": "percent"}
+    assert "a maximum is a cap (as: caps, of units), and a minimum no allocation" in checks(found)["allocation"]
+
+
+def test_shares_that_are_multiples_of_nothing_are_said_to_be_rounded():
+    table = counters(step=5)
+    exact = inspect_log(table)
+    ratios = table["rRMPolicyDedicatedRatio"].to_numpy(float).reshape(-1, 3).copy()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, len(ratios))
+    ratios[:, 0] += noise
+    ratios[:, 1] -= noise
+    rounded = inspect_log(table.assign(rRMPolicyDedicatedRatio=ratios.ravel()))
+    for found, what, short in (
+        (exact, "all multiples of 1 / 20", "whole multiples of 1/20"),
+        (rounded, "rounded to multiples of 1 / 100", "rounded to multiples of 1/100"),
+    ):
+        assert f"parts of the band, {what}, and not how wide" in checks(found)["scenario"]
+        assert short in next(each.text for each in found.findings if each.kind == "shares")
 
 
 def test_of_shares_the_width_of_the_band_is_to_be_put_in():
