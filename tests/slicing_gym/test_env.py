@@ -222,15 +222,6 @@ def test_options_of_a_reset_that_nothing_reads_are_refused(env_id):
             each.reset(seed=0, options=options)
 
 
-def test_gymnasiums_own_batch_keeps_its_mask_to_itself():
-    envs = gym.make_vec(
-        "SliceRAN-v0", num_envs=2, scenario="paper-1mhz", vectorization_mode="sync",
-        vector_kwargs={"autoreset_mode": gym.vector.AutoresetMode.DISABLED},
-    )  # fmt: skip
-    envs.reset(seed=0)
-    envs.reset(options={"reset_mask": np.array([True, False])})
-
-
 @each_id
 @pytest.mark.parametrize("actions", [[0], [0, 4851], [0, -1], [0.5, 1.0], [[0, 0]], [[0], [1, 2]]])
 def test_bad_batches_of_actions_are_refused(env_id, actions):

@@ -12,7 +12,7 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 from slicing_gym import (
     AllocationIndexCodec,
@@ -312,6 +312,15 @@ def test_refused_actions_of_a_batch_are_told_how_to_be_some(env_id, given):
     envs.step(eval(str(told.value).split("; ")[1].removesuffix(" are such"), {"actions": given}))
     with pytest.raises(gym.error.InvalidAction, match=r"allowed are integers of shape \(2,\)$"):
         envs.step(np.array([3.5, 4.0]))
+
+
+def test_gymnasiums_own_batch_keeps_its_mask_to_itself():
+    envs = gym.make_vec(
+        "SliceRAN-v0", num_envs=2, scenario="paper-1mhz", vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},
+    )  # fmt: skip
+    envs.reset(seed=0)
+    envs.reset(options={"reset_mask": np.array([True, False])})
 
 
 def test_earlier_versions_of_gymnasium_need_no_types_at_run_time():

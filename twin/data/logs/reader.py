@@ -20,8 +20,6 @@ from twin.data.logs.files import FILE, Files, Source, opened
 
 IntArray = npt.NDArray[np.int64]
 
-_AS_UTF_8 = "write it as UTF-8 (of Latin-1: iconv -f LATIN1 -t UTF-8 <file> > <new file>)"
-
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -126,17 +124,17 @@ def read_table(
         try:
             return _read(connection, source, query, columns, as_text)
         except faults as error:
-            name, why = source.names[0], error
+            at, name, why = source.paths[0], source.names[0], error
             for path, each in zip(source.paths, source.names, strict=True):
                 try:  # which of them it is
                     _read(connection, Source(source.kind, (path,), (each,)), query, columns, as_text)
                 except faults as own:
-                    name, why = each, own
+                    at, name, why = path, each, own
                     break
             if re.search(
                 "not utf-8 encoded|invalid utf-8", str(why), re.IGNORECASE
             ):  # DuckDB advises options of its own, which nobody can set
-                raise ValueError(f"log: {name!r} is not UTF-8; {_AS_UTF_8}") from error
+                raise ValueError(f"log: {name!r} is not UTF-8; {_as_utf_8(Path(at))}") from error
             what = one_line(str(why).partition("\nLINE ")[0])
             raise ValueError(f"log: {name!r} is not a table ({what})") from error
 
@@ -255,6 +253,14 @@ def _shape(
 def _are_lines(source: Source) -> bool:
     """Whether JSON is one value per line, not one array; by the name."""
     return any(Path(path.removesuffix(".gz").removesuffix(".zst")).suffix.lower() != ".json" for path in source.paths)
+
+
+def _as_utf_8(path: Path) -> str:
+    """What to do with a file that is not UTF-8."""
+    with path.open("rb") as file:
+        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    given, code = ("UTF-16, as it begins", "UTF-16") if marked else ("Latin-1", "LATIN1")
+    return f"write it as UTF-8 (of {given}: iconv -f {code} -t UTF-8 <file> > <new file>)"
 
 
 def _filled_lines(path: Path) -> IntArray:

@@ -116,17 +116,22 @@ def test_what_is_not_there_is_refused(tmp_path):
         read_table(tmp_path / "c.zip")
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@pytest.mark.parametrize(
+    ("encoding", "advice"),
+    [
+        ("latin-1", "Latin-1: iconv -f LATIN1"),
+        *((each, "UTF-16, as it begins: iconv -f UTF-16") for each in ("utf-16", "utf-16-be")),
+    ],
+)
 @pytest.mark.parametrize("rows", [1, 30_000], ids=["seen at once", "beyond what is sniffed"])
-def test_a_file_that_is_not_utf_8_is_named_with_what_to_do(encoding, rows, tmp_path):
+def test_a_file_that_is_not_utf_8_is_named_with_what_to_do(encoding, advice, rows, tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("t,city\n" + "1,Bonn\n" * rows + "2,Köln\n", encoding=encoding)
-    with pytest.raises(
-        ValueError, match=r"^log: '.*a\.csv' is not UTF-8; write it as UTF-8 \(of Latin-1: iconv "
-    ) as said:
+    text = "t,city\n" + "1,Bonn\n" * rows + "2,Köln\n"
+    path.write_bytes((b"\xfe\xff" if encoding == "utf-16-be" else b"") + text.encode(encoding))
+    with pytest.raises(ValueError, match=rf"^log: '.*a\.csv' is not UTF-8; write it as UTF-8 \(of {advice} ") as said:
         read_table(path)
     assert "encoding=" not in str(said.value)
-    path.write_text(path.read_text(encoding=encoding), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     assert read_table(path).columns["city"][-1] == "Köln"
 
 
