@@ -70,7 +70,7 @@ class Allocations:
     @property
     def bound(self) -> bool:
         """Whether the column may be what slices get at most or at least, and not what they were given."""
-        return self.counted_as == "percent" and bool({"min", "max"} & set(tokens(self.column)))
+        return self.counted_as in ("share", "percent") and bool({"min", "max"} & set(tokens(self.column)))
 
     @property
     def constant(self) -> bool:
@@ -142,7 +142,7 @@ def _sums(values: FloatArray) -> FloatArray:
 
 
 def _whole_units(shares: FloatArray) -> tuple[FloatArray, int, bool]:
-    """Shares as whole units, of the least number of which they are multiples but for rounding; whether there is none."""
+    """Shares as whole units, of the least number of which they are multiples but for rounding; whether none is."""
     given = np.unique(shares[np.isfinite(shares)])
     for total in sorted({*range(2, 101), *CARRIERS}):
         units = given * total

@@ -43,7 +43,7 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
     return found
 
 
-def _of_allocation(held: Allocations, rule: Mapping[str, Any]) -> dict[str, str]:
+def _of_allocation(held: Allocations, rule: dict[str, Any]) -> dict[str, str]:
     """What there is to know where it is counted in percents, or may be."""
     found = {}
     if held.doubtful:

@@ -97,9 +97,11 @@ def test_what_adds_up_to_less_than_the_next_carrier_is_not_said_to_be_percent():
 
 
 @pytest.mark.parametrize("name", ["rRMPolicyMaxRatio", "rRMPolicyMinRatio", "max pct"])
-def test_of_bounds_in_percent_it_is_to_be_checked_whether_they_were_given(name):
-    found = inspect_log(counters(allocation=name))
-    assert found.keys["allocation"] == {"column": name, "as": "percent"}
+@pytest.mark.parametrize(("counted_as", "whole"), [("percent", 1), ("share", 100)])
+def test_of_bounds_it_is_to_be_checked_whether_they_were_given(name, counted_as, whole):
+    table = counters(allocation=name)
+    found = inspect_log(table.assign(**{name: table[name] / whole}))
+    assert found.keys["allocation"] == {"column": name, "as": counted_as}
     assert "a maximum is a cap (as: caps, of units), and a minimum no allocation" in checks(found)["allocation"]
 
 
