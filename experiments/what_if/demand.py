@@ -11,12 +11,16 @@ from experiments.what_if.moment import Moment
 from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from twin import History
 from twin.data.columns import PRESENT, Column
+from twin.inspection.roles import TRANSMITTED, says, volume_unit
 from twin.runtime.encoding import measured_by
 
 FloatArray = npt.NDArray[np.float64]
 
 ROUNDED = 0.5
 """Packets by which a volume, counted in packets, may be off."""
+
+LEAST_DIFFERENT = 3
+"""Numbers of packets that a slice's arrivals need to have: of fewer, what is proportional may be so by chance."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,12 @@ class Demand:
         return list(known)
 
     def consistent(self, measured: FloatArray) -> FloatArray:
-        """Variables (k, V) of which those that are the same as the arrivals say the same: the twin draws them apart."""
+        """Variables (k, V) of which those that are the same as the arrivals say the same: the twin draws them apart.
+
+        Those of the log are as they were measured.
+        """
+        if self.source == OF_THE_LOG:
+            return measured
         layout = self.moment.history.layout
         for name, packets in self.same.items():
             measured[:, layout.place(name)] = measured[:, : layout.scenario.num_slices] / packets
@@ -95,12 +104,18 @@ class Demand:
 
 
 def same_as_arrivals(history: History) -> dict[str, float]:
-    """Columns of which a history's arrivals were made, as a volume counted in packets, and the packets in one."""
+    """Columns of volumes that are a history's arrivals in another unit, and the packets in one of that.
+
+    Not those whose name says that they were transmitted: an allocation that serves less would lower them, even if this
+    history served all that was asked for.
+    """
     packets, found = history.next_arrivals.ravel(), {}
-    if np.ptp(packets) == 0:
+    different = [len(np.unique(each[each > 0])) for each in history.next_arrivals.T]
+    if max(different) == 0 or any(0 < number < LEAST_DIFFERENT for number in different):
         return {}
     for column in history.columns:
-        if not column.per_slice:
+        volume = volume_unit(f"[{column.unit}]") is not None
+        if not column.per_slice or not volume or says(column.name, TRANSMITTED):
             continue
         values = history.performance[column.name].ravel()
         some = values > 0.0

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from experiments.what_if.demand import Demand
 from experiments.what_if.moment import Moment
 from experiments.what_if.policies import LOGGED
+from experiments.what_if.report import number
 from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from experiments.what_if.simulation import Alternative
 
@@ -21,12 +22,17 @@ NOTICEABLE = 0.01
 ERRORS = 1.96
 """Standard errors of the mean difference within which it may be chance."""
 
+MOST_COMPARED = 200
+"""Allocations of an alternative, the most frequent, of which the nearest that was held is looked for."""
+
 
 def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]:
     """Whose arrivals they are, what stands in their place, and where they follow the allocation."""
     lines = []
     if demand.same:
-        lines.append(f"arrivals are shown as {' and '.join(demand.same)}, of which the mapping made packets")
+        lines.append(
+            f"arrivals are shown as {' and '.join(demand.same)}, equal to the arrivals in this history, in another unit"
+        )
     if demand.source == OF_THE_LOG:
         lines.append(
             f"arrivals are those of the log for all (arrivals={OF_THE_TWIN}: the twin's); {_what_follows(demand)}"
@@ -54,8 +60,9 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
                 continue
             more, usual = each.values[name] - first.values[name], first.values[name].mean()
             beyond = max(NOTICEABLE * usual, ERRORS * more.std(ddof=1) / len(more) ** 0.5)
-            if abs(more.mean()) > beyond > 0.0:
-                parts.append(f"{name} {more.mean() / usual:+.1%}")
+            if abs(more.mean()) > beyond:
+                by = f"{more.mean() / usual:+.1%}" if usual else f"+{number(more.mean())} {demand.column.unit}"
+                parts.append(f"{name} {by}")
         if parts:
             found.append(f"{each.name} {', '.join(parts)}")
     if not found:
@@ -88,19 +95,22 @@ def never_held(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]
     history = moment.history
     held, times = np.unique(history.allocation, axis=0, return_counts=True)
     known = f"the log, which has {len(held):,}" if len(held) > 1 else "the log"
-    allowed = {tuple(row) for row in history.held}
+    had, allowed = set(map(tuple, held.tolist())), {tuple(row) for row in history.held}
     lines = []
     for each in alternatives:
         given, counts = np.unique(each.units.reshape(-1, held.shape[1]), axis=0, return_counts=True)
-        moved = np.array([np.abs(held - row).sum(axis=1).min() // 2 for row in given])
-        if not moved.any():
+        new = np.array([tuple(row) not in had for row in given.tolist()])
+        if not new.any():
             continue
-        row, far = given[moved.argmax()], int(moved.max())
+        often = given[new][np.argsort(-counts[new], kind="stable")[:MOST_COMPARED]]
+        moved = np.array([np.abs(held - row).sum(axis=1).min() // 2 for row in often])
+        row, far = often[moved.argmax()], int(moved.max())
         near = int(np.abs(held - row).sum(axis=1).argmin())
         one = len(given) == 1
-        what = _text(row) if one else f"{counts[moved > 0].sum() / counts.sum():.0%} of its decisions"
+        what = _text(row) if one else f"{counts[new].sum() / counts.sum():.0%} of its decisions"
         who = "" if what == each.name else f"{each.name}: "
-        farthest = "" if one else f"{_text(row)} is the farthest, "
+        among = f"of the {MOST_COMPARED} most frequent " if new.sum() > MOST_COMPARED else ""
+        farthest = "" if one else f"{among}{_text(row)} is the farthest, "
         lines.append(
             f"note: {who}{what} {'is' if one else 'are'} no allocation of {known}; {farthest}the nearest is "
             f"{_text(held[near])}, held in {_counted(times[near], 'decision')}, with {_counted(far, 'unit')} elsewhere"

@@ -56,9 +56,9 @@ def table(
             if name in held:
                 cells.append(AS_MEASURED)
                 continue
-            mean, low, high = map(_number, each.summary(name))
+            mean, low, high = map(number, each.summary(name))
             cells.append(f"{mean} [{low}, {high}{OR_MORE if _is_clipped(each, name, most) else ''}]")
-        rows.append([f"{name}{unit}", _number(value), *cells])
+        rows.append([f"{name}{unit}", number(value), *cells])
     return aligned(header, rows)
 
 
@@ -98,6 +98,8 @@ def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float], h
     if logged is None:
         return []
     asked = {name: value for name, value in measured.items() if name not in held}
+    if not asked:
+        return []
     missed = [name for name, value in asked.items() if not _holds(logged.summary(name), value)]
     found = f"{len(asked) - len(missed)} of {len(asked)} measured values lie in the 90 % intervals of {LOGGED}"
     return [f"{found}; not {', '.join(missed)}" if missed else found]
@@ -110,7 +112,7 @@ def write_alternatives(
     units, rows = units_by_variable(layout), []
     for each in alternatives:
         for name, value in measured.items():
-            summary = [f"{number:.6g}" for number in each.summary(name)]
+            summary = [f"{end:.6g}" for end in each.summary(name)]
             rows.append([each.name, name, units[name], *summary, f"{value:.6g}", ";".join(each.outside)])
     write_rows(path, ["policy", "variable", "unit", "mean", "low", "high", BY_THE_LOG, "outside_the_log"], rows)
 
@@ -130,14 +132,6 @@ def _allocation(alternative: Alternative) -> str:
     return f": {text}" if len(times) == 1 else f": {text} in {count / times.total():.0%}"
 
 
-def _number(value: float) -> str:
-    """Three digits or more, and no power of ten."""
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 100.0
-        else f"{value:.3g}"
-        if abs(value) >= 1e-3
-        else f"{value:.3f}"
-        if value
-        else "0"
-    )
+def number(value: float) -> str:
+    """Three digits or more, thousands marked; a power of ten only below 0.0001."""
+    return f"{value:,.0f}" if abs(value) >= 100.0 else f"{value or 0.0:.3g}"  # no -0

@@ -14,7 +14,7 @@ from experiments.what_if.inputs import made_with
 from experiments.what_if.moment import Moment, find_moment
 from experiments.what_if.notes import demand_lines, never_held, outside
 from experiments.what_if.policies import LOGGED, Policies, contenders
-from experiments.what_if.report import clipped, gains, inside, table, write_alternatives
+from experiments.what_if.report import clipped, gains, inside, number, table, write_alternatives
 from experiments.what_if.settings import Settings
 from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance, shown
@@ -51,7 +51,7 @@ class WhatIfResult:
         """Which moment it is, the table, and what of it is not to be trusted."""
         seen = self.moment.history.arrivals[self.moment.row] / self.demand.packets
         names, column, held = self.layout.scenario.slice_names, self.demand.column, self.demand.held
-        before = ", ".join(f"{name} {n:,.0f}" for name, n in zip(names, seen, strict=True) if name != self._nobody)
+        before = ", ".join(f"{name} {number(n)}" for name, n in zip(names, seen, strict=True) if name != self._nobody)
         means = "" if self.moment.ahead == 1 else f"; means over {self.moment.ahead} intervals"
         lines = [
             f"{self.layout.scenario.name}: {self.moment}{means}",
@@ -80,7 +80,8 @@ class WhatIfResult:
         if self.demand.held:
             title += f"; {self.demand.column.name.replace('_', ' ')} as measured"
         asked = {name: value for name, value in self.measured.items() if name not in self.demand.held}
-        plot_what_if(paths[1], self.layout, title, self.alternatives, asked, self.ssr)
+        shown = asked or self.measured  # a history of arrivals only has nothing else to show
+        plot_what_if(paths[1], self.layout, title, self.alternatives, shown, self.ssr)
         return paths
 
 

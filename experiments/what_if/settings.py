@@ -18,18 +18,18 @@ class Settings:
 
     Args:
         ahead: intervals that each allocation is held, or each agent decides; the figures are means over them.
-        arrivals: "logged": those that were measured, whatever is allocated; "twin": the twin's, which may follow the
-            allocation.
         samples: draws of the twin; all allocations meet the same random numbers.
         seed: of the draws.
         threads: that share the samples.
+        arrivals: "logged": those that were measured, whatever is allocated; "twin": the twin's, which may follow the
+            allocation.
     """
 
-    arrivals: str = bounded(OF_THE_LOG, choices=ARRIVALS)
     ahead: int = bounded(1, at_least=1, at_most=MAX_RUNS)
     samples: int = bounded(400, at_least=20, at_most=MAX_CELLS)
     seed: int = bounded(0, at_least=0, at_most=MAX_SEED)
     threads: int = bounded(2, at_least=1, at_most=MAX_THREADS)
+    arrivals: str = bounded(OF_THE_LOG, choices=ARRIVALS)
 
 
 @dataclass
