@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.what_if.__main__ import prepare
-from experiments.what_if.settings import WhatIfConfig
+from experiments.what_if.settings import Settings, WhatIfConfig
 from tests.helpers.commands import configured, yaml_defaults
 from tests.helpers.twins import cold_twin
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
@@ -64,6 +64,10 @@ def test_what_the_command_refuses(fitted, typed, message, tmp_path):
     given = [each.format(fit=fitted[0]) for each in typed]
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         prepare(configured("what_if", WhatIfConfig, *given), tmp_path)
+
+
+def test_the_first_setting_by_position_is_the_number_of_intervals():
+    assert Settings(4).ahead == 4
 
 
 def test_the_yaml_holds_the_defaults():

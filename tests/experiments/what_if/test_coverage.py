@@ -9,9 +9,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from experiments.what_if import Settings, what_if
+from experiments.what_if import Alternative, Settings, find_moment, what_if
 from experiments.what_if.figure import panels_of
 from experiments.what_if.inputs import ssr_of_config
+from experiments.what_if.notes import MOST_COMPARED, never_held
 from experiments.what_if.settings import WhatIfConfig
 from tests.helpers.twins import cold_twin
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
@@ -76,6 +77,22 @@ def test_of_an_agent_the_share_of_its_decisions_and_the_farthest_are_named(twin,
         "the nearest is 20-15-15, held "
     )
     assert note.endswith(" with 3 units elsewhere")
+
+
+def test_of_many_allocations_the_most_frequent_are_compared(log):
+    """Those that were held count as such, however many others there are."""
+    few = replace(log, allocation=np.tile([20, 15, 15], (len(log), 1)))
+    rare = [[10, 3 + n, 37 - n] for n in range(36)] + [[11, 3 + n, 36 - n] for n in range(35)]
+    rare += [[12 + m, 3 + n, 35 - m - n] for m in range(5) for n in range(30)]
+    units = [[20, 15, 15]] * len(rare) * 2 + rare * 2 + [[1, 1, 48]]  # the farthest, and the rarest
+    assert len(rare) > MOST_COMPARED
+    many = Alternative("mine", np.array([units]), {}, {})
+    (note,) = never_held(find_moment(few, interval=40), [many])
+    assert note.startswith("note: mine: 50% of its decisions are no allocation of the log; of the 200 most frequent ")
+    assert "1-1-48" not in note
+    some = replace(many, units=np.array([[*rare[:3], [1, 1, 48]]]))
+    (note,) = never_held(find_moment(few, interval=40), [some])
+    assert "of the log; 1-1-48 is the farthest, the nearest is 20-15-15" in note
 
 
 def test_units_are_named_for_what_is_given_in_percent(twin, log):

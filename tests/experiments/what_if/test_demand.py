@@ -41,6 +41,11 @@ def changed(history: History, row: int, arrivals: np.ndarray) -> History:
     return replace(history, next_arrivals=after, arrivals=before)
 
 
+def with_arrivals(history: History, arrivals: np.ndarray) -> History:
+    """A history of other traffic (n, n_slices)."""
+    return replace(history, next_arrivals=arrivals, arrivals=np.concatenate([arrivals[:1], arrivals[:-1]]))
+
+
 def of_volumes(history: History, **changes) -> History:
     """A history that has its arrivals as volumes, too, of which packets of 1500 byte were made."""
     volume = history.next_arrivals * 0.012
@@ -110,9 +115,9 @@ def test_arrivals_that_the_log_has_as_volumes_are_shown_once(history, tmp_path):
     result = what_if(twin, past, ["logged"], LOGGED, tmp_path, interval=ROW)
     report = result.report()
     assert "arrivals_video" not in report
-    assert "\narrivals are shown as volume, of which the mapping made packets\n" in report
+    assert "\narrivals are shown as volume, equal to the arrivals in this history, in another unit\n" in report
     before = ", ".join(
-        f"{name} {n * 0.012:,.0f}" for name, n in zip(past.scenario.slice_names, past.arrivals[ROW], strict=True)
+        f"{name} {n * 0.012:.3g}" for name, n in zip(past.scenario.slice_names, past.arrivals[ROW], strict=True)
     )
     assert report.splitlines()[1] == f"volume before it [Mbit]: {before}"
     with (tmp_path / "what_if.csv").open() as file:
@@ -132,6 +137,69 @@ def test_a_column_that_is_nearly_the_arrivals_is_another(history):
     other[7, 1] *= 0.9  # of this interval something was not carried
     assert same_as_arrivals(replace(past, performance={**past.performance, "volume": other})) == {}
     assert same_as_arrivals(history) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"name": "offered_mbit"}, True),
+        ({"unit": "kB"}, True),
+        ({"unit": ""}, False),
+        ({"unit": "Mbit/s"}, False),
+        ({"name": "carried_mbit"}, False),
+        ({"name": "sent"}, False),
+    ],
+)
+def test_demand_is_a_volume_that_is_not_what_was_transmitted(history, changes, found):
+    past = of_volumes(history)
+    column = replace(past.columns[-1], **changes)
+    measured = {**history.performance, column.name: past.performance["volume"]}
+    past = replace(past, performance=measured, columns=(*history.columns, column))
+    assert list(same_as_arrivals(past)) == [column.name] * found
+
+
+def test_what_is_proportional_to_constant_traffic_is_another(history):
+    """As an SSR that is 1 where a slice has users."""
+    steady = np.broadcast_to([50, 50, 0], history.next_arrivals.shape).copy()
+    ones = np.broadcast_to([1.0, 1.0, 0.0], steady.shape).copy()
+    past = with_arrivals(replace(history, performance={**history.performance, "ssr": ones}), steady)
+    assert same_as_arrivals(past) == same_as_arrivals(of_volumes(past)) == {}
+    some = steady.copy()
+    some[:, :2] += np.arange(len(some))[:, None] % 3
+    assert list(same_as_arrivals(of_volumes(with_arrivals(past, some)))) == ["volume"]
+    some[:, 1] = 50  # one slice is steady
+    assert same_as_arrivals(of_volumes(with_arrivals(past, some))) == {}
+
+
+def test_a_volume_that_is_no_whole_packets_is_as_measured(history):
+    past = of_volumes(history)
+    rounded = np.random.default_rng(0).uniform(-0.4, 0.4, size=history.next_arrivals.shape)
+    volume = np.where(history.next_arrivals > 0, (history.next_arrivals + rounded) * 0.012, 0.0)
+    past = replace(past, performance={**past.performance, "volume": volume})
+    assert list(same_as_arrivals(past)) == ["volume"]
+    result = what_if(cold_twin(past.take(np.arange(300))), past, ["logged"], LOGGED, interval=ROW)
+    for n, name in enumerate(past.scenario.slice_names):
+        np.testing.assert_allclose(result.alternatives[0].values[f"volume_{name}"], volume[ROW, n], rtol=1e-12)
+
+
+def test_large_units_are_shown_with_their_digits(history):
+    past = of_volumes(history)
+    column, volume = replace(past.columns[-1], unit="GB", resolution=1e-9), history.next_arrivals * 1.5e-6
+    past = replace(past, performance={**past.performance, "volume": volume}, columns=(*history.columns, column))
+    report = what_if(cold_twin(past.take(np.arange(300))), past, ["logged"], LOGGED, interval=ROW).report()
+    before = report.splitlines()[1].removeprefix("volume before it [GB]: ").split(", ")
+    for n, text in enumerate(before):
+        assert float(text.split()[-1]) == pytest.approx(past.arrivals[ROW, n] * 1.5e-6, rel=5e-3)
+    row = next(line for line in report.splitlines() if line.startswith("volume_video [GB]"))
+    assert float(row.split()[2]) == pytest.approx(volume[ROW, 1], rel=5e-3)
+
+
+def test_a_history_of_arrivals_only_has_a_report_and_a_picture(history, tmp_path):
+    past = replace(history, performance={}, columns=())
+    result = what_if(cold_twin(past), past, ["logged", UNITS], LOGGED, tmp_path, interval=ROW)
+    assert result.demand.held == set(result.measured)
+    assert "measured values" not in result.report()
+    assert (tmp_path / "what_if.png").stat().st_size > 0
 
 
 def test_arrivals_that_follow_the_allocation_are_named(history):
@@ -157,6 +225,14 @@ def test_arrivals_that_follow_the_allocation_are_named(history):
     several = Demand.of(find_moment(history, interval=ROW, ahead=2), "twin")
     assert "; the utility includes this, and " in demand_lines(several, found)[0]
     assert demand_lines(Demand.of(moment, "twin"), found[:1]) == []
+
+
+def test_arrivals_where_there_were_none_differ_by_packets(history):
+    units, moment = np.tile(np.array([7, 7, 6]), (1, 400, 1)), find_moment(history, interval=ROW)
+    none, some = ({f"arrivals_{name}": np.full(400, n) for name in history.scenario.slice_names} for n in (0.0, 5.0))
+    found = [Alternative("logged", units, none, {}), Alternative("more", units, some, {})]
+    (line,) = demand_lines(Demand.of(moment, "twin"), found)
+    assert f"from those of logged by: more arrivals_{history.scenario.slice_names[0]} +5 packets, " in line
 
 
 def test_other_arrivals_are_refused(twin, history):
