@@ -152,8 +152,8 @@ def _shade_collected(
     _shade(middle, last / scenario.decisions_per_episode + 0.5, label=text)
 
 
-def _shade(axes: Axes, end: float, **label: str) -> None:
+def _shade(axes: Axes, end: float, label: str | None = None) -> None:
     """Shade a panel from its left edge on."""
     (left, right), limits = axes.get_xlim(), axes.get_ylim()
-    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, **label)
+    axes.axvspan(left, min(end, right), color="0.5", alpha=0.15, lw=0, zorder=0, label=label)
     axes.set(xlim=(left, right), ylim=limits)
