@@ -193,7 +193,7 @@ def test_a_planner_is_trained_beside_the_agent_and_drawn_with_it(tmp_path):
     config = composed("train", *TINY, "twin=lstm", *SHORT, "with_planner=true", "without_twin=true")
     prepare(config, tmp_path)()
     names = [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2]
-    assert names == ["ddqn-dt-planner", "ddqn", "planner", "random", "hard"]
+    assert names == ["ddqn-dt-planner", "ddqn", "planner", "random", "hard", "proportional", "best_fixed"]
     runs = find_runs(tmp_path)
     folders = {"ddqn-dt-planner": tmp_path.name, "ddqn": "without_twin", "planner": "planner"}
     assert {run.method: run.folder.name for run in runs} == folders

@@ -189,7 +189,7 @@ def test_the_command_trains_one_and_says_what_it_has_not(tmp_path, capsys):
         "agents.Planner has no batch_size, learning_starts: left out" in printed
     )
     assert [row["policy"] for row in read_rows(tmp_path / "evaluation.csv")][::2] == [
-        *("planner", "random", "hard", "other")
+        *("planner", "random", "hard", "proportional", "best_fixed", "other")
     ]
     prepare(config, tmp_path)()
     assert "this run is finished" in capsys.readouterr().out
