@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from experiments.config.parts import make_mapping, read_mapped_log
 from experiments.runs.folder import HISTORY, TWIN
 from experiments.what_if.settings import WhatIfConfig
+from slicing_gym.yaml_reading import read_yaml_mapping
 from twin import DigitalTwin, History
-from twin.data.columns import PRESENT
+from twin.data.columns import PRESENT, SSR
 from twin.data.logs import SsrRule
 
 
@@ -43,14 +43,18 @@ def history_of_config(config: WhatIfConfig) -> History:
     if read is not None:
         return read
     given = config.history if config.history is not None else str(config.fitted)
-    folder = Path(given) if Path(given).is_dir() else Path(given).parent
-    path = Path(given) if config.history is not None and not Path(given).is_dir() else folder / HISTORY
+    path = Path(given) if config.history is not None and not Path(given).is_dir() else _folder(given) / HISTORY
     if not path.is_file():
         raise FileNotFoundError(
             f"history: there is no file {str(path)!r}, allowed are a History's file, a folder that has {HISTORY}, or "
             "log=<file> with mapping=<file>"
         )
     return History.load(path)
+
+
+def _folder(given: str) -> Path:
+    """A folder as it is; of a file, the one that it is in."""
+    return Path(given) if Path(given).is_dir() else Path(given).parent
 
 
 def ssr_of_config(config: WhatIfConfig, history: History) -> SsrRule | None:
@@ -60,11 +64,10 @@ def ssr_of_config(config: WhatIfConfig, history: History) -> SsrRule | None:
     """
     mapping = make_mapping(config.mapping, config.mapping_file)
     if mapping is None:
-        folder = Path(str(config.fitted)) if Path(str(config.fitted)).is_dir() else Path(str(config.fitted)).parent
         try:
-            run = yaml.safe_load((folder / ".hydra" / "config.yaml").read_text())
+            run = read_yaml_mapping("twin", _folder(str(config.fitted)) / ".hydra" / "config.yaml")
             mapping = make_mapping(run.get("mapping") or {}, run.get("mapping_file"))
-        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError):
+        except (OSError, ValueError, TypeError):
             return None
     rule = None if mapping is None else mapping.ssr
     return rule if rule is not None and made_with(rule, history) else None
@@ -72,7 +75,7 @@ def ssr_of_config(config: WhatIfConfig, history: History) -> SsrRule | None:
 
 def made_with(rule: SsrRule, history: History) -> bool:
     """Whether a history's SSR is what a rule says, of the slices that are there."""
-    if not history.layout.has(rule.column) or not history.layout.has("ssr"):
+    if not history.layout.has(rule.column) or not history.layout.has(SSR.name):
         return False
     number, column = len(rule.bounds), history.performance[rule.column]
     if column.ndim != 2 or number > column.shape[1]:

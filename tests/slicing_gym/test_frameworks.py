@@ -320,7 +320,9 @@ def test_gymnasiums_own_batch_keeps_its_mask_to_itself():
         vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},
     )  # fmt: skip
     envs.reset(seed=0)
-    envs.reset(options={"reset_mask": np.array([True, False])})
+    before = envs.step(np.array([3, 3]))[0].copy()
+    after, _ = envs.reset(options={"reset_mask": np.array([True, False])})
+    np.testing.assert_array_equal(after[1], before[1])
 
 
 def test_earlier_versions_of_gymnasium_need_no_types_at_run_time():
