@@ -78,14 +78,6 @@ def draw_point(axes: Axes, x: float, value: Interval, text: str, *, fontsize: fl
     axes.annotate(text, (x, middle), fontsize=fontsize, bbox=box, zorder=4, **place)
 
 
-def draw_bar(axes: Axes, x: float, value: Interval, text: str, **style: Any) -> None:
-    """A bar with its 95 % interval and a text above it."""
-    middle, low, high = map(float, value)
-    axes.bar(x, middle, yerr=[[middle - low], [high - middle]], error_kw={"lw": 1}, **style)
-    place = (x, float(np.nanmax(value)))
-    axes.annotate(text, place, xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5)
-
-
 def draw_bars_side_by_side(
     axes: Axes, values: Mapping[str, Sequence[Estimate]], colours: Mapping[str, str], span: float
 ) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.evaluate.figure import bars
+from experiments.evaluate.figure import points
 from experiments.evaluate.rollout import Evaluation
 from experiments.reporting.names import display_names
 from experiments.reporting.style import policy_colours
@@ -87,10 +87,8 @@ def training_figure(
     _shade_collected(first, middle, scenario, learned, names)
     figure.legend(*middle.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9.5)
     number = len(evaluations[0].seeds)
-    bars(right, evaluations, "utility", f"after training: mean U in {number} unseen cell{'s' if number > 1 else ''}")
-    right.set_ylabel("mean utility U" + ", with 95 % intervals over cells" * (number > 1))
-    for label in right.get_xticklabels():
-        label.set(rotation=25, ha="right", rotation_mode="anchor")
+    points(right, evaluations, "utility", f"after training: mean U in {number} unseen cell{'s' if number > 1 else ''}")
+    right.set_xlabel("mean utility U" + ", with 95 % intervals over cells" * (number > 1))
     agents = ", ".join(names[agent] for agent in learned)
     figure.suptitle(f"{agents} on scenario {scenario.name}: {scenario.num_allocations} allocations", fontsize=11)
     return figure

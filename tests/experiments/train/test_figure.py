@@ -131,8 +131,8 @@ def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles(
     assert shaded(first) == [(0.5, 10.5)]
     labels = middle.get_legend_handles_labels()[1]
     assert {"DDQN with a twin, the first 80 in 8 cells at random", "best fixed, in the same cells"} <= set(labels)
-    assert "95 % intervals" in right.get_ylabel()
-    assert "interval" not in picture(BY_CHANCE, cells=1).axes[2].get_ylabel()
+    assert "95 % intervals" in right.get_xlabel()
+    assert "interval" not in picture(BY_CHANCE, cells=1).axes[2].get_xlabel()
 
 
 def test_a_run_says_how_many_decisions_are_random_or_of_the_planner(training, tmp_path):
