@@ -37,7 +37,7 @@ class ProgressBar(tqdm):  # type: ignore[misc]  # it has no types
 
         def line(text: str) -> None:
             if text:
-                file.write(f"{text}\n")
+                file.write(text if self.disable else f"{text}\n")  # a bar that closes ends its last line itself
                 file.flush()
 
         return line

@@ -72,3 +72,17 @@ def test_a_state_is_a_line_of_its_own_in_a_file(stream, lines):
     assert ("\r" not in written and "\x1b" not in written) == lines
     assert (max(line.count("%") for line in written.split("\n")) == 1) == lines
     assert "| 1/3 [" in written
+
+
+@pytest.mark.parametrize("leave", [True, None])
+def test_a_file_has_no_empty_line(leave):
+    file = io.StringIO()
+    with ProgressBar(total=3, file=file, leave=leave) as outer, ProgressBar(total=2, file=file, leave=leave) as inner:
+        for bar in (inner, outer):
+            bar.update(2)
+            bar.refresh()
+    lines = file.getvalue().split("\n")
+    assert lines.pop() == ""  # the last line is ended
+    assert all("/" in line for line in lines)
+    assert "2/2" in lines[2]
+    assert "2/3" in lines[-1]
