@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from experiments.config.quoting import as_typed
 from experiments.config.schemas import PLANNER
 from experiments.environments import Environments
 from experiments.evaluate.origin import from_elsewhere
-from experiments.evaluate.report import as_table
 from experiments.runs import checkpoint
 from experiments.runs.lifecycle import files_left
 from experiments.runs.process import finished_before
@@ -82,7 +81,8 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
     results = finish(trainings)
     evaluations = [result.evaluation[0] for result in results] + results[0].evaluation[1:]
     print(f"on unseen cells, seeds {config.evaluation.seeds}, ± 95 % interval over cells:")
-    print(as_table(first.scenario, evaluations), *from_elsewhere(config.evaluation.policies, first.scenario), sep="\n")
+    table = replace(results[0], evaluation=evaluations).report()
+    print(table, *from_elsewhere(config.evaluation.policies, first.scenario), sep="\n")
     for result in results:
         if isinstance(result.policy, PlanningPolicy) and result.policy.constraints.demands:
             print(result.policy.constraint_report())

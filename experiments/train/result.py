@@ -46,8 +46,9 @@ class TrainResult:
     summary: dict[str, Any]
 
     def report(self) -> str:
-        """The comparison on unseen cells as text."""
-        return as_table(self.history.scenario, self.evaluation)
+        """The comparison on unseen cells; the share at c_max where the scenario's own reward has a threshold."""
+        reward = self.summary.get("config", {}).get("scenario", {}).get("reward", {})  # the run's may be another
+        return as_table(self.history.scenario, self.evaluation, with_reward=reward.get("kind", "shaped") == "shaped")
 
 
 def read_result(

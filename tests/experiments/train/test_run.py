@@ -77,6 +77,16 @@ def test_its_result_is_what_is_in_the_folder(run):
     assert_same_weights(again.agent, run.agent)
 
 
+@pytest.mark.parametrize(("own", "learned_from"), [("utility", "shaped"), ("shaped", "utility")])
+def test_the_share_at_c_max_is_shown_where_the_scenario_has_a_goal_whatever_is_learned_from(own, learned_from):
+    """A scenario that was made of a log has none."""
+    scenario = SCENARIO.replace(reward={"kind": own})
+    settings = short_settings(40, policies=["hard"], reward=learned_from)
+    table = train(make_ddqn, scenario, settings=settings).report()
+    assert ("share at c_max" in table) == (own == "shaped")
+    assert "hard" in table
+
+
 def test_an_episode_cut_short_is_logged_as_such(tmp_path):
     found = train(make_ddqn, SCENARIO, settings=short_settings(250, policies=["hard"]), folder=tmp_path)
     assert [row["decisions"] for row in read_rows(tmp_path / "episodes.csv")] == ["200", "50"]
