@@ -36,6 +36,8 @@ _POLICY_COLOURS = {
     "planner": "#882255",
 }
 _OTHER_COLOURS = ("#0072B2", "#D55E00", "#000000", "#8C510A", "#6A3D9A", "#999933")
+BAR_COLOURS = ("#0072B2", "#D55E00", "#999933", "#6A3D9A", "#8C510A")
+"""The same without black, which hides error bars; neighbours differ in grey, too."""
 
 _AGENT_COLOURS = {
     "dqn": "#0072B2",
@@ -119,10 +121,10 @@ def episode_axis(axes: Axes, longest: int) -> None:
     axes.set_xlabel("episode of real decisions" if longest <= 30 else "episode of real decisions (logarithmic)")
 
 
-def policy_colours(policies: Sequence[str]) -> dict[str, str]:
-    """A colour for each policy; baselines and the planner have the same in every picture."""
+def policy_colours(policies: Sequence[str], among: Sequence[str] = _OTHER_COLOURS) -> dict[str, str]:
+    """A colour for each policy; baselines and the planner have the same in every picture, others one `among` these."""
     others = [policy for policy in policies if policy not in _POLICY_COLOURS]
-    return _POLICY_COLOURS | {p: _OTHER_COLOURS[n % len(_OTHER_COLOURS)] for n, p in enumerate(others)}
+    return _POLICY_COLOURS | {p: among[n % len(among)] for n, p in enumerate(others)}
 
 
 def over_seeds(*numbers: int, intervals: str = "95 % intervals") -> str:

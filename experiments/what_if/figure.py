@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from experiments.reporting.names import display_names
-from experiments.reporting.style import policy_colours, save_figure
+from experiments.reporting.style import BAR_COLOURS, policy_colours, save_figure
 from experiments.what_if.report import BY_THE_LOG
 from experiments.what_if.simulation import UTILITY, Alternative
 from twin.data.columns import SSR
@@ -29,6 +31,9 @@ PANELS_ABREAST = 3
 LARGER = {UTILITY: 1, SSR.name: PANELS_ABREAST - 1}
 """Panels of the first row, which is higher than the others, and how wide each is."""
 
+_HATCHES = ("", "///", "...", "\\\\\\", "xx")
+"""Of bars next to each other, which are told apart in grey, too."""
+
 
 def plot_what_if(
     path: Path,
@@ -38,7 +43,7 @@ def plot_what_if(
     measured: Mapping[str, float],
     ssr: SsrRule | None = None,
 ) -> None:
-    """Bars with 90 % intervals over samples, a short line at what was measured; pale: outside the log.
+    """Bars, 90 % intervals over samples as black lines, dotted lines at what was measured; pale: outside the log.
 
     Utility and SSR come first and are larger, then what SSR is made of, with the bounds of the SLAs; arrivals last.
     """
@@ -62,7 +67,7 @@ def plot_what_if(
         handles, labels = axes.get_legend_handles_labels()
         entries.update(zip(labels, handles, strict=True))
     figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.suptitle(f"{title}; bars show 90 % intervals", fontsize=11)
+    figure.suptitle(f"{title}; black lines show 90 % intervals", fontsize=11)
     save_figure(figure, path)
 
 
@@ -70,15 +75,18 @@ def _draw(
     axes: Axes, alternatives: Sequence[Alternative], variables: Mapping[str, str], measured: Mapping[str, float]
 ) -> None:
     """The bars of a panel, by what stands below them."""
-    colours, width = policy_colours([each.name for each in alternatives]), 0.8 / len(alternatives)
+    colours, width = policy_colours([each.name for each in alternatives], BAR_COLOURS), 0.8 / len(alternatives)
     names, places = display_names(each.name for each in alternatives), np.arange(len(variables))
     for number, each in enumerate(alternatives):
         mean, low, high = np.array([each.summary(name) for name in variables.values()]).T
         x = places + (number - (len(alternatives) - 1) / 2) * width
         ends = [np.maximum(mean - low, 0.0), np.maximum(high - mean, 0.0)]  # a mean of few may lie beyond the 90 %
-        alpha = 0.4 if each.outside else 1.0
         label = f"{names[each.name]} (outside the log)" if each.outside else names[each.name]
-        axes.bar(x, mean, width, yerr=ends, color=colours[each.name], alpha=alpha, label=label, error_kw={"lw": 1})
+        face = to_rgba(colours[each.name], 0.4 if each.outside else 1.0)  # of the bar alone: error bars stay black
+        look: dict[str, Any] = {"edgecolor": "white", "hatch": _HATCHES[number % len(_HATCHES)], "label": label}
+        axes.bar(x, mean, width, color=face, **look)
+        (*_, (lines,)) = axes.errorbar(x, mean, yerr=ends, fmt="none", ecolor="black", elinewidth=1.2)
+        lines.set_path_effects([withStroke(linewidth=3.2, foreground="white")])  # seen on a dark bar, too
     at = [measured[name] for name in variables.values()]
     axes.hlines(at, places - 0.45, places + 0.45, color="black", lw=1.4, ls=":", label=BY_THE_LOG)
     crowded = sum(map(len, variables)) > MOST_LETTERS
