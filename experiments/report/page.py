@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.report.entries import Entry, composed_text
 from experiments.report.groups import Section, relative
-from experiments.report.pictures import DARK, LIGHT, drawn, pictures
+from experiments.report.pictures import DARK, LIGHT, VARIED, drawn, pictures
 from experiments.report.searches import FoundSearch
 from experiments.report.tables import (
     TextTable,
@@ -91,7 +91,7 @@ def _section(section: Section) -> str:
     if found:
         parts += [
             "<h3>Pictures</h3>",
-            '<p class="faint">Lines are interquartile means over runs, bands their 95 % '
+            '<p class="faint">Lines are interquartile means over runs, bands and error bars their 95 % '
             "intervals. A curve ends where the shortest run of its group does.</p>",
         ]
         parts += ['<div class="pictures">', *(_picture(*each) for each in found.items()), "</div>"]
@@ -149,7 +149,7 @@ def _search(search: FoundSearch) -> str:
 def _picture(title: str, draw: Callable[[], Figure]) -> str:
     """A picture twice, for light and for dark paper."""
     light, dark = (f"data:image/png;base64,{base64.b64encode(drawn(draw, each)).decode()}" for each in (LIGHT, DARK))
-    kind = ' class="wide"' if title.startswith("Figures") else ""
+    kind = ' class="wide"' if title.startswith(("Figures", VARIED)) else ""
     return (
         f"<figure{kind}><figcaption>{escape(title)}</figcaption><picture>"
         f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'

@@ -1,9 +1,12 @@
-"""Pictures of a section: learning curves, figures with their intervals, performance profiles."""
+"""Pictures of a section: what a sweep varied, learning curves, figures with their intervals, performance profiles."""
 
 from __future__ import annotations
 
 import io
+import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib
@@ -13,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from experiments.report.configuration import CHOICES
 from experiments.report.groups import RunGroup, Section
-from experiments.report.measures import FINAL, RunMeasure
+from experiments.report.measures import FINAL, REGRET, RunMeasure
 from experiments.reporting.names import display_name
 from experiments.reporting.statistics import performance_profile, until_shortest
 from experiments.reporting.style import agent_colour, draw_curve, episode_axis
@@ -25,6 +29,9 @@ LIGHT = {"figure.facecolor": "#ffffff", "axes.facecolor": "#ffffff", "text.color
 DARK = {"figure.facecolor": "#16191d", "axes.facecolor": "#16191d", "text.color": "#e6e8ea"}
 _COLOURS = ("#0f83cc", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c7ae6", "#999999")
 """Okabe and Ito's, but for those that cannot be told from white or black paper."""
+VARIED = "What was varied:"
+"""How the title begins of the picture of a sweep over one setting."""
+_MARKERS = "osD^vP"
 MOST = len(_COLOURS)
 """Groups that a picture of curves shows: more cannot be told apart."""
 
@@ -37,6 +44,10 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
     shown, few = _best(groups), f"; the {MOST} best of {len(groups)} groups" if len(groups) > MOST else ""
     styles = _styles(shown, section.keys)
     found: dict[str, Callable[[], Figure]] = {}
+    settings = [key for key in section.keys if key not in CHOICES]
+    known = [each for each in (FINAL, REGRET) if any(group.values_of(each) for group in groups)]
+    if len(settings) == 1 and known and len({group.values[settings[0]] for group in groups}) > 1:
+        found[f"{VARIED} {settings[0]}"] = lambda: _over_setting(groups, settings[0], known)
     columns = {"utility": "mean utility U", "reward_at_c_max": "share at c_max"}
     for column, label in columns.items():
         if any(column in run.episodes for group in shown for run in group.runs):
@@ -98,6 +109,61 @@ def _in_words(group: RunGroup) -> str:
         else:
             words.append(f"{(end if ends.count(end) == 1 else key).replace('_', ' ')} {value}")
     return ", ".join(words) or "all runs"
+
+
+def _over_setting(groups: Sequence[RunGroup], key: str, measures: Sequence[RunMeasure]) -> Figure:
+    """One panel per figure, one line per agent and twin: interquartile means and 95 % intervals over the setting."""
+    methods: dict[tuple[str, ...], list[RunGroup]] = defaultdict(list)
+    for group in groups:
+        methods[tuple(group.values[each] for each in CHOICES if each in group.values)].append(group)
+    firsts = [own[0] for own in methods.values()]
+    plain = [replace(each, values={k: v for k, v in each.values.items() if k != key}) for each in firsts]
+    styles = _styles(plain, list(plain[0].values))
+    places, kind = _places([group.values[key] for group in groups])
+    figure = Figure(figsize=(5.6 * len(measures), 4.2), layout="constrained")
+    for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
+        for number, (own, style) in enumerate(zip(methods.values(), styles, strict=True)):
+            apart = 0.03 * (number - (len(methods) - 1) / 2)  # intervals of two methods would cover each other
+            found = [(places[group.values[key]], group.interval(measure)) for group in own]
+            points = [(place, *map(float, each)) for place, each in found if each is not None]
+            x, middle, low, high = np.array(points).reshape(-1, 4).T
+            at = x * 10**apart if kind == "logarithmic" else x + 2 * apart
+            ends = np.nan_to_num([middle - low, high - middle])  # one seed has no interval
+            look = {**style, "marker": _MARKERS[number % len(_MARKERS)], "ms": 6}
+            look |= {"mfc": axes.get_facecolor()} if style["ls"] == "--" else {}
+            look |= {"ls": ""} if kind == "names" else {}  # there is nothing between names
+            axes.errorbar(at, middle, yerr=ends, capsize=3, elinewidth=1.3, **look)
+        _setting_axis(axes, places, kind, key)
+        better = "higher is better" if measure.higher_is_better else "lower is better"
+        axes.set_title(f"{measure.label} ({better})", fontsize=10)
+    if len(methods) > 1:
+        _legend(figure, axes)
+    return figure
+
+
+def _places(values: Sequence[str]) -> tuple[dict[str, float], str]:
+    """Where values stand on the axis, and what it is: logarithmic over a decade or more, else "steps" or "names"."""
+    given = list(dict.fromkeys(values))
+    try:
+        numbers = {value: float(value) for value in sorted(given, key=float)}
+    except ValueError:
+        return {value: float(place) for place, value in enumerate(given)}, "names"
+    low, high = min(numbers.values()), max(numbers.values())
+    if 0.0 < 10.0 * low <= high < math.inf:
+        return numbers, "logarithmic"
+    return {value: float(place) for place, value in enumerate(numbers)}, "steps"
+
+
+def _setting_axis(axes: Axes, places: Mapping[str, float], kind: str, key: str) -> None:
+    """A tick at each value that was tried."""
+    if kind == "logarithmic":
+        axes.set_xscale("log")
+    crowded: dict[str, Any] = {"rotation": 25, "ha": "right"} if sum(map(len, places)) > 45 else {}
+    axes.set_xticks(list(places.values()), list(places), **crowded)
+    axes.minorticks_off()
+    axes.margins(x=0.08)
+    axes.set_xlabel(f"{key} (logarithmic)" if kind == "logarithmic" else key)
+    axes.grid(alpha=0.25)
 
 
 def _curves(groups: Sequence[RunGroup], styles: Sequence[dict[str, Any]], column: str) -> Figure:

@@ -70,7 +70,7 @@ def test_it_is_whole_and_refers_to_nothing_outside(page):
     tags = _Tags()
     tags.feed(page)
     assert tags.open == []
-    assert len(tags.references) == 8  # four pictures, for light and for dark paper
+    assert len(tags.references) == 10  # five pictures, for light and for dark paper
     assert all(each.startswith("data:image/png;base64,") for each in tags.references)
     assert "url(" not in page
     assert "import" not in re.findall(r"(?s)<script>(.*?)</script>", page)[0]
@@ -94,7 +94,7 @@ def test_a_browser_shows_and_sorts_it_without_a_network(page, width, tmp_path):
     )
     (found,) = re.findall(r"\{&?.*\}", re.sub(r"(?s)<(script|style)>.*?</\1>", "", done.stdout))
     seen = json.loads(found.replace("&quot;", '"'))
-    assert seen["pictures"] == seen["shown"] == 4
+    assert seen["pictures"] == seen["shown"] == 5
     assert not seen["wider"]
     assert seen["bold"] == 0
     up, down = (seen[name].split() for name in ("up", "down"))

@@ -1,0 +1,80 @@
+"""The picture of what a sweep varied: its values on the axis, a line a method, intervals over seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from experiments.report import report
+from experiments.report.measures import FINAL, REGRET
+from experiments.report.pictures import VARIED, pictures
+from tests.helpers.studies import RATES, TWINS, config_of, leave_run, leave_sweep
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Three learning rates, two twins and three seeds."""
+    folder = tmp_path_factory.mktemp("sweep")
+    leave_sweep(folder)
+    return folder
+
+
+def only_section(found):
+    (section,) = found.sections
+    return section
+
+
+def drawn_over_setting(folder):
+    """The picture of what a sweep varied; None where it has none."""
+    found = [
+        (title, draw) for title, draw in pictures(only_section(report(folder))).items() if title.startswith(VARIED)
+    ]
+    return found[0][1]() if found else None
+
+
+def test_a_sweep_over_one_setting_is_drawn_over_it_with_a_line_a_method(sweep):
+    figure = drawn_over_setting(sweep)
+    final, regret = figure.axes
+    groups = only_section(report(sweep)).groups
+    for axes, measure in ((final, FINAL), (regret, REGRET)):
+        assert axes.get_xscale() == "log"
+        assert axes.get_xlabel() == "agent.learning_rate (logarithmic)"
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["0.0001", "0.001", "0.01"]
+        for twin, line in zip(TWINS, axes.containers, strict=True):
+            own = [group.interval(measure) for group in groups if group.values["twin"] == twin]
+            np.testing.assert_allclose(line.lines[0].get_ydata(), [float(each.value) for each in own])
+            np.testing.assert_allclose(line.lines[0].get_xdata(), sorted(RATES), rtol=0.1)
+            ends = [segment[:, 1] for segment in line.lines[2][0].get_segments()]
+            np.testing.assert_allclose(ends, [[float(each.low), float(each.high)] for each in own])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["without a twin", "LSTM twin"]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown", "joined"),
+    [
+        ([64, 32, 128], ["32", "64", "128"], "-"),  # less than a decade
+        ([0.0, 0.5, 0.01], ["0", "0.01", "0.5"], "-"),  # nothing is logarithmic at 0
+        (["small", True, None], ["none", "small", "true"], "None"),
+    ],
+    ids=["steps", "zero", "names"],
+)
+def test_other_values_of_a_setting_stand_side_by_side(values, shown, joined, tmp_path):
+    """Of one seed each, which has no interval."""
+    for number, value in enumerate(values):
+        config = config_of(seed=0, batch=value)
+        leave_run(tmp_path / str(number), config=config)
+    (axes, _) = drawn_over_setting(tmp_path).axes
+    assert axes.get_xscale() == "linear"
+    assert [label.get_text() for label in axes.get_xticklabels()] == shown
+    (line,) = axes.containers
+    assert np.allclose(line.lines[0].get_xdata(), [0, 1, 2])
+    assert line.lines[0].get_linestyle() == joined
+
+
+def test_two_settings_and_none_have_no_such_picture(tmp_path):
+    for number, (rate, batch) in enumerate([(0.1, 1), (0.1, 2), (0.2, 1)]):
+        leave_run(tmp_path / "two" / str(number), config=config_of(rate, batch=batch))
+    assert drawn_over_setting(tmp_path / "two") is None
+    for twin in TWINS:
+        leave_run(tmp_path / "none" / twin, twin=twin)
+    assert drawn_over_setting(tmp_path / "none") is None
