@@ -53,17 +53,13 @@ class FidelityResult:
     history: History | None = None
 
     def report(self) -> str:
-        """The figures, one row per metric and variable, one column per predictor; last, what the twin is good for."""
+        """What the twins are good for; below it the figures, one row per metric and variable, a column per predictor."""
         report = self.outcomes[0].twin.report
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
         table = as_table(self.figures, units)
-        lines = [self.title, *(f"note: {note}" for note in notes), table, *self._verdict_lines()]
-        return "\n".join(lines)
-
-    def _verdict_lines(self) -> list[str]:
-        evidence = self._evidence
-        return as_lines(verdicts(evidence), evidence.range)
+        verdict = as_lines(self.verdicts, self._evidence.range)
+        return "\n".join([self.title, *verdict, *(f"note: {note}" for note in notes), table])
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

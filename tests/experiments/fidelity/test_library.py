@@ -66,20 +66,20 @@ def test_every_cell_has_a_twin_with_its_figures(result):
     assert ("skill", "arrivals_video", "tree") not in result.figures
 
 
-def test_its_report_has_a_row_a_figure_and_a_column_a_predictor(result):
+def test_its_report_begins_with_a_verdict_and_has_a_row_a_figure_and_a_column_a_predictor(result):
     title, *rest = result.report().splitlines()
     assert title.startswith("scenario paper-1mhz: 400 random decisions a cell, seeds [3, 4]; held out: 9 runs of 30")
     header = next(line for line in rest if line.startswith("metric"))
     assert header.split() == ["metric", "of", "twin", "persistence", "climatology", "noise", "floor"]
-    (end,) = [number for number, line in enumerate(rest) if line.startswith("verdict")]
-    table = rest[rest.index(header) + 2 : end]
+    assert rest[0].startswith("verdict")
+    above, table = rest[: rest.index(header)], rest[rest.index(header) + 2 :]
     metrics = [line[:22].strip() for line in table]
     assert metrics[0] == "CRPS / noise floor's"
     assert any(line.startswith("CRPS ") and " arrivals_video [packets] " in line for line in table)
     assert metrics[-1] == "fit [s]"
     assert len(metrics) == len({key[:2] for key in result.figures})
     for verdict in result.verdicts:
-        assert f"  {verdict.use}: {verdict.answer}" in rest[end:]
+        assert f"  {verdict.use}: {verdict.answer}" in above
     assert result.verdicts[-1].use == "the SSR of urllc"
     assert all(each.answer in ANSWERS and each.reasons for each in result.verdicts)
 
