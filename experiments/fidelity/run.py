@@ -53,7 +53,7 @@ class FidelityResult:
     history: History | None = None
 
     def report(self) -> str:
-        """What the twins are good for; below it the figures, one row per metric and variable, a column per predictor."""
+        """What the twins are good for; below it the figures, a row per metric and variable, a column per predictor."""
         report = self.outcomes[0].twin.report
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}

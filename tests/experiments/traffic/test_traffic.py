@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import yaml
 
 from experiments.traffic import Settings, traffic
-from experiments.traffic.__main__ import prepare
+from experiments.traffic.__main__ import prepare, with_typed_reward
 from experiments.traffic.settings import TrafficConfig
 from slicing_gym import Scenario, get_scenario
 from tests.helpers.commands import configured, yaml_defaults
@@ -87,6 +90,37 @@ def test_what_the_command_refuses(changes, message, tmp_path):
     given = [f"log={PASSIVE}", f"mapping_file={tmp_path}/mapping.yaml", "period_s=1", *changes]
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         prepare(configured("traffic", TrafficConfig, *given), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        ([], "utility"),
+        (["scenario.reward.kind=shaped"], "shaped"),
+        (["scenario.reward.kind='clip'", "reward=clip"], "clip"),
+        (["reward=null", "++scenario.reward.kind=clip"], "clip"),
+        (["scenario=paper", "reward=clip"], "clip"),
+    ],
+)
+def test_a_reward_that_was_typed_counts(typed, kind, tmp_path):
+    (tmp_path / "mapping.yaml").write_text(yaml.safe_dump(MAPPING))
+    given = [
+        f"log={PASSIVE}",
+        f"mapping_file={tmp_path}/mapping.yaml",
+        "period_s=1",
+        "scenario.decisions_per_episode=9",
+    ]
+    prepare(configured("traffic", TrafficConfig, *given, *with_typed_reward(typed)), tmp_path)()
+    assert yaml.safe_load((tmp_path / "my_traffic.yaml").read_text())["reward"]["kind"] == kind
+
+
+def test_the_command_refuses_two_kinds_of_reward():
+    command = [sys.executable, "-m", "experiments.traffic", "scenario.reward.kind=shaped", "reward=clip"]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "error: reward: 'clip' given in addition to scenario.reward.kind=shaped, allowed is one of the two\n"
+    )
 
 
 def test_the_yaml_holds_the_defaults():
