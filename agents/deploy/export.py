@@ -29,6 +29,7 @@ from agents.deploy.graph import Graph, SliceValues
 from agents.deploy.slice_policy import CHECKSUM_MARK, FORMAT_VERSION, KEY, SlicePolicy, checked_range, checksum
 from agents.dqn import GeometryHead
 from agents.hooks import action_values, has_hook, is_factored
+from agents.log_actions import if_of_a_log
 from agents.state import PAGE
 from agents.student import StudentPolicy
 from slicing_gym import Scenario, get_scenario
@@ -129,10 +130,11 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
         )
     actions, shape = getattr(policy.action_space, "n", 0), policy.observation_space.shape
     if actions != scenario.num_allocations or shape != (scenario.num_slices,):
-        seen = f"observations of shape {shape}{_OF_LOGS if shape == (scenario.num_slices,) else ''}"
+        of_log = if_of_a_log(actions, scenario.num_allocations) if shape == (scenario.num_slices,) else ""
         raise ValueError(
             f"scenario: {scenario.name!r} has {scenario.num_allocations} allocations of {scenario.num_units} units to "
-            f"{scenario.num_slices} slices, the policy chooses among {actions} and sees {seen}"
+            f"{scenario.num_slices} slices, the policy chooses among {actions} and sees "
+            f"observations of shape {shape}{of_log}"
         )
     if isinstance(policy, BaseAlgorithm) and getattr(policy.get_vec_normalize_env(), "norm_obs", False):
         raise ValueError("policy: it sees observations that VecNormalize has scaled; allowed are those of the scenario")
@@ -143,13 +145,6 @@ def check_exportable(policy: object, scenario: Scenario) -> None:
     with torch.no_grad():
         if not torch.isfinite(value_network(policy)(torch.ones(1, scenario.num_slices))).all():
             raise ValueError("policy: its values are not finite")
-
-
-_OF_LOGS = (
-    "; files know neither a choice among held allocations nor slices without units. Of a log read it with `allowed: "
-    "all`, and without `idle`, `smallest: 0` and `absent` (but `absent: gap`), then fit and train again"
-)
-"""What is not exported of twins of logs, by the keys of a mapping."""
 
 
 def value_network(policy: BaseAlgorithm | StudentPolicy) -> nn.Module:

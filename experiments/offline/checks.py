@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 from agents.learner import OffPolicyLearner
+from agents.log_actions import EMPTY, HELD
 from agents.safe_load import read_checked
 from twin import History
 from twin.data.layout import Layout
@@ -24,16 +25,8 @@ def check_simulated(seeds: Sequence[int], history: History) -> None:
 
 def about_export(layout: Layout) -> str | None:
     """Why an agent of such a history will not be exported, and what to do instead; None if it can be."""
-    if layout.held:
-        return (
-            "agents of this history are not exported: its mapping has `allowed: held`, and files know no choice among "
-            "held allocations. To export one read the log with `allowed: all`, and fit and train again"
-        )
-    if layout.smallest:
-        return (
-            "agents of this history are not exported: slices may hold no unit, by `absent`, `idle` or `smallest` in "
-            "its mapping. To export one read the log without these (`absent: gap` will do), and fit and train again"
-        )
+    if layout.held or layout.smallest:
+        return f"agents of this history are not exported: {HELD if layout.held else EMPTY}"
     return None
 
 
