@@ -20,6 +20,7 @@ from agents.allocation_search import allocation_shares
 from agents.dqn.factored import FactoredHead
 from agents.dqn.heads import Head, make_head
 from agents.dqn.networks import AllocationNetwork
+from agents.log_actions import if_of_a_log
 from agents.tensor_files import budget
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_integer, check_number, unknown_name
@@ -251,11 +252,16 @@ def _choices(teacher: Callable[[Tensor], Tensor] | npt.NDArray[np.int64], states
     with torch.no_grad():
         if isinstance(teacher, AllocationNetwork):
             if teacher.action_space.n != allowed:
-                raise ValueError(f"teacher: it values {teacher.action_space.n} allocations, allowed are {allowed}")
+                of_log = if_of_a_log(int(teacher.action_space.n), allowed)
+                raise ValueError(
+                    f"teacher: it values {teacher.action_space.n} allocations, allowed are {allowed}{of_log}"
+                )
             return torch.cat([teacher.best(part) for part in parts])
         values = [teacher(part) for part in parts]
     if values[0].ndim != 2 or values[0].shape[1] != allowed:
-        raise ValueError(f"teacher: its values have shape {tuple(values[0].shape)}, allowed is (n, {allowed})")
+        shape = tuple(values[0].shape)
+        of_log = if_of_a_log(shape[-1], allowed) if len(shape) == 2 else ""
+        raise ValueError(f"teacher: its values have shape {shape}, allowed is (n, {allowed}){of_log}")
     return torch.cat([part.argmax(dim=1) for part in values])
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import Planner, check_head
+from agents.log_actions import EMPTY, HELD
 from agents.student import StudentPolicy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
@@ -27,7 +28,17 @@ from experiments.evaluate.report import as_table
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells, states_met
 from experiments.reporting.cards import write_agent_card
 from experiments.runs.compare import check_same_configuration
-from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, STUDENT, STUDENT_SUMMARY, TWIN, Run, find_runs
+from experiments.runs.folder import (
+    AGENT,
+    HISTORY,
+    OFFLINE_SUMMARY,
+    PLANNER_FILE,
+    STUDENT,
+    STUDENT_SUMMARY,
+    TWIN,
+    Run,
+    find_runs,
+)
 from experiments.runs.lock import RunLock
 from experiments.runs.stored import read_summary
 from slicing_gym import Scenario
@@ -35,6 +46,7 @@ from slicing_gym.errors import check_instance
 from slicing_gym.files import atomic_write
 from slicing_gym.reading import parsing
 from slicing_gym.space_spec import SpaceSpec
+from twin import History
 from twin.fitting.devices import check_device
 
 _NOT_COMPARED = ("agents", "hidden", "progress", "device")
@@ -126,6 +138,8 @@ class Distillation:
         check_bounds(self.settings)
         check_device("device", self.settings.device)
         teachers = [teachers] if isinstance(teachers, Run) else teachers
+        if isinstance(teachers, str | Path):
+            _refuse_offline(Path(teachers))
         self.teachers = find_runs(teachers, self.settings.agents, "teacher")
         self._folder, self._trust = None if folder is None else Path(folder), trust
         self._root = _root(teachers)
@@ -269,6 +283,22 @@ def _root(teachers: str | Path | Sequence[Run]) -> Path:
         given = Path(teachers).resolve()
         return given.parent if given.name in (AGENT, PLANNER_FILE) else given
     return Path(os.path.commonpath([run.folder.resolve() for run in teachers]))
+
+
+def _refuse_offline(given: Path) -> None:
+    """Refuse an agent that learned from a history: it has no cell that students could be compared in.
+
+    Raises:
+        ValueError: the message names the key of the log's mapping, too, where that would have to be another.
+    """
+    folder = given.parent if given.name == AGENT else given
+    if not (folder / OFFLINE_SUMMARY).is_file():
+        return
+    layout = History.load(folder / HISTORY).layout
+    reason = f"; {HELD if layout.held else EMPTY}" if layout.held or layout.smallest else ""
+    raise ValueError(
+        f"teacher: {str(folder)!r} is a run of experiments.offline, allowed are runs of experiments.train{reason}"
+    )
 
 
 class _Evaluator:

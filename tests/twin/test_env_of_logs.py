@@ -109,8 +109,13 @@ def test_what_was_learned_there_is_neither_exported_nor_distilled(histories, twi
         check_exportable(agent, scenario)
     assert about_export(histories[name].layout) == f"agents of this history are not exported: {reason}"
     student, states = StudentPolicy(scenario, 4, "dense"), np.ones((3, scenario.num_slices), np.float32)
-    with pytest.raises(ValueError, match=r"teacher: it values .* allocations, allowed are"):
-        distill(student, action_values(agent), states, np.random.default_rng(0), updates=1)
+    network = action_values(agent)
+    for teacher, refused in (
+        (network, "it values [0-9]+ allocations, allowed are"),
+        (network.forward, "its values have"),
+    ):
+        with pytest.raises(ValueError, match=rf"^teacher: {refused} .*; of a log: {re.escape(reason)}$"):
+            distill(student, teacher, states, np.random.default_rng(0), updates=1)
 
 
 def test_what_nobody_holds_never_matters(twins):

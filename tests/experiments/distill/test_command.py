@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from experiments.config.hydra import check_overrides, register, with_lists
 from experiments.distill.__main__ import LISTS, prepare
 from experiments.distill.settings import DistillConfig
+from experiments.offline import record_history
 from tests.helpers.commands import configured, yaml_defaults
 
 
@@ -46,6 +48,27 @@ def test_what_is_wrong_is_named_before_anything_is_done(overrides, message, tmp_
     with pytest.raises((ValueError, OSError), match=f"^{message}"):
         prepare(configured("distill", DistillConfig, *overrides), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("smallest", "keys"),
+    [
+        (None, {"`allowed: held`", "`allowed: all`"}),
+        ((0, 1, 1), {"`idle`", "`smallest: 0`", "`absent: gap`"}),
+        ((), set()),
+    ],
+)
+def test_an_agent_of_a_log_is_refused_by_the_keys_of_its_mapping(smallest, keys, tmp_path):
+    recorded = record_history("random", "paper-1mhz", 0, 20)
+    held = tuple(map(tuple, np.unique(recorded.allocation, axis=0).tolist()))
+    change = {"held": held} if smallest is None else {"smallest": smallest}
+    replace(recorded, **change).save(tmp_path / "history.npz")
+    (tmp_path / "offline.json").write_text("{}")
+    refused = "^teacher: '.*' is a run of experiments.offline, allowed are runs of experiments.train"
+    with pytest.raises(ValueError, match=refused) as said:
+        prepare(configured("distill", DistillConfig, f"teacher={tmp_path}"), tmp_path / "out")
+    known = ("`allowed: held`", "`allowed: all`", "`idle`", "`smallest: 0`", "`absent: gap`")
+    assert {key for key in known if key in str(said.value)} == keys
 
 
 def test_it_runs_as_typed(teachers, tmp_path):
