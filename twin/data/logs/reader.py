@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -256,11 +257,16 @@ def _are_lines(source: Source) -> bool:
 
 
 def _as_utf_8(path: Path) -> str:
-    """What to do with a file that is not UTF-8."""
-    with path.open("rb") as file:
-        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    given, code = ("UTF-16, as it begins", "UTF-16") if marked else ("Latin-1", "LATIN1")
-    return f"write it as UTF-8 (of {given}: iconv -f {code} -t UTF-8 <file> > <new file>)"
+    """What to do with a file that is not UTF-8, packed or not."""
+    suffix, codes = path.suffix.lower(), {"Latin-1": "LATIN1", "UTF-16": "UTF-16"}
+    unpack = {".gz": "gzip -dc <file> | ", ".zst": "zstd -dc <file> | "}.get(suffix, "")
+    if suffix != ".zst":  # of which Python has no reader
+        with gzip.open(path) if suffix == ".gz" else path.open("rb") as file:
+            marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        codes = {"UTF-16, as it begins": "UTF-16"} if marked else {"Latin-1": "LATIN1"}
+    given = "" if unpack else " <file>"
+    ways = [f"of {name}: {unpack}iconv -f {code} -t UTF-8{given} > <new file>" for name, code in codes.items()]
+    return f"write it as UTF-8 ({'; '.join(ways)})"
 
 
 def _filled_lines(path: Path) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -133,6 +134,35 @@ def test_a_file_that_is_not_utf_8_is_named_with_what_to_do(encoding, advice, row
     assert "encoding=" not in str(said.value)
     path.write_text(text, encoding="utf-8")
     assert read_table(path).columns["city"][-1] == "Köln"
+
+
+def as_zst(content):
+    """Fewer than 256 bytes as a frame of zstd with one block that is not compressed."""
+    header = b"\x28\xb5\x2f\xfd\x20" + bytes([len(content)])
+    return header + (len(content) << 3 | 1).to_bytes(3, "little") + content
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "encoding", "advice"),
+    [
+        ("a.csv.gz", gzip.compress, "latin-1", "of Latin-1: gzip -dc <file> | iconv -f LATIN1 -t UTF-8 > <new file>"),
+        (
+            *("a.csv.gz", gzip.compress, "utf-16"),
+            "of UTF-16, as it begins: gzip -dc <file> | iconv -f UTF-16 -t UTF-8 > <new file>",
+        ),
+        (
+            *("a.csv.zst", as_zst, "utf-16"),
+            "of Latin-1: zstd -dc <file> | iconv -f LATIN1 -t UTF-8 > <new file>; "
+            "of UTF-16: zstd -dc <file> | iconv -f UTF-16 -t UTF-8 > <new file>",
+        ),
+    ],
+)
+def test_so_is_one_that_is_packed(name, pack, encoding, advice, tmp_path):
+    (tmp_path / name).write_bytes(pack("t,city\n1,Köln\n".encode(encoding)))
+    with pytest.raises(ValueError, match=rf"{name}' is not UTF-8; write it as UTF-8 \({re.escape(advice)}\)$"):
+        read_table(tmp_path / name)
+    (tmp_path / name).write_bytes(pack(b"t,city\n1,Bonn\n"))
+    assert read_table(tmp_path / name).columns["city"].tolist() == ["Bonn"]
 
 
 def test_the_dialect_is_reported(log):
