@@ -13,6 +13,12 @@ _PIECE = re.compile(
 )
 """A value that is quoted, or one that is not, and the comma after it."""
 
+_OPENED = re.compile(r"""[=\[({,:]\s*['"]""")
+"""A quote where one may begin inside a value."""
+
+_INSIDE = re.compile(r"""([=\[({,:]\s*)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DOTALL)
+"""What stands in quotes inside a value, and what is before it."""
+
 _ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")
 """What has a backslash where it is not quoted: so Hydra writes the values of a sweep."""
 
@@ -32,17 +38,23 @@ def pieces(value: str) -> list[str]:
 
 
 def joined(parts: Sequence[str]) -> list[str]:
-    """Pieces, of which those are one again that a comma in brackets has parted, as in `x=1,y=[64,64]`."""
+    """Pieces, of which those are one again that a comma in brackets or quotes has parted: `x=1,y=[64,64],z='a,b'`."""
     found: list[str] = []
-    depth = 0
     for part in parts:
-        if depth > 0:
+        if found and _is_open(found[-1]):
             found[-1] += f",{part}"
         else:
             found.append(part)
-        if part[:1] not in ("'", '"'):
-            depth += len(re.findall(r"[\[({]", part)) - len(re.findall(r"[\])}]", part))
-    return found if depth == 0 else list(parts)  # a file may be called so
+    return list(parts) if found and _is_open(found[-1]) else found  # a file may be called so
+
+
+def _is_open(text: str) -> bool:
+    """Whether brackets, or quotes inside a value, are not closed; an apostrophe in a word is no quote."""
+    if text[:1] in ("'", '"'):
+        return False
+    rest = _INSIDE.sub(r"\1", text)
+    left, right = (sum(map(rest.count, brackets)) for brackets in ("[({", "])}"))
+    return left > right or _OPENED.search(rest) is not None
 
 
 def unquoted(value: str) -> str:

@@ -102,10 +102,23 @@ def test_overrides_in_a_list_hold_lists_and_mappings(typed):
     assert config.own.overrides == ["agent.gamma=0.5", "agent.net_arch=[64,64]", "+agent.kwargs={a: 1, b: 2}"]
 
 
+@pytest.mark.parametrize("around", ["{}", "[{}]"])
+@pytest.mark.parametrize(
+    "first",
+    ["a.x='a,b'", 'a.x=["b]",c]', "+a.kwargs={b: 'x,y', c: [d,\"e\"]}", r"a.x=['it\'s, ok','c']", "a.x=['],[']"],
+)
+def test_quotes_inside_overrides_hold_commas_and_brackets(first, around):
+    register("benchmark_suite", BenchmarkSuiteConfig)
+    typed = around.format(f"{first},agent.gamma=0.5")
+    config = without_hydra(composed("benchmark_suite", with_lists([f"own.overrides={typed}"], OF_BENCHMARK)))
+    assert config.own.overrides == [first, "agent.gamma=0.5"]
+
+
 def test_what_hydra_reads_and_what_brackets_do_not_join_stays():
     for typed in ("log=[a,b]", "log=[a],[b]", "log=[]", "log=null", "log=[a=1"):
         assert with_lists([typed], OF_INSPECT) == [typed]
     assert with_lists(["log=a[1,b"], OF_INSPECT) == ["log=['a[1','b']"]
+    assert with_lists(["log=a='1,b"], OF_INSPECT) == ["log=['a=\\'1','b']"]
 
 
 def test_files_of_a_choice_lie_anywhere(tmp_path):
