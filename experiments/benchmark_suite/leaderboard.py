@@ -25,7 +25,8 @@ class Standing:
         method: its name.
         label: in tables.
         seeds: training seeds that are run.
-        of: that the protocol has; 1 where U does not depend on them, of which more may be run: regret does depend.
+        of: that the protocol has; 1 where U does not depend on them, of which more may be run: regret does depend. None
+            of a method of the user's own that is known by its rows alone: of a policy fewer may be enough.
         utility, score, reward, regret, seconds: interquartile means over seeds; of a method that does not learn, regret
             is of its own budget.
         improvement: probability that a run is better than the best fixed allocation; None while that is not run.
@@ -35,7 +36,7 @@ class Standing:
     method: str
     label: str
     seeds: int
-    of: int
+    of: int | None
     utility: Interval
     score: Interval | None
     reward: Interval
@@ -46,8 +47,15 @@ class Standing:
 
     @property
     def partly(self) -> str:
-        """How many seeds are run, as "3 of 10 seeds"; "" if all are."""
+        """How many seeds are run, as "3 of 10 seeds"; "" if all are; "1 seed" where nobody says how many are enough."""
+        if self.of is None:
+            return f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
         return f"{self.seeds} of {self.of} seeds" if self.seeds < self.of else ""
+
+    @property
+    def counted(self) -> str:
+        """The same of a table with a column for seeds: "3 of 10", "1", or "-" where one run is enough."""
+        return str(self.seeds) if self.of is None else f"{self.seeds} of {self.of}" if self.of > 1 else "-"
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ def make_board(
         scenario: its name.
         budget: real decisions.
         protocol: of the benchmark.
-        methods: that are known; of others with rows there should be a run of every seed.
+        methods: that are known; of others with rows nobody says how many seeds are enough.
     """
     found: dict[str, list[RunRow]] = {}
     for row in in_order(rows.values(), list(BENCHMARKED), protocol):
@@ -125,6 +133,9 @@ def _standing(
 ) -> Standing:
     utilities, budget = [row.utility for row in own], own[0].budget
     needed = len(protocol.seeds(budget) if method is None else method.seeds(budget, protocol))
+    of: int | None = needed
+    if name not in BENCHMARKED:  # it may be run on more
+        of = None if method is None and len(own) < needed else max(needed, len(own))
     scores = [score for row in own if (score := score_of(row, rows, protocol)) is not None]
     improvement = None
     if fixed is not None and name not in (FIXED, UPPER):
@@ -133,7 +144,7 @@ def _standing(
         method=name,
         label=name if method is None else method.label,
         seeds=len(own),
-        of=needed if name in BENCHMARKED else max(needed, len(own)),  # one's own policy may be run on more
+        of=of,
         utility=over_runs(utilities),
         score=over_runs(scores) if len(scores) == len(own) else None,
         reward=over_runs([row.reward_at_c_max for row in own]),

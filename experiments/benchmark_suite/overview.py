@@ -43,7 +43,7 @@ def own_among_others(own: str, rows: Mapping[RunKey, RunRow], plan: BenchmarkPla
             if found is None or found.score is None:
                 cells.append("n/a" if why and why != NOT_RUN else NOT_RUN)
             else:
-                seeds = f" ({found.seeds} of {found.of} seeds)" if found.of > 1 else ""
+                seeds = "" if found.counted == "-" else f" ({found.counted} seeds)"
                 cells.append(f"{shown_interval(found.score, 2)}{seeds}")
         lines.append([scenario, *cells])
     header = ["scenario", own, *(BENCHMARKED[name].label for name in _COMPARED)]

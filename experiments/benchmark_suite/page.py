@@ -187,7 +187,7 @@ def _line(found: Standing, board: Board) -> list[str]:
         shown_interval(found.reward, 3) if has_goal else "n/a",
         shown_interval(found.regret, 0) if of_this_budget else "-",
         shown_interval(found.seconds, 1) if of_this_budget else "-",
-        f"{found.seeds} of {found.of}" if found.of > 1 else "-",
+        found.counted,
     ]
 
 

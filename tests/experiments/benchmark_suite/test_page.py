@@ -40,7 +40,7 @@ def rows_of(scenario="diurnal", budget=1_000, **utilities):
     found = {}
     for method, values in utilities.items():
         for seed, value in enumerate(values):
-            own = budget if BENCHMARKED[method].learns else 1_000
+            own = budget if method not in BENCHMARKED or BENCHMARKED[method].learns else 1_000
             key = RunKey(scenario, method, own, seed)
             found[key] = RunRow(*key, value, 0.5, 10.0 * seed, 1.0, 1, "")
     return found
@@ -145,6 +145,15 @@ def test_rows_of_rules_carry_no_number_of_seeds():
     assert (seeds["planner"], seeds["random"]) == ("10 of 10 |", "2 of 10 |")
 
 
+def test_an_own_method_known_by_its_rows_has_the_number_of_its_seeds_and_no_number_that_is_missing():
+    for seeds, shown, score in ((1, "1", "(1 seed)"), (3, "3", "(3 seeds)"), (10, "10 of 10", "")):
+        rows = rows_of(**REFERENCES, mine=[7.4] * seeds)
+        line = next(line for line in leaderboards_of(rows).splitlines() if "| mine |" in line)
+        assert line.endswith(f"| {shown} |")
+        assert (f"{score} |" if score else "0.80 |") in findings_of(rows)
+        assert ("of 10" in line) == (seeds == 10)
+
+
 def test_a_row_names_its_seeds_where_some_are_missing_whoever_made_it():
     rows = rows_of(hard=[5.0], best_fixed=[7.0] * 10, one_step_oracle=[8.0], random=[4.0, 4.2])
     for seed in (0, 1):
@@ -159,7 +168,7 @@ def test_a_row_names_its_seeds_where_some_are_missing_whoever_made_it():
         "hard slicing": "0.00",
         "best fixed": "0.67",
         "one-step oracle": "1.00",
-        "mine": "0.80 (2 of 10 seeds)",
+        "mine": "0.80 (2 seeds)",
     }
 
 
@@ -223,7 +232,7 @@ def test_what_is_made_of_own_rows_goes_into_the_folder_and_known_rows_stay_to_th
     after = (folder / "benchmark.csv").read_text().splitlines()
     assert [line for line in after if line not in before] == [line for line in after if line.startswith("diurnal,mine")]
     assert [line for line in after if line in before] == before == table.read_text().splitlines()
-    assert "| mine | 0.86 (1 of 10 seeds) |" in (folder / "benchmark.md").read_text()
+    assert "| mine | 0.86 (1 seed) |" in (folder / "benchmark.md").read_text()
     assert "scenarios.md" not in (folder / "benchmark.md").read_text()  # which does not lie there
     assert {path.name for path in tmp_path.iterdir()} == {"known.csv", "runs"}
     imread(io.BytesIO((folder / "benchmark.png").read_bytes()))
