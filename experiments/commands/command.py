@@ -59,7 +59,8 @@ def command(
         topic = Command(name, schema, prepare, **more)
         register(name, schema)
         warnings.formatwarning = _formatted
-        typed = topic.as_meant(sys.argv[1:])
+        with readable_errors():
+            typed = topic.as_meant(sys.argv[1:])
         options = get_args_parser().parse_known_intermixed_args(typed)[0]
         if options.help:
             with readable_errors(), stops_kept():

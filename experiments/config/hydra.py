@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER
-from experiments.config.quoting import joined, pieces, quoted
+from experiments.config.quoting import joined, pieces, quoted, unquoted
 from experiments.config.refusals import check_interpolations, named_by_file, named_by_omegaconf, why_refused
 from slicing_gym import SCENARIOS, get_scenario
 from slicing_gym.yaml_reading import read_yaml_mapping
@@ -55,8 +55,13 @@ class Command(Generic[_Settings]):
     check_seed: Callable[[_Settings], object] | None = None
 
     def as_meant(self, typed: Sequence[str]) -> list[str]:
-        """Arguments as typed, by the names that Hydra knows, and with lists where lists are meant."""
-        return with_lists([_renamed(argument, self.renamed) for argument in typed], self.lists)
+        """Arguments as typed, by the names that Hydra knows, and with lists where lists are meant.
+
+        Raises:
+            ValueError: two of them contradict each other.
+        """
+        arguments = with_lists([_renamed(argument, self.renamed) for argument in typed], self.lists)
+        return _with_typed_reward(arguments) if "reward" in self.schema.__annotations__ else arguments
 
 
 def register(name: str, schema: type) -> None:
@@ -120,6 +125,20 @@ def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
         each = (part if _is_quoted(part) else quoted(part, interpolate=True) for part in parts)
         listed.append(f"{key}=[{','.join(each)}]" if parts else argument)
     return listed
+
+
+def _with_typed_reward(arguments: list[str]) -> list[str]:
+    """Arguments in which a kind of reward that was typed as the scenario's counts, before the default of `reward`."""
+    typed = {key.lstrip("+"): unquoted(value) for key, _, value in (each.partition("=") for each in arguments)}
+    kind, reward = typed.get(_KIND), typed.get("reward", "null")
+    if kind is None:
+        return arguments
+    if reward not in ("null", kind):
+        raise ValueError(f"reward: {reward!r} given in addition to {_KIND}={kind}, allowed is one of the two")
+    return [*arguments, "reward=null"]
+
+
+_KIND = "scenario.reward.kind"
 
 
 def _listed(value: str) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.config.parts import make_mapping, make_scenario, make_twin
-from experiments.config.quoting import as_typed, unquoted
+from experiments.config.quoting import as_typed
 from experiments.traffic.run import check_resample, traced_scenario, traffic
 from experiments.traffic.settings import TrafficConfig
 from twin.traffic import traffic_of
@@ -46,24 +46,6 @@ def prepare(config: TrafficConfig, folder: Path) -> Callable[[], None]:
     return run
 
 
-def with_typed_reward(arguments: Sequence[str]) -> list[str]:
-    """Arguments in which a kind of reward that was typed as the scenario's counts, before the default of `reward`.
-
-    Raises:
-        ValueError: `reward` was typed as well, with another kind.
-    """
-    typed = {key.lstrip("+"): unquoted(value) for key, _, value in (each.partition("=") for each in arguments)}
-    kind, reward = typed.get(_KIND), typed.get("reward", "null")
-    if kind is None:
-        return list(arguments)
-    if reward not in ("null", kind):
-        raise ValueError(f"reward: {reward!r} given in addition to {_KIND}={kind}, allowed is one of the two")
-    return [*arguments, "reward=null"]
-
-
-_KIND = "scenario.reward.kind"
-
-
 @contextmanager
 def _without_warnings() -> Iterator[None]:
     """Without those of full queues, of which the report has a line."""
@@ -73,4 +55,4 @@ def _without_warnings() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    command("traffic", TrafficConfig, prepare, lists=LISTS, rewrite=with_typed_reward)
+    command("traffic", TrafficConfig, prepare, lists=LISTS)

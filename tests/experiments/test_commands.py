@@ -25,6 +25,8 @@ from experiments.config.hydra import (
 from experiments.evaluate import __main__ as evaluate
 from experiments.evaluate.settings import EvaluateConfig
 from experiments.tools.page_commands import OWN_MODULES, STANDS_FOR, commands, write_own_modules
+from experiments.train import __main__ as train
+from experiments.train.settings import TrainConfig
 from twin import inspect_log
 
 TOPICS = (
@@ -147,6 +149,31 @@ def test_commands_run_as_typed(tmp_path):
     assert wrong.returncode != 0
     assert wrong.stderr.startswith("error: sedes: unknown name 'sedes'; did you mean 'seeds'")
     assert (folder / "evaluation.csv").exists()  # of the first one
+
+
+@pytest.mark.parametrize(
+    ("typed", "added"),
+    [
+        (["seed=1"], []),
+        (["scenario.reward.kind=shaped"], ["reward=null"]),
+        (["scenario.reward.kind=shaped,clip", "-m"], ["reward=null"]),
+        (["reward=clip", "++scenario.reward.kind='clip'"], ["reward=null"]),
+        (["reward=clip"], []),
+    ],
+)
+def test_a_typed_reward_of_the_scenario_counts(typed, added):
+    topic = Command("train", TrainConfig, train.prepare)
+    assert topic.as_meant(typed) == [*typed, *added]
+
+
+def test_two_typed_rewards_are_refused():
+    for name, options in (("train", []), ("train", ["-m"]), ("traffic", [])):
+        command = [sys.executable, "-m", f"experiments.{name}", "scenario.reward.kind=shaped", "reward=clip", *options]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode == 1
+        assert ran.stderr == (
+            "error: reward: 'clip' given in addition to scenario.reward.kind=shaped, allowed is one of the two\n"
+        )
 
 
 def test_what_is_refused_leaves_a_folder_as_it_was(tmp_path, monkeypatch, capsys):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import yaml
 
+from experiments.config.hydra import Command
 from experiments.traffic import Settings, traffic
-from experiments.traffic.__main__ import prepare, with_typed_reward
+from experiments.traffic.__main__ import prepare
 from experiments.traffic.settings import TrafficConfig
 from slicing_gym import Scenario, get_scenario
 from tests.helpers.commands import configured, yaml_defaults
@@ -110,17 +108,11 @@ def test_a_reward_that_was_typed_counts(typed, kind, tmp_path):
         "period_s=1",
         "scenario.decisions_per_episode=9",
     ]
-    prepare(configured("traffic", TrafficConfig, *given, *with_typed_reward(typed)), tmp_path)()
+    prepare(
+        configured("traffic", TrafficConfig, *Command("traffic", TrafficConfig, prepare).as_meant([*given, *typed])),
+        tmp_path,
+    )()
     assert yaml.safe_load((tmp_path / "my_traffic.yaml").read_text())["reward"]["kind"] == kind
-
-
-def test_the_command_refuses_two_kinds_of_reward():
-    command = [sys.executable, "-m", "experiments.traffic", "scenario.reward.kind=shaped", "reward=clip"]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert ran.returncode == 1
-    assert ran.stderr == (
-        "error: reward: 'clip' given in addition to scenario.reward.kind=shaped, allowed is one of the two\n"
-    )
 
 
 def test_the_yaml_holds_the_defaults():
