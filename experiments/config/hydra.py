@@ -61,7 +61,7 @@ class Command(Generic[_Settings]):
             ValueError: two of them contradict each other.
         """
         arguments = with_lists([_renamed(argument, self.renamed) for argument in typed], self.lists)
-        return _with_typed_reward(arguments) if "reward" in self.schema.__annotations__ else arguments
+        return _with_typed_reward(arguments) if hasattr(self.schema, "reward") else arguments
 
 
 def register(name: str, schema: type) -> None:
