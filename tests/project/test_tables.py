@@ -28,7 +28,7 @@ WHOLE = {
 }
 """Which CSVs are printed whole, and how their tables are made again; each line of these stands on some page."""
 
-PARTLY = {"fidelity_*.csv": (printed.fidelity, "metric of twin", 5)}
+PARTLY = {"fidelity_*.csv": (printed.fidelity, "metric of twin", 6)}
 """Which are printed in part, how their tables begin, and how many there are; tables of other runs begin so, too."""
 
 
