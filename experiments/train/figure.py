@@ -36,6 +36,7 @@ class Learned(NamedTuple):
         collected: decisions, in all cells together, before the agent itself decides.
         collect_by: who decides until then, "planner" or "random".
         cells: that it learns in at once.
+        explores: decisions, in all cells together, until which its exploration rate falls.
     """
 
     decisions: FloatArray
@@ -43,6 +44,7 @@ class Learned(NamedTuple):
     collected: int = 0
     collect_by: str = "random"
     cells: int = 1
+    explores: int = 0
 
     @property
     def when(self) -> str:
@@ -51,7 +53,8 @@ class Learned(NamedTuple):
             return ", while it learns"
         cells = f" in {self.cells} cells" if self.cells > 1 else ""
         how = "by the planner" if self.collect_by == "planner" else "at random"
-        return f", the first {self.collected}{cells} {how}"
+        falls = f", ε falls until {self.explores}" if self.explores > self.collected else ""
+        return f", the first {self.collected}{cells} {how}{falls}"
 
 
 def training_figure(

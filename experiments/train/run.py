@@ -228,8 +228,11 @@ class Training:
         earned = (utilities_of(history)[in_first_cell], self.algorithm.log.utility)
         if self.collect_by == "planner":
             return Learned(*earned, self.settings.algorithm.collect, "planner")
-        starts = int(getattr(learned_by(self.algorithm.agent), "learning_starts", 0))
-        return Learned(*earned, min(starts, self.algorithm.log.decisions), cells=len(self.cells))
+        decisions, agent = self.algorithm.log.decisions, learned_by(self.algorithm.agent)
+        starts = int(getattr(agent, "learning_starts", 0))
+        first, last = (getattr(agent, f"exploration_{name}_eps", 0) for name in ("initial", "final"))
+        explores = round(getattr(agent, "exploration_fraction", 0) * decisions) if first > last else 0
+        return Learned(*earned, min(starts, decisions), cells=len(self.cells), explores=explores)
 
     def earned_by(self, rule: str) -> FloatArray:
         """Utility (decisions, cells) of a rule in the run's own cells, under common random numbers."""

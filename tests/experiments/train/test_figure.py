@@ -95,6 +95,13 @@ BY_CHANCE = Learned(np.full(400, 6.0), np.array([6.0, 6.7]), 20, "random")
     [
         (BY_PLANNER, "the planner decides", "DDQN with a twin, the first 200 by the planner", 50.5, 1.5),
         (BY_CHANCE, "random decisions", "DDQN with a twin, the first 20 at random", 20.5, 0.6),
+        (
+            BY_CHANCE._replace(explores=90),
+            "random decisions",
+            "DDQN with a twin, the first 20 at random, ε falls until 90",
+            20.5,
+            0.6,
+        ),
     ],
 )
 def test_the_picture_says_who_decided_before_the_agent(learned, who, legend, decision, episode):
@@ -136,8 +143,9 @@ def test_several_training_cells_and_what_the_error_bars_are_stand_in_the_titles(
 
 
 def test_a_run_says_how_many_decisions_are_random_or_of_the_planner(training, tmp_path):
-    assert training.learned()[2:] == (2 * DECISIONS, "random", 2)  # its learning_starts is beyond its end
+    # Its learning_starts is beyond its end; ε falls over a tenth of the decisions.
+    assert training.learned()[2:] == (2 * DECISIONS, "random", 2, DECISIONS // 5)
     settings = short_settings(280, collect_by="planner")
     planned = Training(maker(), SCENARIO, twin_settings(), settings, tmp_path)
     planned.algorithm.collect()
-    assert planned.learned()[2:] == (200, "planner", 1)
+    assert planned.learned()[2:] == (200, "planner", 1, 0)
