@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from experiments.report.in_force import NOT_IN_FORCE
 from slicing_gym.errors import unknown_name
 from slicing_gym.yaml_reading import parse_yaml
 
@@ -91,7 +92,7 @@ def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[s
 
     Agent and twin come first; then keys that were typed, then those with the most values. A key that says nothing that
     those before it do not say already (the size of a memory that goes with the kind of twin) is left out. A key that
-    some runs do not have, as those of another version, tells them apart from no other.
+    some runs do not have, as those of another version, or that is not in force there, tells them apart from no other.
 
     Args:
         runs: configurations by dotted key.
@@ -114,7 +115,7 @@ def along_with(runs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[s
 
 
 def _known(runs: Sequence[Mapping[str, Any]], key: str) -> set[str]:
-    return {shown_value(run[key]) for run in runs if key in run}
+    return {shown_value(run[key]) for run in runs if key in run} - {NOT_IN_FORCE}
 
 
 def _tells_apart(runs: Sequence[Mapping[str, Any]], kept: Sequence[str], key: str) -> bool:

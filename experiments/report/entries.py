@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import yaml
 
 from experiments.report.configuration import flattened, is_left_open, typed, unflattened
+from experiments.report.in_force import NOT_IN_FORCE, not_in_force
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.process import SWEEP
@@ -65,6 +67,16 @@ class Entry:
     def done(self) -> bool:
         """Whether it has figures."""
         return self.summary is not None
+
+    @cached_property
+    def unused(self) -> dict[str, str]:
+        """Keys of its configuration that change nothing in it, with the reason."""
+        return not_in_force(self.command, self.values)
+
+    @cached_property
+    def in_force(self) -> dict[str, Any]:
+        """Its configuration with a mark in place of the values of these."""
+        return {**self.values, **dict.fromkeys(self.unused, NOT_IN_FORCE)}
 
     @property
     def seed(self) -> int | None:

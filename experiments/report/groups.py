@@ -13,6 +13,7 @@ from experiments.report.baselines import baselines_of
 from experiments.report.comparison import Difference, compared
 from experiments.report.configuration import CHOICES, along_with, check_keys, identity, shown_value, swept_keys, typed
 from experiments.report.entries import Entry
+from experiments.report.in_force import NOT_IN_FORCE
 from experiments.report.measures import GOAL, REGRET, RUN_MEASURES, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval
 from experiments.reporting.tables import REGRET_NOTE
@@ -36,7 +37,8 @@ class RunGroup:
     @property
     def label(self) -> str:
         """What it is called in pictures: twin lstm, agent.learning_rate 0.001."""
-        return ", ".join(f"{key} {value}" for key, value in self.values.items()) or "all runs"
+        shown = [f"{key} {value}" for key, value in self.values.items() if value != NOT_IN_FORCE]
+        return ", ".join(shown) or "all runs"
 
     @property
     def seeds(self) -> list[int]:
@@ -150,16 +152,16 @@ def make_sections(entries: Sequence[Entry], by: Sequence[str] | None) -> list[Se
 
 
 def _section(command: str, scenario: str, entries: Sequence[Entry], by: Sequence[str] | None) -> Section:
-    told = [entry.values if entry.done else _said_by(entry) for entry in entries]
+    told = [entry.in_force if entry.done else _said_by(entry) for entry in entries]
     keys = swept_keys(told, [entry.overrides or () for entry in entries]) if by is None else list(by)
-    groups, notes = _grouped(entries, keys), []
+    groups, notes = _grouped(entries, keys), _unused(entries, keys)
     for number, group in enumerate(groups):
         groups[number], repeated = _once(group)
         notes += repeated
     several = sum(len(group.runs) > len(group.seeds) for group in groups)
     if several:
         notes.append(f"groups of several runs a seed: {several}; their statistics are over runs, not over seeds")
-    others = along_with([entry.values for entry in entries if entry.done], keys)
+    others = along_with([entry.in_force for entry in entries if entry.done], keys)
     if others:
         more = f" and {len(others) - _MOST_KEYS} more" if len(others) > _MOST_KEYS else ""
         notes.append(f"runs differ in {', '.join(others[:_MOST_KEYS])}{more}, too, which makes no groups of its own")
@@ -190,14 +192,30 @@ _SAID_ONCE = (*CHOICES, "head", "decisions", "history", "reward")
 def _said_by(entry: Entry) -> dict[str, Any]:
     """Of a run that is not done: what was typed, and its choices. All else may have changed before it would be done."""
     said = {*typed(entry.overrides or ()), *CHOICES}
-    return {key: value for key, value in entry.values.items() if key in said}
+    return {key: value for key, value in entry.in_force.items() if key in said}
+
+
+def _unused(entries: Sequence[Entry], keys: Sequence[str]) -> list[str]:
+    """Of keys that runs are grouped by, or that were typed with several values: why some are not in force."""
+    several: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        for key in typed(entry.overrides or ()).keys() & entry.values.keys():
+            several[key].add(shown_value(entry.values[key]))
+    notes = []
+    for key in dict.fromkeys([*keys, *(key for key, values in several.items() if len(values) > 1)]):
+        for reason in dict.fromkeys(entry.unused[key] for entry in entries if key in entry.unused):
+            notes.append(f"{key} is {NOT_IN_FORCE} in runs where it is not in force: {reason}")
+    if notes and any(NOT_IN_FORCE in map(str, map(entry.in_force.get, keys)) for entry in entries):
+        notes.append(f"runs with {NOT_IN_FORCE} are compared with runs of every value")
+    return notes
 
 
 def _grouped(entries: Sequence[Entry], keys: Sequence[str]) -> list[RunGroup]:
     """Runs by what they have in common; those that are not done where they belong by all that is known of them."""
     groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
     for entry in sorted(entries, key=lambda entry: not entry.done):
-        place = tuple(shown_value(entry.values[key]) if key in entry.values else _NOT_KNOWN for key in keys)
+        own = entry.in_force
+        place = tuple(shown_value(own[key]) if key in own else _NOT_KNOWN for key in keys)
         alike = [each for each in groups if _fits(place, each)]
         groups[alike[0] if len(alike) == 1 and not entry.done else place].append(entry)
     ordered = sorted(groups.items(), key=lambda item: [_order(value) for value in item[0]])
@@ -232,7 +250,7 @@ def _once(group: RunGroup) -> tuple[RunGroup, list[str]]:
     latest: dict[str, Entry] = {}
     notes = []
     for run in sorted(group.runs, key=lambda run: run.ended):
-        same = identity(run.values)
+        same = identity(run.in_force)
         if same in latest:
             notes.append(f"the same run is there twice: {latest[same].folder} counts no more, {run.folder} does")
         latest[same] = run

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.report.configuration import CHOICES
 from experiments.report.groups import RunGroup, Section
+from experiments.report.in_force import NOT_IN_FORCE
 from experiments.report.measures import FINAL, REGRET, RunMeasure
 from experiments.reporting.names import display_name
 from experiments.reporting.statistics import performance_profile, until_shortest
@@ -46,7 +47,7 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
     found: dict[str, Callable[[], Figure]] = {}
     settings = [key for key in section.keys if key not in CHOICES]
     known = [each for each in (FINAL, REGRET) if any(group.values_of(each) for group in groups)]
-    if len(settings) == 1 and known and len({group.values[settings[0]] for group in groups}) > 1:
+    if len(settings) == 1 and known and len({group.values[settings[0]] for group in groups} - {NOT_IN_FORCE}) > 1:
         found[f"{VARIED} {settings[0]}"] = lambda: _over_setting(groups, settings[0], known)
     columns = {"utility": "mean utility U", "reward_at_c_max": "share at c_max"}
     for column, label in columns.items():
@@ -102,6 +103,8 @@ def _in_words(group: RunGroup) -> str:
     words = []
     ends = [key.rpartition(".")[2] for key in group.values]
     for (key, value), end in zip(group.values.items(), ends, strict=True):
+        if value == NOT_IN_FORCE:
+            continue
         if key == "agent":
             words.append(display_name(value))
         elif key == "twin":
@@ -119,10 +122,11 @@ def _over_setting(groups: Sequence[RunGroup], key: str, measures: Sequence[RunMe
     firsts = [own[0] for own in methods.values()]
     plain = [replace(each, values={k: v for k, v in each.values.items() if k != key}) for each in firsts]
     styles = _styles(plain, list(plain[0].values))
-    places, kind = _places([group.values[key] for group in groups])
+    places, kind = _places([value for group in groups if (value := group.values[key]) != NOT_IN_FORCE])
     figure = Figure(figsize=(5.6 * len(measures), 4.2), layout="constrained")
     for axes, measure in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
         for number, (own, style) in enumerate(zip(methods.values(), styles, strict=True)):
+            own = _at_every(places, key, own)
             apart = 0.03 * (number - (len(methods) - 1) / 2)  # intervals of two methods would cover each other
             found = [(places[group.values[key]], group.interval(measure)) for group in own]
             points = [(place, *map(float, each)) for place, each in found if each is not None]
@@ -139,6 +143,17 @@ def _over_setting(groups: Sequence[RunGroup], key: str, measures: Sequence[RunMe
     if len(methods) > 1:
         _legend(figure, axes)
     return figure
+
+
+def _at_every(places: Mapping[str, float], key: str, groups: Sequence[RunGroup]) -> list[RunGroup]:
+    """Groups in which a setting is not in force stand at each of its values: they would be the same there."""
+    spread = [
+        [replace(group, values={**group.values, key: value}) for value in places]
+        if group.values[key] == NOT_IN_FORCE
+        else [group]
+        for group in groups
+    ]
+    return [group for own in spread for group in own]
 
 
 def _places(values: Sequence[str]) -> tuple[dict[str, float], str]:
