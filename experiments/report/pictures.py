@@ -17,9 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.report.configuration import CHOICES
+from experiments.report.entries import Entry
 from experiments.report.groups import RunGroup, Section
 from experiments.report.in_force import NOT_IN_FORCE
 from experiments.report.measures import FINAL, REGRET, RunMeasure
+from experiments.report.regret import BEST_FIXED
 from experiments.reporting.names import display_name
 from experiments.reporting.statistics import performance_profile, until_shortest
 from experiments.reporting.style import agent_colour, draw_curve, episode_axis
@@ -52,7 +54,7 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
     columns = {"utility": "mean utility U", "reward_at_c_max": "share at c_max"}
     for column, label in columns.items():
         if any(column in run.episodes for group in shown for run in group.runs):
-            title = f"While they learn: {label}{few}"
+            title = f"While they learn: {label}{few}{_load(section, column)}"
             found[title] = lambda column=column: _curves(shown, styles, column)  # type: ignore[misc]
     if any(group.values_of(FINAL) for group in shown):
         found[f"Performance profile: final U{few}"] = lambda: _profile(shown, styles)
@@ -60,6 +62,17 @@ def pictures(section: Section) -> dict[str, Callable[[], Figure]]:
     if compared:
         found["Figures and their intervals; dots are runs"] = lambda: _intervals(groups, compared)
     return found
+
+
+def _load(section: Section, column: str) -> str:
+    """What the title of curves says where they rise and fall with the load, whatever is learned; or nothing."""
+    profiles = (".active_users.kind", ".intensity.kind")
+    kinds = {value for run in section.entries for key, value in run.values.items() if key.endswith(profiles)}
+    if not kinds - {"steady"}:
+        return ""
+    known = any(f"{BEST_FIXED}{column}" in run.episodes for run in section.entries)
+    dotted = "the dotted line has the same load" if known else "--oracle adds the best fixed allocation"
+    return f"; the load changes over time: compare groups at one episode, not episodes ({dotted})"
 
 
 def drawn(draw: Callable[[], Figure], theme: Mapping[str, str]) -> bytes:
@@ -193,9 +206,21 @@ def _curves(groups: Sequence[RunGroup], styles: Sequence[dict[str, Any]], column
             marker = "o" if values.shape[1] < 3 else ""
             episodes = np.arange(1, values.shape[1] + 1)
             draw_curve(axes, episodes, values, shade=0.16 if len(values) > 1 else 0.0, marker=marker, **style)
+    _draw_best_fixed(axes, [run for group in groups for run in group.runs], column)
     episode_axis(axes, longest)
     _legend(figure, axes)
     return figure
+
+
+def _draw_best_fixed(axes: Axes, runs: Sequence[Entry], column: str) -> None:
+    """What the best fixed allocation earned in the cells of all runs, if that is known: it meets the same load."""
+    name = f"{BEST_FIXED}{column}"
+    cells = {run.seed: run.episodes[name] for run in runs if name in run.episodes}
+    if cells.keys() == {run.seed for run in runs}:
+        values = until_shortest(list(cells.values()))
+        label = "best fixed, same cells"
+        episodes = np.arange(1, values.shape[1] + 1)
+        draw_curve(axes, episodes, values, shade=0.0, color="#808890", ls=":", lw=2.0, label=label)
 
 
 def _profile(groups: Sequence[RunGroup], styles: Sequence[dict[str, Any]]) -> Figure:

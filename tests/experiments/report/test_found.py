@@ -273,3 +273,7 @@ def test_regret_against_the_oracle_is_that_of_the_regret_figure(tmp_path):
     (entry,) = [entry for entry in found.entries if entry.folder.name == "run"]
     assert entry.summary["regret_oracle"] == pytest.approx(float(row["regret_oracle"]), abs=1e-5)
     assert "regret, oracle [U]" in found.text()
+    own = entry.episodes
+    lost = own["decisions"] * (own["best_fixed_utility"] - own["utility"])  # 200 decisions, then 20
+    assert lost.sum() == pytest.approx(entry.summary["regret"], abs=1e-3)
+    assert own["best_fixed_reward_at_c_max"].shape == (2,)

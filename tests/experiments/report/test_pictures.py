@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,43 @@ def test_two_settings_and_none_have_no_such_picture(tmp_path):
     for twin in TWINS:
         leave_run(tmp_path / "none" / twin, twin=twin)
     assert drawn_over_setting(tmp_path / "none") is None
+
+
+def curves_of(section):
+    """Title and picture of the curves of U."""
+    ((title, draw),) = [each for each in pictures(section).items() if "mean utility U" in each[0]]
+    return title, draw()
+
+
+def with_best_fixed(section, seeds):
+    """Runs of some seeds as `--oracle` leaves them: the best fixed allocation earned their seed in each episode."""
+    groups = []
+    for group in section.groups:
+        found = {run: np.full(3, float(run.seed)) for run in group.runs if run.seed in seeds}
+        runs = [
+            replace(run, episodes={**run.episodes, "best_fixed_utility": found[run]}) if run in found else run
+            for run in group.runs
+        ]
+        groups.append(replace(group, runs=tuple(runs)))
+    return replace(section, groups=tuple(groups))
+
+
+def test_curves_have_the_best_fixed_allocation_of_the_same_cells_where_all_runs_do(sweep):
+    section = only_section(report(sweep))
+    _, figure = curves_of(with_best_fixed(section, (0, 1, 2)))
+    assert figure.legends[0].get_texts()[-1].get_text() == "best fixed, same cells"
+    np.testing.assert_allclose(figure.axes[0].lines[-1].get_ydata(), [1.0, 1.0, 1.0])
+    _, figure = curves_of(with_best_fixed(section, (0, 1)))
+    assert "best fixed, same cells" not in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_curves_say_where_the_load_changes(sweep, tmp_path):
+    title, _ = curves_of(only_section(report(sweep)))
+    assert "load" not in title
+    leave_run(tmp_path / "run", scenario="flash-crowd")
+    section = only_section(report(tmp_path))
+    title, _ = curves_of(section)
+    assert "load changes over time: compare groups at one episode" in title
+    assert "--oracle adds" in title
+    title, _ = curves_of(with_best_fixed(section, (0,)))
+    assert "the dotted line has the same load" in title
