@@ -278,7 +278,9 @@ def _panel(axes: Axes, groups: Sequence[RunGroup], measure: RunMeasure) -> None:
         if np.isfinite(value):
             axes.plot(value, row, "|", color=_COLOURS[1], ms=13, mew=2.4)
         else:
-            axes.annotate("not in all runs", (0.96, row), xycoords=("axes fraction", "data"), ha="right", va="center")
+            axes.annotate(
+                "not in all runs", (0.96, row - 0.3), xycoords=("axes fraction", "data"), ha="right", va="center"
+            )  # above the dots of runs that reached it
     way = "higher is better" if measure.higher_is_better else "lower is better"
     axes.set_title(f"{measure.label} ({way})", fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(5))

@@ -120,3 +120,20 @@ def test_curves_say_where_the_load_changes(sweep, tmp_path):
     assert "--oracle adds" in title
     title, _ = curves_of(with_best_fixed(section, (0,)))
     assert "the dotted line has the same load" in title
+
+
+def test_what_is_said_of_runs_that_missed_the_goal_is_on_no_dot(sweep):
+    """All groups without a twin have one such run, and dots of the others."""
+    (draw,) = [draw for title, draw in pictures(only_section(report(sweep))).items() if title.startswith("Figures")]
+    figure = draw()
+    (axes,) = [axes for axes in figure.axes if axes.get_title().startswith("episodes to the goal")]
+    axes.set_xlim(-9.0, 3.8)  # dots at the right edge, where the words are
+    figure.canvas.draw()
+    said = [text for text in axes.texts if text.get_text() == "not in all runs"]
+    assert len(said) == len(RATES)
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    places = np.concatenate([axes.transData.transform(dot.get_xydata()) for dot in dots])
+    for text in said:
+        box = text.get_window_extent()
+        assert box.x0 < places[:, 0].max() < box.x1
+        assert not any(box.contains(*place) for place in places)
