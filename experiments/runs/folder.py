@@ -299,11 +299,19 @@ def _twice(one: Run, other: Run) -> str:
     differ = f"; they differ in {', '.join(shown_of)}{', ...' if len(found) > 3 else ''}" if found else ""
     what = "name a folder that holds one of them"
     if found:
-        what = (
+        what = _names_of_their_own(one, *found[0]) + (
             "move the runs of one setting into a folder of their own and name that; python -m experiments.report of "
             "the folder of all of them compares all settings"
         )
     return f"in {str(one.folder)!r} and {str(other.folder)!r}{differ}: {what}"
+
+
+def _names_of_their_own(run: Run, key: str, *values: Any) -> str:
+    """What a sweep over a setting is typed with, so that its runs have names that tell them apart; or nothing."""
+    name = looked_up(run.summary, "config.agent.name")
+    if not isinstance(name, str) or not all(isinstance(value, bool | int | float | str) for value in values):
+        return ""
+    return f"type 'agent.name={name}-${{{key}}}' in the sweep, and its runs have names of their own; of these "
 
 
 def _runs_below(folder: Path, key: str) -> list[Run]:

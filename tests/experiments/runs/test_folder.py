@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from experiments.offline import record_history
 from experiments.runs import find_runs, read_run
 from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
+from tests.helpers.runs import composed
 from twin import History
 
 TWIN = Path(__file__).resolve().parents[3] / "twin" / "shipped" / "paper.safetensors"
@@ -91,6 +93,22 @@ def test_of_a_flat_sweep_over_a_setting_it_says_to_move_the_runs_and_they_can_be
         (tmp_path / "one").mkdir(exist_ok=True)
         shutil.move(run, tmp_path / "one")
     assert [run.seed for run in find_runs(tmp_path / "one")] == [0, 1]
+
+
+def test_of_a_sweep_over_a_setting_it_says_how_its_runs_have_names_of_their_own(tmp_path):
+    for number, fraction in enumerate((0.1, 0.5)):
+        agent = {"_target_": "agents.DDQN", "name": "ddqn", "exploration_fraction": fraction}
+        leave(tmp_path / str(number), config={"agent": agent})
+    with pytest.raises(ValueError, match="is there twice") as said:
+        find_runs(tmp_path)
+    (typed,) = re.findall(r"type '(agent\.name=.*?)' in the sweep", str(said.value))
+    swept = composed("train", typed, "agent.exploration_fraction=0.25")
+    assert swept.agent.name == "ddqn-0.25"
+    for number, layers in enumerate(([8], [16])):  # a list is no name
+        agent = {"_target_": "agents.DDQN", "name": "ddqn", "net_arch": layers}
+        leave(tmp_path / "layers" / str(number), config={"agent": agent})
+    with pytest.raises(ValueError, match=r"differ in agent\.net_arch .*: move the runs"):
+        find_runs(tmp_path / "layers")
 
 
 def test_what_is_no_finished_run_is_refused_by_name(tmp_path):
