@@ -76,18 +76,21 @@ def _draw_boards(path: Path, boards: Sequence[Board], where: str) -> None:
         f"{where}? Scores are of cells that no method has seen",
         fontsize=12.5,
     )
-    figure.legend(handles=_legend(bool(own)), loc="outside lower center", ncols=2, frameon=False, fontsize=10.5)
+    shown = [board.of(name) for board in boards for name in (*names, *own)]
+    partly = any(each.partly for each in shown if each is not None and each.score is not None)
+    figure.legend(handles=_legend(bool(own), partly), loc="outside lower center", ncols=2, frameon=False, fontsize=10.5)
     save_figure(figure, path)
 
 
-def _legend(own: bool) -> list[Line2D]:
+def _legend(own: bool, partly: bool) -> list[Line2D]:
+    """What marks mean, of those that a picture has: methods of the user's own, and such with few seeds so far."""
     kinds = {_LEARNS: "reinforcement learning", _PLANS: "planning by a learned model", _RULES: "rule, does not learn"}
     kinds |= {_OWN: "your own"} if own else {}
     handles = [Line2D([], [], color=colour, marker="o", lw=2.2, label=label) for colour, label in kinds.items()]
     handles.append(Line2D([], [], color=_FIXED, ls="--", lw=1.4, label="best allocation that never changes"))
     handles.append(Line2D([], [], color="black", ls="none", marker="<", ms=5.5, label=f"below {_LEFT}, off the scale"))
     notes = (
-        "bars: 95 % intervals; (n): n training seeds so far",
+        f"bars: 95 % intervals{'; (n): n training seeds so far' if partly else ''}",
         "headroom: best fixed to oracle, in % of hard slicing to oracle",
         "n/a: one network output per allocation would be too many",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
@@ -294,10 +295,26 @@ def test_the_picture_has_a_row_for_a_method_of_ones_own(tmp_path):
 
 
 def test_the_picture_says_what_its_marks_mean():
-    labels = " ".join(handle.get_label() for handle in _legend(own=False))
+    labels = " ".join(handle.get_label() for handle in _legend(own=False, partly=False))
     assert "n/a: one network output per allocation would be too many" in labels
     assert "below -0.35, off the scale" in labels
     assert "your own" not in labels
+    assert "training seeds so far" not in labels
+
+
+@pytest.mark.parametrize(("seeds", "marked"), [(10, False), (3, True)])
+def test_the_legend_explains_a_number_of_seeds_where_the_picture_has_one(seeds, marked, tmp_path, monkeypatch):
+    drawn, save = [], Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *args, **given: drawn.append(self) or save(self, *args, **given)
+    )
+    rows = rows_of(**REFERENCES, random=[3.0] * 10, sb3_dqn=[7.4] * seeds)
+    draw_benchmark(tmp_path / "benchmark.png", boards_of(rows)[1_000])
+    (picture,) = drawn
+    texts = [text.get_text() for axes in picture.axes for text in axes.texts]
+    assert any(text.endswith(f"({seeds})") for text in texts) == marked
+    explained = " ".join(text.get_text() for text in picture.legends[0].get_texts())
+    assert ("training seeds so far" in explained) == marked
 
 
 @pytest.mark.parametrize("scenario", PROTOCOL.scenarios)
