@@ -12,7 +12,7 @@ from agents import Planner, PlanningPolicy
 from agents.registry import import_modules
 from experiments.commands import command
 from experiments.commands.resuming import with_resumed_run
-from experiments.config.agents import left_out, maker
+from experiments.config.agents import left_out, maker, setting
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.planner import left_out_by_planner
 from experiments.config.quoting import as_typed
@@ -76,6 +76,8 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
             f"env.wrappers without env.vector_wrappers: the twin's {config.algorithm.num_envs} cells are run one by "
             "one, which is slower"
         )
+    if first.twin is None and first.kind is not Planner and (note := without_effect(config)):
+        print(note)
     if config.resume is not None and not first.has_checkpoint:
         print(f"{os.path.relpath(first.folder)}: no checkpoint; the run begins")
     results = finish(trainings)
@@ -87,6 +89,18 @@ def _run(config: TrainConfig, trainings: Sequence[Training]) -> None:
         if isinstance(result.policy, PlanningPolicy) and result.policy.constraints.demands:
             print(result.policy.constraint_report())
     print(f"written to {os.path.relpath(first.folder)}: {files_left(first.folder)}")
+
+
+def without_effect(config: TrainConfig) -> str:
+    """A note where epsilon has fallen before an agent without a twin takes its first decision by it; "" elsewhere."""
+    share, starts = (setting(config.agent, name) for name in ("exploration_fraction", "learning_starts"))
+    missing = {"exploration_fraction", "learning_starts"} & {*left_out(config.agent)}
+    if missing or share is None or starts is None or share * config.decisions > starts:
+        return ""
+    return (
+        f"note: agent.exploration_fraction: {share:g} has no effect: it is {share * config.decisions:g} of "
+        f"{config.decisions} decisions, and the first {starts} are random (agent.learning_starts)"
+    )
 
 
 def how_to_go_on(config: TrainConfig, folder: Path) -> str:

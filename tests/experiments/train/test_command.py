@@ -21,7 +21,7 @@ from experiments.config.files import with_files
 from experiments.environments import Environments
 from experiments.runs.folder import find_runs, read_run
 from experiments.runs.lifecycle import clear
-from experiments.train.__main__ import how_to_go_on, prepare, with_resumed_run
+from experiments.train.__main__ import how_to_go_on, prepare, with_resumed_run, without_effect
 from experiments.train.makers import roles_of
 from slicing_gym import get_scenario
 from tests.helpers.learners import _one_thread as _one_thread
@@ -173,6 +173,43 @@ def test_a_configuration_is_run_and_reported(tmp_path, capsys):
     prepare(config, tmp_path)()
     assert "this run is finished" in capsys.readouterr().out
     assert (tmp_path / "agent.zip").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["agent.exploration_fraction=0.1"],
+            "0.1 has no effect: it is 40 of 400 decisions, and the first 50 are random",
+        ),
+        (["agent.exploration_fraction=0.125"], "it is 50 of 400 decisions"),
+        (["agent.exploration_fraction=0.13"], ""),
+        (["agent.exploration_fraction=0.1", "agent.learning_starts=39"], ""),
+        (["agent=custom", "agent.name=own", f"agent._target_={OWN}.FromScratch", "agent.exploration_fraction=0.1"], ""),
+    ],
+    ids=["below", "at", "above", "earlier", "not its own"],
+)
+def test_exploration_that_ends_before_it_begins_is_told(overrides, said):
+    note = without_effect(composed("train", *TINY, *overrides))
+    assert said in note
+    assert bool(said) == bool(note)
+
+
+def test_it_is_told_where_it_is_run_and_both_values_are_one_run(tmp_path, capsys):
+    """As the comment on the setting says."""
+    digests = set()
+    for fraction in (0.01, 0.2):
+        few = [
+            "decisions=60",
+            "evaluation.policies=[]",
+            "evaluation.seeds=[100]",
+            f"agent.exploration_fraction={fraction}",
+        ]
+        folder = tmp_path / str(fraction)
+        prepare(composed("train", *TINY, *few), folder)()
+        assert f"agent.exploration_fraction: {fraction} has no effect" in capsys.readouterr().out
+        digests.add(read_run(folder).summary["learned"])
+    assert len(digests) == 1
 
 
 def _check_card(folder, capsys):
