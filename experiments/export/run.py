@@ -17,6 +17,7 @@ from agents.deploy.export import check_exportable, to_onnx
 from agents.student import StudentPolicy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
+from experiments.evaluate.estimates import NO
 from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.export.agreement import MET, Agreement, FloatArray, agreement_of, states_by_origin, trained_range
 from experiments.export.settings import Settings
@@ -75,6 +76,8 @@ class ExportResult:
             met = self.states[MET]
             fallbacks = sum(deployed.decide(row).fallback for row in met)
             lines.append(f"  that is {fallbacks} of the {len(met):,} states {MET}")
+        if source.against:
+            lines.append(f"{NO}: {source.against}. Written because of force=true")
         if self.held is not None:
             lines += warning_lines(self.held)
         return "\n".join(lines)
@@ -147,6 +150,11 @@ class PolicyExport:
             self.source = find_source(policy, scenario, trust=trust)
         else:
             raise ValueError(f"history: given, but {str(policy)!r} is a file, which has its own; allowed is None")
+        if self.source.against and not self.settings.force:
+            raise ValueError(
+                f"policy: {str(policy)!r} is not exported: its run ended with {NO!r}, {self.source.against}; allowed "
+                "are another agent, or this one with force=true, to try it all the same"
+            )
         check_exportable(self.source.policy, self.source.scenario)
         if self.settings.fallback != "best_fixed":  # which takes a search
             fallback_units(self.settings.fallback, self.source.scenario)

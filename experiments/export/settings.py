@@ -17,6 +17,7 @@ class Settings:
         fallback: the safe allocation: "hard" (the same for all slices), "proportional" (to nominal arrivals),
             "best_fixed", or units like "1-94-5".
         name: of the policy; None: what its run, or its class, calls it.
+        force: export an agent that the estimates of its run speak against, too.
         states: on which the file has to choose what the policy chooses.
         seed: of the first of 20 cells in which states are met, and of random states.
         torch_threads: threads that PyTorch computes in.
@@ -25,6 +26,7 @@ class Settings:
 
     fallback: str = "hard"
     name: str | None = None
+    force: bool = False
     states: int = bounded(10_000, at_least=100, at_most=MAX_DECISIONS)
     seed: int = bounded(100, at_least=0, at_most=MAX_SEED)
     torch_threads: int = bounded(1, at_least=1, at_most=MAX_THREADS)

@@ -10,9 +10,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from agents import Planner
 from agents.student import StudentPolicy
 from experiments.config.planner import is_planner_file
+from experiments.evaluate.estimates import why_not
 from experiments.evaluate.policies import environments_of, load_run_agent, policy_file
-from experiments.runs.folder import AGENT, HISTORY, SUMMARY, read_run, run_folder
+from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, SUMMARY, read_run, run_folder
+from experiments.runs.stored import read_summary
 from slicing_gym import Scenario, get_scenario
+from slicing_gym.reading import parsing
 from twin import History
 
 ALLOWED = f"allowed are a finished run's folder, its {AGENT}, or a student.safetensors"
@@ -33,6 +36,7 @@ class Source:
         name: what it is called.
         made_from: its class and file.
         simulated: whether the scenario was trained on; not so if the history alone names it, as that of a log does.
+        against: why the estimates of its run speak against deploying it; "" if they do not, or there are none.
     """
 
     policy: BaseAlgorithm | StudentPolicy
@@ -41,6 +45,7 @@ class Source:
     name: str
     made_from: str
     simulated: bool = True
+    against: str = ""
 
 
 def source_of(
@@ -112,7 +117,17 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
             f"policy: {given!r} was trained under {environments.names}, and the file would see arrivals as they are; "
             "allowed are runs whose wrappers change the reward alone"
         )
-    return Source(agent, wanted, history, name, f"{type(agent).__name__} of {named}", simulated)
+    return Source(agent, wanted, history, name, f"{type(agent).__name__} of {named}", simulated, _against(path))
+
+
+def _against(path: Path) -> str:
+    """`Source.against` of an agent's file: a run that learned from a history has estimated what its agent is worth."""
+    file = path.parent / OFFLINE_SUMMARY
+    if path.name != AGENT or not file.is_file():
+        return ""
+    summary = read_summary("policy", file, ("estimates", "utility_in_data"))
+    with parsing("policy", str(file)):
+        return why_not(summary["estimates"], summary["utility_in_data"])
 
 
 def _student_name(student: StudentPolicy) -> str:

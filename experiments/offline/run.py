@@ -19,6 +19,7 @@ from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.config.schemas import AgentSettings
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
+from experiments.evaluate.estimates import in_words, shown
 from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.evaluate.policies import labelled, load_policies
 from experiments.evaluate.report import as_table, read_csv, write_csv
@@ -26,7 +27,6 @@ from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluat
 from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.checks import about_export, check_loadable, check_simulated
-from experiments.offline.estimates import in_words
 from experiments.offline.settings import Settings, check_estimate
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.runs import checkpoint
@@ -85,9 +85,7 @@ class OfflineResult:
             seeds = list(self.evaluation[0].seeds)
             lines += [f"on unseen cells, seeds {seeds}, ± 95 % interval over cells:"]
             lines += [as_table(self.history.scenario, self.evaluation)]
-        shown = ", ".join(f"{key} {value:.3f}" for key, value in self.estimates.items() if value is not None)
-        brought = f"the history's own decisions brought {self.summary['utility_in_data']:.3f}"
-        lines.append(f"{self.name}, estimated from the history alone: {shown}; {brought}")
+        lines.append(f"{self.name}, {shown(self.estimates, self.summary['utility_in_data'])}")
         lines += in_words(self.estimates, self.summary["utility_in_data"])
         for each, own in self.summary["modal"].items():
             share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
@@ -287,8 +285,10 @@ class OfflineTraining:
         modules, simulated = modules_of(self.algorithm.agent.model), None if self.own_seed is None else True
         fitted = "<folder of experiments.fidelity>" if self.algorithm.twin is None else TWIN
         only_in = None if about_export(self.history.layout) is None else fitted
+        known = summary["estimates"], summary["utility_in_data"]
+        estimates = "; ".join(map(str.strip, [shown(*known), *in_words(*known)]))
         agent = self.folder / AGENT
-        write_agent_card(agent, self.history.scenario, summary, data, where, modules, simulated, only_in)
+        write_agent_card(agent, self.history.scenario, summary, data, where, modules, simulated, only_in, estimates)
         if self.algorithm.twin is not None:
             twin, notes = self.algorithm.twin, self.algorithm.twin_notes
             write_twin_card(self.folder / TWIN, twin, data, UNMEASURED, notes, simulated=simulated)

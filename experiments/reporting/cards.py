@@ -70,6 +70,7 @@ def write_agent_card(
     modules: Sequence[str] = (),
     simulated: bool | None = None,
     only_in: str | None = None,
+    estimates: str = "",
 ) -> Path:
     """Write the card of a trained agent.
 
@@ -82,6 +83,7 @@ def write_agent_card(
         modules: of the user's own that its classes and wrappers are of (`agents.registry.own_modules`).
         simulated: whether its data are; None: they are of a file, which may hold a log.
         only_in: the twin in which alone it acts, as it has other actions than the simulator; None: it acts anywhere.
+        estimates: what it is worth by its history alone, and what to make of that; '' if nothing was estimated.
     """
     fidelity = f"mean utility {summary['utility']:.3f} on {evaluated_on}" if evaluated_on else "not evaluated"
     rows = {
@@ -89,6 +91,7 @@ def write_agent_card(
         "For": _described(scenario),
         "Data": data,
         "Performance": fidelity,
+        **({"Estimates": estimates} if estimates else {}),
         "Seed": str(summary["seed"]),
         "Use": _use_of_agent(path, scenario, modules, only_in),
     }

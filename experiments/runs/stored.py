@@ -37,7 +37,12 @@ KINDS_OF_STUDENT = {
 }
 """Of the figures of a student, whose `config` is only compared."""
 
-KINDS_OF_SUMMARY = KINDS_OF_STUDENT | {f"config.{key}": kind for key, kind in KINDS_OF_CONFIG.items()}
+KINDS_OF_SUMMARY = {
+    **KINDS_OF_STUDENT,
+    **{f"config.{key}": kind for key, kind in KINDS_OF_CONFIG.items()},
+    "estimates": "keys and values",
+    **dict.fromkeys(("estimates.fitted_q", "estimates.twin", "utility_in_data"), "a number"),
+}
 """Of the figures of a run."""
 
 STUDENT_SUMMARY = "student.json"

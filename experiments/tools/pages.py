@@ -57,7 +57,7 @@ _SMALL = {
     f"final_runs=1 confirm=[10] workers=1 twin.training.max_epochs=2 {_EVALUATION}",
     "distill": "updates=20 progress=false evaluation.seeds=[1000] evaluation.decisions=10",
     "landscape": "points=3 surface_points=3 directions=1 data_decisions=100 progress=false",
-    "export": "states=100 progress=false",
+    "export": "states=100 progress=false force=true",
     "benchmark_suite": "scenarios=paper seeds=0 minutes=1",
     "benchmark": "--seconds 0.02 --rows 3000 --cells 1 4 --decisions 40 --seeds 1 --batches 4 --history 60",
     "tools.animate": "--every 100",

@@ -101,6 +101,33 @@ def test_the_traffic_of_a_log_is_not_simulated(run_folder, tmp_path):
     np.testing.assert_array_equal(result.deployed.trained_on, [everything.min(axis=0), everything.max(axis=0)])
 
 
+def test_an_agent_that_its_run_speaks_against_is_exported_only_by_force(run_folder, tmp_path):
+    for name in ("agent.zip", "history.npz"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    (tmp_path / "after_algorithm_2.zip").write_bytes((run_folder / "agent.zip").read_bytes())
+    summary = {"estimates": {"fitted_q": 2.35, "twin": 2.975}, "utility_in_data": 2.443}
+    said = tmp_path / "offline.json"
+    said.write_text(json.dumps(summary))
+    output = tmp_path / "policy.onnx"
+    against = r"by fitted_q it earns 0\.093 less than the history's own decisions did"
+    for given in (tmp_path, tmp_path / "agent.zip"):
+        with pytest.raises(ValueError, match=f"^policy: .*'DO NOT DEPLOY', {against}; allowed .* with force=true"):
+            export(given, QUICK, output)
+    assert not output.exists()
+    report = export(tmp_path, replace(QUICK, force=True), output).report()
+    assert re.search(f"\nDO NOT DEPLOY: {against}. Written because of force=true", report)
+    assert output.exists()
+    other = export(tmp_path / "after_algorithm_2.zip", QUICK).report()  # the estimates are of agent.zip
+    assert "DO NOT DEPLOY" not in other
+    said.write_text(json.dumps({**summary, "estimates": {"fitted_q": 2.45, "twin": None}}))
+    assert "DO NOT DEPLOY" not in export(tmp_path, QUICK).report()
+    said.write_text(json.dumps({**summary, "estimates": {"fitted_q": "high"}}))
+    with pytest.raises(
+        ValueError, match=r"^policy: .*offline\.json.*estimates\.fitted_q: 'high' given, allowed is a num"
+    ):
+        export(tmp_path, QUICK)
+
+
 def test_a_student_is_exported(tmp_path):
     restless_student().save(tmp_path / "student.safetensors")
     result = export(

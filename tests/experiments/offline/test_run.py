@@ -12,10 +12,10 @@ import stable_baselines3
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents import DDQN, HardPolicy
+from experiments.evaluate.estimates import in_words
 from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.offline import OfflineTraining, offline, record_history
 from experiments.offline.baselines import modal_choice
-from experiments.offline.estimates import in_words
 from experiments.runs.lifecycle import CURVES
 from slicing_gym import allocation_table
 from slicing_gym.space_spec import SpaceSpec
@@ -83,6 +83,10 @@ def test_figures_are_those_of_the_agent_it_leaves(finished, history, name):
     np.testing.assert_allclose(mine, np.mean(on_unseen, axis=1), atol=1e-5)
     assert f"{result.name}, estimated from the history alone: fitted_q " in result.report()
     assert summary["held"] == compare_with_held(agent, history)
+    card = (result.folder / "agent.card.md").read_text()
+    for line in in_words(result.estimates, summary["utility_in_data"]):
+        assert line.strip() in card
+    assert f"fitted_q {summary['estimates']['fitted_q']:.3f}" in card
     said = [*in_words(result.estimates, summary["utility_in_data"]), *warning_lines(summary["held"])]
     assert all(line in result.report().splitlines() for line in said)
 

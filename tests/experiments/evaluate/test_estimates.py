@@ -7,7 +7,7 @@ from math import nan
 
 import pytest
 
-from experiments.offline.estimates import in_words
+from experiments.evaluate.estimates import in_words
 
 
 @pytest.mark.parametrize(
