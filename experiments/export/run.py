@@ -22,6 +22,7 @@ from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.export.agreement import MET, Agreement, FloatArray, agreement_of, states_by_origin, trained_range
 from experiments.export.settings import Settings
 from experiments.export.source import Source, find_source, source_of
+from experiments.runs.folder import AGENT
 from slicing_gym import Scenario
 from slicing_gym.allocation import share_out
 from slicing_gym.errors import check_instance, unknown_name
@@ -78,6 +79,8 @@ class ExportResult:
             lines.append(f"  that is {fallbacks} of the {len(met):,} states {MET}")
         if source.against:
             lines.append(f"{NO}: {source.against}. Written because of force=true")
+        if source.passed_over:
+            lines.append(f"note: its run kept another agent, {AGENT}, and estimated that one: of this it says nothing")
         if self.held is not None:
             lines += warning_lines(self.held)
         return "\n".join(lines)

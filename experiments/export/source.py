@@ -13,7 +13,7 @@ from experiments.config.planner import is_planner_file
 from experiments.evaluate.estimates import why_not
 from experiments.evaluate.policies import environments_of, load_run_agent, policy_file
 from experiments.runs.folder import AGENT, HISTORY, OFFLINE_SUMMARY, SUMMARY, read_run, run_folder
-from experiments.runs.stored import read_summary
+from experiments.runs.stored import looked_up, read_summary
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.reading import parsing
 from twin import History
@@ -37,6 +37,7 @@ class Source:
         made_from: its class and file.
         simulated: whether the scenario was trained on; not so if the history alone names it, as that of a log does.
         against: why the estimates of its run speak against deploying it; "" if they do not, or there are none.
+        passed_over: whether its run kept another agent, and estimated that one alone.
     """
 
     policy: BaseAlgorithm | StudentPolicy
@@ -46,6 +47,7 @@ class Source:
     made_from: str
     simulated: bool = True
     against: str = ""
+    passed_over: bool = False
 
 
 def source_of(
@@ -117,17 +119,20 @@ def find_source(policy: str | Path, scenario: str | Scenario | None = None, *, t
             f"policy: {given!r} was trained under {environments.names}, and the file would see arrivals as they are; "
             "allowed are runs whose wrappers change the reward alone"
         )
-    return Source(agent, wanted, history, name, f"{type(agent).__name__} of {named}", simulated, _against(path))
+    made_from = f"{type(agent).__name__} of {named}"
+    return Source(agent, wanted, history, name, made_from, simulated, *_estimated(path))
 
 
-def _against(path: Path) -> str:
-    """`Source.against` of an agent's file: a run that learned from a history has estimated what its agent is worth."""
+def _estimated(path: Path) -> tuple[str, bool]:
+    """`against` and `passed_over` of an agent's file: what a run that learned from a history has estimated of it."""
     file = path.parent / OFFLINE_SUMMARY
-    if path.name != AGENT or not file.is_file():
-        return ""
+    if not file.is_file():
+        return "", False
     summary = read_summary("policy", file, ("estimates", "utility_in_data"))
+    if path.name != AGENT and path.stem != looked_up(summary, "choice.kept"):
+        return "", True
     with parsing("policy", str(file)):
-        return why_not(summary["estimates"], summary["utility_in_data"])
+        return why_not(summary["estimates"], summary["utility_in_data"]), False
 
 
 def _student_name(student: StudentPolicy) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from agents.offline import FittedQEvaluation, NoEnv, learn_offline
 from agents.packing import Arrays
 from experiments.config.agents import make_agent
 from experiments.config.schemas import AgentSettings
+from experiments.evaluate.held import compare_with_held
+from experiments.offline.choice import CANDIDATES, Choice
 from experiments.offline.settings import Settings
 from experiments.runs.stopping import waiting_for_checkpoint
 from experiments.train.callbacks import Checkpoints, Progress
@@ -21,9 +23,6 @@ from slicing_gym.allocation import MAX_LISTED
 from slicing_gym.files import atomic_write, digest
 from twin import History
 from twin.data.transitions import transitions_of, utilities_of
-
-CANDIDATES = ("after_algorithm_2", "agent_2")
-"""What is evaluated in the twin, and left as zips: Agent 1 after Algorithm 2, and Agent 2 as it came from the twin."""
 
 
 class Algorithm2(TwinAlgorithm):
@@ -34,7 +33,7 @@ class Algorithm2(TwinAlgorithm):
     - `learn_twin`: fit the twin to the history (equation 7);
     - `train_in_twin`: Agent 2 explores in it, and its weights are transferred to Agent 1 (equation 8);
     - `learn`: Agent 1 learns from the history with the conservative term (equation 13), where Algorithm 1 would
-      fine-tune; then the better one of the two in the twin is kept. Both are left in the folder.
+      fine-tune; then one of the two is kept (`Choice`). Both are left in the folder.
 
     Without one, `learn` alone.
 
@@ -42,23 +41,25 @@ class Algorithm2(TwinAlgorithm):
         job: what the run is given; the roles of its agents are "history" and "twin".
         history: what is learned from; its scenario has the reward.
         settings: of the run.
+        stay: keep no agent that leaves the units held, if the other one does not: nothing but the twin says what that
+            brings. Not of a simulated cell, where the agent is evaluated.
 
     Attributes:
         spaces: of the history's decisions.
         epochs: times that `learn` has been through the history.
-        in_twin: what Agent 1, after Algorithm 2, and Agent 2 earned in the twin; None without one.
+        choice: which agent is kept, and why; None without a twin.
     """
 
     role = "history"
     agent: OffPolicyLearner
 
-    def __init__(self, job: Job, history: History, settings: Settings) -> None:
+    def __init__(self, job: Job, history: History, settings: Settings, *, stay: bool = False) -> None:
         super().__init__(job, settings.algorithm)
-        self.history, self.settings = history, settings
+        self.history, self.settings, self.stay = history, settings, stay
         self.transitions = transitions_of(history)
         self._digest = history_digest(history)
         self.epochs = 0
-        self.in_twin: tuple[float, float] | None = None
+        self.choice: Choice | None = None
         self.spaces = NoEnv(self.scenario, history.layout.codec)
         self.agent = self.make_learner(self.spaces, "history", settings.algorithm.conservative_weight)
         self._progress = Progress(job.name, settings.algorithm.epochs, settings.progress, unit="epoch")
@@ -95,9 +96,19 @@ class Algorithm2(TwinAlgorithm):
             for name, agent in zip(CANDIDATES, (self.agent, self._agent_2), strict=True):
                 with atomic_write(self.folder / f"{name}.zip") as file:
                     agent.save(file)
-            self.in_twin = self.keep_better()
+            self.keep_better()
             self.agent.logger.dump(self.epochs)
         self._next_step = -1
+
+    def prefers_agent_2(self, utility: tuple[float, float]) -> bool:
+        """See `Choice`."""
+        assert self._agent_2 is not None
+        outside = None
+        if self.stay:
+            shares = [compare_with_held(each, self.history)["outside"] for each in (self.agent, self._agent_2)]
+            outside = shares[0], shares[1]
+        self.choice = Choice(utility, outside)
+        return bool(self.choice.kept)
 
     def _on_epoch(self, number: int) -> None:
         self.epochs = number
@@ -128,13 +139,18 @@ class Algorithm2(TwinAlgorithm):
         return evaluator.value(observations)
 
     def _state(self) -> tuple[dict[str, Any], Arrays]:
-        return {"epochs": self.epochs, "in_twin": self.in_twin, "history": self._digest}, {}
+        choice = None if self.choice is None else asdict(self.choice)
+        return {"epochs": self.epochs, "choice": choice, "history": self._digest}, {}
 
     def _restore(self, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         del arrays
         if header["history"] != self._digest:
             raise ValueError("resume: the history is not what it was when the run began")
-        self.epochs, self.in_twin = header["epochs"], header["in_twin"]
+        self.epochs, choice = header["epochs"], header.get("choice")  # versions before had none
+        if choice is not None:
+            self.choice = Choice(**{name: value and tuple(value) for name, value in choice.items()})
+        elif header.get("in_twin") is not None:
+            self.choice = Choice(tuple(header["in_twin"]))
 
 
 def history_digest(history: History) -> str:

@@ -77,7 +77,7 @@ def candidates_table(runs: Sequence[Summary]) -> str:
     rows = []
     for method, own in by_method(runs).items():
         evaluated = [run["candidates"] for run in own]
-        kept = [_best(each) for each in evaluated]
+        kept = [(run.get("choice") or {}).get("kept") or _best(run["candidates"]) for run in own]
         for name in evaluated[0]:
             in_twin, utility = ([each[name][key] for each in evaluated] for key in ("in_twin", "utility"))
             times = [run["modal"][name]["in_data"] for run in own]
@@ -88,7 +88,7 @@ def candidates_table(runs: Sequence[Summary]) -> str:
 
 
 def _best(candidates: Mapping[str, Mapping[str, float]]) -> str:
-    """Which of two candidates was kept: Agent 2 where they are level, as `keep_better` has it."""
+    """Which of two candidates versions before have kept, which did not say so: Agent 2 where they are level."""
     return max(reversed(list(candidates)), key=lambda name: candidates[name]["in_twin"])
 
 

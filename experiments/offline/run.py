@@ -24,9 +24,10 @@ from experiments.evaluate.held import compare_with_held, warning_lines
 from experiments.evaluate.policies import labelled, load_policies
 from experiments.evaluate.report import as_table, read_csv, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, evaluate_policy, make_cells
-from experiments.offline.algorithm_2 import CANDIDATES, Algorithm2, history_digest
+from experiments.offline.algorithm_2 import Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.checks import about_export, check_loadable, check_simulated
+from experiments.offline.choice import CANDIDATES, choice_lines
 from experiments.offline.settings import Settings, check_estimate
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.runs import checkpoint
@@ -91,6 +92,8 @@ class OfflineResult:
             share, times = f"{own['share']:.0%} of the history's states", own["in_data"]
             held = f"{times} times" if times else "never, so nothing measured says what it is worth"
             lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}")
+        if self.summary.get("choice"):
+            lines += choice_lines(self.summary["choice"], self.folder)
         if "held" in self.summary:  # versions before did not look
             lines += warning_lines(self.summary["held"])
         return "\n".join(lines)
@@ -201,7 +204,7 @@ class OfflineTraining:
         """The loop, at its beginning or where a checkpoint left it."""
         environments = Environments(self.history.scenario)
         job = Job(make, environments, self.twin, self.folder, self.seed, self.configuration, self.name)
-        self.algorithm = Algorithm2(job, self.history, self.settings)
+        self.algorithm = Algorithm2(job, self.history, self.settings, stay=self.own_seed is None)
         if self.resume and (self.folder / checkpoint.FILE).exists():
             self.algorithm.resume()
 
@@ -265,6 +268,7 @@ class OfflineTraining:
             "utility_in_data": float(utilities_of(self.history).mean()),
             "estimates": estimates,
             "modal": {each: modal_choice(policy, self.history) for each, policy in candidates.items()},
+            "choice": None if run.choice is None else run.choice.to_dict(),
             "held": compare_with_held(run.agent, self.history),
             **truth,
             "cpu_seconds": run.seconds,
@@ -306,7 +310,7 @@ class OfflineTraining:
     def _candidates(self) -> dict[str, Predictor]:
         """What Algorithm 2 ended with, and with a twin what Agent 2 brought from it."""
         run = self.algorithm
-        if run.in_twin is None:
+        if run.choice is None:
             return {CANDIDATES[0]: run.agent}
         return {name: load_agent(self.folder / f"{name}.zip", self._kind, trust=self.trust) for name in CANDIDATES}
 
@@ -332,6 +336,6 @@ class OfflineTraining:
         true = compare(scenario, candidates, cells, chosen.seeds, chosen.decisions)
         found["candidates"] = {
             evaluation.policy: {"in_twin": estimated, "utility": float(evaluation.utility.mean())}
-            for evaluation, estimated in zip(true, run.in_twin or (None,), strict=True)
+            for evaluation, estimated in zip(true, (None,) if run.choice is None else run.choice.in_twin, strict=True)
         }
         return evaluations, found

@@ -147,7 +147,7 @@ class TwinAlgorithm(ABC):
         return agent
 
     def keep_better(self) -> tuple[float, float]:
-        """Evaluate both agents on the same episodes in the twin; both go on with the better one's weights.
+        """Evaluate both agents on the same episodes in the twin; both go on with the preferred one's weights.
 
         Returns:
             What Agent 1 and Agent 2 earned in the twin.
@@ -156,11 +156,15 @@ class TwinAlgorithm(ABC):
         utility = self.utility_in_twin(self.agent), self.utility_in_twin(self._agent_2)
         self.agent.logger.record("twin/utility_agent_1", utility[0])
         self.agent.logger.record("twin/utility_agent_2", utility[1])
-        if utility[1] >= utility[0]:
+        if self.prefers_agent_2(utility):
             self.agent.copy_from(self._agent_2)
         else:
             self._agent_2.copy_from(self.agent)
         return utility
+
+    def prefers_agent_2(self, utility: tuple[float, float]) -> bool:
+        """Which agent is kept by what Agent 1 and Agent 2 earned in the twin: the better one, of two alike Agent 2."""
+        return utility[1] >= utility[0]
 
     def utility_in_twin(self, agent: Learner, first_seed: int = 0) -> float:
         """Mean U of an agent in the latest twin, over `selection_cells` cells and `selection_decisions` in each."""

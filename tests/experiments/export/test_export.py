@@ -119,6 +119,10 @@ def test_an_agent_that_its_run_speaks_against_is_exported_only_by_force(run_fold
     assert output.exists()
     other = export(tmp_path / "after_algorithm_2.zip", QUICK).report()  # the estimates are of agent.zip
     assert "DO NOT DEPLOY" not in other
+    assert "\nnote: its run kept another agent, agent.zip, and estimated that one" in other
+    said.write_text(json.dumps({**summary, "choice": {"kept": "after_algorithm_2"}}))
+    with pytest.raises(ValueError, match="DO NOT DEPLOY"):
+        export(tmp_path / "after_algorithm_2.zip", QUICK)
     said.write_text(json.dumps({**summary, "estimates": {"fitted_q": 2.45, "twin": None}}))
     assert "DO NOT DEPLOY" not in export(tmp_path, QUICK).report()
     said.write_text(json.dumps({**summary, "estimates": {"fitted_q": "high"}}))

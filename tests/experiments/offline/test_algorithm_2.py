@@ -9,6 +9,7 @@ import sb3_contrib
 from agents import DDQN, DQN, DuelingGANDDQN
 from experiments.config.schemas import AgentSettings
 from experiments.offline import OfflineTraining, record_history
+from experiments.offline.choice import Choice
 from experiments.runs import checkpoint
 from tests.helpers.histories import COARSE
 from tests.helpers.learners import _one_thread as _one_thread
@@ -57,6 +58,22 @@ def test_settings_reach_the_agents_and_agent_2_transfers_what_it_learned(history
     assert alone.agent.model._n_updates == 4 * (80 // 16)
 
 
+@pytest.mark.parametrize(
+    ("in_twin", "outside", "kept", "by_units"),
+    [
+        ((2.3, 2.9), (0.0, 1.0), "after_algorithm_2", True),
+        ((2.9, 2.3), (1.0, 0.0), "agent_2", True),
+        ((2.3, 2.9), (0.0, 0.04), "agent_2", False),  # a few states are no difference
+        ((2.9, 2.3), (1.0, 1.0), "after_algorithm_2", False),
+        ((2.3, 2.3), (0.0, 0.0), "agent_2", False),
+        ((2.3, 2.9), None, "agent_2", False),  # of a simulated cell
+    ],
+)
+def test_the_better_one_in_the_twin_is_kept_unless_it_alone_leaves_the_units_held(in_twin, outside, kept, by_units):
+    found = Choice(in_twin, outside).to_dict()
+    assert (found["kept"], found["by_units"]) == (kept, by_units)
+
+
 @pytest.mark.parametrize("stopped_after", [1, 2, 3])
 def test_a_run_goes_on_after_any_step_as_if_nothing_had_been(with_twin, history, tmp_path, stopped_after):
     first = algorithm(history, tmp_path)
@@ -68,7 +85,7 @@ def test_a_run_goes_on_after_any_step_as_if_nothing_had_been(with_twin, history,
     assert second.epochs == first.epochs == (4 if stopped_after == 3 else 0)
     second.run()
     assert_same_end(second, with_twin)
-    assert list(second.in_twin) == list(with_twin.in_twin)
+    assert second.choice == with_twin.choice is not None
     agent = AgentSettings(net_arch=[16])
     assert second.estimate(agent, 0) == with_twin.estimate(agent, 0)
     assert second.utility_in_twin(second.agent) == with_twin.utility_in_twin(with_twin.agent)

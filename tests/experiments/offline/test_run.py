@@ -128,6 +128,26 @@ def test_both_candidates_are_evaluated_and_the_better_one_in_the_twin_is_kept(fi
         np.testing.assert_array_equal(value, kept[name])
 
 
+def test_of_a_log_the_agent_that_stays_within_the_units_held_is_kept(history, tmp_path):
+    few = history.take(history.allocation[:, 2] == 1)
+    settings = offline_settings(seeds=[], policies=[], epochs=40, conservative_weight=100.0)
+    of_log = offline(MAKE, few, twin_settings(), settings, tmp_path / "log")
+    found = of_log.summary["choice"]
+    assert found["in_twin"]["agent_2"] > found["in_twin"]["after_algorithm_2"]  # else the rule changes nothing
+    assert found["outside"]["agent_2"] > found["outside"]["after_algorithm_2"] + 0.05
+    assert found["kept"] == "after_algorithm_2"
+    report = of_log.report()
+    assert "\nkept as agent.zip: after algorithm 2; outside the units that the history gave a slice in " in report
+    other = os.path.relpath(tmp_path / "log" / "agent_2.zip")
+    assert f"\n  the other: python -m experiments.export policy={other}" in report
+    kept, twin_best = (DDQN.load(tmp_path / "log" / name, device="cpu") for name in ("agent.zip", "agent_2.zip"))
+    assert compare_with_held(kept, few)["outside"] == found["outside"]["after_algorithm_2"]
+    assert compare_with_held(twin_best, few)["outside"] == found["outside"]["agent_2"]
+    simulated = offline(MAKE, few, twin_settings(), settings, tmp_path / "cell", own_seed=0)
+    assert simulated.summary["choice"]["kept"] == "agent_2"
+    assert "kept as agent.zip: agent 2; by the twin alone it earns" in simulated.report()
+
+
 def test_what_is_chosen_most_often_is_counted_in_the_history(history):
     states, table = SpaceSpec(history.scenario).observe(history.arrivals), allocation_table(5, 3)
 
