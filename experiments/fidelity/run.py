@@ -25,6 +25,7 @@ from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.progress import ProgressBar
 from twin import DigitalTwin, History, TransitionSettings
+from twin.data.columns import SSR
 
 UNCERTAINTY = "uncertainty.png"
 """The picture of what the uncertainty of twins is worth."""
@@ -76,8 +77,27 @@ class FidelityResult:
         restricted = bool(first.twin.model.layout.held)
         part, held = ("cell", {}) if self.history is None else ("block", first.held)
         return Evidence(
-            self.figures, self.scenario, held_out, new, self.parts, part, restricted, ssr, first.terms, held
+            self.figures,
+            self.scenario,
+            held_out,
+            new,
+            self.parts,
+            part,
+            restricted,
+            ssr,
+            first.terms,
+            held,
+            self._starved,
         )
+
+    @property
+    def _starved(self) -> tuple[str, ...]:
+        """Slices that may count as met where nothing arrives: in a cell all, of a log those of which it has such."""
+        names, history = self.scenario.slice_names, self.history
+        if history is None or SSR.name not in history.performance:
+            return names if history is None else ()
+        met = (history.next_arrivals == 0) & (history.ssr > 0.0)
+        return tuple(name for name, any_met in zip(names, met.any(axis=0), strict=True) if any_met)
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write its files into a folder."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from experiments.fidelity.measures import MORE_UNITS, Figures
@@ -33,10 +33,8 @@ HONEST = 0.8
 FALLS = 0.1
 """Share of the states from which on it counts that more units bring a slice a lower SSR."""
 
-_FALLS = (
-    "more units lower the SSR that the twin expects, which cannot be, except where a starved slice counts as met "
-    "(share of the states)"
-)
+MOSTLY = 0.5
+"""The same beyond which a log's twin is a "no-go" within the units held, too: it contradicts physics more than not."""
 
 DRIFT = 0.25
 """By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""
@@ -89,6 +87,8 @@ class Evidence:
         terms: share of the utility's variance that each of its terms makes, by the variable's name; empty of cells.
         held: fewest and most units that the fit held, by slice; empty of cells, where allocations never held are
             compared with the truth.
+        starved: slices that may count as met where they are so starved that nothing arrives: more units may lower
+            their SSR.
     """
 
     figures: Figures
@@ -101,6 +101,7 @@ class Evidence:
     ssr: Mapping[str, float] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
     held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    starved: Collection[str] = ()
 
     def of(self, metric: str, variable: str, predictor: str = "twin") -> Estimate | None:
         """A figure that there is and that is a number."""
@@ -112,10 +113,19 @@ class Evidence:
         """The slices that somebody uses."""
         return tuple(name for name in self.scenario.slice_names if name != IDLE)
 
-    def falls(self, place: str) -> list[str]:
-        """Slices that are often expected to be served worse with more units, and how often, as text."""
+    def falls(self, place: str) -> dict[str, float]:
+        """Slices that are often expected to be served worse with more units, and in which share of the states."""
         shares = {name: self.of(f"{MORE_UNITS}: {place}", name) for name in self.slices}
-        return [f"{name} {share.mean:.0%}" for name, share in shares.items() if share and share.mean >= FALLS]
+        return {name: share.mean for name, share in shares.items() if share and share.mean >= FALLS}
+
+    def worse(self, falls: Mapping[str, float]) -> str:
+        """What `falls` has found, as text."""
+        (first, share), *others = falls.items()
+        text = f"in {share:.0%} of the states the twin expects {first} to be served worse with more units"
+        more = "".join(f", in {share:.0%} {name}" for name, share in others)
+        starved = [name for name in falls if name in self.starved]
+        unless = f", unless a starved slice counts as met ({', '.join(starved)})" if starved else ""
+        return f"{text}{more}, which cannot be{unless}"
 
     @property
     def range(self) -> str:
@@ -133,7 +143,7 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
     A use has the worst answer of all that is asked about it. docs/logs.md gives the thresholds and their reasons.
     """
     utility = list(_utility(evidence))
-    training = [*_training(evidence), *utility]
+    training = list(dict.fromkeys([*_training(evidence), *utility]))  # each reason once
     found = [_verdict("what-if on the utility", evidence, utility), _verdict("training an agent", evidence, training)]
     ssr = [_verdict(f"the SSR of {name}", evidence, list(_ssr(evidence, name))) for name in evidence.slices]
     beyond = list(_beyond(evidence))
@@ -177,7 +187,8 @@ def _utility(evidence: Evidence) -> Iterator[Said]:
         return
     yield _explained(evidence, found, "utility")
     yield from _one_term(evidence)
-    yield from _falls_inside(evidence)
+    if falls := evidence.falls("held"):
+        yield CARE, evidence.worse(falls)
     if evidence.new < NEW and not evidence.restricted:
         yield CARE, f"only {evidence.new:.0%} of the held-out decisions had allocations that the fit had not seen"
     left_out = evidence.of("never held: inside 90 %", "utility")
@@ -186,10 +197,13 @@ def _utility(evidence: Evidence) -> Iterator[Said]:
 
 
 def _falls_inside(evidence: Evidence, *names: str) -> Iterator[Said]:
-    """Which of these slices, or of all, are served worse with more of the units that they held."""
-    falls = [each for each in evidence.falls("held") if not names or each.rpartition(" ")[0] in names]
-    if falls:
-        yield CARE, f"{_FALLS}: {', '.join(falls)}"
+    """Which of these slices are served worse with more of the units that they held, most of the time or often."""
+    falls = {name: share for name, share in evidence.falls("held").items() if name in names}
+    mostly = {n: share for n, share in falls.items() if share > MOSTLY and n not in evidence.starved}
+    if mostly:
+        yield NO_GO, evidence.worse(mostly)
+    elif falls:
+        yield CARE, evidence.worse(falls)
 
 
 def _beyond(evidence: Evidence) -> Iterator[Said]:
@@ -200,7 +214,7 @@ def _beyond(evidence: Evidence) -> Iterator[Said]:
     for place, where in (("below", "from fewer units than held"), ("above", "to more units than held")):
         falls = evidence.falls(place)
         if falls:
-            yield NO_GO, f"{where}: {_FALLS}: {', '.join(falls)}"
+            yield NO_GO, f"{where}: {evidence.worse(falls)}"
     yield CARE, "nothing was measured there; the SSR that the twin expects at least does not fall with more units"
 
 
@@ -229,10 +243,10 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     worse = [text for name in arrivals if (text := _worse_than_the_last(evidence, name))]
     if worse:
         yield CARE, f"arrivals are predicted worse than by the last value (CRPS): {', '.join(worse)}"
-    tempting = [] if evidence.restricted or not evidence.held else evidence.falls("below")
+    tempting = {} if evidence.restricted or not evidence.held else evidence.falls("below")
     if tempting:
-        slices = ", ".join(each.rpartition(" ")[0] for each in tempting)
-        yield CARE, f"agents are drawn to fewer units than were ever held, where the twin errs ({slices})"
+        yield CARE, f"agents are drawn to fewer units than were ever held, where the twin errs ({', '.join(tempting)})"
+    yield from _falls_inside(evidence, *evidence.slices)
     yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 

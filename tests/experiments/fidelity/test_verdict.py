@@ -15,7 +15,7 @@ ARRIVALS, SSR = ([f"{part}_{name}" for name in SCENARIO.slice_names] for part in
 USES = ["what-if on the utility", "training an agent", *(f"the SSR of {name}" for name in SCENARIO.slice_names)]
 
 
-def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=None, held=None, **changes):
+def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=None, held=None, starved=(), **changes):
     """Figures of a twin that is good in all; changes by `metric of variable`, None for a figure that is not there."""
     figures = {("R²", name, "twin"): Estimate(0.9, 0.05) for name in ("utility", *SSR)}
     figures |= {("R²", name, "persistence"): Estimate(-0.5, 0.1) for name in ("utility", *SSR)}
@@ -29,7 +29,7 @@ def evidence(held_out=1000, new=0.9, parts=3, restricted=False, ssr=1.0, terms=N
         figures[place.get(metric, metric), name, predictor] = value
     known = {key: value for key, value in figures.items() if value}
     means = dict.fromkeys(SCENARIO.slice_names, ssr)
-    more = {"ssr": means, "terms": terms or {}, "held": held or {}}
+    more = {"ssr": means, "terms": terms or {}, "held": held or {}, "starved": starved}
     return Evidence(known, SCENARIO, held_out, new, parts, restricted=restricted, **more)
 
 
@@ -174,16 +174,28 @@ def moved(share, place="below", name="video", **more):
     [
         (moved(0.0), [0, 0, 0, 0, 0, 1], "nothing was measured there; the SSR that the twin expects at least"),
         (moved(0.09), [0, 0, 0, 0, 0, 1], "nothing was measured there"),
-        (moved(0.97), [0, 1, 0, 0, 0, 3], "from fewer units than held: more units lower the SSR .* video 97%"),
+        (moved(0.97), [0, 1, 0, 0, 0, 3], "from fewer units than held: in 97% of the states the twin expects video"),
         (moved(0.97), [0, 1, 0, 0, 0, 3], r"agents are drawn to fewer units .* where the twin errs \(video\)"),
-        (moved(0.97, "above"), [0, 0, 0, 0, 0, 3], "to more units than held: more units lower .* video 97%"),
+        (
+            moved(0.97, "above"),
+            [0, 0, 0, 0, 0, 3],
+            "to more units than held: in 97% of the states .* video",
+        ),
         (
             moved(0.2, "held"),
             [1, 1, 0, 1, 0, 1],
-            r"which cannot be, except where a starved slice counts as met \(share of the states\): video 20%",
+            r"\n    in 20% of the states the twin expects video to be served worse with more units, which cannot be\n",
         ),
+        (moved(0.5, "held"), [1, 1, 0, 1, 0, 1], "in 50% of the states"),
+        (moved(0.51, "held"), [1, 3, 0, 3, 0, 1], "in 51% of the states"),  # it contradicts physics more than not
+        (
+            moved(0.94, "held", starved=["video"]),
+            [1, 1, 0, 1, 0, 1],
+            r"in 94% of the states .*, which cannot be, unless a starved slice counts as met \(video\)\n",
+        ),
+        (moved(0.94, "held", starved=["urllc"]), [1, 3, 0, 3, 0, 1], r"which cannot be\n"),
         (moved(0.97, restricted=True), [0, 0, 0, 0, 0], ""),
-        (moved(0.2, "held", restricted=True), [1, 1, 0, 1, 0], "video 20%"),
+        (moved(0.2, "held", restricted=True), [1, 1, 0, 1, 0], "in 20% of the states the twin expects video"),
     ],
 )
 def test_more_units_that_lower_an_ssr_make_answers_worse(given, expected, says):
