@@ -35,6 +35,8 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     open_questions = [] if config.mapping_file is None else to_check(read_text("mapping", config.mapping_file))
 
     def run() -> None:
+        if ahead := evaluation.ahead():
+            print(ahead, flush=True)
         result = evaluation.run()
         print(result.report())
         if open_questions:

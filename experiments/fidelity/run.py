@@ -15,7 +15,7 @@ from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
 from experiments.fidelity.report import as_table, not_learned, plot_fidelity, write_figures
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
-from experiments.fidelity.uncertainty import Uncertainty
+from experiments.fidelity.uncertainty import Uncertainty, left_out_in_turn
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
 from experiments.fidelity.verdict import Evidence, Verdict, as_lines, verdicts
 from experiments.reporting.cards import write_twin_card
@@ -199,6 +199,16 @@ class Fidelity:
                 f"leaves {len(past)} decisions to fit to and at most {longest} in a row to evaluate on, allowed are "
                 f"{least} and {WINDOW + 2} or more"
             )
+
+    def ahead(self) -> str:
+        """How many fits a history takes, if it is more than one; they take minutes each where decisions are many."""
+        left_out = () if self.history is None else left_out_in_turn(self.history, self.settings)
+        if not len(left_out):
+            return ""
+        return (
+            f"{1 + len(left_out)} fits of the twin: one to all that is not held out, and {len(left_out)} with an "
+            "allocation left out in turn (left_out=0 skips these, left_out=<number> takes the most often held)"
+        )
 
     def run(self) -> FidelityResult:
         """Fit and evaluate the twins, and write what they brought if there is a folder."""

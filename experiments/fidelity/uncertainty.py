@@ -109,14 +109,21 @@ def uncertainty_on_history(
 
     Each has the structure that was taken for the whole history, as far as its decisions are enough for that.
     """
-    seen, counts = np.unique(history.allocation, axis=0, return_counts=True)
-    number = settings.left_out if settings.left_out is not None else (len(seen) if len(seen) <= LISTED else 0)
-    columns = [column.name for column in history.columns]
-    if number == 0 or len(seen) < 2 or not {"ssr", "spectral_efficiency"} <= set(columns):
+    chosen = left_out_in_turn(history, settings)
+    if not len(chosen):
         return None
-    chosen = seen[np.argsort(-counts, kind="stable")[:number]]
     progress, left_out = settings.progress or settings.delay, ProgressBar(chosen, "left out", delay=settings.delay)
     return _together([_leave_out(twin, history, units, structure, progress) for units in left_out])
+
+
+def left_out_in_turn(history: History, settings: Settings) -> npt.NDArray[np.int64]:
+    """The allocations (k, S) of a history that are left out in turn, each of which costs a fit."""
+    seen, counts = np.unique(history.allocation, axis=0, return_counts=True)
+    number = settings.left_out if settings.left_out is not None else (len(seen) if len(seen) <= LISTED else 0)
+    columns = {column.name for column in history.columns}
+    if len(seen) < 2 or not {"ssr", "spectral_efficiency"} <= columns:
+        number = 0
+    return seen[np.argsort(-counts, kind="stable")[:number]]
 
 
 def _leave_out(

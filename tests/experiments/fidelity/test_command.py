@@ -6,17 +6,20 @@ import csv
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.config.files import with_files
 from experiments.config.hydra import check_overrides
 from experiments.config.parts import make_twin, read_mapped_log
 from experiments.fidelity.__main__ import prepare
-from experiments.fidelity.settings import FidelityConfig
+from experiments.fidelity.run import Fidelity
+from experiments.fidelity.settings import FidelityConfig, Settings
 from tests.helpers.commands import configured, yaml_defaults
+from tests.helpers.twins import history_of
 from twin import DigitalTwin, History, LogWarning
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -93,3 +96,13 @@ def test_a_mapping_may_lie_anywhere(tmp_path):
     assert len(history) == 792
     with pytest.raises(SystemExit, match=r"mapping=<path>\.yaml(.|\n)*--config-dir"):
         check_overrides("fidelity", ["mapping=mine", f"log={LOG}"])
+
+
+@pytest.mark.parametrize(("left_out", "fits"), [(None, 4), (2, 3), (0, None)])
+def test_it_says_first_how_many_fits_a_log_takes(left_out, fits):
+    history = history_of("paper-1mhz")
+    kinds = np.unique(history.allocation, axis=0)[:3]
+    few = replace(history, allocation=kinds[np.arange(len(history)) % 3])
+    said = Fidelity(DigitalTwin(), history.scenario, Settings(left_out=left_out), None, few).ahead()
+    assert said.startswith(f"{fits} fits of the twin: ") if fits else said == ""
+    assert ("left_out=0 skips these" in said) == (fits is not None)
