@@ -57,7 +57,7 @@ def check_number(
         ValueError: it is NaN, infinite where `finite`, or out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{key}: {value!r} is not a number{_as_yaml(value)}")
+        raise TypeError(f"{key}: {value!r} is not a number{as_yaml(value)}")
     try:
         number, held = float(value), True
     except OverflowError:  # a whole number of more than 308 digits
@@ -76,7 +76,7 @@ def check_number(
     return number
 
 
-def _as_yaml(value: object, *, whole: bool = False) -> str:
+def as_yaml(value: object, *, whole: bool = False) -> str:
     """What to write for a text such as 20e6, which YAML 1.1 takes for a number only with a point and a sign."""
     form = r"([+-]?[0-9]{1,20})(\.[0-9]*)?[eE]([+-]?)([0-9]{1,3})"
     found = re.fullmatch(form, value) if isinstance(value, str) else None
@@ -106,7 +106,7 @@ def check_integer(key: str, value: object, *, at_least: int, at_most: int | None
         ValueError: it is out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{key}: {value!r} is not a whole number{_as_yaml(value, whole=True)}")
+        raise TypeError(f"{key}: {value!r} is not a whole number{as_yaml(value, whole=True)}")
     number = int(value)
     if number < at_least or (at_most is not None and number > at_most):
         bound = f"{at_least} or more" if at_most is None else f"{at_least} to {at_most}"

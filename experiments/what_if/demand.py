@@ -109,13 +109,23 @@ def same_as_arrivals(history: History) -> dict[str, float]:
     Not those whose name says that they were transmitted: an allocation that serves less would lower them, even if this
     history served all that was asked for.
     """
+    return {name: packets for name, packets in _proportional(history).items() if not says(name, TRANSMITTED)}
+
+
+def carried(history: History) -> list[str]:
+    """Columns of volumes that were transmitted, by their name, and are the arrivals: these may be what was served."""
+    return [name for name in _proportional(history) if says(name, TRANSMITTED)]
+
+
+def _proportional(history: History) -> dict[str, float]:
+    """Columns of volumes that are proportional to the arrivals in every interval, and the packets in one of that."""
     packets, found = history.next_arrivals.ravel(), {}
     different = [len(np.unique(each[each > 0])) for each in history.next_arrivals.T]
     if max(different) == 0 or any(0 < number < LEAST_DIFFERENT for number in different):
         return {}
     for column in history.columns:
         volume = volume_unit(f"[{column.unit}]") is not None
-        if not column.per_slice or not volume or says(column.name, TRANSMITTED):
+        if not column.per_slice or not volume:
             continue
         values = history.performance[column.name].ravel()
         some = values > 0.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from experiments.what_if.demand import Demand
+from experiments.what_if.demand import Demand, carried
 from experiments.what_if.moment import Moment
 from experiments.what_if.policies import LOGGED
 from experiments.what_if.report import number
@@ -37,6 +37,11 @@ def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[st
         lines.append(
             f"arrivals are those of the log for all (arrivals={OF_THE_TWIN}: the twin's); {_what_follows(demand)}"
         )
+        if served := carried(demand.moment.history):
+            lines.append(
+                f"hint: the arrivals are equal to {' and '.join(served)} in every interval, so they may be what was "
+                f"served, and not what was offered: ask once with arrivals={OF_THE_TWIN}"
+            )
     else:
         lines += _followers(demand, alternatives)
     return lines

@@ -12,6 +12,7 @@ from agents import ProportionalPolicy
 from experiments.what_if import Alternative, Settings, find_moment, what_if
 from experiments.what_if.demand import Demand, same_as_arrivals
 from experiments.what_if.notes import demand_lines
+from experiments.what_if.settings import OF_THE_LOG
 from slicing_gym.allocation import share_out
 from tests.helpers.twins import cold_twin, history_of
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
@@ -238,3 +239,14 @@ def test_arrivals_where_there_were_none_differ_by_packets(history):
 def test_other_arrivals_are_refused(twin, history):
     with pytest.raises(ValueError, match="arrivals: unknown name 'log'"):
         what_if(twin, history, settings=Settings(arrivals="log"), interval=3)
+
+
+@pytest.mark.parametrize(("name", "hinted"), [("volume_sent", True), ("volume", False)])
+def test_arrivals_that_may_be_what_was_served_are_hinted_at(history, name, hinted):
+    volumes = of_volumes(history)
+    columns = tuple(replace(each, name=name) if each.name == "volume" else each for each in volumes.columns)
+    measured = {name if key == "volume" else key: value for key, value in volumes.performance.items()}
+    given = replace(history, performance=measured, columns=columns)
+    lines = demand_lines(Demand.of(find_moment(given, interval=ROW), OF_THE_LOG), [])
+    found = [line for line in lines if line.startswith("hint: the arrivals are equal to volume_sent in every interval")]
+    assert len(found) == hinted

@@ -15,7 +15,8 @@ from twin.data.logs.alignment import FAR, alignments
 from twin.data.logs.files import Files
 from twin.data.logs.intervals import Intervals, read_intervals
 from twin.data.logs.mapping import LogMapping
-from twin.data.logs.plausibility import about_blocks, about_bounds, about_efficiency, about_ssr
+from twin.data.logs.plausibility import about_blocks, about_bounds, about_direction, about_efficiency, about_ssr
+from twin.data.logs.rules import UNITS
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -69,6 +70,7 @@ def history_of(log: Intervals) -> History:
     now = np.flatnonzero(follows(log.run, log.interval))
     if len(now) == 0:
         stamp = mapping.interval if mapping.time is None else mapping.time.column
+        _refuse_period(log)
         raise ValueError(f"{stamp}: no number follows another in any run, of which a decision is made up")
     units, before, after = _with_idle_units(log), _rows(now), _rows(now + 1)
     decided = units[after] if mapping.allocation_is == "in_force" else units[before]
@@ -88,9 +90,27 @@ def history_of(log: Intervals) -> History:
         time=None if log.time is None else log.time[after],
     )
     implausible = [*about_blocks(mapping), *about_bounds(history), *about_efficiency(mapping, history)]
-    implausible.extend(about_ssr(mapping, history))
+    implausible.extend([*about_direction(mapping), *about_ssr(mapping, history)])
     _warn([*log.notes, *_about_alignment(log, now), *about_allocations(history), *implausible])
     return history
+
+
+def _refuse_period(log: Intervals) -> None:
+    """Refuse a period that was given and is not that of the stamps, so that none follows another.
+
+    Raises:
+        ValueError: the message has both.
+    """
+    rule = log.mapping.time
+    if rule is None or rule.period is None or log.time is None:
+        return
+    apart = np.diff(log.time)
+    if (apart > 0.0).any():
+        seconds = rule.period * (1.0 if rule.unit == "iso" else UNITS[rule.unit])
+        raise ValueError(
+            f"mapping.time.period: the period is {seconds:g} s, and stamps of {rule.column!r} are "
+            f"{np.median(apart[apart > 0.0]):g} s apart (the median), so that no interval follows another"
+        )
 
 
 def _warn(notes: list[str]) -> None:

@@ -17,6 +17,7 @@ from twin.data.layout import IDLE, Layout
 from twin.data.logs.builtin import RULES, plain, with_tuples
 from twin.data.logs.files import FILE
 from twin.data.logs.idle import with_idle
+from twin.data.logs.numbers import check_numbers_of_yaml
 from twin.data.logs.rules import (
     AggregateRule,
     AllocationRule,
@@ -184,6 +185,7 @@ class LogMapping:
             ValueError, TypeError: a key is unknown or missing, or a value is not allowed; the message names it.
         """
         check_instance("mapping", data, (Mapping,))
+        check_numbers_of_yaml(data)
         parts: dict[str, Any] = dict(data)
         if parts.get("scenario") is not None and not isinstance(parts["scenario"], Scenario):
             with named("mapping.scenario"):

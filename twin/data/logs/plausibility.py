@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,6 +24,9 @@ PEAK = 30.0
 
 MOST_BLOCKS = 275
 """Resource blocks of the largest carrier (3GPP TS 38.211, table 4.4.2-1)."""
+
+_DELAY = re.compile(r"delay|latency|rtt|jitter", re.IGNORECASE)
+"""In names of columns of which less is better."""
 
 ENOUGH = 50
 """Decisions from which on it is unusual that an SLA was met always or never."""
@@ -70,6 +74,13 @@ def about_ssr(mapping: LogMapping, history: History) -> Iterator[str]:
         column = "" if mapping.ssr is None else f" on {mapping.ssr.column!r}"
         look = f"look at the bounds{column}; nothing says what would change that"
         yield f"ssr: {'; '.join(met)} ({len(values)} decisions): {look}"
+
+
+def about_direction(mapping: LogMapping) -> Iterator[str]:
+    """That a slice's SLA counts as met where its packets are late, if it does: the bound is on the wrong side."""
+    rule = mapping.ssr
+    if rule is not None and rule.at_least is not None and _DELAY.search(rule.column):
+        yield f"ssr: at_least given, and {rule.column!r} says a delay: met where packets are late; is at_most meant?"
 
 
 def about_bounds(history: History) -> Iterator[str]:

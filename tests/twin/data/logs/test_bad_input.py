@@ -136,3 +136,14 @@ def test_a_slice_without_rows_names_the_rule():
 def test_a_rule_names_what_absent_slices_lack():
     with pytest.raises(ValueError, match=r"mapping\.absent: rate_mbps missing"):
         mapping_of(absent={"arrivals": 0})
+
+
+@pytest.mark.parametrize(("unit", "period", "given"), [("s", 0.05, "0.05"), ("ms", 20.0, "0.02")])
+def test_a_period_that_is_not_that_of_the_stamps_is_said_with_both(unit, period, given):
+    query = "SELECT * REPLACE (t * 1000 AS t) FROM log" if unit == "ms" else None
+    mapping = mapping_of(
+        interval=None, time={"column": "t", "unit": unit, "period": period}, query=query, unused="rest"
+    )
+    message = rf"^mapping\.time\.period: the period is {given} s, and stamps of 't' are 1 s apart \(the median\)"
+    with pytest.raises(ValueError, match=message):
+        read_log(CASES / "01_decided.csv", mapping)

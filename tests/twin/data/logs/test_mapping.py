@@ -208,3 +208,20 @@ def test_se_counts_the_users_of_each_interval():
     rates, users = history.performance["rate"], history.performance["ues"]
     assert len(np.unique(users[:, 0])) > 1
     np.testing.assert_allclose(history.spectral_efficiency, (rates * users).sum(axis=1) / 10.0)
+
+
+def test_all_numbers_that_yaml_reads_as_texts_are_named_at_once():
+    data = mapping_of().to_dict()
+    data["scenario"]["radio"]["bandwidth_hz"] = "38.16e6"
+    data["ssr"] = {"column": "rate", "at_least": [1.0, "2e6", 2.0]}
+    expected = (
+        "mapping: 2 numbers are texts to YAML 1.1: scenario.radio.bandwidth_hz: '38.16e6', write 38.16e+6 or 38160000, "
+        "ssr.at_least: '2e6', write 2.0e+6 or 2000000"
+    )
+    with pytest.raises(TypeError) as said:
+        LogMapping.from_dict(data)
+    assert str(said.value) == expected
+    data["scenario"] = mapping_of().to_dict()["scenario"]
+    data["missing"] = ["1e9", "2e9"]  # texts of the log's own
+    with pytest.raises(TypeError, match=r"^(mapping\.ssr\.)?at_least: '2e6' is not a number"):
+        LogMapping.from_dict(data)

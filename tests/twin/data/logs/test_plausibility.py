@@ -61,3 +61,13 @@ def test_more_blocks_than_any_carrier_has_are_said(block_hz, blocks):
 def test_bounds_that_are_met_always_or_never_are_said(bounds, met):
     found = said(bounds=bounds)
     assert found == met or (met and found.startswith(met))
+
+
+@pytest.mark.parametrize(("name", "side"), [("dl_delay", "at_least"), ("dl_delay", "at_most"), ("rate", "at_least")])
+def test_a_reward_for_late_packets_is_said(name, side):
+    (column,) = mapping_of().to_dict()["performance"]
+    given = mapping_of(
+        performance={column: {"name": name}}, ssr={"column": name, side: [1.0, 1.0, 2.0]}, spectral_efficiency=None
+    )
+    late = "ssr: at_least given, and 'dl_delay' says a delay: met where packets are late; is at_most meant?"
+    assert (late in quietly(LOG, given)[1]) == (name == "dl_delay" and side == "at_least")
