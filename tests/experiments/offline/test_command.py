@@ -60,6 +60,8 @@ def test_a_file_of_the_same_decisions_gives_the_same_figures(finished, file, tmp
     assert others["history"] == "random"
     assert mine["utility_on_own_cell"] is None  # of a file nobody knows which cell it is of
     assert others["utility_on_own_cell"] > 3.0
+    assert others["choice"].pop("outside") is None  # of a recorded cell the twin alone decides
+    assert set(mine["choice"].pop("outside").values()) == {0.0}  # here as well, then: neither leaves the units held
     for summary in (mine, others):
         for key in ("cpu_seconds", "config", "history", "utility_on_own_cell"):
             del summary[key]
