@@ -33,19 +33,29 @@ def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:
 
 def next_step(found: Inspection, log: Any, mapping: str) -> str:
     """The command to go on with."""
-    shown = as_typed("log", *(map(str, log) if isinstance(log, list) else [str(log)]))
     command = {"allocation": "fidelity", "passive": "traffic", "constant": "traffic"}.get(found.what)
     if command is None or not found.keys:
         return (
             "next: write a mapping that says which columns are what, or a query that shapes the log (docs/inspect.md)"
         )
-    counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
-    period = " period_s=<length of an interval in s>" if counted else ""
     keys = [line.partition(":")[0] for line in to_check(found.mapping_yaml())]
     check = f" (CHECK: {', '.join(keys)})" if keys else ""
-    typed = f"python -m experiments.{command} {shown} {as_typed('mapping', mapping)}{period}"
-    named = "".join(f"\n(mapping={name} of the package reads these columns, too)" for name in shipped(found.columns))
-    return f"next: look at {mapping}{check}, then {typed}{named if command == 'fidelity' else ''}"
+    more = ""
+    if command == "fidelity":
+        if found.facts.followed is not None and found.facts.allocations is not None:
+            traffic = _typed(found, "traffic", log, mapping)
+            more = f"\n(if nobody decided {found.facts.allocations.column}, {traffic})"
+        for name in shipped(found.columns):
+            more += f"\n(mapping={name} of the package reads these columns, too)"
+    return f"next: look at {mapping}{check}, then {_typed(found, command, log, mapping)}{more}"
+
+
+def _typed(found: Inspection, command: str, log: Any, mapping: str) -> str:
+    """A command as it is typed; traffic has to be told how long a numbered interval is."""
+    shown = as_typed("log", *(map(str, log) if isinstance(log, list) else [str(log)]))
+    counted = command == "traffic" and found.facts.timing is not None and found.facts.timing.unit == "count"
+    period = " period_s=<length of an interval in s>" if counted else ""
+    return f"python -m experiments.{command} {shown} {as_typed('mapping', mapping)}{period}"
 
 
 def shipped(columns: Collection[str]) -> list[str]:

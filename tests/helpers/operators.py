@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 VOLUME = "PDCP Volume DL [Mbit]"
+USED = "PRB share DL [%]"
 
 
 def export(first="2026-10-24 12:00", intervals=120, freq="15min", seed=0):
@@ -37,3 +38,12 @@ def write_export(path: Path) -> Path:
     table.loc[30, VOLUME] = np.nan
     table.to_csv(path, sep=";", decimal=",", index=False, na_rep="NIL", float_format="%.2f")
     return path
+
+
+def used_prb(noise=0.01, digits=1):
+    """No policy: each slice's part of all PRB that were used, as PM reports have it, rounded; SE varies by `noise`."""
+    table = export(intervals=60)
+    volume = table[VOLUME].to_numpy().reshape(-1, 3)
+    prb = volume / [700.0, 750.0, 800.0] * np.random.default_rng(0).normal(1.0, noise, volume.shape)
+    table[USED] = (100.0 * prb / prb.sum(axis=1, keepdims=True)).round(digits).ravel()
+    return table.drop(columns="RRM Dedicated Ratio [%]")

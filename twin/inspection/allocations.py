@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin.data.allocations import are_few
+from twin.data.logs.rules import AllocationRule
+from twin.data.logs.units import SLACK, units_of
 from twin.inspection.cells import Cells, FloatArray
 from twin.inspection.grid import Grid
 from twin.inspection.roles import UNITS, is_ahead, may_be_allocation, says, tokens
@@ -22,6 +24,12 @@ OF_30_KHZ = (51, 65, 78, 162, 189, 217, 245, 273)
 """Of these, those that are carriers of NR at 30 kHz and of none at 15 kHz, nor of LTE."""
 
 _SHARES = frozenset({"share", "shares"})
+
+DECISIONS = frozenset({"policy", "dedicated", "quota"})
+"""Words of an allocation that was decided, whatever it follows."""
+
+FOLLOWS = 0.9
+"""Share of the variance of the units above which the volume of the same row explains them, and no decision does."""
 
 LEAST = 8
 """Fewest intervals whose equal sums say that a column is an allocation, whatever its name."""
@@ -82,6 +90,27 @@ class Allocations:
         """Whether those that were held are a small share of all, and were held many times each."""
         return are_few(self.held, self.possible, self.complete)
 
+    def follows(self, volume: FloatArray) -> float:
+        """How well the volume of the same row explains the units within slices: R², 0 where nothing can be told.
+
+        PRB that were used are what was carried over each slice's spectral efficiency. Where all units are given away,
+        the column has parts of these.
+
+        Args:
+            volume: (m, S) that came or was carried; NaN where unknown.
+        """
+        if self.constant or is_ahead(self.column) or says(self.column, DECISIONS):
+            return 0.0
+        good = np.isfinite(self.units).all(axis=1) & (volume.sum(axis=1) > 0.0)
+        if good.sum() < LEAST:
+            return 0.0
+        came, held = volume[good], self.units[good]
+        came = came * held.sum(axis=0) / np.maximum(came.sum(axis=0), 1e-12)
+        came = came if self.idle else came / came.sum(axis=1, keepdims=True)
+        came, held = came - came.mean(axis=0), held - held.mean(axis=0)
+        steep = (came * held).sum(axis=0) / np.maximum((came**2).sum(axis=0), 1e-12)
+        return float(1.0 - ((held - steep * came) ** 2).sum() / (held**2).sum())
+
 
 def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | None:
     """The column that is most likely the allocation; None if none is.
@@ -116,7 +145,7 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
         counted_as, total, units = "mask", cells.width, values
     elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
         counted_as, (units, total, rounded) = "share", _whole_units(values)
-    elif 99.0 <= highest <= 101.0 and (says_percent(name) or says(name, _SHARES)):
+    elif 99.0 <= highest <= 101.0 and (says_percent(name) or says(name, _SHARES) or (values % 1.0 > 0.0).any()):
         counted_as, (units, total, rounded) = "percent", _whole_units(values / 100.0)
     else:
         even = high - low <= 1e-6 * high
@@ -148,5 +177,13 @@ def _whole_units(shares: FloatArray) -> tuple[FloatArray, int, bool]:
         units = given * total
         fits = np.abs(units - units.round()).max() <= min(0.006 * total, 0.2)
         if fits and len(np.unique(units.round())) == len(given):
-            return (shares * total).round(), total, False
-    return (shares * 100).round(), 100, True
+            return _apportioned(shares, total), total, False
+    return _apportioned(shares, 100), 100, True
+
+
+def _apportioned(shares: FloatArray, total: int) -> FloatArray:
+    """Shares (m, S) as whole units, as a log is read: those that add up to 1 but for rounding make up all units."""
+    units = (shares * total).round()
+    full = np.abs(shares.sum(axis=1) - 1.0) <= SLACK
+    units[full] = units_of(AllocationRule("share", "share"), shares[full], (), total, str)[0]
+    return units

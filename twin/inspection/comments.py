@@ -29,6 +29,13 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
         )
     if (held := facts.allocations) is not None:
         found |= _of_allocation(held, allocation_rule(facts))
+    if facts.followed is not None:
+        found["allocation"] = (
+            f"CHECK: follows the volume (R² {facts.followed[1]:.2f}): likely the PRB that were used, no decision"
+        )
+        found["allocation_is"] = (
+            "CHECK: of PRB that were used neither holds; python -m experiments.traffic reads this mapping as it stands"
+        )
     if sla is not None and sla[1] == "at_most":
         found["ssr"] = (
             "CHECK: a log has no SLAs. These bounds are each slice's median delay, which half of the intervals miss; "

@@ -13,7 +13,7 @@ from twin.data.logs.alignment import Alignment, alignments
 from twin.data.logs.dates import how_to_read
 from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
-from twin.inspection.allocations import Allocations, allocation_column, allocations_of
+from twin.inspection.allocations import FOLLOWS, Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
 from twin.inspection.roles import (
@@ -135,6 +135,19 @@ class LogFacts:
                 if len(np.unique(pairs, axis=1).T) > 0.99 * self._num_rows:
                     found.append(name)
         return [name for name in found if self.cells[name].kind == "text"] or found
+
+    @property
+    def followed(self) -> tuple[str, float] | None:
+        """The volume that explains the allocation of its own row, and how well (R²); None if none explains it.
+
+        Such an allocation is likely the PRB that were used: the effect of the traffic, not a decision.
+        """
+        if self.grid is None or self.allocations is None:
+            return None
+        volumes = [self.arrivals, *(name for name in self.performance if arrivals_column([name]))]
+        found = [(name, self.allocations.follows(self.grid.values[name])) for name in volumes if name]
+        best = max(found, key=lambda each: each[1], default=("", 0.0))
+        return best if best[1] > FOLLOWS else None
 
     @property
     def run_columns(self) -> list[str]:

@@ -17,6 +17,7 @@ ORDER = (
     "no_arrivals",
     "constant_allocation",
     "passive",
+    "follows",
     "no_reward",
     "few_allocations",
     "mask",

@@ -35,6 +35,8 @@ def headline(facts: LogFacts, name: str, num_rows: int) -> str:
         "passive": "a passive log: traffic for the simulator, no decisions",
         "nothing": "no arrivals and no allocation were found in it",
     }
+    if facts.followed and facts.allocations:
+        whats["allocation"] = f"an allocation log only if {facts.allocations.column} was decided, else traffic: CHECK"
     public = public_shape(list(facts.cells))
     return f"{head}, {size}: {whats[facts.what]}{public and f'; its columns are those of {public}'}"
 

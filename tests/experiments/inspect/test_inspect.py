@@ -27,11 +27,17 @@ from experiments.inspect.trial import trial
 from experiments.traffic.__main__ import prepare as trace
 from experiments.traffic.settings import TrafficConfig
 from tests.helpers.commands import configured, yaml_defaults
-from tests.helpers.operators import write_export
+from tests.helpers.operators import USED, used_prb, write_export
 from twin import inspect_log
 from twin.data.logs import LogMapping, LogWarning
 
 CASES = Path(__file__).resolve().parents[2] / "data" / "logs"
+
+
+def test_of_prb_that_were_used_the_next_step_is_traffic_too():
+    step = next_step(inspect_log(used_prb()), "a.csv", "m.yaml")
+    assert "python -m experiments.fidelity log=a.csv" in step
+    assert f"\n(if nobody decided {USED}, python -m experiments.traffic log=a.csv mapping=m.yaml)" in step
 
 
 def test_its_yaml_sets_the_defaults_of_its_settings():
