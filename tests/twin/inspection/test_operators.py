@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -158,6 +159,24 @@ def test_a_volume_is_counted_in_packets(unit, byte):
 def test_rules_that_are_not_right_are_refused(rule, message):
     with pytest.raises(ValueError, match=message):
         LogMapping.from_dict({**inspect_log(export(intervals=30)).keys, "arrivals": rule})
+
+
+@pytest.mark.parametrize(
+    ("unit", "asked"),
+    [
+        ("Mb", "Mbit (megabit) or MB (megabyte)?"),
+        ("mb", "Mbit (megabit) or MB (megabyte)?"),
+        ("kb", "kbit (kilobit) or kB (kilobyte)?"),
+        ("Gb", "Gbit (gigabit) or GB (gigabyte)?"),
+        ("kbps", "kbit (kilobit) or kB (kilobyte) of an interval, not of a second?"),
+        ("MB/s", "Mbit (megabit) or MB (megabyte) of an interval, not of a second?"),
+        ("KB", "did you mean 'kB'?"),
+        ("mbits", "did you mean 'Mbit'?"),
+    ],
+)
+def test_of_a_unit_that_may_be_bits_or_bytes_both_are_offered(unit, asked):
+    with pytest.raises(ValueError, match=re.escape(f"arrivals.unit: unknown name {unit!r}; {asked} (allowed: GB, ")):
+        LogMapping.from_dict({**inspect_log(export(intervals=30)).keys, "arrivals": {"column": VOLUME, "unit": unit}})
 
 
 def test_a_negative_volume_is_refused_though_it_is_a_performance_column_without_a_bound():

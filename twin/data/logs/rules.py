@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +33,8 @@ VOLUMES = {
     "GiB": 8.0 * 2**30,
 }
 """Units of volumes, in bits; k, M and G are decimal."""
+
+_PREFIXES = {"k": "kilo", "m": "mega", "g": "giga"}
 
 PACKET_BYTE = 1500.0
 """Size of a packet where nothing says it: an Ethernet frame's payload [byte]."""
@@ -94,7 +97,7 @@ class ArrivalsRule:
     def __post_init__(self) -> None:
         check_instance("column", self.column, (str,))
         if self.unit is not None and self.unit not in VOLUMES:
-            raise ValueError(unknown_name("unit", self.unit, VOLUMES))
+            raise ValueError(_unknown_volume(self.unit))
         if self.packet_byte is not None:
             check_number("packet_byte", self.packet_byte, above=0.0)
             if self.unit is None:
@@ -110,6 +113,18 @@ class ArrivalsRule:
         if self.unit is None:
             return values
         return np.asarray(np.rint(values * VOLUMES[self.unit] / (8.0 * self.size_byte)))
+
+
+def _unknown_volume(unit: object) -> str:
+    """The message for a unit that is none; of `Mb` and `Mbps` it asks for bits or bytes, a factor of eight."""
+    found = re.fullmatch(r"([kKmMgG])(?:b|[bB](?:ps|/s))", str(unit))
+    if found is None:
+        return unknown_name("unit", unit, VOLUMES)
+    small = found[1].lower()
+    prefix = small if small == "k" else small.upper()
+    asked = f"{prefix}bit ({_PREFIXES[small]}bit) or {prefix}B ({_PREFIXES[small]}byte)"
+    rate = " of an interval, not of a second" if str(unit).endswith("s") else ""
+    return f"unit: unknown name {unit!r}; {asked}{rate}? (allowed: {', '.join(sorted(VOLUMES))})"
 
 
 @dataclass(frozen=True)
