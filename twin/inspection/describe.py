@@ -12,7 +12,7 @@ from twin.inspection.cells import IntArray
 from twin.inspection.describe_decisions import decisions
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
-from twin.inspection.grid import Grid
+from twin.inspection.grid import Grid, total_of
 from twin.inspection.roles import CARRIED, WORDS, says, tokens
 from twin.inspection.timing import Timing
 
@@ -145,6 +145,13 @@ def _sorted_hour(timing: Timing, facts: LogFacts) -> tuple[float, float] | None:
 
 def _of_rows(facts: LogFacts, grid: Grid) -> Iterator[Finding]:
     present, rows = grid.present, grid.rows
+    if (number := total_of(grid, facts.arrivals)) is not None:
+        label = grid.slices[number]
+        text = str(label).replace("'", "''")
+        shown = f"'{text}'" if isinstance(label, str) else text
+        column = facts.keys.get("slice", "").replace('"', '""')
+        how = "leave it out of slices" if facts.wide else f'query: SELECT * FROM log WHERE "{column}" <> {shown}'
+        yield Finding("total", f"{label} is the sum of the others: a total? {how}")
     if facts.wide:
         yield Finding(
             "wide",

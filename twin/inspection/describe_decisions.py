@@ -42,7 +42,9 @@ def _followed(facts: LogFacts) -> Iterator[Finding]:
 
 
 def _passive(facts: LogFacts) -> Iterator[Finding]:
-    if facts.arrivals is not None:
+    if facts.undecided:
+        yield Finding("passive", "no slice column yet: whether there are decisions cannot be told")
+    elif facts.arrivals is not None:
         yield Finding(
             "passive",
             f"a passive log: no column looks like an allocation, nobody decided anything; {facts.arrivals} are traffic "

@@ -13,7 +13,7 @@ from twin.data.logs.alignment import Alignment, alignments
 from twin.data.logs.dates import how_to_read
 from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
-from twin.inspection.allocations import FOLLOWS, Allocations, allocation_column, allocations_of
+from twin.inspection.allocations import DECISIONS, FOLLOWS, Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
 from twin.inspection.roles import (
@@ -23,6 +23,7 @@ from twin.inspection.roles import (
     is_control,
     is_key,
     key_columns,
+    may_be_allocation,
     says,
     time_column,
 )
@@ -83,11 +84,17 @@ class LogFacts:
     @property
     def what(self) -> str:
         """What it can be used for: "allocation", "constant", "passive" or "nothing"."""
-        if self.grid is None or (self.arrivals is None and self.allocations is None):
+        if self.grid is None or (self.arrivals is None and self.allocations is None) or self.undecided:
             return "nothing"
         if self.allocations is None:
             return "passive"
         return "constant" if self.allocations.constant else "allocation"
+
+    @property
+    def undecided(self) -> bool:
+        """Whether there may be decisions, which cannot be told as no column says of which slice a row is."""
+        named = any(may_be_allocation(each) or says(name, DECISIONS) for name, each in self.cells.items())
+        return "slice" not in self.keys and not self.wide and (self.mixed or named)
 
     @property
     def period_s(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 ORDER = (
     "no_time",
     "mixed_slices",
+    "total",
     "time_back",
     "summer_time",
     "sorted_hour",

@@ -37,6 +37,19 @@ class Grid:
         return self.rows > 0
 
 
+def total_of(grid: Grid, column: str | None) -> int | None:
+    """The slice that is the sum of the others wherever all are there, by its number; None if there is none."""
+    if column is None or len(grid.slices) < 3:
+        return None
+    values = grid.values[column]
+    values = values[np.isfinite(values).all(axis=1)]
+    rest = values.sum(axis=1, keepdims=True) - values
+    if not len(values) or not (values > 0.0).any(axis=0).all():
+        return None
+    (found,) = np.nonzero((np.abs(values - rest) <= 1e-3 * np.abs(rest)).all(axis=0))
+    return int(found[0]) if len(found) else None
+
+
 def long_grid(cells: Mapping[str, Cells], slices: Cells | None, timing: Timing, names: list[str]) -> Grid:
     """The grid of rows that are one slice (or one of its users) in one interval.
 
@@ -111,14 +124,16 @@ def _combined(name: str, place: IntArray, given: FloatArray, size: int) -> tuple
 def wide_patterns(names: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Columns that are a quantity of a slice each: the pattern of each quantity, and the slices; both empty if none.
 
-    `pkts_embb, pkts_mtc, prb_embb, prb_mtc` are pkts and prb of embb and mtc.
+    `pkts_embb, pkts_mtc, prb_embb, prb_mtc` are pkts and prb of embb and mtc; so are `Vol [Mbit] embb, Vol [Mbit] mtc`.
     """
     best: tuple[dict[str, str], tuple[str, ...]] = ({}, ())
-    for front in (True, False):
+    for front, sign in ((True, "_"), (False, "_"), (True, " ")):
         found: dict[str, list[str]] = {}
         for name in names:
-            head, mark, tail = name.rpartition("_") if front else name.partition("_")
-            if mark:
+            head, mark, tail = name.rpartition(sign) if front else name.partition(sign)
+            if mark and (
+                sign == "_" or head.endswith(("]", ")", "%"))
+            ):  # words stand apart, too, but not behind a unit
                 found.setdefault(head if front else tail, []).append(tail if front else head)
         shared: dict[tuple[str, ...], list[str]] = {}
         for quantity, parts in found.items():
@@ -126,6 +141,6 @@ def wide_patterns(names: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
                 shared.setdefault(tuple(parts), []).append(quantity)
         for parts_of, quantities in shared.items():
             if len(quantities) >= 2 and len(quantities) * len(parts_of) > len(best[0]) * len(best[1]):
-                marks = {name: f"{name}_{{slice}}" if front else f"{{slice}}_{name}" for name in quantities}
+                marks = {name: f"{name}{sign}{{slice}}" if front else f"{{slice}}{sign}{name}" for name in quantities}
                 best = (marks, parts_of)
     return best

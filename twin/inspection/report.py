@@ -35,6 +35,8 @@ def headline(facts: LogFacts, name: str, num_rows: int) -> str:
         "passive": "a passive log: traffic for the simulator, no decisions",
         "nothing": "no arrivals and no allocation were found in it",
     }
+    if facts.undecided:
+        whats["nothing"] = "no slice column yet: whether there are decisions cannot be told"
     if facts.followed and facts.allocations:
         whats["allocation"] = f"an allocation log only if {facts.allocations.column} was decided, else traffic: CHECK"
     public = public_shape(list(facts.cells))

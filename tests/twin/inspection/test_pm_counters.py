@@ -1,0 +1,76 @@
+"""Tables of PM counters: a column for each slice after the unit, totals, serial dates, texts above the header."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.helpers.operators import VOLUME, export
+from tests.twin.inspection.test_shapes import cell, finding, keys_of
+from twin import inspect_log, read_log
+
+QUANTITIES = {
+    VOLUME: "DRB.PdcpSduVolumeDL [Mbit]",
+    "DL Delay [ms]": "DRB.PdcpSduDelayDl [ms]",
+    "RRM Dedicated Ratio [%]": "rRMPolicyDedicatedRatio [%]",
+}
+UNTOLD = "no slice column yet: whether there are decisions cannot be told"
+
+
+def wide(names=("embb", "mtc", "urllc"), form="{} {}"):
+    """A column for each counter and slice, as `DRB.PdcpSduVolumeDL [Mbit] embb`."""
+    table = export(intervals=60)
+    when = pd.date_range("2026-03-02", periods=60, freq="15min")
+    columns = {
+        form.format(new, name): table[old].to_numpy().reshape(-1, 3)[:, number]
+        for old, new in QUANTITIES.items()
+        for number, name in enumerate(names)
+    }
+    return pd.DataFrame({"Begin Time": when} | columns)
+
+
+def test_slices_stand_behind_the_unit():
+    found = inspect_log(wide())
+    assert found.what == "allocation"
+    assert found.keys["slices"] == ["embb", "mtc", "urllc"]
+    assert found.keys["wide"] == {name: f"{name} {{slice}}" for name in QUANTITIES.values()}
+    assert found.keys["allocation"] == {"column": "rRMPolicyDedicatedRatio [%]", "as": "percent"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(read_log(wide(), found.proposal)) == 59
+
+
+def test_words_apart_are_no_slices():
+    table = wide().iloc[:, :1].assign(**{f"{way} {what}": range(60) for way in ("DL", "UL") for what in ("Vol", "Thp")})
+    assert not inspect_log(table).facts.wide
+
+
+@pytest.mark.parametrize("table", [wide(form="{} of {}x"), export(intervals=60).rename(columns={"S-NSSAI": "Kennung"})])
+def test_without_a_slice_column_nobody_can_tell_of_decisions(table):
+    found = inspect_log(table)
+    assert found.what == "nothing"
+    assert UNTOLD in found.report().splitlines()[0]
+    assert str(finding(found, "passive")) == UNTOLD
+    assert "nobody decided" not in found.report()
+
+
+def test_a_log_of_one_slice_is_passive_all_the_same():
+    found = inspect_log(pd.DataFrame({"interval": range(20), "pkts": np.arange(20) % 7, "delay_ms": np.arange(20.0)}))
+    assert found.what == "passive"
+    assert "nobody decided anything" in found.report()
+
+
+@pytest.mark.parametrize(("label", "shown"), [("ALL", "'ALL'"), ("it's", "'it''s'"), (9, "9")])
+def test_a_row_of_totals_is_named_with_the_query_that_leaves_it_out(label, shown):
+    table = cell(slices=("a", "b", "c") if isinstance(label, str) else (1, 2, 3)).drop(columns="thp_mbps")
+    total = table.groupby("interval", as_index=False)[["dl_pkts", "prb"]].sum().assign(slice_id=label)
+    both = pd.concat([table, total]).sort_values("interval", kind="stable", ignore_index=True)
+    query = f'SELECT * FROM log WHERE "slice_id" <> {shown}'
+    found = inspect_log(both)
+    assert str(finding(found, "total")) == f"{label} is the sum of the others: a total? query: {query}"
+    without = inspect_log(both, query=query)
+    assert without.facts.allocations.total == 50
+    assert "total" not in keys_of(without)
