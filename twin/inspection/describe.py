@@ -91,6 +91,12 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             "(a new run? then a column that names it is missing)",
             rows,
         )
+    if timing.serial_dates:
+        yield Finding(
+            "serial_dates",
+            f"{timing.column} looks like days since 1900 (Excel): then {timing.period:.4g} of a day is "
+            f"{timing.period * 24 * 60:.4g} minutes. query: {timing.serial_dates}",
+        )
     for text in said(timing.column, timing.repeated):
         yield Finding("summer_time", text)
     if hour := _sorted_hour(timing, facts):

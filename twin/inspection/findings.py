@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 ORDER = (
     "no_time",
+    "serial_dates",
     "mixed_slices",
     "total",
     "time_back",

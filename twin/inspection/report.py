@@ -120,7 +120,8 @@ def _range(cells: Cells) -> str:
 def _time(timing: Timing) -> str:
     """Period, jitter, pauses."""
     units = {"iso": "s (dates)", "count": "intervals (the unit of time is not said)"}
-    text = f"time: {timing.column}, in {units.get(timing.unit, timing.unit)}"
+    unit = "days since 1900? CHECK" if timing.serial_dates else units.get(timing.unit, timing.unit)
+    text = f"time: {timing.column}, in {unit}"
     if np.isnan(timing.period):
         return f"{text}; there is but one interval"
     jitter = f"{timing.shortest:.6g} to {timing.longest:.6g}" if timing.jitter else "no jitter"

@@ -15,6 +15,9 @@ from twin.inspection.roles import tokens
 REGULAR = 0.75
 """Least share of the times between rows that are near a multiple of the period, where rows are intervals."""
 
+_DAYS = (20_000, 80_000)
+"""Days since 1900 of dates from 1954 to 2119."""
+
 MOST_STEPS = 2.0**40
 """A longer pause counts as so many intervals: a broken time stamp may be any number."""
 
@@ -73,6 +76,21 @@ class Timing:
     def per_second(self) -> float:
         """The column's units in a second; numbers of intervals count as seconds, dates are in seconds."""
         return 1.0 if self.unit in ("count", "iso") else 1.0 / UNITS[self.unit]
+
+    @property
+    def serial_dates(self) -> str:
+        """The query that makes dates of what look like days since 1900, as Excel counts them; empty if they do not."""
+        known = self.clock[np.isfinite(self.clock)]
+        in_days = (
+            self.unit == "s" and 1e-5 < self.period < 1.0 and not {"s", "sec", "seconds"} & set(tokens(self.column))
+        )
+        if not in_days or known.min() < _DAYS[0] or known.max() > _DAYS[1]:
+            return ""
+        name = '"' + self.column.replace('"', '""') + '"'
+        minutes = self.period * 1440 > 0.9  # digits that a table cuts off are less than a minute
+        count, each = (1440, 60_000) if minutes else (86_400, 1_000)
+        when = f"epoch_ms(round(({name} - 25569) * {count})::BIGINT * {each})"
+        return f"SELECT * REPLACE ({when} AS {name}) FROM log"
 
     def follows(self) -> npt.NDArray[np.bool_]:
         """Whether the next interval is that of the next time (m - 1,)."""

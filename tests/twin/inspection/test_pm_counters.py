@@ -11,6 +11,7 @@ import pytest
 from tests.helpers.operators import VOLUME, export
 from tests.twin.inspection.test_shapes import cell, finding, keys_of
 from twin import inspect_log, read_log
+from twin.inspection import to_check
 
 QUANTITIES = {
     VOLUME: "DRB.PdcpSduVolumeDL [Mbit]",
@@ -74,3 +75,28 @@ def test_a_row_of_totals_is_named_with_the_query_that_leaves_it_out(label, shown
     without = inspect_log(both, query=query)
     assert without.facts.allocations.total == 50
     assert "total" not in keys_of(without)
+
+
+@pytest.mark.parametrize(("minutes", "digits"), [(15, 4), (60, 4), (1, 6), (0.5, 6)])
+def test_days_since_1900_are_told_and_the_query_makes_dates_of_them(minutes, digits):
+    table = export(intervals=60)
+    table["Begin Time"] = np.repeat((46083.0 + np.arange(1, 61) * minutes / 1440).round(digits), 3)
+    found = inspect_log(table)
+    said = str(finding(found, "serial_dates"))
+    assert said.startswith("Begin Time looks like days since 1900 (Excel)")
+    assert to_check(found.mapping_yaml())[0].startswith("time: these look like days since 1900 (Excel), not s. query: ")
+    assert "in days since 1900? CHECK; period" in found.report()
+    query = said.partition("query: ")[2]
+    timing = inspect_log(table, query=query).facts.timing
+    assert (timing.unit, timing.period, timing.jitter) == ("iso", minutes * 60, False)
+    assert timing.clock[0] == pytest.approx(pd.Timestamp("2026-03-02").timestamp() + minutes * 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "step"), [("time_s", 46083, 0.25), ("time", 100, 0.25), ("time", 46083, 1.5)]
+)
+def test_seconds_are_no_days(name, first, step):
+    table = cell().rename(columns={"interval": name})
+    found = inspect_log(table.assign(**{name: first + step * table[name]}))
+    assert "serial_dates" not in keys_of(found)
+    assert "time" not in " ".join(to_check(found.mapping_yaml()))
