@@ -13,7 +13,7 @@ from twin.inspection.describe_decisions import decisions
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid, total_of
-from twin.inspection.roles import CARRIED, WORDS, says, tokens
+from twin.inspection.roles import CARRIED, WORDS, is_positive, says, tokens
 from twin.inspection.timing import Timing
 
 
@@ -24,7 +24,7 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
         facts: of the log.
         lines: of its rows (n,) in their files.
     """
-    yield from _of_cells(facts)
+    yield from _of_cells(facts, lines)
     yield from _missing_parts(facts)
     if facts.timing is None or facts.grid is None:
         return
@@ -68,7 +68,18 @@ def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
         )
 
 
-def _of_cells(facts: LogFacts) -> Iterator[Finding]:
+def _of_cells(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
+    for name, each in facts.cells.items():
+        below = np.flatnonzero((each.numbers < 0.0) & (each.numeric and is_positive(name)))
+        if len(below):
+            rows = tuple(lines[below].tolist())
+            yield Finding(
+                "negative",
+                f"{name} is below 0 in {_count(len(rows), 'row')} (lines {listed(rows)}; lowest: {each.low:.6g}): "
+                "a count, volume, rate or delay is not. The mapping lets it (lower: null); mend the log, or a query "
+                "may set it to NULL",
+                rows,
+            )
     constant = [name for name, each in facts.cells.items() if each.constant and each.numeric]
     empty = [name for name, each in facts.cells.items() if each.kind == "empty"]
     zero = [name for name in constant if facts.cells[name].low == 0.0]

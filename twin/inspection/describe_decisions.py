@@ -13,6 +13,7 @@ from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
 from twin.inspection.rewards import efficiency_of, sla_of, without_sla
+from twin.inspection.roles import tokens
 from twin.inspection.timing import Timing
 
 
@@ -57,6 +58,14 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
     whole = f"{SHARES[found.counted_as]:g}" if found.counted_as in SHARES else units
     if found.counted_as == "mask":
         yield Finding("mask", f"{found.column} is a bit mask of {found.total} groups; a slice's units are its bits")
+    if found.bound:
+        least = "min" in tokens(found.column)
+        what, other = ("a guaranteed minimum", "more") if least else ("a cap", "less")
+        yield Finding(
+            "bound",
+            f"{found.column} is by its name {what}, no allocation: a slice may hold {other}. Name the column of what "
+            "slices held" + ("" if least else ", or of caps in units write as: caps"),
+        )
     if found.counted_as in SHARES:
         yield Finding(
             "shares",

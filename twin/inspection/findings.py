@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 ORDER = (
+    "no_header",
     "no_time",
     "serial_dates",
     "mixed_slices",
@@ -14,12 +15,14 @@ ORDER = (
     "summer_time",
     "sorted_hour",
     "cells",
+    "negative",
     "irregular",
     "no_slice",
     "no_arrivals",
     "constant_allocation",
     "passive",
     "follows",
+    "bound",
     "no_reward",
     "few_allocations",
     "mask",

@@ -13,6 +13,7 @@ import numpy as np
 
 from twin.data.logs.files import Files
 from twin.data.logs.mapping import LogMapping
+from twin.data.logs.preamble import above, header_line
 from twin.data.logs.reader import Table, read_table
 from twin.inspection.cells import Cells
 from twin.inspection.comments import comments_of, to_text
@@ -147,7 +148,10 @@ def _of_files(table: Table) -> Iterator[Finding]:
     if (found.delimiter, found.decimal) != (",", "."):
         decimal = " and decimal commas" if found.decimal == "," else ""
         yield Finding("dialect", f"written with {found.delimiter!r} between fields{decimal}")
-    if not found.header:
+    line = header_line(Path(table.files[0]))
+    if line is not None and line != found.skipped + 1:
+        yield Finding("no_header", above(line))
+    elif not found.header:
         yield Finding(
             "header",
             f"no line of names: columns are called {listed(list(table.columns), 3)}; put one above the first row",

@@ -55,6 +55,9 @@ MEANS = _words(
 )
 """Words of quantities whose mean over users is that of a slice; others are summed."""
 
+_COUNTED = _words("conn connected users ues active num number count counter") | DELAYS | VOLUME
+_SIGNED = _words("db dbm snr sinr rsrp rsrq rssi phr power gain offset change diff delta reward norm normalized")
+
 MOST_SLICES = 32
 
 
@@ -184,6 +187,12 @@ def arrivals_column(names: list[str]) -> str | None:
 def may_be_allocation(cells: Cells) -> bool:
     """Whether a quantity's name and values allow that it is what slices were given."""
     return cells.numeric and says(cells.name, WORDS["allocation"]) and not says(cells.name, NOT_ALLOCATION)
+
+
+def is_positive(name: str) -> bool:
+    """Whether a name is that of what is never below 0: a count, a volume, a rate, a delay."""
+    known = _COUNTED | WORDS["arrivals"] | WORDS["rate"] | WORDS["allocation"] - {"action"}
+    return says(name, known) and not says(name, _SIGNED)
 
 
 def is_ahead(name: str) -> bool:

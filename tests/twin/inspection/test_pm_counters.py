@@ -11,6 +11,7 @@ import pytest
 from tests.helpers.operators import VOLUME, export
 from tests.twin.inspection.test_shapes import cell, finding, keys_of
 from twin import inspect_log, read_log
+from twin.data.logs.preamble import header_line
 from twin.inspection import to_check
 
 QUANTITIES = {
@@ -100,3 +101,61 @@ def test_seconds_are_no_days(name, first, step):
     found = inspect_log(table.assign(**{name: first + step * table[name]}))
     assert "serial_dates" not in keys_of(found)
     assert "time" not in " ".join(to_check(found.mapping_yaml()))
+
+
+ROWS = "".join(f"{number};{name};5,5;30;7\n" for number in range(30) for name in "ab")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Report of PM counters\nNode: NR_0417\n\n", 4),
+        ("Report, made on 2026-01-01, by OSS, x, y, z\nNode: NR_0417\n", 3),
+        ("Report;made on;2026-01-01\n", 2),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_texts_above_the_header_are_named_by_the_headers_line(text, line, delimiter, tmp_path):
+    table = "Time;Slice;Packets;PRB alloc;Users\n" + ROWS
+    path = tmp_path / "report.csv"
+    path.write_text(text + table.replace(";", delimiter))
+    try:
+        said = inspect_log(path).report()
+    except ValueError as error:
+        said = str(error)
+        assert "Possible fixes" not in said
+    if "lines skipped above it" not in said:  # DuckDB may see it itself
+        assert f"line {line} looks like the header: delete the lines above it (tail -n +{line} <file>" in said
+    path.write_text(table.replace(";", delimiter))
+    assert "looks like the header" not in inspect_log(path).report()
+
+
+def test_what_is_no_table_for_another_reason_is_not_said_to_have_texts_above(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("Time;Slice;Packets\n" + "1;a;2\n" * 20 + "1;a;2;3;4\n" + "1;a;2\n" * 20)
+    assert header_line(path) is None
+
+
+def test_bounds_by_name_are_a_finding_and_a_minimum_is_no_allocation():
+    table = export(intervals=60)
+    for name, words in (
+        ("rRMPolicyMinRatio", "is by its name a guaranteed minimum, no allocation: a slice may hold more"),
+        ("rRMPolicyMaxRatio", "is by its name a cap, no allocation: a slice may hold less"),
+    ):
+        found = inspect_log(table.rename(columns={"RRM Dedicated Ratio [%]": name}))
+        assert str(finding(found, "bound")).startswith(f"{name} {words}")
+        assert keys_of(found).index("bound") < keys_of(found).index("shares")
+    assert "bound" not in keys_of(inspect_log(table))
+
+
+def test_a_count_below_zero_is_a_finding_with_its_lines():
+    table = export(intervals=60).rename(columns={"RRC Connected Users": "RRC.ConnMean"})
+    table["RSRP [dBm]"] = -90.0 - np.arange(180) % 7
+    assert "negative" not in keys_of(inspect_log(table))
+    table.loc[[4, 9], "RRC.ConnMean"] = [-0.81, -0.2]
+    (found,) = [each for each in inspect_log(table).findings if each.key == "negative"]
+    assert (
+        str(found) == "RRC.ConnMean is below 0 in 2 rows (lines 6, 11; lowest: -0.81): a count, volume, rate "
+        "or delay is not. The mapping lets it (lower: null); mend the log, or a query may set it to NULL"
+    )
+    assert found.rows == (6, 11)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slicing_gym.reading import one_line
-from twin.data.logs import cells, dates, dialect, engine
+from twin.data.logs import cells, dates, dialect, engine, preamble
 from twin.data.logs.cells import Wrong
 from twin.data.logs.dialect import Dialect
 from twin.data.logs.files import FILE, Files, Source, opened
@@ -136,6 +136,9 @@ def read_table(
                 "not utf-8 encoded|invalid utf-8", str(why), re.IGNORECASE
             ):  # DuckDB advises options of its own, which nobody can set
                 raise ValueError(f"log: {name!r} is not UTF-8; {_as_utf_8(Path(at))}") from error
+            line = preamble.header_line(Path(at)) if source.kind == "csv" else None
+            if line is not None:
+                raise ValueError(f"log: {name!r} is not a table: {preamble.above(line)}") from error
             what = one_line(str(why).partition("\nLINE ")[0])
             raise ValueError(f"log: {name!r} is not a table ({what})") from error
 
