@@ -17,6 +17,9 @@ AnyVectorEnv = VectorEnv[Any, Any, Any]
 NEEDED = ("arrivals", "allocation", "utility", "ssr", "spectral_efficiency", "threshold")
 """What an environment's info has to tell, whatever wraps it."""
 
+_SIMULATED = ("blocked",)
+"""What the simulator's info tells, too, and a twin's does not."""
+
 
 def advance(
     envs: AnyVectorEnv, actions: npt.NDArray[Any]
@@ -38,8 +41,9 @@ def advance(
     if "final_info" not in info:
         observations, _ = envs.reset(options={"reset_mask": over})
         return observations, info, over
-    brought = {key: info[key].copy() for key in NEEDED}
-    for key in NEEDED:
+    keys = [*NEEDED, *(key for key in _SIMULATED if key in info)]
+    brought = {key: info[key].copy() for key in keys}
+    for key in keys:
         brought[key][over] = info["final_info"][key][over]
     return observations, brought, over
 

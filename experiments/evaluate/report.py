@@ -12,6 +12,9 @@ from experiments.reporting.statistics import Estimate, estimate
 from experiments.reporting.tables import aligned, write_rows
 from slicing_gym import Scenario
 
+STARVED = 0.05
+"""Share of the intervals with SSR 1 by starvation above which a table's SSR misleads."""
+
 
 def as_table(scenario: Scenario, evaluations: Sequence[Evaluation], with_reward: bool = True) -> str:
     """The comparison as text; ± is half of a 95 % interval over the cells.
@@ -30,6 +33,31 @@ def as_table(scenario: Scenario, evaluations: Sequence[Evaluation], with_reward:
         rows.append([evaluation.policy, *map(str, shown)])
         rows[-1][-1] = values["spectral_efficiency"].show(1)
     return aligned(header, rows)
+
+
+def starvation_warnings(scenario: Scenario, evaluations: Sequence[Evaluation]) -> list[str]:
+    """A line for each slice that a policy starves so that full queues admit nothing: SSR is 1 in such an interval.
+
+    Args:
+        scenario: of the cells.
+        evaluations: as `compare` returns them; one that does not know it says nothing.
+    """
+    lines = []
+    for n, name in enumerate(scenario.slice_names):
+        found = []
+        for each in evaluations:
+            share = 0.0 if each.starved is None else float(each.starved[:, n].mean())
+            if share > STARVED:
+                found.append(f"in {share:.0%} of the intervals under {each.policy}")
+                if share < 1.0:
+                    others = (float(each.ssr[:, n].mean()) - share) / (1.0 - share)
+                    found[-1] += f" (over the others its SSR is {others:.3f})"
+        if found:
+            lines.append(
+                f"warning: {name}: full queues admit nothing, which counts as SSR 1, {', '.join(found)}; see "
+                "docs/scenarios.md#an-overloaded-cell"
+            )
+    return lines
 
 
 def headroom(evaluations: Sequence[Evaluation]) -> Estimate | None:

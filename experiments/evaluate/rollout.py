@@ -36,6 +36,8 @@ class Evaluation:
         utility, reward, spectral_efficiency: means over the decisions (n,); the reward is the share of decisions whose
             U reaches the final threshold c_max.
         ssr: (n, n_slices).
+        starved: share of decisions in which full queues admitted nothing, whose SSR counts as 1 (n, n_slices); None
+            where it is not known: of a twin, or read from a file.
     """
 
     policy: str
@@ -44,6 +46,7 @@ class Evaluation:
     reward: npt.NDArray[np.float64]
     spectral_efficiency: npt.NDArray[np.float64]
     ssr: npt.NDArray[np.float64]
+    starved: npt.NDArray[np.float64] | None = None
 
     def estimates(self, slice_names: Sequence[str]) -> dict[str, Estimate]:
         """Every column of the table."""
@@ -81,6 +84,7 @@ def evaluate_policy(
         reward=(brought["utility"] >= scenario_of(envs).reward.threshold_end).mean(axis=0),
         spectral_efficiency=brought["spectral_efficiency"].mean(axis=0),
         ssr=brought["ssr"].mean(axis=0),
+        starved=brought["starved"].mean(axis=0) if "starved" in brought else None,
     )
 
 
@@ -95,14 +99,20 @@ def roll_out(
     """What every decision of a policy brings on one cell per seed; arguments as of `evaluate_policy`.
 
     Returns:
-        "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices).
+        "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices); of the simulator, too,
+        "starved": where a packet waits and none was admitted (decisions, n, n_slices).
     """
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
-    shapes = {"utility": (), "spectral_efficiency": (), "ssr": (scenario_of(envs).num_slices,)}
+    slices = scenario_of(envs).num_slices
+    shapes = {"utility": (), "spectral_efficiency": (), "ssr": (slices,), "starved": (slices,)}
     stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
     choose = Chooser(policy, len(seeds))
     for step in ProgressBar(range(decisions), desc=name, disable=not progress, leave=False):
         observations, brought, choose.over = advance(envs, choose(observations))
+        if "blocked" in brought:
+            brought = {**brought, "starved": (brought["arrivals"] == 0) & (brought["blocked"] > 0)}
+        else:
+            stores.pop("starved", None)
         for key, store in stores.items():
             store[step] = brought[key]
     return stores

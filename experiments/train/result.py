@@ -11,7 +11,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents import Planner
 from experiments.evaluate.policies import in_its_cells
-from experiments.evaluate.report import as_table, read_csv
+from experiments.evaluate.report import as_table, read_csv, starvation_warnings
 from experiments.evaluate.rollout import Evaluation, Predictor
 from experiments.runs.folder import read_episodes, read_run
 from twin import DigitalTwin, History
@@ -46,9 +46,14 @@ class TrainResult:
     summary: dict[str, Any]
 
     def report(self) -> str:
-        """The comparison on unseen cells; the share at c_max where the scenario's own reward has a threshold."""
+        """The comparison on unseen cells; the share at c_max where the scenario's own reward has a threshold.
+
+        A slice that a policy starves has a warning below it, but not where the run was read from its folder.
+        """
         reward = self.summary.get("config", {}).get("scenario", {}).get("reward", {})  # the run's may be another
-        return as_table(self.history.scenario, self.evaluation, with_reward=reward.get("kind", "shaped") == "shaped")
+        scenario, shaped = self.history.scenario, reward.get("kind", "shaped") == "shaped"
+        table = as_table(scenario, self.evaluation, with_reward=shaped)
+        return "\n".join([table, *starvation_warnings(scenario, self.evaluation)])
 
 
 def read_result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,15 @@ def test_the_share_at_c_max_is_shown_where_the_scenario_has_a_goal_whatever_is_l
     table = train(make_ddqn, scenario, settings=settings).report()
     assert ("share at c_max" in table) == (own == "shaped")
     assert "hard" in table
+
+
+def test_a_report_ends_with_the_warning_of_a_slice_that_a_policy_starves(run):
+    known = run.evaluation[0]
+    starved = replace(known, starved=np.full_like(known.ssr, 0.5))
+    last = replace(run, evaluation=[starved]).report().splitlines()[-1]
+    assert last.startswith("warning: urllc: full queues admit nothing")
+    assert known.policy in last
+    assert "warning" not in run.report()
 
 
 def test_an_episode_cut_short_is_logged_as_such(tmp_path):
