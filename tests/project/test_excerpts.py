@@ -17,6 +17,7 @@ RESULTS = DOCS / "results"
 
 PLANNERS = {
     "DDQN": "ddqn",
+    "DDQN, exploring for 200 decisions": "early",
     "DDQN with a twin, random start": "ddqn-dt",
     "with a twin, planner's start": "ddqn-dt-planner",
     "planner": "planner",
@@ -74,7 +75,11 @@ def test_the_planner_is_compared_by_what_was_measured():
     for name, *cells, oracle in rows:
         scenario = name.strip("`")
         for method, cell in zip(methods, cells, strict=True):
-            values = of_first_decisions(scenario, method, "regret_best_fixed")
+            early = (RESULTS / f"early_{scenario}_factored_runs.csv").exists()
+            if method != "early":
+                values = of_first_decisions(scenario, method, "regret_best_fixed")
+            else:
+                values = of_runs(f"early_{scenario}_factored", "ddqn", "regret") if early else pd.Series(dtype=float)
             assert shows(cell, values) if cell else values.empty, (scenario, method)
         assert shows(oracle, of_first_decisions(scenario, "planner", "regret_oracle")), scenario
 
@@ -87,13 +92,21 @@ def test_a_twin_is_compared_with_a_planner_by_what_was_measured():
         assert shows(final, of_first_decisions("diurnal", FIRST_DECISIONS[label], "u_unseen")), label
 
 
+PLAIN, EARLY, TWIN = ("convergence", "ddqn"), ("early", "ddqn"), ("convergence", "ddqn-dt")
+COMPARED = [
+    *(("regret", runs) for runs in (PLAIN, EARLY, TWIN)),
+    *(("utility", runs) for runs in (PLAIN, EARLY, TWIN)),
+    *(("cpu_seconds", runs) for runs in (PLAIN, TWIN)),
+]
+"""Columns of the table on random first decisions: the figure, the runs and the agent."""
+
+
 def test_what_a_twin_saves_after_random_decisions_is_what_was_measured():
     _, *rows = table("when-a-twin-pays.md", "scenario | regret, best fixed [U]: without a twin |")
     assert len(rows) == 3
     for name, *cells in rows:
-        own = [(column, agent) for column in ("regret", "utility", "cpu_seconds") for agent in ("ddqn", "ddqn-dt")]
-        for cell, (column, agent) in zip(cells, own, strict=True):
-            assert shows(cell, of_runs(f"convergence_{name.strip('`')}_factored", agent, column)), (name, column)
+        for cell, (column, (runs, agent)) in zip(cells, COMPARED, strict=True):
+            assert shows(cell, of_runs(f"{runs}_{name.strip('`')}_factored", agent, column)), (name, column)
 
 
 @pytest.mark.parametrize(
@@ -192,3 +205,26 @@ def test_every_table_of_figures_is_linked_from_a_page():
     pages = (page.read_text() for page in MARKDOWN)
     linked = {target.rpartition("/")[2] for text in pages for target in re.findall(r"\]\(([^)\s]+\.csv)\)", text)}
     assert {path.name for path in RESULTS.glob("*.csv")} <= linked
+
+
+@pytest.mark.parametrize("row", table("convergence.md", "head, scenario | without a twin, ε falls until 500 |")[1:])
+def test_what_of_the_gain_is_exploration_is_what_was_measured(row):
+    label, late, early, twin, share = row
+    head, scenario = label.replace("`", "").split(", ")
+    if scenario == "nr-8slices":
+        values = [
+            of_first_decisions(scenario, "ddqn", "regret_best_fixed"),
+            of_runs(f"early_{scenario}_{head}", "ddqn", "regret"),
+            of_first_decisions(scenario, "ddqn-dt", "regret_best_fixed"),
+        ]
+    else:
+        runs = f"{scenario}_{head}"
+        values = [
+            of_runs(f"convergence_{runs}", "ddqn", "regret"),
+            of_runs(f"early_{runs}", "ddqn", "regret"),
+            of_runs(f"convergence_{runs}", "ddqn-dt", "regret"),
+        ]
+    assert [shows(cell, each) for cell, each in zip((late, early, twin), values, strict=True)] == [True] * 3
+    means = [float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (late, early, twin)]
+    of_exploration = 100 * (means[0] - means[1]) / (means[0] - means[2])
+    assert share == "all" if of_exploration > 100 else abs(float(share.split(" ")[0]) - of_exploration) < 1
