@@ -86,6 +86,10 @@ class Link:
         found: FloatArray = self._physics.layer_gain * np.log2(sinr).mean(axis=1)
         return found
 
+    def mean_efficiency(self) -> float:
+        """What the whole band carries for one user at a time, mean over fading and users [bit/s/Hz]."""
+        return float(self.efficiency(self._distances, self.band_blocks).mean())
+
     def rate_bps(self, distance_m: float, blocks: int) -> float:
         """Rate of a user that holds so many blocks, mean over fading [bit/s]."""
         return blocks * self._physics.block_hz * float(self.efficiency([distance_m], blocks)[0])

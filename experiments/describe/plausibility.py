@@ -14,6 +14,10 @@ HIGHEST_SNR_DB = 40.0
 """Above it nothing is gained: a transmitter's own errors are up to 3.5 % of a 256QAM signal, -29 dB (TS 38.104, table
 6.5.2.2-1)."""
 
+HIGHEST_MEAN_EFFICIENCY = 10.0
+"""Mean over users [bit/s/Hz]; IMT-2020 asks a cell for 3.3 (rural) to 9 (indoor) in the downlink (Report ITU-R M.2410,
+section 4.5)."""
+
 HIGHEST_MCS = 7.4063
 """256QAM at code rate 948/1024 [bit/s/Hz a layer] (TS 38.214, table 5.1.3.1-2)."""
 
@@ -53,6 +57,11 @@ def _of_radio(scenario: Scenario, carrier_hz: float | None) -> Iterator[str]:
         yield (
             f"radio.max_spectral_efficiency: no cap, and an SNR of up to {highest:.1f} dB: a layer carries "
             f"{bits:.1f} bit/s/Hz, 256QAM at most {HIGHEST_MCS:.1f}"
+        )
+    elif (mean := link.mean_efficiency()) > HIGHEST_MEAN_EFFICIENCY:  # without a cap that is said already
+        yield (
+            f"radio.multiplexing_gain: {mean:.1f} bit/s/Hz on average over the users, with {radio.multiplexing_gain:g} "
+            "layers for each; IMT-2020 asks a cell for 3.3 to 9 (Report ITU-R M.2410)"
         )
     yield from _of_path_loss(radio, carrier_hz)
     if radio.min_distance_m < SHORTEST_DISTANCE_M:

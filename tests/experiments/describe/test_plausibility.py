@@ -22,6 +22,7 @@ def test_nothing_is_said_of_a_believable_cell():
             "max_spectral_efficiency: no cap, and an SNR of up to 60.8 dB",
         ),
         ({"min_distance_m": 2.0}, "min_distance_m: users as near as 2 m, where path loss is 36.2 dB"),
+        ({"transmit_power_dbm": 71.0}, "multiplexing_gain: 16.2 bit/s/Hz on average over the users, with 4 layers"),
         ({"multiplexing_gain": 9.0}, "multiplexing_gain: 9.00 layers"),
         ({"uniform_power_density": False}, "uniform_power_density: off, so each user's signal has 51 dBm in full"),
         ({"noise_density_dbm_per_hz": -174.0}, "noise_density_dbm_per_hz: -174 dBm/Hz is thermal"),
