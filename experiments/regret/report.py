@@ -47,12 +47,13 @@ def group_courses(courses: Sequence[Course]) -> dict[tuple[str, int], list[Cours
     return dict(methods)
 
 
-def tables(scenario: Scenario, methods: Methods) -> str:
-    """What methods earned, and what they lost, a row each."""
+def tables(scenario: Scenario, methods: Methods, with_reward: bool = True) -> str:
+    """What methods earned, and what they lost, a row each; the share at c_max where the scenario has such a goal."""
     figures = {key: [course.figures(scenario) for course in courses] for key, courses in methods.items()}
     two = over_two_seeds(map(len, methods.values()))
     text = f"\nscenario {scenario.name}; interquartile mean over seeds [95 % interval, bootstrap{two}]"
-    for columns in (EARNED, LOST):
+    earned = {name: each for name, each in EARNED.items() if with_reward or name != "share_at_c_max"}
+    for columns in (earned, LOST):
         rows = [
             [
                 method,

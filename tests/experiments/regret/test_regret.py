@@ -128,6 +128,18 @@ def test_figures_of_a_course():
     assert np.isnan([short.figures(scenario)[name] for name in ("regret_oracle_later", "of_proportional")]).all()
 
 
+@pytest.mark.parametrize(("kind", "shown"), [("shaped", True), ("utility", False)])
+def test_the_share_at_c_max_is_in_the_table_where_the_scenario_has_such_a_goal(kind, shown, copied, tmp_path):
+    """Whatever the agent learned from."""
+    for path in copied.glob("*/summary.json"):
+        summary = json.loads(path.read_text())
+        summary["config"]["scenario"]["reward"]["kind"] = kind
+        path.write_text(json.dumps(summary))
+    text = draw_regret(copied, tmp_path / "first.png", progress=False)
+    assert ("share at c_max" in text) == shown
+    assert "share_at_c_max" in read_rows(tmp_path / f"first_{COARSE.name}.csv")[0]
+
+
 def test_a_smoothed_point_is_the_mean_of_its_neighbours():
     np.testing.assert_allclose(smoothed(np.array([[1.0, 2.0, 6.0, 4.0]])), [[1.5, 3.0, 4.0, 5.0]])
 
