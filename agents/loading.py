@@ -11,7 +11,7 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.registry import algorithm_class
-from agents.safe_load import OPEN, read_checked, read_entries
+from agents.safe_load import OPEN, UntrustedError, read_checked, read_entries
 from agents.tensor_files import bounded
 from slicing_gym.reading import one_line, parsing
 
@@ -75,6 +75,8 @@ def load_agent(
         reason = one_line(error, 1000).replace(
             "load with trust=True", "load with trust=True (on a command line trust=true)"
         )
+        if isinstance(error, UntrustedError):  # of the right class, perhaps: nobody has looked
+            raise ValueError(f"{key}: {reason.removeprefix('agent: ')}") from error
         raise ValueError(f"{key}: {name!r} does not hold an agent of class {wanted} ({reason})") from error
     return loaded
 

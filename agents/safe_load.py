@@ -167,14 +167,18 @@ def _check_entries(name: str, entries: Mapping[str, Any]) -> None:
         ValueError: the message names file and entry.
     """
     if entries.get("env") is not None:  # Stable-Baselines3 saves none, but would make the one that is named
-        raise ValueError(_refusal(name, "env", "an environment"))
+        raise UntrustedError(_refusal(name, "env", "an environment"))
     for key, entry in entries.items():
         if not (isinstance(entry, dict) and ":serialized:" in entry):
             continue
         try:
             Look(base64.b64decode(entry[":serialized:"]), _find).load()
         except Exception as error:  # a pickle may hold anything, and fail in as many ways
-            raise ValueError(_refusal(name, key, error)) from None
+            raise UntrustedError(_refusal(name, key, error)) from None
+
+
+class UntrustedError(ValueError):
+    """A file that would run code, and was not said to be trusted."""
 
 
 def _refusal(name: str, key: str, wanted: object) -> str:

@@ -323,3 +323,12 @@ def test_modules_of_the_users_own_are_found_in_classes_and_names():
     assert own_modules("mine_x.agents.Mine", type(Follow)) == ["mine_x.agents"]
     assert own_modules(DQN, "stable_baselines3.DQN", np.tanh, dict, None, "mine_x") == []
     assert own_modules(type("Typed", (), {"__module__": "__main__"})) == ["__main__"]
+
+
+def test_a_file_with_code_is_refused_for_that_and_not_for_its_class(tmp_path):
+    model = DQN("MlpPolicy", learner(DDQN).get_env())
+    model.bonus = lambda reward: reward
+    model.save(tmp_path / "agent.zip")
+    with pytest.raises(ValueError, match=r"^policy: .*agent\.zip' asks in 'bonus' for .* may run code; .*trust=true"):
+        load_agent(tmp_path / "agent.zip", "stable_baselines3.DQN", key="policy")
+    assert load_agent(tmp_path / "agent.zip", "stable_baselines3.DQN", trust=True).bonus(2) == 2
