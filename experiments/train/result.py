@@ -18,6 +18,9 @@ from twin import DigitalTwin, History
 
 EVALUATION = "evaluation.csv"
 
+FEWEST = 100
+"""Decisions of each policy, all cells together, below which a comparison says nothing."""
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -53,7 +56,13 @@ class TrainResult:
         reward = self.summary.get("config", {}).get("scenario", {}).get("reward", {})  # the run's may be another
         scenario, shaped = self.history.scenario, reward.get("kind", "shaped") == "shaped"
         table = as_table(scenario, self.evaluation, with_reward=shaped)
-        return "\n".join([table, *starvation_warnings(scenario, self.evaluation)])
+        chosen = self.summary.get("config", {}).get("evaluation", {})
+        decisions = chosen.get("decisions") or scenario.decisions_per_episode
+        number = decisions * len(chosen.get("seeds", ()))
+        few = [f"too few decisions to compare: {number} of each (evaluation.decisions, evaluation.seeds)"]
+        return "\n".join(
+            [table, *(few if 0 < number < FEWEST else ()), *starvation_warnings(scenario, self.evaluation)]
+        )
 
 
 def read_result(

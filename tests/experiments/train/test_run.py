@@ -97,6 +97,14 @@ def test_a_report_ends_with_the_warning_of_a_slice_that_a_policy_starves(run):
     assert "warning" not in run.report()
 
 
+def test_a_report_says_where_decisions_are_too_few_to_compare(run):
+    few = "too few decisions to compare: 40 of each (evaluation.decisions, evaluation.seeds)"
+    assert few in run.report().splitlines()
+    config = run.summary["config"]
+    enough = {**run.summary, "config": {**config, "evaluation": {**config["evaluation"], "decisions": 50}}}
+    assert "too few" not in replace(run, summary=enough).report()
+
+
 def test_an_episode_cut_short_is_logged_as_such(tmp_path):
     found = train(make_ddqn, SCENARIO, settings=short_settings(250, policies=["hard"]), folder=tmp_path)
     assert [row["decisions"] for row in read_rows(tmp_path / "episodes.csv")] == ["200", "50"]
