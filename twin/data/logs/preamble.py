@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def header_line(path: Path) -> int | None:
     try:
         with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as file:
             lines = [line.rstrip("\r\n") for line in islice(file, MOST_LINES)]
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, zlib.error):
         return None
     lines = lines[:-1] if len(lines) == MOST_LINES else lines  # a quoted field may go on in the next
     found = max((_rows(lines, delimiter) for delimiter in ";\t|,"), key=lambda rows: len(rows[-1]) if rows else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -264,8 +265,11 @@ def _as_utf_8(path: Path) -> str:
     suffix, codes = path.suffix.lower(), {"Latin-1": "LATIN1", "UTF-16": "UTF-16"}
     unpack = {".gz": "gzip -dc <file> | ", ".zst": "zstd -dc <file> | "}.get(suffix, "")
     if suffix != ".zst":  # of which Python has no reader
-        with gzip.open(path) if suffix == ".gz" else path.open("rb") as file:
-            marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        try:
+            with gzip.open(path) if suffix == ".gz" else path.open("rb") as file:
+                marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        except (OSError, EOFError, zlib.error):  # damaged
+            marked = False
         codes = {"UTF-16, as it begins": "UTF-16"} if marked else {"Latin-1": "LATIN1"}
     given = "" if unpack else " <file>"
     ways = [f"of {name}: {unpack}iconv -f {code} -t UTF-8{given} > <new file>" for name, code in codes.items()]
