@@ -12,6 +12,11 @@ EMPTY = (
 )
 
 
+def reason(held: bool, empty: bool) -> str:
+    """The reason that applies: a choice among held allocations, slices that may hold no unit, or "" for neither."""
+    return HELD if held else EMPTY if empty else ""
+
+
 def if_of_a_log(actions: int, listed: int) -> str:
     """What to add where a policy chooses among another number of allocations than its scenario has.
 
@@ -19,4 +24,4 @@ def if_of_a_log(actions: int, listed: int) -> str:
         actions: that the policy chooses among; 0 if it has no such number.
         listed: allocations of the scenario.
     """
-    return "" if actions in (0, listed) else f"; of a log: {HELD if actions < listed else EMPTY}"
+    return "" if actions in (0, listed) else f"; of a log: {reason(actions < listed, True)}"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents import Planner, check_head
-from agents.log_actions import EMPTY, HELD
+from agents.log_actions import reason
 from agents.student import StudentPolicy
 from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
@@ -295,9 +295,10 @@ def _refuse_offline(given: Path) -> None:
     if not (folder / OFFLINE_SUMMARY).is_file():
         return
     layout = History.load(folder / HISTORY).layout
-    reason = f"; {HELD if layout.held else EMPTY}" if layout.held or layout.smallest else ""
+    why = reason(bool(layout.held), bool(layout.smallest))
     raise ValueError(
-        f"teacher: {str(folder)!r} is a run of experiments.offline, allowed are runs of experiments.train{reason}"
+        f"teacher: {str(folder)!r} is a run of experiments.offline, allowed are runs of experiments.train"
+        f"{'; ' if why else ''}{why}"
     )
 
 

@@ -14,14 +14,11 @@ from matplotlib.figure import Figure
 from experiments.evaluate.rollout import Evaluation
 from experiments.reporting.names import display_names
 from experiments.reporting.statistics import estimate
-from experiments.reporting.style import policy_colours, save_figure
+from experiments.reporting.style import MARKERS, policy_colours, save_figure
 from slicing_gym import Scenario
 
 DOTTED = ("hard", "one_step_oracle")
 """Policies at which a line goes down the panel: what others are to be read against."""
-
-_MARKERS = "osD^vP"
-"""Of policies next to each other, which are told apart in grey, too."""
 
 
 def plot_evaluation(path: Path, scenario: Scenario, evaluations: Sequence[Evaluation]) -> None:
@@ -71,7 +68,7 @@ def _satisfaction(axes: Axes, scenario: Scenario, evaluations: Sequence[Evaluati
     for number, each in enumerate(evaluations):
         means, halves = np.array([estimate(of_slice) for of_slice in each.ssr.T]).T
         x = places + (number - (len(evaluations) - 1) / 2) * 0.8 / len(evaluations)
-        look: dict[str, Any] = {"fmt": _MARKERS[number % len(_MARKERS)], "ms": 5, "capsize": 2, "elinewidth": 1.4}
+        look: dict[str, Any] = {"fmt": MARKERS[number % len(MARKERS)], "ms": 5, "capsize": 2, "elinewidth": 1.4}
         look |= {"color": colours[each.policy], "label": names[each.policy]}
         axes.errorbar(x, means, yerr=np.nan_to_num(halves), **look)
     for edge in places[1:] - 0.5:

@@ -106,7 +106,7 @@ def roll_out(
 
     Returns:
         "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices); of the simulator, too,
-        "starved": where a packet waits and none was admitted (decisions, n, n_slices).
+        "starved": where full queues blocked packets and none was admitted (decisions, n, n_slices).
     """
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
     slices = scenario_of(envs).num_slices

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from agents.learner import OffPolicyLearner
-from agents.log_actions import EMPTY, HELD
+from agents.log_actions import reason
 from agents.safe_load import read_checked
 from twin import History
 from twin.data.layout import Layout
@@ -25,9 +25,8 @@ def check_simulated(seeds: Sequence[int], history: History) -> None:
 
 def about_export(layout: Layout) -> str | None:
     """Why an agent of such a history will not be exported, and what to do instead; None if it can be."""
-    if layout.held or layout.smallest:
-        return f"agents of this history are not exported: {HELD if layout.held else EMPTY}"
-    return None
+    why = reason(bool(layout.held), bool(layout.smallest))
+    return f"agents of this history are not exported: {why}" if why else None
 
 
 def check_loadable(learner: OffPolicyLearner, trust: bool) -> None:

@@ -33,7 +33,7 @@ def not_in_force(command: str, values: Mapping[str, Any]) -> dict[str, str]:
         return {}
     twin = values["twin"] != "none"
     if values.get("agent") == "planner" or values.get("agent._target_") == PLANNER:
-        reasons = {key: "the planner uses none of agent" for key in values if key in _agent_keys(values)}
+        reasons = dict.fromkeys(_agent_keys(values), "the planner uses none of agent")
     else:
         reasons = _of_agent(command, values, twin)
         collects = twin and values.get("algorithm.collect_by", "planner") == "planner"

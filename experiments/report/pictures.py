@@ -24,7 +24,7 @@ from experiments.report.measures import FINAL, REGRET, RunMeasure
 from experiments.report.regret import BEST_FIXED
 from experiments.reporting.names import display_name
 from experiments.reporting.statistics import performance_profile, until_shortest
-from experiments.reporting.style import agent_colour, draw_curve, episode_axis
+from experiments.reporting.style import MARKERS, agent_colour, draw_curve, episode_axis
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,7 +34,6 @@ _COLOURS = ("#0f83cc", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 """Okabe and Ito's, but for those that cannot be told from white or black paper."""
 VARIED = "What was varied:"
 """How the title begins of the picture of a sweep over one setting."""
-_MARKERS = "osD^vP"
 MOST = len(_COLOURS)
 """Groups that a picture of curves shows: more cannot be told apart."""
 
@@ -146,7 +145,7 @@ def _over_setting(groups: Sequence[RunGroup], key: str, measures: Sequence[RunMe
             x, middle, low, high = np.array(points).reshape(-1, 4).T
             at = x * 10**apart if kind == "logarithmic" else x + 2 * apart
             ends = np.nan_to_num([middle - low, high - middle])  # one seed has no interval
-            look = {**style, "marker": _MARKERS[number % len(_MARKERS)], "ms": 6}
+            look = {**style, "marker": MARKERS[number % len(MARKERS)], "ms": 6}
             look |= {"mfc": axes.get_facecolor()} if style["ls"] == "--" else {}
             look |= {"ls": ""} if kind == "names" else {}  # there is nothing between names
             axes.errorbar(at, middle, yerr=ends, capsize=3, elinewidth=1.3, **look)

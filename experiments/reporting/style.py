@@ -39,6 +39,9 @@ _OTHER_COLOURS = ("#0072B2", "#D55E00", "#000000", "#8C510A", "#6A3D9A", "#99993
 BAR_COLOURS = ("#0072B2", "#D55E00", "#999933", "#6A3D9A", "#8C510A")
 """The same without black, which hides error bars; neighbours differ in grey, too."""
 
+MARKERS = "osD^vP"
+"""Of points next to each other, which are told apart in grey, too."""
+
 _AGENT_COLOURS = {
     "dqn": "#0072B2",
     "ddqn": "#D55E00",
