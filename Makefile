@@ -15,7 +15,7 @@ train: $(STAMP)
 	$(BIN)/python -m experiments.train +experiment=quick
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
