@@ -18,6 +18,7 @@ from experiments.reporting.style import save_figure
 _COLUMNS = 2
 _LEFT = -0.35
 """Where panels begin; what is below stands at the edge."""
+_WITHOUT = "n/a"
 _LEARNS = "#0072B2"
 _PLANS = "#D55E00"
 _RULES = "#666666"
@@ -77,23 +78,39 @@ def _draw_boards(path: Path, boards: Sequence[Board], where: str) -> None:
         fontsize=12.5,
     )
     shown = [board.of(name) for board in boards for name in (*names, *own)]
-    partly = any(each.partly for each in shown if each is not None and each.score is not None)
-    figure.legend(handles=_legend(bool(own), partly), loc="outside lower center", ncols=2, frameon=False, fontsize=10.5)
+    scored = [(each, each.score) for each in shown if each is not None and each.score is not None]
+    handles = _legend(
+        own=bool(own),
+        partly=any(each.partly for each, _ in scored),
+        below=any(score.value < _LEFT for _, score in scored),
+        without=any(_why_absent(board, name) == _WITHOUT for board in boards for name in names),
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=10.5)
     save_figure(figure, path)
 
 
-def _legend(own: bool, partly: bool) -> list[Line2D]:
-    """What marks mean, of those that a picture has: methods of the user's own, and such with few seeds so far."""
+def _legend(own: bool, partly: bool, below: bool = True, without: bool = True) -> list[Line2D]:
+    """What marks mean, of those that a picture has.
+
+    Args:
+        own: methods of the user's own.
+        partly: methods with few seeds so far.
+        below: scores off the scale.
+        without: methods that a scenario has too many allocations for.
+    """
     kinds = {_LEARNS: "reinforcement learning", _PLANS: "planning by a learned model", _RULES: "rule, does not learn"}
     kinds |= {_OWN: "your own"} if own else {}
     handles = [Line2D([], [], color=colour, marker="o", lw=2.2, label=label) for colour, label in kinds.items()]
     handles.append(Line2D([], [], color=_FIXED, ls="--", lw=1.4, label="best allocation that never changes"))
-    handles.append(Line2D([], [], color="black", ls="none", marker="<", ms=5.5, label=f"below {_LEFT}, off the scale"))
-    notes = (
+    if below:
+        handles.append(
+            Line2D([], [], color="black", ls="none", marker="<", ms=5.5, label=f"below {_LEFT}, off the scale")
+        )
+    notes = [
         f"bars: 95 % intervals{'; (n): n training seeds so far' if partly else ''}",
         "headroom: best fixed to oracle, in % of hard slicing to oracle",
-        "n/a: one network output per allocation would be too many",
-    )
+        *([f"{_WITHOUT}: one network output per allocation would be too many"] if without else []),
+    ]
     return [*handles, *(Line2D([], [], ls="none", label=note) for note in notes)]
 
 
@@ -120,8 +137,7 @@ def _draw_panel(axes: Axes, board: Board, names: Sequence[str]) -> None:
 def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
     found = board.of(name)
     if found is None or found.score is None:
-        why = "n/a" if board.missing.get(name, "").startswith("n/a") else "not run yet"
-        axes.annotate(why, (0.02, row), va="center", fontsize=10, color="#999999", style="italic")
+        axes.annotate(_why_absent(board, name), (0.02, row), va="center", fontsize=10, color="#999999", style="italic")
         return
     colour = _colour(name)
     value, low, high = (float(each) for each in found.score)
@@ -135,6 +151,14 @@ def _draw_method(axes: Axes, board: Board, name: str, row: int) -> None:
     if not np.isnan(low):
         axes.plot([max(low, _LEFT), high], [row, row], color=colour, lw=2.4, alpha=0.6, solid_capstyle="butt", zorder=2)
     axes.plot(value, row, "o", ms=5.5, color=colour, zorder=3)
+
+
+def _why_absent(board: Board, name: str) -> str:
+    """What stands in place of a score; "" where there is one."""
+    found = board.of(name)
+    if found is not None and found.score is not None:
+        return ""
+    return _WITHOUT if board.missing.get(name, "").startswith(_WITHOUT) else "not run yet"
 
 
 def _colour(name: str) -> str:

@@ -35,6 +35,7 @@ from experiments.runs.folder import (
     PLANNER_FILE,
     STUDENT,
     STUDENT_SUMMARY,
+    SUMMARY,
     TWIN,
     Run,
     find_runs,
@@ -286,19 +287,23 @@ def _root(teachers: str | Path | Sequence[Run]) -> Path:
 
 
 def _refuse_offline(given: Path) -> None:
-    """Refuse an agent that learned from a history: it has no cell that students could be compared in.
+    """Refuse agents that learned from a history: they have no cell that students could be compared in.
 
     Raises:
-        ValueError: the message names the key of the log's mapping, too, where that would have to be another.
+        ValueError: the folder, or what is below it, holds runs of this kind alone; the message names the key of the
+            log's mapping, too, where that would have to be another.
     """
     folder = given.parent if given.name == AGENT else given
-    if not (folder / OFFLINE_SUMMARY).is_file():
+    found = sorted(path.parent for path in folder.rglob(OFFLINE_SUMMARY))
+    if not found or any(folder.rglob(SUMMARY)):
         return
-    layout = History.load(folder / HISTORY).layout
+    layout = History.load(found[0] / HISTORY).layout
     why = reason(bool(layout.held), bool(layout.smallest))
+    more = len(found) - 1
+    others = f" (as {'is 1 other' if more == 1 else f'are {more} others'} below {str(folder)!r})" if more else ""
     raise ValueError(
-        f"teacher: {str(folder)!r} is a run of experiments.offline, allowed are runs of experiments.train"
-        f"{'; ' if why else ''}{why}"
+        f"teacher: {str(found[0])!r} is a run of experiments.offline{others}, allowed are runs of experiments.train, "
+        f"as `python -m experiments.train hydra.run.dir=<folder>` leaves them{'; ' if why else ''}{why}"
     )
 
 

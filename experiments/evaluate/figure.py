@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.evaluate.rollout import Evaluation
 from experiments.reporting.names import display_names
-from experiments.reporting.statistics import estimate
+from experiments.reporting.statistics import Share, estimate
 from experiments.reporting.style import MARKERS, policy_colours, save_figure
 from slicing_gym import Scenario
 
@@ -48,8 +48,17 @@ def points(axes: Axes, evaluations: Sequence[Evaluation], field: str, title: str
     colours = policy_colours([evaluation.policy for evaluation in evaluations])
     for row, evaluation in enumerate(evaluations):
         found, colour = estimate(getattr(evaluation, field)), colours[evaluation.policy]
-        half = np.nan_to_num(found.half_width)  # one cell has no interval
-        axes.errorbar(found.mean, row, xerr=half, fmt="o", ms=5, color=colour, capsize=3, elinewidth=1.6)
+        found = Share(*found) if field == "reward" else found
+        axes.errorbar(
+            found.mean,
+            row,
+            xerr=np.reshape(found.reach(), (2, 1)),
+            fmt="o",
+            ms=5,
+            color=colour,
+            capsize=3,
+            elinewidth=1.6,
+        )
         axes.text(1.02, row, str(found), transform=axes.get_yaxis_transform(), va="center", fontsize=8.5)
         if evaluation.policy in DOTTED:
             axes.axvline(found.mean, color=colour, lw=1.0, ls=":", zorder=0)
@@ -66,11 +75,12 @@ def _satisfaction(axes: Axes, scenario: Scenario, evaluations: Sequence[Evaluati
     colours, places = policy_colours([each.policy for each in evaluations]), np.arange(scenario.num_slices)
     names = display_names(each.policy for each in evaluations)
     for number, each in enumerate(evaluations):
-        means, halves = np.array([estimate(of_slice) for of_slice in each.ssr.T]).T
+        found = [Share(*estimate(of_slice)) for of_slice in each.ssr.T]
+        means, reach = np.array([share.mean for share in found]), np.array([share.reach() for share in found]).T
         x = places + (number - (len(evaluations) - 1) / 2) * 0.8 / len(evaluations)
         look: dict[str, Any] = {"fmt": MARKERS[number % len(MARKERS)], "ms": 5, "capsize": 2, "elinewidth": 1.4}
         look |= {"color": colours[each.policy], "label": names[each.policy]}
-        axes.errorbar(x, means, yerr=np.nan_to_num(halves), **look)
+        axes.errorbar(x, means, yerr=reach, **look)
     for edge in places[1:] - 0.5:
         axes.axvline(edge, color="0.85", lw=1.0, zorder=0)
     axes.set_xticks(places, scenario.slice_names)

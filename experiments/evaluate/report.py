@@ -17,7 +17,7 @@ STARVED = 0.05
 
 
 def as_table(scenario: Scenario, evaluations: Sequence[Evaluation], with_reward: bool = True) -> str:
-    """The comparison as text; ± is half of a 95 % interval over the cells.
+    """The comparison as text; ± is half of a 95 % interval over the cells, [] are its ends.
 
     Args:
         scenario: of the cells.

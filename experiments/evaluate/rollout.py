@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 import slicing_gym
 from experiments.environments import AnyVectorEnv, advance, scenario_of
-from experiments.reporting.statistics import Estimate, estimate
+from experiments.reporting.statistics import Estimate, Share, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer
 from slicing_gym.progress import ProgressBar
@@ -50,15 +50,9 @@ class Evaluation:
 
     def estimates(self, slice_names: Sequence[str]) -> dict[str, Estimate]:
         """Every column of the table."""
-        columns = {"utility": estimate(self.utility), "reward": _share(self.reward)}
-        columns |= {f"ssr_{name}": _share(self.ssr[:, n]) for n, name in enumerate(slice_names)}
+        columns = {"utility": estimate(self.utility), "reward": Share(*estimate(self.reward))}
+        columns |= {f"ssr_{name}": Share(*estimate(self.ssr[:, n])) for n, name in enumerate(slice_names)}
         return columns | {"spectral_efficiency": estimate(self.spectral_efficiency)}
-
-
-def _share(values: npt.NDArray[np.float64]) -> Estimate:
-    """An estimate of what lies between 0 and 1; its interval reaches no further than these."""
-    found = estimate(values)
-    return Estimate(found.mean, min(found.half_width, max(found.mean, 1.0 - found.mean)))
 
 
 def evaluate_policy(

@@ -59,7 +59,13 @@ class FidelityResult:
         notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
         table = as_table(self.figures, units)
-        verdict = as_lines(self.verdicts, self._evidence.range)
+        evidence = self._evidence
+        if evidence.arrivals_alone:
+            notes.append(
+                "the twin predicts arrivals alone; of a log that has decisions, a mapping with ssr and "
+                "spectral_efficiency brings verdicts on the utility"
+            )
+        verdict = as_lines(verdicts(evidence), evidence.range)
         return "\n".join([self.title, *verdict, *(f"note: {note}" for note in notes), table])
 
     @property
@@ -75,7 +81,9 @@ class FidelityResult:
         first = self.outcomes[0]
         ssr = {name: float(shares @ [each.ssr[name] for each in self.outcomes]) / held_out for name in first.ssr}
         restricted = bool(first.twin.model.layout.held)
-        part, held = ("cell", {}) if self.history is None else ("block", first.held)
+        alone = not first.twin.model.layout.columns
+        held = {} if self.history is None or alone else first.held  # units are nothing to arrivals
+        part = "cell" if self.history is None else "block"
         return Evidence(
             self.figures,
             self.scenario,
@@ -88,6 +96,7 @@ class FidelityResult:
             first.terms,
             held,
             self._starved,
+            arrivals_alone=alone,
         )
 
     @property

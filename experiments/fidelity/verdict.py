@@ -58,7 +58,7 @@ class Verdict:
 
     Args:
         use: "what-if on the utility", "training an agent", "the SSR of" a slice, or of a log "what-if beyond the
-            units held", where nothing was measured.
+            units held", where nothing was measured; of a twin of nothing else "the arrivals".
         answer: "go", "go with care", "cannot tell" or "no-go".
         reasons: the figures that decided, the most important first.
     """
@@ -89,6 +89,7 @@ class Evidence:
             compared with the truth.
         starved: slices that may count as met where they are so starved that nothing arrives: more units may lower
             their SSR.
+        arrivals_alone: whether the twin predicts nothing else: no utility, no SSR and no other measure.
     """
 
     figures: Figures
@@ -102,6 +103,7 @@ class Evidence:
     terms: Mapping[str, float] = field(default_factory=dict)
     held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     starved: Collection[str] = ()
+    arrivals_alone: bool = False
 
     def of(self, metric: str, variable: str, predictor: str = "twin") -> Estimate | None:
         """A figure that there is and that is a number."""
@@ -112,6 +114,11 @@ class Evidence:
     def slices(self) -> tuple[str, ...]:
         """The slices that somebody uses."""
         return tuple(name for name in self.scenario.slice_names if name != IDLE)
+
+    @property
+    def arrivals(self) -> tuple[str, ...]:
+        """The variables of the arrivals of those slices."""
+        return tuple(f"arrivals_{name}" for name in self.slices)
 
     def falls(self, place: str) -> dict[str, float]:
         """Slices that are often expected to be served worse with more units, and in which share of the states."""
@@ -142,6 +149,8 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
 
     A use has the worst answer of all that is asked about it. docs/logs.md gives the thresholds and their reasons.
     """
+    if evidence.arrivals_alone:
+        return (_verdict("the arrivals", evidence, list(_arrivals_alone(evidence))),)
     utility = list(_utility(evidence))
     training = list(dict.fromkeys([*_training(evidence), *utility]))  # each reason once
     found = [_verdict("what-if on the utility", evidence, utility), _verdict("training an agent", evidence, training)]
@@ -157,7 +166,8 @@ def as_lines(found: Sequence[Verdict], held: str = "") -> list[str]:
         found: the verdicts.
         held: the range of units that they are of, if there is one.
     """
-    common = [reason for reason in found[0].reasons if all(reason in each.reasons for each in found)]
+    first, *others = found
+    common = [reason for reason in first.reasons if others and all(reason in each.reasons for each in others)]
     lines = [": ".join(["verdict", *common])]
     if held:
         lines.append(f"  within the units that the fit held: {held}. Nothing beyond was measured")
@@ -227,9 +237,15 @@ def _one_term(evidence: Evidence) -> Iterator[Said]:
     yield CARE, f"{share:.1%} of the utility's variance is {name.replace('_', ' ', 1)}: check {check}"
 
 
-def _training(evidence: Evidence) -> Iterator[Said]:
-    """Whether the twin stays itself in free runs and draws what may come."""
-    arrivals = [f"arrivals_{name}" for name in evidence.slices]
+def _arrivals_alone(evidence: Evidence) -> Iterator[Said]:
+    """What is asked about arrivals of a twin that predicts nothing else."""
+    yield from _arrivals(evidence)
+    yield from _coverage(evidence, *evidence.arrivals)
+
+
+def _arrivals(evidence: Evidence) -> Iterator[Said]:
+    """Whether the twin stays itself in free runs, and predicts arrivals better than the last value does."""
+    arrivals = evidence.arrivals
     drifts = [(_drift(evidence, name), name) for name in arrivals]
     measured = [(drift, name) for drift, name in drifts if drift is not None]
     if measured:
@@ -243,11 +259,16 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     worse = [text for name in arrivals if (text := _worse_than_the_last(evidence, name))]
     if worse:
         yield CARE, f"arrivals are predicted worse than by the last value (CRPS): {', '.join(worse)}"
+
+
+def _training(evidence: Evidence) -> Iterator[Said]:
+    """Whether the twin stays itself in free runs and draws what may come."""
+    yield from _arrivals(evidence)
     tempting = {} if evidence.restricted or not evidence.held else evidence.falls("below")
     if tempting:
         yield CARE, f"agents are drawn to fewer units than were ever held, where the twin errs ({', '.join(tempting)})"
     yield from _falls_inside(evidence, *evidence.slices)
-    yield from _coverage(evidence, *arrivals, *(f"ssr_{name}" for name in evidence.slices))
+    yield from _coverage(evidence, *evidence.arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
 def _worse_than_the_last(evidence: Evidence, name: str) -> str:

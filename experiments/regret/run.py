@@ -12,7 +12,6 @@ from experiments.regret.report import group_courses, tables, write_courses
 from experiments.reporting.statistics import base_name
 from experiments.reporting.tables import REGRET_NOTE
 from experiments.runs.folder import Run, common_scenario, find_runs
-from experiments.runs.stored import looked_up
 
 
 def draw_regret(folder: Path, output: Path, *, progress: bool = True) -> str:
@@ -39,11 +38,6 @@ def draw_regret(folder: Path, output: Path, *, progress: bool = True) -> str:
         methods = group_courses(courses)
         draw_courses(path, scenario, methods)
         write_courses(path.with_suffix(".csv"), scenario, courses)
-        shaped = any(_has_goal(run) for run in runs)
+        shaped = any(run.has_goal for run in runs)
         texts += [tables(scenario, methods, shaped), f"written: {path}, {path.with_suffix('.csv')}"]
     return "\n".join([*texts, REGRET_NOTE])
-
-
-def _has_goal(run: Run) -> bool:
-    """Whether the run's scenario rewards a threshold; what the agent learned from may be another reward."""
-    return (looked_up(run.summary, "config.scenario.reward.kind") or "shaped") == "shaped"

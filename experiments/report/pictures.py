@@ -100,6 +100,8 @@ def _styles(groups: Sequence[RunGroup], keys: Sequence[str]) -> list[dict[str, A
     looks = [tuple(value for key, value in group.values.items() if key != "twin") for group in groups]
     order = list(dict.fromkeys(looks))
     agents = [key for key in keys if key != "twin"] == ["agent"]
+    if agents and len({agent_colour(look[0]) for look in order}) < len(order):  # names of one's own, as ddqn-0.1
+        agents = False
     kinds = list(dict.fromkeys(group.values.get("twin", "") for group in groups if group.values.get("twin") != "none"))
     styles = []
     for group, look in zip(groups, looks, strict=True):

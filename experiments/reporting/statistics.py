@@ -26,6 +26,30 @@ class Estimate(NamedTuple):
         mean = f"{self.mean:.{digits}f}"
         return mean if math.isnan(self.half_width) else f"{mean} ± {self.half_width:.{digits}f}"
 
+    def reach(self) -> tuple[float, float]:
+        """How far the interval goes below and above the mean; not at all where there is none."""
+        half = 0.0 if math.isnan(self.half_width) else self.half_width
+        return half, half
+
+
+class Share(Estimate):
+    """An estimate of what lies between 0 and 1; an interval that would reach beyond them is shown by its ends."""
+
+    __slots__ = ()
+
+    def show(self, digits: int) -> str:
+        """The mean ± half the width, or mean [low, high] where that goes further than 0 or 1."""
+        low, high = (round(self.mean, digits) + sign * round(self.half_width, digits) for sign in (-1.0, 1.0))
+        tiny = 10.0 ** -(digits + 1)
+        if not (low < -tiny or high > 1.0 + tiny):  # nor of a single value
+            return super().show(digits)
+        return f"{self.mean:.{digits}f} [{max(low, 0.0):.{digits}f}, {min(high, 1.0):.{digits}f}]"
+
+    def reach(self) -> tuple[float, float]:
+        """The same, and no further than 0 and 1."""
+        below, above = super().reach()
+        return min(below, self.mean), min(above, 1.0 - self.mean)
+
 
 class Interval(NamedTuple):
     """A statistic and the ends of its 95 % interval, arrays of one shape."""

@@ -106,6 +106,11 @@ class Run:
         with parsing("run", str(self.folder / SUMMARY)):
             return make_scenario(given, reward)
 
+    @property
+    def has_goal(self) -> bool:
+        """Whether its scenario rewards a threshold; what the agent learned from may be another reward."""
+        return (looked_up(self.summary, "config.scenario.reward.kind") or "shaped") == "shaped"
+
     def setting(self, key: str) -> Any:
         """What its configuration has at a dotted key.
 

@@ -83,10 +83,14 @@ def random_baseline(scenario: Scenario, seeds: Sequence[int], episodes: int = 20
 def draw(
     path: Path, scenario: str, head: str, methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]
 ) -> None:
-    """Left the share at c_max (Fig. 5), right the utility (Fig. 6), against episodes of real decisions."""
+    """Left the share at c_max (Fig. 5), if there is such a goal, right the utility (Fig. 6), against episodes."""
+    everyone = [run for runs in methods.values() for run in runs]
+    has_goal = any(run.has_goal for run in everyone)
+    shown = {measure: label for measure, label in MEASURES.items() if has_goal or measure == "utility"}
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
-    for axes, (measure, label) in zip(figure.subplots(1, 2), MEASURES.items(), strict=True):
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (measure, label) in zip(panels, shown.items(), strict=True):
         longest, names = 1, display_names([*methods, "random"])
         for beneath, (method, runs) in zip(_later_of_its_kind(list(methods)), methods.items(), strict=True):
             curve = until_shortest([run.curve(measure) for run in runs])
@@ -94,7 +98,6 @@ def draw(
             _line(axes, method, names[method], curve, beneath)
         _line(axes, "random", names["random"], np.tile(random[measure][:, None], (1, longest)))
         if measure == "utility":
-            everyone = [run for runs in methods.values() for run in runs]
             best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"]) for run in everyone])
             axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed")
         else:
@@ -108,7 +111,8 @@ def draw(
         axes.grid(alpha=0.25)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     title = f"Scenario {scenario}, {head} head: what agents earn while they learn{_of_kinds(list(methods))}"
-    figure.suptitle(f"{title}\ninterquartile mean over {seeds}", fontsize=11)
+    why = "" if has_goal else "; no share at c_max: the scenario rewards no threshold"
+    figure.suptitle(f"{title}\ninterquartile mean over {seeds}{why}", fontsize=11)
     save_figure(figure, path)
 
 

@@ -71,6 +71,19 @@ def test_an_agent_of_a_log_is_refused_by_the_keys_of_its_mapping(smallest, keys,
     assert {key for key in known if key in str(said.value)} == keys
 
 
+def test_a_folder_above_runs_of_logs_says_what_is_there_and_what_to_type(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        record_history("random", "paper-1mhz", 0, 20).save(tmp_path / name / "history.npz")
+        (tmp_path / name / "offline.json").write_text("{}")
+    refused = (
+        r"^teacher: '.*a' is a run of experiments.offline \(as is 1 other below '.*'\), allowed are runs of "
+        "experiments.train, as `python -m experiments.train hydra.run.dir=<folder>` leaves them$"
+    )
+    with pytest.raises(ValueError, match=refused):
+        prepare(configured("distill", DistillConfig, f"teacher={tmp_path}"), tmp_path / "out")
+
+
 def test_it_runs_as_typed(teachers, tmp_path):
     command = [sys.executable, "-m", "experiments.distill", f"teacher={teachers}", "hidden=4", "agents=ddqn"]
     short = ["updates=60", "progress=false", "evaluation.seeds=[100,101]", "evaluation.decisions=5"]

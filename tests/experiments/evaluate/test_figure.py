@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -65,3 +67,11 @@ def test_the_whole_picture_is_written_for_one_policy_and_for_many(kind, tmp_path
         file = tmp_path / f"{number}.png"
         plot_evaluation(file, scenario, evaluations({f"policy {each}": [5.0, 6.0] for each in range(number)}))
         assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_intervals_of_shares_are_drawn_and_written_no_further_than_0_and_1():
+    axes, share = Figure().subplots(), np.array([0.988, 1.0])
+    points(axes, [replace(evaluations({"hard": [7.5, 7.5]})[0], reward=share)], "reward", "share at c_max")
+    (bar,) = axes.collections
+    assert bar.get_segments()[0][:, 0].tolist() == [pytest.approx(0.918, abs=1e-3), 1.0]
+    assert "0.994 [0.918, 1.000]" in [text.get_text() for text in axes.texts]

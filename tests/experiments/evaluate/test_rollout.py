@@ -102,11 +102,15 @@ def test_reports_end_with_the_warning_of_a_starved_slice_and_those_of_others_hav
 
 
 def test_intervals_of_shares_end_at_0_and_1_and_that_of_a_single_cell_stays_unknown():
-    zero, ssr = np.zeros(2), np.array([[0.4, 0.99], [0.6, 0.99]])
-    two = Evaluation("hard", (0, 1), zero, np.array([0.35, 0.55]), zero, ssr).estimates(["one", "other"])
-    assert str(two["reward"]) == "0.450 ± 0.550"
-    assert str(two["ssr_one"]) == "0.500 ± 0.500"
+    zero, ssr = np.zeros(2), np.array([[0.4, 0.99, 0.988, 0.5], [0.6, 0.99, 0.992, 0.51]])
+    two = Evaluation("hard", (0, 1), zero, np.array([0.35, 0.55]), zero, ssr).estimates(
+        ["one", "other", "near", "inside"]
+    )
+    assert str(two["reward"]) == "0.450 [0.000, 1.000]"
+    assert str(two["ssr_one"]) == "0.500 [0.000, 1.000]"
     assert str(two["ssr_other"]) == "0.990 ± 0.000"
+    assert str(two["ssr_near"]) == "0.990 [0.965, 1.000]"  # not 0.990 ± 0.025, which ends beyond 1
+    assert str(two["ssr_inside"]) == "0.505 ± 0.064"
     assert (
         str(Evaluation("hard", (0,), zero[:1], ssr[:1, 0], zero[:1], ssr[:1]).estimates(["a", "b"])["reward"])
         == "0.400"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -209,3 +210,17 @@ def test_a_logs_verdict_states_the_range_that_it_is_of():
     held = "volte 3 to 9, video 5 to 14, urllc 2 to 6"
     assert lines[1] == f"  within the units that the fit held: {held}. Nothing beyond was measured"
     assert verdicts(given)[-1].use == "what-if beyond the units held"
+
+
+def test_a_twin_of_arrivals_alone_has_a_verdict_on_nothing_else():
+    of_arrivals = {key: value for key, value in evidence().figures.items() if key[1] in ARRIVALS}
+    given = replace(evidence(), figures=of_arrivals, ssr={}, arrivals_alone=True)
+    (good,) = verdicts(given)
+    assert (good.use, good.answer) == ("the arrivals", "go")
+    narrow = of_arrivals | {("inside 90 %", ARRIVALS[0], "twin"): Estimate(0.5, 0.02)}
+    (careful,) = verdicts(replace(given, figures=narrow))
+    assert (careful.answer, careful.reasons) == (
+        "go with care",
+        (f"only 50% of {ARRIVALS[0]} lie in their 90 % interval",),
+    )
+    assert as_lines([careful]) == ["verdict", "  the arrivals: go with care", f"    {careful.reasons[0]}"]

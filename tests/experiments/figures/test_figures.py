@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from experiments.evaluate import Settings, evaluate
@@ -67,6 +68,20 @@ def test_both_of_two_curves_that_coincide_are_seen(kind, tmp_path):
     pixels = imread(tmp_path / "picture.png")[:450, :, :3]
     for agent in ("ddqn", "dqn"):
         assert (np.abs(pixels - to_rgb(agent_colour(agent))).max(axis=2) < 0.01).sum() > 300
+
+
+@pytest.mark.parametrize(("kind", "panels"), [("shaped", 2), ("utility", 1)])
+def test_the_share_at_c_max_has_a_panel_where_the_scenario_has_such_a_goal(kind, panels, tmp_path, monkeypatch):
+    drawn, save = [], Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *args, **given: drawn.append(self) or save(self, *args, **given)
+    )
+    summary = {"best_fixed_on_own_cell": 1.0, "seed": 0, "config": {"scenario": {"reward": {"kind": kind}}}}
+    run = Run(tmp_path, summary, {name: np.array([0.2, 0.5, 0.9]) for name in MEASURES})
+    draw(tmp_path / "picture.png", "nr-8slices", "factored", {"ddqn": [run]}, {name: np.zeros(1) for name in MEASURES})
+    (figure,) = drawn
+    assert len(figure.axes) == panels
+    assert ("no share at c_max: the scenario rewards no threshold" in figure.get_suptitle()) == (panels == 1)
 
 
 def test_convergence_figure_is_drawn_from_runs(methods, tmp_path, capsys):

@@ -10,6 +10,7 @@ import pytest
 from experiments.report import report
 from experiments.report.measures import FINAL, REGRET
 from experiments.report.pictures import VARIED, pictures
+from experiments.reporting.style import agent_colour
 from tests.helpers.studies import RATES, TWINS, config_of, leave_run, leave_sweep
 
 
@@ -137,3 +138,16 @@ def test_what_is_said_of_runs_that_missed_the_goal_is_on_no_dot(sweep):
         box = text.get_window_extent()
         assert box.x0 < places[:, 0].max() < box.x1
         assert not any(box.contains(*place) for place in places)
+
+
+def test_agents_that_are_named_by_a_setting_have_colours_of_their_own(tmp_path):
+    """With a twin the same as without; the usual names keep the colours of all other pictures."""
+    for agents, usual in ((["ddqn-0.1", "ddqn-0.2", "ddqn-0.5"], False), (["ddqn", "dqn"], True)):
+        folder = tmp_path / agents[0]
+        for agent in agents:
+            for twin in TWINS:
+                leave_run(folder / f"{agent}-{twin}", twin=twin, agent=agent)
+        _, figure = curves_of(only_section(report(folder)))
+        colours = [line.get_color() for line in figure.axes[0].lines]
+        assert len(set(colours)) == len(agents)
+        assert (set(colours) == {agent_colour(agent) for agent in agents}) == usual

@@ -48,6 +48,8 @@ def test_scenario_picture_and_twin_are_written(tmp_path):
     report = result.report()
     assert "200 intervals of 0.25 s in 2 runs; one becomes a decision of 0.2 s" in report
     assert "CRPS / climatology's" in report
+    assert [verdict.use for verdict in result.evaluation.verdicts] == ["the arrivals"]
+    assert "within the units" not in report  # of a log without decisions
 
 
 def test_without_a_twin_nothing_is_fitted(tmp_path):

@@ -70,7 +70,7 @@ def without_doubles(long: Long, rows: Rows, mapping: LogMapping, by: str | None 
 
     Others of the same slice (and user) and interval are noted as faults.
     """
-    same = long.same_as_before()
+    same = long.same_as_before() & (long.slices[1:] >= 0)  # slices that are not mapped are noted, and may be several
     if by is not None:
         same &= long.columns[by][1:] == long.columns[by][:-1]
     if not same.any():

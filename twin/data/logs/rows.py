@@ -142,13 +142,26 @@ class Rows:
     def check_choices(self, name: str, values: npt.NDArray[Any], allowed: Sequence[int]) -> None:
         """Note values that are none of a few."""
         wrong = np.flatnonzero(~np.isin(values, allowed) & ~np.isnan(values))
-        self._note_values(name, values, wrong, f", allowed are {', '.join(map(str, allowed))}")
+        self._note_once(wrong, values, lambda place: f"{name}: {values[place]:g}", ", ".join(map(str, allowed)))
 
     def _note_values(
         self, name: str, values: npt.NDArray[Any], places: IntArray, what: str, rules: Sequence[str] = RULES
     ) -> None:
         """Note values at some places, and what is wrong with them."""
         self.note(places, lambda i: f"{name}: {values[places[i]]:g} in {self.where(places[i])}{what}", rules)
+
+    def _note_once(self, places: IntArray, values: npt.NDArray[Any], say: Callable[[int], str], allowed: str) -> None:
+        """Note values that are none of a few: each once, with its first row and how many others have it."""
+        _, first, counts = np.unique(values[places], return_index=True, return_counts=True)
+
+        def said(i: int) -> str:
+            place, others = int(places[first[i]]), int(counts[i]) - 1
+            more = f" and {others} more row{'' if others == 1 else 's'}" if others else ""
+            return f"{say(place)} in {self.where(place)}{more}, allowed are {allowed}"
+
+        in_order = np.argsort(first)  # of many values the first rows are listed
+        first, counts = first[in_order], counts[in_order]
+        self.note(places[first], said)
 
     def _spread(self, parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """One value per row of the parts, one of every slice, or one for all slices."""
@@ -181,10 +194,7 @@ class Rows:
         found = np.array([places.get(value, texts.get(str(value), -1)) for value in different], np.int8)
         unknown = np.array([value not in (None, "") for value in different], np.bool_) & (found < 0)
         rows = np.flatnonzero(unknown[given]) if unknown.any() else np.empty(0, np.int64)
-        allowed = ", ".join(map(repr, wanted))
-        self.note(
-            rows, lambda i: f"{name}: {different[given[rows[i]]]!r} in {self.where(rows[i])}, allowed are {allowed}"
-        )
+        self._note_once(rows, given, lambda row: f"{name}: {different[given[row]]!r}", ", ".join(map(repr, wanted)))
         of_rows: npt.NDArray[Any] = found[given]
         return of_rows
 

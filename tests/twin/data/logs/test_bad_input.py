@@ -41,6 +41,14 @@ def test_every_fault_of_a_large_file_is_counted(read, lines):
     refused(read, wrong, "log: 160 faults")
 
 
+def test_a_slice_that_is_not_mapped_is_listed_once_however_many_rows_have_it(read, lines):
+    wrong = [line.replace(",embb,", ",gaming,").replace("100,mtc,", "100,iot,") for line in lines]
+    wrong[1] = wrong[1].replace("gaming", "first")
+    listed = r"{} in row {}, allowed are 'embb', [^\n]*"
+    rows = {"'first'": 2, "'gaming'": "5 and 158 more rows", "'iot'": 303}
+    refused(read, wrong, r"^log: 3 faults.*" + "".join(rf"\n  slice: {listed.format(*row)}" for row in rows.items()))
+
+
 def test_many_columns_are_not_all_named(read, lines):
     more = [",".join([line, *(f"c{i}" if n == 0 else "0" for i in range(300))]) for n, line in enumerate(lines)]
     refused(read, more, "does not name column 'c0'")
