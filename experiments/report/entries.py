@@ -18,7 +18,7 @@ from experiments.report.in_force import NOT_IN_FORCE, not_in_force
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.process import SWEEP
-from experiments.runs.status import MISSING, STATUS_FILE, Status, read_status, state_of
+from experiments.runs.status import DEAD, MISSING, STATUS_FILE, Status, read_status, state_of
 from experiments.runs.stored import looked_up, read_summary
 from experiments.sweeps.plan import Sweep
 from slicing_gym.yaml_reading import read_yaml
@@ -182,10 +182,12 @@ def _not_done(entry: Entry, status: Status | None) -> Entry:
             error = "a checkpoint and no summary: it was stopped, or is running; with resume=auto it goes on"
         return replace(entry, state=UNFINISHED, error=error)
     state = state_of(entry.folder)
-    error = entry.error or _SAID.get(state, f"{SUMMARY if entry.command == 'train' else OFFLINE_SUMMARY} is not there")
+    said = _NOT_BEGUN if status.state == "queued" and state == DEAD else _SAID.get(state)
+    error = entry.error or said or f"{SUMMARY if entry.command == 'train' else OFFLINE_SUMMARY} is not there"
     return replace(entry, state=state, error=error)
 
 
+_NOT_BEGUN = "its sweep ended before it began; with resume=auto it is run"
 _SAID = {
     "queued": "it waits for its turn",
     "running": "it is running",

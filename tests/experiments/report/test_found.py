@@ -52,6 +52,15 @@ def test_of_one_seed_there_is_no_interval_and_that_is_said(tmp_path):
     assert "<html" in found.html()
 
 
+def test_a_run_whose_sweep_ended_before_its_turn_never_began(tmp_path):
+    leave_run(tmp_path / "done")
+    for state in ("queued", "running"):
+        write_status(tmp_path / state, Status(state, "train"))
+    said = {entry.folder.name: (entry.state, entry.error) for entry in report(tmp_path).not_done}
+    assert said["queued"] == ("dead", "its sweep ended before it began; with resume=auto it is run")
+    assert said["running"][1].startswith("nobody runs it any more")
+
+
 def test_runs_of_earlier_versions_are_in_the_same_group(tmp_path):
     """They have other names of files and keys, and lack keys of today: that tells them apart from nobody."""
     for seed in (0, 1):
