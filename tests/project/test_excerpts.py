@@ -207,6 +207,13 @@ def test_every_table_of_figures_is_linked_from_a_page():
     assert {path.name for path in RESULTS.glob("*.csv")} <= linked
 
 
+def compared_exploration(cells: list[str], values: list[pd.Series[float]]) -> float:
+    """The share [%] of exploration in what a row says that the twin gains, if its regrets are those of the runs."""
+    assert [shows(cell, each) for cell, each in zip(cells, values, strict=True)] == [True] * 3
+    late, early, twin = (float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in cells)
+    return 100 * (late - early) / (late - twin)
+
+
 @pytest.mark.parametrize("row", table("convergence.md", "head, scenario | without a twin, ε falls until 500 |")[1:])
 def test_what_of_the_gain_is_exploration_is_what_was_measured(row):
     label, late, early, twin, share = row
@@ -224,7 +231,44 @@ def test_what_of_the_gain_is_exploration_is_what_was_measured(row):
             of_runs(f"early_{runs}", "ddqn", "regret"),
             of_runs(f"convergence_{runs}", "ddqn-dt", "regret"),
         ]
-    assert [shows(cell, each) for cell, each in zip((late, early, twin), values, strict=True)] == [True] * 3
-    means = [float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (late, early, twin)]
-    of_exploration = 100 * (means[0] - means[1]) / (means[0] - means[2])
+    of_exploration = compared_exploration([late, early, twin], values)
     assert share == "all" if of_exploration > 100 else abs(float(share.split(" ")[0]) - of_exploration) < 1
+
+
+ALGORITHMS = {
+    "stock DQN": ("any_agent", "sb3_dqn"),
+    "QR-DQN": ("any_agent", "sb3_qrdqn"),
+    "Dueling GAN-DDQN": ("convergence", "gan_ddqn"),
+}
+"""Algorithms with the dense head by their name on the page: the runs with and without a twin, and the agent."""
+
+
+@pytest.mark.parametrize(
+    "row", table("convergence.md", "algorithm, scenario | without a twin, ε falls until 500 |")[1:]
+)
+def test_what_of_the_gain_of_other_algorithms_is_exploration_is_what_was_measured(row):
+    label, *cells, share = row
+    algorithm, scenario = label.replace("`", "").split(", ")
+    name, agent = ALGORITHMS[algorithm]
+    runs = [(name, agent), ("early", agent), (name, f"{agent}-dt")]
+    values = [of_runs(f"{each}_{scenario}_dense", who, "regret") for each, who in runs]
+    of_exploration = compared_exploration(cells, values)
+    if values[2].min() > values[0].max():
+        assert share == "the twin loses"
+    else:
+        assert share == "none" if of_exploration <= 0 else abs(float(share.split(" ")[0]) - of_exploration) < 1
+
+
+def test_dueling_gan_ddqn_without_a_twin_forgets_as_the_page_says():
+    sentence = (
+        r"U falls in each of the five runs: from (.*?) to (.*?) in the third episode to (.*?) to (.*?) in the fifth.*"
+        r"With a twin U is above (.*?) from the third episode on"
+    )
+    (given,) = re.findall(sentence, (DOCS / "convergence.md").read_text())
+    early, twin = (pd.read_csv(RESULTS / f"{name}_paper_dense.csv") for name in ("early", "convergence"))
+    own = early[early["agent"] == "gan_ddqn"].pivot(index="seed", columns="episode", values="utility")
+    assert len(own) == 5
+    assert (own[5] < own[3]).all()
+    assert all(map(close, given[:4], [own[3].min(), own[3].max(), own[5].min(), own[5].max()]))
+    later = twin.loc[(twin["agent"] == "gan_ddqn-dt") & (twin["episode"] >= 3), "utility"]
+    assert float(given[4]) < later.min()
