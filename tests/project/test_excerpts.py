@@ -124,7 +124,7 @@ def test_final_policies_of_the_papers_network_are_what_was_measured(label, name,
 
 
 def test_what_a_twin_saves_under_the_papers_reward_is_what_was_measured():
-    _, *rows = table("when-a-twin-pays.md", "DDQN, `paper` | with a twin | without |")
+    _, *rows = table("when-a-twin-pays.md", "DDQN, `paper` | with a twin | without | without, 7.5")
     columns = {
         "first episode with reward 0.8": "episodes_to_goal",
         "decisions": "decisions",
@@ -133,9 +133,10 @@ def test_what_a_twin_saves_under_the_papers_reward_is_what_was_measured():
         "CPU seconds": "cpu_seconds",
     }
     assert [row[0] for row in rows] == list(columns)
-    for label, twin, without in rows:
+    for label, twin, without, at_once in rows:
         assert shows(twin, of_runs("eq6_twin_paper_dense", "ddqn-dt", columns[label])), label
         assert shows(without, of_runs("eq6_plain_paper_dense", "ddqn", columns[label])), label
+        assert shows(at_once, of_runs("eq6_final_threshold_early_paper_dense", "ddqn", columns[label])), label
 
 
 @pytest.mark.parametrize(
