@@ -65,7 +65,12 @@ def _of_allocation(held: Allocations, rule: dict[str, Any]) -> dict[str, str]:
             "CHECK: what slices were given. By its name it is a bound: a maximum is a cap (as: caps, of units), and a "
             "minimum no allocation (docs/logs.md)"
         )
-    if held.counted_as in ("share", "percent"):
+    if held.counted_as == "caps":
+        found["allocation"] = (
+            "CHECK: by its name the most that a slice may use, in percents: caps of 100 units. Use it only where what "
+            "slices held is hardly less (docs/logs.md)"
+        )
+    if held.counted_as in ("share", "percent", "caps"):
         found["scenario"] = (
             f"CHECK: the log has parts of the band, {'rounded to' if held.rounded else 'all'} multiples of "
             f"1 / {held.total}, and not how wide it is: put your carrier's bandwidth_hz, and bandwidth_hz / "

@@ -13,10 +13,11 @@ from twin.data.logs.alignment import Alignment, alignments
 from twin.data.logs.dates import how_to_read
 from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
-from twin.inspection.allocations import DECISIONS, FOLLOWS, Allocations, allocation_column, allocations_of
+from twin.inspection.allocations import FOLLOWS, Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
 from twin.inspection.roles import (
+    DECISIONS,
     MOST_SLICES,
     WORDS,
     arrivals_column,

@@ -38,6 +38,9 @@ NOT_ARRIVALS = _words(
 NOT_ALLOCATION = _words(
     "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
 )
+DECISIONS = _words("policy dedicated quota")
+"""Words of an allocation that was decided, whatever it follows."""
+
 UPLINK = _words("ul uplink rx")
 TRANSMITTED = _words("tx sent transmitted delivered served carried throughput")
 """Words of what was let through, not of what was asked for."""
@@ -186,7 +189,23 @@ def arrivals_column(names: list[str]) -> str | None:
 
 def may_be_allocation(cells: Cells) -> bool:
     """Whether a quantity's name and values allow that it is what slices were given."""
-    return cells.numeric and says(cells.name, WORDS["allocation"]) and not says(cells.name, NOT_ALLOCATION)
+    name = cells.name
+    of_units = says(name, WORDS["allocation"]) and not says(name, NOT_ALLOCATION)
+    return cells.numeric and (of_units or (is_policy_ratio(name) and cells.low >= 0.0 and cells.high <= 100.0))
+
+
+def is_policy_ratio(name: str) -> bool:
+    """Whether a name is that of a ratio that a policy sets, as rRMPolicyDedicatedRatio (3GPP TS 28.541).
+
+    A minimum is none: it says what a slice gets if it needs it, not what it held.
+    """
+    other = (NOT_ALLOCATION | NOT_ARRIVALS | {"min"}) - {"ratio"}
+    return says_percent(name) and says(name, DECISIONS | {"rrm"}) and not says(name, other)
+
+
+def says_percent(name: str) -> bool:
+    """Whether a column's name says that it counts percents; an rRMPolicyDedicatedRatio does (3GPP TS 28.541)."""
+    return "ratio" in tokens(name) or any(word in name.lower() for word in ("%", "percent", "pct"))
 
 
 def is_positive(name: str) -> bool:
