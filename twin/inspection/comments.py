@@ -24,6 +24,11 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
         found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
     if facts.timing is not None and facts.timing.serial_dates:
         found["time"] = f"CHECK: these look like days since 1900 (Excel), not s. query: {facts.timing.serial_dates}"
+    if facts.guessed_runs:
+        found["run"] = (
+            f"CHECK: {', '.join(facts.guessed_runs)} tells the rows of a slice and time apart, as a cell's name does. "
+            "Rows of users or bearers become one by aggregate instead"
+        )
     if facts.lost:
         found["absent"] = (
             f"CHECK: {facts.lost} intervals lack a slice's row, and are gaps as if none were there. Where a slice "

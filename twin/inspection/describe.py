@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.data.logs.dates import shown
 from twin.data.logs.summer_time import HOUR_S, may_end_at, said
-from twin.inspection.cells import IntArray
+from twin.inspection.cells import Cells, IntArray
 from twin.inspection.describe_decisions import decisions
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
@@ -142,11 +142,23 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             f"{timing.column} jitters: neighbours are {timing.shortest:.6g} to {timing.longest:.6g} {unit} apart, "
             f"usually {timing.period:.6g}; rows less than half of that apart are of one interval",
         )
+    for name in facts.guessed_runs:
+        yield Finding(
+            "guessed_runs",
+            f"{name} tells the rows of a slice and time apart ({_values(facts.cells[name])}): taken for the cell, each "
+            "a run. If it names users or bearers of a slice, their rows become one instead (aggregate)",
+        )
     if len(facts.runs) > 1:
         kind = " and ".join(facts.run_columns) or (
             "folder (users have files of their own): a query has to tell them apart"
         )
         yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
+
+
+def _values(cells: Cells) -> str:
+    """The different values of a column of texts or whole numbers."""
+    numbers = np.unique(cells.numbers[~np.isnan(cells.numbers)]).tolist()
+    return listed(cells.in_order() if cells.labels else [f"{number:.13g}" for number in numbers], 4)
 
 
 def _sorted_hour(timing: Timing, facts: LogFacts) -> tuple[float, float] | None:

@@ -17,7 +17,10 @@ WORDS: dict[str, frozenset[str]] = {
     "time": _words("t time timestamp ts sec secs second seconds date datetime epoch interval step tick"),
     "slice": _words("slice sliceid snssai nssai sst sd service qci 5qi drb bearer"),
     "ue": _words("ue ueid imsi rnti crnti user userid supi"),
-    "run": _words("run experiment exp episode trial cell cellid gnb enb bs site nci pci"),
+    "run": _words(
+        "run experiment exp episode trial cell cellid gnb gnbid gnodeb enb enbid enodeb bs site sector nci pci "
+        "zelle zell standort sektor cellule"
+    ),
     "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume vol octets"),
     "allocation": _words(
         "prb prbs rb rbs rbg rbgs alloc allocation allocated quota share shares mask units action budget"
@@ -65,9 +68,12 @@ MOST_SLICES = 32
 
 
 def tokens(name: str) -> list[str]:
-    """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps."""
+    """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps; `gNB`, gnb."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
     joined = re.sub(r"\bs[^a-z0-9]nssai", "snssai", apart.lower())
+    joined = re.sub(
+        r"\b([eg])[^a-z0-9](nb|node ?b)(?=\b|id\b)", lambda found: found[1] + found[2].replace(" ", ""), joined
+    )
     return [word for word in re.split(r"[^a-z0-9]+", joined) if word]
 
 
@@ -174,7 +180,7 @@ def is_key(name: str, role: str) -> bool:
     return says(name, WORDS[role]) and all(word in _OF_KEYS for word in rest)
 
 
-_OF_KEYS = _words("id name index no idx key nr label hash")
+_OF_KEYS = _words("id name index no idx key nr label hash local du cu")
 
 
 def arrivals_column(names: list[str]) -> str | None:
