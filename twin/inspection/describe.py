@@ -77,7 +77,7 @@ def _of_cells(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
                 "negative",
                 f"{name} is below 0 in {_count(len(rows), 'row')} (lines {listed(rows)}; lowest: {each.low:.6g}): "
                 "a count, volume, rate or delay is not. The mapping lets it (lower: null); mend the log, or a query "
-                "may set it to NULL",
+                'may set it to NULL (with missing: [""])',
                 rows,
             )
     constant = [name for name, each in facts.cells.items() if each.constant and each.numeric]
@@ -120,8 +120,8 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
     pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
     if len(pauses) and not np.isnan(timing.period):
-        longest = (timing.steps[pauses].max() - 1) * timing.period / timing.per_second
-        seconds = "" if timing.unit == "count" else f", the longest of {longest:.3g} s"
+        longest = (timing.time[pauses] - timing.time[pauses - 1]).max() / timing.per_second
+        seconds = "" if timing.unit == "count" else f", the longest of {longest:g} s"
         lost = int((timing.steps[pauses] - 1).sum())
         clock = timing.clock[pauses[:3]].tolist()
         first = [shown(each) if timing.unit == "iso" else f"{each:.16g}" for each in clock]

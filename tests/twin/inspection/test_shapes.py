@@ -93,6 +93,15 @@ def test_pauses_are_counted_and_measured():
     assert "2 pauses (37 intervals without any row)" in str(finding(found, "pause"))
 
 
+def test_a_pause_is_as_long_as_the_reader_says():
+    table = cell()
+    minutes = 15 * (table["interval"] + 12 * (table["interval"] >= 50))
+    found = inspect_log(table.drop(columns="interval").assign(time=1_700_000_000 + 60 * minutes))
+    assert "1 pause, the longest of 11700 s (12 intervals without any row)" in str(finding(found, "pause"))
+    with pytest.warns(LogWarning, match="the longest of 11700 s"):
+        read_log(table.drop(columns="interval").assign(time=1_700_000_000 + 60 * minutes), found.proposal)
+
+
 def test_rows_that_run_back_differ_or_are_doubled_are_named():
     table = cell(intervals=30)
     table = pd.concat([table, table.iloc[[6]], table.iloc[[9]].assign(dl_pkts=999)], ignore_index=True)

@@ -15,7 +15,7 @@ from slicing_gym.errors import check_instance
 from twin.data.columns import Column
 from twin.data.logs import grid
 from twin.data.logs.faults import Faults
-from twin.data.logs.files import Files
+from twin.data.logs.files import FILE, Files
 from twin.data.logs.long import Long, aggregated, when, without_doubles
 from twin.data.logs.mapping import GAP, REST, LogMapping
 from twin.data.logs.reader import Table, read_table
@@ -109,7 +109,11 @@ def _texts(mapping: LogMapping) -> tuple[str, ...]:
 def _check_names(table: Table, mapping: LogMapping) -> None:
     """Refuse a log without rows, or with columns that the mapping does not name."""
     if mapping.unused != REST:
-        known = {*mapping.wanted(), *mapping.unused}
+        known = {
+            *mapping.wanted(),
+            *mapping.unused,
+            *([FILE] if mapping.query else []),
+        }  # SELECT * brings the file's name
         for name in table.names:
             if name not in known:
                 raise ValueError(
