@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from tests.helpers.operators import export
 from twin import inspect_log, read_log
+from twin.data import History, concatenate
 from twin.data.logs import LogWarning
 from twin.inspection import to_check
 from twin.inspection.roles import is_key
@@ -103,3 +105,24 @@ def test_what_does_not_tell_all_rows_apart_is_no_run():
         found = inspect_log(table)
         assert found.facts.guessed_runs == ()
         assert "run" not in found.keys
+
+
+def test_runs_of_a_history_have_the_names_of_the_log(tmp_path):
+    """Those that a pause has cut, too, in a part of it, in a file, and behind others."""
+    table = cells("Zelle", first="2026-11-02 12:00").drop(index=range(400, 460))
+    mapping = inspect_log(table).proposal
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        history = read_log(table, mapping)
+        table.to_csv(tmp_path / "log.csv", index=False)
+        by_file = read_log(tmp_path / "log.csv", replace(mapping, run=("file", "Zelle")))
+    assert history.run_names == {0: "NR_0", 1: "NR_1", 2: "NR_1"}
+    assert history.run_of(len(history) - 1) == "run 2 of NR_1"
+    assert by_file.run_names[0] == "log.csv, NR_0"
+    history.save(tmp_path / "history.npz")
+    assert History.load(tmp_path / "history.npz").run_names == history.run_names
+    late = history.take(history.run > 0)
+    assert late.run_of(0) == "run 1 of NR_1"
+    both = concatenate([late, history])
+    assert both.run_names == {0: "NR_1", 1: "NR_1", 2: "NR_0", 3: "NR_1", 4: "NR_1"}
+    assert read_log(table[:360], replace(mapping, run=None, unused="rest")).run_names == {}

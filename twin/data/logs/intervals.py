@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Intervals:
         present: whether a slice had a row (m, S).
         period_s: seconds of an interval, None where intervals are numbered.
         notes: what was cleaned, cut or found.
+        run_names: what the log calls each run, by number.
     """
 
     mapping: LogMapping
@@ -59,6 +60,7 @@ class Intervals:
     present: npt.NDArray[np.bool_]
     period_s: float | None
     notes: tuple[str, ...]
+    run_names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of intervals."""
@@ -290,6 +292,7 @@ class _Reading:
             self._place >= 0,
             self._period_s,
             tuple(self._notes),
+            self._rows.run_names(long.run[self._first], long.place[self._first]),
         )
 
     def _arrivals(self, fill: float) -> IntArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,27 @@ class Rows:
             if len(own) and own.max() > 0:
                 run = _as_they_come(run.astype(np.int64) * (int(own.max()) + 1) + own)
         return run.astype(np.int32, copy=False)
+
+    def run_names(self, run: IntArray, places: IntArray) -> dict[int, str]:
+        """What the log calls each run, by number; one that a pause has cut keeps its name. None without `run`.
+
+        Args:
+            run: of some rows (m,), as numbers.
+            places: which rows these are (m,).
+        """
+        if not self.mapping.run_columns:
+            return {}
+        runs, first = np.unique(run, return_index=True)
+        rows = self.rows_of(places[first]).tolist()
+        return {number: self._run_name(row) for number, row in zip(runs.tolist(), rows, strict=True)}
+
+    def _run_name(self, row: int) -> str:
+        """What stands in the columns of the run of one of the table's rows; of a file its name."""
+        found = []
+        for name in self.mapping.run_columns:
+            own = self.table.columns.get(name)
+            found.append(str(own[row]) if own is not None else Path(self.table.files[self.table.file[row]]).name)
+        return ", ".join(found)
 
 
 def _as_they_come(values: npt.NDArray[Any]) -> IntArray:
