@@ -162,10 +162,11 @@ def _values(cells: Cells) -> str:
 
 
 def _sorted_hour(timing: Timing, facts: LogFacts) -> tuple[float, float] | None:
-    """The first and last time of an hour that stands twice, row by row; None if rows are doubled otherwise."""
+    """The first and last time of an hour that stands twice, row by row; None if rows that differ are so otherwise."""
     if timing.unit != "iso" or facts.mixed or not facts.again.size:
         return None
-    doubled = timing.of_rows[facts.again[1]]
+    differ = ~facts.repeats
+    doubled = timing.of_rows[facts.again[1][differ if differ.any() else slice(None)]]
     first, last = float(doubled.min()), float(doubled.max())
     inside = (first <= timing.of_rows) & (timing.of_rows <= last)
     all_twice = int(inside.sum()) == 2 * len(doubled)

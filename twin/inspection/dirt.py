@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed
@@ -57,15 +55,10 @@ def _doubled(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
         return []
     first, again = facts.again
     found = []
-    for one, other in zip(first.tolist(), again.tolist(), strict=True):
-        same = all(_same(each.numbers[one], each.numbers[other]) for each in facts.cells.values())
+    for one, other, same in zip(first.tolist(), again.tolist(), facts.repeats.tolist(), strict=True):
         text = f"repeats line {lines[one]}" if same else f"differs from line {lines[one]} of the same slice and time"
         found.append((other, text))
     return found
-
-
-def _same(one: float, other: float) -> bool:
-    return one == other or (np.isnan(one) and np.isnan(other))
 
 
 def _by_kind(found: list[tuple[int, str]]) -> str:

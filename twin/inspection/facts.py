@@ -106,6 +106,15 @@ class LogFacts:
         assert self.timing is not None
         return 1.0 if self.timing.unit == "count" else self.timing.period / self.timing.per_second
 
+    @property
+    def repeats(self) -> npt.NDArray[np.bool_]:
+        """Which of the rows in `again` hold the same as the one before them (k,)."""
+        one, other = self.again
+        same = np.ones(len(one), np.bool_)
+        for each in self.cells.values():
+            same &= np.isclose(each.numbers[one], each.numbers[other], rtol=0.0, atol=0.0, equal_nan=True)
+        return same
+
     def is_of_cell(self, name: str) -> bool:
         """Whether a quantity is the cell's: in no interval do slices that have rows differ."""
         assert self.grid is not None

@@ -126,3 +126,11 @@ def test_runs_of_a_history_have_the_names_of_the_log(tmp_path):
     both = concatenate([late, history])
     assert both.run_names == {0: "NR_1", 1: "NR_1", 2: "NR_0", 3: "NR_1", 4: "NR_1"}
     assert read_log(table[:360], replace(mapping, run=None, unused="rest")).run_names == {}
+
+
+def test_two_hours_sorted_by_time_are_seen_among_cells_and_with_a_line_written_twice():
+    table = cells()
+    when = pd.to_datetime(table["Begin Time"], dayfirst=True)
+    table = table.iloc[when.argsort(kind="stable")].reset_index(drop=True)
+    table = pd.concat([table[:600], table[599:]], ignore_index=True)
+    assert {"guessed_runs", "sorted_hour"} <= set(keys_of(inspect_log(table)))
