@@ -13,7 +13,7 @@ from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
 from twin.inspection.rewards import efficiency_of, sla_of, without_sla
-from twin.inspection.roles import tokens
+from twin.inspection.roles import DECISIONS, says, tokens
 from twin.inspection.timing import Timing
 
 
@@ -46,10 +46,12 @@ def _passive(facts: LogFacts) -> Iterator[Finding]:
     if facts.undecided:
         yield Finding("passive", "no slice column yet: whether there are decisions cannot be told")
     elif facts.arrivals is not None:
+        least = [name for name in facts.performance if "min" in tokens(name) and says(name, DECISIONS)]
+        hint = f" ({listed(least)}: a guaranteed minimum is no allocation, as a slice may hold more)" if least else ""
         yield Finding(
             "passive",
-            f"a passive log: no column looks like an allocation, nobody decided anything; {facts.arrivals} are traffic "
-            "for the simulator, and make an arrivals-only twin, no environment",
+            f"a passive log: no column looks like an allocation{hint}, nobody decided anything; {facts.arrivals} are "
+            "traffic for the simulator, and make an arrivals-only twin, no environment",
         )
 
 

@@ -158,6 +158,7 @@ def test_what_was_dedicated_counts_before_bounds_and_what_was_used_is_no_policy(
     assert inspect_log(table).facts.allocations.column == "rRMPolicyDedicatedRatio"
     without = table.drop(columns="rRMPolicyDedicatedRatio")
     assert inspect_log(without).what == "passive"
+    assert "(rRMPolicyMinRatio: a guaranteed minimum is no allocation, as a slice" in inspect_log(without).report()
     alone, _ = ratios("rRMPolicyDedicatedRatio", 120, 140)  # no part of 100 percent
     assert inspect_log(alone).what == "passive"
 
