@@ -50,6 +50,19 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
     return f"next: look at {mapping}{check}, then {_typed(found, command, log, mapping)}{more}"
 
 
+def next_with(mapping: str, found: Inspection, log: Any, refused: bool) -> str:
+    """The command to go on with a mapping that was tried and says which column is the allocation.
+
+    Args:
+        mapping: as it was given.
+        found: of the log.
+        log: its files.
+        refused: whether the log was refused with it.
+    """
+    mend = f"mend {mapping}, as it was refused above, then " if refused else ""
+    return f"next: {mend}{_typed(found, 'fidelity', log, mapping)}"
+
+
 def _typed(found: Inspection, command: str, log: Any, mapping: str) -> str:
     """A command as it is typed; traffic has to be told how long a numbered interval is."""
     shown = as_typed("log", *(map(str, log) if isinstance(log, list) else [str(log)]))

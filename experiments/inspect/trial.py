@@ -34,12 +34,20 @@ def given_keys(given: Mapping[str, Any], file: str | None) -> dict[str, Any]:
     return keys
 
 
+_REFUSED = "refused, "
+
+
+def is_refused(told: str) -> bool:
+    """Whether a log was refused with a mapping, by what `tried` says of it."""
+    return told.startswith(_REFUSED)
+
+
 def tried(config: InspectConfig) -> str:
     """What the mapping of a configuration makes of its log, or why it is refused."""
     try:
         mapping = make_mapping(config.mapping, config.mapping_file)
     except (TypeError, ValueError) as error:
-        return f"refused, {error}"
+        return f"{_REFUSED}{error}"
     assert mapping is not None
     return trial(config.log, mapping)
 
@@ -53,7 +61,7 @@ def trial(log: Any, mapping: LogMapping) -> str:
         try:
             history = read_log(log, mapping)
         except ValueError as error:
-            return f"refused, {error}"
+            return f"{_REFUSED}{error}"
     told = "".join(f"\n  {each.message}" for each in caught)
     cut = len(history.sequences())
     return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}{_missed(history)}"

@@ -46,7 +46,7 @@ class Moment:
         history, last = self.history, "" if self.ahead == 1 else f" to {self.row + self.ahead - 1}"
         found = f"decision{'s' if last else ''} {self.row}{last} of 0 to {len(history) - 1}"
         if len(history.runs) > 1:
-            found += f" (run {history.run[self.row]})"
+            found += f" ({history.run_of(self.row)})"
         return found if history.time is None else f"{found}, from {show_time(history.time[self.row])} on"
 
 
@@ -104,10 +104,8 @@ def _nearest(history: History, at: object) -> int:
         raise ValueError(f"at: {shown(at)} given, which may be {both}, allowed are dates with the year first")
     rows = found[fitting[0]]
     if len(rows) > 1:
-        twice = len({(history.run[row], time[row]) for row in rows}) < len(rows)  # an hour that stands twice
         listed = [
-            f"interval={row} (run {history.run[row]}, {show_time(time[row])}"
-            + (f", interval {history.interval[row]} of the run)" if twice else ")")
+            f"interval={row} ({history.run_of(row)}, {show_time(time[row])}{_of_two(history, time, rows, row)})"
             for row in rows[:_MOST_LISTED]
         ]
         more = f", or one of {len(rows) - _MOST_LISTED} more" if len(rows) > _MOST_LISTED else ""
@@ -115,6 +113,14 @@ def _nearest(history: History, at: object) -> int:
             f"at: {shown(at)} given, which {len(rows)} decisions fit, allowed is one of them: {', '.join(listed)}{more}"
         )
     return int(rows[0])
+
+
+def _of_two(history: History, time: FloatArray, rows: IntArray, row: int) -> str:
+    """Which of two decisions at one time of a run it is, where the clock was set back between them."""
+    same = [int(each) for each in rows if (history.run[each], time[each]) == (history.run[row], time[row])]
+    if len(same) < 2:
+        return ""
+    return ", before the clock was set back" if row == same[0] else ", after the clock was set back"
 
 
 def _rows_at(history: History, time: FloatArray, wanted: float) -> IntArray:

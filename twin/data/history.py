@@ -51,6 +51,7 @@ class History:
         held: the allocations (k, S) to which environments are restricted; empty: all.
         time: stamp that a log gave the interval of each decision (n,) [s]; of dates since 1970, as a clock shows them
             (no time zone). None: it has none.
+        run_names: what a log calls runs (its cell, its file), by number; several may be of one name, cut by a pause.
 
     Raises:
         ValueError, TypeError: something does not fit together; the message names row, column and what is allowed.
@@ -70,6 +71,7 @@ class History:
     smallest: tuple[int, ...] = ()
     held: tuple[tuple[int, ...], ...] = ()
     time: FloatArray | None = None
+    run_names: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_instance("scenario", self.scenario, (Scenario,))
@@ -142,6 +144,11 @@ class History:
         """Numbers of the runs, in order."""
         return np.unique(self.run)
 
+    def run_of(self, row: int) -> str:
+        """The run of a decision, for messages: its number, and what the log calls it."""
+        number = int(self.run[row])
+        return f"run {number} of {self.run_names[number]}" if number in self.run_names else f"run {number}"
+
     def sequences(self) -> list[slice]:
         """Blocks of rows that follow one another without a gap."""
         broken = np.flatnonzero(~checks.follows(self.run, self.interval))
@@ -160,6 +167,7 @@ class History:
             performance={name: values[rows] for name, values in self.performance.items()},
             controls={name: values[rows] for name, values in self.controls.items()},
             time=None if self.time is None else self.time[rows],
+            run_names=self.run_names,
         )
 
     def split_by_run(self, last: int) -> tuple[History, History]:
@@ -220,7 +228,8 @@ class History:
         arrays |= {f"performance.{name}": values for name, values in self.performance.items()}
         arrays |= {f"controls.{name}": values for name, values in self.controls.items()}
         arrays |= {} if self.time is None else {"time": self.time}
-        header = json.dumps({"format": FORMAT_VERSION, "layout": self.layout.to_dict()})
+        names = {str(run): name for run, name in self.run_names.items()}
+        header = json.dumps({"format": FORMAT_VERSION, "layout": self.layout.to_dict(), "run_names": names})
         with atomic_write(path) as file:
             np.savez_compressed(file, allow_pickle=False, header=np.array(header), **arrays)
 
@@ -253,6 +262,7 @@ class History:
                 performance=_with_prefix(arrays, "performance."),
                 controls=_with_prefix(arrays, "controls."),
                 time=arrays.get("time"),
+                run_names={int(run): str(name) for run, name in header.get("run_names", {}).items()},
             )
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"history: {name!r} does not hold a history ({error})") from error
@@ -276,10 +286,13 @@ def concatenate(histories: Sequence[History]) -> History:
         raise ValueError("histories: none given, allowed are one or more")
     first = histories[0]
     runs, number = [], 0
+    names: dict[int, str] = {}
     for place, history in enumerate(histories):
         first.layout.check_same(f"histories[{place}]", history.layout)
         _, own = np.unique(history.run, return_inverse=True)
         runs.append(own + number)
+        numbers = {int(run): number + new for new, run in enumerate(history.runs)}
+        names |= {numbers[run]: name for run, name in history.run_names.items() if run in numbers}
         number += len(history.runs)
 
     def joined(name: str) -> IntArray:
@@ -298,6 +311,7 @@ def concatenate(histories: Sequence[History]) -> History:
         },
         controls={name: np.concatenate([each.controls[name] for each in histories]) for name in first.controls},
         time=_times(histories),
+        run_names=names,
     )
 
 

@@ -13,7 +13,16 @@ from twin.data.logs.rules import AllocationRule
 from twin.data.logs.units import SLACK, units_of
 from twin.inspection.cells import Cells, FloatArray
 from twin.inspection.grid import Grid
-from twin.inspection.roles import UNITS, is_ahead, may_be_allocation, says, tokens
+from twin.inspection.roles import (
+    DECISIONS,
+    UNITS,
+    is_ahead,
+    is_policy_ratio,
+    may_be_allocation,
+    says,
+    says_percent,
+    tokens,
+)
 
 CARRIERS = (
     *(6, 11, 15, 18, 24, 25, 31, 38, 50, 51, 52, 65, 66, 75, 78, 79, 100, 106, 133, 135, 160, 162, 189, 216, 217),
@@ -25,8 +34,8 @@ OF_30_KHZ = (51, 65, 78, 162, 189, 217, 245, 273)
 
 _SHARES = frozenset({"share", "shares"})
 
-DECISIONS = frozenset({"policy", "dedicated", "quota"})
-"""Words of an allocation that was decided, whatever it follows."""
+_HUNDRED = 101.0
+"""Most that percents add up to, but for rounding."""
 
 FOLLOWS = 0.9
 """Share of the variance of the units above which the volume of the same row explains them, and no decision does."""
@@ -41,7 +50,7 @@ class Allocations:
 
     Args:
         column: of it.
-        counted_as: "units", "share", "percent" or "mask".
+        counted_as: "units", "share", "percent", "mask" or "caps" (in percents, of 100 units).
         units: (m, S) whole units, NaN where there are none.
         total: units that there are to give away.
         rounded: whether shares are multiples of no number of units, and were rounded to those of `total`.
@@ -78,7 +87,7 @@ class Allocations:
     @property
     def bound(self) -> bool:
         """Whether the column may be what slices get at most or at least, and not what they were given."""
-        return self.counted_as in ("share", "percent") and bool({"min", "max"} & set(tokens(self.column)))
+        return self.counted_as in ("share", "percent", "caps") and _is_bound(self.column)
 
     @property
     def constant(self) -> bool:
@@ -115,7 +124,8 @@ class Allocations:
 def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | None:
     """The column that is most likely the allocation; None if none is.
 
-    A name that says so and sums that are always the same count most; either alone will do.
+    A name that says so and sums that are always the same count most; either alone will do. What is a bound by its name
+    is taken only where nothing else is. The ratios of a policy add up to 100 at most, unless they are maxima.
     """
     best, found = 0.0, None
     for name, values in grid.values.items():
@@ -126,10 +136,13 @@ def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | No
             continue
         even = bool(np.ptp(sums) <= 0.021 * sums.max())
         varied = bool(np.nanstd(values, axis=0).max() > 0.0)
+        if named and is_policy_ratio(name):
+            named = varied if _is_bound(name) else bool(sums.max() <= _HUNDRED)
         if not named and not (even and varied and len(sums) >= LEAST and np.ptp(sums) <= 1e-6 * sums.max()):
             continue
         mask = each is not None and each.kind == "mask"
         score = 4.0 * even + 3.0 * named + 2.0 * mask + is_ahead(name) + 0.5 * (grid.how[name] == "once") + 0.5 * varied
+        score *= 0.25 if _is_bound(name) else 1.0
         if score > best:
             best, found = score, name
     return found
@@ -145,7 +158,11 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
         counted_as, total, units = "mask", cells.width, values
     elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
         counted_as, (units, total, rounded) = "share", _whole_units(values)
-    elif 99.0 <= highest <= 101.0 and (says_percent(name) or says(name, _SHARES) or (values % 1.0 > 0.0).any()):
+    elif "max" in tokens(name) and says_percent(name) and not (values[np.isfinite(values)] % 1.0).any():
+        counted_as, total, units = "caps", 100, _capped(values, 100)
+    elif highest <= _HUNDRED and (
+        says_percent(name) or (highest >= 99.0 and (says(name, _SHARES) or (values % 1.0 > 0.0).any()))
+    ):
         counted_as, (units, total, rounded) = "percent", _whole_units(values / 100.0)
     else:
         even = high - low <= 1e-6 * high
@@ -160,9 +177,9 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     return Allocations(name, counted_as, units, total, rounded, low, high, idle, held, len(complete), possible)
 
 
-def says_percent(name: str) -> bool:
-    """Whether a column's name says that it counts percents; an rRMPolicyDedicatedRatio does (3GPP TS 28.541)."""
-    return "ratio" in tokens(name) or any(word in name.lower() for word in ("%", "percent", "pct"))
+def _is_bound(name: str) -> bool:
+    """Whether a column's name is that of the most or the least that slices get, and not of what they were given."""
+    return bool({"min", "max"} & set(tokens(name)))
 
 
 def _sums(values: FloatArray) -> FloatArray:
@@ -179,6 +196,14 @@ def _whole_units(shares: FloatArray) -> tuple[FloatArray, int, bool]:
         if fits and len(np.unique(units.round())) == len(given):
             return _apportioned(shares, total), total, False
     return _apportioned(shares, 100), 100, True
+
+
+def _capped(caps: FloatArray, total: int) -> FloatArray:
+    """Caps (m, S) as units, as a log is read: those that add up to more than there is are shared out in proportion."""
+    units = caps.copy()
+    beyond = caps.sum(axis=1) > total
+    units[beyond], _ = units_of(AllocationRule("caps", "caps"), caps[beyond], (), total, str)
+    return units
 
 
 def _apportioned(shares: FloatArray, total: int) -> FloatArray:

@@ -24,6 +24,11 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
         found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
     if facts.timing is not None and facts.timing.serial_dates:
         found["time"] = f"CHECK: these look like days since 1900 (Excel), not s. query: {facts.timing.serial_dates}"
+    if facts.guessed_runs:
+        found["run"] = (
+            f"CHECK: {', '.join(facts.guessed_runs)} tells the rows of a slice and time apart, as a cell's name does. "
+            "Rows of users or bearers become one by aggregate instead"
+        )
     if facts.lost:
         found["absent"] = (
             f"CHECK: {facts.lost} intervals lack a slice's row, and are gaps as if none were there. Where a slice "
@@ -65,7 +70,12 @@ def _of_allocation(held: Allocations, rule: dict[str, Any]) -> dict[str, str]:
             "CHECK: what slices were given. By its name it is a bound: a maximum is a cap (as: caps, of units), and a "
             "minimum no allocation (docs/logs.md)"
         )
-    if held.counted_as in ("share", "percent"):
+    if held.counted_as == "caps":
+        found["allocation"] = (
+            "CHECK: by its name the most that a slice may use, in percents: caps of 100 units. Use it only where what "
+            "slices held is hardly less (docs/logs.md)"
+        )
+    if held.counted_as in ("share", "percent", "caps"):
         found["scenario"] = (
             f"CHECK: the log has parts of the band, {'rounded to' if held.rounded else 'all'} multiples of "
             f"1 / {held.total}, and not how wide it is: put your carrier's bandwidth_hz, and bandwidth_hz / "

@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.data.logs.dates import shown
 from twin.data.logs.summer_time import HOUR_S, may_end_at, said
-from twin.inspection.cells import IntArray
+from twin.inspection.cells import Cells, IntArray
 from twin.inspection.describe_decisions import decisions
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
@@ -77,7 +77,7 @@ def _of_cells(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
                 "negative",
                 f"{name} is below 0 in {_count(len(rows), 'row')} (lines {listed(rows)}; lowest: {each.low:.6g}): "
                 "a count, volume, rate or delay is not. The mapping lets it (lower: null); mend the log, or a query "
-                "may set it to NULL",
+                'may set it to NULL (with missing: [""])',
                 rows,
             )
     constant = [name for name, each in facts.cells.items() if each.constant and each.numeric]
@@ -120,8 +120,8 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
     unit = {"iso": "s", "count": ""}.get(timing.unit, timing.unit)
     pauses = np.empty(0, np.intp) if timing.irregular else timing.pauses
     if len(pauses) and not np.isnan(timing.period):
-        longest = (timing.steps[pauses].max() - 1) * timing.period / timing.per_second
-        seconds = "" if timing.unit == "count" else f", the longest of {longest:.3g} s"
+        longest = (timing.time[pauses] - timing.time[pauses - 1]).max() / timing.per_second
+        seconds = "" if timing.unit == "count" else f", the longest of {longest:g} s"
         lost = int((timing.steps[pauses] - 1).sum())
         clock = timing.clock[pauses[:3]].tolist()
         first = [shown(each) if timing.unit == "iso" else f"{each:.16g}" for each in clock]
@@ -142,6 +142,12 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
             f"{timing.column} jitters: neighbours are {timing.shortest:.6g} to {timing.longest:.6g} {unit} apart, "
             f"usually {timing.period:.6g}; rows less than half of that apart are of one interval",
         )
+    for name in facts.guessed_runs:
+        yield Finding(
+            "guessed_runs",
+            f"{name} tells the rows of a slice and time apart ({_values(facts.cells[name])}): taken for the cell, each "
+            "a run. If it names users or bearers of a slice, their rows become one instead (aggregate)",
+        )
     if len(facts.runs) > 1:
         kind = " and ".join(facts.run_columns) or (
             "folder (users have files of their own): a query has to tell them apart"
@@ -149,11 +155,18 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
         yield Finding("runs", f"{len(facts.runs):,} runs, by {kind}")
 
 
+def _values(cells: Cells) -> str:
+    """The different values of a column of texts or whole numbers."""
+    numbers = np.unique(cells.numbers[~np.isnan(cells.numbers)]).tolist()
+    return listed(cells.in_order() if cells.labels else [f"{number:.13g}" for number in numbers], 4)
+
+
 def _sorted_hour(timing: Timing, facts: LogFacts) -> tuple[float, float] | None:
-    """The first and last time of an hour that stands twice, row by row; None if rows are doubled otherwise."""
+    """The first and last time of an hour that stands twice, row by row; None if rows that differ are so otherwise."""
     if timing.unit != "iso" or facts.mixed or not facts.again.size:
         return None
-    doubled = timing.of_rows[facts.again[1]]
+    differ = ~facts.repeats
+    doubled = timing.of_rows[facts.again[1][differ if differ.any() else slice(None)]]
     first, last = float(doubled.min()), float(doubled.max())
     inside = (first <= timing.of_rows) & (timing.of_rows <= last)
     all_twice = int(inside.sum()) == 2 * len(doubled)

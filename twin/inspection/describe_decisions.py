@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from twin.data.logs.rules import SHARES
-from twin.inspection.allocations import Allocations, says_percent
+from twin.inspection.allocations import Allocations
 from twin.inspection.demand import short_of_demand
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
 from twin.inspection.rewards import efficiency_of, sla_of, without_sla
-from twin.inspection.roles import tokens
+from twin.inspection.roles import DECISIONS, says, tokens
 from twin.inspection.timing import Timing
 
 
@@ -46,10 +46,12 @@ def _passive(facts: LogFacts) -> Iterator[Finding]:
     if facts.undecided:
         yield Finding("passive", "no slice column yet: whether there are decisions cannot be told")
     elif facts.arrivals is not None:
+        least = [name for name in facts.performance if "min" in tokens(name) and says(name, DECISIONS)]
+        hint = f" ({listed(least)}: a guaranteed minimum is no allocation, as a slice may hold more)" if least else ""
         yield Finding(
             "passive",
-            f"a passive log: no column looks like an allocation, nobody decided anything; {facts.arrivals} are traffic "
-            "for the simulator, and make an arrivals-only twin, no environment",
+            f"a passive log: no column looks like an allocation{hint}, nobody decided anything; {facts.arrivals} are "
+            "traffic for the simulator, and make an arrivals-only twin, no environment",
         )
 
 
@@ -61,15 +63,20 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
     if found.bound:
         least = "min" in tokens(found.column)
         what, other = ("a guaranteed minimum", "more") if least else ("a cap", "less")
+        also = "" if least else ", or of caps in units write as: caps"
+        if found.counted_as == "caps":
+            also = f". Without one these are read as caps (as: caps) of 100 units; they add up to {_range(found)}" + (
+                ", and what is beyond 100 is shared out in proportion" if found.highest > found.total else ""
+            )
         yield Finding(
             "bound",
             f"{found.column} is by its name {what}, no allocation: a slice may hold {other}. Name the column of what "
-            "slices held" + ("" if least else ", or of caps in units write as: caps"),
+            f"slices held{also}",
         )
     if found.counted_as in SHARES:
         yield Finding(
             "shares",
-            f"{found.column} holds shares in place of units: they add up to {found.lowest:.4g} to {found.highest:.4g}, "
+            f"{found.column} holds shares in place of units: they add up to {_range(found)}, "
             f"and are {'rounded to' if found.rounded else 'whole'} multiples of 1/{found.total}",
         )
     if found.constant:
@@ -83,21 +90,16 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
     if found.idle:
         left = found.total - found.units[np.isfinite(found.units).all(axis=1)].sum(axis=1)
         guessed = found.counted_as == "units" and found.highest != found.total
+        always = "" if found.lowest == found.highest else "always "
         yield Finding(
             "idle",
-            f"idle units: {found.column} adds up to {found.lowest:.6g} to {found.highest:.6g}, not always to {whole}; "
+            f"idle units: {found.column} adds up to {_range(found)}, not {always}to {whole}; "
             f"{left.mean():.3g} belong to nobody on average"
             + (f" ({found.total} is the next carrier of LTE or NR: check it)" if guessed else ""),
         )
     elif found.counted_as in ("units", "mask"):
         when = "whenever all slices have rows" if not grid.present.all() else "in every interval"
-        rest = 100 - found.total
-        left = (
-            f"; the other {rest}% belong to no slice, and are left out unless allocation is as: percent with idle: true"
-            if says_percent(found.column) and rest > 0
-            else ""
-        )
-        yield Finding("sums", f"{found.column} adds up to {units} {when}{left}")
+        yield Finding("sums", f"{found.column} adds up to {units} {when}")
     share = percent(found.held / found.possible)
     where = "" if grid.present.all() else " in intervals with all slices"
     text = f"{found.held:,} of {found.possible:,} allocations were held{where} ({share})"
@@ -108,6 +110,11 @@ def _of_allocations(found: Allocations, grid: Grid) -> Iterator[Finding]:
         )
     else:
         yield Finding("allocations", text)
+
+
+def _range(found: Allocations) -> str:
+    """What a column adds up to."""
+    return f"{found.lowest:.4g}" + (f" to {found.highest:.4g}" if found.highest > found.lowest else "")
 
 
 def _of_reward(facts: LogFacts) -> Iterator[Finding]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from twin.inspection.cells import IntArray
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed
 
 MOST_LINES = 8
-"""Lines that are not clean of which a message says what is wrong."""
+"""Lines that are not clean which a message lists one by one; of more it has the kinds."""
+
+_MOST_NAMES, _MOST_KINDS = 3, 6
 
 
 def dirty(facts: LogFacts, lines: IntArray) -> list[Finding]:
@@ -19,30 +19,34 @@ def dirty(facts: LogFacts, lines: IntArray) -> list[Finding]:
         facts: of the log.
         lines: of its rows (n,) in their files.
     """
-    wrong = sorted(_wrong_cells(facts, lines) + _doubled(facts, lines))
+    wrong: dict[int, list[str]] = {}
+    for place, text in (*_wrong_cells(facts), *_doubled(facts, lines)):
+        wrong.setdefault(place, []).append(text)
     if not wrong:
         return []
-    shown = listed([f"{line} ({text})" for line, text in wrong], MOST_LINES)
-    more = _by_kind([text for _, text in wrong]) if len(wrong) > MOST_LINES else ""
-    noun = "line is" if len(wrong) == 1 else "lines are"
-    rows = tuple(line for line, _ in wrong)
-    return [Finding("cells", f"{len(wrong):,} {noun} not clean: {shown}{more}", rows)]
+    found = sorted((int(lines[place]), "; ".join(texts)) for place, texts in wrong.items())
+    shown = _by_kind(found)
+    if len(found) <= MOST_LINES:
+        shown = listed([f"{line} ({text})" for line, text in found], MOST_LINES)
+    noun = "line is" if len(found) == 1 else "lines are"
+    return [Finding("cells", f"{len(found):,} {noun} not clean: {shown}", tuple(line for line, _ in found))]
 
 
-def _wrong_cells(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
-    """Line and what is wrong of every cell that holds no value of its column's kind."""
-    found: list[tuple[int, str]] = []
-    short: dict[int, list[str]] = {}
+def _wrong_cells(facts: LogFacts) -> list[tuple[int, str]]:
+    """Row and what is wrong of the cells that hold no value of their column's kind, alike ones of a row together."""
+    wrong: dict[tuple[int, str | None], list[str]] = {}
     for name, each in facts.cells.items():
         for place, text in zip(each.wrong.tolist(), each.shown, strict=True):
-            if text is None:
-                short.setdefault(int(lines[place]), []).append(name)
-            else:
-                found.append((int(lines[place]), f"{text[:20]!r} in {name}" if text.strip() else f"{name} is empty"))
-    for line, names in short.items():
-        fields = "a field" if len(names) == 1 else f"{len(names)} fields"
-        found.append((line, f"{fields} short: no {listed(names, 3)}"))
-    return found
+            wrong.setdefault((place, None if text is None else text.strip()), []).append(name)
+    return [(place, _said(text, names)) for (place, text), names in wrong.items()]
+
+
+def _said(text: str | None, names: list[str]) -> str:
+    """What is wrong with cells of a row in which the same stands; None: the row is too short to have them."""
+    columns = listed(names, _MOST_NAMES)
+    if text is None:
+        return f"{'a field' if len(names) == 1 else f'{len(names)} fields'} short: no {columns}"
+    return f"{text[:20]!r} in {columns}" if text else f"{columns} {'is' if len(names) == 1 else 'are'} empty"
 
 
 def _doubled(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
@@ -51,22 +55,23 @@ def _doubled(facts: LogFacts, lines: IntArray) -> list[tuple[int, str]]:
         return []
     first, again = facts.again
     found = []
-    for one, other in zip(first.tolist(), again.tolist(), strict=True):
-        same = all(_same(each.numbers[one], each.numbers[other]) for each in facts.cells.values())
+    for one, other, same in zip(first.tolist(), again.tolist(), facts.repeats.tolist(), strict=True):
         text = f"repeats line {lines[one]}" if same else f"differs from line {lines[one]} of the same slice and time"
-        found.append((int(lines[other]), text))
+        found.append((other, text))
     return found
 
 
-def _same(one: float, other: float) -> bool:
-    return one == other or (np.isnan(one) and np.isnan(other))
-
-
-def _by_kind(texts: list[str]) -> str:
-    """How many there are of each kind of text, digits aside."""
-    kinds: dict[str, int] = {}
-    for text in texts:
-        word = text.partition(" line ")[0] if " line " in text else text
-        kinds[word] = kinds.get(word, 0) + 1
-    most = sorted(kinds.items(), key=lambda pair: -pair[1])
-    return f"; in all: {listed([f'{count:,} x {kind}' for kind, count in most], 6)}"
+def _by_kind(found: list[tuple[int, str]]) -> str:
+    """How many lines there are of each kind, and the first of them; of doubled ones whichever line they are like."""
+    kinds: dict[str, list[int]] = {}
+    for line, text in found:
+        before, mark, _ = text.partition(" line ")
+        kinds.setdefault(f"{before} another" if mark else text, []).append(line)
+    most = sorted(kinds.items(), key=lambda pair: -len(pair[1]))
+    return listed(
+        [
+            f"{len(rows):,} x {kind} ({'line' if len(rows) == 1 else 'lines'} {listed(rows, _MOST_NAMES)})"
+            for kind, rows in most
+        ],
+        _MOST_KINDS,
+    )

@@ -13,10 +13,11 @@ from twin.data.logs.alignment import Alignment, alignments
 from twin.data.logs.dates import how_to_read
 from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
-from twin.inspection.allocations import DECISIONS, FOLLOWS, Allocations, allocation_column, allocations_of
+from twin.inspection.allocations import FOLLOWS, Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
 from twin.inspection.roles import (
+    DECISIONS,
     MOST_SLICES,
     WORDS,
     arrivals_column,
@@ -28,6 +29,7 @@ from twin.inspection.roles import (
     time_column,
 )
 from twin.inspection.timing import Timing, timing_of
+from twin.inspection.unnamed_runs import numbered, telling_apart
 
 TOLD_APART = 0.03
 """By how much more of the variance one alignment has to explain to be taken."""
@@ -48,6 +50,7 @@ class LogFacts:
         runs: names of the runs, in the order of their numbers.
         file_is_run: whether each file is a run.
         again: positions (2, k) of rows, and of later ones of the same run, slice, user and time.
+        guessed_runs: columns that are runs not by their names, but as they tell the rows of a slice and time apart.
         arrivals: quantity that arrived; None if there is none.
         performance, controls: names of the other quantities that differ.
         allocations: None if there is no such column.
@@ -63,6 +66,7 @@ class LogFacts:
     runs: tuple[str, ...] = ()
     file_is_run: bool = False
     again: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty((2, 0), np.intp))
+    guessed_runs: tuple[str, ...] = ()
     arrivals: str | None = None
     performance: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
@@ -101,6 +105,15 @@ class LogFacts:
         """Seconds of an interval; 1 where intervals are numbered."""
         assert self.timing is not None
         return 1.0 if self.timing.unit == "count" else self.timing.period / self.timing.per_second
+
+    @property
+    def repeats(self) -> npt.NDArray[np.bool_]:
+        """Which of the rows in `again` hold the same as the one before them (k,)."""
+        one, other = self.again
+        same = np.ones(len(one), np.bool_)
+        for each in self.cells.values():
+            same &= np.isclose(each.numbers[one], each.numbers[other], rtol=0.0, atol=0.0, equal_nan=True)
+        return same
 
     def is_of_cell(self, name: str) -> bool:
         """Whether a quantity is the cell's: in no interval do slices that have rows differ."""
@@ -178,6 +191,7 @@ def facts_of(table: Table) -> LogFacts:
     wide, slices = ({}, ()) if "slice" in keys else wide_patterns([name for name in cells if name not in keys.values()])
     if time is None:
         return LogFacts(cells, keys, wide)
+    keys, guessed = _with_unnamed_runs(cells, keys, wide, slices, table)
     run, runs, file_is_run = _runs(cells, keys, table)
     series = _series(cells, keys, run)
     timing = timing_of(cells[time], run, series)
@@ -187,7 +201,27 @@ def facts_of(table: Table) -> LogFacts:
         names = [name for name, each in cells.items() if each.numeric and not _is_any_key(name, keys)]
         grid = long_grid(cells, cells[keys["slice"]] if "slice" in keys else None, timing, names)
     again = _again(series, timing.of_rows)
-    return _with_quantities(LogFacts(cells, keys, wide, timing, grid, runs, file_is_run, again))
+    return _with_quantities(LogFacts(cells, keys, wide, timing, grid, runs, file_is_run, again, guessed))
+
+
+def _with_unnamed_runs(
+    cells: Mapping[str, Cells], keys: dict[str, str], wide: Mapping[str, str], slices: tuple[str, ...], table: Table
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The keys with runs that no name tells but the rows do, and what columns these are."""
+    guessed: list[str] = []
+    if "slice" not in keys and not wide:  # then the slice's column may be what tells rows apart
+        return keys, ()
+    columns = {pattern.replace("{slice}", name) for pattern in wide.values() for name in slices}
+    times = cells[keys["time"]].numbers
+    while True:
+        series = _series(cells, keys, _runs(cells, keys, table)[0])
+        known = {*keys.values(), *columns}
+        name = telling_apart(cells, known, series, times, len(_again(series, times)[1]))
+        if name is None:
+            return keys, tuple(guessed)
+        number = 1 + sum(role.startswith("run") for role in keys)
+        keys = keys | {f"run {number}" if number > 1 else "run": name}
+        guessed.append(name)
 
 
 def _with_quantities(facts: LogFacts) -> LogFacts:
@@ -249,14 +283,14 @@ def _runs(cells: Mapping[str, Cells], keys: Mapping[str, str], table: Table) -> 
     run, labels = file, list(names if len(names) > 1 else [""])
     for column in (cells[name] for role, name in keys.items() if role.startswith("run")):
         before = run
-        run, first = _numbered(run, column.numbers)
+        run, first = numbered(run, column.numbers)
         values = [column.labels[int(value)] if column.labels else f"{value:g}" for value in column.numbers[first]]
         labels = [f"{labels[number]} {value}".strip() for number, value in zip(before[first], values, strict=True)]
     return run, tuple(labels), file_is_run
 
 
 def _one_user_a_file(users: FloatArray, file: IntArray, number: int) -> bool:
-    _, first = _numbered(file, users)
+    _, first = numbered(file, users)
     return len(first) == number
 
 
@@ -265,15 +299,8 @@ def _series(cells: Mapping[str, Cells], keys: Mapping[str, str], run: IntArray) 
     series = run
     for role in ("slice", "ue"):
         if role in keys:
-            series, _ = _numbered(series, cells[keys[role]].numbers)
+            series, _ = numbered(series, cells[keys[role]].numbers)
     return series
-
-
-def _numbered(one: IntArray, other: FloatArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
-    """A number for each different pair of values (n,), and where each pair is first; NaN is a value, too."""
-    _, codes = np.unique(np.where(np.isnan(other), np.inf, other), return_inverse=True)
-    _, first, numbers = np.unique(one * (int(codes.max(initial=0)) + 1) + codes, return_index=True, return_inverse=True)
-    return numbers.astype(np.int64), first
 
 
 def _again(series: IntArray, times: FloatArray) -> npt.NDArray[np.intp]:

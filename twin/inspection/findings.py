@@ -11,6 +11,7 @@ ORDER = (
     "serial_dates",
     "mixed_slices",
     "total",
+    "guessed_runs",
     "time_back",
     "summer_time",
     "sorted_hour",

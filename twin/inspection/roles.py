@@ -17,7 +17,10 @@ WORDS: dict[str, frozenset[str]] = {
     "time": _words("t time timestamp ts sec secs second seconds date datetime epoch interval step tick"),
     "slice": _words("slice sliceid snssai nssai sst sd service qci 5qi drb bearer"),
     "ue": _words("ue ueid imsi rnti crnti user userid supi"),
-    "run": _words("run experiment exp episode trial cell cellid gnb enb bs site nci pci"),
+    "run": _words(
+        "run experiment exp episode trial cell cellid gnb gnbid gnodeb enb enbid enodeb bs site sector nci pci "
+        "zelle zell standort sektor cellule"
+    ),
     "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume vol octets"),
     "allocation": _words(
         "prb prbs rb rbs rbg rbgs alloc allocation allocated quota share shares mask units action budget"
@@ -38,6 +41,9 @@ NOT_ARRIVALS = _words(
 NOT_ALLOCATION = _words(
     "ratio requested request used usage util utilization utilisation available total tot scheduler type reward id"
 )
+DECISIONS = _words("policy dedicated quota")
+"""Words of an allocation that was decided, whatever it follows."""
+
 UPLINK = _words("ul uplink rx")
 TRANSMITTED = _words("tx sent transmitted delivered served carried throughput")
 """Words of what was let through, not of what was asked for."""
@@ -62,9 +68,12 @@ MOST_SLICES = 32
 
 
 def tokens(name: str) -> list[str]:
-    """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps."""
+    """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps; `gNB`, gnb."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
     joined = re.sub(r"\bs[^a-z0-9]nssai", "snssai", apart.lower())
+    joined = re.sub(
+        r"\b([eg])[^a-z0-9](nb|node ?b)(?=\b|id\b)", lambda found: found[1] + found[2].replace(" ", ""), joined
+    )
     return [word for word in re.split(r"[^a-z0-9]+", joined) if word]
 
 
@@ -171,7 +180,7 @@ def is_key(name: str, role: str) -> bool:
     return says(name, WORDS[role]) and all(word in _OF_KEYS for word in rest)
 
 
-_OF_KEYS = _words("id name index no idx key nr label hash")
+_OF_KEYS = _words("id name index no idx key nr label hash local du cu")
 
 
 def arrivals_column(names: list[str]) -> str | None:
@@ -186,7 +195,23 @@ def arrivals_column(names: list[str]) -> str | None:
 
 def may_be_allocation(cells: Cells) -> bool:
     """Whether a quantity's name and values allow that it is what slices were given."""
-    return cells.numeric and says(cells.name, WORDS["allocation"]) and not says(cells.name, NOT_ALLOCATION)
+    name = cells.name
+    of_units = says(name, WORDS["allocation"]) and not says(name, NOT_ALLOCATION)
+    return cells.numeric and (of_units or (is_policy_ratio(name) and cells.low >= 0.0 and cells.high <= 100.0))
+
+
+def is_policy_ratio(name: str) -> bool:
+    """Whether a name is that of a ratio that a policy sets, as rRMPolicyDedicatedRatio (3GPP TS 28.541).
+
+    A minimum is none: it says what a slice gets if it needs it, not what it held.
+    """
+    other = (NOT_ALLOCATION | NOT_ARRIVALS | {"min"}) - {"ratio"}
+    return says_percent(name) and says(name, DECISIONS | {"rrm"}) and not says(name, other)
+
+
+def says_percent(name: str) -> bool:
+    """Whether a column's name says that it counts percents; an rRMPolicyDedicatedRatio does (3GPP TS 28.541)."""
+    return "ratio" in tokens(name) or any(word in name.lower() for word in ("%", "percent", "pct"))
 
 
 def is_positive(name: str) -> bool:

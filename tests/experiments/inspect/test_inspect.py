@@ -248,6 +248,29 @@ def test_a_part_of_a_mapping_shapes_the_log(keys, said, tmp_path, capsys):
     assert said is None or f"refused, mapping: '{tmp_path}/{said}" in tried[0]
 
 
+@pytest.mark.parametrize(
+    ("units", "typed"),
+    [
+        (50, "next: {command} log={log} mapping={mapping}"),
+        (60, "next: mend {mapping}, as it was refused above, then {command} log={log} mapping={mapping}"),
+    ],
+)
+def test_a_mapping_that_names_the_allocation_is_gone_on_with(units, typed, tmp_path, capsys):
+    """Though no column looks like an allocation by itself: of a log that leaves units to nobody, under another name."""
+    log, mapping = tmp_path / "log.csv", tmp_path / "m.yaml"
+    log.write_text((CASES / "09_idle_rest.csv").read_text().replace("prb", "x"))
+    assert inspect_log(log).what == "passive"
+    keys = inspect_log(CASES / "09_idle_rest.csv").keys
+    column = next(name for name in inspect_log(log).columns if name.startswith("x"))
+    keys["scenario"]["radio"]["bandwidth_hz"] = units * keys["scenario"]["radio"]["resolution_hz"]
+    keys["allocation"] = {"column": column, "idle": units == 50}
+    mapping.write_text(yaml.safe_dump(keys, sort_keys=False))
+    given = with_lists([f"log={log}", f"mapping_file={mapping}"], ("log",))
+    prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == typed.format(command="python -m experiments.fidelity", log=log, mapping=mapping)
+
+
 @pytest.mark.parametrize("key", ["query", "files"])
 def test_what_shapes_a_log_is_a_text(key, tmp_path):
     (tmp_path / "m.yaml").write_text(yaml.safe_dump({key: 3}))

@@ -42,11 +42,21 @@ def test_a_time_that_several_runs_have_is_refused_and_each_is_named():
         find_moment(several(*[START] * 20), "2026-10-03 04:00")
 
 
+def test_runs_are_named_as_the_log_does():
+    history = replace(several(START, START), run_names={0: "BER001_1", 1: "BER001_2"})
+    wanted = r"interval=1 \(run 0 of BER001_1, 2026-10-03 04:15\), interval=5 \(run 1 of BER001_2, 2026-10-03 04:15\)$"
+    with pytest.raises(ValueError, match=wanted):
+        find_moment(history, "2026-10-03 04:15")
+    assert " (run 1 of BER001_2), from" in str(find_moment(history, interval=6))
+
+
 def test_an_hour_that_stands_twice_is_refused_and_a_date_of_two_meanings():
     twice = several(START, minutes=12)
     twice = replace(twice, time=twice.time - 3600.0 * (np.arange(12) >= 8))  # 04:00 to 05:45, and 05:00 to 05:45 again
     with pytest.raises(
-        ValueError, match=r"which 2 decisions fit, .* interval=9 \(run 0, 2026-10-03 05:15, interval 9 of the run\)"
+        ValueError,
+        match=r"interval=5 \(run 0, 2026-10-03 05:15, before the clock was set back\), "
+        r"interval=9 \(run 0, 2026-10-03 05:15, after the clock was set back\)$",
     ):
         find_moment(twice, "2026-10-03 05:15")
     assert find_moment(twice, "2026-10-03 04:45").row == 3

@@ -23,7 +23,7 @@ WORDS = {
     "01_decided.csv": ["prb_next is decided for the next interval", "the row before explain 5"],
     "02_in_force.csv": ["prb is in force", "those of the same row 5", "allocation_is: in_force"],
     "03_epoch_ms_semicolon.csv": [
-        "1 pause, the longest of 47 s",
+        "1 pause, the longest of 47.249 s",
         "';' between fields and decimal commas",
         "248 to 252 ms",
     ],

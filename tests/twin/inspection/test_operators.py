@@ -74,8 +74,8 @@ def test_what_percents_leave_to_no_slice_is_said():
     table = export(intervals=60)
     table["RRM Dedicated Ratio [%]"] -= np.tile([10, 0, 0], 60)
     found = inspect_log(table)
-    (said,) = [str(each) for each in found.findings if each.key == "sums"]
-    assert said.startswith("RRM Dedicated Ratio [%] adds up to 90 units in every interval; the other 10% belong to no")
+    (said,) = [str(each) for each in found.findings if each.key == "idle"]
+    assert said == "idle units: RRM Dedicated Ratio [%] adds up to 90, not to 100; 10 belong to nobody on average"
 
 
 def test_the_uplink_is_taken_only_where_there_is_no_downlink():

@@ -93,6 +93,15 @@ def test_pauses_are_counted_and_measured():
     assert "2 pauses (37 intervals without any row)" in str(finding(found, "pause"))
 
 
+def test_a_pause_is_as_long_as_the_reader_says():
+    table = cell()
+    minutes = 15 * (table["interval"] + 12 * (table["interval"] >= 50))
+    found = inspect_log(table.drop(columns="interval").assign(time=1_700_000_000 + 60 * minutes))
+    assert "1 pause, the longest of 11700 s (12 intervals without any row)" in str(finding(found, "pause"))
+    with pytest.warns(LogWarning, match="the longest of 11700 s"):
+        read_log(table.drop(columns="interval").assign(time=1_700_000_000 + 60 * minutes), found.proposal)
+
+
 def test_rows_that_run_back_differ_or_are_doubled_are_named():
     table = cell(intervals=30)
     table = pd.concat([table, table.iloc[[6]], table.iloc[[9]].assign(dl_pkts=999)], ignore_index=True)
@@ -119,8 +128,24 @@ def test_thousands_of_lines_make_a_short_message():
     report = inspect_log(table).report()
     line = report.splitlines()[1]
     assert "4,000 lines are not clean" in line
-    assert "4,000 x '-' in thp_mbps" in line
+    assert "4,000 x '-' in thp_mbps (lines 2, 5, 8 and 3,997 more)" in line
     assert len(line) < 500
+
+
+def test_what_a_row_lacks_is_one_line_and_many_rows_are_counted_by_kind():
+    table = cell().assign(cqi=7.5, mcs=3.5, sinr=np.arange(600) / 7)
+    for name in ("thp_mbps", "cqi", "mcs", "sinr"):
+        table[name] = table[name].astype(str)
+        table.loc[[40, 80], name] = "NIL"
+    found = finding(inspect_log(table), "cells")
+    assert "2 lines are not clean: 42 ('NIL' in thp_mbps, cqi, mcs and 1 more), 82 ('NIL' in thp" in str(found)
+    assert found.rows == (42, 82)
+    for name in ("thp_mbps", "cqi", "mcs", "sinr"):
+        table.loc[100:590:70, name] = "NIL"
+    more = pd.concat([table, table.tail(1)], ignore_index=True)
+    said = str(finding(inspect_log(more), "cells"))
+    kinds = "11 lines are not clean: 10 x 'NIL' in thp_mbps, cqi, mcs and 1 more (lines 42, 82, 102 and 7 more), "
+    assert said == f"{kinds}1 x repeats another (line 602)"
 
 
 def test_constant_zero_and_empty_columns_are_listed():

@@ -101,8 +101,66 @@ def test_what_adds_up_to_less_than_the_next_carrier_is_not_said_to_be_percent():
 def test_of_bounds_it_is_to_be_checked_whether_they_were_given(name, counted_as, whole):
     table = counters(allocation=name)
     found = inspect_log(table.assign(**{name: table[name] / whole}))
-    assert found.keys["allocation"] == {"column": name, "as": counted_as}
-    assert "a maximum is a cap (as: caps, of units), and a minimum no allocation" in checks(found)["allocation"]
+    capped = counted_as == "percent" and "Min" not in name
+    assert found.keys["allocation"] == {"column": name, "as": "caps" if capped else counted_as}
+    said = "the most that a slice may use, in percents: caps of 100 units" if capped else "a minimum no allocation"
+    assert said in checks(found)["allocation"]
+
+
+def ratios(name, low, high):
+    """A log of ratios that add up to `low` to `high`."""
+    table = counters(allocation=name)
+    given = table[name].to_numpy().reshape(-1, 3).copy()
+    more = np.random.default_rng(0).integers(low, high + 1, len(given)) - 100
+    given[:, 0] += np.minimum(more, 0)
+    given[:, 2] += np.maximum(more, 0)
+    return table.assign(**{name: given.ravel()}), given
+
+
+@pytest.mark.parametrize("name", ["rRMPolicyDedicatedRatio [%]", "RRM Dedicated Ratio [%]", "dedicated_pct"])
+@pytest.mark.parametrize(("low", "high"), [(85, 100), (80, 95), (90, 90)])
+def test_ratios_that_leave_some_to_nobody_are_percents_whatever_they_add_up_to(name, low, high):
+    table, given = ratios(name, low, high)
+    found = inspect_log(table)
+    assert found.what == "allocation"
+    assert found.keys["allocation"] == {"column": name, "as": "percent", "idle": True}
+    sums = "90, not to 100; 10 belong" if low == high else f"{low} to {high}, not always to 100; "
+    assert f"idle units: {name} adds up to {sums}" in found.report()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        history = read_log(table, found.proposal)
+    first = int(found.facts.allocation_is == "in_force")
+    own, given = history.allocation, given[first : first + len(history)]
+    less = given.sum(axis=1) < 98  # nearer to 100 they count as rounded
+    np.testing.assert_array_equal(own[less, :3], given[less])
+    np.testing.assert_array_equal(own[less, 3], 100 - given[less].sum(axis=1))
+
+
+def test_maxima_are_caps_of_100_units_however_much_they_add_up_to():
+    name = "rRMPolicyMaxRatio [%]"
+    table, _ = ratios(name, 90, 130)
+    found = inspect_log(table)
+    assert found.keys["allocation"] == {"column": name, "as": "caps", "idle": True}
+    (said,) = [str(each) for each in found.findings if each.key == "bound"]
+    assert "read as caps (as: caps) of 100 units; they add up to 90 to 130, and what is beyond 100 is shared" in said
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        history = read_log(table, found.proposal)
+    held = {tuple(row) for row in found.facts.allocations.units.astype(int).tolist()}
+    assert {tuple(row) for row in history.allocation[:, :3].tolist()} <= held
+
+
+def test_what_was_dedicated_counts_before_bounds_and_what_was_used_is_no_policy():
+    table, given = ratios("rRMPolicyDedicatedRatio", 85, 100)
+    table["rRMPolicyMaxRatio"] = 100
+    table["rRMPolicyMinRatio"] = np.maximum(given - 3, 0).ravel()
+    table["Dedicated PRB used [%]"] = (given // 2).ravel()
+    assert inspect_log(table).facts.allocations.column == "rRMPolicyDedicatedRatio"
+    without = table.drop(columns="rRMPolicyDedicatedRatio")
+    assert inspect_log(without).what == "passive"
+    assert "(rRMPolicyMinRatio: a guaranteed minimum is no allocation, as a slice" in inspect_log(without).report()
+    alone, _ = ratios("rRMPolicyDedicatedRatio", 120, 140)  # no part of 100 percent
+    assert inspect_log(alone).what == "passive"
 
 
 def test_shares_that_are_multiples_of_nothing_are_said_to_be_rounded():

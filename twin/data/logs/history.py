@@ -88,6 +88,7 @@ def history_of(log: Intervals) -> History:
         performance={name: values[after] for name, values in _performance(log).items()},
         controls={name: values[before] for name, values in _controls(log).items()},
         time=None if log.time is None else log.time[after],
+        run_names=log.run_names,
     )
     implausible = [*about_blocks(mapping), *about_bounds(history), *about_efficiency(mapping, history)]
     implausible.extend([*about_direction(mapping), *about_ssr(mapping, history)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from slicing_gym.errors import check_instance
 from twin.data.columns import Column
 from twin.data.logs import grid
 from twin.data.logs.faults import Faults
-from twin.data.logs.files import Files
+from twin.data.logs.files import FILE, Files
 from twin.data.logs.long import Long, aggregated, when, without_doubles
 from twin.data.logs.mapping import GAP, REST, LogMapping
 from twin.data.logs.reader import Table, read_table
@@ -46,6 +46,7 @@ class Intervals:
         present: whether a slice had a row (m, S).
         period_s: seconds of an interval, None where intervals are numbered.
         notes: what was cleaned, cut or found.
+        run_names: what the log calls each run, by number.
     """
 
     mapping: LogMapping
@@ -59,6 +60,7 @@ class Intervals:
     present: npt.NDArray[np.bool_]
     period_s: float | None
     notes: tuple[str, ...]
+    run_names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of intervals."""
@@ -109,7 +111,11 @@ def _texts(mapping: LogMapping) -> tuple[str, ...]:
 def _check_names(table: Table, mapping: LogMapping) -> None:
     """Refuse a log without rows, or with columns that the mapping does not name."""
     if mapping.unused != REST:
-        known = {*mapping.wanted(), *mapping.unused}
+        known = {
+            *mapping.wanted(),
+            *mapping.unused,
+            *([FILE] if mapping.query else []),
+        }  # SELECT * brings the file's name
         for name in table.names:
             if name not in known:
                 raise ValueError(
@@ -286,6 +292,7 @@ class _Reading:
             self._place >= 0,
             self._period_s,
             tuple(self._notes),
+            self._rows.run_names(long.run[self._first], long.place[self._first]),
         )
 
     def _arrivals(self, fill: float) -> IntArray:

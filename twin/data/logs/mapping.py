@@ -62,7 +62,7 @@ class LogMapping:
             may take.
         ssr, spectral_efficiency: how to compute what the reward is made of, where the log has it not; None if it is not
             wanted (the twin then makes no environment), or is itself a column of `performance`.
-        missing: what stands for a value that was not measured: texts or numbers.
+        missing: what stands for a value that was not measured: texts or numbers; in a query's result NULL, too.
         missing_is: "gap": the interval is left out.
         short_rows: "missing": what a row that is too short lacks was not measured; None: refused.
         drop_identical: leave out a row that is the same as another one of its interval and slice.

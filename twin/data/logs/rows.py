@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 _TEXT_OF_NOTHING = ""
+_IF_NOT_MEASURED = ' (or "" under missing, if it was not measured)'
 
 _FRACTIONS = {
     "units": (" (as: share, if these are parts of 1; as: percent, if of 100)", ("allocation.as", "query")),
@@ -88,7 +90,7 @@ class Rows:
             values = values.astype(np.float64) if values.dtype.kind in "iuf" else np.full(len(values), np.nan)
             refused = self._not_missing(rows, texts, place)
             shown, why = rows[refused], texts[refused]
-            self.faults.add(shown, lambda i: self._about(name, raw, why[i], int(shown[i])))
+            self.faults.add(shown, lambda i: self._about(name, raw, why[i], int(shown[i]), _IF_NOT_MEASURED))
         listed = np.isin(values, self._numbers) if len(self._numbers) else None
         if listed is not None and listed.any():
             values = np.where(listed, np.nan, values)
@@ -96,11 +98,15 @@ class Rows:
         return values
 
     def _not_missing(self, rows: IntArray, texts: npt.NDArray[np.object_], place: int) -> BoolArray:
-        """Which cells no rule takes for missing; the others are noted as missing."""
-        is_short = self.table.dialect is not None and not self.table.query
+        """Which cells no rule takes for missing; the others are noted as missing.
+
+        In a query what is no number is NULL, whatever text stood there: with any `missing` NULL is missing, too.
+        """
         lacking = np.array([text is None for text in texts], np.bool_)
         listed = np.array([text is not None and str(text).strip() in self._texts for text in texts], np.bool_)
-        if is_short:
+        if self.table.query:
+            listed |= lacking & bool(self._texts)
+        elif self.table.dialect is not None:
             listed |= lacking & (self.mapping.short_rows == "missing")
         else:
             listed |= lacking & (_TEXT_OF_NOTHING in self._texts)
@@ -114,14 +120,14 @@ class Rows:
         else:
             self.missing[rows] = True
 
-    def _about(self, name: str, raw: str, text: Any, row: int) -> str:
+    def _about(self, name: str, raw: str, text: Any, row: int, hint: str = "") -> str:
         """What is wrong with a cell that holds no number."""
         where = self.table.where(row)
         key = name if name == raw or name not in self.mapping.wide else raw
         if text is None and self.table.dialect is not None and not self.table.query:
             return f"{key}: {where} is too short to have it"
         if text is None or not str(text).strip():
-            return f"{key}: nothing stands in {where}, allowed is a value in every row"
+            return f"{key}: nothing stands in {where}, allowed is a value in every row{hint}"
         return f"{key}: {text!r} in {where} is not a number"
 
     def check_bounds(self, name: str, values: npt.NDArray[Any], column: Column) -> None:
@@ -209,6 +215,27 @@ class Rows:
             if len(own) and own.max() > 0:
                 run = _as_they_come(run.astype(np.int64) * (int(own.max()) + 1) + own)
         return run.astype(np.int32, copy=False)
+
+    def run_names(self, run: IntArray, places: IntArray) -> dict[int, str]:
+        """What the log calls each run, by number; one that a pause has cut keeps its name. None without `run`.
+
+        Args:
+            run: of some rows (m,), as numbers.
+            places: which rows these are (m,).
+        """
+        if not self.mapping.run_columns:
+            return {}
+        runs, first = np.unique(run, return_index=True)
+        rows = self.rows_of(places[first]).tolist()
+        return {number: self._run_name(row) for number, row in zip(runs.tolist(), rows, strict=True)}
+
+    def _run_name(self, row: int) -> str:
+        """What stands in the columns of the run of one of the table's rows; of a file its name."""
+        found = []
+        for name in self.mapping.run_columns:
+            own = self.table.columns.get(name)
+            found.append(str(own[row]) if own is not None else Path(self.table.files[self.table.file[row]]).name)
+        return ", ".join(found)
 
 
 def _as_they_come(values: npt.NDArray[Any]) -> IntArray:

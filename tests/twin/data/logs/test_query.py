@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.twin.data.logs.conftest import CASES, mapping_of
-from twin.data.logs import read_log, read_table
+from twin.data.logs import LogWarning, read_log, read_table
 
 
 @pytest.fixture
@@ -84,3 +84,51 @@ def test_a_query_that_fails_says_why_in_few_lines(log):
         read_table(log, query="SELECT pkts\nFROM log\nWHERE wrong")
     assert "LINE" in str(caught.value)
     assert len(str(caught.value).splitlines()) < 10
+
+
+def with_nil(log, cells=(4, 9)):
+    """The log with NIL in some rows' rates, and its mapping's `missing` for it."""
+    lines = log.read_text().splitlines()
+    place = lines[0].split(",").index("rate_mbps")
+    for row in cells:
+        fields = lines[row].split(",")
+        fields[place] = "NIL"
+        lines[row] = ",".join(fields)
+    log.write_text("\n".join(lines) + "\n")
+    return {"missing": ["NIL"], "missing_is": "gap"}
+
+
+@pytest.mark.filterwarnings("ignore::twin.data.logs.LogWarning")
+@pytest.mark.parametrize(
+    "query", ["SELECT * FROM log", "SELECT * REPLACE (nullif(rate_mbps, -1) AS rate_mbps) FROM log"]
+)
+def test_a_query_takes_nothing_from_what_is_missing(log, query):
+    rules = with_nil(log)
+    plain, shaped = (read_log(log, mapping_of(query=each, **rules)) for each in (None, query))
+    assert 0 < len(shaped) == len(plain) < len(read_log(CASES / "01_decided.csv", mapping_of()))
+    np.testing.assert_array_equal(shaped.arrivals, plain.arrivals)
+
+
+def test_without_missing_null_of_a_query_is_refused_with_what_to_write(log):
+    with_nil(log, (4,))
+    message = (
+        r'rate_mbps: nothing stands in row 4 of the query\'s result, .* \(or "" under missing, if it was not measured'
+    )
+    with pytest.raises(ValueError, match=message):
+        read_log(log, mapping_of(query="SELECT * FROM log"))
+    with pytest.warns(LogWarning, match="1 missing value"):
+        read_log(log, mapping_of(query="SELECT * FROM log", missing=[""]))
+
+
+def test_of_a_slice_that_is_empty_nothing_is_said_of_missing(log):
+    with pytest.raises(ValueError, match=r"slice: nothing stands in row 1 of the query's result, .* every row$"):
+        read_log(
+            log, mapping_of(query="SELECT * REPLACE (CASE WHEN t > 0 OR slice > 'f' THEN slice END AS slice) FROM log")
+        )
+
+
+def test_what_a_query_adds_need_not_be_named(log):
+    """SELECT * brings the name of the file; what the log itself has is to be named all the same."""
+    assert len(read_log(log, mapping_of(query="SELECT * FROM log"))) > 0
+    with pytest.raises(ValueError, match="does not name column 'twice'"):
+        read_log(log, mapping_of(query="SELECT *, 2 * pkts AS twice FROM log"))
