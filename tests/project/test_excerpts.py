@@ -17,7 +17,7 @@ RESULTS = DOCS / "results"
 
 PLANNERS = {
     "DDQN": "ddqn",
-    "DDQN, exploring for 200 decisions": "early",
+    "DDQN, exploring for 200 decisions, 8 updates": "often",
     "DDQN with a twin, random start": "ddqn-dt",
     "with a twin, planner's start": "ddqn-dt-planner",
     "planner": "planner",
@@ -75,11 +75,11 @@ def test_the_planner_is_compared_by_what_was_measured():
     for name, *cells, oracle in rows:
         scenario = name.strip("`")
         for method, cell in zip(methods, cells, strict=True):
-            early = (RESULTS / f"early_{scenario}_factored_runs.csv").exists()
-            if method != "early":
+            often = (RESULTS / f"often_{scenario}_factored_runs.csv").exists()
+            if method != "often":
                 values = of_first_decisions(scenario, method, "regret_best_fixed")
             else:
-                values = of_runs(f"early_{scenario}_factored", "ddqn", "regret") if early else pd.Series(dtype=float)
+                values = of_runs(f"often_{scenario}_factored", "ddqn", "regret") if often else pd.Series(dtype=float)
             assert shows(cell, values) if cell else values.empty, (scenario, method)
         assert shows(oracle, of_first_decisions(scenario, "planner", "regret_oracle")), scenario
 
@@ -92,21 +92,22 @@ def test_a_twin_is_compared_with_a_planner_by_what_was_measured():
         assert shows(final, of_first_decisions("diurnal", FIRST_DECISIONS[label], "u_unseen")), label
 
 
-PLAIN, EARLY, TWIN = ("convergence", "ddqn"), ("early", "ddqn"), ("convergence", "ddqn-dt")
-COMPARED = [
-    *(("regret", runs) for runs in (PLAIN, EARLY, TWIN)),
-    *(("utility", runs) for runs in (PLAIN, EARLY, TWIN)),
-    *(("cpu_seconds", runs) for runs in (PLAIN, TWIN)),
-]
-"""Columns of the table on random first decisions: the figure, the runs and the agent."""
+COMPARED = {
+    "without a twin": ("convergence", "ddqn"),
+    "the same, exploring for 200 decisions": ("early", "ddqn"),
+    "the same, and 8 updates a decision": ("often", "ddqn"),
+    "with a twin": ("convergence", "ddqn-dt"),
+}
+"""Runs and agent by the methods of the table on random first decisions."""
 
 
 def test_what_a_twin_saves_after_random_decisions_is_what_was_measured():
-    _, *rows = table("when-a-twin-pays.md", "scenario | regret, best fixed [U]: without a twin |")
-    assert len(rows) == 3
-    for name, *cells in rows:
-        for cell, (column, (runs, agent)) in zip(cells, COMPARED, strict=True):
-            assert shows(cell, of_runs(f"{runs}_{name.strip('`')}_factored", agent, column)), (name, column)
+    _, *rows = table("when-a-twin-pays.md", "scenario | DDQN, factored head | regret, best fixed [U] |")
+    assert [method for _, method, *_ in rows] == 3 * list(COMPARED)
+    for name, method, *cells in rows:
+        runs, agent = COMPARED[method]
+        for cell, column in zip(cells, ("regret", "utility", "cpu_seconds"), strict=True):
+            assert shows(cell, of_runs(f"{runs}_{name.strip('`')}_factored", agent, column)), (name, method, column)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +119,11 @@ def test_what_a_twin_saves_after_random_decisions_is_what_was_measured():
     ],
 )
 def test_final_policies_of_the_papers_network_are_what_was_measured(label, name, agent):
-    (row,) = [row for row in table("when-a-twin-pays.md", "| with a twin | without |") if row[0] == label]
+    (row,) = [row for row in table("when-a-twin-pays.md", "| with a twin | without | without, ex") if row[0] == label]
     assert shows(row[1], of_runs(name, f"{agent}-dt", "utility"))
     assert shows(row[2], of_runs(name, agent, "utility"))
+    if agent == "ddqn":
+        assert shows(row[3], of_runs(name.replace("convergence", "often"), agent, "utility"))
 
 
 def test_what_a_twin_saves_under_the_papers_reward_is_what_was_measured():
@@ -208,32 +211,45 @@ def test_every_table_of_figures_is_linked_from_a_page():
     assert {path.name for path in RESULTS.glob("*.csv")} <= linked
 
 
-def compared_exploration(cells: list[str], values: list[pd.Series[float]]) -> float:
-    """The share [%] of exploration in what a row says that the twin gains, if its regrets are those of the runs."""
-    assert [shows(cell, each) for cell, each in zip(cells, values, strict=True)] == [True] * 3
-    late, early, twin = (float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in cells)
-    return 100 * (late - early) / (late - twin)
+def needs_no_twin(cells: list[str], values: list[pd.Series[float]]) -> float:
+    """The share [%] of what a row says that the twin gains that the control before it gains, if these are the runs'."""
+    assert [shows(cell, each) for cell, each in zip(cells, values, strict=True)] == [True] * len(values)
+    plain, *_, control, twin = (float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in cells)
+    return 100 * (plain - control) / (plain - twin)
 
 
 @pytest.mark.parametrize("row", table("convergence.md", "head, scenario | without a twin, ε falls until 500 |")[1:])
-def test_what_of_the_gain_is_exploration_is_what_was_measured(row):
-    label, late, early, twin, share = row
+def test_what_of_the_gain_needs_no_twin_is_what_was_measured(row):
+    label, *cells, share = row
     head, scenario = label.replace("`", "").split(", ")
+    runs = f"{scenario}_{head}"
     if scenario == "nr-8slices":
-        values = [
-            of_first_decisions(scenario, "ddqn", "regret_best_fixed"),
-            of_runs(f"early_{scenario}_{head}", "ddqn", "regret"),
-            of_first_decisions(scenario, "ddqn-dt", "regret_best_fixed"),
-        ]
+        plain, twin = (of_first_decisions(scenario, method, "regret_best_fixed") for method in ("ddqn", "ddqn-dt"))
     else:
-        runs = f"{scenario}_{head}"
-        values = [
-            of_runs(f"convergence_{runs}", "ddqn", "regret"),
-            of_runs(f"early_{runs}", "ddqn", "regret"),
-            of_runs(f"convergence_{runs}", "ddqn-dt", "regret"),
-        ]
-    of_exploration = compared_exploration([late, early, twin], values)
-    assert share == "all" if of_exploration > 100 else abs(float(share.split(" ")[0]) - of_exploration) < 1
+        plain, twin = (of_runs(f"convergence_{runs}", agent, "regret") for agent in ("ddqn", "ddqn-dt"))
+    made = ("early",) if head == "geometry" else ("early", "often")
+    controls = [of_runs(f"{each}_{runs}", "ddqn", "regret") for each in made]
+    found = needs_no_twin([cell for cell in cells if cell], [plain, *controls, twin])
+    assert share == "all" if found > 100 else abs(float(share.split(" ")[0]) - found) < 1
+
+
+SAID = [
+    ("at that rate, too, DDQN without a twin loses (.*?) on `paper`", "often_slower_paper_factored", "ddqn", "regret"),
+    ("without a twin loses .*? on `paper`, (.*?) on `diurnal`", "often_slower_diurnal_factored", "ddqn", "regret"),
+    ("on `diurnal`, and (.*?) on `flash-crowd`\\.", "often_slower_flash-crowd_factored", "ddqn", "regret"),
+    ("with eight updates and no twin (.*?)\\. On `diurnal`", "often_paper_dense", "ddqn", "utility"),
+    ("On `diurnal` it is (.*?) and ", "convergence_diurnal_dense", "ddqn-dt", "utility"),
+    ("On `diurnal` it is .*? and (.*?)\\. With", "often_diurnal_dense", "ddqn", "utility"),
+    ("better without a twin \\((.*?), with one", "often_diurnal_factored", "ddqn", "utility"),
+]
+"""Sentences on what needs no twin: what stands in each, the runs, the agent and the figure."""
+
+
+@pytest.mark.parametrize(("sentence", "runs", "agent", "column"), SAID)
+def test_what_is_said_of_agents_that_are_updated_as_often_is_what_was_measured(sentence, runs, agent, column):
+    found = re.search(sentence, (DOCS / "convergence.md").read_text(), re.IGNORECASE)
+    assert found
+    assert shows(found[1], of_runs(runs, agent, column))
 
 
 ALGORITHMS = {
@@ -253,7 +269,7 @@ def test_what_of_the_gain_of_other_algorithms_is_exploration_is_what_was_measure
     name, agent = ALGORITHMS[algorithm]
     runs = [(name, agent), ("early", agent), (name, f"{agent}-dt")]
     values = [of_runs(f"{each}_{scenario}_dense", who, "regret") for each, who in runs]
-    of_exploration = compared_exploration(cells, values)
+    of_exploration = needs_no_twin(cells, values)
     if values[2].min() > values[0].max():
         assert share == "the twin loses"
     else:

@@ -19,6 +19,7 @@ WHOLE = {
     "any_agent_*_runs.csv": printed.convergence,
     "convergence_*_runs.csv": printed.convergence,
     "early_*_runs.csv": printed.convergence,
+    "often_*_runs.csv": printed.convergence,
     "eq6_*_runs.csv": printed.convergence,
     "long_*_runs.csv": printed.convergence,
     "landscape_*_flatness.csv": printed.landscape,
