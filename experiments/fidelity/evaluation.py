@@ -37,11 +37,11 @@ from slicing_gym.reward import utility
 from twin import DigitalTwin, History, SliceTwinVectorEnv
 from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
 from twin.fidelity.evaluator import Evaluator
-from twin.fidelity.monotonicity import PLACES, monotonicity
 from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import rank_correlation
 from twin.fidelity.simulated import HeldOut, SimulatedCell
 from twin.runtime.encoding import encode, to_scale
+from twin.runtime.monotonicity import PLACES, monotonicity
 
 MOMENTS = 50
 """Moments of the held-out runs from which allocations never held are tried, or one per run of which there are more."""
@@ -118,7 +118,7 @@ def evaluate_twin(
     measures += ahead_measures(near, names, slices)
     measures += marginal_measures(evaluator.roll_out(min(settings.horizon, longest), window=WINDOW), names)
     assert twin.report is not None
-    moved = monotonicity(evaluator, history)
+    moved = monotonicity(model, history, held_out)
     places = PLACES if extra is None else PLACES[:1]  # of a cell, allocations never held are compared with the truth
     measures += monotonicity_measures(moved, twin.scenario.slice_names, places)
     measures.append(constant("fit [s]", "", "twin", twin.report.seconds))

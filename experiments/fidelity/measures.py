@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from experiments.reporting.statistics import Estimate, block_bootstrap, estimate
 from twin.fidelity.evaluator import OneStepEvaluation, Scores
-from twin.fidelity.monotonicity import PLACES, Monotonicity
 from twin.fidelity.rollout import Rollout
 from twin.fidelity.scores import r_squared
+from twin.runtime.monotonicity import PLACES, Monotonicity
 
 Rows = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]

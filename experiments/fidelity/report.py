@@ -30,6 +30,9 @@ _ANSWERS = {GO: "#007A55", CARE: "#A66C00", CANNOT_TELL: "#555555", NO_GO: "#B21
 WORST_SKILL = -1.0
 """Where the picture cuts skills and their intervals: below it a twin is worse than nothing by any measure."""
 
+LARGE = 1e4
+"""Size from which on numbers of the table have a power of ten."""
+
 COLUMNS = 3
 """In which the picture has its verdicts."""
 
@@ -73,10 +76,14 @@ def not_learned(figures: Figures) -> list[str]:
 
 
 def show(value: Estimate) -> str:
-    """Three significant digits, or three decimals for numbers near one."""
+    """Three significant digits, or three decimals for numbers near one; of large numbers with a power of ten."""
     size = abs(value.mean)
     if math.isnan(value.mean):
         return "-"
+    if size >= LARGE and math.isfinite(size):
+        power = math.floor(math.log10(size))
+        scaled = Estimate(value.mean / 10.0**power, value.half_width / 10.0**power).show(2)
+        return f"({scaled})e{power}" if "±" in scaled else f"{scaled}e{power}"
     return value.show(3 if size < 10.0 else 2 if size < 100.0 else 1)
 
 

@@ -25,7 +25,7 @@ from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.progress import ProgressBar
 from twin import DigitalTwin, History, TransitionSettings
-from twin.data.columns import SSR
+from twin.runtime.monotonicity import OTHER_STRUCTURE, starved
 
 UNCERTAINTY = "uncertainty.png"
 """The picture of what the uncertainty of twins is worth."""
@@ -56,7 +56,9 @@ class FidelityResult:
     def report(self) -> str:
         """What the twins are good for; below it the figures, a row per metric and variable, a column per predictor."""
         report = self.outcomes[0].twin.report
-        notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
+        networks = self.outcomes[0].twin.model.structure == "joint" and self._evidence.contradicted
+        notes = [f"networks contradict physics here: {OTHER_STRUCTURE}"] if networks else []
+        notes += [*(() if report is None else report.notes), *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
         table = as_table(self.figures, units)
         evidence = self._evidence
@@ -102,11 +104,7 @@ class FidelityResult:
     @property
     def _starved(self) -> tuple[str, ...]:
         """Slices that may count as met where nothing arrives: in a cell all, of a log those of which it has such."""
-        names, history = self.scenario.slice_names, self.history
-        if history is None or SSR.name not in history.performance:
-            return names if history is None else ()
-        met = (history.next_arrivals == 0) & (history.ssr > 0.0)
-        return tuple(name for name, any_met in zip(names, met.any(axis=0), strict=True) if any_met)
+        return self.scenario.slice_names if self.history is None else starved(self.history)
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write its files into a folder."""

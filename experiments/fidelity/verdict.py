@@ -11,6 +11,7 @@ from experiments.reporting.statistics import Estimate
 from slicing_gym import Scenario
 from twin.data.columns import SPECTRAL_EFFICIENCY
 from twin.data.layout import IDLE
+from twin.runtime.monotonicity import MOSTLY, served_worse
 
 BEYOND = "what-if beyond the units held"
 """The use of a log's twin where nothing was measured."""
@@ -32,9 +33,6 @@ HONEST = 0.8
 
 FALLS = 0.1
 """Share of the states from which on it counts that more units bring a slice a lower SSR."""
-
-MOSTLY = 0.5
-"""The same beyond which a log's twin is a "no-go" within the units held, too: it contradicts physics more than not."""
 
 DRIFT = 0.25
 """By how many standard deviations a free run may be further off than the history's distribution is, for "go"."""
@@ -125,14 +123,20 @@ class Evidence:
         shares = {name: self.of(f"{MORE_UNITS}: {place}", name) for name in self.slices}
         return {name: share.mean for name, share in shares.items() if share and share.mean >= FALLS}
 
+    @property
+    def contradicted(self) -> dict[str, float]:
+        """Slices that are so within the units held in more than `MOSTLY` of the states, which no starved slice can be.
+
+        These are a "no-go".
+        """
+        falls = self.falls("held")
+        return {name: share for name, share in falls.items() if share > MOSTLY and name not in self.starved}
+
     def worse(self, falls: Mapping[str, float]) -> str:
         """What `falls` has found, as text."""
-        (first, share), *others = falls.items()
-        text = f"in {share:.0%} of the states the twin expects {first} to be served worse with more units"
-        more = "".join(f", in {share:.0%} {name}" for name, share in others)
         starved = [name for name in falls if name in self.starved]
         unless = f", unless a starved slice counts as met ({', '.join(starved)})" if starved else ""
-        return f"{text}{more}, which cannot be{unless}"
+        return f"{served_worse(falls)}{unless}"
 
     @property
     def range(self) -> str:
@@ -209,7 +213,7 @@ def _utility(evidence: Evidence) -> Iterator[Said]:
 def _falls_inside(evidence: Evidence, *names: str) -> Iterator[Said]:
     """Which of these slices are served worse with more of the units that they held, most of the time or often."""
     falls = {name: share for name, share in evidence.falls("held").items() if name in names}
-    mostly = {n: share for n, share in falls.items() if share > MOSTLY and n not in evidence.starved}
+    mostly = {name: share for name, share in evidence.contradicted.items() if name in names}
     if mostly:
         yield NO_GO, evidence.worse(mostly)
     elif falls:

@@ -49,6 +49,7 @@ from slicing_gym.errors import check_instance, check_integer
 from twin import DigitalTwin, History
 from twin.data.transitions import utilities_of
 from twin.models.settings import TransitionSettings
+from twin.runtime.monotonicity import about_physics
 
 FIRST_SEED = 1_000_000
 """Of the cells in the twin that estimate what the policy is worth: not those by which it was chosen."""
@@ -94,6 +95,8 @@ class OfflineResult:
             lines.append(f"{each.replace('_', ' ')}: {own['units']} in {share}; the history has it {held}")
         if self.summary.get("choice"):
             lines += choice_lines(self.summary["choice"], self.folder)
+        if self.twin is not None and not self.evaluation:  # else the agents were compared on cells
+            lines += about_physics(self.twin.model, self.history)
         if "held" in self.summary:  # versions before did not look
             lines += warning_lines(self.summary["held"])
         return "\n".join(lines)

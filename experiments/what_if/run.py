@@ -21,6 +21,7 @@ from slicing_gym.errors import check_instance, shown
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
 from twin.data.logs import SsrRule
+from twin.runtime.monotonicity import about_physics
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class WhatIfResult:
         measured: by the log, by variable, in its unit; means over the intervals.
         most: the largest value that the twin draws, by variable, where the column may have larger ones.
         ssr: the mapping's bounds, for the picture.
+        physics: a warning where the twin contradicts it.
     """
 
     layout: Layout
@@ -46,6 +48,7 @@ class WhatIfResult:
     measured: Mapping[str, float]
     most: Mapping[str, float]
     ssr: SsrRule | None = None
+    physics: Sequence[str] = ()
 
     def report(self) -> str:
         """Which moment it is, the table, and what of it is not to be trusted."""
@@ -62,6 +65,7 @@ class WhatIfResult:
             *gains(self.alternatives, self.moment.history),
             *inside(self.alternatives, self.measured, held),
             *demand_lines(self.demand, self.alternatives),
+            *self.physics,
             *never_held(self.moment, self.alternatives),
             *outside(self.moment, self.alternatives),
         ]
@@ -161,4 +165,5 @@ class WhatIf:
         found = [simulate(self._twin, demand, each, self.settings) for each in self._contenders]
         measured, most = measured_at(self._twin, demand), largest_drawn(self._twin.model, demand)
         layout, samples = self._twin.model.layout, self.settings.samples
-        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, self._ssr)
+        physics = about_physics(self._twin.model, self._moment.history)
+        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, self._ssr, physics)

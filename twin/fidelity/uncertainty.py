@@ -12,7 +12,7 @@ from slicing_gym.reward import utility
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.scores import FloatArray, rank_correlation
 from twin.models.operations import Floats
-from twin.runtime import kernel
+from twin.runtime.encoding import choice_features
 from twin.runtime.model import TwinModel
 
 DRAWS = 200
@@ -70,18 +70,10 @@ def predict_choices(
     evaluator: Evaluator, row: int, units: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> PredictedUtility:
     """Predictions for allocations (n, S), each decided on after row `row` of the evaluator's held-out runs."""
-    features = choice_features(evaluator, np.full(len(units), row), units)
-    return predict_utility(evaluator.model, features, [slice(i, i + 1) for i in range(len(units))], generator)
-
-
-def choice_features(evaluator: Evaluator, rows: npt.NDArray[np.int64], units: npt.NDArray[np.int64]) -> Floats:
-    """Features (n, F) of allocations (n, S), each decided on after one of these rows (n,) of the held-out runs."""
-    model, encoded = evaluator.model, evaluator.encoded
-    held = model.layout.lifted(evaluator.held_out.allocation[rows])
-    features = np.zeros((len(rows), model.layout.num_features), np.float32)
-    order, chosen = np.arange(len(rows)), model.layout.lifted(units)
-    kernel.encode(model.scaler, order, encoded.measured[rows], held, chosen, encoded.controls[rows], features)
-    return features
+    model, rows = evaluator.model, np.full(len(units), row)
+    held = evaluator.held_out.allocation[rows]
+    features = choice_features(model.layout, model.scaler, evaluator.encoded, held, rows, units)
+    return predict_utility(model, features, [slice(i, i + 1) for i in range(len(units))], generator)
 
 
 def attainable_correlation(std: npt.ArrayLike, seed: int = 0) -> float:

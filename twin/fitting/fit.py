@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +83,20 @@ def fit(
     how = (settings, seed, present, progress, log_folder, device)
     networks = fit_networks(history, scaler, folds, neural_f, neural_g, *how)
     notes: list[str] = []
-    started = time.perf_counter()
-    if not present and structure != "joint":
-        f, why_f = _arrivals_of(networks, f, scaler, folds)
+    started, choosing = time.perf_counter(), not present and structure != "joint"
+    if choosing:
+        f, why = _arrivals_of(networks, f, scaler, folds)
+        notes += why
+    made = cache(partial(_model, history, folds[0][1], networks, f, performance, scaler, seed, present))
+    if choosing:
         ensemble = partial(_ensemble, scaler, performance, (settings, seed, None, progress, None, device))
         given = (performance, scaler, folds, history, settings.validation_share, seed)
-        structure, why_g = structure_of(networks, *given, ensemble)
-        notes += why_f + why_g
+        structure, why = structure_of(networks, *given, ensemble, lambda structure: made(structure)[0])
+        notes += why
     choice = time.perf_counter() - started
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
-    model, seconds = _model(history, folds[0][1], networks, f, performance, structure, scaler, seed, present)
+    model, seconds = made(structure)
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
     about = networks.about_transition or closed[0], networks.about_performance or closed[1]
     return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, model)), choice)
@@ -137,10 +140,10 @@ def _model(
     networks: Networks,
     f: TransitionSettings,
     performance: PerformanceSettings,
-    structure: str,
     scaler: arrays.Scaler,
     seed: int,
     present: TwinModel | None,
+    structure: str,
 ) -> tuple[TwinModel, tuple[float, float]]:
     """The model of what was taken, closed forms being solved for all decisions; and the seconds that these took."""
     layout, started = history.layout, time.perf_counter()

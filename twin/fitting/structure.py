@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from twin.fitting.windows import hold_out
 from twin.models.performance import EnsembleNetwork
 from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings
 from twin.runtime import arrays
+from twin.runtime.model import TwinModel
+from twin.runtime.monotonicity import mostly_worse, served_worse
 
 REMOTE = 0.8
 """Mean remoteness of the allocations from which on a history tells of few of them.
@@ -27,8 +29,14 @@ MUCH = 1.0
 FEW_HELD_OUT = 100
 """Held-out decisions below which networks have to be better in a cross-validation, too."""
 
+CENTRAL = 0.95
+"""Share of the decisions within whose units more of them must not serve a slice worse; further out hardly any were."""
+
 FitEnsemble = Callable[[tuple[History, History]], EnsembleNetwork]
 """Fits networks to the decisions to learn from, and stops by the others."""
+
+MakeModel = Callable[[str], TwinModel]
+"""The twin's model with a structure."""
 
 FEW = f"there are fewer than {NEURAL_DECISIONS} decisions"
 
@@ -42,6 +50,7 @@ def structure_of(
     share: float,
     seed: int,
     fit_ensemble: FitEnsemble,
+    make_model: MakeModel,
 ) -> tuple[str, list[str]]:
     """The structure that is taken, and why.
 
@@ -54,6 +63,7 @@ def structure_of(
         share: of decisions that a fit is stopped by.
         seed: of the fit.
         fit_ensemble: fits the networks again, to other decisions.
+        make_model: the models that would be taken, by structure.
     """
     if performance.structure == "per_slice":
         return "per_slice", []
@@ -66,6 +76,10 @@ def structure_of(
     found = compare(networks.performance, performance, scaler, *folds[0], seed)
     remote = found.gain <= 0.0 and mean_remoteness(history.layout, history) >= REMOTE  # else it does not matter
     structure, why = choose(found, parts, remote)
+    if structure == "joint" and not remote:  # else units would be moved to where neither has seen anything
+        models = make_model(structure), make_model("per_slice")
+        worse, by_slice = (mostly_worse(model, history, folds[0][1], CENTRAL) for model in models)
+        structure, why = physical(worse, by_slice, why)
     return structure, [f"performance: {structure}, {why}"]
 
 
@@ -86,6 +100,24 @@ def choose(found: Comparison, parts: Iterable[Comparison], remote: bool) -> tupl
         structure, why = _taken(together, remote, together.gain_error)
         why += f" ({PARTS}-fold cross-validation, as only {len(found.likelihood)} decisions were held out)"
     return structure, why
+
+
+def physical(joint: Mapping[str, float], by_slice: Mapping[str, float], why: str) -> tuple[str, str]:
+    """The structure that is taken where networks would be: they must not contradict physics where regressions do not.
+
+    The random functions that members are held to (`prior_scale`) draw their mean to the history's where allocations are
+    rare, as they are where each is held for long. Decisions held out lie near those learned from, and hardly tell.
+
+    Args:
+        joint: slices that networks have served worse with more units in most states, and in which share of them.
+        by_slice: those of regressions.
+        why: networks would be taken.
+    """
+    if not joint:
+        return "joint", why
+    if by_slice:
+        return "joint", f"{why}; both expect slices to be served worse with more units"
+    return "per_slice", f"as joint contradicts physics: {served_worse(joint)} (it is {why})"
 
 
 def _taken(found: Comparison, remote: bool, clear: float = 0.0) -> tuple[str, str]:

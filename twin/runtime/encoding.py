@@ -204,6 +204,30 @@ def encode(layout: Layout, scaler: arrays.Scaler, history: History) -> Encoded:
     return Encoded(features, measured, before, held, controls, sequences)
 
 
+def choice_features(
+    layout: Layout,
+    scaler: arrays.Scaler,
+    encoded: Encoded,
+    held: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    units: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float32]:
+    """Features (n, F) of allocations (n, S), each decided on after one of these rows (n,) of a history.
+
+    Args:
+        layout: of a twin.
+        scaler: likewise.
+        encoded: the history, by these.
+        held: units of the rows (n, S).
+        rows: numbers of decisions (n,).
+        units: the allocations (n, S).
+    """
+    features = np.zeros((len(rows), layout.num_features), np.float32)
+    order, before, chosen = np.arange(len(rows)), layout.lifted(held), layout.lifted(units)
+    kernel.encode(scaler, order, encoded.measured[rows], before, chosen, encoded.controls[rows], features)
+    return features
+
+
 def target_bounds(
     scaler: arrays.Scaler, measured: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

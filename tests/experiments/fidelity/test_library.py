@@ -12,9 +12,11 @@ import pytest
 from experiments import calibration
 from experiments.fidelity import Settings, fidelity
 from experiments.fidelity.evaluation import split, utility_terms
+from experiments.fidelity.measures import MORE_UNITS
 from experiments.fidelity.verdict import ANSWERS
+from experiments.reporting.statistics import Estimate
 from slicing_gym.reward import utility
-from tests.helpers.twins import ENSEMBLE, JOINT, SMALL, history_of
+from tests.helpers.twins import ENSEMBLE, JOINT, SMALL, cold_twin, history_of
 from twin import DigitalTwin, History, TrainingSettings
 
 QUICK = Settings(
@@ -82,6 +84,17 @@ def test_its_report_begins_with_a_verdict_and_has_a_row_a_figure_and_a_column_a_
         assert f"  {verdict.use}: {verdict.answer}" in above
     assert result.verdicts[-1].use == "the SSR of urllc"
     assert all(each.answer in ANSWERS and each.reasons for each in result.verdicts)
+
+
+@pytest.mark.parametrize(("share", "structure", "said"), [(0.9, "joint", 1), (0.9, "per_slice", 0), (0.4, "joint", 0)])
+def test_networks_that_contradict_physics_are_told_what_else_to_try(share, structure, said, result):
+    figures = {**result.figures, (f"{MORE_UNITS}: held", "video", "twin"): Estimate(share, float("nan"))}
+    history = history_of("paper-1mhz")
+    twin = result.outcomes[0].twin if structure == "joint" else cold_twin(history)
+    outcomes = [replace(result.outcomes[0], twin=twin)]
+    lines = replace(result, history=history, figures=figures, outcomes=outcomes).report().splitlines()
+    assert lines.count("note: networks contradict physics here: try twin.performance.structure=per_slice") == said
+    assert "per_slice" not in replace(result, figures=figures).report()  # of a cell a starved slice may count as met
 
 
 def test_the_terms_of_the_utility_share_its_variance():

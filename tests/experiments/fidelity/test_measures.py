@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.fidelity.report import draw_skills
+from experiments.fidelity.report import draw_skills, show
 from experiments.reporting.statistics import Estimate, block_bootstrap
 
 
@@ -38,3 +38,19 @@ def test_one_absurd_interval_does_not_flatten_all_skills(skills, ends):
     axes = Figure().subplots()
     draw_skills(axes, {("skill", f"delay_{number}", "twin"): each for number, each in enumerate(skills)})
     assert axes.get_ylim() == pytest.approx(ends, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("mean", "half_width", "text"),
+    [
+        (6431964.3, 1059422.5, "(6.43 ± 1.06)e6"),
+        (-41025.4, 6188.9, "(-4.10 ± 0.62)e4"),
+        (395805.6, float("nan"), "3.96e5"),
+        (9999.9, 12.0, "9999.9 ± 12.0"),
+        (18.94, 13.05, "18.94 ± 13.05"),
+        (0.155, 0.018, "0.155 ± 0.018"),
+        (float("nan"), 1.0, "-"),
+    ],
+)
+def test_numbers_of_a_table_are_short(mean, half_width, text):
+    assert show(Estimate(mean, half_width)) == text

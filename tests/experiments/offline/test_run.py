@@ -25,6 +25,7 @@ from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.offline_runs import offline_settings
 from tests.helpers.own_agents import FromScratch, SoftTargets
 from tests.helpers.runs import maker, names_in, read_rows, twin_settings
+from tests.helpers.twins import cold_twin
 from twin import DigitalTwin, History
 
 MAKE = maker(twin={"learning_starts": 64, "target_update_interval": 64}, learning_rate=0.03)
@@ -99,6 +100,16 @@ def test_decisions_beyond_the_history_end_the_report(finished, history):
     lines = warning_lines(held)
     assert any(line.startswith("WARNING: 100% of the policy's decisions") for line in lines)
     assert report.splitlines()[-len(lines) :] == lines
+
+
+def test_a_twin_that_contradicts_physics_is_warned_of_where_nothing_else_tells(finished, history):
+    """One that learned of agreements that are missed the more, the more units a slice has."""
+    turned = replace(history, performance={**history.performance, "ssr": 1.5 - 0.5 * history.allocation})
+    wrong = replace(finished["twin"], twin=cold_twin(turned), history=turned)
+    text = "to be served worse with more units"
+    assert text not in wrong.report()  # agents were compared on cells
+    (line,) = [each for each in replace(wrong, evaluation=[]).report().splitlines() if text in each]
+    assert line.startswith("warning: in ")
 
 
 def test_agents_learn_from_held_allocations_alone(history, tmp_path):

@@ -54,6 +54,14 @@ def test_the_interval_of_what_the_log_did_holds_what_was_measured(twin, history)
     assert np.mean([inside for name, inside in held if name == "utility"]) > 0.7
 
 
+def test_a_twin_that_contradicts_physics_is_warned_of(twin, history):
+    """One that learned of missed agreements as of met ones."""
+    turned = replace(history, performance={**history.performance, "ssr": 1.0 - history.ssr})
+    for each, past, said in ((cold_twin(turned), turned, 1), (twin, history, 0)):
+        lines = what_if(each, past, ["logged"], FREE, interval=450).report().splitlines()
+        assert sum("to be served worse with more units" in line for line in lines) == said
+
+
 def test_all_meet_the_same_random_numbers_and_a_seed_repeats_them(twin, history):
     units = "-".join(map(str, history.allocation[450]))
     one = what_if(twin, history, ["logged", units, "1-98-1"], FREE, interval=450)
@@ -265,7 +273,7 @@ def test_a_warning_names_no_units_of_nobody():
     history = history.take(np.flatnonzero(history.allocation[:, 3] >= 4))
     result = what_if(cold_twin(history), history, ["logged", "20-14-13-3", "30-4-13-3"], QUICK, interval=0)
     assert [list(each.outside) for each in result.alternatives] == [[], [], ["embb"]]
-    (line,) = [line for line in result.report().splitlines() if "warning" in line]
+    (line,) = [line for line in result.report().splitlines() if line.startswith("* warning")]
     assert line == "* warning: 30-4-13-3 is outside the log: embb 30, held 1 to 27; not to be trusted"
 
 

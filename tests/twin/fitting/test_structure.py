@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,12 +12,13 @@ import torch
 from slicing_gym import get_scenario
 from slicing_gym.reward import utility
 from tests.helpers.borrowing import borrowing_history
+from tests.helpers.held_long import held_long_history
 from tests.helpers.twins import SMALL, cold_twin, history_of
 from twin import DigitalTwin, PerformanceSettings, TrainingSettings
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.simulated import SimulatedCell
 from twin.fitting.comparison import Comparison
-from twin.fitting.structure import choose
+from twin.fitting.structure import choose, physical
 
 AUTO = PerformanceSettings(members=3, hidden_size=32, components=2, prior_scale=0.0)
 
@@ -70,6 +74,39 @@ def test_auto_keeps_to_slices_where_most_allocations_were_never_near():
         few = history.take(near)
         made = automatic(few, 40)
         assert made.model.structure == structure, note(made, "performance")
+
+
+def test_auto_takes_no_networks_that_contradict_physics_where_slices_do_not():
+    """Of few allocations, held for long, they know the next interval better, and err where units are moved."""
+    past, moving = held_long_history(1600), held_long_history(400, period=1, seed=1)
+    settings = {structure: replace(AUTO, prior_scale=10.0, structure=structure) for structure in ("auto", "joint")}
+    torch.set_num_threads(1)
+    made, joint = (
+        DigitalTwin("autoregressive", each, TrainingSettings(max_epochs=60)).fit(past) for each in settings.values()
+    )
+    assert made.model.structure == "per_slice"
+    said = note(made, "performance: per_slice, as joint contradicts physics: in ")
+    assert re.search(r"\(it is better than per_slice by 1\.\d+ nat a held-out decision\)$", said)
+    assert error(made, moving) < 0.8 * error(joint, moving)
+
+
+@pytest.mark.parametrize(
+    ("joint", "by_slice", "structure", "says"),
+    [
+        ({}, {}, "joint", "better"),
+        ({}, {"video": 0.9}, "joint", "better"),
+        (
+            {"video": 0.9},
+            {},
+            "per_slice",
+            "as joint contradicts physics: in 90% of the states the twin expects video to be served worse with more "
+            "units, which cannot be (it is better)",
+        ),
+        ({"video": 0.9}, {"urllc": 0.6}, "joint", "better; both expect slices to be served worse with more units"),
+    ],
+)
+def test_networks_must_not_contradict_physics_alone(joint, by_slice, structure, says):
+    assert physical(joint, by_slice, "better") == (structure, says)
 
 
 @pytest.mark.parametrize(

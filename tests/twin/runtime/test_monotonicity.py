@@ -11,8 +11,17 @@ from slicing_gym import get_scenario
 from slicing_gym.allocation import share_out
 from tests.helpers.twins import cold_twin
 from twin import DigitalTwin, History
-from twin.fidelity.evaluator import Evaluator
-from twin.fidelity.monotonicity import CLEARLY, PLACES, monotonicity
+from twin.runtime.monotonicity import (
+    CLEARLY,
+    MOSTLY,
+    OTHER_STRUCTURE,
+    PLACES,
+    Monotonicity,
+    about_physics,
+    monotonicity,
+    mostly_worse,
+    served_worse,
+)
 
 SCENARIO = get_scenario("paper-1mhz")
 
@@ -44,15 +53,14 @@ def network(policy: str, decisions: int = 600) -> History:
     )
 
 
-def evaluated(history: History) -> tuple[DigitalTwin, Evaluator, History]:
+def evaluated(history: History) -> tuple[DigitalTwin, Monotonicity, History]:
     past, held_out = history.split_by_time(0.2)
     twin = cold_twin(past)
-    return twin, Evaluator(twin.model, past, held_out), past
+    return twin, monotonicity(twin.model, past, held_out), past
 
 
 def test_a_twin_of_random_decisions_never_has_more_units_lower_an_ssr():
-    _, evaluator, past = evaluated(network("random"))
-    found = monotonicity(evaluator, past)
+    _, found, _ = evaluated(network("random"))
     assert found.held.tolist() == [[1, 18]] * 3
     assert (found.falls[:, 0] == 0.0).all()
     assert np.isnan(found.falls[:, 1:]).all()  # there is nothing beyond
@@ -61,8 +69,7 @@ def test_a_twin_of_random_decisions_never_has_more_units_lower_an_ssr():
 def test_a_twin_of_decisions_that_followed_the_load_does():
     """Few units were never held with much to do: there the twin falls back to the mean of what it saw."""
     history = network("load")
-    _, evaluator, past = evaluated(history)
-    found = monotonicity(evaluator, past)
+    _, found, past = evaluated(history)
     np.testing.assert_array_equal(found.held[:, 0], past.allocation.min(axis=0))
     np.testing.assert_array_equal(found.held[:, 1], past.allocation.max(axis=0))
     assert found.held[:, 0].min() > 1
@@ -73,7 +80,7 @@ def test_shares_are_those_of_single_predictions():
     history = network("load")
     twin, _, past = evaluated(history)
     rows = np.arange(len(past), len(past) + 4)
-    found = monotonicity(Evaluator(twin.model, past, history.take(rows)), past)
+    found = monotonicity(twin.model, past, history.take(rows))
     place = twin.model.layout.place("ssr").start - SCENARIO.num_slices
     low, high = found.held[1]
     tried = {int(each) for ends in ((1, low), (low, high), (high, 18)) for each in np.linspace(*ends, 7).round()}
@@ -96,11 +103,42 @@ def test_shares_are_those_of_single_predictions():
     np.testing.assert_array_equal(found.falls[1], [np.mean(drops[name]) for name in PLACES])
 
 
+def test_a_twin_that_contradicts_physics_is_named_with_its_slices():
+    """A twin that learned of missed agreements as of met ones expects fewer with more units."""
+    history = network("random", 200)
+    twin = cold_twin(history)
+    assert mostly_worse(twin.model, history, history) == {}
+    assert about_physics(twin.model, history) == []
+    worse = cold_twin(replace(history, performance={**history.performance, "ssr": 1.0 - history.ssr})).model
+    falls = mostly_worse(worse, history, history)
+    assert list(falls) == list(SCENARIO.slice_names)
+    assert min(falls.values()) > MOSTLY
+    (line,) = about_physics(worse, history)
+    assert line.startswith(f"warning: {served_worse(falls)}")
+    assert OTHER_STRUCTURE not in line  # it is slice by slice already
+    idle = history.next_arrivals.copy()
+    idle[-1, 1] = 0
+    met = history.ssr.copy()
+    met[-1, 1] = 1.0
+    exempt = replace(history, next_arrivals=idle, performance={**history.performance, "ssr": met})
+    assert list(mostly_worse(worse, exempt, exempt)) == [SCENARIO.slice_names[0], SCENARIO.slice_names[2]]
+
+
+def test_units_that_hardly_any_decision_held_can_be_left_aside():
+    """All but one in a hundred decisions gave each slice the same share: nothing is moved within 95 % of them."""
+    history = network("random", 200)
+    worse = cold_twin(replace(history, performance={**history.performance, "ssr": 1.0 - history.ssr})).model
+    even = np.tile(share_out(np.ones((1, 3)), SCENARIO.num_units), (200, 1))
+    even[:2] = history.allocation[:2]
+    past = replace(history, allocation=even)
+    assert mostly_worse(worse, past, history)
+    assert mostly_worse(worse, past, history, central=0.95) == {}
+
+
 @pytest.mark.parametrize("smallest", [(1, 1, 0), (0, 0, 0)])
 def test_slices_may_hold_no_unit(smallest):
     history = replace(network("random", 200), smallest=smallest)
-    _, evaluator, past = evaluated(history)
-    found = monotonicity(evaluator, past)
+    _, found, _ = evaluated(history)
     assert np.isfinite(found.falls[:, 0]).all()
 
 
@@ -110,8 +148,7 @@ def test_a_slice_that_is_nowhere_in_the_held_out_runs_is_compared_nowhere():
     allocation = history.allocation.copy()
     allocation[160:, 1] += allocation[160:, 2]
     allocation[160:, 2] = 0
-    _, evaluator, past = evaluated(replace(history, allocation=allocation))
-    found = monotonicity(evaluator, past)
+    _, found, _ = evaluated(replace(history, allocation=allocation))
     assert np.isfinite(found.falls[:2, 0]).all()
     assert np.isnan(found.falls[2]).all()
 
@@ -120,5 +157,5 @@ def test_without_an_ssr_nothing_is_said():
     history = network("random", 200)
     columns = tuple(each for each in history.columns if each.name != "ssr")
     performance = {"spectral_efficiency": history.spectral_efficiency}
-    _, evaluator, past = evaluated(replace(history, columns=columns, performance=performance))
-    assert np.isnan(monotonicity(evaluator, past).falls).all()
+    _, found, _ = evaluated(replace(history, columns=columns, performance=performance))
+    assert np.isnan(found.falls).all()
