@@ -32,7 +32,7 @@ STATES = 64
 MOSTLY = 0.5
 """Share of the states beyond which a twin contradicts physics more than not."""
 
-OTHER_STRUCTURE = "try twin.performance.structure=per_slice"
+REMEDIES = "try twin.performance.prior_scale=0, then twin.performance.structure=per_slice"
 """What may help where the twin that contradicts physics is one of networks."""
 
 POINTS = 7
@@ -112,7 +112,7 @@ def about_physics(model: TwinModel, history: History) -> list[str]:
     falls = mostly_worse(model, history, history)
     if not falls:
         return []
-    other = f"; {OTHER_STRUCTURE}" if model.structure == "joint" else ""
+    other = f"; {REMEDIES}" if model.structure == "joint" else ""
     return [f"warning: {served_worse(falls)}: experiments.fidelity says what the twin is good for{other}"]
 
 

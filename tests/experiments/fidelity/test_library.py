@@ -93,7 +93,12 @@ def test_networks_that_contradict_physics_are_told_what_else_to_try(share, struc
     twin = result.outcomes[0].twin if structure == "joint" else cold_twin(history)
     outcomes = [replace(result.outcomes[0], twin=twin)]
     lines = replace(result, history=history, figures=figures, outcomes=outcomes).report().splitlines()
-    assert lines.count("note: networks contradict physics here: try twin.performance.structure=per_slice") == said
+    assert (
+        lines.count(
+            "note: networks contradict physics here: try twin.performance.prior_scale=0, then twin.performance.structure=per_slice"
+        )
+        == said
+    )
     assert "per_slice" not in replace(result, figures=figures).report()  # of a cell a starved slice may count as met
 
 

@@ -14,8 +14,8 @@ from twin import DigitalTwin, History
 from twin.runtime.monotonicity import (
     CLEARLY,
     MOSTLY,
-    OTHER_STRUCTURE,
     PLACES,
+    REMEDIES,
     Monotonicity,
     about_physics,
     monotonicity,
@@ -115,7 +115,7 @@ def test_a_twin_that_contradicts_physics_is_named_with_its_slices():
     assert min(falls.values()) > MOSTLY
     (line,) = about_physics(worse, history)
     assert line.startswith(f"warning: {served_worse(falls)}")
-    assert OTHER_STRUCTURE not in line  # it is slice by slice already
+    assert REMEDIES not in line  # it is slice by slice already
     idle = history.next_arrivals.copy()
     idle[-1, 1] = 0
     met = history.ssr.copy()
