@@ -196,6 +196,47 @@ def test_the_study_says_what_its_cells_differ_by():
         assert shown == pytest.approx([mean, half], abs=2e-3), name
 
 
+LOG_VARIABLES = {
+    "rate of eMBB": "tx_brate_mbps_embb",
+    "rate of MTC": "tx_brate_mbps_mtc",
+    "rate of URLLC": "tx_brate_mbps_urllc",
+    "spectral efficiency": "spectral_efficiency",
+    "packets of eMBB": "arrivals_embb",
+    "eMBB": "embb",
+    "MTC": "mtc",
+    "URLLC": "urllc",
+}
+"""Variables of the emulator's log by their names on the page."""
+
+
+def test_what_the_prior_costs_on_the_log_is_what_was_measured():
+    found = [printed.figures(RESULTS / f"fidelity_colosseum_{name}.csv") for name in ("lstm", "no-prior")]
+    _, *rows = table("results/twin-fidelity.md", "LSTM | with the prior | without |")
+    for label, *cells in rows:
+        metric, _, name = label.partition(", ")
+        metric = metric.replace("SSR falls", "SSR falls with more units: held")
+        key = ("R²", "utility") if label == "R² of the utility" else (metric, LOG_VARIABLES[name])
+        for cell, figures in zip(cells, found, strict=True):
+            mean, half = figures[(*key, "twin")]
+            shown = numbers(cell)
+            assert close(shown[0], mean), label
+            assert len(shown) == 1 or abs(float(shown[1]) - half) <= 0.001, label
+
+
+def test_the_page_says_of_the_log_what_its_tables_do():
+    found = printed.figures(RESULTS / "fidelity_colosseum_lstm.csv")
+    text = (DOCS / "twin.md").read_text()
+    (skills,) = re.findall(r"persistence and climatology do \(skill (.*?) to (.*?)\)", text)
+    known = [f"tx_brate_mbps_{name}" for name in ("embb", "mtc", "urllc")]
+    known += ["dl_buffer_bytes_embb", "arrivals_embb", "arrivals_urllc"]
+    measured = [found["skill", name, "twin"].mean for name in known]
+    assert all(map(close, skills, [min(measured), max(measured)]))
+    (inside,) = re.findall(r"too narrow: (\d+) and (\d+) % of the values lie inside 90 %", text)
+    assert all(
+        map(close, inside, [100 * found["inside 90 %", f"arrivals_{name}", "twin"].mean for name in ("embb", "mtc")])
+    )
+
+
 def test_a_wrong_number_would_be_found():
     values = pd.Series([1.0, 2.0, 3.0])
     assert shows("2.00 [1.00, 3.00]", values)
