@@ -81,7 +81,8 @@ def show(value: Estimate) -> str:
     if math.isnan(value.mean):
         return "-"
     if size >= LARGE and math.isfinite(size):
-        power = math.floor(math.log10(size))
+        largest = max(size, value.half_width) if math.isfinite(value.half_width) else size
+        power = int(f"{largest:.2e}".partition("e")[2])  # after rounding: 99999 is 1.00e5
         scaled = Estimate(value.mean / 10.0**power, value.half_width / 10.0**power).show(2)
         return f"({scaled})e{power}" if "±" in scaled else f"{scaled}e{power}"
     return value.show(3 if size < 10.0 else 2 if size < 100.0 else 1)

@@ -25,7 +25,7 @@ from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.progress import ProgressBar
 from twin import DigitalTwin, History, TransitionSettings
-from twin.runtime.monotonicity import REMEDIES, starved
+from twin.runtime.monotonicity import remedies, starved
 
 UNCERTAINTY = "uncertainty.png"
 """The picture of what the uncertainty of twins is worth."""
@@ -56,8 +56,8 @@ class FidelityResult:
     def report(self) -> str:
         """What the twins are good for; below it the figures, a row per metric and variable, a column per predictor."""
         report = self.outcomes[0].twin.report
-        networks = self.outcomes[0].twin.model.structure == "joint" and self._evidence.contradicted
-        notes = [f"networks contradict physics here: {REMEDIES}"] if networks else []
+        advice = remedies(self.outcomes[0].twin.model) if self._evidence.contradicted else []
+        notes = [f"networks contradict physics here: {remedy}" for remedy in advice]
         notes += [*(() if report is None else report.notes), *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
         table = as_table(self.figures, units)

@@ -125,10 +125,7 @@ class Evidence:
 
     @property
     def contradicted(self) -> dict[str, float]:
-        """Slices that are so within the units held in more than `MOSTLY` of the states, which no starved slice can be.
-
-        These are a "no-go".
-        """
+        """Those of `falls("held")` in more than `MOSTLY` of the states, without starved slices: a "no-go"."""
         falls = self.falls("held")
         return {name: share for name, share in falls.items() if share > MOSTLY and name not in self.starved}
 

@@ -8,12 +8,9 @@ import pandas as pd
 import pytest
 
 from experiments.reporting.statistics import bootstrap_interval, estimate
-from experiments.tools.package import ROOT
 from experiments.tools.page_commands import MARKDOWN
 from tests.helpers import printed
-
-DOCS = ROOT / "docs"
-RESULTS = DOCS / "results"
+from tests.helpers.excerpts import DOCS, RESULTS, close, numbers, of_first_decisions, of_runs, shows, table
 
 PLANNERS = {
     "DDQN": "ddqn",
@@ -30,42 +27,6 @@ FIRST_DECISIONS = {
     "DDQN with a twin, after 200 random decisions": "ddqn-dt",
     "DDQN without a twin": "ddqn",
 }
-
-
-def numbers(text: str) -> list[str]:
-    """Numbers of a text, without the spaces between their thousands."""
-    return re.findall(r"-?\d+(?:\.\d+)?", re.sub(r"(?<=\d) (?=\d{3}\b)", "", text.replace("\N{MINUS SIGN}", "-")))
-
-
-def close(text: str, value: float) -> bool:
-    """Whether a number is what is shown of a value; CSVs keep six digits of it."""
-    return abs(float(text) - value) <= 0.5001 * 10.0 ** -len(text.partition(".")[2]) + 1e-5 * abs(value)
-
-
-def shows(cell: str, values: pd.Series[float]) -> bool:
-    """Whether a cell has the interquartile mean of runs, with its interval or alone."""
-    found = numbers(cell)
-    return bool(found) and all(map(close, found, map(float, bootstrap_interval(values))))
-
-
-def table(page: str, begin: str) -> list[list[str]]:
-    """The rows of the Markdown table whose header begins so, by cells, the header first."""
-    lines = (DOCS / page).read_text().splitlines()
-    (start,) = [i for i, line in enumerate(lines) if line.startswith(f"| {begin}")]
-    end = next(i for i in range(start, len(lines)) if not lines[i])
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[start:end] if "---" not in line]
-
-
-def of_runs(name: str, agent: str, column: str) -> pd.Series[float]:
-    """A figure of an agent's runs."""
-    read = pd.read_csv(RESULTS / f"{name}_runs.csv")
-    return read.loc[read["agent"] == agent, column]
-
-
-def of_first_decisions(scenario: str, method: str, column: str) -> pd.Series[float]:
-    """A figure of a method's first decisions."""
-    read = pd.read_csv(RESULTS / f"first_decisions_{scenario}.csv")
-    return read.loc[read["method"] == method, column]
 
 
 def test_the_planner_is_compared_by_what_was_measured():
@@ -250,88 +211,3 @@ def test_every_table_of_figures_is_linked_from_a_page():
     pages = (page.read_text() for page in MARKDOWN)
     linked = {target.rpartition("/")[2] for text in pages for target in re.findall(r"\]\(([^)\s]+\.csv)\)", text)}
     assert {path.name for path in RESULTS.glob("*.csv")} <= linked
-
-
-def needs_no_twin(cells: list[str], values: list[pd.Series[float]]) -> float:
-    """The share [%] of what a row says that the twin gains that the control before it gains, if these are the runs'."""
-    assert [shows(cell, each) for cell, each in zip(cells, values, strict=True)] == [True] * len(values)
-    plain, *_, control, twin = (float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in cells)
-    return 100 * (plain - control) / (plain - twin)
-
-
-@pytest.mark.parametrize("row", table("convergence.md", "head, scenario | without a twin, ε falls until 500 |")[1:])
-def test_what_of_the_gain_needs_no_twin_is_what_was_measured(row):
-    label, *cells, share = row
-    head, scenario = label.replace("`", "").split(", ")
-    runs = f"{scenario}_{head}"
-    if scenario == "nr-8slices":
-        plain, twin = (of_first_decisions(scenario, method, "regret_best_fixed") for method in ("ddqn", "ddqn-dt"))
-    else:
-        plain, twin = (of_runs(f"convergence_{runs}", agent, "regret") for agent in ("ddqn", "ddqn-dt"))
-    made = ("early",) if head == "geometry" else ("early", "often")
-    controls = [of_runs(f"{each}_{runs}", "ddqn", "regret") for each in made]
-    found = needs_no_twin([cell for cell in cells if cell], [plain, *controls, twin])
-    assert share == "all" if found > 100 else abs(float(share.split(" ")[0]) - found) < 1
-
-
-SAID = [
-    ("at that rate, too, DDQN without a twin loses (.*?) on `paper`", "often_slower_paper_factored", "ddqn", "regret"),
-    ("without a twin loses .*? on `paper`, (.*?) on `diurnal`", "often_slower_diurnal_factored", "ddqn", "regret"),
-    ("on `diurnal`, and (.*?) on `flash-crowd`\\.", "often_slower_flash-crowd_factored", "ddqn", "regret"),
-    ("with eight updates and no twin (.*?)\\. On `diurnal`", "often_paper_dense", "ddqn", "utility"),
-    ("On `diurnal` it is (.*?) and ", "convergence_diurnal_dense", "ddqn-dt", "utility"),
-    ("On `diurnal` it is .*? and (.*?)\\. With", "often_diurnal_dense", "ddqn", "utility"),
-    ("overlap: without a twin (.*?) and 8", "often_more_paper_dense", "sb3_qrdqn", "utility"),
-    ("overlap: without a twin .*? and (.*?), with", "often_more_paper_dense", "gan_ddqn", "utility"),
-    ("overlap: without a twin .*?, with one (.*?) and 8", "any_agent_paper_dense", "sb3_qrdqn-dt", "utility"),
-    ("overlap: without a twin .*?, with one .*? and (.*?)\\.\n", "convergence_paper_dense", "gan_ddqn-dt", "utility"),
-    ("better without a twin \\((.*?), with one", "often_diurnal_factored", "ddqn", "utility"),
-]
-"""Sentences on what needs no twin: what stands in each, the runs, the agent and the figure."""
-
-
-@pytest.mark.parametrize(("sentence", "runs", "agent", "column"), SAID)
-def test_what_is_said_of_agents_that_are_updated_as_often_is_what_was_measured(sentence, runs, agent, column):
-    found = re.search(sentence, (DOCS / "convergence.md").read_text(), re.IGNORECASE)
-    assert found
-    assert shows(found[1], of_runs(runs, agent, column))
-
-
-ALGORITHMS = {
-    "stock DQN": ("any_agent", "sb3_dqn"),
-    "QR-DQN": ("any_agent", "sb3_qrdqn"),
-    "Dueling GAN-DDQN": ("convergence", "gan_ddqn"),
-}
-"""Algorithms with the dense head by their name on the page: the runs with and without a twin, and the agent."""
-
-
-@pytest.mark.parametrize(
-    "row", table("convergence.md", "algorithm, scenario | without a twin, ε falls until 500 |")[1:]
-)
-def test_what_of_the_gain_of_other_algorithms_needs_no_twin_is_what_was_measured(row):
-    label, *cells, share = row
-    algorithm, scenario = label.replace("`", "").split(", ")
-    name, agent = ALGORITHMS[algorithm]
-    made = ("early", "often_more") if cells[2] else ("early",)
-    runs = [(name, agent), *((each, agent) for each in made), (name, f"{agent}-dt")]
-    values = [of_runs(f"{each}_{scenario}_dense", who, "regret") for each, who in runs]
-    found = needs_no_twin([cell for cell in cells if cell], values)
-    if values[-1].min() > values[0].max():
-        assert share == "the twin loses"
-    else:
-        assert share == "all" if found > 100 else abs(float(share.split(" ")[0]) - found) < 1
-
-
-def test_dueling_gan_ddqn_without_a_twin_forgets_as_the_page_says():
-    sentence = (
-        r"U falls in each of the five runs: from (.*?) to (.*?) in the third episode to (.*?) to (.*?) in the fifth.*"
-        r"With a twin U is above (.*?) from the third episode on"
-    )
-    (given,) = re.findall(sentence, (DOCS / "convergence.md").read_text())
-    early, twin = (pd.read_csv(RESULTS / f"{name}_paper_dense.csv") for name in ("early", "convergence"))
-    own = early[early["agent"] == "gan_ddqn"].pivot(index="seed", columns="episode", values="utility")
-    assert len(own) == 5
-    assert (own[5] < own[3]).all()
-    assert all(map(close, given[:4], [own[3].min(), own[3].max(), own[5].min(), own[5].max()]))
-    later = twin.loc[(twin["agent"] == "gan_ddqn-dt") & (twin["episode"] >= 3), "utility"]
-    assert float(given[4]) < later.min()

@@ -77,9 +77,12 @@ def structure_of(
     remote = found.gain <= 0.0 and mean_remoteness(history.layout, history) >= REMOTE  # else it does not matter
     structure, why = choose(found, parts, remote)
     if structure == "joint" and not remote:  # else units would be moved to where neither has seen anything
-        models = make_model(structure), make_model("per_slice")
-        worse, by_slice = (mostly_worse(model, history, folds[0][1], CENTRAL) for model in models)
-        structure, why = physical(worse, by_slice, why)
+
+        def worse(structure: str) -> dict[str, float]:
+            return mostly_worse(make_model(structure), history, folds[0][1], CENTRAL)
+
+        if contradicted := worse("joint"):
+            structure, why = physical(contradicted, worse("per_slice"), why)
     return structure, [f"performance: {structure}, {why}"]
 
 
@@ -113,8 +116,6 @@ def physical(joint: Mapping[str, float], by_slice: Mapping[str, float], why: str
         by_slice: those of regressions.
         why: networks would be taken.
     """
-    if not joint:
-        return "joint", why
     if by_slice:
         return "joint", f"{why}; both expect slices to be served worse with more units"
     return "per_slice", f"as joint contradicts physics: {served_worse(joint)} (it is {why})"

@@ -32,9 +32,6 @@ STATES = 64
 MOSTLY = 0.5
 """Share of the states beyond which a twin contradicts physics more than not."""
 
-REMEDIES = "try twin.performance.prior_scale=0, then twin.performance.structure=per_slice"
-"""What may help where the twin that contradicts physics is one of networks."""
-
 POINTS = 7
 """Numbers of units tried within the range that was held, below it and above it."""
 
@@ -112,8 +109,16 @@ def about_physics(model: TwinModel, history: History) -> list[str]:
     falls = mostly_worse(model, history, history)
     if not falls:
         return []
-    other = f"; {REMEDIES}" if model.structure == "joint" else ""
-    return [f"warning: {served_worse(falls)}: experiments.fidelity says what the twin is good for{other}"]
+    advice = "".join(f"; {remedy}" for remedy in remedies(model))
+    return [f"warning: {served_worse(falls)}: experiments.fidelity says what the twin is good for{advice}"]
+
+
+def remedies(model: TwinModel) -> list[str]:
+    """What may help where a twin contradicts physics: nothing that is known, unless it is one of networks."""
+    if model.structure != "joint":
+        return []
+    prior = "twin.performance.prior_scale=0, then with " if model.performance.prior_scale > 0.0 else ""
+    return [f"fit the twin with {prior}twin.performance.structure=per_slice"]
 
 
 @dataclass(frozen=True)

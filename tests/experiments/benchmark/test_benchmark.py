@@ -23,7 +23,11 @@ REFERENCE = ROOT / "tests" / "helpers" / "oracle.py"
     [
         ("simulator", ["two threads / one", "times as fast", "packets", "times as long"]),
         ("twin", ["/ simulator", "/ real cell", "lstm", "transformer"]),
-        ("decision", ["p99.9 [us]", "as fast as SB3", "2x4: SlicePolicy.decide", "step, observe", "after a pause"]),
+        pytest.param(
+            "decision",
+            ["p99.9 [us]", "as fast as SB3", "2x4: SlicePolicy.decide", "step, observe", "after a pause"],
+            marks=pytest.mark.slow,  # it exports four policies, as does the test where no allocation is listed
+        ),
     ],
 )
 def test_each_prints_its_ratios(what, expected, capsys):
@@ -52,6 +56,7 @@ def test_gpu_prints_a_row_a_device_and_says_what_was_not_measured(capsys):
     assert [row[1:3] for row in rows if row[:1] == ["PyTorch"]] == [[n, d] for n in ("100", "300") for d in devices]
 
 
+@pytest.mark.slow  # two processes train in a twin for it
 def test_the_twin_phase_of_a_checkout_is_that_of_itself(capsys):
     """Compared with itself: the same agents, to the last digit that is printed."""
     main(["twin_phase", "--before", str(ROOT), "--seeds", "1", "--decisions", "3072"])

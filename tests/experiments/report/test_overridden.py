@@ -62,6 +62,7 @@ def learned(command, overrides, folder):
     return {name: part.numpy().tobytes() for name, part in training.algorithm.agent.model.policy.state_dict().items()}
 
 
+@pytest.mark.slow  # a run for each setting that counts
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_said_to_be_overridden_changes_nothing_and_all_else_does(kind, tmp_path):
     command, overrides = KINDS[kind]

@@ -93,8 +93,6 @@ def test_auto_takes_no_networks_that_contradict_physics_where_slices_do_not():
 @pytest.mark.parametrize(
     ("joint", "by_slice", "structure", "says"),
     [
-        ({}, {}, "joint", "better"),
-        ({}, {"video": 0.9}, "joint", "better"),
         (
             {"video": 0.9},
             {},
