@@ -77,12 +77,25 @@ def test_what_is_said_of_agents_that_are_updated_more_often_is_what_was_measured
     assert shows(found[1], of_runs(runs, "ddqn", column))
 
 
-def test_what_the_twin_gains_on_flash_crowd_at_the_rate_of_agent_1_is_what_was_measured():
-    found = re.search("on `flash-crowd` is then (.*?) below", (DOCS / "convergence.md").read_text())
-    runs = [("convergence_flash-crowd_factored", "ddqn-dt"), ("often_slower_flash-crowd_factored", "ddqn")]
-    twin, control = (of_runs(name, agent, "utility") for name, agent in runs)
+PAIRED = [
+    ("convergence.md", "on `flash-crowd` is then (.*?) below", "utility", "flash-crowd_factored"),
+    ("convergence.md", "the final policy is (.*?) better with a twin; of", "utility", "eq6"),
+    ("convergence.md", "of the regret it saves (.*?), which", "regret", "eq6"),
+    ("when-a-twin-pays.md", "a better final policy, by (.*?) \\(paired", "utility", "eq6"),
+    ("when-a-twin-pays.md", "of the regret (.*?)\\) \\(\\[why", "regret", "eq6"),
+]
+"""Sentences on what DDQN gains by a twin: the page, what stands in each, the figure and the runs."""
+
+
+@pytest.mark.parametrize(("page", "sentence", "column", "runs"), PAIRED)
+def test_what_a_twin_is_said_to_gain_is_what_was_measured(page, sentence, column, runs):
+    found = re.search(sentence, (DOCS / page).read_text())
+    names = f"convergence_{runs}", f"often_slower_{runs}"
+    if runs == "eq6":
+        names = "eq6_twin_paper_dense", "eq6_final_threshold_often_paper_dense"
+    twin, control = (of_runs(name, agent, column) for name, agent in zip(names, ("ddqn-dt", "ddqn"), strict=True))
     assert found
-    assert shows_paired(found[1], twin - control)
+    assert shows_paired(found[1], twin - control if column == "utility" else control - twin)
 
 
 ALGORITHMS = {

@@ -100,7 +100,7 @@ def test_what_a_twin_saves_under_the_papers_reward_is_what_was_measured():
     for label, twin, without, at_once in rows:
         assert shows(twin, of_runs("eq6_twin_paper_dense", "ddqn-dt", columns[label])), label
         assert shows(without, of_runs("eq6_plain_paper_dense", "ddqn", columns[label])), label
-        assert shows(at_once, of_runs("eq6_final_threshold_early_paper_dense", "ddqn", columns[label])), label
+        assert shows(at_once, of_runs("eq6_final_threshold_often_paper_dense", "ddqn", columns[label])), label
 
 
 @pytest.mark.parametrize(

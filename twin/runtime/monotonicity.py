@@ -117,8 +117,10 @@ def remedies(model: TwinModel) -> list[str]:
     """What may help where a twin contradicts physics: nothing that is known, unless it is one of networks."""
     if model.structure != "joint":
         return []
-    prior = "twin.performance.prior_scale=0, then with " if model.performance.prior_scale > 0.0 else ""
-    return [f"fit the twin with {prior}twin.performance.structure=per_slice"]
+    by_slice = "fit the twin with twin.performance.structure=per_slice"
+    if model.performance.prior_scale == 0.0:
+        return [by_slice]
+    return [by_slice.replace("with", "with twin.performance.prior_scale=0, then with", 1)]
 
 
 @dataclass(frozen=True)
