@@ -87,7 +87,8 @@ class Allocations:
     @property
     def bound(self) -> bool:
         """Whether the column may be what slices get at most or at least, and not what they were given."""
-        return self.counted_as in ("share", "percent", "caps") and _is_bound(self.column)
+        in_parts = self.counted_as in ("share", "percent", "caps") or says_percent(self.column)
+        return in_parts and _is_bound(self.column)
 
     @property
     def constant(self) -> bool:
@@ -125,7 +126,8 @@ def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | No
     """The column that is most likely the allocation; None if none is.
 
     A name that says so and sums that are always the same count most; either alone will do. What is a bound by its name
-    is taken only where nothing else is. The ratios of a policy add up to 100 at most, unless they are maxima.
+    is taken only where nothing else is. The ratios of a policy add up to 100 at most, unless they are maxima. Of maxima
+    that add up to more, fractions of a percent are no caps: those are whole units.
     """
     best, found = 0.0, None
     for name, values in grid.values.items():
@@ -133,6 +135,8 @@ def allocation_column(grid: Grid, cells: Mapping[str, Cells | None]) -> str | No
         named = each is not None and may_be_allocation(each)
         sums = _sums(values)
         if not len(sums) or not np.nanmax(values) > 0.0 or np.nanmin(values) < 0.0 or len(grid.slices) < 2:
+            continue
+        if are_caps(name) and sums.max() > _HUNDRED and _has_fractions(values):
             continue
         even = bool(np.ptp(sums) <= 0.021 * sums.max())
         varied = bool(np.nanstd(values, axis=0).max() > 0.0)
@@ -156,9 +160,9 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     low, high, rounded = float(sums.min()), highest, False
     if cells is not None and cells.kind == "mask":
         counted_as, total, units = "mask", cells.width, values
-    elif highest <= 1.05 and (values[np.isfinite(values)] % 1.0).any():
+    elif highest <= 1.05 and _has_fractions(values):
         counted_as, (units, total, rounded) = "share", _whole_units(values)
-    elif "max" in tokens(name) and says_percent(name) and not (values[np.isfinite(values)] % 1.0).any():
+    elif are_caps(name) and not _has_fractions(values):
         counted_as, total, units = "caps", 100, _capped(values, 100)
     elif highest <= _HUNDRED and (
         says_percent(name) or (highest >= 99.0 and (says(name, _SHARES) or (values % 1.0 > 0.0).any()))
@@ -175,6 +179,15 @@ def allocations_of(grid: Grid, name: str, cells: Cells | None) -> Allocations:
     held = len(np.unique(complete, axis=0))
     possible = max(possible, 1)
     return Allocations(name, counted_as, units, total, rounded, low, high, idle, held, len(complete), possible)
+
+
+def are_caps(name: str) -> bool:
+    """Whether a column's name is that of the most that slices may use, in percents."""
+    return "max" in tokens(name) and says_percent(name)
+
+
+def _has_fractions(values: FloatArray) -> bool:
+    return bool((values[np.isfinite(values)] % 1.0).any())
 
 
 def _is_bound(name: str) -> bool:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from twin.data.logs.engine import quoted
 from twin.data.logs.rules import SHARES
-from twin.inspection.allocations import Allocations
+from twin.inspection.allocations import Allocations, are_caps
 from twin.inspection.demand import short_of_demand
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid
 from twin.inspection.rewards import efficiency_of, sla_of, without_sla
-from twin.inspection.roles import DECISIONS, says, tokens
+from twin.inspection.roles import DECISIONS, may_be_allocation, says, tokens
 from twin.inspection.timing import Timing
 
 
@@ -48,6 +49,11 @@ def _passive(facts: LogFacts) -> Iterator[Finding]:
     elif facts.arrivals is not None:
         least = [name for name in facts.performance if "min" in tokens(name) and says(name, DECISIONS)]
         hint = f" ({listed(least)}: a guaranteed minimum is no allocation, as a slice may hold more)" if least else ""
+        caps = [name for name in facts.performance if are_caps(name) and name in facts.cells]
+        caps = [quoted(name) for name in caps if may_be_allocation(facts.cells[name])]
+        if caps:
+            whole = ", ".join(f"round({name}) AS {name}" for name in caps)
+            hint += f" (caps are whole units, and these have fractions: SELECT * REPLACE ({whole}) FROM log)"
         yield Finding(
             "passive",
             f"a passive log: no column looks like an allocation{hint}, nobody decided anything; {facts.arrivals} are "

@@ -51,6 +51,9 @@ TRANSMITTED = _words("tx sent transmitted delivered served carried throughput")
 CARRIED = TRANSMITTED | _words("volume vol bytes byte octets")
 """These, and words of volumes, which in most systems are what was let through."""
 
+OF_ACCESS = _words("preamble preambles rach prach bearer bearers")
+"""Words of ratios that are dedicated, too, and are no parts of the band."""
+
 VOLUME = _words("volume vol")
 """Words of what is no number of packets, even where it is whole and of SDUs."""
 
@@ -72,7 +75,9 @@ def tokens(name: str) -> list[str]:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
     joined = re.sub(r"\bs[^a-z0-9]nssai", "snssai", apart.lower())
     joined = re.sub(
-        r"\b([eg])[^a-z0-9](nb|node ?b)(?=\b|id\b)", lambda found: found[1] + found[2].replace(" ", ""), joined
+        r"(?<![a-z0-9])([eg])[^a-z0-9]?(?:(nb)|(node)[^a-z0-9]?(b))(?=(?:id)?(?![a-z0-9]))",
+        lambda found: "".join(filter(None, found.groups())) + " ",
+        joined,
     )
     return [word for word in re.split(r"[^a-z0-9]+", joined) if word]
 
@@ -180,7 +185,7 @@ def is_key(name: str, role: str) -> bool:
     return says(name, WORDS[role]) and all(word in _OF_KEYS for word in rest)
 
 
-_OF_KEYS = _words("id name index no idx key nr label hash local du cu")
+_OF_KEYS = _words("id name index no idx key nr label hash local serving du cu")
 
 
 def arrivals_column(names: list[str]) -> str | None:
@@ -205,7 +210,7 @@ def is_policy_ratio(name: str) -> bool:
 
     A minimum is none: it says what a slice gets if it needs it, not what it held.
     """
-    other = (NOT_ALLOCATION | NOT_ARRIVALS | {"min"}) - {"ratio"}
+    other = (NOT_ALLOCATION | NOT_ARRIVALS | OF_ACCESS | {"min"}) - {"ratio"}
     return says_percent(name) and says(name, DECISIONS | {"rrm"}) and not says(name, other)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -148,6 +149,33 @@ def test_maxima_are_caps_of_100_units_however_much_they_add_up_to():
         history = read_log(table, found.proposal)
     held = {tuple(row) for row in found.facts.allocations.units.astype(int).tolist()}
     assert {tuple(row) for row in history.allocation[:, :3].tolist()} <= held
+
+
+@pytest.mark.parametrize("name", ["rRMPolicyMaxRatio [%]", "prb_max_pct"])
+def test_maxima_with_fractions_are_no_units_and_a_query_makes_them_caps(name):
+    table, _ = ratios(name, 90, 130)
+    table[name] = table[name] + np.tile([0.5, 0.5, 0.5], len(table) // 3)
+    found = inspect_log(table)
+    assert found.what == "passive"
+    query = re.search(r"these have fractions: (SELECT .* FROM log)\)", found.report())[1]
+    rounded = inspect_log(table, query=query)
+    assert rounded.keys["allocation"] == {"column": name, "as": "caps", "idle": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LogWarning)
+        assert len(read_log(table, rounded.proposal)) > 0
+
+
+def test_minima_in_percents_are_bounds_where_they_are_counted_as_units():
+    table, _ = ratios("prb_min_pct", 120, 140)
+    found = inspect_log(table)
+    assert found.facts.allocations.counted_as == "units"
+    assert "prb_min_pct is by its name a guaranteed minimum" in found.report()
+    assert "minimum no allocation" in checks(found)["allocation"]
+
+
+@pytest.mark.parametrize("name", ["dedicated_preamble_ratio", "Dedicated RACH Ratio [%]", "dedicated_bearer_pct"])
+def test_ratios_of_access_are_no_allocation(name):
+    assert inspect_log(ratios(name, 80, 95)[0]).what == "passive"
 
 
 def test_what_was_dedicated_counts_before_bounds_and_what_was_used_is_no_policy():
