@@ -27,7 +27,7 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
     if facts.guessed_runs:
         found["run"] = (
             f"CHECK: {', '.join(facts.guessed_runs)} tells the rows of a slice and time apart, as a cell's name does. "
-            "Rows of users or bearers become one by aggregate instead"
+            "Rows of users or bearers become one by aggregate instead; of directions keep one by query"
         )
     if facts.lost:
         found["absent"] = (

@@ -146,7 +146,8 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
         yield Finding(
             "guessed_runs",
             f"{name} tells the rows of a slice and time apart ({_values(facts.cells[name])}): taken for the cell, each "
-            "a run. If it names users or bearers of a slice, their rows become one instead (aggregate)",
+            "a run. If it names users or bearers of a slice, their rows become one instead (aggregate); of directions "
+            "keep one (query)",
         )
     if len(facts.runs) > 1:
         kind = " and ".join(facts.run_columns) or (

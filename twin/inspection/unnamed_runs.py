@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.inspection.cells import Cells, FloatArray, IntArray
+from twin.inspection.roles import says, tokens
 
 OFTEN = 0.3
 """Least share of rows that stand at the same slice and time as another, where something has to tell them apart."""
@@ -19,6 +20,8 @@ FILLED = 0.5
 """Least share of slices and times that have a row of each value: a cell goes on, what was measured changes."""
 
 _DIRECTIONS = frozenset({"ul", "dl", "uplink", "downlink", "up", "down", "tx", "rx"})
+_NAMES = frozenset({"ul", "dl", "uldl", "dlul", "uplink", "downlink", "direction", "dir", "richtung"})
+"""Words of the names of columns in which numbers stand for the two directions."""
 
 
 def telling_apart(
@@ -58,5 +61,9 @@ def numbered(one: IntArray, other: FloatArray) -> tuple[IntArray, npt.NDArray[np
 
 
 def _is_direction(cells: Cells) -> bool:
-    """Whether rows are of the downlink and the uplink, which are one cell's."""
-    return bool(cells.labels) and {label.lower() for label in cells.labels if label} <= _DIRECTIONS
+    """Whether rows are of the downlink and the uplink, which are one cell's: `DL`, `0 (DL)`, or two numbers."""
+    if not cells.labels:
+        return says(cells.name, _NAMES) and cells.distinct() == 2 and (cells.low, cells.high) in ((0, 1), (1, 2))
+    labels = {label.lower(): label for label in cells.labels if label}
+    said = [_DIRECTIONS.intersection(tokens(label)) for label in labels.values()]
+    return all(said) and len(set(said)) == len(said)  # each once: `north DL` and `south DL` are cells

@@ -33,6 +33,7 @@ def keys_of(found):
     [
         *("Zelle", "Zell-ID", "Cellule", "Sektor", "NRCellDU", "NR Cell DU", "Local Cell ID", "gNB", "gNB ID", "gNBId"),
         *("gNodeB", "eNodeB", "eNB", "eNodeB Name", "Cell", "CellName", "cell_id", "Site", "nci"),
+        *("gNB_ID", "gNB-ID", "eNB_ID", "eNodeB_id", "gNodeBId", "serving_gNB", "cell_gNB"),
     ],
 )
 def test_a_cell_has_many_names(name):
@@ -105,6 +106,28 @@ def test_what_does_not_tell_all_rows_apart_is_no_run():
         found = inspect_log(table)
         assert found.facts.guessed_runs == ()
         assert "run" not in found.keys
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "is_direction"),
+    [
+        ("Kennung", ("0 (DL)", "1 (UL)"), True),
+        ("Kennung", ("Downlink data", "Uplink data"), True),
+        ("Richtung", (0, 1), True),
+        ("ul_dl", (1, 2), True),
+        ("Kennung", ("north DL", "south DL"), False),
+        ("Kennung", ("north", "uplands"), False),
+        ("Kennung", (0, 1), False),
+        ("direction", (0, 120), False),
+    ],
+)
+def test_directions_are_no_cells(name, labels, is_direction):
+    """By a word in each label, or, of two numbers that are 0 and 1 or 1 and 2, by the column's name."""
+    one = export("2026-11-02 12:00", 60).drop(columns="Cell")
+    found = inspect_log(pd.concat([one.assign(**{name: label}) for label in labels], ignore_index=True))
+    assert found.facts.guessed_runs == (() if is_direction else (name,))
+    if not is_direction:
+        assert "of directions keep one (query)" in found.report()
 
 
 def test_runs_of_a_history_have_the_names_of_the_log(tmp_path):
