@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.commands import command
 from experiments.inspect.outcome import next_step, next_with, write
 from experiments.inspect.settings import InspectConfig
-from experiments.inspect.trial import SHAPING, given_keys, is_refused, tried
+from experiments.inspect.trial import SHAPING, as_given, given_keys, is_refused, tried
 from twin.data.logs import files_of
 from twin.inspection import inspect_log
 
@@ -32,8 +32,9 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
             lines.append(f"with the mapping: {told}")
         written = write(found, folder, config.intervals)
         lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
-        if told is not None and given.get("allocation") is not None:
-            lines.append(next_with(config.mapping_file or "<the same>", found, log, is_refused(told)))
+        mapping = as_given(config.mapping_file)
+        if told is not None and mapping is not None and given.get("allocation") is not None:
+            lines.append(next_with(mapping, found, log, is_refused(told)))
         else:
             lines.append(next_step(found, log, os.path.relpath(written[0])))
         print("\n".join(lines))  # at once: whoever pipes it to `head` has the files all the same

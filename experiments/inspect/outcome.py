@@ -9,6 +9,7 @@ from typing import Any
 from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
+from experiments.inspect.trial import Tried
 from slicing_gym.files import atomic_write
 from twin.data.logs.mapping import LogMapping
 from twin.inspection import Inspection, to_check
@@ -50,17 +51,23 @@ def next_step(found: Inspection, log: Any, mapping: str) -> str:
     return f"next: look at {mapping}{check}, then {_typed(found, command, log, mapping)}{more}"
 
 
-def next_with(mapping: str, found: Inspection, log: Any, refused: bool) -> str:
+def next_with(mapping: Tried, found: Inspection, log: Any, refused: bool) -> str:
     """The command to go on with a mapping that was tried and says which column is the allocation.
 
     Args:
-        mapping: as it was given.
+        mapping: how it was given.
         found: of the log.
         log: its files.
         refused: whether the log was refused with it.
     """
-    mend = f"mend {mapping}, as it was refused above, then " if refused else ""
-    return f"next: {mend}{_typed(found, 'fidelity', log, mapping)}"
+    if refused and mapping.shipped:
+        copied = f"copy {mapping.file} to {_COPY} and mend it, as it was refused above, then "
+        return f"next: {copied}{_typed(found, 'fidelity', log, _COPY)}"
+    mend = f"mend {mapping.file}, as it was refused above, then " if refused else ""
+    return f"next: {mend}{' '.join([_typed(found, 'fidelity', log, mapping.name), *mapping.more])}"
+
+
+_COPY = "my_mapping.yaml"
 
 
 def _typed(found: Inspection, command: str, log: Any, mapping: str) -> str:

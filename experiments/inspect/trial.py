@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+
+from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.config.parts import make_mapping
 from experiments.inspect.settings import InspectConfig
 from slicing_gym.errors import check_instance
@@ -32,6 +39,47 @@ def given_keys(given: Mapping[str, Any], file: str | None) -> dict[str, Any]:
         if keys.get(name) is not None:
             check_instance(f"mapping.{name}" if file is None else f"mapping: {file!r}: {name}", keys[name], (str,))
     return keys
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How a mapping was given, so that it can be given again.
+
+    Args:
+        name: `mapping=<name>`: a file, or a choice of Hydra's.
+        file: that holds it.
+        shipped: whether that is one of the package's.
+        more: further arguments as they are typed: single keys, and the folder of the choice.
+    """
+
+    name: str
+    file: str
+    shipped: bool = False
+    more: tuple[str, ...] = ()
+
+
+def as_given(file: str | None) -> Tried | None:
+    """How the mapping of this run was given; None where the command line does not say it.
+
+    Args:
+        file: the setting `mapping_file`.
+    """
+    if file is not None:
+        return Tried(file, file)
+    if not HydraConfig.initialized():
+        return None
+    hydra = HydraConfig.get()
+    name = str(hydra.runtime.choices["mapping"])
+    single = [shlex.quote(each) for each in hydra.overrides.task if each.lstrip("+~").startswith("mapping.")]
+    if name in choices_of("mapping"):
+        return Tried(name, os.path.relpath(Path(CONFIG_FOLDER, "mapping", f"{name}.yaml")), True, tuple(single))
+    folder = next((each.path for each in hydra.runtime.config_sources if each.provider == "command-line"), None)
+    if folder is None:
+        return None
+    own = os.path.relpath(Path(folder, "mapping", f"{name}.yaml"))
+    return Tried(
+        name, own, more=(*single, shlex.quote(f"--config-dir={folder}"))
+    )  # keys behind an option Hydra refuses
 
 
 _REFUSED = "refused, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from matplotlib.dates import num2date
 from matplotlib.image import imread
 
 from experiments.commands.command import _single
-from experiments.config.files import with_files
+from experiments.config.files import CONFIG_FOLDER, with_files
 from experiments.config.hydra import Command, readable_errors, register, with_lists
 from experiments.fidelity.__main__ import prepare as fit
 from experiments.fidelity.settings import FidelityConfig
@@ -269,6 +270,30 @@ def test_a_mapping_that_names_the_allocation_is_gone_on_with(units, typed, tmp_p
     prepare(configured("inspect", InspectConfig, *given), tmp_path / "out")()
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == typed.format(command="python -m experiments.fidelity", log=log, mapping=mapping)
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("fits", [False, True])
+def test_a_choice_is_gone_on_with_by_its_name(own, fits, tmp_path, monkeypatch, capsys):
+    """With the folder and the keys that were typed; one of the package cannot be mended where it is."""
+    shipped = Path(CONFIG_FOLDER, "mapping", "colosseum.yaml")
+    file, name, folder = shipped, "colosseum", ()
+    if own:
+        file, name, folder = tmp_path / "a b" / "mapping" / "mine.yaml", "mine", (f"--config-dir={tmp_path}/a b",)
+        file.parent.mkdir(parents=True)
+        file.write_text(shipped.read_text())
+    log = CASES.parents[2] / "docs" / "data" / "synthetic_log.csv" if fits else CASES / "01_decided.csv"
+    more = ["mapping.ssr.at_most=[900,100,100]", *folder]
+    monkeypatch.setattr(sys, "argv", ["inspect"])
+    register("inspect", InspectConfig)
+    quiet = ("hydra/job_logging=none", "hydra/hydra_logging=none", f"hydra.run.dir={tmp_path}/out")
+    assert _single(Command("inspect", InspectConfig, prepare), [*quiet, f"log={log}", f"mapping={name}", *more]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    mend, _, command = last.removeprefix("next: ").rpartition(", as it was refused above, then ")
+    place = os.path.relpath(file)
+    assert mend == ("" if fits else f"mend {place}" if own else f"copy {place} to my_mapping.yaml and mend it")
+    again = ["mapping=my_mapping.yaml"] if not own and not fits else [f"mapping={name}", *more]
+    assert shlex.split(command) == ["python", "-m", "experiments.fidelity", f"log={log}", *again]
 
 
 @pytest.mark.parametrize("key", ["query", "files"])
