@@ -153,5 +153,23 @@ def describe(scenario: str | Scenario = "paper", settings: Settings | None = Non
         ssr=settings.ssr,
         seeds=tuple(settings.seeds),
         decisions=decisions,
-        warnings=tuple(implausible(cell, settings.carrier_hz)),
+        warnings=(*_kept_out(cell, slices, settings.ssr), *implausible(cell, settings.carrier_hz)),
     )
+
+
+def _kept_out(cell: Scenario, slices: Sequence[SliceLoad], ssr: float) -> list[str]:
+    """Slices that reach the SSR with fewer units than carry their load, a line each: the rest waits where none counts.
+
+    Where each user has full power several at once get more than the units for the load say, so nothing is said.
+    """
+    found = []
+    for each in slices if cell.radio.uniform_power_density else ():
+        needed, load = each.sla_units, each.carrying_units
+        if needed is not None and (load is None or needed < load):
+            there = "not all units" if load is None else f"{load} units"
+            found.append(
+                f"slices.{each.name}: an SSR of {ssr:g} takes {needed} units, {there} carry its load: the rest waits, "
+                f"in the end outside full queues (radio.queue_capacity {cell.radio.queue_capacity}), where neither "
+                "latency nor SSR counts it"
+            )
+    return found

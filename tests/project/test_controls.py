@@ -79,6 +79,7 @@ def test_what_is_said_of_agents_that_are_updated_more_often_is_what_was_measured
 
 PAIRED = [
     ("convergence.md", "on `flash-crowd` is then (.*?) below", "utility", "flash-crowd_factored"),
+    ("when-a-twin-pays.md", "at the same rate of learning (.*?)\\. So", "utility", "flash-crowd_factored"),
     ("convergence.md", "the final policy is (.*?) better with a twin; of", "utility", "eq6"),
     ("convergence.md", "of the regret it saves (.*?), which", "regret", "eq6"),
     ("when-a-twin-pays.md", "a better final policy, by (.*?) \\(paired", "utility", "eq6"),

@@ -43,6 +43,16 @@ def test_a_sentence_says_whether_the_cell_is_overloaded(scenario, said):
     assert found.verdict in found.report()
 
 
+def test_a_slice_that_meets_its_sla_with_fewer_units_than_carry_its_load_is_warned_of():
+    """What does not enter its queues is late for nobody, so that SSR alone would call few units enough."""
+    change = {"num_users": 64, "latency_sla_s": 0.28, "rate_sla_bps": 1e4}
+    found = describe(nr(slices={"web": change}), QUICK)
+    (web,) = [each for each in found.slices if each.name == "web"]
+    (line,) = [each for each in found.warnings if each.startswith("slices.")]
+    assert line.startswith(f"slices.web: an SSR of 0.99 takes {web.sla_units} units, {web.carrying_units} units carry")
+    assert not any(each.startswith("slices.web") for each in describe(nr(), QUICK).warnings)
+
+
 def test_parts_of_the_band_carry_more_than_all_of_it_where_each_user_has_full_power():
     """The load is above what one user at a time gets through the band, and still every slice meets its SLA."""
     paper = get_scenario("paper-1mhz")
