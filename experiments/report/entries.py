@@ -44,6 +44,7 @@ class Entry:
         summary: its figures; None unless it is done.
         episodes: (episodes,) by column; none of a run that learned from a history.
         overrides: as they were typed; None: it was made in Python.
+        config_dir: where its sweep was told to look for choices; "" of nowhere else.
         error: why it is not done; of one that is, what has gone wrong after its figures were written.
         traceback: of that, if there is one.
         seconds: from its start to its end; None where nobody wrote them down.
@@ -58,6 +59,7 @@ class Entry:
     summary: Mapping[str, Any] | None = None
     episodes: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     overrides: tuple[str, ...] | None = None
+    config_dir: str = ""
     error: str = ""
     traceback: str = ""
     seconds: float | None = None
@@ -89,7 +91,8 @@ class Entry:
         """The command that makes it again; "" of a run that was made in Python."""
         if self.overrides is None:
             return ""
-        return f"python -m experiments.{self.command} {shlex.join(self.overrides)}".rstrip()
+        folder = ("--config-dir", self.config_dir) if self.config_dir else ()
+        return f"python -m experiments.{self.command} {shlex.join([*folder, *self.overrides])}".rstrip()
 
 
 def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[Entry]:
@@ -111,8 +114,8 @@ def find_entries(folders: Sequence[Path], sweeps: Mapping[Path, Sweep]) -> list[
                 found[place.resolve()] = entry
     for entry in (entry for folder, sweep in sweeps.items() for entry in _of_sweep(folder, sweep)):
         known = found.setdefault(entry.folder.resolve(), entry)
-        if known.overrides is None:
-            found[entry.folder.resolve()] = replace(known, overrides=entry.overrides)
+        overrides = entry.overrides if known.overrides is None else known.overrides
+        found[entry.folder.resolve()] = replace(known, overrides=overrides, config_dir=entry.config_dir)
     entries = [*found.values(), *_companions(found)]
     return _completed(entries)
 
@@ -201,10 +204,20 @@ def _of_sweep(folder: Path, sweep: Sweep) -> list[Entry]:
     if sweep.command not in COMMANDS:
         return []
     given: dict[str, Any] = {"state": MISSING, "command": sweep.command, "error": f"{SWEEP} names it; there is no run"}
+    given["config_dir"] = _config_dir(sweep.arguments)
     return [
         Entry(folder / job.folder, values=_values({}, job.overrides), overrides=job.overrides, **given)
         for job in sweep.jobs
     ]
+
+
+def _config_dir(arguments: Sequence[str]) -> str:
+    """What `--config-dir` was given, in either of its forms."""
+    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, _, value = argument.partition("=")
+        if name in ("--config-dir", "-cd"):
+            return value or after
+    return ""
 
 
 def _companions(found: Mapping[Path, Entry]) -> list[Entry]:

@@ -61,6 +61,17 @@ def test_a_run_whose_sweep_ended_before_its_turn_never_began(tmp_path):
     assert said["running"][1].startswith("nobody runs it any more")
 
 
+@pytest.mark.parametrize("flags", [["--config-dir", "mine"], ["--config-dir=mine"], ["-cd", "mine"]])
+def test_the_command_of_a_run_says_where_its_choices_are(flags, tmp_path):
+    (folder, *_) = leave_sweep(tmp_path, rates=[0.001], twins=["none"], seeds=[0]).values()
+    assert report(tmp_path).entries[0].typed.startswith("python -m experiments.train +experiment=debug ")
+    whole = json.loads((tmp_path / "sweep.json").read_text())
+    (tmp_path / "sweep.json").write_text(json.dumps({**whole, "arguments": [*flags, *whole["arguments"]]}))
+    (entry,) = report(tmp_path).entries
+    assert entry.folder.name == folder.name
+    assert entry.typed.startswith("python -m experiments.train --config-dir mine +experiment=debug ")
+
+
 def test_runs_of_earlier_versions_are_in_the_same_group(tmp_path):
     """They have other names of files and keys, and lack keys of today: that tells them apart from nobody."""
     for seed in (0, 1):
