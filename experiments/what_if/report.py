@@ -68,6 +68,19 @@ def clipped(alternatives: Sequence[Alternative], most: Mapping[str, float]) -> l
     return [f"{OR_MORE}: or more; the twin draws nothing far beyond what its history measured"] if marked else []
 
 
+def skewed(alternatives: Sequence[Alternative], held: Collection[str] = ()) -> list[str]:
+    """Variables, but for those `held`, whose mean is above its own interval: a few draws are far larger than others."""
+    named: dict[str, None] = {}
+    for each in alternatives:
+        for name in each.values.keys() - set(held):
+            mean, _, high = each.summary(name)
+            if mean > high > 0.0:
+                named[name] = None
+    if not named:
+        return []
+    return [f"hint: a few large draws move the mean of {', '.join(sorted(named))} above its interval: go by the latter"]
+
+
 def _is_clipped(alternative: Alternative, name: str, most: Mapping[str, float]) -> bool:
     return name in most and alternative.summary(name)[2] >= most[name]
 

@@ -14,7 +14,7 @@ from experiments.what_if.inputs import made_with
 from experiments.what_if.moment import Moment, find_moment
 from experiments.what_if.notes import demand_lines, never_held, outside
 from experiments.what_if.policies import LOGGED, Policies, contenders
-from experiments.what_if.report import clipped, gains, inside, number, table, write_alternatives
+from experiments.what_if.report import clipped, gains, inside, number, skewed, table, write_alternatives
 from experiments.what_if.settings import Settings
 from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance, shown
@@ -62,6 +62,7 @@ class WhatIfResult:
             table(self.layout, self.alternatives, self.measured, self.most, held),
             f"mean [5 %, 95 %] over {self.samples} draws of the twin and its members, in the columns' units",
             *clipped(self.alternatives, self.most),
+            *skewed(self.alternatives, held),
             *gains(self.alternatives, self.moment.history),
             *inside(self.alternatives, self.measured, held),
             *demand_lines(self.demand, self.alternatives),

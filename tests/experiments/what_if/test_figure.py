@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.reporting.style import BAR_COLOURS
 from experiments.what_if.figure import _draw
+from experiments.what_if.report import skewed
 from experiments.what_if.simulation import Alternative
 
 
@@ -54,3 +55,14 @@ def test_intervals_of_what_is_outside_the_log_are_no_paler_than_others():
         np.testing.assert_allclose(lines.get_colors(), [to_rgba("black")])
         (segment,) = lines.get_segments()
         np.testing.assert_allclose(segment[:, 1], np.quantile([1.0, 2.0, 3.0], [0.05, 0.95]))
+
+
+def test_a_mean_above_its_own_interval_is_named():
+    """Two wild draws of a hundred make the mean of a delay; its interval does not hold it."""
+    units, usual = np.zeros((100, 3, 2), np.int64), np.linspace(20.0, 30.0, 100)
+    wild = np.where(np.arange(100) < 2, 5000.0, usual)
+    alternatives = [Alternative("1-1", units, {"delay": each, "ssr": np.zeros(100)}, {}) for each in (usual, wild)]
+    assert skewed(alternatives[:1]) == []
+    (line,) = skewed(alternatives)
+    assert line == "hint: a few large draws move the mean of delay above its interval: go by the latter"
+    assert skewed(alternatives, held=["delay"]) == []
