@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.config.quoting import as_typed
 from experiments.inspect.figures import plot_log
+from experiments.inspect.trial import Tried
 from slicing_gym.files import atomic_write
 from twin.data.logs.mapping import LogMapping
 from twin.inspection import Inspection, to_check
-
-if TYPE_CHECKING:  # it needs Hydra, which nobody who calls this from Python has to have
-    from experiments.inspect.trial import Tried
 
 
 def write(found: Inspection, folder: Path, intervals: int) -> list[Path]:

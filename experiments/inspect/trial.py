@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-
 from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.config.parts import make_mapping
 from experiments.inspect.settings import InspectConfig
@@ -66,6 +64,8 @@ def as_given(file: str | None) -> Tried | None:
     """
     if file is not None:
         return Tried(file, file)
+    from hydra.core.hydra_config import HydraConfig  # only a command knows of choices
+
     if not HydraConfig.initialized():
         return None
     hydra = HydraConfig.get()
