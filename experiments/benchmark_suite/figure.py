@@ -89,7 +89,7 @@ def _draw_boards(path: Path, boards: Sequence[Board], where: str) -> None:
     save_figure(figure, path)
 
 
-def _legend(own: bool, partly: bool, below: bool = True, without: bool = True) -> list[Line2D]:
+def _legend(own: bool, partly: bool, below: bool, without: bool) -> list[Line2D]:
     """What marks mean, of those that a picture has.
 
     Args:

@@ -77,9 +77,8 @@ def as_given(file: str | None) -> Tried | None:
     if folder is None:
         return None
     own = os.path.relpath(Path(folder, "mapping", f"{name}.yaml"))
-    return Tried(
-        name, own, more=(*single, shlex.quote(f"--config-dir={folder}"))
-    )  # keys behind an option Hydra refuses
+    last = shlex.quote(f"--config-dir={folder}")  # keys behind an option Hydra refuses
+    return Tried(name, own, more=(*single, last))
 
 
 _REFUSED = "refused, "

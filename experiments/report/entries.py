@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -212,12 +213,10 @@ def _of_sweep(folder: Path, sweep: Sweep) -> list[Entry]:
 
 
 def _config_dir(arguments: Sequence[str]) -> str:
-    """What `--config-dir` was given, in either of its forms."""
-    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
-        name, _, value = argument.partition("=")
-        if name in ("--config-dir", "-cd"):
-            return value or after
-    return ""
+    """What Hydra's `--config-dir` was given; "" if it was not."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", default="")
+    return str(parser.parse_known_args(arguments)[0].config_dir)
 
 
 def _companions(found: Mapping[Path, Entry]) -> list[Entry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from slicing_gym import allocation_table, get_scenario
+from tests.helpers.histories import one_run
 from twin import History
 
 
@@ -19,12 +20,5 @@ def borrowing_history(decisions: int, seed: int = 0) -> History:
     spare, lacking = np.maximum(held - needed, 0.0), np.maximum(needed - held, 0.0)
     share = np.minimum(spare.sum(axis=1) / np.maximum(lacking.sum(axis=1), 1e-9), 1.0)
     used = np.minimum(held, needed) + lacking * share[:, None]
-    return History(
-        scenario=scenario,
-        run=np.zeros(decisions, np.int64),
-        interval=np.arange(decisions),
-        allocation=held,
-        arrivals=arrivals[:-1],
-        next_arrivals=arrivals[1:],
-        performance={"ssr": np.minimum(used / needed, 1.0), "spectral_efficiency": 5.0 * used.sum(axis=1)},
-    )
+    performance = {"ssr": np.minimum(used / needed, 1.0), "spectral_efficiency": 5.0 * used.sum(axis=1)}
+    return one_run(scenario, held, arrivals, performance)

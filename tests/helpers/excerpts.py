@@ -54,3 +54,10 @@ def shows_paired(cell: str, values: pd.Series[float]) -> bool:
     """Whether a cell has the mean of differences, paired over seeds, and half of its 95 % interval."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5
     return len(numbers(cell)) == 2 and all(map(close, numbers(cell), (values.mean(), half)))
+
+
+def said(page: str, sentence: str) -> str:
+    """What stands in the group of a regular expression, in a page."""
+    found = re.search(sentence, (DOCS / page).read_text())
+    assert found, (page, sentence)
+    return found[1]

@@ -6,6 +6,7 @@ import numpy as np
 
 from slicing_gym import get_scenario
 from slicing_gym.allocation import share_out
+from tests.helpers.histories import one_run
 from twin import PERFORMANCE, Column, History
 
 CARRIED = 60.0
@@ -32,17 +33,9 @@ def held_long_history(decisions: int, period: int = 16, seed: int = 0) -> Histor
     load = np.minimum(arrivals[1:] / (CARRIED * held), 0.985)
     delay = 4.0 / (1.0 - load) * np.exp(0.1 * generator.normal(size=load.shape))
     carried = np.minimum(arrivals[1:], CARRIED * held)
-    return History(
-        scenario=scenario,
-        run=np.zeros(decisions, np.int64),
-        interval=np.arange(decisions),
-        allocation=held,
-        arrivals=arrivals[:-1],
-        next_arrivals=arrivals[1:],
-        performance={
-            "delay": delay,
-            "ssr": (delay <= 20.0).astype(np.float64),
-            "spectral_efficiency": 0.01 * carried.sum(axis=1),
-        },
-        columns=(Column("delay"), *PERFORMANCE),
-    )
+    performance = {
+        "delay": delay,
+        "ssr": (delay <= 20.0).astype(np.float64),
+        "spectral_efficiency": 0.01 * carried.sum(axis=1),
+    }
+    return one_run(scenario, held, arrivals, performance, (Column("delay"), *PERFORMANCE))

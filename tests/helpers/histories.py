@@ -6,6 +6,7 @@ import gymnasium as gym
 import numpy as np
 
 from slicing_gym import get_scenario
+from twin import PERFORMANCE, History
 
 COARSE = get_scenario("paper-1mhz").replace(
     name="coarse",
@@ -34,3 +35,17 @@ def recorded(env_scenario, policy, decisions, seed):
 def utilities(history):
     """Of each decision."""
     return 0.01 * history.spectral_efficiency + history.ssr.sum(axis=1)
+
+
+def one_run(scenario, allocation, arrivals, performance, columns=PERFORMANCE):
+    """A history of decisions (n, S) that follow one another, by the arrivals (n + 1, S) before and after them."""
+    return History(
+        scenario=scenario,
+        run=np.zeros(len(allocation), np.int64),
+        interval=np.arange(len(allocation)),
+        allocation=allocation,
+        arrivals=arrivals[:-1],
+        next_arrivals=arrivals[1:],
+        performance=performance,
+        columns=columns,
+    )

@@ -7,15 +7,14 @@ import re
 import pandas as pd
 import pytest
 
-from tests.helpers.excerpts import DOCS, RESULTS, close, of_first_decisions, of_runs, shows, shows_paired, table
+from tests.helpers.excerpts import DOCS, RESULTS, close, of_first_decisions, of_runs, said, shows, shows_paired, table
 
 
 def check_what_needs_no_twin(cells: list[str], runs: list[tuple[pd.Series[float], pd.Series[float]]]) -> None:
     """Check regrets of a row, and differences between the last two, against (regret, final U) of their runs by seed."""
     *regrets, saved, gained = cells
-    assert [shows(cell, regret) for cell, (regret, _) in zip(filter(None, regrets), runs, strict=True)] == [True] * len(
-        runs
-    )
+    for cell, (regret, _) in zip(filter(None, regrets), runs, strict=True):
+        assert shows(cell, regret), cell
     (regret, final), (regret_of_twin, final_of_twin) = runs[-2:]
     if not saved:  # there are no runs with eight updates
         assert len(runs) == 3
@@ -72,9 +71,7 @@ SAID = [
 
 @pytest.mark.parametrize(("page", "sentence", "runs", "column"), SAID)
 def test_what_is_said_of_agents_that_are_updated_more_often_is_what_was_measured(page, sentence, runs, column):
-    found = re.search(sentence, (DOCS / page).read_text())
-    assert found
-    assert shows(found[1], of_runs(runs, "ddqn", column))
+    assert shows(said(page, sentence), of_runs(runs, "ddqn", column))
 
 
 PAIRED = [
@@ -90,13 +87,11 @@ PAIRED = [
 
 @pytest.mark.parametrize(("page", "sentence", "column", "runs"), PAIRED)
 def test_what_a_twin_is_said_to_gain_is_what_was_measured(page, sentence, column, runs):
-    found = re.search(sentence, (DOCS / page).read_text())
     names = f"convergence_{runs}", f"often_slower_{runs}"
     if runs == "eq6":
         names = "eq6_twin_paper_dense", "eq6_final_threshold_often_paper_dense"
     twin, control = (of_runs(name, agent, column) for name, agent in zip(names, ("ddqn-dt", "ddqn"), strict=True))
-    assert found
-    assert shows_paired(found[1], twin - control if column == "utility" else control - twin)
+    assert shows_paired(said(page, sentence), twin - control if column == "utility" else control - twin)
 
 
 ALGORITHMS = {

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from experiments.benchmark_suite import BENCHMARKED, PROTOCOL, RunKey, RunRow, is_it_worth_it, make_board, read_rows
@@ -29,6 +28,7 @@ from experiments.benchmark_suite.rows import write_result
 from experiments.benchmark_suite.settings import BenchmarkSuiteConfig
 from experiments.benchmark_suite.writing import write_rounded
 from experiments.evaluate import Settings, evaluate
+from tests.helpers.drawn import drawn as drawn
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = ROOT / "docs" / "results" / "benchmark.csv"
@@ -295,7 +295,7 @@ def test_the_picture_has_a_row_for_a_method_of_ones_own(tmp_path):
 
 
 def test_the_picture_says_what_its_marks_mean():
-    labels = " ".join(handle.get_label() for handle in _legend(own=False, partly=False))
+    labels = " ".join(handle.get_label() for handle in _legend(own=False, partly=False, below=True, without=True))
     assert "n/a: one network output per allocation would be too many" in labels
     assert "below -0.35, off the scale" in labels
     assert "your own" not in labels
@@ -303,11 +303,7 @@ def test_the_picture_says_what_its_marks_mean():
 
 
 @pytest.mark.parametrize(("seeds", "marked"), [(10, False), (3, True)])
-def test_the_legend_explains_a_number_of_seeds_where_the_picture_has_one(seeds, marked, tmp_path, monkeypatch):
-    drawn, save = [], Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, *args, **given: drawn.append(self) or save(self, *args, **given)
-    )
+def test_the_legend_explains_a_number_of_seeds_where_the_picture_has_one(seeds, marked, tmp_path, drawn):
     rows = rows_of(**REFERENCES, random=[3.0] * 10, sb3_dqn=[7.4] * seeds)
     draw_benchmark(tmp_path / "benchmark.png", boards_of(rows)[1_000])
     (picture,) = drawn

@@ -8,7 +8,6 @@ import shutil
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from experiments.evaluate import Settings, evaluate
@@ -19,6 +18,7 @@ from experiments.reporting.style import agent_colour
 from experiments.runs.folder import Run
 from experiments.train import train
 from experiments.train.convergence import MEASURES, draw
+from tests.helpers.drawn import drawn as drawn
 from tests.helpers.histories import COARSE
 from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.offline_runs import offline_settings
@@ -71,11 +71,7 @@ def test_both_of_two_curves_that_coincide_are_seen(kind, tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "panels"), [("shaped", 2), ("utility", 1)])
-def test_the_share_at_c_max_has_a_panel_where_the_scenario_has_such_a_goal(kind, panels, tmp_path, monkeypatch):
-    drawn, save = [], Figure.savefig
-    monkeypatch.setattr(
-        Figure, "savefig", lambda self, *args, **given: drawn.append(self) or save(self, *args, **given)
-    )
+def test_the_share_at_c_max_has_a_panel_where_the_scenario_has_such_a_goal(kind, panels, tmp_path, drawn):
     summary = {"best_fixed_on_own_cell": 1.0, "seed": 0, "config": {"scenario": {"reward": {"kind": kind}}}}
     run = Run(tmp_path, summary, {name: np.array([0.2, 0.5, 0.9]) for name in MEASURES})
     draw(tmp_path / "picture.png", "nr-8slices", "factored", {"ddqn": [run]}, {name: np.zeros(1) for name in MEASURES})

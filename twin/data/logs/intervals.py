@@ -111,11 +111,9 @@ def _texts(mapping: LogMapping) -> tuple[str, ...]:
 def _check_names(table: Table, mapping: LogMapping) -> None:
     """Refuse a log without rows, or with columns that the mapping does not name."""
     if mapping.unused != REST:
-        known = {
-            *mapping.wanted(),
-            *mapping.unused,
-            *([FILE] if mapping.query else []),
-        }  # SELECT * brings the file's name
+        known = {*mapping.wanted(), *mapping.unused}
+        if mapping.query:
+            known.add(FILE)  # SELECT * brings the file's name
         for name in table.names:
             if name not in known:
                 raise ValueError(
