@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from experiments.report.in_force import NOT_IN_FORCE
@@ -11,17 +11,19 @@ from slicing_gym.yaml_reading import parse_yaml
 
 CHOICES = ("agent", "twin")
 """What groups are told apart by first; the settings of two agents or twins are not compared with each other."""
+LONGEST = 60
+"""Characters of a value in a sentence."""
 
 _NOT_SWEPT = {
     *("seed", "progress", "resume", "checkpoint_s", "imports", "trust", "torch_threads", "without_twin", "device"),
-    *("with_planner", "scenario", "scenario.name", "head", "agent.name", "agent._target_", "evaluation.policies"),
+    *("with_planner", "scenario", "scenario.name", "head", "agent.name", "evaluation.policies"),
     "agent.arguments.seed",  # of an agent that was made in Python, as searches and `train` make them
     *CHOICES,
 }
 """Keys that make no group: they change no result, are each run's own, or go by another name."""
 
 
-_IDENTITY = ("seed", "head", "agent._target_", "agent.arguments.seed", *CHOICES)
+_IDENTITY = ("seed", "head", "agent.arguments.seed", *CHOICES)
 """Those of them that tell two runs apart all the same."""
 
 
@@ -58,6 +60,15 @@ def unflattened(values: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
+def public_name(target: str) -> str:
+    """The name by which a class is imported from a package that exports it: agents.DDQN for agents.ddqn.DDQN."""
+    package, *_, name = target.split(".")
+    return f"{package}.{name}" if package in _PACKAGES else target
+
+
+_PACKAGES = ("agents", "stable_baselines3", "sb3_contrib")
+
+
 def typed(overrides: Sequence[str]) -> dict[str, Any]:
     """What overrides `key=value` say; those of Hydra itself and groups that are added (`+experiment=debug`) do not."""
     found = {}
@@ -85,6 +96,23 @@ def shown_value(value: Any) -> str:
 def is_left_open(value: Any) -> bool:
     """Whether a value is left for Hydra, or for what is composed, to fill in."""
     return value is None or (isinstance(value, str) and value.startswith("${"))
+
+
+def typed_for_all(overrides: Sequence[Sequence[str]], known: Collection[str]) -> list[str]:
+    """What was typed for each of several runs alike, but for what changes no result.
+
+    Args:
+        overrides: of each run.
+        known: keys that are shown elsewhere.
+    """
+    last = [{each.lstrip("+~").partition("=")[0]: each for each in own} for own in overrides]
+    first, *others = last or [{}]
+    silent = {*_NOT_SWEPT, *known}
+    return [
+        each
+        for key, each in first.items()
+        if key not in silent and not key.startswith("hydra") and all(own.get(key) == each for own in others)
+    ]
 
 
 def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[str]]) -> list[str]:

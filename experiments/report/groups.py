@@ -11,13 +11,25 @@ from typing import Any
 
 from experiments.report.baselines import baselines_of
 from experiments.report.comparison import Difference, compared
-from experiments.report.configuration import CHOICES, along_with, check_keys, identity, shown_value, swept_keys, typed
+from experiments.report.configuration import (
+    CHOICES,
+    LONGEST,
+    along_with,
+    check_keys,
+    identity,
+    shown_value,
+    swept_keys,
+    typed,
+    typed_for_all,
+)
 from experiments.report.entries import Entry
 from experiments.report.in_force import NOT_IN_FORCE
 from experiments.report.measures import GOAL, REGRET, RUN_MEASURES, RunMeasure
+from experiments.report.networks import different_networks
 from experiments.reporting.statistics import Interval, bootstrap_interval
 from experiments.reporting.tables import REGRET_NOTE
 from experiments.train.callbacks import REWARD_GOAL
+from slicing_gym.reading import one_line
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,25 @@ class Section:
         """In one line."""
         return f"scenario {self.scenario}" + (", learned from a history" if self.command == "offline" else "")
 
+    @cached_property
+    def typed(self) -> str:
+        """What was typed for all runs alike and stands in no table and title, in one line; "" where nothing was."""
+        overrides = [run.overrides for run in self.entries if run.overrides is not None]
+        if len(overrides) < len(self.entries):  # one was made in Python
+            return ""
+        known = {*self.keys, *self.in_common, *(["agent.head"] if "head" in self.in_common else [])}
+        runs = [run for run in self.entries if run.done] or self.entries
+        shown: list[str] = []
+        found = typed_for_all(overrides, known)
+        for each in found:
+            unused = sum(each.partition("=")[0] in run.unused for run in runs)
+            some = "" if unused == len(runs) else f" in {unused} of {len(runs)} runs"
+            shown.append(one_line(each, LONGEST) + (f" (not in force{some})" if unused else ""))
+            if len(", ".join(shown)) > _LONGEST_LINE:
+                break
+        more = [f"and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
+        return f"typed for all runs: {', '.join([*shown, *more])}" if found else ""
+
     @property
     def compared_with(self) -> str:
         """What baselines earn, in a sentence; "" where they are not known."""
@@ -161,7 +192,11 @@ def _section(command: str, scenario: str, entries: Sequence[Entry], by: Sequence
     several = sum(len(group.runs) > len(group.seeds) for group in groups)
     if several:
         notes.append(f"groups of several runs a seed: {several}; their statistics are over runs, not over seeds")
-    others = along_with([entry.in_force for entry in entries if entry.done], keys)
+    different = different_networks(groups, keys)
+    if different:
+        listed = "; ".join(f"{key}: {values}" for key, values in different.items())
+        notes.append(f"groups also differ in {listed}")
+    others = along_with([entry.in_force for entry in entries if entry.done], [*keys, *different])
     if others:
         more = f" and {len(others) - _MOST_KEYS} more" if len(others) > _MOST_KEYS else ""
         notes.append(f"runs differ in {', '.join(others[:_MOST_KEYS])}{more}, too, which makes no groups of its own")
@@ -186,6 +221,8 @@ def _batches(numbers: set[int]) -> str:
 
 _MOST_KEYS = 5
 """That a note names."""
+_LONGEST_LINE = 140
+"""Characters of what was typed, after which the rest is counted."""
 _SAID_ONCE = (*CHOICES, "head", "decisions", "history", "reward")
 
 

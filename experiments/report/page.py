@@ -93,6 +93,7 @@ def _section(section: Section) -> str:
             "<h3>Pictures</h3>",
             '<p class="faint">Lines are interquartile means over runs, bands and error bars their 95 % '
             "intervals. A curve ends where the shortest run of its group does.</p>",
+            _typed(section),
         ]
         parts += ['<div class="pictures">', *(_picture(*each) for each in found.items()), "</div>"]
     differences = differences_table(section)
@@ -106,7 +107,12 @@ def _common(section: Section) -> str:
     keys = ", ".join(section.keys) or "nothing: all runs agree in all but their seed"
     common = ", ".join(f"{key} {value}" for key, value in section.in_common.items())
     sentences = [f"Grouped by {keys}.", f"In common: {common}." if common else "", section.compared_with]
-    return f"<p>{escape(' '.join(filter(None, sentences)))}</p>"
+    return f"<p>{escape(' '.join(filter(None, sentences)))}</p>{_typed(section)}"
+
+
+def _typed(section: Section) -> str:
+    """What was typed for all runs; it stands over the pictures, too, which are looked at alone."""
+    return f'<p class="faint">{escape(section.typed[0].upper() + section.typed[1:])}</p>' if section.typed else ""
 
 
 def _columns(section: Section) -> str:

@@ -81,7 +81,7 @@ class Report:
         """Tables for a terminal."""
         parts = [self.counts]
         for section in self.sections:
-            parts.append(_heading(section))
+            parts += [_heading(section), *([section.typed] if section.typed else [])]
             parts += [_aligned(groups_table(section)), *section.legend]
             parts += [section.compared_with] if section.compared_with else []
             parts += [f"note: {note}" for note in section.notes]
@@ -101,7 +101,7 @@ class Report:
         parts = [f"# Report on {self._of}\n\n{self.counts}\n"]
         for section in self.sections:
             parts.append(f"## {_heading(section).strip()}\n\n{markdown(*groups_table(section)[:2])}")
-            parts += [f"{sentence}\n" for sentence in section.legend]
+            parts += [f"{sentence}\n" for sentence in [section.typed, *section.legend] if sentence]
             parts += [f"{section.compared_with}\n"] if section.compared_with else []
             parts += ["".join(f"- {note}\n" for note in section.notes)] if section.notes else []
             differences = differences_table(section)
