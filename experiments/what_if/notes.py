@@ -1,8 +1,8 @@
-"""Lines under the table of a what-if: whose demand it is, and which allocations the log says little of."""
+"""Lines around the table of a what-if: whose demand it is, and which allocations the log says little of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from experiments.what_if.policies import LOGGED
 from experiments.what_if.report import number
 from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from experiments.what_if.simulation import Alternative
+from twin.data.columns import PRESENT
 
 IntArray = npt.NDArray[np.int64]
 
@@ -26,17 +27,44 @@ MOST_COMPARED = 200
 """Allocations of an alternative, the most frequent, of which the nearest that was held is looked for."""
 
 
+def given_lines(demand: Demand, measured: Mapping[str, float]) -> list[str]:
+    """What was before the moment, what is as measured in its intervals, and what depends on that."""
+    column, seen = demand.column, demand.moment.history.arrivals[demand.moment.row] / demand.packets
+    before = dict(zip(demand.names, map(float, seen), strict=True))
+    unit = f" [{column.unit}]" if column.unit else ""
+    lines = [f"{column.name} before it{unit}: {_by_slice(demand, column.name, before, measured)}"]
+    if demand.source == OF_THE_TWIN:
+        return lines
+    if demand.moment.ahead == 1:
+        during = "in it"
+        then = "no other figure depends on them: the twin predicts an interval from what was measured before it"
+    else:
+        during = "in them, on average"
+        then = (
+            f"those of the log for all (arrivals={OF_THE_TWIN}: the twin's); from the second interval on, each is "
+            "predicted after those of the one before it"
+        )
+    lines.append(f"{column.name} {during}{unit}: {_by_slice(demand, column.name, measured, measured)}; {then}")
+    if PRESENT in demand.moment.history.layout.columns:
+        there = _by_slice(demand, PRESENT.name, measured, measured)
+        lines.append(f"{PRESENT.name} {during}: {there}; as measured for all")
+    return lines
+
+
+def _by_slice(demand: Demand, column: str, values: Mapping[str, float], measured: Mapping[str, float]) -> str:
+    """The values of a column, slice by slice, without those of the units of nobody, which are not `measured`."""
+    named = {name: f"{column}_{name}" for name in demand.moment.history.scenario.slice_names}
+    return ", ".join(f"{name} {number(values[each])}" for name, each in named.items() if each in measured)
+
+
 def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]:
-    """Whose arrivals they are, what stands in their place, and where they follow the allocation."""
+    """What stands in the place of arrivals, and where they follow the allocation."""
     lines = []
     if demand.same:
         lines.append(
             f"arrivals are shown as {' and '.join(demand.same)}, equal to the arrivals in this history, in another unit"
         )
     if demand.source == OF_THE_LOG:
-        lines.append(
-            f"arrivals are those of the log for all (arrivals={OF_THE_TWIN}: the twin's); {_what_follows(demand)}"
-        )
         if served := carried(demand.moment.history):
             lines.append(
                 f"hint: the arrivals are equal to {' and '.join(served)} in every interval, so they may be what was "
@@ -45,13 +73,6 @@ def demand_lines(demand: Demand, alternatives: Sequence[Alternative]) -> list[st
     else:
         lines += _followers(demand, alternatives)
     return lines
-
-
-def _what_follows(demand: Demand) -> str:
-    """What the arrivals of the intervals matter for."""
-    if demand.moment.ahead == 1:
-        return "no other figure depends on them: the twin predicts an interval from what was measured before it"
-    return "from the second interval on, each is predicted after the demand that there was"
 
 
 def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,8 @@ from twin.data.layout import Layout
 
 BY_THE_LOG = "measured"
 
-AS_MEASURED = "as measured"
-"""Of what is the demand's, in place of a prediction."""
+VISIBLE = 0.005
+"""Part of a mean that its three digits show."""
 
 OR_MORE = "+"
 
@@ -35,12 +35,10 @@ def table(
     alternatives: Sequence[Alternative],
     measured: Mapping[str, float],
     most: Mapping[str, float],
-    held: Collection[str] = (),
 ) -> str:
     """One row per variable, one column per alternative: mean [5 %, 95 %] over the samples; what was measured first.
 
-    Variables that are `held` are as measured for all. An end that is the largest value drawn (`most`, by variable) is
-    marked: more may come.
+    An end that is the largest value drawn (`most`, by variable) is marked: more may come.
     """
     units = units_by_variable(layout)
     header = [
@@ -53,9 +51,6 @@ def table(
         unit = f" [{units[name]}]" if units[name] else ""
         cells = []
         for each in alternatives:
-            if name in held:
-                cells.append(AS_MEASURED)
-                continue
             mean, low, high = map(number, each.summary(name))
             cells.append(f"{mean} [{low}, {high}{OR_MORE if _is_clipped(each, name, most) else ''}]")
         rows.append([f"{name}{unit}", number(value), *cells])
@@ -68,17 +63,15 @@ def clipped(alternatives: Sequence[Alternative], most: Mapping[str, float]) -> l
     return [f"{OR_MORE}: or more; the twin draws nothing far beyond what its history measured"] if marked else []
 
 
-def skewed(alternatives: Sequence[Alternative], held: Collection[str] = ()) -> list[str]:
-    """Variables, but for those `held`, whose mean is above its own interval: a few draws are far larger than others."""
-    named: dict[str, None] = {}
-    for each in alternatives:
-        for name in each.values.keys() - set(held):
-            mean, _, high = each.summary(name)
-            if mean > high > 0.0:
-                named[name] = None
-    if not named:
+def skewed(alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> list[str]:
+    """Why a mean may lie outside its interval, where one of the variables shown does so visibly.
+
+    Both are of the same draws. A median would lie inside, and say 0 of a queue that is empty in most draws only.
+    """
+    found = (each.summary(name) for each in alternatives for name in measured)
+    if not any(max(low - mean, mean - high) > VISIBLE * abs(mean) for mean, low, high in found):
         return []
-    return [f"hint: a few large draws move the mean of {', '.join(sorted(named))} above its interval: go by the latter"]
+    return ["a mean outside its interval is due to few draws far beyond it, at most 5 % of them"]
 
 
 def _is_clipped(alternative: Alternative, name: str, most: Mapping[str, float]) -> bool:
@@ -105,16 +98,13 @@ def gains(alternatives: Sequence[Alternative], history: History) -> list[str]:
     return lines
 
 
-def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float], held: Collection[str] = ()) -> list[str]:
-    """How much of what was measured lies in the intervals of what the log did, without what is held."""
+def inside(alternatives: Sequence[Alternative], measured: Mapping[str, float]) -> list[str]:
+    """How much of what was measured lies in the intervals of what the log did."""
     logged = next((each for each in alternatives if each.name == LOGGED), None)
-    if logged is None:
+    if logged is None or not measured:
         return []
-    asked = {name: value for name, value in measured.items() if name not in held}
-    if not asked:
-        return []
-    missed = [name for name, value in asked.items() if not _holds(logged.summary(name), value)]
-    found = f"{len(asked) - len(missed)} of {len(asked)} measured values lie in the 90 % intervals of {LOGGED}"
+    missed = [name for name, value in measured.items() if not _holds(logged.summary(name), value)]
+    found = f"{len(measured) - len(missed)} of {len(measured)} measured values lie in the 90 % intervals of {LOGGED}"
     return [f"{found}; not {', '.join(missed)}" if missed else found]
 
 

@@ -12,9 +12,9 @@ from experiments.what_if.demand import Demand
 from experiments.what_if.figure import plot_what_if
 from experiments.what_if.inputs import made_with
 from experiments.what_if.moment import Moment, find_moment
-from experiments.what_if.notes import demand_lines, never_held, outside
+from experiments.what_if.notes import demand_lines, given_lines, never_held, outside
 from experiments.what_if.policies import LOGGED, Policies, contenders
-from experiments.what_if.report import clipped, gains, inside, number, skewed, table, write_alternatives
+from experiments.what_if.report import clipped, gains, inside, skewed, table, write_alternatives
 from experiments.what_if.settings import Settings
 from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance, shown
@@ -52,19 +52,16 @@ class WhatIfResult:
 
     def report(self) -> str:
         """Which moment it is, the table, and what of it is not to be trusted."""
-        seen = self.moment.history.arrivals[self.moment.row] / self.demand.packets
-        names, column, held = self.layout.scenario.slice_names, self.demand.column, self.demand.held
-        before = ", ".join(f"{name} {number(n)}" for name, n in zip(names, seen, strict=True) if name != self._nobody)
         means = "" if self.moment.ahead == 1 else f"; means over {self.moment.ahead} intervals"
         lines = [
             f"{self.layout.scenario.name}: {self.moment}{means}",
-            f"{column.name} before it{f' [{column.unit}]' if column.unit else ''}: {before}",
-            table(self.layout, self.alternatives, self.measured, self.most, held),
+            *given_lines(self.demand, self.measured),
+            table(self.layout, self.alternatives, self._shown, self.most),
             f"mean [5 %, 95 %] over {self.samples} draws of the twin and its members, in the columns' units",
             *clipped(self.alternatives, self.most),
-            *skewed(self.alternatives, held),
+            *skewed(self.alternatives, self._shown),
             *gains(self.alternatives, self.moment.history),
-            *inside(self.alternatives, self.measured, held),
+            *inside(self.alternatives, self._asked),
             *demand_lines(self.demand, self.alternatives),
             *self.physics,
             *never_held(self.moment, self.alternatives),
@@ -73,20 +70,23 @@ class WhatIfResult:
         return "\n".join(lines)
 
     @property
-    def _nobody(self) -> str | None:
-        """The slice of units that belong to nobody."""
-        return None if self.layout.idle is None else self.layout.scenario.slice_names[self.layout.idle]
+    def _asked(self) -> dict[str, float]:
+        """What was measured of that which the twin predicts."""
+        return {name: value for name, value in self.measured.items() if name not in self.demand.held}
+
+    @property
+    def _shown(self) -> Mapping[str, float]:
+        """The same; a history of arrivals only has nothing else to show."""
+        return self._asked or self.measured
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write `what_if.csv` and `what_if.png` into a folder."""
         paths = [Path(folder) / "what_if.csv", Path(folder) / "what_if.png"]
-        write_alternatives(paths[0], self.layout, self.alternatives, self.measured)
+        write_alternatives(paths[0], self.layout, self.alternatives, self._shown)
         title = f"{self.layout.scenario.name}: {self.moment}"
-        if self.demand.held:
+        if self.demand.held and self.moment.ahead > 1:
             title += f"; {self.demand.column.name.replace('_', ' ')} as measured"
-        asked = {name: value for name, value in self.measured.items() if name not in self.demand.held}
-        shown = asked or self.measured  # a history of arrivals only has nothing else to show
-        plot_what_if(paths[1], self.layout, title, self.alternatives, shown, self.ssr)
+        plot_what_if(paths[1], self.layout, title, self.alternatives, self._shown, self.ssr)
         return paths
 
 

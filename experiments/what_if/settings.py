@@ -22,7 +22,7 @@ class Settings:
         seed: of the draws.
         threads: that share the samples.
         arrivals: "logged": those that were measured, whatever is allocated; "twin": the twin's, which may follow the
-            allocation.
+            allocation. An interval is predicted from what was before it, so with one `ahead` no other figure differs.
     """
 
     ahead: int = bounded(1, at_least=1, at_most=MAX_RUNS)

@@ -12,6 +12,7 @@ from agents import ProportionalPolicy
 from experiments.what_if import Alternative, Settings, find_moment, what_if
 from experiments.what_if.demand import Demand, same_as_arrivals
 from experiments.what_if.notes import demand_lines
+from experiments.what_if.report import number
 from experiments.what_if.settings import OF_THE_LOG
 from slicing_gym.allocation import share_out
 from tests.helpers.twins import cold_twin, history_of
@@ -62,10 +63,25 @@ def test_arrivals_are_those_of_the_log_whatever_is_allocated(twin, history):
         for n, name in enumerate(history.scenario.slice_names):
             assert (each.values[f"arrivals_{name}"] == history.next_arrivals[ROW : ROW + 3, n].mean()).all()
     report = result.report()
-    row = next(line for line in report.splitlines() if line.startswith("arrivals_video [packets]"))
-    assert row.split()[-4:] == ["as", "measured", "as", "measured"]
-    assert "arrivals are those of the log for all (arrivals=twin: the twin's); from the second interval on" in report
+    (row,) = [line for line in report.splitlines() if line.startswith("arrivals in them, on average [packets]: ")]
+    assert f"video {number(result.measured['arrivals_video'])}, " in row
+    assert "; those of the log for all (arrivals=twin: the twin's); from the second interval on" in row
     assert f" of {len(result.measured) - 3} measured values lie in the 90 % intervals of logged" in report
+
+
+def test_of_one_interval_only_what_was_before_it_changes_what_is_shown(twin, history):
+    """Arrivals in it are in one line, which says that nothing depends on them, and in no table."""
+    most = history.next_arrivals.max(axis=0)
+    reports = [
+        what_if(twin, past, ["logged", UNITS], LOGGED, interval=ROW).report().splitlines()
+        for past in (history, changed(history, ROW, most), changed(history, ROW - 1, most))
+    ]
+    usual, after, other = ([line for line in each if not line.startswith("arrivals in it")] for each in reports)
+    assert usual == after
+    assert sum(one != new for one, new in zip(usual, other, strict=True)) > 3  # not the line of what was before it only
+    (line,) = set(reports[0]) - set(usual)
+    assert "; no other figure depends on them: the twin predicts an interval from what was measured before it" in line
+    assert not any(line.startswith("arrivals_") for line in usual)
 
 
 def test_the_demand_that_there_was_is_what_later_intervals_come_after(twin, history):
@@ -107,6 +123,7 @@ def test_a_slice_that_the_log_has_not_is_not_there():
     for row, wanted in ((65, 0.0), (80, 1.0)):
         result = what_if(cold_twin(past), past, ["logged"], LOGGED, interval=row)
         assert (result.alternatives[0].values["present_urllc"] == wanted).all()
+        assert f"\npresent in it: embb 1, mtc 1, urllc {wanted:.0f}; as measured for all\n" in result.report()
 
 
 def test_arrivals_that_the_log_has_as_volumes_are_shown_once(history, tmp_path):
@@ -116,17 +133,18 @@ def test_arrivals_that_the_log_has_as_volumes_are_shown_once(history, tmp_path):
     result = what_if(twin, past, ["logged"], LOGGED, tmp_path, interval=ROW)
     report = result.report()
     assert "arrivals_video" not in report
-    assert "\narrivals are shown as volume, equal to the arrivals in this history, in another unit\n" in report
+    assert "\narrivals are shown as volume, equal to the arrivals in this history, in another unit" in report
     before = ", ".join(
         f"{name} {n * 0.012:.3g}" for name, n in zip(past.scenario.slice_names, past.arrivals[ROW], strict=True)
     )
     assert report.splitlines()[1] == f"volume before it [Mbit]: {before}"
+    assert f"video {past.performance['volume'][ROW, 1]:.3g}, " in report.splitlines()[2]
+    drawn = what_if(twin, past, ["logged"], FREE, tmp_path, interval=ROW)
     with (tmp_path / "what_if.csv").open() as file:
-        rows = {row["variable"]: row for row in csv.DictReader(file)}
+        rows = {row["variable"] for row in csv.DictReader(file)}
+    assert "volume_video" in rows
     assert not any(name.startswith("arrivals") for name in rows)
-    video = rows["volume_video"]
-    assert video["mean"] == video["measured"] == f"{past.performance['volume'][ROW, 1]:.6g}"
-    free = what_if(twin, past, ["logged"], FREE, interval=ROW).alternatives[0].values["volume_video"]
+    free = drawn.alternatives[0].values["volume_video"]
     packets = free / 0.012
     np.testing.assert_allclose(packets, np.rint(packets), atol=1e-3)  # those of the transition
     assert np.ptp(packets) > 0
@@ -188,11 +206,11 @@ def test_large_units_are_shown_with_their_digits(history):
     column, volume = replace(past.columns[-1], unit="GB", resolution=1e-9), history.next_arrivals * 1.5e-6
     past = replace(past, performance={**past.performance, "volume": volume}, columns=(*history.columns, column))
     report = what_if(cold_twin(past.take(np.arange(300))), past, ["logged"], LOGGED, interval=ROW).report()
-    before = report.splitlines()[1].removeprefix("volume before it [GB]: ").split(", ")
-    for n, text in enumerate(before):
-        assert float(text.split()[-1]) == pytest.approx(past.arrivals[ROW, n] * 1.5e-6, rel=5e-3)
-    row = next(line for line in report.splitlines() if line.startswith("volume_video [GB]"))
-    assert float(row.split()[2]) == pytest.approx(volume[ROW, 1], rel=5e-3)
+    lines = report.splitlines()
+    for line, when, packets in ((1, "before", past.arrivals), (2, "in", past.next_arrivals)):
+        shown = lines[line].removeprefix(f"volume {when} it [GB]: ").split("; ")[0].split(", ")
+        for n, text in enumerate(shown):
+            assert float(text.split()[-1]) == pytest.approx(packets[ROW, n] * 1.5e-6, rel=5e-3)
 
 
 def test_a_history_of_arrivals_only_has_a_report_and_a_picture(history, tmp_path):

@@ -157,10 +157,14 @@ def test_units_that_the_log_never_gave_are_named(twin, history):
 
 def test_files_hold_what_is_shown(twin, history, tmp_path):
     result = what_if(twin, history, ["logged", "1-98-1"], QUICK, tmp_path, interval=450)
+    what_if(twin, history, ["logged", "1-98-1"], FREE, tmp_path / "free", interval=450)
     with (tmp_path / "what_if.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * len(result.measured)
-    assert {row["unit"] for row in rows if row["variable"].startswith("arrivals")} == {"packets"}
+    assert len(rows) == 2 * (len(result.measured) - 3)
+    with (tmp_path / "free" / "what_if.csv").open() as file:
+        drawn = list(csv.DictReader(file))
+    assert len(drawn) == 2 * len(result.measured)
+    assert {row["unit"] for row in drawn if row["variable"].startswith("arrivals")} == {"packets"}
     last = next(row for row in rows if (row["policy"], row["variable"]) == ("1-98-1", "ssr_video"))
     assert float(last["mean"]) == pytest.approx(result.alternatives[1].summary("ssr_video")[0], rel=1e-4)
     assert float(last["measured"]) == pytest.approx(history.ssr[450, 1], rel=1e-4)
