@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from experiments.describe.link import Link
-from slicing_gym import Constant, Radio, Scenario, Simulator, even_split
+from experiments.evaluate.offered import ideal
+from slicing_gym import Scenario, Simulator, even_split
 from slicing_gym.physics import compile_physics, draw_cells
-from slicing_gym.radio import MAX_BLOCKS
 from slicing_gym.reward import sla_satisfaction_ratio
 from slicing_gym.threads import Threads
 from slicing_gym.what_if import hold_units
@@ -98,36 +98,12 @@ def offered_bps(scenario: Scenario, seeds: Sequence[int], decisions: int) -> Flo
         seeds: of the cells.
         decisions: in each.
     """
-    cells = Simulator(_ideal(scenario), seeds)
+    cells = Simulator(ideal(scenario), seeds)
     units = even_split(scenario.num_units, scenario.num_slices)
     arrivals = np.concatenate([cells.advance(units).arrivals for _ in range(decisions)])
     bits = np.array([8.0 * part.traffic.packet_size_byte.mean for part in scenario.slices])
     found: FloatArray = arrivals * bits / scenario.radio.interval_s
     return found
-
-
-def _ideal(scenario: Scenario) -> Scenario:
-    """The scenario with packets of a byte and a link of some Gbit/s a block, a block for each user of a slice.
-
-    When packets come depends on neither: random numbers of gaps and sizes are streams of their own.
-    """
-    radio = scenario.radio
-    most_users = max(part.num_users for part in scenario.slices)
-    blocks = min(max(2 * scenario.num_slices * most_users, scenario.num_units), MAX_BLOCKS)
-    link = Radio(
-        bandwidth_hz=radio.bandwidth_hz,
-        resolution_hz=radio.resolution_hz,
-        resource_block_hz=radio.bandwidth_hz / blocks,
-        slot_s=radio.slot_s,
-        slots_per_interval=radio.slots_per_interval,
-        path_loss_intercept_db=0.0,
-        path_loss_slope_db=0.0,
-        multiplexing_gain=1e6,
-        queue_capacity=max(radio.queue_capacity, 64),
-    )
-    byte = Constant(1.0)
-    slices = [replace(part, traffic=replace(part.traffic, packet_size_byte=byte)) for part in scenario.slices]
-    return replace(scenario, radio=link, slices=tuple(slices))
 
 
 def fewest_units_for_ssr(

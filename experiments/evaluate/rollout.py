@@ -13,10 +13,16 @@ import numpy.typing as npt
 
 import slicing_gym
 from experiments.environments import AnyVectorEnv, advance, scenario_of
+from experiments.evaluate.offered import offered_packets
 from experiments.reporting.statistics import Estimate, Share, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer
 from slicing_gym.progress import ProgressBar
+
+FloatArray = npt.NDArray[np.float64]
+
+_OF_QUEUES = ("admitted", "blocked", "starved")
+"""What is known of the simulator's queues, and not of a twin's."""
 
 
 class Predictor(Protocol):
@@ -38,6 +44,8 @@ class Evaluation:
         ssr: (n, n_slices).
         starved: share of decisions in which full queues admitted nothing, whose SSR counts as 1 (n, n_slices); None
             where it is not known: of a twin, or read from a file.
+        admitted: share of the packets offered that entered the queues, the only ones that SSR counts (n, n_slices);
+            None where it is not known: of a twin, or read from an older file.
     """
 
     policy: str
@@ -47,6 +55,7 @@ class Evaluation:
     spectral_efficiency: npt.NDArray[np.float64]
     ssr: npt.NDArray[np.float64]
     starved: npt.NDArray[np.float64] | None = None
+    admitted: npt.NDArray[np.float64] | None = None
 
     def estimates(self, slice_names: Sequence[str]) -> dict[str, Estimate]:
         """Every column of the table."""
@@ -76,16 +85,28 @@ def evaluate_policy(
     """
     if hasattr(policy, "make_wrapped_cells"):
         envs = policy.make_wrapped_cells(len(seeds))
-    brought = roll_out(name, policy, envs, seeds, decisions, progress)
+    brought, scenario = roll_out(name, policy, envs, seeds, decisions, progress), scenario_of(envs)
     return Evaluation(
         policy=name,
         seeds=tuple(seeds),
         utility=brought["utility"].mean(axis=0),
-        reward=(brought["utility"] >= scenario_of(envs).reward.threshold_end).mean(axis=0),
+        reward=(brought["utility"] >= scenario.reward.threshold_end).mean(axis=0),
         spectral_efficiency=brought["spectral_efficiency"].mean(axis=0),
         ssr=brought["ssr"].mean(axis=0),
         starved=brought["starved"].mean(axis=0) if "starved" in brought else None,
+        admitted=_admitted(scenario, seeds, brought) if "admitted" in brought else None,
     )
+
+
+def _admitted(scenario: Scenario, seeds: Sequence[int], brought: Mapping[str, FloatArray]) -> FloatArray:
+    """Share of the packets offered that entered the queues (n, n_slices); 1 where no queue was ever full."""
+    if not brought["blocked"].any():
+        return np.ones_like(brought["admitted"][0])
+    offered = offered_packets(scenario, tuple(seeds), len(brought["admitted"]))
+    share = np.divide(brought["admitted"].sum(axis=0), offered, out=np.ones_like(offered), where=offered > 0)
+    # A packet that waited when the first interval began counts in no interval's offer, so a share can pass 1 by little.
+    found: FloatArray = np.minimum(share, 1.0)
+    return found
 
 
 def roll_out(
@@ -100,19 +121,21 @@ def roll_out(
 
     Returns:
         "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices); of the simulator, too,
-        "starved": where full queues blocked packets and none was admitted (decisions, n, n_slices).
+        "admitted": packets that entered the queues, "blocked": users whose next one waits for room, and "starved":
+        where full queues blocked packets and none was admitted (decisions, n, n_slices).
     """
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
-    slices = scenario_of(envs).num_slices
-    shapes = {"utility": (), "spectral_efficiency": (), "ssr": (slices,), "starved": (slices,)}
+    by_slice = (scenario_of(envs).num_slices,)
+    shapes = {"utility": (), "spectral_efficiency": (), "ssr": by_slice} | dict.fromkeys(_OF_QUEUES, by_slice)
     stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
     choose = Chooser(policy, len(seeds))
     for step in ProgressBar(range(decisions), desc=name, disable=not progress, leave=False):
         observations, brought, choose.over = advance(envs, choose(observations))
         if "blocked" in brought:
-            brought = {**brought, "starved": (brought["arrivals"] == 0) & (brought["blocked"] > 0)}
+            starved = (brought["arrivals"] == 0) & (brought["blocked"] > 0)
+            brought = {**brought, "admitted": brought["arrivals"], "starved": starved}
         else:
-            stores.pop("starved", None)
+            stores = {key: store for key, store in stores.items() if key not in _OF_QUEUES}
         for key, store in stores.items():
             store[step] = brought[key]
     return stores

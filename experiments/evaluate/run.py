@@ -12,7 +12,7 @@ from experiments.config.bounds import check_bounds
 from experiments.evaluate.figure import plot_evaluation
 from experiments.evaluate.origin import from_elsewhere
 from experiments.evaluate.policies import check_policies, labelled, load_policies
-from experiments.evaluate.report import as_table, headroom, starvation_warnings, write_csv
+from experiments.evaluate.report import as_table, headroom, queue_warnings, write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, compare, make_cells
 from experiments.evaluate.settings import Settings
 from slicing_gym import Scenario, get_scenario
@@ -50,7 +50,7 @@ class EvaluationResult:
                 lines.append(f"{name} holds {units} units ({', '.join(self.scenario.slice_names)})")
         room = headroom(self.evaluations)
         lines += [] if room is None else [f"headroom (one-step oracle - best fixed): {room}"]
-        return "\n".join([*lines, *starvation_warnings(self.scenario, self.evaluations)])
+        return "\n".join([*lines, *queue_warnings(self.scenario, self.evaluations)])
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write `evaluation.csv` and `evaluation.png` into a folder."""

@@ -11,7 +11,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents import Planner
 from experiments.evaluate.policies import in_its_cells
-from experiments.evaluate.report import as_table, read_csv, starvation_warnings
+from experiments.evaluate.report import as_table, queue_warnings, read_csv
 from experiments.evaluate.rollout import Evaluation, Predictor
 from experiments.runs.folder import read_episodes, read_run
 from twin import DigitalTwin, History
@@ -51,7 +51,7 @@ class TrainResult:
     def report(self) -> str:
         """The comparison on unseen cells; the share at c_max where the scenario's own reward has a threshold.
 
-        A slice that a policy starves has a warning below it, but not where the run was read from its folder.
+        Below it stands what full queues keep out of slices, which their SSR does not count.
         """
         reward = self.summary.get("config", {}).get("scenario", {}).get("reward", {})  # the run's may be another
         scenario, shaped = self.history.scenario, reward.get("kind", "shaped") == "shaped"
@@ -61,7 +61,7 @@ class TrainResult:
         number = decisions * len(chosen.get("seeds", ()))
         few = [f"too few decisions to compare: {number} of each (evaluation.decisions, evaluation.seeds)"]
         return "\n".join(
-            [table, *(few if 0 < number < FEWEST else ()), *starvation_warnings(scenario, self.evaluation)]
+            [table, *(few if 0 < number < FEWEST else ()), *queue_warnings(scenario, self.evaluation)]
         )
 
 

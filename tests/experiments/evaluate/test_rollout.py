@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.evaluate import Evaluation, Settings, compare, evaluate, evaluate_policy, load_policy, make_cells
-from experiments.evaluate.report import starvation_warnings
+from experiments.evaluate.offered import offered_packets
+from experiments.evaluate.report import queue_warnings, read_csv, write_csv
 from slicing_gym import Exponential, Simulator, get_scenario
 
 SCENARIO = get_scenario("paper-1mhz")
@@ -86,12 +87,70 @@ def test_a_starved_slice_has_one_warning_that_names_the_policies_and_the_ssr_of_
         Evaluation("read", (0, 1), zero, zero, zero, ssr),
     ]
     two = SCENARIO.replace(slices={"urllc": None})
-    (line,) = starvation_warnings(two, made)
+    (line,) = queue_warnings(two, made)
     assert line == (
         "warning: video: full queues admit nothing, which counts as SSR 1, in 56% of the intervals under hard "
         "(over the others its SSR is 0.023), in 100% of the intervals under best_fixed; see "
         "docs/scenarios.md#an-overloaded-cell"
     )
+
+
+def test_what_is_offered_is_what_a_cell_admits_whose_queues_are_never_full():
+    """Links do not matter: here packets take for ever, and all of them find room."""
+    roomy = STARVING.replace(radio={"queue_capacity": 1000})
+    for scenario in (roomy, SCENARIO):
+        cells, admitted = Simulator(scenario, [3, 4]), np.zeros((2, 3))
+        for decision in range(8):
+            if decision % scenario.decisions_per_episode == 0:
+                cells.begin_episode()
+            interval = cells.advance([6, 7, 7])
+            assert not interval.blocked.any()
+            admitted += interval.arrivals
+        np.testing.assert_array_equal(offered_packets(scenario, (3, 4), 8), admitted)
+        assert (admitted > 0).all()
+    np.testing.assert_array_equal(offered_packets(STARVING, (3, 4), 8), offered_packets(roomy, (3, 4), 8))
+
+
+def test_the_share_admitted_is_of_what_is_offered_and_1_where_no_queue_is_full():
+    cells, admitted = Simulator(STARVING, [0, 1]), np.zeros((2, 3))
+    for decision in range(8):
+        if decision % 4 == 0:
+            cells.begin_episode()
+        admitted += cells.advance([6, 7, 7]).arrivals
+    share = evaluated(STARVING, 8).admitted
+    np.testing.assert_array_equal(share, admitted / offered_packets(STARVING, (0, 1), 8))
+    assert share[:, 2].max() < 0.8
+    np.testing.assert_array_equal(evaluated(SCENARIO, 8).admitted, 1.0)
+
+
+def test_what_full_queues_admit_is_shown_of_slices_that_they_keep_out_under_some_policy():
+    zero, one = np.zeros(2), np.ones((2, 2))
+    few = np.array([[0.96, 0.7], [0.95, 0.8]])
+    made = [
+        Evaluation("hard", (0, 1), zero, zero, zero, one, admitted=few),
+        Evaluation("good", (0, 1), zero, zero, zero, one, admitted=one),
+        Evaluation("read", (0, 1), zero, zero, zero, one),
+    ]
+    warning, table = queue_warnings(SCENARIO.replace(slices={"urllc": None}), made)
+    assert warning == (
+        "warning: full queues keep packets of video out, which SSR does not count; see "
+        "docs/scenarios.md#an-overloaded-cell"
+    )
+    assert [line.split() for line in table.splitlines() if "--" not in line] == [
+        ["admitted", "of", "those", "offered", "video"],
+        ["hard", "0.750", "[0.115,", "1.000]"],
+        ["good", "1.000", "±", "0.000"],
+    ]
+
+
+def test_what_is_known_of_queues_is_written_and_read(tmp_path):
+    found = [evaluated(STARVING, 8), Evaluation("twin", (0, 1), *np.zeros((3, 2)), np.ones((2, 3)))]
+    write_csv(tmp_path / "evaluation.csv", STARVING, found)
+    read, unknown = read_csv(tmp_path / "evaluation.csv")
+    np.testing.assert_allclose(read.admitted, found[0].admitted, atol=1e-6)
+    np.testing.assert_allclose(read.starved, found[0].starved, atol=1e-6)
+    assert queue_warnings(STARVING, [read]) == queue_warnings(STARVING, found[:1])
+    assert unknown.admitted is unknown.starved is None
 
 
 def test_reports_end_with_the_warning_of_a_starved_slice_and_those_of_others_have_none():
