@@ -67,6 +67,7 @@ def test_the_twin_phase_of_a_checkout_is_that_of_itself(capsys):
     assert "this - before: U in the twin 0.0000, in real cells 0.0000" in printed
 
 
+@pytest.mark.slow
 def test_decisions_where_no_allocation_is_listed(capsys):
     scenario = get_scenario("nr-8slices").replace(name="large", radio={"resolution_hz": 7 * 360e3})
     time_decision(scenario, 0.01, history=10)

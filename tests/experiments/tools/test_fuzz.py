@@ -24,6 +24,7 @@ def test_nothing_is_found_in_a_few_cases(name):
     assert report.counts["accepted"] > 0
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_bytes_of_a_whole_one():
     fuzzer = ProcessFuzzer(("ddqn",))
     report = fuzz("process", fuzzer, [0], seed=61)  # killed halfway
