@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.describe.link import Link
-from experiments.evaluate.offered import ideal
 from slicing_gym import Scenario, Simulator, even_split
+from slicing_gym.offered import ideal
 from slicing_gym.physics import compile_physics, draw_cells
 from slicing_gym.reward import sla_satisfaction_ratio
 from slicing_gym.threads import Threads

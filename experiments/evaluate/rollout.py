@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 import slicing_gym
 from experiments.environments import AnyVectorEnv, advance, scenario_of
-from experiments.evaluate.offered import offered_packets
 from experiments.reporting.statistics import Estimate, Share, estimate
 from slicing_gym import Scenario, SliceRANVectorEnv
 from slicing_gym.errors import check_integer
+from slicing_gym.offered import offered_packets
 from slicing_gym.progress import ProgressBar
 
 FloatArray = npt.NDArray[np.float64]

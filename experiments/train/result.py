@@ -60,9 +60,7 @@ class TrainResult:
         decisions = chosen.get("decisions") or scenario.decisions_per_episode
         number = decisions * len(chosen.get("seeds", ()))
         few = [f"too few decisions to compare: {number} of each (evaluation.decisions, evaluation.seeds)"]
-        return "\n".join(
-            [table, *(few if 0 < number < FEWEST else ()), *queue_warnings(scenario, self.evaluation)]
-        )
+        return "\n".join([table, *(few if 0 < number < FEWEST else ()), *queue_warnings(scenario, self.evaluation)])
 
 
 def read_result(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.evaluate import Evaluation, Settings, compare, evaluate, evaluate_policy, load_policy, make_cells
-from experiments.evaluate.offered import offered_packets
 from experiments.evaluate.report import queue_warnings, read_csv, write_csv
 from slicing_gym import Exponential, Simulator, get_scenario
+from slicing_gym.offered import offered_packets
 
 SCENARIO = get_scenario("paper-1mhz")
 

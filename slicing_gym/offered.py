@@ -8,8 +8,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym import Constant, Radio, Scenario, Simulator, even_split
-from slicing_gym.radio import MAX_BLOCKS
+from slicing_gym.allocation import even_split
+from slicing_gym.radio import MAX_BLOCKS, Radio
+from slicing_gym.scenario import Scenario
+from slicing_gym.simulator import Simulator
+from slicing_gym.standard_distributions import Constant
 
 
 def ideal(scenario: Scenario) -> Scenario:
