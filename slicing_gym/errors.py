@@ -24,11 +24,11 @@ def nearest(value: str, names: Sequence[str]) -> str | None:
     return spelt[found[0]] if found else None
 
 
-def unknown_name(key: str, value: object, allowed: Iterable[str]) -> str:
-    """The message for a name that does not exist: the nearest of those that do, and all of them by the alphabet."""
+def unknown_name(key: str, value: object, allowed: Iterable[str], hint: str = "") -> str:
+    """The message for a name that does not exist: a hint, or the nearest of those that do; and all, sorted."""
     names = sorted(allowed)
-    likely = nearest(str(value), names)
-    hint = "" if likely is None else f"; did you mean {likely!r}?"
+    likely = None if hint else nearest(str(value), names)
+    hint = hint if likely is None else f"; did you mean {likely!r}?"
     return f"{key}: unknown name {shown(value)}{hint} (allowed: {', '.join(names) or 'none'})"
 
 

@@ -24,6 +24,9 @@ from slicing_gym.reading import parsing
 _MOST_PLACES = 3
 """Most keys that a message names in which an unknown one is to be found."""
 
+_MOST_NUMBERS = 10
+"""Most whole numbers that a message lists."""
+
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
 """What OmegaConf calls the types of settings."""
 
@@ -132,10 +135,27 @@ def check_interpolations(config: DictConfig) -> None:
 
 def not_a_value(key: str, value: str, error: OmegaConfBaseException) -> str:
     """The message for a value that OmegaConf does not put at a key."""
-    kind = re.search(r"could not be converted to (\w+)$", _first_line(error))
-    why = f", allowed is {_KINDS[kind[1]]}" if kind and kind[1] in _KINDS else f": {_first_line(error)}"
-    inner = _key_of(error)
+    first, span, inner = _first_line(error), _span(value), _key_of(error)
+    kind = re.search(r"could not be converted to (\w+)$", first)
+    why = f", allowed is {_KINDS[kind[1]]}" if kind and kind[1] in _KINDS else f": {first}"
+    if "is not a ListConfig" in first:
+        many = re.fullmatch("[1-9][0-9]{0,2}", value) if key.endswith("seeds") else None
+        why = f", allowed is a list, typed {key}=[{_short(value) if span is None else _numbers(*span)}]"
+        why += f", or for {value} of them {key}=[{_numbers(0, int(value) - 1)}]" if many else ""
+    elif kind and kind[1] == "Integer" and span and inner in ("", key):
+        why += f"; a sweep is typed -m {key}={_numbers(*span)}, or -m '{key}=range({span[0]},{span[1] + 1})'"
     return f"{inner if inner.startswith(key) else key}: {_short(value)} given{why}"
+
+
+def _span(value: str) -> tuple[int, int] | None:
+    """The first and the last number of a value like 0-2, which Hydra takes for a text; None of anything else."""
+    found = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})", value)
+    return (int(found[1]), int(found[2])) if found and int(found[1]) <= int(found[2]) else None
+
+
+def _numbers(first: int, last: int) -> str:
+    """Whole numbers with commas between them; of many the first two."""
+    return ",".join(map(str, range(first, last + 1))) if last - first < _MOST_NUMBERS else f"{first},{first + 1},..."
 
 
 def check_key(config: Any, key: str, value: str) -> None:
@@ -176,14 +196,27 @@ def _no_keys(node: Any, walked: str, key: str, value: str) -> str:
 def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part: str, value: str) -> str:
     """The message for a key that a mapping does not have: the nearest, or how a new one is typed."""
     names = [str(name) for name in node]
+    if above[-1][0] == "agent.kwargs." and (meant := nearest(part, _arguments(above[1][1]))) not in (None, part):
+        typed = f"agent.{meant}" if meant in above[1][1] else f"+agent.kwargs.{meant}"
+        return f"{key}: unknown name {part!r}; did you mean {meant!r}? type {typed}={value}"
     known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
     places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
     places = list(dict.fromkeys([*places, *_places_of(part, above[0][1])]))[:_MOST_PLACES]
     if known or _is_closed(node, key) or nearest(part, names):
-        return unknown_name(key, part, names) + (known or (f"; there is {', '.join(places)}" if places else ""))
+        return unknown_name(key, part, names, known or (f"; there is {', '.join(places)}" if places else ""))
     ways = [f"{each}={value}" for each in places if each != key] + [f"+{key}={value} for a new key"]
     there = f"in addition to {', '.join(names)}" if names else "as there are none yet"
     return f"{key}: not there; type {', or '.join(ways)} ({there})"
+
+
+def _arguments(agent: DictConfig) -> list[str]:
+    """What the class of an agent takes; nothing where there is no such class, which whoever makes it says."""
+    from agents.registry import arguments_of, off_policy_class  # which import PyTorch
+
+    try:
+        return list(arguments_of(off_policy_class(str(OmegaConf.select(agent, "_target_")))))
+    except (ValueError, TypeError, ImportError):
+        return []
 
 
 def _places_of(part: str, config: DictConfig) -> list[str]:
@@ -235,6 +268,7 @@ def _why(config: DictConfig, override: Override, error: Exception) -> str:
             return f"{key}: {value} given, allowed are off-policy algorithms ({', '.join(options)}); {_BY_BENCHMARK}"
         return unknown_name(key, value, options) + _OWN_FILES.get(key, "")
     for begin, what in (
+        ("Sweep parameters", f"{_short(value)} given, allowed is one; a sweep is typed with -m"),
         ("Ambiguous value", f"{value} given, allowed is one; a list is typed [{value}], a sweep with -m"),
         ("Config group override must be", f"{_short(value)} given, allowed is the name of a choice"),
         ("Could not append", f"it is there already; type {key}={value}"),
@@ -295,7 +329,9 @@ _OWN_FILES = {
 """Where more choices of a group may come from."""
 
 _ELSEWHERE = {
+    "real_decisions": "; all real decisions of experiments.train are decisions=<number>, those before the first twin "
+    "algorithm.collect=<number>",
     "collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in",
     "reward": "; it is what agents learn from, in experiments.train; policies are compared by U, whatever the reward",
 }
-"""Keys that only another command has, and why."""
+"""Keys that only another command has, or none, and why."""

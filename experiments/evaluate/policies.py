@@ -88,6 +88,12 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
     """
     if not names:
         raise ValueError(f"policy: none given, allowed are {', '.join(BASELINES)}, {_ALLOWED}")
+    numbers = [name for name in names if name.isdecimal() and not os.path.exists(name)]
+    if numbers:
+        units = "-".join(numbers) if len(numbers) == scenario.num_slices else "<units>-<units>-..."
+        raise ValueError(
+            f"policy: {','.join(numbers)} given, allowed are names; an allocation is typed with hyphens, as {units}"
+        )
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"policy: {name!r} is given more than once")

@@ -41,6 +41,35 @@ def refusal(name, schema, prepare, arguments, folder):
         (["agent.gamma=[a"], "agent.gamma: [a given, which cannot be read; a text with other"),
         (["torch_threads=half", "seed=1"], "torch_threads: half given, allowed is a whole number"),
         (["seed=1,2"], "seed: 1,2 given, allowed is one; a list is typed [1,2], a sweep with -m"),
+        (["seed=range(3)"], "seed: range(3) given, allowed is one; a sweep is typed with -m"),
+        (
+            ["seed=0-2"],
+            "seed: 0-2 given, allowed is a whole number; a sweep is typed -m seed=0,1,2, or -m 'seed=range(0,3)'",
+        ),
+        (["seed=2-0"], "seed: 2-0 given, allowed is a whole number"),
+        (
+            ["evaluation.seeds=4"],
+            "evaluation.seeds: 4 given, allowed is a list, typed evaluation.seeds=[4], or for 4 of them "
+            "evaluation.seeds=[0,1,2,3]",
+        ),
+        (["evaluation.seeds=7-9"], "evaluation.seeds: 7-9 given, allowed is a list, typed evaluation.seeds=[7,8,9]"),
+        (["agent.net_arch=64"], "agent.net_arch: 64 given, allowed is a list, typed agent.net_arch=[64]"),
+        (
+            ["evaluation.policies=[1,2,168]"],
+            "evaluation.policies: 1,2,168 given, allowed are names; an allocation is typed with hyphens, as 1-2-168",
+        ),
+        (
+            ["agent.kwargs.learning_rte=0.1"],
+            "agent.kwargs.learning_rte: unknown name 'learning_rte'; did you mean 'learning_rate'? "
+            "type agent.learning_rate=0.1",
+        ),
+        (
+            ["agent.kwargs.n_step=3"],
+            "agent.kwargs.n_step: unknown name 'n_step'; did you mean 'n_steps'? type +agent.kwargs.n_steps=3",
+        ),
+        (["agent.kwargs.n_steps=3"], "agent.kwargs.n_steps: not there; type +agent.kwargs.n_steps=3 for a new key"),
+        (["agent=custom", "agent.kwargs.n_step=3"], "agent.kwargs.n_step: not there; type +agent.kwargs.n_step=3"),
+        (["plain=true"], "plain: unknown name 'plain'; it is called without_twin now (allowed: "),
         (["seed=???"], "seed: not given"),
         (["twin.transition=???"], "twin.transition: not given"),
         (["seed=${nope}"], "seed: Interpolation key 'nope' not found"),
@@ -107,14 +136,15 @@ def test_the_key_and_what_to_type(arguments, message, tmp_path):
         ("learning_rate=0.1", "agent.learning_rate, algorithm.agent_1.learning_rate, twin.performance.learning_rate"),
         ("gamma=0.9", "agent.gamma, planner.gamma"),
         ("agent.horizon=2", "planner.horizon"),
+        ("algorithm.decisions=2", "decisions, evaluation.decisions"),
         ("algorithm.members=2", "twin.performance.members, twin.transition.members"),
     ],
 )
 def test_a_key_that_stands_elsewhere_in_the_configuration(typed, there, tmp_path):
     key = typed.partition("=")[0]
     said = refusal("train", TrainConfig, prepare, ["twin=lstm", typed], tmp_path)
-    assert said.startswith(f"{key}: unknown name ")
-    assert said.endswith(f"; there is {there}")
+    name = key.rpartition(".")[2]
+    assert said.startswith(f"{key}: unknown name {name!r}; there is {there} (allowed: ")
 
 
 def test_what_runs_an_on_policy_algorithm_is_named_and_there(tmp_path):
@@ -128,8 +158,16 @@ def test_what_runs_an_on_policy_algorithm_is_named_and_there(tmp_path):
 
 def test_a_reward_of_a_command_that_learns_nothing(tmp_path):
     said = refusal("evaluate", EvaluateConfig, prepare_evaluation, ["reward=utility"], tmp_path)
-    assert said.startswith("reward: unknown name 'reward' (allowed: decisions, ")
-    assert said.endswith("policies are compared by U, whatever the reward")
+    assert said.startswith("reward: unknown name 'reward'; it is what agents learn from")
+    assert "policies are compared by U, whatever the reward (allowed: decisions, " in said
+
+
+def test_the_keys_named_for_real_decisions_are_there(tmp_path):
+    said = refusal("train", TrainConfig, prepare, ["twin=lstm", "algorithm.real_decisions=300"], tmp_path)
+    assert said.startswith("algorithm.real_decisions: unknown name 'real_decisions'; all real decisions of ")
+    named = [key.replace("<number>", "300") for key in re.findall(r"[\w.]+=<number>", said)]
+    config = composed("train", ["twin=lstm", *named])
+    assert (config.decisions, config.algorithm.collect) == (300, 300)
 
 
 @pytest.mark.parametrize("typed", ["+planner.min_ssr.urllc=0.9", "planner.min_ssr={urllc: 0.9}"])

@@ -75,6 +75,8 @@ def test_an_episode_of_the_scenario_is_what_is_decided_if_nothing_is_said():
     [
         (["hardd"], {}, "policy: unknown name 'hardd'; did you mean 'hard'"),
         ([], {}, "policy: none given"),
+        (["33", "33", "34"], {}, "policy: 33,33,34 given, .* an allocation is typed with hyphens, as 33-33-34"),
+        (["hard", "33", "67"], {}, "policy: 33,67 given, .* an allocation is typed with hyphens, as <units>-"),
         (["hard", "hard"], {}, "policy: 'hard' is given more than once"),
         (
             ["1-94-4"],
