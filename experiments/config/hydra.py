@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -21,9 +23,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.bounds import check_bounds
 from experiments.config.files import CONFIG_FOLDER
-from experiments.config.quoting import joined, pieces, quoted, unquoted
+from experiments.config.quoting import as_typed, joined, pieces, quoted, unquoted
 from experiments.config.refusals import check_interpolations, named_by_file, named_by_omegaconf, why_refused
 from slicing_gym import SCENARIOS, get_scenario
+from slicing_gym.errors import shown
 from slicing_gym.yaml_reading import read_yaml_mapping
 
 _Settings = TypeVar("_Settings")
@@ -42,6 +45,7 @@ class Command(Generic[_Settings]):
         renamed: keys that may be typed by another name, since Hydra means something else by it.
         rewrite: other changes of the arguments of a single run.
         how_to_go_on: what a stopped run says, if the work can be resumed.
+        main_key: that a path is probably meant for which is typed without a key.
         check_seed: what of the checks depends on the seed; with it a sweep checks the rest once for all seeds.
     """
 
@@ -53,15 +57,27 @@ class Command(Generic[_Settings]):
     rewrite: Callable[[list[str]], list[str]] = list
     how_to_go_on: Callable[[_Settings, Path], str] | None = None
     check_seed: Callable[[_Settings], object] | None = None
+    main_key: str = ""
 
     def as_meant(self, typed: Sequence[str]) -> list[str]:
         """Arguments as typed, by the names that Hydra knows, and with lists where lists are meant.
 
         Raises:
-            ValueError: two of them contradict each other.
+            ValueError: two of them contradict each other, or one is a path without its key.
         """
+        self._check_paths(typed)
         arguments = with_lists([_renamed(argument, self.renamed) for argument in typed], self.lists)
         return _with_typed_reward(arguments) if hasattr(self.schema, "reward") else arguments
+
+    def _check_paths(self, typed: Sequence[str]) -> None:
+        """Refuse a path without a key; the message has the one that it is probably meant for."""
+        paths = [each for each in typed if "=" not in each and ("/" in each or os.path.exists(each))]
+        given = get_args_parser().parse_known_intermixed_args(typed)[0].overrides if paths and self.main_key else []
+        for each in paths:
+            if each in given and each[0] not in "+~":
+                raise ValueError(
+                    f"{shown(each)} given without its key, allowed is <key>=<value>, as {as_typed(self.main_key, each)}"
+                )
 
 
 def register(name: str, schema: type) -> None:
@@ -120,8 +136,8 @@ def with_lists(arguments: Sequence[str], keys: Sequence[str]) -> list[str]:
     """
     listed = []
     for argument in arguments:
-        key, _, value = argument.partition("=")
-        parts = _listed(value) if key in keys else []
+        key, equals, value = argument.partition("=")
+        parts = _listed(value) if equals and key in keys else []
         each = (part if _is_quoted(part) else quoted(part, interpolate=True) for part in parts)
         listed.append(f"{key}=[{','.join(each)}]" if parts else argument)
     return listed

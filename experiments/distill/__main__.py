@@ -43,4 +43,4 @@ def _print_teacher(teacher: Run, results: Sequence[StudentResult]) -> None:
 
 
 if __name__ == "__main__":
-    command("distill", DistillConfig, prepare, lists=LISTS)
+    command("distill", DistillConfig, prepare, lists=LISTS, main_key="teacher")

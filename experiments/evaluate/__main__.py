@@ -28,4 +28,4 @@ def prepare(config: EvaluateConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("evaluate", EvaluateConfig, prepare, lists=LISTS)
+    command("evaluate", EvaluateConfig, prepare, lists=LISTS, main_key="policy")

@@ -39,4 +39,4 @@ def prepare(config: ExportConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("export", ExportConfig, prepare, lists=("imports",))
+    command("export", ExportConfig, prepare, lists=("imports",), main_key="policy")

@@ -49,4 +49,4 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("fidelity", FidelityConfig, prepare, lists=LISTS)
+    command("fidelity", FidelityConfig, prepare, lists=LISTS, main_key="log")

@@ -43,4 +43,4 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("inspect", InspectConfig, prepare, lists=LISTS)
+    command("inspect", InspectConfig, prepare, lists=LISTS, main_key="log")

@@ -37,4 +37,4 @@ def prepare(config: LandscapeConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("landscape", LandscapeConfig, prepare, lists=LISTS, renamed=RENAMED)
+    command("landscape", LandscapeConfig, prepare, lists=LISTS, renamed=RENAMED, main_key="agent")

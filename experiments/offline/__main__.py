@@ -103,4 +103,12 @@ def how_to_go_on(config: OfflineConfig, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    command("offline", OfflineConfig, prepare, lists=("imports",), how_to_go_on=how_to_go_on, check_seed=check_cell)
+    command(
+        "offline",
+        OfflineConfig,
+        prepare,
+        lists=("imports",),
+        main_key="history",
+        how_to_go_on=how_to_go_on,
+        check_seed=check_cell,
+    )

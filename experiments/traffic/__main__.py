@@ -55,4 +55,4 @@ def _without_warnings() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    command("traffic", TrafficConfig, prepare, lists=LISTS)
+    command("traffic", TrafficConfig, prepare, lists=LISTS, main_key="log")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 import typing
+import warnings
 from importlib import import_module
 
 import pytest
@@ -174,6 +176,29 @@ def test_two_typed_rewards_are_refused():
         assert ran.stderr == (
             "error: reward: 'clip' given in addition to scenario.reward.kind=shaped, allowed is one of the two\n"
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "told"),
+    [
+        ("landscape", ["runs/x"], "'runs/x' given without its key, allowed is <key>=<value>, as agent=runs/x"),
+        ("landscape", ["--config-dir", "runs/x"], None),
+        ("distill", ["hidden"], None),
+        ("distill", ["-m", "runs/x", "hidden=4,8"], "'runs/x' given without its key, .*, as teacher=runs/x"),
+        ("export", ["runs/x"], "'runs/x' given without its key, .*, as policy=runs/x"),
+        ("evaluate", ["runs/a b"], "'runs/a b' given without its key, .*, as 'policy=\"runs/a b\"'"),
+        ("inspect", ["tests"], "'tests' given without its key, .*, as log=tests"),
+        ("traffic", ["~x/y"], None),
+    ],
+)
+def test_a_path_without_its_key_is_told_the_key(name, typed, told, monkeypatch, capsys):
+    asked = typed if told else [*typed, "nope=1"]
+    monkeypatch.setattr(sys, "argv", [name, *asked])
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(import_module(f"experiments.{name}.__main__").__file__, run_name="__main__")
+    said = f"{ended.value}{capsys.readouterr().err}"
+    assert re.search(told, said) if told else "without its key" not in said
 
 
 def test_what_is_refused_leaves_a_folder_as_it_was(tmp_path, monkeypatch, capsys):

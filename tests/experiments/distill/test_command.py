@@ -26,6 +26,7 @@ def test_single_values_stand_for_lists():
     assert with_lists(typed, LISTS) == ["hidden=['4']", "agents=['dqn']", *typed[2:]]
     kept = ["hidden=[4,16]", "agents=null", "agents=[dqn,dqn-dt]"]
     assert with_lists(kept, LISTS) == kept
+    assert with_lists(["hidden"], LISTS) == ["hidden"]
     for argument, wanted in (("hidden=4", [4]), ("hidden=4,16", [4, 16]), ("hidden=[4,16]", [4, 16])):
         assert with_lists(["-m", argument], LISTS)[1:] == with_lists([argument], LISTS)
         arguments = with_lists(["teacher=runs/x", argument], LISTS)
