@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 
 from twin.data.logs.files import Files
 from twin.data.logs.mapping import LogMapping
-from twin.data.logs.preamble import above, header_line
+from twin.data.logs.preamble import DECIMAL_COMMAS, above, header_line
 from twin.data.logs.reader import Table, read_table
 from twin.inspection.cells import Cells
 from twin.inspection.comments import comments_of, to_text
@@ -148,6 +149,11 @@ def _of_files(table: Table) -> Iterator[Finding]:
     if (found.delimiter, found.decimal) != (",", "."):
         decimal = " and decimal commas" if found.decimal == "," else ""
         yield Finding("dialect", f"written with {found.delimiter!r} between fields{decimal}")
+    names = _with_decimal_commas(table) if found.delimiter == "," else []
+    if names:
+        yield Finding(
+            "dialect", f"texts that look like numbers with decimal commas: {listed(names, 3)}; {DECIMAL_COMMAS}"
+        )
     line = header_line(Path(table.files[0]))
     if line is not None and line != found.skipped + 1:
         yield Finding("no_header", above(line))
@@ -158,14 +164,29 @@ def _of_files(table: Table) -> Iterator[Finding]:
         )
     fields = _fields(Path(table.files[0]), found.delimiter, found.skipped) if found.header else []
     if len(fields) == 2 and fields[0] != fields[1]:
+        commas = found.delimiter == "," and fields[1] > fields[0]
         yield Finding(
             "header",
             f"the header has {fields[0]} fields, the first row {fields[1]}: what stands behind the last name is left "
-            "out (a reader that makes the first column an index shifts every column)",
+            "out (a reader that makes the first column an index shifts every column)"
+            + (f"; if numbers have decimal commas, {DECIMAL_COMMAS}" if commas else ""),
         )
     if len(table.surplus):
         rows = tuple(table.rows[table.surplus].tolist())
         yield Finding("cells", f"{len(rows):,} rows have more fields than the header: lines {listed(rows)}", rows)
+
+
+def _with_decimal_commas(table: Table) -> list[str]:
+    """Columns of texts most of which are numbers with a decimal comma, and not all with commas at the thousands."""
+    found = []
+    for name, values in table.columns.items():
+        texts = [each for each in table.codes(name)[1] if each] if values.dtype == object else []
+        numbers = [each for each in texts if re.fullmatch(r"[+-]?\d+,\d+", each)]
+        if len(numbers) * 2 > len(texts) and not all(
+            re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", each) for each in numbers
+        ):
+            found.append(name)
+    return found
 
 
 def _fields(path: Path, delimiter: str, skipped: int) -> list[int]:

@@ -34,6 +34,44 @@ def cell(intervals=200, slices=("a", "b", "c"), units=50, seed=0, lag=1):
     )
 
 
+def _commas(columns, quote="", delimiter=","):
+    """A CSV file in which some columns have decimal commas."""
+    rows = [["t", "slice", "ssr", "rate"]]
+    for row in range(120):
+        values = [f"{row // 3}.5", "abc"[row % 3], f"{row % 7 / 7:.2f}", f"{row % 11 / 3:.3f}"]
+        for column in columns:
+            values[column] = f"{quote}{values[column].replace('.', ',')}{quote}"
+        rows.append(values)
+    return "\n".join(map(delimiter.join, rows)).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (
+            _commas([3]),
+            "out (a reader that makes the first column an index shifts every column); if numbers have decimal",
+        ),
+        (
+            _commas([2, 3], '"'),
+            "texts that look like numbers with decimal commas: ssr, rate; write it with ';' between",
+        ),
+        (_commas([2], delimiter=";"), None),
+        (_commas([]), None),
+        (
+            b"t,slice,bits\n"
+            + b"".join(b'%d,%c,"%d,%d"\n' % (n // 3, b"abc"[n % 3], n + 1, n + 100) for n in range(90)),
+            None,
+        ),
+    ],
+)
+def test_decimal_commas_between_commas_are_told(tmp_path, content, finding):
+    (tmp_path / "x.csv").write_bytes(content)
+    told = [text for text in map(str, inspect_log(tmp_path / "x.csv").findings) if "write it with ';'" in text]
+    assert len(told) == (finding is not None)
+    assert finding is None or finding in told[0]
+
+
 def keys_of(found):
     return [each.key for each in found.findings]
 
@@ -318,6 +356,7 @@ def test_a_file_a_user_is_one_run(tmp_path):
         (b"", "is not a table"),
         (b"a,b,c\n", "has no rows"),
         (bytes(range(256)) * 8, "is not a table"),
+        (_commas([0, 2, 3]), "more fields than its header, as where numbers have decimal commas .* write it with ';'"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path, content, message):

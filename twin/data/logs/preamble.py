@@ -19,19 +19,37 @@ def header_line(path: Path) -> int | None:
 
     From it on all lines have as many fields, at least two, and it has no number among them.
     """
-    packed = path.suffix.lower() == ".gz"
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as file:
-            lines = [line.rstrip("\r\n") for line in islice(file, MOST_LINES)]
-    except (OSError, ValueError, EOFError, zlib.error):
-        return None
-    lines = lines[:-1] if len(lines) == MOST_LINES else lines  # a quoted field may go on in the next
+    lines = _first_lines(path)
     found = max((_rows(lines, delimiter) for delimiter in ";\t|,"), key=lambda rows: len(rows[-1]) if rows else 0)
     first = len(found)
     while first and len(found[first - 1]) == len(found[-1]) > 1:
         first -= 1
     likely = 0 < first < len(found) - _LEAST_ROWS and all(map(_is_name, found[first]))
     return first + 1 if likely else None
+
+
+def _first_lines(path: Path) -> list[str]:
+    """The first lines of a file, without their ends; none where it is no text."""
+    packed = path.suffix.lower() == ".gz"
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if packed else path.open(encoding="utf-8") as file:
+            lines = [line.rstrip("\r\n") for line in islice(file, MOST_LINES)]
+    except (OSError, ValueError, EOFError, zlib.error):
+        return []
+    return lines[:-1] if len(lines) == MOST_LINES else lines  # a quoted field may go on in the next
+
+
+def has_decimal_commas(path: Path) -> bool:
+    """Whether a text file likely has numbers with decimal commas and commas between fields, too.
+
+    Then every row below the header has more fields than it, and all of these are filled.
+    """
+    rows = _rows(_first_lines(path), ",")
+    return len(rows) > 1 and all(len(row) > len(rows[0]) > 1 and all(row) for row in rows[1:])
+
+
+DECIMAL_COMMAS = "write it with ';' between fields, or with decimal points"
+"""What to do about numbers with decimal commas where fields have commas between them."""
 
 
 def _rows(lines: list[str], delimiter: str) -> list[list[str]]:

@@ -140,6 +140,11 @@ def read_table(
             line = preamble.header_line(Path(at)) if source.kind == "csv" else None
             if line is not None:
                 raise ValueError(f"log: {name!r} is not a table: {preamble.above(line)}") from error
+            if source.kind == "csv" and preamble.has_decimal_commas(Path(at)):
+                raise ValueError(
+                    f"log: {name!r} is not a table: its rows have more fields than its header, as where numbers have "
+                    f"decimal commas and ',' stands between fields; {preamble.DECIMAL_COMMAS}"
+                ) from error
             what = one_line(str(why).partition("\nLINE ")[0])
             raise ValueError(f"log: {name!r} is not a table ({what})") from error
 
