@@ -22,10 +22,11 @@ from experiments.report.configuration import (
     typed,
     typed_for_all,
 )
+from experiments.report.differences import different_agents
 from experiments.report.entries import Entry
 from experiments.report.in_force import NOT_IN_FORCE
+from experiments.report.learning import SET_BY
 from experiments.report.measures import GOAL, REGRET, RUN_MEASURES, RunMeasure
-from experiments.report.networks import different_networks
 from experiments.reporting.statistics import Interval, bootstrap_interval
 from experiments.reporting.tables import REGRET_NOTE
 from experiments.train.callbacks import REWARD_GOAL
@@ -192,11 +193,12 @@ def _section(command: str, scenario: str, entries: Sequence[Entry], by: Sequence
     several = sum(len(group.runs) > len(group.seeds) for group in groups)
     if several:
         notes.append(f"groups of several runs a seed: {several}; their statistics are over runs, not over seeds")
-    different = different_networks(groups, keys)
+    different = different_agents(groups, keys)
     if different:
         listed = "; ".join(f"{key}: {values}" for key, values in different.items())
         notes.append(f"groups also differ in {listed}")
-    others = along_with([entry.in_force for entry in entries if entry.done], [*keys, *different])
+    told_of = [*keys, *different, *(key for each in different for key in SET_BY.get(each, ()))]
+    others = along_with([entry.in_force for entry in entries if entry.done], told_of)
     if others:
         more = f" and {len(others) - _MOST_KEYS} more" if len(others) > _MOST_KEYS else ""
         notes.append(f"runs differ in {', '.join(others[:_MOST_KEYS])}{more}, too, which makes no groups of its own")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -186,3 +187,55 @@ def test_a_long_line_ends_with_how_many_settings_are_left(tmp_path):
     assert len(line) < 300
     assert re.search(r"and \d more$", line)
     assert "x" * 61 not in line
+
+
+LEARNS = {"gradient_steps": 1, "train_freq": 1, "exploration_fraction": 0.5}
+
+
+def with_a_twin(steps, collect_by="planner"):
+    """What a twin's run has of its algorithm, as it is resolved."""
+    return {"collect": 200, "collect_by": collect_by, "agent_1": {"gradient_steps": steps}}
+
+
+def leave_learners(folder, steps, collect_by="planner", **settings):
+    """An agent without a twin and with one."""
+    leave(folder, "ddqn", **LEARNS | settings)
+    place = leave(folder, "ddqn", "lstm", **LEARNS)
+    summary = json.loads((place / "summary.json").read_text())
+    summary["config"]["algorithm"] = with_a_twin(steps, collect_by)
+    (place / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize(
+    ("steps", "collect_by", "settings", "told"),
+    [
+        (
+            8,
+            "planner",
+            {},
+            "updates of Agent 1 a real decision: 1 (twin none), 8 (twin lstm); exploration: 200 decisions by the "
+            "planner (twin lstm), epsilon falls over 50% of the decisions (twin none)",
+        ),
+        (
+            8,
+            "random",
+            {"gradient_steps": 16, "train_freq": 2},
+            "exploration: 200 decisions by chance (twin lstm), epsilon falls over 50% of the decisions (twin none)",
+        ),
+    ],
+    ids=["more-updates", "as-many-updates"],
+)
+def test_what_a_twin_changes_besides_is_told(steps, collect_by, settings, told, tmp_path):
+    """A gain at equal real decisions may come from updates and less exploration, as docs/convergence.md measures."""
+    leave_learners(tmp_path, steps, collect_by, **settings)
+    assert notes(tmp_path) == [told]
+
+
+def test_updates_that_are_swept_and_agents_that_learn_alike_get_no_line(tmp_path):
+    for number, steps in enumerate((1, 8)):
+        leave(tmp_path, "ddqn", seed=number, **LEARNS | {"gradient_steps": steps})
+    assert notes(tmp_path) == []
+    leave(tmp_path, "gan_ddqn", **LEARNS | {"gradient_steps": 1})
+    assert not any("updates" in note for note in notes(tmp_path, by=["agent", "agent.gradient_steps"]))
+    (told,) = notes(tmp_path, by=["agent"])
+    assert told == "updates of Agent 1 a real decision: 1 (gan_ddqn), 1 and 8 (ddqn)"

@@ -1,4 +1,4 @@
-"""Class, network and head of agents that are compared: where they differ, and no column of the tables says so."""
+"""How agents that are compared differ in class, network, head, updates and exploration, and no column says so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.config.files import CONFIG_FOLDER, choices_of
 from experiments.report.configuration import LONGEST, flattened, shown_value
 from experiments.report.in_force import NOT_IN_FORCE
+from experiments.report.learning import SET_BY, learning_of
 from experiments.runs.folder import NO_HEAD
 from slicing_gym.reading import one_line
 from slicing_gym.yaml_reading import read_yaml_mapping
@@ -29,8 +30,8 @@ _MOST = 4
 """Groups that it names after a value."""
 
 
-def different_networks(groups: Sequence[RunGroup], keys: Sequence[str]) -> dict[str, str]:
-    """In which class, network and head groups differ, besides what they are told apart by.
+def different_agents(groups: Sequence[RunGroup], keys: Sequence[str]) -> dict[str, str]:
+    """In which class, network, head, updates and exploration groups differ, besides what they are told apart by.
 
     Head and layers count whatever set them: what they bring is not the algorithm's. What else an agent's name stands
     for (the class of `ddqn`, the quantiles of `sb3_qrdqn`) is no difference of its own.
@@ -47,10 +48,11 @@ def different_networks(groups: Sequence[RunGroup], keys: Sequence[str]) -> dict[
     found = {}
     for key in dict.fromkeys([_HEAD, _LAYERS, *(key for own in traits for key in own)]):
         values = [(group, own.get(key, "")) for group, own in zip(known, traits, strict=True)]
-        if key in _BEFORE:  # a planner has none, and of some runs nobody knows it
+        if key in _BEFORE or key in SET_BY:  # a planner has none, and of some runs nobody knows it
             values = [(group, value) for group, value in values if value]
-        in_table = key in keys or _BEFORE.get(key) in keys
-        if len({value for _, value in values}) > 1 and not in_table and (key in _BEFORE or _varies(key, known)):
+        shown = {key, _BEFORE.get(key), *SET_BY.get(key, ())} & {*keys}
+        counts = key in _BEFORE or key in SET_BY or _varies(key, known)
+        if len({value for _, value in values}) > 1 and not shown and counts:
             found[key] = _listed(values)
     return found
 
@@ -64,7 +66,7 @@ def _of_group(group: RunGroup) -> dict[str, str]:
     """What is compared of a group; where its runs differ (`by=` puts several together), all their values."""
     found: dict[str, set[str]] = defaultdict(set)
     for run in group.runs:
-        for key, value in _of_run(run).items():
+        for key, value in (_of_run(run) | learning_of(run.command, run.values)).items():
             found[key].add(one_line(shown_value(value), LONGEST))
     return {key: " and ".join(sorted(values)) for key, values in found.items()}
 
