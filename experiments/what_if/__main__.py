@@ -30,4 +30,4 @@ def prepare(config: WhatIfConfig, folder: Path) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
-    command("what_if", WhatIfConfig, prepare, lists=LISTS, renamed=RENAMED)
+    command("what_if", WhatIfConfig, prepare, lists=LISTS, renamed=RENAMED, main_key="twin")

@@ -188,6 +188,7 @@ def test_two_typed_rewards_are_refused():
         ("export", ["runs/x"], "'runs/x' given without its key, .*, as policy=runs/x"),
         ("evaluate", ["runs/a b"], "'runs/a b' given without its key, .*, as 'policy=\"runs/a b\"'"),
         ("inspect", ["tests"], "'tests' given without its key, .*, as log=tests"),
+        ("what_if", ["runs/x"], "'runs/x' given without its key, .*, as twin=runs/x"),
         ("traffic", ["~x/y"], None),
     ],
 )
