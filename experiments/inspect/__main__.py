@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.commands import command
 from experiments.inspect.outcome import next_step, next_with, write
 from experiments.inspect.settings import InspectConfig
-from experiments.inspect.trial import SHAPING, as_given, given_keys, is_refused, tried
+from experiments.inspect.trial import SHAPING, as_given, given_keys, tried
 from twin.data.logs import files_of
 from twin.inspection import inspect_log
 
@@ -27,14 +27,14 @@ def prepare(config: InspectConfig, folder: Path) -> Callable[[], None]:
 
     def run() -> None:
         lines = [found.report()]
-        told = tried(config) if set(given) - set(SHAPING) else None
-        if told is not None:
-            lines.append(f"with the mapping: {told}")
+        outcome = tried(config) if set(given) - set(SHAPING) else None
+        if outcome is not None:
+            lines.append(f"with the mapping: {outcome}")
         written = write(found, folder, config.intervals)
         lines.append(f"written: {', '.join(os.path.relpath(path) for path in written)}")
         mapping = as_given(config.mapping_file)
-        if told is not None and mapping is not None and given.get("allocation") is not None:
-            lines.append(next_with(mapping, found, log, is_refused(told)))
+        if outcome is not None and mapping is not None and given.get("allocation") is not None:
+            lines.append(next_with(mapping, found, log, outcome.refused))
         else:
             lines.append(next_step(found, log, os.path.relpath(written[0])))
         print("\n".join(lines))  # at once: whoever pipes it to `head` has the files all the same

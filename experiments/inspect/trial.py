@@ -81,26 +81,34 @@ def as_given(file: str | None) -> Tried | None:
     return Tried(name, own, more=(*single, last))
 
 
-_REFUSED = "refused, "
+@dataclass(frozen=True)
+class Trial:
+    """What a mapping makes of a log.
+
+    Args:
+        told: how many decisions and what was noticed, or why the log is refused.
+        refused: whether it is.
+    """
+
+    told: str
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return f"refused, {self.told}" if self.refused else self.told
 
 
-def is_refused(told: str) -> bool:
-    """Whether a log was refused with a mapping, by what `tried` says of it."""
-    return told.startswith(_REFUSED)
-
-
-def tried(config: InspectConfig) -> str:
-    """What the mapping of a configuration makes of its log, or why it is refused."""
+def tried(config: InspectConfig) -> Trial:
+    """What the mapping of a configuration makes of its log."""
     try:
         mapping = make_mapping(config.mapping, config.mapping_file)
     except (TypeError, ValueError) as error:
-        return f"{_REFUSED}{error}"
+        return Trial(str(error), refused=True)
     assert mapping is not None
     return trial(config.log, mapping)
 
 
-def trial(log: Any, mapping: LogMapping) -> str:
-    """What a mapping makes of a log: how many decisions, or why it is refused."""
+def trial(log: Any, mapping: LogMapping) -> Trial:
+    """What a mapping makes of a log."""
     from twin.data import read_log
 
     with warnings.catch_warnings(record=True) as caught:
@@ -108,10 +116,10 @@ def trial(log: Any, mapping: LogMapping) -> str:
         try:
             history = read_log(log, mapping)
         except ValueError as error:
-            return f"{_REFUSED}{error}"
-    told = "".join(f"\n  {each.message}" for each in caught)
+            return Trial(str(error), refused=True)
+    noticed = "".join(f"\n  {each.message}" for each in caught)
     cut = len(history.sequences())
-    return f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{told}{_missed(history)}"
+    return Trial(f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{noticed}{_missed(history)}")
 
 
 def _missed(history: History) -> str:

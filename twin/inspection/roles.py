@@ -73,7 +73,7 @@ MOST_SLICES = 32
 def tokens(name: str) -> list[str]:
     """The words of a column's name, in small letters: `DRB.UEThpDl [Mbps]` is drb, ue, thp, dl, mbps; `gNB`, gnb."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", str(name))
-    joined = re.sub(r"\bs[^a-z0-9]nssai", "snssai", apart.lower())
+    joined = re.sub(r"(?<![a-z0-9])s[^a-z0-9]nssai", "snssai", apart.lower())
     joined = re.sub(
         r"(?<![a-z0-9])([eg])[^a-z0-9]?(?:(nb)|(node)[^a-z0-9]?(b))(?=(?:id)?(?![a-z0-9]))",
         lambda found: "".join(filter(None, found.groups())) + " ",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.inspection.cells import Cells, FloatArray, IntArray
-from twin.inspection.roles import says, tokens
+from twin.inspection.roles import WORDS, says, tokens
 
 OFTEN = 0.3
 """Least share of rows that stand at the same slice and time as another, where something has to tell them apart."""
@@ -63,7 +63,8 @@ def numbered(one: IntArray, other: FloatArray) -> tuple[IntArray, npt.NDArray[np
 def _is_direction(cells: Cells) -> bool:
     """Whether rows are of the downlink and the uplink, which are one cell's: `DL`, `0 (DL)`, or two numbers."""
     if not cells.labels:
-        return says(cells.name, _NAMES) and cells.distinct() == 2 and (cells.low, cells.high) in ((0, 1), (1, 2))
+        named = says(cells.name, _NAMES) and not says(cells.name, WORDS["run"])  # `dl_cell_id` numbers cells
+        return named and cells.distinct() == 2 and (cells.low, cells.high) in ((0, 1), (1, 2))
     labels = {label.lower(): label for label in cells.labels if label}
     said = [_DIRECTIONS.intersection(tokens(label)) for label in labels.values()]
     return all(said) and len(set(said)) == len(said)  # each once: `north DL` and `south DL` are cells

@@ -104,21 +104,24 @@ def test_a_table_without_time_is_not_drawn(tmp_path):
 
 def test_a_mapping_is_tried_on_the_log():
     proposal = inspect_log(CASES / "03_epoch_ms_semicolon.csv").proposal
-    told = trial(CASES / "03_epoch_ms_semicolon.csv", proposal)
+    told = str(trial(CASES / "03_epoch_ms_semicolon.csv", proposal))
     assert told.startswith("158 decisions in 2 sequences")
     assert "pause" in told
     other = LogMapping.from_dict({**inspect_log(CASES / "02_in_force.csv").keys, "allocation_is": "decided"})
-    assert "in_force" in trial(CASES / "02_in_force.csv", other)
-    assert trial(CASES / "01_decided.csv", other).startswith("refused, ")
+    assert "in_force" in trial(CASES / "02_in_force.csv", other).told
+    refused = trial(CASES / "01_decided.csv", other)
+    assert refused.refused
+    assert str(refused).startswith("refused, ")
 
 
 def test_a_mapping_whose_bounds_are_missed_for_want_of_demand_is_told_so():
     log, keys = CASES / "02_in_force.csv", inspect_log(CASES / "02_in_force.csv").keys
-    assert "ssr is missed for want of demand by urllc (67 of 79 misses): on" in trial(log, LogMapping.from_dict(keys))
+    told = trial(log, LogMapping.from_dict(keys)).told
+    assert "ssr is missed for want of demand by urllc (67 of 79 misses): on" in told
     keys["ssr"] = {"column": "rate_mbps", "at_least": [2.87, 1.49, 0.5]}
-    assert "want of demand" not in trial(log, LogMapping.from_dict(keys))
+    assert "want of demand" not in trial(log, LogMapping.from_dict(keys)).told
     no_slas = {key: value for key, value in keys.items() if key not in ("ssr", "spectral_efficiency")}
-    assert trial(log, LogMapping.from_dict(no_slas)) == "159 decisions in 1 sequence"
+    assert str(trial(log, LogMapping.from_dict(no_slas))) == "159 decisions in 1 sequence"
 
 
 def test_a_mapping_says_which_files_of_a_folder_are_looked_at(tmp_path, capsys):

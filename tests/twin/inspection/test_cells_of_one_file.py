@@ -119,6 +119,7 @@ def test_what_does_not_tell_all_rows_apart_is_no_run():
         ("Kennung", ("north", "uplands"), False),
         ("Kennung", (0, 1), False),
         ("direction", (0, 120), False),
+        ("dl_cell_id", (0, 1), False),
     ],
 )
 def test_directions_are_no_cells(name, labels, is_direction):

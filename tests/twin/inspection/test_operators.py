@@ -234,6 +234,7 @@ def test_without_a_slice_column_that_is_what_comes_first():
 
 @pytest.mark.parametrize("name", ["S-NSSAI", "S_NSSAI", "sNSSAI", "S NSSAI", "SNSSAI"])
 def test_the_slice_has_its_3gpp_name_in_many_forms(name):
+    assert tokens(f"cell_{name}") == ["cell", "snssai"]
     table = export(intervals=30).rename(columns={"S-NSSAI": name})
     assert tokens(name) == ["snssai"]
     found = inspect_log(table)
