@@ -1,4 +1,4 @@
-"""A planner that is good from its first decisions, and keeps a demand: 95 % of URLLC's packets in time.
+"""A planner, good after some ten decisions, that keeps a demand: 95 % of URLLC's packets in time.
 
 Run: python examples/planner_with_constraint.py [decisions]   (needs slicing-gym[train]; 1 minute)
 """
