@@ -82,7 +82,7 @@ def as_given(file: str | None) -> Tried | None:
 
 
 @dataclass(frozen=True)
-class Trial:
+class MappingTrial:
     """What a mapping makes of a log.
 
     Args:
@@ -97,17 +97,17 @@ class Trial:
         return f"refused, {self.told}" if self.refused else self.told
 
 
-def tried(config: InspectConfig) -> Trial:
+def tried(config: InspectConfig) -> MappingTrial:
     """What the mapping of a configuration makes of its log."""
     try:
         mapping = make_mapping(config.mapping, config.mapping_file)
     except (TypeError, ValueError) as error:
-        return Trial(str(error), refused=True)
+        return MappingTrial(str(error), refused=True)
     assert mapping is not None
     return trial(config.log, mapping)
 
 
-def trial(log: Any, mapping: LogMapping) -> Trial:
+def trial(log: Any, mapping: LogMapping) -> MappingTrial:
     """What a mapping makes of a log."""
     from twin.data import read_log
 
@@ -116,10 +116,12 @@ def trial(log: Any, mapping: LogMapping) -> Trial:
         try:
             history = read_log(log, mapping)
         except ValueError as error:
-            return Trial(str(error), refused=True)
+            return MappingTrial(str(error), refused=True)
     noticed = "".join(f"\n  {each.message}" for each in caught)
     cut = len(history.sequences())
-    return Trial(f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{noticed}{_missed(history)}")
+    return MappingTrial(
+        f"{len(history):,} decisions in {cut:,} sequence{'' if cut == 1 else 's'}{noticed}{_missed(history)}"
+    )
 
 
 def _missed(history: History) -> str:
