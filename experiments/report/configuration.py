@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,13 +71,26 @@ _PACKAGES = ("agents", "stable_baselines3", "sb3_contrib")
 
 
 def typed(overrides: Sequence[str]) -> dict[str, Any]:
-    """What overrides `key=value` say; those of Hydra itself and groups that are added (`+experiment=debug`) do not."""
+    """What overrides `key=value` say; those of Hydra itself and groups that are added (`+experiment=debug`) do not.
+
+    An agent and a scenario go by the name that was typed for them, as they do once they are composed.
+    """
     found = {}
     for override in overrides:
         key, equals, value = override.lstrip("+").partition("=")
         if equals and not override.startswith(("+", "~", "hydra")):
             found[key] = _parsed(value)
-    return found | ({"agent": found["agent.name"]} if "agent.name" in found else {})
+    return found | {key: found[name] for key, name in _NAMES.items() if name in found}
+
+
+_NAMES = {"agent": "agent.name", "scenario": "scenario.name"}
+
+
+def filled_in(name: Any, values: Mapping[str, Any]) -> Any:
+    """A name in which settings are named, `ddqn-${agent.gamma}`, with those that are known in their places."""
+    if not isinstance(name, str):
+        return name
+    return re.sub(r"\$\{([^{}]+)\}", lambda found: str(values.get(found[1], found[0])), name)
 
 
 def _parsed(value: str) -> Any:

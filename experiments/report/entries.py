@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from experiments.report.configuration import flattened, is_left_open, public_name, typed, unflattened
+from experiments.report.configuration import filled_in, flattened, is_left_open, public_name, typed, unflattened
 from experiments.report.in_force import NOT_IN_FORCE, not_in_force
 from experiments.runs import checkpoint
 from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
@@ -265,6 +265,7 @@ def _values(
         transition = twin.get("transition") if isinstance(twin, Mapping) else None
         names["twin"] = transition.get("name", "none") if isinstance(transition, Mapping) else "none"
         values |= {key: value for key, value in names.items() if value is not None}
+    values |= {key: filled_in(values[key], values) for key in ("agent", "scenario") if key in values}
     if "agent._target_" in values:
         values["agent._target_"] = public_name(str(values["agent._target_"]))
     if summary is not None:

@@ -16,6 +16,7 @@ from experiments.search import study_pictures
 from experiments.search.space import Choices, Range
 from experiments.search.study import Study
 from experiments.train import train
+from slicing_gym import get_scenario
 from tests.helpers.runs import SCENARIO, make_ddqn, read_rows, short_settings
 from tests.helpers.studies import config_of, leave_hydra, leave_run, leave_sweep
 
@@ -39,6 +40,27 @@ def test_scenarios_are_sections_of_their_own(tmp_path):
     assert "scenario diurnal" in found.text()
     assert "scenario paper" in found.text()
     assert [section.keys for section in report(tmp_path, ["scenario", "agent"]).sections] == [("agent",)] * 2
+
+
+@pytest.mark.parametrize(("name", "is_called"), [("mine", "mine"), ("at-${agent.learning_rate}", "at-0.001")])
+def test_runs_that_wait_are_of_the_scenario_and_agent_whose_names_were_typed(name, is_called, tmp_path):
+    """Of one that waits, or is named by the sweep alone, nothing else is known; of one that runs names as typed."""
+    names = ("scenario=diurnal", f"scenario.name={name}", f"agent.name={name}", "agent.learning_rate=0.001")
+    typed = [(f"seed={seed}", *names) for seed in range(4)]
+    scenario = get_scenario("diurnal").replace(name=is_called).to_dict()
+    config = {**config_of(agent=is_called), "scenario": scenario}
+    leave_run(tmp_path / "0", scenario=is_called, agent=is_called, config=config)
+    write_status(tmp_path / "0", Status("done", "train", typed[0]))
+    as_typed = {"agent": {**config["agent"], "name": name}, "scenario": {**scenario, "name": name}, "seed": 1}
+    leave_hydra(tmp_path / "1", {**config, **as_typed}, list(typed[1]))
+    write_status(tmp_path / "1", Status("running", "train", typed[1]))
+    write_status(tmp_path / "2", Status("queued", "train", typed[2]))
+    jobs = [{"number": seed, "overrides": own, "folder": str(seed)} for seed, own in enumerate(typed)]
+    sweep = {"command": "train", "arguments": ["-m", "seed=0,1,2,3"], "swept": ["seed"], "jobs": jobs}
+    (tmp_path / "sweep.json").write_text(json.dumps(sweep))
+    (section,) = report(tmp_path).sections
+    assert (section.scenario, section.in_common["agent"]) == (is_called, is_called)
+    assert [group.seeds_shown for group in section.groups] == ["1 of 4"]
 
 
 def test_of_one_seed_there_is_no_interval_and_that_is_said(tmp_path):
