@@ -219,12 +219,13 @@ def probability_of_improvement(
         seed: of the draws.
 
     Returns:
-        The share of all pairs of a run of each, and its 95 % percentile interval, nan for a single seed.
+        The share of all pairs of a run of each, and its 95 % percentile interval, nan for fewer than three seeds:
+        resamples of two say nothing of how far it is off.
     """
     one, two = np.asarray(own, np.float64), np.asarray(other, np.float64)
     above = (one[:, None] > two) + 0.5 * (one[:, None] == two)
     value, number = np.asarray(above.mean()), len(one)
-    if number == 1:
+    if number < 3:
         return Interval(value, np.asarray(np.nan), np.asarray(np.nan))
     chosen = np.random.default_rng(seed).integers(number, size=(resamples, number))
     drawn = above[chosen[:, :, None], chosen[:, None, :]].mean(axis=(1, 2))

@@ -94,6 +94,23 @@ def test_differences_are_of_common_seeds_and_of_one_key(sweep, tmp_path):
     assert row[1] == "2"
 
 
+def test_of_two_seeds_p_better_has_no_interval_in_any_file(tmp_path):
+    leave_sweep(tmp_path / "sweep", rates=[0.001], seeds=[0, 1])
+    found = report(tmp_path / "sweep")
+    written = {path.name: path.read_text() for path in found.write(tmp_path / "out")}
+    own, cells = only_section(found).differences, differences_table(only_section(found)).rows[0]
+    assert [cells[3], cells[6]] == [f"{each.probability.value:.2f}" for each in own]
+    assert "[" in cells[2]  # the difference has its range
+    alone = re.escape(cells[6])
+    for text in (found.text(), *(written[f"report{end}"] for end in (".html", ".md", ".tex"))):
+        assert re.search(alone, text)
+        assert not re.search(rf"{alone} \[", text)
+    for row in read_rows(tmp_path / "out" / "report_differences.csv"):
+        assert (row["seeds"], row["low_probability"], row["high_probability"]) == ("2", "", "")
+        assert row["low"]
+        assert row["probability_better"]
+
+
 def test_groups_are_compared_once_however_often_they_are_shown(sweep, tmp_path, monkeypatch):
     found, calls = report(sweep), []
     interval = comparison.bootstrap_interval

@@ -107,7 +107,9 @@ def test_probability_of_improvement_is_that_of_mann_and_whitney():
     assert found.low < found.value < found.high
     assert probability_of_improvement(two, one).value == pytest.approx(1.0 - found.value)
     assert probability_of_improvement(one, one).value == 0.5
-    assert np.isnan(probability_of_improvement([1.0], [0.0]).low)
+    assert probability_of_improvement([1.0], [0.0]).show(2) == "1.00"
+    assert probability_of_improvement([3.0, 4.0], [0.0, 5.0]).show(2) == "0.50"  # nor of two seeds
+    assert probability_of_improvement([3.0, 4.0, 5.0], [1.0, 2.0, 2.5]).show(2) == "1.00 [1.00, 1.00]"
     np.testing.assert_array_equal(probability_of_improvement([3.0, 4.0], [1.0, np.inf])[0], 0.5)
 
 
