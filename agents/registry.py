@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import islice
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -38,11 +39,20 @@ def import_modules(names: Sequence[str]) -> None:
         try:
             import_module(name)
         except Exception as error:
+            meant = _module_of_file(name)
             raise ValueError(
-                f"imports: {name!r} cannot be imported ({type(error).__name__}: {error}); allowed are modules that "
-                "python finds from here"
+                f"imports: {name!r} cannot be imported ({type(error).__name__}: {error}); "
+                + (f"did you mean {meant!r}? " if meant else "")
+                + "allowed are modules that python finds from here"
             ) from error
         _imported.add(name)
+
+
+def _module_of_file(name: str) -> str:
+    """The dotted name of a module whose file is named: my.bandits of my/bandits.py; "" of what is no such file."""
+    path = PurePath(name)
+    parts = path.with_suffix("").parts
+    return ".".join(parts) if path.suffix == ".py" and all(map(str.isidentifier, parts)) else ""
 
 
 def allow_module_of(part: object) -> None:

@@ -146,6 +146,21 @@ def test_imports_that_fail_are_refused(name, message):
     assert not is_imported(name)
 
 
+@pytest.mark.parametrize("file", ["mine_x.py", "mine_x/agents.py", "./mine_x/agents.py", "no_such/mine_y.py"])
+@pytest.mark.usefixtures("mine")
+def test_a_file_that_is_to_be_imported_is_told_the_name_of_its_module(file):
+    module = file.removeprefix("./").removesuffix(".py").replace("/", ".")
+    with pytest.raises(ValueError, match=rf"^imports: '{file}' cannot be imported .*; did you mean '{module}'\? all"):
+        import_modules([file])
+
+
+@pytest.mark.parametrize("name", ["mine_y", "mine_x.pyc", "../mine_x.py", "/mine_x.py", "a-b.py", ".py"])
+@pytest.mark.usefixtures("mine")
+def test_what_is_no_file_of_a_module_from_here_is_told_no_other_name(name):
+    with pytest.raises(ValueError, match=r"; allowed are modules that python finds from here$"):
+        import_modules([name])
+
+
 class Base:
     def __init__(self, a, b=2, *, c=3):
         pass
