@@ -28,6 +28,7 @@ SHORTEST_DISTANCE_M = 10.0
 """Users of outdoor cells are dropped no nearer (TR 36.814, table A.2.1.1.2-3; TR 38.901 takes 10 m for UMi, too)."""
 
 THERMAL_NOISE_DBM_PER_HZ = -174.0
+HIGHEST_DBM = 60.0  # 1 kW; the evaluations of TR 36.814 take up to 49 dBm in 20 MHz (table A.2.1.1-2)
 SMALL_CELL_M, SMALL_CELL_DBM = 100.0, 37.0  # the highest power of a hotzone cell in TR 36.814
 URGENT_S, URGENT_BYTE = 5e-3, 1354.0  # largest burst of 5QIs 85 to 87 (TS 23.501, table 5.7.4-1)
 LONGEST_S = 1.1  # packet delay budget of 5QI 10; 0.5 s is the longest of any other (TS 23.501, table 5.7.4-1)
@@ -85,16 +86,27 @@ def _of_radio(scenario: Scenario, carrier_hz: float | None) -> Iterator[str]:
             f"radio.noise_density_dbm_per_hz: {radio.noise_density_dbm_per_hz:g} dBm/Hz is thermal noise without a "
             "receiver's noise figure (5 to 9 dB) or any interference"
         )
-    if radio.cell_radius_m <= SMALL_CELL_M and radio.transmit_power_dbm > SMALL_CELL_DBM:
-        yield (
-            f"radio.transmit_power_dbm: {radio.transmit_power_dbm:g} dBm is a macro cell's, in one of "
-            f"{radio.cell_radius_m:g} m; a small cell has 24 to {SMALL_CELL_DBM:g} dBm"
-        )
+    yield from _of_power(radio)
     yield from _of_numerology(radio)
     if link.blocks(1) == 0:
         yield (
             f"radio.resolution_hz: a unit of {radio.resolution_hz / 1e3:g} kHz holds no resource block of "
             f"{radio.resource_block_hz / 1e3:g} kHz"
+        )
+
+
+def _of_power(radio: Radio) -> Iterator[str]:
+    """Whether a transmitter of its kind has it."""
+    power_dbm = radio.transmit_power_dbm
+    if power_dbm > HIGHEST_DBM:
+        yield (
+            f"radio.transmit_power_dbm: {power_dbm:g} dBm is {10.0 ** (power_dbm / 10.0 - 6.0):.3g} kW; a macro cell "
+            "has some 40 W, which is 46 dBm"
+        )
+    elif radio.cell_radius_m <= SMALL_CELL_M and power_dbm > SMALL_CELL_DBM:
+        yield (
+            f"radio.transmit_power_dbm: {power_dbm:g} dBm is a macro cell's, in one of {radio.cell_radius_m:g} m; "
+            f"a small cell has 24 to {SMALL_CELL_DBM:g} dBm"
         )
 
 

@@ -27,6 +27,8 @@ def test_nothing_is_said_of_a_believable_cell():
         ({"uniform_power_density": False}, "uniform_power_density: off, so each user's signal has 51 dBm in full"),
         ({"noise_density_dbm_per_hz": -174.0}, "noise_density_dbm_per_hz: -174 dBm/Hz is thermal"),
         ({"cell_radius_m": 80.0}, "transmit_power_dbm: 51 dBm is a macro cell's, in one of 80 m"),
+        ({"transmit_power_dbm": 70.0}, "transmit_power_dbm: 70 dBm is 10 kW; a macro cell has some 40 W"),
+        ({"transmit_power_dbm": 63.0, "cell_radius_m": 80.0}, "transmit_power_dbm: 63 dBm is 2 kW"),
         ({"slot_s": 1e-3}, "slot_s: 1 ms, but blocks of 360 kHz are 12 subcarriers of 30 kHz, whose slot is 0.5 ms"),
         ({"resource_block_hz": 400e3}, "resolution_hz: a unit of 360 kHz holds no resource block of 400 kHz"),
     ],
@@ -35,6 +37,7 @@ def test_a_radio_that_nobody_believes_is_named_by_its_key(radio, said):
     lines = implausible(BELIEVABLE.replace(radio=radio))
     assert sum(line.startswith(f"radio.{said}") for line in lines) == 1, lines
     assert all("\n" not in line for line in lines)
+    assert sum("transmit_power_dbm:" in line for line in lines) <= 1  # too much for any cell is said once
 
 
 def test_path_loss_below_free_space_is_named_where_a_carrier_is():
