@@ -69,15 +69,15 @@ def _missing_parts(facts: LogFacts) -> Iterator[Finding]:
 
 
 def _of_cells(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
+    arrivals = [] if facts.arrivals is None else facts.raw_names(facts.arrivals)
     for name, each in facts.cells.items():
-        below = np.flatnonzero((each.numbers < 0.0) & (each.numeric and is_positive(name)))
+        below = np.flatnonzero((each.numbers < 0.0) & (each.numeric and (is_positive(name) or name in arrivals)))
         if len(below):
             rows = tuple(lines[below].tolist())
             yield Finding(
                 "negative",
                 f"{name} is below 0 in {_count(len(rows), 'row')} (lines {listed(rows)}; lowest: {each.low:.6g}): "
-                "a count, volume, rate or delay is not. The mapping lets it (lower: null); mend the log, or a query "
-                'may set it to NULL (with missing: [""])',
+                f"a count, volume, rate or delay is not{_of_negative(facts, name)}",
                 rows,
             )
     constant = [name for name, each in facts.cells.items() if each.constant and each.numeric]
@@ -91,6 +91,20 @@ def _of_cells(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
     ]
     if parts:
         yield Finding("constant", "; ".join(parts))
+
+
+def _of_negative(facts: LogFacts, name: str) -> str:
+    """What the proposed mapping does with a column's values below 0; nothing if it does not have the column."""
+    if not facts.can_be_read:
+        return ""
+    mend = 'mend the log, or a query may set it to NULL (with missing: [""])'
+    if name in facts.raw_names(str(facts.arrivals)):
+        return ". The mapping's query sets it to NULL, and such an interval is a gap (missing_is)"
+    if any(name in facts.raw_names(quantity) for quantity in facts.performance):
+        return f". The mapping lets it (lower: null); {mend}"
+    if name in facts.controls and name.isidentifier():
+        return f". The mapping takes it for a choice (controls); {mend}"
+    return ""
 
 
 def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Finding]:

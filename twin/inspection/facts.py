@@ -74,6 +74,21 @@ class LogFacts:
     alignment: Alignment | None = None
 
     @property
+    def can_be_read(self) -> bool:
+        """Whether a mapping can be proposed: there are intervals, and something that came in them."""
+        return not (self.grid is None or self.timing is None or self.arrivals is None or self.timing.irregular)
+
+    def raw_names(self, quantity: str) -> list[str]:
+        """The log's columns of a quantity: one of each slice where the log is wide."""
+        if quantity not in self.wide or self.grid is None:
+            return [quantity]
+        return [self.wide[quantity].replace("{slice}", str(label)) for label in self.grid.slices]
+
+    def below_zero(self, quantity: str) -> list[str]:
+        """The log's columns of a quantity that hold values below 0."""
+        return [name for name in self.raw_names(quantity) if self.cells[name].low < 0.0]
+
+    @property
     def standing_time(self) -> str | None:
         """The column of times that holds a single one, where no other says when a row was written."""
         return time_column(self.cells, constant=True) if self.timing is None else None
@@ -232,6 +247,8 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
     varied = [name for name, values in grid.values.items() if len(np.unique(values[np.isfinite(values)])) > 1]
     column = allocation_column(grid, facts.cells)
     arrivals = arrivals_column([name for name in varied if name != column])
+    if arrivals is not None:
+        grid = _without_negative(grid, arrivals)
     rest = [name for name in varied if name not in (column, arrivals)]
     controls = tuple(name for name in rest if is_control(name) and len(np.unique(grid.values[name])) <= 8)
     performance = tuple(sorted((n for n in rest if n not in controls), key=lambda name: not says(name, WORDS["rate"])))
@@ -239,12 +256,21 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
     alignment = None if allocations is None else _alignment(allocations, grid, timing, performance)
     return replace(
         facts,
+        grid=grid,
         arrivals=arrivals,
         performance=performance,
         controls=controls,
         allocations=allocations,
         alignment=alignment,
     )
+
+
+def _without_negative(grid: Grid, arrivals: str) -> Grid:
+    """A grid whose arrivals below 0, as of a counter that was reset, are unknown; all stay if a slice had no others."""
+    values = grid.values[arrivals]
+    if not (values >= 0.0).any(axis=0).all():
+        return grid
+    return replace(grid, values={**grid.values, arrivals: np.where(values < 0.0, np.nan, values)})
 
 
 def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:

@@ -64,8 +64,7 @@ class Inspection:
     @cached_property
     def keys(self) -> dict[str, Any]:
         """The keys of the proposal as builtin types; none if the log cannot be read as it is."""
-        keys = proposal_of(self.facts, Path(self.name).name.partition(".")[0] or "log")
-        return {"query": self.query, **keys} if keys and self.query else keys
+        return proposal_of(self.facts, Path(self.name).name.partition(".")[0] or "log", self.query)
 
     @property
     def proposal(self) -> LogMapping | None:

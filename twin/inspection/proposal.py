@@ -12,6 +12,7 @@ import numpy as np
 from twin.data.columns import ARRIVALS, PRESENT, SPECTRAL_EFFICIENCY
 from twin.data.layout import RESERVED
 from twin.data.logs.builtin import free_name, slice_names
+from twin.data.logs.engine import TABLE, quoted
 from twin.data.logs.mapping import GAP, LogMapping
 from twin.data.logs.rules import PACKET_BYTE, ArrivalsRule
 from twin.inspection.cells import FloatArray
@@ -23,17 +24,20 @@ MOST_SLOTS = 1_000_000
 """Of an interval; those of a longer one are longer than a millisecond."""
 
 
-def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
+def proposal_of(facts: LogFacts, name: str, query: str | None = None) -> dict[str, Any]:
     """The keys of a `LogMapping` for a log, as builtin types; empty if it cannot be read.
 
     Args:
         facts: of the log.
         name: of the scenario.
+        query: that shaped the log before; None: none did.
     """
     grid, timing = facts.grid, facts.timing
-    if grid is None or timing is None or facts.arrivals is None or timing.irregular:
+    if not facts.can_be_read:
         return {}
-    keys: dict[str, Any] = {}
+    assert grid is not None
+    assert timing is not None
+    keys: dict[str, Any] = {"query": _query(facts, query)}
     if facts.run_columns:
         keys["run"] = facts.run_columns if len(facts.run_columns) > 1 else facts.run_columns[0]
     if timing.unit == "count":
@@ -55,7 +59,23 @@ def proposal_of(facts: LogFacts, name: str) -> dict[str, Any]:
     wanted = LogMapping.from_dict(keys | network).wanted()
     keys["unused"] = [column for column in facts.cells if column not in wanted]
     keys |= network
-    return {key: value for key, value in keys.items() if value not in ([], {})}
+    return {key: value for key, value in keys.items() if value not in ([], {}, None)}
+
+
+def _query(facts: LogFacts, given: str | None) -> str | None:
+    """The given query; around it, where arrivals are below 0, one that makes these NULL; None if there is neither.
+
+    Columns may be texts there, which only the reader takes for numbers.
+    """
+    assert facts.arrivals is not None
+    names = [quoted(name) for name in facts.below_zero(facts.arrivals)]
+    if not names:
+        return given
+    mended = ", ".join(
+        f"CASE WHEN TRY_CAST({name} AS DOUBLE) < 0 THEN NULL ELSE {name} END AS {name}" for name in names
+    )
+    source = f"({given.rstrip().rstrip(';')}\n)" if given else TABLE  # a comment may end the given one's last line
+    return f"SELECT * REPLACE ({mended}) FROM {source}"
 
 
 def _shape(facts: LogFacts) -> dict[str, Any]:
@@ -124,7 +144,7 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
         settings["resolution"] = _resolution(finite)
         if not (finite % 1.0).any():
             settings["whole"] = True
-        if finite.min() < 0.0:
+        if name != facts.arrivals and facts.below_zero(name):
             settings["lower"] = None
         elif finite.max() > 1000.0 or says(name, DELAYS):
             settings["transform"] = "log1p"
@@ -175,7 +195,8 @@ def arrivals_rule(facts: LogFacts) -> str | dict[str, Any]:
 
 def _cleaning(facts: LogFacts) -> dict[str, Any]:
     """Rules for what is not clean."""
-    texts: list[Any] = []
+    assert facts.arrivals is not None
+    texts: list[Any] = [""] if facts.below_zero(facts.arrivals) else []  # NULL of the query counts as missing then
     short = False
     for each in facts.cells.values():
         for text in each.shown:

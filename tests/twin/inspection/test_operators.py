@@ -182,7 +182,10 @@ def test_of_a_unit_that_may_be_bits_or_bytes_both_are_offered(unit, asked):
 def test_a_negative_volume_is_refused_though_it_is_a_performance_column_without_a_bound():
     table = export(intervals=30)
     table.loc[5, VOLUME] = -3.0
-    mapping = inspect_log(table).proposal
+    keys = inspect_log(export(intervals=30)).keys
+    keys["performance"][VOLUME] = {"name": "volume", "lower": None}
+    keys["spectral_efficiency"]["column"] = "volume"
+    mapping = LogMapping.from_dict(keys)
     assert mapping.columns()[VOLUME].lower == -np.inf
     with pytest.raises(ValueError, match=r"-3 in row 7, allowed are 0 to inf"):
         read_intervals(table, mapping)

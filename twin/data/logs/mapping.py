@@ -335,7 +335,7 @@ class LogMapping:
 
     def used(self) -> list[str]:
         """The columns that a slice's row must have, as this mapping calls them, each once."""
-        names = [name for name in self.run_columns if name != FILE]
+        names = [name for name in self.run_columns if name != FILE or self.query]  # a query gives the name as a column
         by = None if self.aggregate is None else self.aggregate.by
         time = None if self.time is None else self.time.column
         names += [name for name in (self.interval, time, self.slice, by) if name is not None]

@@ -234,7 +234,8 @@ class Rows:
         found = []
         for name in self.mapping.run_columns:
             own = self.table.columns.get(name)
-            found.append(str(own[row]) if own is not None else Path(self.table.files[self.table.file[row]]).name)
+            text = str(own[row]) if own is not None else self.table.files[self.table.file[row]]
+            found.append(Path(text).name if name == FILE else text)
         return ", ".join(found)
 
 
