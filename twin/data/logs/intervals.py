@@ -16,6 +16,7 @@ from twin.data.columns import Column
 from twin.data.logs import grid
 from twin.data.logs.faults import Faults
 from twin.data.logs.files import FILE, Files
+from twin.data.logs.gaps import without_absent, without_cut, without_missing
 from twin.data.logs.long import Long, aggregated, when, without_doubles
 from twin.data.logs.mapping import GAP, REST, LogMapping
 from twin.data.logs.reader import Table, read_table
@@ -141,6 +142,7 @@ class _Reading:
         """The rows, checked, one per slice and interval."""
         rows, mapping = self._rows, self._mapping
         run, slices = rows.runs(), rows.slices()
+        of_log = run  # before pauses cut it
         by, users = None, None if mapping.aggregate is None else mapping.aggregate.by
         if users is not None:
             by, _ = rows.codes(users)
@@ -157,7 +159,8 @@ class _Reading:
             columns[users] = by
         long = Long(run, interval, slices, columns, np.arange(rows.number), rows.missing).in_order(by)
         if rows.missing.any():
-            long = self._without_missing(long)
+            long, note = without_missing(long, rows.cleaned)
+            self._notes.append(note)
         long, doubles = without_doubles(long, rows, mapping, users)
         self._faults.check()
         if doubles:
@@ -165,7 +168,13 @@ class _Reading:
         if users is not None:
             long = aggregated(long, rows, mapping)
             self._faults.check()
-        return self._without_absent(long) if mapping.absent == GAP else long
+        if mapping.filled:
+            return long
+        number = len(mapping.values)
+        is_gap = mapping.absent == GAP
+        long, said = without_absent(long, number) if is_gap else without_cut(long, rows, mapping, of_log, number)
+        self._notes += [said] if said else []
+        return long
 
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
         """What the rows hold, by the mapping's names."""
@@ -200,27 +209,6 @@ class _Reading:
         offsets = np.cumsum([0, *(len(different) for _, different in parts[:-1])])
         coded = [numbers.astype(np.int64) + offset for (numbers, _), offset in zip(parts, offsets, strict=True)]
         return (np.stack(coded, axis=1).ravel() if self._mapping.wide else coded[0]), masks
-
-    def _without_missing(self, long: Long) -> Long:
-        """The rows without the intervals that have a missing value."""
-        first, counts = long.groups(with_slice=False)
-        lost = np.logical_or.reduceat(long.missing, first)
-        self._notes.append(
-            f"{self._rows.cleaned} missing value(s): {int(lost.sum())} interval(s) left out as gaps (missing_is)"
-        )
-        return long.take(~np.repeat(lost, counts))
-
-    def _without_absent(self, long: Long) -> Long:
-        """The rows without the intervals in which a slice has none."""
-        if not len(long.run):
-            return long
-        _, counts = long.groups(with_slice=False)
-        lacking = counts < len(self._mapping.values)
-        if lacking.any():
-            self._notes.append(
-                f"rows of slices are missing in {int(lacking.sum())} interval(s), left out as gaps (absent: gap)"
-            )
-        return long.take(~np.repeat(lacking, counts))
 
     def _places(self) -> tuple[IntArray, IntArray]:
         """The row of each slice in each interval (m, S), -1 where it has none, and the first row of each (m,)."""

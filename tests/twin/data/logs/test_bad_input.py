@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.twin.data.logs.conftest import CASES, mapping_of, mapping_of_users, quietly
@@ -139,6 +140,42 @@ def test_caps_of_more_than_all_are_shared_out(tmp_path):
 def test_a_slice_without_rows_names_the_rule():
     with pytest.raises(ValueError, match=r"slice: interval \d+ \(row \d+\) lacks 'mtc', .*`absent` says"):
         read_log(CASES / "06_slices_come_and_go.csv", mapping_of())
+
+
+@pytest.mark.parametrize(("rows", "lacks"), [(1, "'urllc'"), (2, "'mtc', 'urllc'")])
+def test_the_last_interval_of_a_cut_export_is_left_out_with_a_warning(tmp_path, lines, rows, lacks):
+    whole, _ = quietly(CASES / "01_decided.csv", mapping_of())
+    (tmp_path / "cut.csv").write_text("\n".join(lines[:-rows]) + "\n")
+    history, said = quietly(tmp_path / "cut.csv", mapping_of())
+    assert f"t: 159: the last interval lacks {lacks}; left out, as where an export was cut" in said
+    assert history.interval.tolist() == whole.interval.tolist()[:-1]
+    np.testing.assert_array_equal(history.next_arrivals, whole.next_arrivals[:-1])
+
+
+def test_each_of_several_runs_may_be_cut(tmp_path, lines):
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines[:-1]) + "\n")
+    history, said = quietly(tmp_path, mapping_of(run="file"))
+    assert "t: 159: the last interval lacks 'urllc', and so do the last of 1 more run(s)" in said
+    assert np.bincount(history.run).tolist() == [158, 158]
+
+
+def test_a_slice_that_is_missing_elsewhere_too_is_refused_with_a_cut_end(tmp_path, lines):
+    rule = r"slice: interval 10 \(row 32\) lacks 'urllc', every interval needs"
+    (tmp_path / "cut.csv").write_text("\n".join([*lines[:33], *lines[34:-1]]) + "\n")
+    with pytest.raises(ValueError, match=rule):
+        read_log(tmp_path / "cut.csv", mapping_of())
+    (tmp_path / "short.csv").write_text("\n".join(lines[:2]) + "\n")  # nothing but a cut end
+    with pytest.raises(ValueError, match=r"slice: interval 0 \(row 2\) lacks 'mtc', 'urllc'"):
+        read_log(tmp_path / "short.csv", mapping_of())
+
+
+def test_a_row_that_is_missing_before_a_pause_is_no_cut_end(tmp_path, lines):
+    shifted = [f"{int(t) + 1000 * (int(t) > 80)},{rest}" for t, _, rest in (line.partition(",") for line in lines[1:])]
+    del shifted[3 * 80 + 2]
+    (tmp_path / "log.csv").write_text("\n".join([lines[0], *shifted]) + "\n")
+    with pytest.raises(ValueError, match=r"slice: interval 80 \(row \d+\) lacks 'urllc'"):
+        read_log(tmp_path / "log.csv", mapping_of(interval=None, time={"column": "t", "unit": "s"}))
 
 
 def test_a_rule_names_what_absent_slices_lack():

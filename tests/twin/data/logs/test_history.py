@@ -119,7 +119,7 @@ REFUSED = {
     "wrong slice": (cell("kind", 5, "E"), r"kind: 'E' in row 5, allowed are 'C', 'D'"),
     "slices of another type": (lambda t: t.assign(kind=1), r"kind: 1 in row 2 and \d+ more rows, allowed are 'C', 'D'"),
     "lacks a slice": (without(7), r"kind: interval 12 of night night 2 \(row 6\) lacks 'D', .* needs 'C', 'D'"),
-    "lacks the first": (without(8), r"kind: interval 13 of night night 2 \(row 8\) lacks 'C'"),
+    "lacks the first": (without(6), r"kind: interval 12 of night night 2 \(row 6\) lacks 'C'"),
     "interval twice": (cell("tick", 4, 10), r"tick: 10 of night night 2 has slice 'C' in row 2 and again in row 4"),
     "empty cell": (cell("rate", 9, None), r"rate: nothing stands in row 9"),
     "empty slice": (cell("kind", 9, None), r"kind: nothing stands in row 9"),
