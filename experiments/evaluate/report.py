@@ -109,10 +109,11 @@ def read_csv(path: Path) -> list[Evaluation]:
     columns = {field: [name for name in table if name.startswith(f"{field}_")] for field in _BY_SLICE}
     found = []
     for policy, rows in table.groupby("policy", sort=False):
-        by_slice = {field: rows[names].to_numpy() for field, names in columns.items() if names}
-        known = {field: values for field, values in by_slice.items() if not np.isnan(values).any()}
+        by_slice = {field: rows[names].to_numpy() for field, names in columns.items()}
+        unknown = {field for field in ("admitted", "starved") if not columns[field] or np.isnan(by_slice[field]).any()}
+        by_slice |= dict.fromkeys(unknown)
         means = {field: rows[field].to_numpy() for field in ("utility", "reward", "spectral_efficiency")}
-        found.append(Evaluation(policy=str(policy), seeds=tuple(rows["seed"].tolist()), **means, **known))
+        found.append(Evaluation(policy=str(policy), seeds=tuple(rows["seed"].tolist()), **means, **by_slice))
     return found
 
 

@@ -21,9 +21,6 @@ from slicing_gym.progress import ProgressBar
 
 FloatArray = npt.NDArray[np.float64]
 
-_OF_QUEUES = ("admitted", "blocked", "starved")
-"""What is known of the simulator's queues, and not of a twin's."""
-
 
 class Predictor(Protocol):
     """Anything with SB3's `predict`."""
@@ -43,9 +40,9 @@ class Evaluation:
             U reaches the final threshold c_max.
         ssr: (n, n_slices).
         starved: share of decisions in which full queues admitted nothing, whose SSR counts as 1 (n, n_slices); None
-            where it is not known: of a twin, or read from a file.
+            where it is not known: of a twin, or read from an older file.
         admitted: share of the packets offered that entered the queues, the only ones that SSR counts (n, n_slices);
-            None where it is not known: of a twin, or read from an older file.
+            None where it is not known: in addition under wrappers that end episodes early.
     """
 
     policy: str
@@ -98,11 +95,13 @@ def evaluate_policy(
     )
 
 
-def _admitted(scenario: Scenario, seeds: Sequence[int], brought: Mapping[str, FloatArray]) -> FloatArray:
-    """Share of the packets offered that entered the queues (n, n_slices); 1 where no queue was ever full."""
-    if not brought["blocked"].any():
-        return np.ones_like(brought["admitted"][0])
-    offered = offered_packets(scenario, tuple(seeds), len(brought["admitted"]))
+def _admitted(scenario: Scenario, seeds: Sequence[int], brought: Mapping[str, FloatArray]) -> FloatArray | None:
+    """Share of the packets offered that entered the queues (n, n_slices); None where wrappers end episodes early."""
+    decisions = np.arange(1, len(brought["admitted"]) + 1)
+    whole = decisions % scenario.decisions_per_episode == 0
+    if (brought["ended"] != whole[:, None]).any():  # each reset has an interval of its own, in which users send, too
+        return None
+    offered = offered_packets(scenario, tuple(seeds), len(decisions))
     share = np.divide(brought["admitted"].sum(axis=0), offered, out=np.ones_like(offered), where=offered > 0)
     # A packet that waited when the first interval began counts in no interval's offer, so a share can pass 1 by little.
     found: FloatArray = np.minimum(share, 1.0)
@@ -121,24 +120,24 @@ def roll_out(
 
     Returns:
         "utility" and "spectral_efficiency" (decisions, n), "ssr" (decisions, n, n_slices); of the simulator, too,
-        "admitted": packets that entered the queues, "blocked": users whose next one waits for room, and "starved":
-        where full queues blocked packets and none was admitted (decisions, n, n_slices).
+        "admitted": packets that entered the queues, "starved": where full queues blocked packets and none was
+        admitted (decisions, n, n_slices). "ended": with which decisions an episode ends (decisions, n).
     """
     observations, _ = envs.reset(seed=list(seeds))  # type: ignore[arg-type]  # of each cell its own
     by_slice = (scenario_of(envs).num_slices,)
-    shapes = {"utility": (), "spectral_efficiency": (), "ssr": by_slice} | dict.fromkeys(_OF_QUEUES, by_slice)
+    shapes = {"utility": (), "spectral_efficiency": (), "ssr": by_slice, "admitted": by_slice, "starved": by_slice}
     stores = {key: np.zeros((decisions, len(seeds), *shape)) for key, shape in shapes.items()}
+    ended = np.zeros((decisions, len(seeds)))
     choose = Chooser(policy, len(seeds))
     for step in ProgressBar(range(decisions), desc=name, disable=not progress, leave=False):
         observations, brought, choose.over = advance(envs, choose(observations))
         if "blocked" in brought:
             starved = (brought["arrivals"] == 0) & (brought["blocked"] > 0)
             brought = {**brought, "admitted": brought["arrivals"], "starved": starved}
-        else:
-            stores = {key: store for key, store in stores.items() if key not in _OF_QUEUES}
-        for key, store in stores.items():
-            store[step] = brought[key]
-    return stores
+        for key in stores.keys() & brought.keys():
+            stores[key][step] = brought[key]
+        ended[step] = choose.over
+    return {key: store for key, store in stores.items() if key in brought} | {"ended": ended}
 
 
 class Chooser:

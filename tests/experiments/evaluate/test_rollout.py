@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 
 from experiments.evaluate import Evaluation, Settings, compare, evaluate, evaluate_policy, load_policy, make_cells
 from experiments.evaluate.report import queue_warnings, read_csv, write_csv
-from slicing_gym import Exponential, Simulator, get_scenario
+from slicing_gym import Constant, Exponential, Simulator, get_scenario
 from slicing_gym.offered import offered_packets
 
 SCENARIO = get_scenario("paper-1mhz")
@@ -123,6 +124,29 @@ def test_the_share_admitted_is_of_what_is_offered_and_1_where_no_queue_is_full()
     np.testing.assert_array_equal(evaluated(SCENARIO, 8).admitted, 1.0)
 
 
+def test_packets_are_kept_out_within_an_interval_whose_queues_are_empty_at_its_end():
+    """Small packets: a queue fills between two slots, and the next one drains it."""
+    busy = {"traffic": {"interarrival_s": Exponential(5e-5), "packet_size_byte": Constant(1.0)}}
+    found = evaluated(SCENARIO.replace(slices={"volte": busy}), 8)
+    assert found.ssr[:, 0].min() > 0.99
+    assert 0.1 < found.admitted[:, 0].min() < found.admitted[:, 0].max() < 0.5
+    np.testing.assert_array_equal(found.admitted[:, 2], 1.0)
+
+
+def test_shares_are_not_known_where_wrappers_end_episodes_early():
+    """Each reset has an interval that does not count, so what is offered in those that do is another."""
+    envs = gym.make_vec(
+        "SliceRAN-v0",
+        num_envs=2,
+        vectorization_mode="sync",
+        scenario=SCENARIO,
+        wrappers=[lambda env: gym.wrappers.TimeLimit(env, 4)],
+    )
+    found = evaluate_policy("hard", load_policy("hard", SCENARIO, make_cells(SCENARIO, 2), 1), envs, [0, 1], 8)
+    assert found.admitted is None
+    assert found.starved is not None
+
+
 def test_what_full_queues_admit_is_shown_of_slices_that_they_keep_out_under_some_policy():
     zero, one = np.zeros(2), np.ones((2, 2))
     few = np.array([[0.96, 0.7], [0.95, 0.8]])
@@ -151,6 +175,9 @@ def test_what_is_known_of_queues_is_written_and_read(tmp_path):
     np.testing.assert_allclose(read.starved, found[0].starved, atol=1e-6)
     assert queue_warnings(STARVING, [read]) == queue_warnings(STARVING, found[:1])
     assert unknown.admitted is unknown.starved is None
+    text = (tmp_path / "evaluation.csv").read_text()
+    (tmp_path / "cut.csv").write_text(text.replace("1.000000", "", 1))
+    assert np.isnan(read_csv(tmp_path / "cut.csv")[0].ssr).sum() == 1
 
 
 def test_reports_end_with_the_warning_of_a_starved_slice_and_those_of_others_have_none():
