@@ -116,7 +116,7 @@ def _task(topic: Command[Any], statuses: list[int]) -> Callable[[DictConfig], No
             return topic.prepare(made[0], folder)
 
         def how_to_go_on() -> str:
-            return topic.how_to_go_on(made[0], folder) if topic.how_to_go_on and made else "it has to be started anew"
+            return topic.how_to_go_on(made[0], folder) if topic.how_to_go_on and made else _FROM_THE_BEGINNING
 
         overrides = typed_overrides(HydraConfig.get())
         process = Process(folder, topic.name, overrides, checked, how_to_go_on, lambda: _remove_unused(folder))
@@ -201,6 +201,7 @@ def _locked(folder: Path | None) -> Iterator[None]:
 
 
 _FOLDER = "hydra.run.dir"
+_FROM_THE_BEGINNING = "start it again, from the beginning"
 
 
 def _remove_unused(folder: Path) -> None:
