@@ -50,7 +50,8 @@ def different_agents(groups: Sequence[RunGroup], keys: Sequence[str]) -> dict[st
         values = [(group, own.get(key, "")) for group, own in zip(known, traits, strict=True)]
         if key in _BEFORE or key in SET_BY:  # a planner has none, and of some runs nobody knows it
             values = [(group, value) for group, value in values if value]
-        shown = {key, _BEFORE.get(key), *SET_BY.get(key, ())} & {*keys}
+        named = [each for each in keys if each in (key, _BEFORE.get(key), *SET_BY.get(key, ()))]
+        shown = any(all(group.values.get(each) != NOT_IN_FORCE for group in known) for each in named)
         counts = key in _BEFORE or key in SET_BY or _varies(key, known)
         if len({value for _, value in values}) > 1 and not shown and counts:
             found[key] = _listed(values)
