@@ -81,6 +81,10 @@ PAIRED = [
     ("convergence.md", "of the regret it saves (.*?), which", "regret", "eq6"),
     ("when-a-twin-pays.md", "a better final policy, by (.*?) \\(paired", "utility", "eq6"),
     ("when-a-twin-pays.md", "of the regret (.*?)\\) \\(\\[why", "regret", "eq6"),
+    ("convergence.md", "stock DQN ends (.*?) of U higher", "utility", "coarse"),
+    ("convergence.md", "higher and loses (.*?) less", "regret", "coarse"),
+    ("when-a-twin-pays.md", "today's twin: there it ends (.*?) higher", "utility", "coarse"),
+    ("when-a-twin-pays.md", "higher and loses (.*?) less with one", "regret", "coarse"),
 ]
 """Sentences on what DDQN gains by a twin: the page, what stands in each, the figure and the runs."""
 
@@ -88,9 +92,12 @@ PAIRED = [
 @pytest.mark.parametrize(("page", "sentence", "column", "runs"), PAIRED)
 def test_what_a_twin_is_said_to_gain_is_what_was_measured(page, sentence, column, runs):
     names = f"convergence_{runs}", f"often_slower_{runs}"
+    agents = "ddqn-dt", "ddqn"
     if runs == "eq6":
         names = "eq6_twin_paper_dense", "eq6_final_threshold_often_paper_dense"
-    twin, control = (of_runs(name, agent, column) for name, agent in zip(names, ("ddqn-dt", "ddqn"), strict=True))
+    elif runs == "coarse":
+        names, agents = ("often_coarse_diurnal-1mhz_dense",) * 2, ("sb3_dqn-dt", "sb3_dqn")
+    twin, control = (of_runs(name, agent, column) for name, agent in zip(names, agents, strict=True))
     assert shows_paired(said(page, sentence), twin - control if column == "utility" else control - twin)
 
 
