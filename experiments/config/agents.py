@@ -40,7 +40,7 @@ SHARED = (
 But for `device`: where none is named it is the CPU.
 """
 
-_RESERVED = (
+RESERVED = (
     *("policy", "env", "policy_kwargs", "seed", "tensorboard_log", "verbose", "_init_setup_model"),
     *("replay_buffer_kwargs", "optimize_memory_usage", "center_rewards", "conservative_weight"),
 )
@@ -73,7 +73,7 @@ def setting(agent: AgentSettings, name: str, changes: Mapping[str, Any] | None =
 
 def changeable(agent: AgentSettings, *but: str) -> set[str]:
     """Arguments that a role (Agent 1, Agent 2, learning offline) may change, but for some that its algorithm sets."""
-    own = arguments_of(off_policy_class(agent._target_)).keys() - {*_RESERVED, "replay_buffer_class", "n_steps"}
+    own = arguments_of(off_policy_class(agent._target_)).keys() - {*RESERVED, "replay_buffer_class", "n_steps"}
     return ({*SHARED} | own) - {*but}
 
 
@@ -137,8 +137,8 @@ def check_agent(agent: AgentSettings, env: AnyEnv, changes: Mapping[str, Any] | 
     kind = off_policy_class(agent._target_)
     own = arguments_of(kind)
     for name in agent.kwargs:
-        if name in _RESERVED or name not in own:
-            raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*_RESERVED}))
+        if name in RESERVED or name not in own:
+            raise ValueError(unknown_name("agent.kwargs", name, own.keys() - {*RESERVED}))
     check_arguments("agent.kwargs", agent.kwargs)
     check_arguments("agent.policy_kwargs", agent.policy_kwargs, largest_integer=MAX_WIDTH)
     _check_layers("agent.policy_kwargs.net_arch", agent.policy_kwargs.get("net_arch"))

@@ -75,9 +75,8 @@ class Command(Generic[_Settings]):
         given = get_args_parser().parse_known_intermixed_args(typed)[0].overrides if paths and self.main_key else []
         for each in paths:
             if each in given and each[0] not in "+~":
-                raise ValueError(
-                    f"{shown(each)} given without its key, allowed is <key>=<value>, as {as_typed(self.main_key, each)}"
-                )
+                typed_as = as_typed(self.main_key, *([each] if os.path.exists(each) else each.split(",")))
+                raise ValueError(f"{shown(each)} given without its key, allowed is <key>=<value>, as {typed_as}")
 
 
 def register(name: str, schema: type) -> None:

@@ -139,11 +139,13 @@ def not_a_value(key: str, value: str, error: OmegaConfBaseException) -> str:
     kind = re.search(r"could not be converted to (\w+)$", first)
     why = f", allowed is {_KINDS[kind[1]]}" if kind and kind[1] in _KINDS else f": {first}"
     if "is not a ListConfig" in first:
-        many = re.fullmatch("[1-9][0-9]{0,2}", value) if key.endswith("seeds") else None
-        why = f", allowed is a list, typed {key}=[{_short(value) if span is None else _numbers(*span)}]"
-        why += f", or for {value} of them {key}=[{_numbers(0, int(value) - 1)}]" if many else ""
+        many = _numbers(0, int(value) - 1) if key.endswith("seeds") and re.fullmatch("[1-9][0-9]?", value) else ""
+        whole = _short(value) if span is None else _numbers(*span)
+        why = f", allowed is a list, typed {key}=[{whole}]" if whole else ", allowed is a list of all the numbers"
+        why += f", or for {value} of them {key}=[{many}]" if many else ""
     elif kind and kind[1] == "Integer" and span and inner in ("", key):
-        why += f"; a sweep is typed -m {key}={_numbers(*span)}, or -m '{key}=range({span[0]},{span[1] + 1})'"
+        listed = f"-m {key}={_numbers(*span)}, or " if _numbers(*span) else ""
+        why += f"; a sweep is typed {listed}-m '{key}=range({span[0]},{span[1] + 1})'"
     return f"{inner if inner.startswith(key) else key}: {_short(value)} given{why}"
 
 
@@ -154,8 +156,8 @@ def _span(value: str) -> tuple[int, int] | None:
 
 
 def _numbers(first: int, last: int) -> str:
-    """Whole numbers with commas between them; of many the first two."""
-    return ",".join(map(str, range(first, last + 1))) if last - first < _MOST_NUMBERS else f"{first},{first + 1},..."
+    """Whole numbers with commas between them; "" if they are many, as part of them is nothing to type."""
+    return ",".join(map(str, range(first, last + 1))) if last - first < _MOST_NUMBERS else ""
 
 
 def check_key(config: Any, key: str, value: str) -> None:
@@ -196,27 +198,37 @@ def _no_keys(node: Any, walked: str, key: str, value: str) -> str:
 def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part: str, value: str) -> str:
     """The message for a key that a mapping does not have: the nearest, or how a new one is typed."""
     names = [str(name) for name in node]
-    if above[-1][0] == "agent.kwargs." and (meant := nearest(part, _arguments(above[1][1]))) not in (None, part):
+    takes = _arguments(above[1][1]) if above[-1][0] == "agent.kwargs." else []
+    if (meant := nearest(part, takes)) not in (None, part):
         typed = f"agent.{meant}" if meant in above[1][1] else f"+agent.kwargs.{meant}"
         return f"{key}: unknown name {part!r}; did you mean {meant!r}? type {typed}={value}"
-    known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _ELSEWHERE.get(part, "")
+    known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _elsewhere(part, above[0][1])
     places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
     places = list(dict.fromkeys([*places, *_places_of(part, above[0][1])]))[:_MOST_PLACES]
-    if known or _is_closed(node, key) or nearest(part, names):
-        return unknown_name(key, part, names, known or (f"; there is {', '.join(places)}" if places else ""))
+    allowed = names if part in takes else takes or names
+    if known or allowed is takes or _is_closed(node, key) or nearest(part, names):
+        return unknown_name(key, part, allowed, known or (f"; there is {', '.join(places)}" if places else ""))
     ways = [f"{each}={value}" for each in places if each != key] + [f"+{key}={value} for a new key"]
     there = f"in addition to {', '.join(names)}" if names else "as there are none yet"
     return f"{key}: not there; type {', or '.join(ways)} ({there})"
 
 
 def _arguments(agent: DictConfig) -> list[str]:
-    """What the class of an agent takes; nothing where there is no such class, which whoever makes it says."""
+    """What `agent.kwargs` may give; nothing where there is no such class, which whoever makes it says."""
     from agents.registry import arguments_of, off_policy_class  # which import PyTorch
+    from experiments.config.agents import RESERVED
 
     try:
-        return list(arguments_of(off_policy_class(str(OmegaConf.select(agent, "_target_")))))
+        return [*arguments_of(off_policy_class(str(OmegaConf.select(agent, "_target_")))).keys() - {*RESERVED}]
     except (ValueError, TypeError, ImportError):
         return []
+
+
+def _elsewhere(part: str, config: DictConfig) -> str:
+    """Why a command does not have a key that another has; "" where the keys to type instead are not there either."""
+    text = _ELSEWHERE.get(part, "")
+    there = (OmegaConf.select(config, key) is not None for key in re.findall(r"([\w.]+)=<number>", text))
+    return text if all(there) else ""
 
 
 def _places_of(part: str, config: DictConfig) -> list[str]:

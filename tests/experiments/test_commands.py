@@ -185,6 +185,7 @@ def test_two_typed_rewards_are_refused():
         ("landscape", ["--config-dir", "runs/x"], None),
         ("distill", ["hidden"], None),
         ("distill", ["-m", "runs/x", "hidden=4,8"], "'runs/x' given without its key, .*, as teacher=runs/x"),
+        ("distill", ["-m", "runs/a,runs/b"], "'runs/a,runs/b' given without its key, .*, as teacher=runs/a,runs/b$"),
         ("export", ["runs/x"], "'runs/x' given without its key, .*, as policy=runs/x"),
         ("evaluate", ["runs/a b"], "'runs/a b' given without its key, .*, as 'policy=\"runs/a b\"'"),
         ("inspect", ["tests"], "'tests' given without its key, .*, as log=tests"),

@@ -22,7 +22,7 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
         said = f"may mean bytes or bits by {likely}" if (likely := likely_unit(rule["column"])) else "says no unit"
         what = f"CHECK: the name {said}. " if volume_unit(rule["column"]) is None else ""
         found["arrivals"] = f"{what}a volume, counted in packets of packet_byte: what a twin's state is"
-    if facts.arrivals is not None and facts.below_zero(facts.arrivals):
+    if facts.mended:
         found["query"] = "arrivals below 0, as of a counter that was reset, become NULL: their intervals are gaps"
     if facts.timing is not None and facts.timing.serial_dates:
         found["time"] = f"CHECK: these look like days since 1900 (Excel), not s. query: {facts.timing.serial_dates}"

@@ -99,6 +99,8 @@ def _of_negative(facts: LogFacts, name: str) -> str:
         return ""
     mend = 'mend the log, or a query may set it to NULL (with missing: [""])'
     if name in facts.raw_names(str(facts.arrivals)):
+        if not facts.mended:
+            return ". Without these a slice would have no arrivals, or no interval those of all slices: mend the log"
         return ". The mapping's query sets it to NULL, and such an interval is a gap (missing_is)"
     if any(name in facts.raw_names(quantity) for quantity in facts.performance):
         return f". The mapping lets it (lower: null); {mend}"

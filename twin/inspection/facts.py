@@ -89,6 +89,13 @@ class LogFacts:
         return [name for name in self.raw_names(quantity) if self.cells[name].low < 0.0]
 
     @property
+    def mended(self) -> list[str]:
+        """The log's columns of arrivals whose values below 0 a query makes NULL; none where that leaves too little."""
+        if self.arrivals is None or self.grid is None or not _may_lack_negative(self.grid.values[self.arrivals]):
+            return []
+        return self.below_zero(self.arrivals)
+
+    @property
     def standing_time(self) -> str | None:
         """The column of times that holds a single one, where no other says when a row was written."""
         return time_column(self.cells, constant=True) if self.timing is None else None
@@ -266,11 +273,16 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
 
 
 def _without_negative(grid: Grid, arrivals: str) -> Grid:
-    """A grid whose arrivals below 0, as of a counter that was reset, are unknown; all stay if a slice had no others."""
+    """A grid whose arrivals below 0, as of a counter that was reset, are unknown; all stay if too few are left."""
     values = grid.values[arrivals]
-    if not (values >= 0.0).any(axis=0).all():
+    if not _may_lack_negative(values):
         return grid
     return replace(grid, values={**grid.values, arrivals: np.where(values < 0.0, np.nan, values)})
+
+
+def _may_lack_negative(values: FloatArray) -> bool:
+    """Whether without values (intervals, slices) below 0 each slice has one, and one interval has them all."""
+    return bool((values >= 0.0).any(axis=0).all() and not (values < 0.0).any(axis=1).all())
 
 
 def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:

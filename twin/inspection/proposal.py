@@ -63,12 +63,11 @@ def proposal_of(facts: LogFacts, name: str, query: str | None = None) -> dict[st
 
 
 def _query(facts: LogFacts, given: str | None) -> str | None:
-    """The given query; around it, where arrivals are below 0, one that makes these NULL; None if there is neither.
+    """The given query; around it, where arrivals below 0 are mended, one that makes these NULL; None if neither.
 
     Columns may be texts there, which only the reader takes for numbers.
     """
-    assert facts.arrivals is not None
-    names = [quoted(name) for name in facts.below_zero(facts.arrivals)]
+    names = [quoted(name) for name in facts.mended]
     if not names:
         return given
     mended = ", ".join(
@@ -195,8 +194,7 @@ def arrivals_rule(facts: LogFacts) -> str | dict[str, Any]:
 
 def _cleaning(facts: LogFacts) -> dict[str, Any]:
     """Rules for what is not clean."""
-    assert facts.arrivals is not None
-    texts: list[Any] = [""] if facts.below_zero(facts.arrivals) else []  # NULL of the query counts as missing then
+    texts: list[Any] = [""] if facts.mended else []  # NULL of the query counts as missing then
     short = False
     for each in facts.cells.values():
         for text in each.shown:

@@ -9,9 +9,12 @@ import pytest
 from experiments.benchmark_suite.methods import BENCHMARKED, OnPolicyMethod, own_method
 from experiments.calibration.__main__ import prepare as prepare_calibration
 from experiments.calibration.settings import CalibrationConfig
+from experiments.config.agents import RESERVED
 from experiments.config.hydra import composed, composed_folder, register, settings_of, without_hydra
 from experiments.evaluate.__main__ import prepare as prepare_evaluation
 from experiments.evaluate.settings import EvaluateConfig
+from experiments.offline.__main__ import prepare as prepare_offline
+from experiments.offline.settings import OfflineConfig
 from experiments.train.__main__ import prepare
 from experiments.train.settings import TrainConfig
 from slicing_gym.errors import check_integer, unknown_name
@@ -52,6 +55,10 @@ def refusal(name, schema, prepare, arguments, folder):
             "evaluation.seeds: 4 given, allowed is a list, typed evaluation.seeds=[4], or for 4 of them "
             "evaluation.seeds=[0,1,2,3]",
         ),
+        (
+            ["evaluation.seeds=7-900"],
+            "evaluation.seeds: 7-900 given, allowed is a list of all the numbers",
+        ),
         (["evaluation.seeds=7-9"], "evaluation.seeds: 7-9 given, allowed is a list, typed evaluation.seeds=[7,8,9]"),
         (["agent.net_arch=64"], "agent.net_arch: 64 given, allowed is a list, typed agent.net_arch=[64]"),
         (
@@ -67,6 +74,8 @@ def refusal(name, schema, prepare, arguments, folder):
             ["agent.kwargs.n_step=3"],
             "agent.kwargs.n_step: unknown name 'n_step'; did you mean 'n_steps'? type +agent.kwargs.n_steps=3",
         ),
+        (["agent.kwargs.sed=3"], "agent.kwargs.sed: unknown name 'sed' (allowed: "),
+        (["agent.kwargs.seed=3"], "agent.kwargs.seed: unknown name 'seed'; there is seed (allowed: batch_size, "),
         (["agent.kwargs.n_steps=3"], "agent.kwargs.n_steps: not there; type +agent.kwargs.n_steps=3 for a new key"),
         (["agent=custom", "agent.kwargs.n_step=3"], "agent.kwargs.n_step: not there; type +agent.kwargs.n_step=3"),
         (["plain=true"], "plain: unknown name 'plain'; it is called without_twin now (allowed: "),
@@ -131,6 +140,25 @@ def test_the_key_and_what_to_type(arguments, message, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("seed=200-900", "200-900 given, allowed is a whole number; a sweep is typed -m 'seed=range(200,901)'"),
+        ("evaluation.seeds=500", "500 given, allowed is a list, typed evaluation.seeds=[500]"),
+        ("evaluation.seeds=11", "11 given, allowed is a list, typed evaluation.seeds=[11]"),
+    ],
+)
+def test_nothing_is_offered_that_cannot_be_typed(typed, message, tmp_path):
+    assert refusal("train", TrainConfig, prepare, [typed], tmp_path) == f"{typed.partition('=')[0]}: {message}"
+
+
+def test_what_agents_are_not_given_by_kwargs_is_not_offered_there(tmp_path):
+    said = refusal("train", TrainConfig, prepare, ["agent.kwargs.sed=3"], tmp_path)
+    offered = said.partition("(allowed: ")[2].rstrip(")").split(", ")
+    assert "n_steps" in offered
+    assert not {*RESERVED} & {*offered}
+
+
+@pytest.mark.parametrize(
     ("typed", "there"),
     [
         ("learning_rate=0.1", "agent.learning_rate, algorithm.agent_1.learning_rate, twin.performance.learning_rate"),
@@ -168,6 +196,16 @@ def test_the_keys_named_for_real_decisions_are_there(tmp_path):
     named = [key.replace("<number>", "300") for key in re.findall(r"[\w.]+=<number>", said)]
     config = composed("train", ["twin=lstm", *named])
     assert (config.decisions, config.algorithm.collect) == (300, 300)
+
+
+def test_keys_that_a_command_lacks_are_not_named_for_real_decisions(tmp_path):
+    for name, schema, check in (
+        ("evaluate", EvaluateConfig, prepare_evaluation),
+        ("offline", OfflineConfig, prepare_offline),
+    ):
+        said = refusal(name, schema, check, ["real_decisions=300"], tmp_path)
+        assert said.startswith("real_decisions: unknown name 'real_decisions'")
+        assert "experiments.train" not in said
 
 
 @pytest.mark.parametrize("typed", ["+planner.min_ssr.urllc=0.9", "planner.min_ssr={urllc: 0.9}"])

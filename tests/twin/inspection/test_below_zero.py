@@ -143,3 +143,16 @@ def test_a_rate_of_one_user_below_zero_is_let_though_the_slice_has_more():
     found = inspect_log(table)
     assert "(lower: null)" in said_of(found, "rate_mbps")
     assert len(read_intervals(table, found.proposal)) == 40
+
+
+@pytest.mark.parametrize("below", ["of a slice", "of an interval"])
+def test_no_query_is_proposed_that_leaves_nothing(below):
+    table = with_resets()
+    one = table.index % 3 == 1 if below == "of a slice" else table.index % 3 == table.index // 3 % 3
+    table.loc[one, VOLUME] = -7.0
+    found = inspect_log(table)
+    assert said_of(found, VOLUME).endswith("or no interval those of all slices: mend the log")
+    assert "query" not in found.keys
+    assert "become NULL" not in found.mapping_yaml()
+    with pytest.raises(ValueError, match=r"-7 in row .*, allowed are 0 to inf"):
+        read_intervals(table, found.proposal)
