@@ -83,6 +83,8 @@ PAIRED = [
     ("when-a-twin-pays.md", "of the regret (.*?)\\) \\(\\[why", "regret", "eq6"),
     ("convergence.md", "stock DQN ends (.*?) of U higher", "utility", "coarse"),
     ("convergence.md", "higher and loses (.*?) less", "regret", "coarse"),
+    ("convergence.md", "gains nothing on `diurnal` either: final U (.*?),", "utility", "today"),
+    ("convergence.md", "gains nothing .* regret (.*?) \\(paired with", "regret", "today"),
     ("when-a-twin-pays.md", "today's twin: there it ends (.*?) higher", "utility", "coarse"),
     ("when-a-twin-pays.md", "higher and loses (.*?) less with one", "regret", "coarse"),
 ]
@@ -95,6 +97,8 @@ def test_what_a_twin_is_said_to_gain_is_what_was_measured(page, sentence, column
     agents = "ddqn-dt", "ddqn"
     if runs == "eq6":
         names = "eq6_twin_paper_dense", "eq6_final_threshold_often_paper_dense"
+    elif runs == "today":
+        names = "often_today_diurnal_factored", "often_diurnal_factored"
     elif runs == "coarse":
         names, agents = ("often_coarse_diurnal-1mhz_dense",) * 2, ("sb3_dqn-dt", "sb3_dqn")
     twin, control = (of_runs(name, agent, column) for name, agent in zip(names, agents, strict=True))
