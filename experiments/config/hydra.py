@@ -72,6 +72,7 @@ class Command(Generic[_Settings]):
     def _check_paths(self, typed: Sequence[str]) -> None:
         """Refuse a path without a key; the message has the one that it is probably meant for."""
         paths = [each for each in typed if "=" not in each and ("/" in each or os.path.exists(each))]
+        # Hydra's own parser alone knows which words belong to its options, and offers it nowhere else.
         given = get_args_parser().parse_known_intermixed_args(typed)[0].overrides if paths and self.main_key else []
         for each in paths:
             if each in given and each[0] not in "+~":

@@ -25,6 +25,7 @@ from agents.student import StudentPolicy
 from experiments.config.planner import is_planner_file, load_planner
 from experiments.environments import AnyVectorEnv, Environments
 from experiments.evaluate.rollout import Predictor
+from experiments.evaluate.wrapped import WrappedAgent
 from experiments.runs import checkpoint
 from experiments.runs.folder import (
     AGENT,
@@ -52,28 +53,6 @@ _ALLOWED = (
     f"units like 33-33-34, an {AGENT}, a {PLANNER_FILE} or a {STUDENT}, or the folder that has it, "
     "my_package.MyAgent@agent.zip to name its class, or my_package.MyPolicy"
 )
-
-
-class WrappedAgent:
-    """An agent that learned under wrappers which change what it sees; it acts in cells that are wrapped so.
-
-    Args:
-        agent: sees what the wrappers make of observations.
-        environments: with these wrappers.
-        statistics: what they learned while they ran: packed, and arrays.
-    """
-
-    def __init__(self, agent: Any, environments: Environments, statistics: tuple[Any, Arrays]) -> None:
-        self.agent, self._environments, self._statistics = agent, environments, statistics
-
-    def predict(self, observation: Any, **arguments: Any) -> tuple[Any, Any]:
-        """As the agent's."""
-        found: tuple[Any, Any] = self.agent.predict(observation, **arguments)
-        return found
-
-    def make_wrapped_cells(self, number: int) -> AnyVectorEnv:
-        """Cells for it."""
-        return self._environments.with_statistics(self._environments.cells(number), *self._statistics)
 
 
 def check_policies(names: Sequence[str], scenario: Scenario) -> None:

@@ -47,12 +47,12 @@ class Evaluation:
 
     policy: str
     seeds: tuple[int, ...]
-    utility: npt.NDArray[np.float64]
-    reward: npt.NDArray[np.float64]
-    spectral_efficiency: npt.NDArray[np.float64]
-    ssr: npt.NDArray[np.float64]
-    starved: npt.NDArray[np.float64] | None = None
-    admitted: npt.NDArray[np.float64] | None = None
+    utility: FloatArray
+    reward: FloatArray
+    spectral_efficiency: FloatArray
+    ssr: FloatArray
+    starved: FloatArray | None = None
+    admitted: FloatArray | None = None
 
     def estimates(self, slice_names: Sequence[str]) -> dict[str, Estimate]:
         """Every column of the table."""
@@ -115,7 +115,7 @@ def roll_out(
     seeds: Sequence[int],
     decisions: int,
     progress: bool = False,
-) -> dict[str, npt.NDArray[np.float64]]:
+) -> dict[str, FloatArray]:
     """What every decision of a policy brings on one cell per seed; arguments as of `evaluate_policy`.
 
     Returns:

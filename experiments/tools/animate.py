@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from experiments.evaluate import check_policies, from_elsewhere, load_policy, make_cells, trained_in
-from experiments.evaluate.policies import WrappedAgent, label_policies
+from experiments.evaluate.policies import label_policies
+from experiments.evaluate.wrapped import WrappedAgent
 from experiments.reporting.names import display_name
 from experiments.reporting.output import steady_output
 from slicing_gym import Scenario, get_scenario

@@ -18,9 +18,10 @@ from experiments.config.agents import MakeAgent
 from experiments.config.bounds import MAX_SEED, check_bounds
 from experiments.config.threads import torch_threads
 from experiments.environments import Environments
-from experiments.evaluate.policies import WrappedAgent, labelled, load_policies
+from experiments.evaluate.policies import labelled, load_policies
 from experiments.evaluate.report import write_csv
 from experiments.evaluate.rollout import Evaluation, Predictor, check_seeds, compare, make_cells, roll_out
+from experiments.evaluate.wrapped import WrappedAgent
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.reporting.style import save_figure
 from experiments.runs import checkpoint

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.baselines import BASELINES, Policy
-from experiments.evaluate.policies import WrappedAgent, check_policies, given_as, label_policies, load_policy
+from experiments.evaluate.policies import check_policies, given_as, label_policies, load_policy
 from experiments.evaluate.rollout import Predictor
+from experiments.evaluate.wrapped import WrappedAgent
 from experiments.what_if.moment import Moment
 from slicing_gym.action import AllocationIndexCodec, DiscreteCodec
 from slicing_gym.errors import shown, unknown_name

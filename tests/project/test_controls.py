@@ -88,20 +88,23 @@ PAIRED = [
     ("when-a-twin-pays.md", "today's twin: there it ends (.*?) higher", "utility", "coarse"),
     ("when-a-twin-pays.md", "higher and loses (.*?) less with one", "regret", "coarse"),
 ]
-"""Sentences on what DDQN gains by a twin: the page, what stands in each, the figure and the runs."""
+"""Sentences on what an agent gains by a twin: the page, what stands in each, the figure and the comparison."""
+
+COMPARED = {
+    "flash-crowd_factored": (
+        ("convergence_flash-crowd_factored", "ddqn-dt"),
+        ("often_slower_flash-crowd_factored", "ddqn"),
+    ),
+    "eq6": (("eq6_twin_paper_dense", "ddqn-dt"), ("eq6_final_threshold_often_paper_dense", "ddqn")),
+    "today": (("often_today_diurnal_factored", "ddqn-dt"), ("often_diurnal_factored", "ddqn")),
+    "coarse": (("often_coarse_diurnal-1mhz_dense", "sb3_dqn-dt"), ("often_coarse_diurnal-1mhz_dense", "sb3_dqn")),
+}
+"""Of each comparison the runs with a twin and those without, and whose they are."""
 
 
-@pytest.mark.parametrize(("page", "sentence", "column", "runs"), PAIRED)
-def test_what_a_twin_is_said_to_gain_is_what_was_measured(page, sentence, column, runs):
-    names = f"convergence_{runs}", f"often_slower_{runs}"
-    agents = "ddqn-dt", "ddqn"
-    if runs == "eq6":
-        names = "eq6_twin_paper_dense", "eq6_final_threshold_often_paper_dense"
-    elif runs == "today":
-        names = "often_today_diurnal_factored", "often_diurnal_factored"
-    elif runs == "coarse":
-        names, agents = ("often_coarse_diurnal-1mhz_dense",) * 2, ("sb3_dqn-dt", "sb3_dqn")
-    twin, control = (of_runs(name, agent, column) for name, agent in zip(names, agents, strict=True))
+@pytest.mark.parametrize(("page", "sentence", "column", "comparison"), PAIRED)
+def test_what_a_twin_is_said_to_gain_is_what_was_measured(page, sentence, column, comparison):
+    twin, control = (of_runs(runs, agent, column) for runs, agent in COMPARED[comparison])
     assert shows_paired(said(page, sentence), twin - control if column == "utility" else control - twin)
 
 

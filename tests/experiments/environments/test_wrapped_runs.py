@@ -8,8 +8,9 @@ import pytest
 
 from agents.registry import import_modules
 from experiments.environments import Environments
-from experiments.evaluate.policies import WrappedAgent, load_policy
+from experiments.evaluate.policies import load_policy
 from experiments.evaluate.rollout import evaluate_policy, make_cells
+from experiments.evaluate.wrapped import WrappedAgent
 from experiments.export.source import find_source
 from experiments.runs import read_run
 from experiments.train import Training, train
