@@ -15,7 +15,7 @@ from experiments.landscape.losses import STOCK
 from experiments.landscape.report import Measurement, mean_surface, method_pairs, sorted_by_method
 from experiments.reporting.names import display_name, display_names
 from experiments.reporting.statistics import base_name, interquartile_mean
-from experiments.reporting.style import agent_colour, draw_curve, over_seeds, save_figure
+from experiments.reporting.style import agent_colours, draw_curve, over_seeds, save_figure
 
 _AXES = {
     "epsilon": "ε: the weights move by ε times the gradient (equation 11)",
@@ -34,7 +34,7 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
         steps: along the curves (points,) by their names.
     """
     methods = sorted_by_method(measured)
-    shown = display_names(methods)
+    shown, colours = display_names(methods), agent_colours(list(methods)) | {STOCK: _STOCK_COLOUR}
     compared_with = {other: name for name, other in method_pairs(list(methods))}
     names = list(
         dict.fromkeys(base_name(method) for method in methods if method != STOCK or STOCK not in compared_with)
@@ -47,7 +47,7 @@ def plot_curves(path: Path, title: str, measured: Sequence[Measurement], steps: 
             for method, those in methods.items():
                 if name in (base_name(method), compared_with.get(method)):
                     losses = np.array([each.curves[along] for each in those])
-                    _line(axes, method, shown[method], steps[along], losses)
+                    _line(axes, method, shown[method], colours[method], steps[along], losses)
                     lowest = min(lowest, losses.min())
             axes.axvline(0.0, color="black", lw=0.6)
             axes.set_xlim(steps[along][0], steps[along][-1])
@@ -68,9 +68,8 @@ def _loss_label(lowest: float) -> str:
     return "loss [U²]" if lowest >= 0.0 else "loss with the critic's score (no unit)"
 
 
-def _line(axes: Axes, method: str, label: str, steps: FloatArray, losses: FloatArray) -> None:
+def _line(axes: Axes, method: str, label: str, colour: str, steps: FloatArray, losses: FloatArray) -> None:
     """The curve of a method (seeds, points) with its interval."""
-    colour = _STOCK_COLOUR if method == STOCK else agent_colour(method)
     dashes = ":" if method == STOCK else "-" if "-dt" in method else "--"
     width = 2.0 if dashes == "-" else 1.5
     draw_curve(axes, steps, losses, shade=0.16, color=colour, ls=dashes, lw=width, label=label)

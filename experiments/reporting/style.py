@@ -61,6 +61,16 @@ def agent_colour(method: str) -> str:
     return _AGENT_COLOURS.get(name, _SPARE_COLOURS[zlib.crc32(name.encode()) % len(_SPARE_COLOURS)])
 
 
+def agent_colours(methods: Sequence[str]) -> dict[str, str]:
+    """Of each of the agents of a picture: names of one's own that would look alike get another, while there is one."""
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(map(base_name, methods)):
+        usual, taken = agent_colour(name), found.values()
+        free = [colour for colour in (usual, *_SPARE_COLOURS) if colour not in taken]
+        found[name] = free[0] if free else usual
+    return {method: found[base_name(method)] for method in methods}
+
+
 def curve_dashes(method: str) -> str:
     """Of the curve of an agent: solid with a twin, dash-dotted with a twin of another kind, dashed without."""
     _, twin, kind = method.partition("-dt")

@@ -22,7 +22,7 @@ from experiments.reporting.statistics import (
     over_two_seeds,
     until_shortest,
 )
-from experiments.reporting.style import agent_colour, curve_dashes, draw_curve, episode_axis, over_seeds, save_figure
+from experiments.reporting.style import agent_colours, curve_dashes, draw_curve, episode_axis, over_seeds, save_figure
 from experiments.reporting.tables import REGRET_NOTE, aligned, write_rows
 from experiments.runs.folder import NO_HEAD, Run, common_scenario, find_runs
 from experiments.train.callbacks import REWARD_GOAL
@@ -90,13 +90,14 @@ def draw(
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     seeds = over_seeds(*map(len, methods.values()), intervals="shaded 95 % intervals")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    names, colours = display_names([*methods, "random"]), agent_colours([*methods, "random"])
     for axes, (measure, label) in zip(panels, shown.items(), strict=True):
-        longest, names = 1, display_names([*methods, "random"])
+        longest = 1
         for beneath, (method, runs) in zip(_later_of_its_kind(list(methods)), methods.items(), strict=True):
             curve = until_shortest([run.curve(measure) for run in runs])
             longest = max(longest, curve.shape[1])
-            _line(axes, method, names[method], curve, beneath)
-        _line(axes, "random", names["random"], np.tile(random[measure][:, None], (1, longest)))
+            _line(axes, method, names[method], curve, colours[method], beneath)
+        _line(axes, "random", names["random"], np.tile(random[measure][:, None], (1, longest)), colours["random"])
         if measure == "utility":
             best = interquartile_mean([float(run.summary["best_fixed_on_own_cell"]) for run in everyone])
             axes.axhline(float(best), color="black", ls=":", lw=1.2, label="best fixed")
@@ -130,7 +131,7 @@ def _later_of_its_kind(methods: Sequence[str]) -> list[int]:
     return [kinds[number + 1 :].count(kind) for number, kind in enumerate(kinds)]
 
 
-def _line(axes: Axes, method: str, label: str, values: FloatArray, beneath: int = 0) -> None:
+def _line(axes: Axes, method: str, label: str, values: FloatArray, colour: str, beneath: int = 0) -> None:
     """A curve (seeds, episodes) with its interval; wider where others are drawn over it, which may coincide with it."""
     episodes = np.arange(1, values.shape[1] + 1)
     twin, wider = method != base_name(method), min(beneath, 2)
@@ -140,7 +141,7 @@ def _line(axes: Axes, method: str, label: str, values: FloatArray, beneath: int 
         "marker": "o" if twin else "",
         "ms": 4 + 3 * wider,
     }
-    draw_curve(axes, episodes, values, shade=0.18, color=agent_colour(method), label=label, **style)
+    draw_curve(axes, episodes, values, shade=0.18, color=colour, label=label, **style)
 
 
 def table(methods: Mapping[str, Sequence[Run]], random: Mapping[str, FloatArray]) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from experiments.reporting.names import display_name, display_names
-from experiments.reporting.style import _AGENT_COLOURS, _POLICY_COLOURS, _SPARE_COLOURS, policy_colours
+from experiments.reporting.style import (
+    _AGENT_COLOURS,
+    _POLICY_COLOURS,
+    _SPARE_COLOURS,
+    agent_colour,
+    agent_colours,
+    policy_colours,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +51,11 @@ def test_no_method_has_the_colour_of_a_baseline():
     shades = [*agents.values(), *_SPARE_COLOURS, *(others[name] for name in "abcd")]
     assert not set(shades) & set(baselines.values())
     assert len(set(agents.values())) == len(agents)
+
+
+def test_agents_of_a_picture_with_names_of_their_own_look_different():
+    own = ["ddqn-0.1", "ddqn-0.2", "ddqn-0.3", "my-dqn", "yours"]
+    assert len({agent_colour(name) for name in own}) < len(own)  # each by itself does not see the others
+    colours = agent_colours(["dqn", "dqn-dt", *own, "random"])
+    assert len({colours[name] for name in ("dqn", *own, "random")}) == len(own) + 2
+    assert colours["dqn"] == colours["dqn-dt"] == agent_colour("dqn")
