@@ -93,7 +93,7 @@ ATTACKS = {
     "os.system": lambda mark: pickle.dumps(Calls(os.system, f"touch {mark}")),
     "eval": lambda mark: pickle.dumps(Calls(eval, f"open({str(mark)!r}, 'w').close()")),
     "a dotted name through agents": lambda mark: named_call("agents.dqn.policies", "torch.os.system", f"touch {mark}"),
-    "a function of our own module": lambda mark: named_call("agents.dqn.dqn", "pathlib.os.system", f"touch {mark}"),
+    "a function of our own module": lambda mark: named_call("agents.dqn.dqn", "gym.os.system", f"touch {mark}"),
     "names of Python 2": lambda mark: old_call("__builtin__", "eval", f"open({str(mark)!r}, 'w').close()"),
     "os.system by its old name": lambda mark: old_call("posix", "system", f"touch {mark}"),
     "a lambda": lambda mark: cloudpickle.dumps(lambda _, path=str(mark): open(path, "w").close()),
