@@ -206,8 +206,11 @@ def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part:
     places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
     places = list(dict.fromkeys([*places, *_places_of(part, above[0][1])]))[:_MOST_PLACES]
     allowed = names if part in takes else takes or names
-    if known or allowed is takes or _is_closed(node, key) or nearest(part, names):
-        return unknown_name(key, part, allowed, known or (f"; there is {', '.join(places)}" if places else ""))
+    near = nearest(part, names)
+    if known or allowed is takes or _is_closed(node, key) or near:
+        there = f"; there is {', '.join(places)}" if places else ""
+        both = f"; did you mean {near!r}? {there[2:]}, too" if near == part.removesuffix("s") and places else there
+        return unknown_name(key, part, allowed, known or both)
     ways = [f"{each}={value}" for each in places if each != key] + [f"+{key}={value} for a new key"]
     there = f"in addition to {', '.join(names)}" if names else "as there are none yet"
     return f"{key}: not there; type {', or '.join(ways)} ({there})"
@@ -287,20 +290,27 @@ def _why(config: DictConfig, override: Override, error: Exception) -> str:
         ("Multiple values for", f"it is chosen already; type {key}={value}"),
     ):
         if text.startswith(begin):
-            return f"{key}: {what}"
+            several = begin in ("Sweep parameters", "Ambiguous value") and not override.is_add()
+            return (several and _not_there(config, key, value)) or f"{key}: {what}"
     if "To append to your default list use" in text:
-        return f"{key}: no choice of this command yet; type +{key}={value}"
-    if not override.is_add():
-        try:
-            check_key(config, key, value)
-        except ValueError as unknown:
-            return str(unknown)
+        return f"{key}: none is chosen by default; type +{key}={value}"
+    if not override.is_add() and (unknown := _not_there(config, key, value)):
+        return unknown
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and OmegaConf.select(config, key) is not None:
         inner = _key_of(cause)
         return _none_chosen(config, inner) or _unknown_inside(config, key, value, inner)
     if isinstance(cause, OmegaConfBaseException):
         return not_a_value(key, value, cause)
     return f"{key}: {_short(value)} given: {reason(error)}"
+
+
+def _not_there(config: DictConfig, key: str, value: str) -> str:
+    """The message for a key that the command does not have; empty if it has it."""
+    try:
+        check_key(config, key, value)
+    except ValueError as unknown:
+        return str(unknown)
+    return ""
 
 
 def _first_line(error: BaseException) -> str:
