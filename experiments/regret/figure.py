@@ -30,8 +30,11 @@ SMOOTHED = 3
 """Decisions that each of its points is the mean of: that decision, and those before and after."""
 
 
-def draw_courses(path: Path, scenario: Scenario, methods: Methods) -> None:
-    """Left utility of the first decisions, right cumulative regret against the one-step oracle."""
+def draw_courses(path: Path, scenario: Scenario, methods: Methods, typed: str = "") -> None:
+    """Left utility of the first decisions, right cumulative regret against the one-step oracle.
+
+    What was `typed` for all runs stands in the title.
+    """
     figure = Figure(figsize=(14, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     shown = {key: courses for key, courses in methods.items() if key[0] not in REFERENCES or _is_longest(key, methods)}
@@ -45,7 +48,7 @@ def draw_courses(path: Path, scenario: Scenario, methods: Methods) -> None:
     seeds = over_seeds(*map(len, shown.values()), intervals="shaded 95 % intervals")
     figure.suptitle(
         f"Scenario {scenario.name}: what methods earn in their first decisions, and what they lose while they learn\n"
-        f"interquartile mean over {seeds}; baselines on the same cells are dotted",
+        f"interquartile mean over {seeds}; baselines on the same cells are dotted" + (f"\n{typed}" if typed else ""),
         fontsize=11,
     )
     save_figure(figure, path)

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from experiments.report.in_force import NOT_IN_FORCE
+from experiments.runs.typed import SILENT
 from slicing_gym.errors import unknown_name
 from slicing_gym.yaml_reading import parse_yaml
 
 CHOICES = ("agent", "twin")
 """What groups are told apart by first; the settings of two agents or twins are not compared with each other."""
-LONGEST = 60
-"""Characters of a value in a sentence."""
-
-_NOT_SWEPT = {
-    *("seed", "progress", "resume", "checkpoint_s", "imports", "trust", "torch_threads", "without_twin", "device"),
-    *("with_planner", "scenario", "scenario.name", "head", "agent.name", "evaluation.policies"),
-    "agent.arguments.seed",  # of an agent that was made in Python, as searches and `train` make them
-    *CHOICES,
-}
-"""Keys that make no group: they change no result, are each run's own, or go by another name."""
-
-
 _IDENTITY = ("seed", "head", "agent.arguments.seed", *CHOICES)
 """Those of them that tell two runs apart all the same."""
 
 
 def identity(values: Mapping[str, Any]) -> str:
     """What is equal of two runs of a scenario that are the same: all that can change a result."""
-    own = {key: shown_value(value) for key, value in values.items() if key not in _NOT_SWEPT or key in _IDENTITY}
+    own = {key: shown_value(value) for key, value in values.items() if key not in SILENT or key in _IDENTITY}
     return repr(sorted(own.items()))
 
 
@@ -112,23 +101,6 @@ def is_left_open(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.startswith("${"))
 
 
-def typed_for_all(overrides: Sequence[Sequence[str]], known: Collection[str]) -> list[str]:
-    """What was typed for each of several runs alike, but for what changes no result.
-
-    Args:
-        overrides: of each run.
-        known: keys that are shown elsewhere.
-    """
-    last = [{each.lstrip("+~").partition("=")[0]: each for each in own} for own in overrides]
-    first, *others = last or [{}]
-    silent = {*_NOT_SWEPT, *known}
-    return [
-        each
-        for key, each in first.items()
-        if key not in silent and not key.startswith("hydra") and all(own.get(key) == each for own in others)
-    ]
-
-
 def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[str]]) -> list[str]:
     """The keys by which runs of a scenario fall into groups, so that the runs of a group agree in everything.
 
@@ -143,7 +115,7 @@ def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[s
     kept = [key for key in CHOICES if len({shown_value(run[key]) for run in runs if key in run}) > 1]
     said = {key for each in overrides for key in typed(each)}
     numbers = {key: len(_known(runs, key)) for key in dict.fromkeys(key for run in runs for key in run)}
-    differing = [key for key, number in numbers.items() if number > 1 and key not in _NOT_SWEPT]
+    differing = [key for key, number in numbers.items() if number > 1 and key not in SILENT]
     for key in sorted(differing, key=lambda key: (key not in said, -numbers[key], key.count("."))):
         if _tells_apart(runs, kept, key):
             kept.append(key)
@@ -152,7 +124,7 @@ def swept_keys(runs: Sequence[Mapping[str, Any]], overrides: Iterable[Sequence[s
 
 def along_with(runs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
     """Keys in which runs of one agent and twin differ, and that are not among those by which they were grouped."""
-    others = dict.fromkeys(key for run in runs for key in run if key not in keys and key not in _NOT_SWEPT)
+    others = dict.fromkeys(key for run in runs for key in run if key not in keys and key not in SILENT)
     return [key for key in others if _tells_apart(runs, [], key)]
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.files import CONFIG_FOLDER, choices_of
-from experiments.report.configuration import LONGEST, flattened, shown_value
+from experiments.report.configuration import flattened, shown_value
 from experiments.report.in_force import NOT_IN_FORCE
 from experiments.report.learning import SET_BY, learning_of
 from experiments.runs.folder import NO_HEAD
+from experiments.runs.typed import LONGEST
 from slicing_gym.reading import one_line
 from slicing_gym.yaml_reading import read_yaml_mapping
 

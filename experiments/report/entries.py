@@ -21,6 +21,7 @@ from experiments.runs.folder import OFFLINE_SUMMARY, SUMMARY, read_run
 from experiments.runs.process import SWEEP
 from experiments.runs.status import DEAD, MISSING, STATUS_FILE, Status, read_status, state_of
 from experiments.runs.stored import looked_up, read_summary
+from experiments.runs.typed import overrides_of
 from experiments.sweeps.plan import Sweep
 from slicing_gym.yaml_reading import read_yaml
 
@@ -147,7 +148,7 @@ def _entry_of(folder: Path) -> Entry | None:
     command = status.command if status is not None and status.command else _command_of(folder)
     if command not in COMMANDS:
         return None
-    overrides = status.overrides if status is not None and status.command else _overrides_of(folder)
+    overrides = status.overrides if status is not None and status.command else overrides_of(folder)
     entry = Entry(folder, "", command, _values(config, overrides or ()), config, overrides=overrides, error=error)
     if status is not None:
         entry = replace(entry, error=status.error, traceback=status.traceback, seconds=status.seconds)
@@ -278,15 +279,6 @@ def _values(
 def _composed(folder: Path) -> dict[str, Any]:
     """The configuration that Hydra left in a folder; interpolations in it are left as they are."""
     return _yaml(folder / ".hydra" / "config.yaml", dict) or {}
-
-
-def _overrides_of(folder: Path) -> tuple[str, ...] | None:
-    """What was typed, as Hydra left it in a folder, or in that of the run that this one followed; None: nothing."""
-    above = folder.parent if folder.name in ("without_twin", "planner", "plain") else folder
-    for place in (folder, above):
-        if (found := _yaml(place / ".hydra" / "overrides.yaml", list)) is not None:
-            return tuple(map(str, found))
-    return None
 
 
 def _command_of(folder: Path) -> str:

@@ -13,14 +13,12 @@ from experiments.report.baselines import baselines_of
 from experiments.report.comparison import Difference, compared
 from experiments.report.configuration import (
     CHOICES,
-    LONGEST,
     along_with,
     check_keys,
     identity,
     shown_value,
     swept_keys,
     typed,
-    typed_for_all,
 )
 from experiments.report.differences import different_agents
 from experiments.report.entries import Entry
@@ -29,8 +27,8 @@ from experiments.report.learning import SET_BY
 from experiments.report.measures import GOAL, REGRET, RUN_MEASURES, RunMeasure
 from experiments.reporting.statistics import Interval, bootstrap_interval
 from experiments.reporting.tables import REGRET_NOTE
+from experiments.runs.typed import as_a_line, typed_for_all
 from experiments.train.callbacks import REWARD_GOAL
-from slicing_gym.reading import one_line
 
 
 @dataclass(frozen=True)
@@ -121,16 +119,12 @@ class Section:
             return ""
         known = {*self.keys, *self.in_common, *(["agent.head"] if "head" in self.in_common else [])}
         runs = [run for run in self.entries if run.done] or self.entries
-        shown: list[str] = []
-        found = typed_for_all(overrides, known)
+        found, notes = typed_for_all(overrides, known), []
         for each in found:
             unused = sum(each.partition("=")[0] in run.unused for run in runs)
             some = "" if unused == len(runs) else f" in {unused} of {len(runs)} runs"
-            shown.append(one_line(each, LONGEST) + (f" (not in force{some})" if unused else ""))
-            if len(", ".join(shown)) > _LONGEST_LINE:
-                break
-        more = [f"and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
-        return f"typed for all runs: {', '.join([*shown, *more])}" if found else ""
+            notes.append(f" (not in force{some})" if unused else "")
+        return as_a_line(found, notes)
 
     @property
     def compared_with(self) -> str:
@@ -223,8 +217,6 @@ def _batches(numbers: set[int]) -> str:
 
 _MOST_KEYS = 5
 """That a note names."""
-_LONGEST_LINE = 140
-"""Characters of what was typed, after which the rest is counted."""
 _SAID_ONCE = (*CHOICES, "head", "decisions", "history", "reward")
 
 

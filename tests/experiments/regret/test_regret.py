@@ -173,6 +173,19 @@ def test_the_command_writes_table_csv_and_picture(copied, tmp_path, capsys):
     assert [line.split()[2] for line in printed.splitlines() if line.startswith("proportional")] == ["60", "25"] * 2
 
 
+def test_what_was_typed_for_all_runs_is_said(copied, tmp_path):
+    """A picture that is kept would else show an agent of other settings under the name of the usual one."""
+    folders = [run.folder for run in find_runs(copied)]
+    for seed, folder in enumerate(folders):
+        (folder / ".hydra").mkdir()
+        typed = ["agent=ddqn", "agent.gradient_steps=8", f"seed={seed}", f"agent.gamma=0.{seed}", "hydra.run.dir=x"]
+        (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {each}\n" for each in typed))
+    printed = draw_regret(copied, tmp_path / "first.png", progress=False).splitlines()
+    assert printed[0] == "typed for all runs: agent.gradient_steps=8"
+    (folders[0] / ".hydra" / "overrides.yaml").unlink()
+    assert draw_regret(copied, tmp_path / "first.png", progress=False).lstrip().startswith("scenario coarse; ")
+
+
 def test_a_run_of_another_version_is_refused(copied):
     path = copied / "ddqn-1" / "summary.json"
     summary = json.loads(path.read_text())
