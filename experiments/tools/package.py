@@ -164,7 +164,7 @@ class Environment:
 
 def extras_of(example: str) -> set[str]:
     """What an example says that it needs; torch is what `train` brings."""
-    named = re.search(r"slicing-gym\[([\w,]+)\]", example)
+    named = re.search(r"(?:slicing-gym|\.)\[([\w,]+)\]", example)
     found = set(named[1].split(",")) if named else set()
     return found | ({"train"} if "needs torch" in example else set())
 

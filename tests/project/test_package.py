@@ -63,5 +63,6 @@ def test_examples_say_what_they_need():
     assert all(extras_of(text) <= known for text in texts.values())
     assert extras_of(texts["what_if"]) == set()
     assert extras_of(texts["pytorch_loop"]) == {"train"}
+    assert extras_of(texts["start"]) == {"train", "render"}
     assert extras_of(texts["log_to_onnx"]) == {"train", "logs", "export"}
     assert NEEDING.keys() <= known
