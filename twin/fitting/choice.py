@@ -51,4 +51,4 @@ def gain_of_autoregression(
 def _likelihood(raw: Tensor, components: int, data: Data) -> float:
     """Mean log probability of all variables together, of outputs (n, P)."""
     mixture = Mixture.of(raw.double(), components)
-    return float(mixture.log_likelihood(data.below.double(), data.above.double()).mean())
+    return float(mixture.log_likelihood(data.below, data.above).mean())

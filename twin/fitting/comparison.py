@@ -134,7 +134,7 @@ def compare(
 
 def _marginal(raw: Tensor, components: int, data: Data, columns: list[int]) -> Tensor:
     """Sums over some variables of their log probabilities (n,), of members' outputs (n, M, P)."""
-    below, above = (edge.double()[:, None] for edge in (data.below, data.above))
+    below, above = (edge[:, None] for edge in (data.below, data.above))
     each = mean_of_mixtures(Mixture.of(raw.double(), components).marginal_log_likelihood(below, above), dim=1)
     return each[:, columns].sum(dim=1)
 

@@ -38,8 +38,8 @@ class Data:
     """Features and target bins of n decisions, as tensors; `sequences` are blocks of rows without a gap."""
 
     features: Tensor  # (n, F)
-    below: Tensor  # (n, V)
-    above: Tensor  # (n, V)
+    below: Tensor  # (n, V) float64, in which counts of millions still have a width
+    above: Tensor  # (n, V) float64
     values: Tensor  # (n, V), standardised
     low: Tensor  # (V,) bounds of the standardised values
     high: Tensor  # (V,)

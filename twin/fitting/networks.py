@@ -138,8 +138,8 @@ def _tensors(
     standard = standardised(scaler, measured)
     return Data(
         features=torch.from_numpy(features),
-        below=torch.from_numpy(below[:, variables]).float(),
-        above=torch.from_numpy(above[:, variables]).float(),
+        below=torch.from_numpy(below[:, variables]),
+        above=torch.from_numpy(above[:, variables]),
         values=torch.from_numpy(standard[:, variables]).float(),
         low=torch.from_numpy(scaler.low[variables]).float(),
         high=torch.from_numpy(scaler.high[variables]).float(),

@@ -12,6 +12,12 @@ from torch.nn import functional
 
 from twin.models.operations import LARGEST_LOG_SCALE, SMALLEST_LOG_SCALE
 
+FINE = 1e-4
+"""Width of a bin, in scales, from which on the difference of its edges in float32 is exact enough."""
+
+NARROWEST = 1e-15
+"""Least width of a bin, in standard deviations: one that float64 does not resolve has some probability, too."""
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -40,16 +46,23 @@ class Mixture:
         return cls(torch.log_softmax(logits, dim=-1), locations, scales)
 
     def log_likelihood(self, below: Tensor, above: Tensor) -> Tensor:
-        """Joint log probability (...) of values between `below` and `above` (..., V)."""
-        low = (below.unsqueeze(-2) - self.locations) / self.scales  # (..., K, V)
-        high = (above.unsqueeze(-2) - self.locations) / self.scales
-        return torch.logsumexp(self.log_weights + _log_between(low, high).sum(dim=-1), dim=-1)
+        """Joint log probability (...) of values between `below` and `above` (..., V), best given in float64.
+
+        A count of millions is one of so many that float32 does not tell its edges apart.
+        """
+        return torch.logsumexp(self.log_weights + self._log_between(below, above).sum(dim=-1), dim=-1)
 
     def marginal_log_likelihood(self, below: Tensor, above: Tensor) -> Tensor:
-        """Log probabilities (..., V) of each variable by itself."""
-        low = (below.unsqueeze(-2) - self.locations) / self.scales
-        high = (above.unsqueeze(-2) - self.locations) / self.scales
-        return torch.logsumexp(self.log_weights.unsqueeze(-1) + _log_between(low, high), dim=-2)
+        """Log probabilities (..., V) of each variable by itself; edges as for `log_likelihood`."""
+        return torch.logsumexp(self.log_weights.unsqueeze(-1) + self._log_between(below, above), dim=-2)
+
+    def _log_between(self, below: Tensor, above: Tensor) -> Tensor:
+        """Log probabilities (..., K, V) by component."""
+        width = (above - below).clamp(min=NARROWEST).to(self.scales.dtype).unsqueeze(-2)
+        low, high = (
+            (edge.to(self.scales.dtype).unsqueeze(-2) - self.locations) / self.scales for edge in (below, above)
+        )
+        return _log_between(low, high, width / self.scales)
 
     def cdf(self, values: Tensor) -> Tensor:
         """Probability (..., V) of values at most these."""
@@ -71,12 +84,13 @@ class Mixture:
         return center.squeeze(-2), (weights * each).sum(dim=-2)
 
 
-def _log_between(low: Tensor, high: Tensor) -> Tensor:
-    """log(sigmoid(high) - sigmoid(low)) without cancellation, low < high, both finite.
+def _log_between(low: Tensor, high: Tensor, width: Tensor) -> Tensor:
+    """log(sigmoid(high) - sigmoid(low)) without cancellation, high = low + width, width > 0, all finite.
 
-    sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)).
+    sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)). Of a narrow bin neither b - a nor its gradient is
+    exact in float32, so the width is given; of others the difference is taken, whose bytes fitted twins rest on.
     """
-    gap = (high - low).clamp(min=1e-6)
+    gap = torch.where(high - low < FINE, width, high - low)
     return functional.logsigmoid(high) + functional.logsigmoid(-low) + torch.log(-torch.expm1(-gap))
 
 
