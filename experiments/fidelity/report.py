@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments.fidelity.evaluation import Outcome
 from experiments.fidelity.measures import MORE_UNITS, NOISE_FLOOR, PREDICTORS, Figures, FloatArray
-from experiments.fidelity.verdict import CANNOT_TELL, CARE, GO, NO_GO, Verdict
+from experiments.fidelity.verdict import CANNOT_TELL, CARE, FAR_WORSE, GO, NO_GO, Verdict
 from experiments.reporting.statistics import Estimate
 from experiments.reporting.style import draw_bars_side_by_side, save_figure
 from experiments.reporting.tables import aligned, write_rows
@@ -63,15 +63,20 @@ def as_table(figures: Figures, units: Mapping[str, str] = MappingProxyType({})) 
 
 
 def not_learned(figures: Figures) -> list[str]:
-    """A sentence on the variables whose CRPS is no better than the better of climatology's and persistence's."""
+    """A sentence on the variables whose CRPS is no better than the better of climatology's and persistence's.
+
+    Where it is far worse that is said, too.
+    """
     found: dict[str, list[str]] = {}
     for metric, variable, predictor in figures:
         if metric != "CRPS" or predictor != "twin":
             continue
         others = {who: figures.get((metric, variable, who)) for who in ("climatology", "persistence")}
         name, least = min(((who, value.mean) for who, value in others.items() if value), key=lambda pair: pair[1])
-        if figures[metric, variable, predictor].mean >= 0.99 * least > 0.0:
-            found.setdefault(name, []).append(f"{variable} (CRPS {least:.3g})")
+        score = figures[metric, variable, predictor].mean
+        if score >= 0.99 * least > 0.0:
+            far = f", the twin's {score / least:.3g} times that" if score > FAR_WORSE * least else ""
+            found.setdefault(name, []).append(f"{variable} (CRPS {least:.3g}{far})")
     return [f"nothing is learned beyond {name} of {', '.join(variables)}" for name, variables in found.items()]
 
 

@@ -40,6 +40,9 @@ DRIFT = 0.25
 DRIFTED = 1.0
 """The same from which on it is a "no-go": the twin has left what the cell does."""
 
+FAR_WORSE = 1.25
+"""CRPS of arrivals over the last value's which the interval has to lie above for a "no-go": such a fit has failed."""
+
 NEW = 0.5
 """Share of held-out decisions whose allocation was not fitted to, from which on they tell of any allocation."""
 
@@ -257,9 +260,7 @@ def _arrivals(evidence: Evidence) -> Iterator[Said]:
     if len(measured) < len(arrivals):
         left = ", ".join(name for drift, name in drifts if drift is None)
         yield CARE, f"how far off free runs end is not measured ({left})"
-    worse = [text for name in arrivals if (text := _worse_than_the_last(evidence, name))]
-    if worse:
-        yield CARE, f"arrivals are predicted worse than by the last value (CRPS): {', '.join(worse)}"
+    yield from _worse_than_the_last(evidence)
 
 
 def _training(evidence: Evidence) -> Iterator[Said]:
@@ -272,13 +273,20 @@ def _training(evidence: Evidence) -> Iterator[Said]:
     yield from _coverage(evidence, *evidence.arrivals, *(f"ssr_{name}" for name in evidence.slices))
 
 
-def _worse_than_the_last(evidence: Evidence, name: str) -> str:
-    """The twin's CRPS and that of the last value as text, where the latter is below the former's interval."""
-    twin, last = evidence.of("CRPS", name), evidence.of("CRPS", name, "persistence")
-    if twin is None or last is None:
-        return ""
-    least = twin.mean - (0.0 if math.isnan(twin.half_width) else twin.half_width)
-    return f"{name} {twin.mean:.3g} and {last.mean:.3g}" if least > last.mean else ""
+def _worse_than_the_last(evidence: Evidence) -> Iterator[Said]:
+    """Where the CRPS of the last value is below the whole interval of the twin's, and whether far below."""
+    found: dict[str, list[str]] = {}
+    for name in evidence.arrivals:
+        twin, last = evidence.of("CRPS", name), evidence.of("CRPS", name, "persistence")
+        if twin is None or last is None:
+            continue
+        least = twin.mean - (0.0 if math.isnan(twin.half_width) else twin.half_width)
+        if least > last.mean:  # of arrivals that never change the last value has 0, and a packet is no failure
+            far = least > max(FAR_WORSE * last.mean, last.mean + 1.0) and evidence.parts >= FEWEST_PARTS
+            factor = f" (by a factor of {twin.mean / last.mean:.3g})" if last.mean > 0.0 else ""
+            found.setdefault(NO_GO if far else CARE, []).append(f"{name} {twin.mean:.3g} and {last.mean:.3g}{factor}")
+    for answer, names in found.items():
+        yield answer, f"arrivals are predicted worse than by the last value (CRPS): {', '.join(names)}"
 
 
 def _ssr(evidence: Evidence, slice_name: str) -> Iterator[Said]:

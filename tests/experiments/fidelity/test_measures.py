@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from experiments.fidelity.report import draw_skills, show
+from experiments.fidelity.report import draw_skills, not_learned, show
 from experiments.reporting.statistics import Estimate, block_bootstrap
 
 
@@ -56,3 +56,16 @@ def test_one_absurd_interval_does_not_flatten_all_skills(skills, ends):
 )
 def test_numbers_of_a_table_are_short(mean, half_width, text):
     assert show(Estimate(mean, half_width)) == text
+
+
+@pytest.mark.parametrize(
+    ("twin", "said"),
+    [
+        (0.9, []),
+        (1.0, ["nothing is learned beyond persistence of load (CRPS 1)"]),
+        (3.88, ["nothing is learned beyond persistence of load (CRPS 1, the twin's 3.88 times that)"]),
+    ],
+)
+def test_what_is_not_learned_is_named_and_how_much_worse_the_twin_is(twin, said):
+    means = {"twin": twin, "persistence": 1.0, "climatology": 4.0}
+    assert not_learned({("CRPS", "load", who): Estimate(mean, 0.1) for who, mean in means.items()}) == said

@@ -92,7 +92,27 @@ def test_a_good_twin_goes_for_every_use():
         (
             {"crps__arrivals_video__persistence": Estimate(0.08, 0.01)},
             [0, 1, 0, 0, 0],
-            "arrivals are predicted worse than by the last value (CRPS): arrivals_video 0.1 and 0.08",
+            "worse than by the last value (CRPS): arrivals_video 0.1 and 0.08 (by a factor of 1.25)",
+        ),
+        (
+            {"crps__arrivals_video__twin": Estimate(39.0, 9.0), "crps__arrivals_video__persistence": Estimate(10, 1.0)},
+            [0, 3, 0, 0, 0],
+            "worse than by the last value (CRPS): arrivals_video 39 and 10 (by a factor of 3.9)",
+        ),
+        (
+            {"crps__arrivals_video__twin": Estimate(39.0, 27.0), "crps__arrivals_video__persistence": Estimate(10, 1)},
+            [0, 1, 0, 0, 0],
+            "arrivals_video 39 and 10 (by a factor of 3.9)",
+        ),
+        ({"crps__arrivals_video__persistence": Estimate(0.0, 0.0)}, [0, 1, 0, 0, 0], "arrivals_video 0.1 and 0"),
+        (
+            {
+                "crps__arrivals_video__twin": Estimate(9, 0),
+                "crps__arrivals_video__persistence": Estimate(1, 0),
+                "parts": 2,
+            },
+            [1, 1, 1, 1, 1],
+            "arrivals_video 9 and 1 (by a factor of 9)",
         ),
         ({"crps__arrivals_video__persistence": Estimate(0.095, 0.01)}, [0, 0, 0, 0, 0], ""),
         ({"new": 0.1}, [1, 1, 0, 0, 0], "only 10% of the held-out decisions had allocations that the fit had not seen"),
