@@ -20,7 +20,7 @@ from experiments.fidelity.uncertainty_picture import plot_uncertainty
 from experiments.fidelity.verdict import Evidence, Verdict, as_lines, verdicts
 from experiments.reporting.cards import write_twin_card
 from experiments.reporting.statistics import blocks_of
-from experiments.runs.folder import HISTORY
+from experiments.runs.folder import FIDELITY, HISTORY, TWIN
 from slicing_gym import Scenario, get_scenario
 from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.progress import ProgressBar
@@ -127,13 +127,13 @@ class FidelityResult:
         wanted = [key for key in self.figures if key[1:] == ("utility", "twin")]
         found = [f"{metric} of utility {self.figures[metric, name, by].mean:.3g}" for metric, name, by in wanted]
         told = [f"{verdict.use}: {verdict.answer}" for verdict in self.verdicts]
-        return "; ".join([*found, *told, "all figures in fidelity.csv"])
+        return "; ".join([*found, *told, f"all figures in {FIDELITY}"])
 
     @property
     def files(self) -> list[str]:
         """What it writes: figures, picture, twins; a picture of the uncertainty and a history if there is one."""
         also = {UNCERTAINTY: self._uncertainties, HISTORY: self.history is not None}
-        return ["fidelity.csv", "fidelity.png", *self.names, *(name for name, there in also.items() if there)]
+        return [FIDELITY, "fidelity.png", *self.names, *(name for name, there in also.items() if there)]
 
     @property
     def _uncertainties(self) -> list[Uncertainty]:
@@ -240,7 +240,7 @@ class Fidelity:
     def _on_history(self, history: History) -> FidelityResult:
         if self.folder is not None:
             history.save(Path(self.folder) / HISTORY)
-        name = "twin.safetensors"
+        name = TWIN
         outcome, held_out = evaluate_on_history(self.twin, history, self.settings, self._keep(name))
         runs, given = len(history.runs), self.settings.held_out_runs
         last = f"the last {given}" if runs > given else f"the last decisions of each run, {len(held_out)} in all"

@@ -21,6 +21,7 @@ from experiments.config.agents import (
 from experiments.config.parts import make_scenario, make_twin
 from experiments.config.quoting import as_typed
 from experiments.offline.checks import about_export
+from experiments.offline.earlier import EarlierTwin
 from experiments.offline.histories import RECORDED, check_history, make_history
 from experiments.offline.run import OfflineTraining
 from experiments.offline.settings import OfflineConfig
@@ -54,6 +55,7 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
         history = make_history(config.history, scenario, config.seed, config.decisions)
     changes: dict[str, Any] = {**config.algorithm.agent, **(config.algorithm.agent_1 if twin else {})}
     roles = {"history": {**changes, "buffer_size": len(history)}, "twin": config.algorithm.agent_2}
+    earlier = None if twin is None or recorded else EarlierTwin.next_to(config.history)
     training = OfflineTraining(
         maker(config.agent, config.seed, roles),
         history,
@@ -67,15 +69,21 @@ def prepare(config: OfflineConfig, folder: Path) -> Callable[[], object]:
         trust=config.trust,
         estimator=config.agent,
         source=config.history,
+        earlier=earlier,
     )
     return (lambda: finished_before(folder)) if training.finished else (lambda: _run(training))
 
 
 def _run(training: OfflineTraining) -> None:
-    """Learn, and print what that brought; first of all, that it will not be exported."""
+    """Learn, and print what that brought; first, that it will not be exported, and what the verdict is not of."""
+    earlier = training.earlier
     if unexported := about_export(training.history.layout):
         print(f"note: {unexported}", flush=True)
-    print(training.run().report())
+    if earlier is not None and training.twin is not None:
+        print("".join(f"{line}\n" for line in earlier.before(training.twin)), end="", flush=True)
+    result = training.run()
+    lines = [] if earlier is None or result.twin is None else earlier.after(result.twin)
+    print("\n".join([result.report(), *lines]))
     print(f"written to {os.path.relpath(training.folder)}: {files_left(training.folder)}")
 
 

@@ -28,6 +28,7 @@ from experiments.offline.algorithm_2 import Algorithm2, history_digest
 from experiments.offline.baselines import LOWER_BASELINES, lower_baselines, modal_choice
 from experiments.offline.checks import about_export, check_loadable, check_simulated
 from experiments.offline.choice import CANDIDATES, choice_lines
+from experiments.offline.earlier import EarlierTwin
 from experiments.offline.settings import Settings, check_estimate
 from experiments.reporting.cards import UNMEASURED, write_agent_card, write_twin_card
 from experiments.runs import checkpoint
@@ -152,6 +153,7 @@ class OfflineTraining:
         make, history, twin, settings, folder, seed, name, own_seed, resume, trust: see `offline`.
         estimator: settings of the network of fitted Q evaluation, before the changes of `settings.estimate`.
         source: what the history is called.
+        earlier: a twin of the same history with a verdict, which the card of this one names.
 
     Attributes:
         finished: whether the folder has the run already, and it is to be resumed.
@@ -172,6 +174,7 @@ class OfflineTraining:
         trust: bool = False,
         estimator: AgentSettings | None = None,
         source: str = "history",
+        earlier: EarlierTwin | None = None,
     ) -> None:
         self.settings = Settings() if settings is None else settings
         check_instance("settings", self.settings, (Settings,))
@@ -183,6 +186,7 @@ class OfflineTraining:
         self.seed = check_integer("seed", seed, at_least=0, at_most=MAX_SEED)
         self.resume = resume
         self.folder, self.trust, self.source, self.own_seed = Path(folder), trust, source, own_seed
+        self.earlier = earlier
         self.twin = as_twin(twin)
         kind = self.settings.reward
         scenario = history.scenario if kind is None else history.scenario.replace(reward={"kind": kind})
@@ -298,7 +302,8 @@ class OfflineTraining:
         write_agent_card(agent, self.history.scenario, summary, data, where, modules, simulated, only_in, estimates)
         if self.algorithm.twin is not None:
             twin, notes = self.algorithm.twin, self.algorithm.twin_notes
-            write_twin_card(self.folder / TWIN, twin, data, UNMEASURED, notes, simulated=simulated)
+            fidelity = UNMEASURED if self.earlier is None else self.earlier.on_card(twin)
+            write_twin_card(self.folder / TWIN, twin, data, fidelity, notes, simulated=simulated)
 
     def read_result(self) -> OfflineResult:
         """What the finished run in the folder brought."""

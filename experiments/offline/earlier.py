@@ -1,0 +1,88 @@
+"""The twin that `experiments.fidelity` left next to a history: its verdict is of the settings it was fitted with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.config.quoting import as_typed
+from experiments.reporting.cards import UNMEASURED, card_path
+from experiments.runs.folder import FIDELITY, TWIN
+from experiments.runs.naming import describe_twin
+from slicing_gym.builtin_types import differences
+from twin import DigitalTwin, transition_kinds
+
+_MOST_DIGITS = 1e6
+"""Below it a whole float is written with all its digits."""
+
+
+@dataclass(frozen=True)
+class EarlierTwin:
+    """A twin with a verdict, fitted to the same history without the decisions that were held out.
+
+    Args:
+        path: of its file.
+        twin: the twin.
+    """
+
+    path: Path
+    twin: DigitalTwin
+
+    @classmethod
+    def next_to(cls, history: str) -> EarlierTwin | None:
+        """That of a history's file or folder; None where there is none, or it cannot be read."""
+        folder = Path(history) if Path(history).is_dir() else Path(history).parent
+        if not (folder / FIDELITY).is_file():
+            return None
+        try:
+            return cls(folder / TWIN, DigitalTwin.load(folder / TWIN))
+        except (OSError, ValueError):  # of another version, or a kind that is not imported: nothing to compare with
+            return None
+
+    def to_type(self, asked: DigitalTwin) -> list[str]:
+        """What gives a twin the settings of the earlier one, each as it is typed."""
+        theirs, ours = describe_twin(self.twin), describe_twin(asked)
+        typed = []
+        kind = theirs["transition"]["name"]
+        if kind != ours["transition"]["name"]:
+            typed.append(as_typed("twin", kind))
+            ours["transition"] = {"name": kind, **asdict(transition_kinds()[kind]())}
+        return typed + [_typed(f"twin.{key}", own) for key, own, _ in differences(theirs, ours)]
+
+    def before(self, asked: DigitalTwin) -> list[str]:
+        """A warning where a twin with other settings is to be fitted: the verdict is not of it."""
+        typed = self.to_type(asked)
+        if not typed:
+            return []
+        return [
+            f"warning: a twin is fitted with other settings than {self.path}, which the verdict is of; for the same "
+            f"ones add {' '.join(typed)}"
+        ]
+
+    def after(self, fitted: DigitalTwin) -> list[str]:
+        """A warning where a fitted twin took another structure: the verdict is not of it."""
+        theirs, ours = self.twin.model.structure, fitted.model.structure
+        if theirs == ours:
+            return []
+        return [
+            f"warning: this twin's structure is {ours}, that of {self.path}, which the verdict is of, {theirs}; "
+            f"twin.performance.structure={theirs} fits such a one"
+        ]
+
+    def on_card(self, fitted: DigitalTwin) -> str:
+        """Where the card of a twin says how far it can be trusted."""
+        if self.to_type(fitted) or self.after(fitted):
+            return UNMEASURED
+        return (
+            f"not measured of this fit to all decisions; of one with the same settings, for which some were held out: "
+            f"{card_path(self.path)}"
+        )
+
+
+def _typed(key: str, value: Any) -> str:
+    """A setting as it is typed; a whole float without its point, as pages write it."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _MOST_DIGITS:
+        value = int(value)
+    return as_typed(key, value) if isinstance(value, str) else f"{key}={json.dumps(value, separators=(',', ':'))}"

@@ -1,0 +1,85 @@
+"""A twin with a verdict next to a history: what is said where the agent's twin is fitted with other settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.config.parts import make_twin
+from experiments.offline.__main__ import prepare
+from experiments.offline.earlier import EarlierTwin
+from experiments.reporting.cards import UNMEASURED
+from tests.experiments.offline.test_command import TINY, TWIN
+from tests.helpers.learners import _one_thread as _one_thread
+from tests.helpers.runs import composed
+from tests.helpers.twins import cold_twin, small_twin
+from twin import DigitalTwin
+
+JOINT = [*TWIN, "twin.performance.structure=joint"]
+
+
+def asked(*overrides: str) -> DigitalTwin:
+    """The twin of a command that is typed so."""
+    twin = make_twin(composed("offline", *overrides).twin)
+    assert twin is not None
+    return twin
+
+
+def left_by_fidelity(folder, history, twin):
+    """The files of a fidelity run that this looks at."""
+    folder.mkdir(exist_ok=True)
+    history.save(folder / "history.npz")
+    twin.save(folder / "twin.safetensors")
+    (folder / "fidelity.csv").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def verdict(history, tmp_path_factory):
+    return left_by_fidelity(tmp_path_factory.mktemp("fit"), history, asked(*JOINT).fit(history))
+
+
+def test_what_is_to_be_typed_gives_the_same_settings(history, tmp_path):
+    """Of the kind of the earlier twin, whichever is asked for."""
+    for kind in ("lstm", "transformer"):
+        folder = left_by_fidelity(tmp_path / kind, history, small_twin(history, kind, epochs=1))
+        for name in ("lstm", "transformer"):
+            earlier = EarlierTwin.next_to(str(folder / "history.npz"))
+            typed = earlier.to_type(asked(f"twin={name}"))
+            assert (f"twin={kind}" in typed) == (kind != name)
+            assert {"twin.transition.members=2", "twin.performance.structure=joint"} <= set(typed)
+            assert earlier.to_type(asked(f"twin={name}", *typed)) == []
+
+
+def test_a_float_is_typed_as_pages_write_it(verdict):
+    earlier = EarlierTwin.next_to(str(verdict))
+    plain = asked(*JOINT, "twin.performance.prior_scale=0", "twin.training.mean_weight=0.5")
+    assert earlier.to_type(plain) == ["twin.performance.prior_scale=10", "twin.training.mean_weight=1"]
+    other = EarlierTwin(verdict, plain)
+    assert other.to_type(asked(*JOINT)) == ["twin.performance.prior_scale=0", "twin.training.mean_weight=0.5"]
+
+
+def test_only_fidelity_leaves_a_verdict(history, tmp_path):
+    """Folders of other runs have a twin and a history, too; and a file may be of another version."""
+    folder = left_by_fidelity(tmp_path / "fit", history, cold_twin(history))
+    assert EarlierTwin.next_to(str(folder)) is not None
+    (folder / "fidelity.csv").unlink()
+    assert EarlierTwin.next_to(str(folder)) is None
+    (folder / "fidelity.csv").touch()
+    (folder / "twin.safetensors").write_bytes(b"another")
+    assert EarlierTwin.next_to(str(folder)) is None
+    assert EarlierTwin.next_to("random") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [([], ""), (["twin.seed=3"], "twin.seed=0"), (["twin.performance.structure=per_slice"], "structure=joint")],
+)
+def test_the_command_says_which_settings_the_verdict_is_not_of(verdict, changes, warned, tmp_path, capsys):
+    typed = ["evaluation.seeds=[]", "evaluation.policies=[]", *JOINT, *changes]
+    prepare(composed("offline", *TINY, f"history='{verdict}'", *typed), tmp_path)()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "which the verdict is of" in line]
+    assert len(lines) == {"": 0, "twin.seed=0": 1, "structure=joint": 2}[warned]
+    assert all(warned in line for line in lines)
+    card = (tmp_path / "twin.card.md").read_text()
+    assert (UNMEASURED in card) == bool(warned)
+    assert (str(verdict / "twin.card.md") in card) == (not warned)
