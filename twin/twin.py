@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 
 from slicing_gym import Scenario
 from slicing_gym.errors import check_instance, check_integer
+from slicing_gym.reward import utility
+from twin.data.columns import SPECTRAL_EFFICIENCY, SSR
 from twin.data.history import History
 from twin.models.registry import transition_settings
 from twin.models.settings import (
@@ -21,7 +24,7 @@ from twin.models.settings import (
     TrainingSettings,
     TransitionSettings,
 )
-from twin.runtime import storage
+from twin.runtime import kernel, storage
 from twin.runtime.cells import TwinCells, TwinInterval
 from twin.runtime.encoding import encode
 from twin.runtime.model import FloatArray, InitialWindows, Prediction, TwinModel
@@ -162,17 +165,35 @@ class DigitalTwin:
         self._model, self.report = fit(history, *settings, present, progress, folder, self.device)
         return self
 
-    def predict(self, history: History) -> Prediction:
+    def predict(self, history: History, units: npt.ArrayLike | None = None) -> Prediction:
         """One-step predictions for every decision of a history.
 
+        Args:
+            history: of n decisions on S slices.
+            units: allocations (n, S), or (S,) for all decisions, that take the place of the history's, each after what
+                the history measured before it; None: its own. Arrivals are predicted as for its own: they are demand.
+
         Raises:
-            ValueError: the history is of another network.
+            ValueError, TypeError: the history is of another network, or the units are no allocations of it.
         """
         check_instance("history", history, (History,))
-        self.model.layout.check_same("history", history.layout)
-        return self.model.predict(encode(self.model.layout, self.model.scaler, history))
+        model = self.model
+        model.layout.check_same("history", history.layout)
+        encoded = encode(model.layout, model.scaler, history)
+        prediction = model.predict(encoded)
+        if units is None:
+            return prediction
+        chosen, rows = model.layout.checked_units(units, len(history)), np.arange(len(history))
+        buffers = model.buffers(len(history))
+        before = encoded.before, encoded.held, chosen, encoded.controls
+        kernel.encode(model.scaler, rows, *before, buffers.features)
+        model.performance_stepper(rows, buffers.features, buffers.performance, model.scratch())
+        model.expect(rows, buffers)
+        return replace(prediction, performance=buffers.performance, expected=buffers.expected)
 
-    def expected(self, history: History, samples: int = 200, seed: int = 0) -> dict[str, FloatArray]:
+    def expected(
+        self, history: History, samples: int = 200, seed: int = 0, units: npt.ArrayLike | None = None
+    ) -> dict[str, FloatArray]:
         """What every decision of a history is expected to bring, in the columns' own units.
 
         Means over draws from one-step predictions. `predict(...).expected` is on the scales that columns are modelled
@@ -182,21 +203,26 @@ class DigitalTwin:
             history: of n decisions on S slices.
             samples: draws a decision.
             seed: of the draws.
+            units: allocations in place of the history's, see `predict`.
 
         Returns:
-            "arrivals" (n, S), and the performance by column, (n, S), or (n,) for a column of the cell.
+            "arrivals" (n, S), the performance by column, (n, S), or (n,) for a column of the cell, and "utility" (n,)
+            where SSR and SE are among the columns.
 
         Raises:
-            ValueError: the history is of another network.
+            ValueError, TypeError: the history is of another network, or the units are no allocations of it.
         """
         check_integer("samples", samples, at_least=1)
-        prediction = self.predict(history)
+        prediction = self.predict(history, units)
         generator = np.random.default_rng(check_integer("seed", seed, at_least=0))
         total = np.zeros((len(history), self.model.layout.num_variables))
         for _ in range(samples):
             total += self.model.draw(prediction, generator)
         mean = total / samples
-        return {"arrivals": mean[:, : self.scenario.num_slices], **self.model.split(mean)}
+        found = {"arrivals": mean[:, : self.scenario.num_slices], **self.model.split(mean)}
+        if self.model.has_reward:  # it is linear in both: that of the means is the mean
+            found["utility"] = utility(self.scenario, found[SPECTRAL_EFFICIENCY.name], found[SSR.name])
+        return found
 
     def cells_at(self, history: History, row: int, seeds: Sequence[int], num_threads: int = 1) -> TwinCells:
         """Cells, one per seed, at a moment of a history: just before its decision `row`.

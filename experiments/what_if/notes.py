@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,22 @@ ERRORS = 1.96
 
 MOST_COMPARED = 200
 """Allocations of an alternative, the most frequent, of which the nearest that was held is looked for."""
+
+
+class Decided(Protocol):
+    """What lines on allocations need of what was compared."""
+
+    @property
+    def name(self) -> str:
+        """Of the contender."""
+
+    @property
+    def units(self) -> IntArray:
+        """That it gave (..., n_slices)."""
+
+    @property
+    def outside(self) -> dict[str, tuple[int, int]]:
+        """By slice, the fewest and the most units, where the history never gave it so few or so many."""
 
 
 def given_lines(demand: Demand, measured: Mapping[str, float]) -> list[str]:
@@ -100,7 +117,7 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
     ]
 
 
-def outside(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]:
+def outside(moment: Moment, alternatives: Sequence[Decided]) -> list[str]:
     """One line per alternative that gives a slice units which the log never gave it."""
     held, names = moment.history.allocation, moment.history.scenario.slice_names
     lines = []
@@ -116,7 +133,7 @@ def outside(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]:
     return lines
 
 
-def never_held(moment: Moment, alternatives: Sequence[Alternative]) -> list[str]:
+def never_held(moment: Moment, alternatives: Sequence[Decided]) -> list[str]:
     """One line per alternative with allocations that the log never held: how far the nearest is that it did hold."""
     history = moment.history
     held, times = np.unique(history.allocation, axis=0, return_counts=True)

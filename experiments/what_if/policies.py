@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from agents.baselines import BASELINES, Policy
+from agents.baselines import BASELINES, HardPolicy, Policy, ProportionalPolicy
 from experiments.evaluate.policies import check_policies, given_as, label_policies, load_policy
 from experiments.evaluate.rollout import Predictor
 from experiments.evaluate.wrapped import WrappedAgent
@@ -26,6 +26,9 @@ from twin.data.logs.units import units_of
 
 LOGGED = "logged"
 """What the log did."""
+
+RULES = {"hard": HardPolicy, "proportional": ProportionalPolicy}
+"""Baselines by name that need no simulator and draw nothing."""
 
 IntArray = npt.NDArray[np.int64]
 Policies = Sequence[str | Path] | Mapping[str, Predictor | str | Path | Sequence[int]]
@@ -52,8 +55,8 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
     """What is to be compared, loaded and checked.
 
     Args:
-        given: "logged", allocations like 60-30-10, files or folders of agents; or, by what they are called, such names,
-            units, and objects with Stable-Baselines3's `predict`.
+        given: "logged", "hard", "proportional", allocations like 60-30-10, files or folders of agents; or, by what they
+            are called, such names, units, and objects with Stable-Baselines3's `predict`.
         twin: in which they decide.
         moment: where they do.
         trust: let files of agents run code.
@@ -93,8 +96,8 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
 def _allowed(twin: DigitalTwin) -> str:
     scenario = twin.scenario
     return (
-        f"{LOGGED!r}, units of {', '.join(scenario.slice_names)} that sum to {scenario.num_units} (as a-b-c), files of "
-        "agents, and folders of runs"
+        f"{LOGGED!r}, units of {', '.join(scenario.slice_names)} that sum to {scenario.num_units} (as a-b-c), "
+        f"{', '.join(map(repr, RULES))}, files of agents, and folders of runs"
     )
 
 
@@ -165,8 +168,10 @@ def _agent(name: str, twin: DigitalTwin, trust: bool) -> Predictor:
     Raises:
         ValueError, TypeError, OSError: there is none, or it does not fit the twin.
     """
+    if name in RULES:
+        return RULES[name](twin.scenario)
     if name in BASELINES:
-        raise ValueError(unknown_name("policies", name, (LOGGED,)) + f"; allowed are {_allowed(twin)}")
+        raise ValueError(unknown_name("policies", name, (LOGGED, *RULES)) + f"; allowed are {_allowed(twin)}")
     with given_as("policies"):
         check_policies([name], twin.scenario)
         envs = gym.make_vec("SliceTwin-v0", num_envs=1, twin=twin, allow_constant=True)

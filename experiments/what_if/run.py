@@ -109,8 +109,9 @@ def what_if(
     Args:
         twin: fitted to decisions of the same network.
         history: that the moment is of, as `twin.read_log` gives it.
-        policies: "logged" (what the log did), allocations in units like "60-30-10", files of agents, folders of runs;
-            or, by what they are called, such names, units, and objects with Stable-Baselines3's `predict`.
+        policies: "logged" (what the log did), "hard", "proportional", allocations in units like "60-30-10", files of
+            agents, folders of runs; or, by what they are called, such names, units, and objects with
+            Stable-Baselines3's `predict`.
         settings: intervals ahead, samples, seed.
         folder: where CSV and picture go; None: nowhere.
         at: a time stamp of the log, see `find_moment`.

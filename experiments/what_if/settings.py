@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.config.bounds import MAX_CELLS, MAX_DECISIONS, MAX_RUNS, MAX_SEED, MAX_THREADS, bounded
 from experiments.config.schemas import CommandSettings
+from slicing_gym.errors import shown
 
 OF_THE_LOG, OF_THE_TWIN = ARRIVALS = ("logged", "twin")
 """Where arrivals are from."""
@@ -43,7 +44,11 @@ class WhatIfConfig(Settings, CommandSettings):
         mapping, mapping_file: what the log's columns mean: a choice of Hydra's, or a file.
         at: a time stamp as the log has it; the interval is taken that is half a period away at most.
         interval: number of the decision in the history, from 0, in place of a time.
-        policies: "logged", allocations in units like 60-30-10, files of agents, folders of runs.
+        decisions: "all", or the first and the last as "128-158", in place of a moment: means over these, one step
+            ahead each.
+        policies: "logged", "hard", "proportional", allocations in units like 60-30-10, files of agents, folders of
+            runs.
+        progress: taken as other commands take it; there is no bar.
     """
 
     fitted: str | None = None
@@ -53,4 +58,22 @@ class WhatIfConfig(Settings, CommandSettings):
     mapping: dict[str, Any] = field(default_factory=dict)
     at: Any = None
     interval: int | None = bounded(None, at_least=0, at_most=MAX_DECISIONS)
+    decisions: str | None = None
     policies: list[str] = field(default_factory=lambda: ["logged"])
+    progress: bool = True
+
+
+def check_alone(config: WhatIfConfig) -> None:
+    """Refuse what is asked of a moment together with `decisions`.
+
+    Raises:
+        ValueError: the message names the key.
+    """
+    usual = WhatIfConfig()
+    for key in ("at", "interval", "ahead", "arrivals"):
+        given, allowed = getattr(config, key), getattr(usual, key)
+        if given != allowed:
+            raise ValueError(
+                f"{key}: {shown(given)} given together with decisions, allowed is {shown(allowed)}: each decision is "
+                "one step ahead of what the log measured"
+            )

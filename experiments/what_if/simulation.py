@@ -76,7 +76,7 @@ def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: 
             units = np.tile(contender.units[step], (samples, 1))
         else:
             seen = observer.observe(twin.scenario, {"arrivals": cells.measured[:, :slices]})
-            units = _chosen(contender, twin.scenario, choose(seen))
+            units = chosen_units(contender, twin.scenario, choose(seen))
             choose.over[:] = False
         held = np.repeat(controls[[moment.row + step]], samples, axis=0)
         brought = cells.advance(units, controls=held, known=known)
@@ -85,10 +85,11 @@ def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: 
         given.append(units)
     means, utilities = total / moment.ahead, worth / moment.ahead if model.has_reward else None
     values = _by_variable(layout, demand, means, utilities)
-    return Alternative(contender.name, np.stack(given), values, _outside(layout, history.allocation, np.stack(given)))
+    decided = np.stack(given)
+    return Alternative(contender.name, decided, values, slices_outside(layout, history.allocation, decided))
 
 
-def _chosen(contender: Contender, scenario: Scenario, actions: npt.NDArray[Any]) -> IntArray:
+def chosen_units(contender: Contender, scenario: Scenario, actions: npt.NDArray[Any]) -> IntArray:
     """The units (k, n_slices) that actions (k,) mean.
 
     Raises:
@@ -122,7 +123,7 @@ def _by_variable(layout: Layout, demand: Demand, values: FloatArray, worth: Floa
     return own if worth is None else {UTILITY: worth, **own}
 
 
-def _outside(layout: Layout, history: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
+def slices_outside(layout: Layout, history: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
     """Slices that were given units (..., n_slices) beyond all that a history (n, n_slices) gave them; idle is none."""
     given, found = units.reshape(-1, units.shape[-1]), {}
     for n, name in enumerate(layout.scenario.slice_names):

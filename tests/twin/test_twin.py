@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slicing_gym import get_scenario
-from tests.helpers.twins import JOINT, cold_twin, history_of, quick_twin
+from tests.helpers.twins import JOINT, cold_twin, history_of, quick_twin, small_twin
 from twin import (
     ARRIVALS,
     Column,
@@ -85,13 +85,35 @@ def test_what_is_expected_is_in_the_columns_own_units():
     twin = cold_twin(replace(history, performance=measured, columns=(*history.columns, column)))
     own = replace(history, performance=measured, columns=(*history.columns, column))
     found = twin.expected(own, samples=50)
-    assert list(found) == ["arrivals", "ssr", "spectral_efficiency", "delay"]
-    assert [found[name].shape for name in found] == [(300, 3), (300, 3), (300,), (300, 3)]
+    assert list(found) == ["arrivals", "ssr", "spectral_efficiency", "delay", "utility"]
+    assert [found[name].shape for name in found] == [(300, 3), (300, 3), (300,), (300, 3), (300,)]
+    np.testing.assert_allclose(found["utility"], 0.01 * found["spectral_efficiency"] + found["ssr"].sum(axis=1))
     for name in ("arrivals", "ssr", "delay"):
         truth = own.next_arrivals if name == "arrivals" else own.performance[name]
         np.testing.assert_allclose(found[name].mean(axis=0), truth.mean(axis=0), rtol=0.15, err_msg=name)
     scaled = twin.predict(own).expected.mean(axis=(0, 1))[-3:]
     assert (np.expm1(scaled) < 0.7 * delay.mean(axis=0)).all()
+
+
+@pytest.mark.parametrize("make", [cold_twin, small_twin])
+def test_other_units_are_predicted_each_after_what_the_history_measured(make):
+    """As a moment does, whose past holds the history's units; neither as a history that held the others all along."""
+    history, other = history_of("paper-1mhz", 100), np.array([3, 14, 3])
+    twin = make(history)
+    found, own = twin.predict(history, other), twin.predict(history)
+    np.testing.assert_array_equal(found.transition, own.transition)
+    for row in (0, 1, 40, 99):
+        changed = history.allocation.copy()
+        changed[row:] = other
+        past = replace(history, allocation=changed)
+        np.testing.assert_array_equal(found.expected[row], twin.predict(past).expected[row])
+    np.testing.assert_array_equal(twin.predict(history, history.allocation).expected, own.expected)
+    all_along = twin.predict(replace(history, allocation=np.tile(other, (100, 1))))
+    alike = np.array_equal(found.expected, all_along.expected)
+    assert alike == (make is cold_twin)  # regressions do not look at the units of the interval before
+    assert not np.array_equal(twin.expected(history, 5)["ssr"], twin.expected(history, 5, units=other)["ssr"])
+    with pytest.raises(ValueError, match="units"):
+        twin.predict(history, [3, 14, 4])
 
 
 def test_cells_at_a_moment_expect_what_the_prediction_does():

@@ -222,7 +222,7 @@ def test_the_nearest_interval_is_taken(history):
         ({"interval": 3, "policies": ["60-30-11"]}, "policies: '60-30-11' given, allowed are units of volte, video"),
         ({"interval": 3, "policies": ["60-40"]}, "policies: '60-40' given, .* sum to 100, at least 1-1-1$"),
         ({"interval": 3, "policies": {"mine": [0, 50, 50]}}, r"policies: \[0, 50, 50\] given"),
-        ({"interval": 3, "policies": ["hard"]}, "policies: unknown name 'hard'"),
+        ({"interval": 3, "policies": ["random"]}, "policies: unknown name 'random'"),
         ({"interval": 3, "policies": ["logged", "logged"]}, "policies: one is given twice"),
         ({"interval": 3, "policies": ["runs/none/agent.zip"]}, "policies: the file 'runs/none/agent.zip' does not"),
         ({"interval": 45, "settings": Settings(ahead=6)}, "ahead: 6 given, allowed is 1 to 5: after decision 49 "),

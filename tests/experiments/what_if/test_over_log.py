@@ -1,0 +1,138 @@
+"""Allocations and rules over many decisions of a log: against a moment, a rule known by hand, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agents import ProportionalPolicy
+from experiments.what_if import over_log
+from experiments.what_if.__main__ import prepare
+from experiments.what_if.settings import WhatIfConfig
+from slicing_gym.allocation import share_out
+from tests.helpers.commands import configured
+from tests.helpers.twins import cold_twin, history_of, small_twin
+from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
+from twin.fidelity.scores import rank_correlation
+
+UNITS = [3, 14, 3]
+
+
+@pytest.fixture(scope="module")
+def history():
+    return history_of("paper-1mhz", 200)
+
+
+@pytest.fixture(scope="module")
+def twin(history):
+    return cold_twin(history)
+
+
+@pytest.mark.parametrize("make", [cold_twin, small_twin])
+def test_figures_are_means_of_what_each_decision_is_expected_to_bring(make, history):
+    """By hand: a history that held the units from a decision on, and the utility of each member's SSR and SE."""
+    twin, decisions = make(history), range(150, 160)
+    worth, ssr = [], []
+    for row in decisions:
+        allocation = history.allocation.copy()
+        allocation[row:] = UNITS
+        expected = twin.predict(replace(history, allocation=allocation)).expected[row]  # (M, V - S): SSR, then SE
+        worth.append(expected[:, :3].sum(axis=1) + 0.01 * expected[:, 3])
+        ssr.append(expected[:, :3].mean(axis=0))
+    result = over_log(twin, history, {"mine": UNITS}, "150-159")
+    logged, mine = result.contenders
+    np.testing.assert_allclose(mine.utility, worth)
+    np.testing.assert_allclose(mine.ssr, ssr)
+    own = twin.predict(history).expected[150:160]
+    np.testing.assert_allclose(logged.utility, own[..., :3].sum(axis=2) + 0.01 * own[..., 3])
+    assert result.mean("mine").mean == pytest.approx(np.mean(worth))
+    assert result.gain("mine").mean == pytest.approx(np.mean(worth) - logged.utility.mean())
+    np.testing.assert_allclose(result.by_member("mine"), np.mean(worth, axis=0) - logged.utility.mean(axis=0))
+    assert result.measured == pytest.approx(
+        history.ssr[150:160].sum(axis=1) + 0.01 * history.spectral_efficiency[150:160]
+    )
+
+
+def test_a_rule_sees_the_arrivals_before_each_decision(twin, history):
+    result = over_log(twin, history, ["proportional", "hard"])
+    by_name = {each.name: each.units for each in result.contenders}
+    np.testing.assert_array_equal(by_name["proportional"], share_out(history.arrivals, 20))
+    assert (by_name["hard"] == [6, 7, 7]).all()
+    as_object = over_log(twin, history, {"mine": ProportionalPolicy(twin.scenario)})
+    np.testing.assert_array_equal(as_object.contenders[1].utility, result.contenders[1].utility)
+
+
+def test_allocations_are_ranked_as_by_the_rule_of_a_log():
+    """A slice's SSR is 1 where 0.21 Mbit/s a unit and 0.09 a packet both reach its bound, whatever the others have."""
+    log, _ = quietly(CASES / "01_decided.csv", mapping_of())
+    tried = [(embb, mtc, 50 - embb - mtc) for embb in (6, 12, 18, 24) for mtc in (4, 8, 12)]
+    offered = 0.09 * log.next_arrivals
+    truth = [(np.minimum(offered, 0.21 * np.array(units)) >= [1.0, 1.0, 2.0]).mean(axis=0).sum() for units in tried]
+    result = over_log(cold_twin(log), log, {"-".join(map(str, units)): units for units in tried})
+    found = [result.mean(each.name).mean for each in result.contenders[1:]]
+    assert rank_correlation(np.array(truth), np.array(found)) > 0.8
+    assert np.abs(np.array(found) - truth).max() < 0.5
+
+
+def test_an_interval_is_over_decisions_and_members_are_apart(twin, history):
+    """Of a single block there is no interval."""
+    all_of_them = over_log(twin, history, ["3-14-3"])
+    assert 0.0 < all_of_them.gain("3-14-3").half_width < all_of_them.gain("3-14-3").mean
+    assert np.ptp(all_of_them.by_member("3-14-3")) > 0.0
+    assert np.isnan(over_log(twin, history, ["3-14-3"], "100-109").gain("3-14-3").half_width)  # one block
+
+
+def test_slices_that_are_not_there_are_served_as_the_log_says():
+    mapping = mapping_of(absent={"arrivals": 0, "rate": 0})
+    history, _ = quietly(CASES / "06_slices_come_and_go.csv", mapping)
+    gone = history.performance["present"] < 0.5
+    result = over_log(cold_twin(history), history, ["20-15-15-0"])
+    for each in result.contenders:
+        np.testing.assert_allclose(each.ssr[gone], history.ssr[gone])
+    assert (result.contenders[0].ssr[~gone] != history.ssr[~gone]).any()
+
+
+def test_the_report_says_what_its_figures_are_and_the_csv_has_them(twin, history, tmp_path):
+    narrow = history.take(np.flatnonzero((history.allocation >= 3).all(axis=1)))
+    result = over_log(twin, narrow, ["3-14-3", "1-18-1"], folder=tmp_path)
+    lines = result.report().splitlines()
+    assert lines[0].startswith(f"paper-1mhz: decisions 0 to {len(narrow) - 1} of 0 to {len(narrow) - 1}")
+    assert [line.split("  ")[0] for line in lines[3:7]] == ["measured", "logged", "3-14-3", "1-18-1 *"]
+    gain, own = result.gain("3-14-3"), result.by_member("3-14-3")
+    assert f"  {gain.show(2)}  " in lines[5]
+    assert f"  {own.min():+.2f} to {own.max():+.2f}  " in lines[5]
+    assert any(line.startswith("* warning: 1-18-1 is outside the log: ") for line in lines)
+    with (tmp_path / "what_if.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["policy"] for row in rows] == ["logged", "3-14-3", "1-18-1"]
+    assert float(rows[1]["less_logged"]) == pytest.approx(gain.mean, rel=1e-4)
+    assert float(rows[2]["ssr_video"]) == pytest.approx(result.contenders[2].ssr[:, 1].mean(), rel=1e-4)
+    assert rows[0]["outside_the_log"] == ""
+    assert "video" in rows[2]["outside_the_log"]
+
+
+@pytest.mark.parametrize("given", ["", "5", "150", "7-3", "0-200", "-1-5", "last", "1-2-3", 7, None])
+def test_decisions_that_are_none_are_refused(twin, history, given):
+    with pytest.raises((ValueError, TypeError), match=r"decisions: .* given, allowed are all, .* as 0-199$"):
+        over_log(twin, history, decisions=given)
+
+
+def test_a_twin_without_utility_is_refused(history):
+    alone = replace(history, columns=history.columns[:1], performance={"ssr": history.ssr})
+    with pytest.raises(ValueError, match="twin: predicts no utility, allowed is one of a history with ssr and"):
+        over_log(cold_twin(alone), alone)
+
+
+def test_the_command_takes_decisions_in_place_of_a_moment(twin, history, tmp_path, capsys):
+    twin.save(tmp_path / "twin.safetensors")
+    history.save(tmp_path / "history.npz")
+    typed = [f"fitted={tmp_path}", "policies=[hard]", "decisions=100-149"]
+    prepare(configured("what_if", WhatIfConfig, *typed, "progress=false"), tmp_path)()
+    assert over_log(twin, history, ["hard"], "100-149").report() in capsys.readouterr().out
+    for more in ("interval=3", "at=3", "ahead=2", "arrivals=twin"):
+        key = more.partition("=")[0]
+        with pytest.raises(ValueError, match=f"{key}: .* given together with decisions, allowed is "):
+            prepare(configured("what_if", WhatIfConfig, *typed, more), tmp_path)
