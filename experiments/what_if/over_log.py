@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from experiments.evaluate.held import CHUNK
 from experiments.evaluate.rollout import Chooser
-from experiments.reporting.statistics import Estimate, block_bootstrap
+from experiments.reporting.statistics import Estimate, block_bootstrap, blocks_of
 from experiments.reporting.tables import aligned, write_rows
 from experiments.what_if.moment import Moment
 from experiments.what_if.notes import never_held, outside
@@ -31,6 +32,9 @@ FloatArray = npt.NDArray[np.float64]
 
 ALL = "all"
 """Every decision of a history."""
+
+FEWEST_BLOCKS = 5
+"""Blocks of decisions for an interval: that of two or three may be next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,18 @@ class OverLogResult:
         return next(each for each in self.contenders if each.name == name)
 
     def _over_blocks(self, values: FloatArray) -> Estimate:
-        run = self.decisions.history.run[self.decisions.rows]
-        return block_bootstrap(lambda rows: float(values[rows].mean()), run)
+        if self._blocks < FEWEST_BLOCKS:
+            return Estimate(float(values.mean()), math.nan)
+        return block_bootstrap(lambda rows: float(values[rows].mean()), self._run)
+
+    @property
+    def _run(self) -> IntArray:
+        """Run of each decision (n,)."""
+        return self.decisions.history.run[self.decisions.rows]
+
+    @property
+    def _blocks(self) -> int:
+        return len(blocks_of(self._run))
 
     def report(self) -> str:
         """The table, what its columns are, and what of it is not to be trusted."""
@@ -112,7 +126,9 @@ class OverLogResult:
             f"{self.decisions.history.scenario.name}: {self.decisions}; each after what was measured before it",
             aligned(header, rows),
             "±: 95 % interval by bootstrap over blocks of 25 decisions: what other decisions would change, and not the "
-            "twin's error",
+            "twin's error"
+            if self._blocks >= FEWEST_BLOCKS
+            else f"no ±: {self._blocks} blocks of 25 decisions, {FEWEST_BLOCKS} are needed for an interval",
             f"by member: least and most that the {members} members of the twin expect; all may be wrong: the verdict "
             "on what-if (experiments.fidelity) concerns this table",
             *self.physics,

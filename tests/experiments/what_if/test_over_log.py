@@ -78,11 +78,14 @@ def test_allocations_are_ranked_as_by_the_rule_of_a_log():
 
 
 def test_an_interval_is_over_decisions_and_members_are_apart(twin, history):
-    """Of a single block there is no interval."""
+    """Of a few blocks there is no interval."""
     all_of_them = over_log(twin, history, ["3-14-3"])
     assert 0.0 < all_of_them.gain("3-14-3").half_width < all_of_them.gain("3-14-3").mean
     assert np.ptp(all_of_them.by_member("3-14-3")) > 0.0
-    assert np.isnan(over_log(twin, history, ["3-14-3"], "100-109").gain("3-14-3").half_width)  # one block
+    few = over_log(twin, history, ["3-14-3"], "100-199")
+    assert np.isnan(few.gain("3-14-3").half_width)
+    assert "no ±: 4 blocks of 25 decisions, 5 are needed for an interval" in few.report().splitlines()
+    assert not any(line.startswith("no ±") for line in all_of_them.report().splitlines())
 
 
 def test_slices_that_are_not_there_are_served_as_the_log_says():
