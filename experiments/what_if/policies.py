@@ -27,7 +27,7 @@ from twin.data.logs.units import units_of
 LOGGED = "logged"
 """What the log did."""
 
-RULES = {"hard": HardPolicy, "proportional": ProportionalPolicy}
+SIMPLE_RULES = {"hard": HardPolicy, "proportional": ProportionalPolicy}
 """Baselines by name that need no simulator and draw nothing."""
 
 IntArray = npt.NDArray[np.int64]
@@ -97,7 +97,7 @@ def _allowed(twin: DigitalTwin) -> str:
     scenario = twin.scenario
     return (
         f"{LOGGED!r}, units of {', '.join(scenario.slice_names)} that sum to {scenario.num_units} (as a-b-c), "
-        f"{', '.join(map(repr, RULES))}, files of agents, and folders of runs"
+        f"{', '.join(map(repr, SIMPLE_RULES))}, files of agents, and folders of runs"
     )
 
 
@@ -168,10 +168,10 @@ def _agent(name: str, twin: DigitalTwin, trust: bool) -> Predictor:
     Raises:
         ValueError, TypeError, OSError: there is none, or it does not fit the twin.
     """
-    if name in RULES:
-        return RULES[name](twin.scenario)
+    if name in SIMPLE_RULES:
+        return SIMPLE_RULES[name](twin.scenario)
     if name in BASELINES:
-        raise ValueError(unknown_name("policies", name, (LOGGED, *RULES)) + f"; allowed are {_allowed(twin)}")
+        raise ValueError(unknown_name("policies", name, (LOGGED, *SIMPLE_RULES)) + f"; allowed are {_allowed(twin)}")
     with given_as("policies"):
         check_policies([name], twin.scenario)
         envs = gym.make_vec("SliceTwin-v0", num_envs=1, twin=twin, allow_constant=True)

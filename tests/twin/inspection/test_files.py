@@ -105,7 +105,8 @@ def test_a_file_a_user_is_one_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not a table"),
+        (b"", "is empty, allowed is a table with a line of names"),
+        (b"\n\r\n  \n", "is empty, allowed is"),
         (b"a,b,c\n", "has no rows"),
         (bytes(range(256)) * 8, "is not a table"),
         (_commas([0, 2, 3]), "more fields than its header, as where numbers have decimal commas .* write it with ';'"),
@@ -117,6 +118,14 @@ def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path, content, messa
         inspect_log(tmp_path / "x.csv")
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 500
+
+
+def test_an_empty_file_among_others_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("t,slice,pkts\n" + "".join(f"{t},a,{t % 7}\n" for t in range(50)))
+    with gzip.open(tmp_path / "b.csv.gz", "wb") as file:
+        file.write(b"\n")
+    with pytest.raises(ValueError, match=r"log: '.*b\.csv\.gz' is empty, allowed is a table with a line of names"):
+        inspect_log(tmp_path)
 
 
 def test_what_is_no_log_is_said_and_nothing_is_proposed(tmp_path):

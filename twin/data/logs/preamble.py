@@ -13,6 +13,9 @@ MOST_LINES = 60
 
 _LEAST_ROWS = 3
 
+_BLANKS = 65_536
+"""Bytes of blanks from which on a file counts as blank."""
+
 
 def header_line(path: Path) -> int | None:
     """The line, from 1, that is likely the header, where others stand above it; None if there is none, or no text.
@@ -37,6 +40,15 @@ def _first_lines(path: Path) -> list[str]:
     except (OSError, ValueError, EOFError, zlib.error):
         return []
     return lines[:-1] if len(lines) == MOST_LINES else lines  # a quoted field may go on in the next
+
+
+def is_blank(path: Path) -> bool:
+    """Whether a file, packed by gzip perhaps, has nothing but blanks and line breaks; of a long one some are read."""
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            return not file.read(_BLANKS).strip()
+    except (OSError, EOFError, zlib.error):
+        return False  # what is wrong with it is said by what reads it
 
 
 def has_decimal_commas(path: Path) -> bool:

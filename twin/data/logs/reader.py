@@ -122,6 +122,9 @@ def read_table(
     with opened(files) as source, engine.connected() as connection:
         import duckdb
 
+        for path, name in zip(source.paths, source.names, strict=True):
+            if source.kind == "csv" and preamble.is_blank(Path(path)):
+                raise ValueError(f"log: {name!r} is empty, allowed is a table with a line of names and rows below it")
         faults = (duckdb.Error, UnicodeError, OverflowError, MemoryError)
         try:
             return _read(connection, source, query, columns, as_text)
