@@ -17,7 +17,7 @@ from twin.data.layout import IDLE, Layout
 from twin.data.logs.builtin import RULES, plain, with_tuples
 from twin.data.logs.files import FILE
 from twin.data.logs.idle import with_idle
-from twin.data.logs.numbers import check_numbers_of_yaml
+from twin.data.logs.numbers import check_numbers_of_yaml, with_numbers
 from twin.data.logs.rules import (
     AggregateRule,
     AllocationRule,
@@ -215,7 +215,7 @@ class LogMapping:
         """
         data = read_yaml("mapping", path)
         try:
-            return cls.from_dict(data)
+            return cls.from_dict(with_numbers(data) if isinstance(data, dict) else data)
         except (TypeError, ValueError) as error:
             what = str(error).removeprefix("mapping").lstrip(".: ")
             raise type(error)(f"mapping: {os.fspath(path)!r}: {what}") from None

@@ -1,4 +1,4 @@
-"""Numbers of a mapping that YAML 1.1 reads as texts, as 20e6: all are named at once, before a log is read."""
+"""Numbers of a mapping that YAML 1.1 reads as texts, as 20e6: of a file they are numbers, as in YAML 1.2 and Hydra."""
 
 from __future__ import annotations
 
@@ -10,8 +10,32 @@ from slicing_gym.errors import as_yaml
 _WITH_NUMBERS = ("scenario", "arrivals", "time", "performance", "ssr", "spectral_efficiency")
 """Keys of a mapping with numbers below them; what stands for slices or for missing values may look like one."""
 
+_EXACT = 2**53
+"""Below it every whole number is a double."""
+
 _TEXTS = ("column", "name", "unit", "transform", "kind")
 """Keys below them that are texts."""
+
+
+def with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping of which texts below keys with numbers are the numbers that YAML 1.2 takes them for."""
+    nested = (Mapping, list)  # a text right there is the name of a column
+    return {
+        key: _numbers(value) if key in _WITH_NUMBERS and isinstance(value, nested) else value
+        for key, value in data.items()
+    }
+
+
+def _numbers(value: Any) -> Any:
+    """What stands below such a key, with its numbers."""
+    if isinstance(value, Mapping):
+        return {name: each if name in _TEXTS else _numbers(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_numbers(each) for each in value]
+    if not as_yaml(value):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number  # a count is a whole number
 
 
 def check_numbers_of_yaml(data: Mapping[str, Any]) -> None:

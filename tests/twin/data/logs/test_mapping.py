@@ -210,6 +210,22 @@ def test_se_counts_the_users_of_each_interval():
     np.testing.assert_allclose(history.spectral_efficiency, (rates * users).sum(axis=1) / 10.0)
 
 
+def test_a_file_may_write_numbers_as_yaml_1_2_has_them(tmp_path):
+    """Also a count; but not what stands for texts of the log's own, and names of columns."""
+    text = mapping_of(missing=["1e9"], arrivals="2e6").to_yaml()
+    radio = mapping_of().scenario.radio
+    assert (radio.bandwidth_hz, radio.slots_per_interval) == (10e6, 1000)
+    for number, written in (("10000000.0", "10.0e6"), ("slots_per_interval: 1000", "slots_per_interval: 1e3")):
+        assert number in text
+        text = text.replace(number, written)
+    text = text.replace("- 2.0", "- 20e-1")
+    (tmp_path / "mapping.yaml").write_text(text)
+    assert LogMapping.from_yaml(tmp_path / "mapping.yaml") == mapping_of(missing=["1e9"], arrivals="2e6")
+    (tmp_path / "mapping.yaml").write_text(text.replace("10.0e6", "10.0e6x"))
+    with pytest.raises(TypeError, match=r"bandwidth_hz: '10.0e6x' is not a number$"):
+        LogMapping.from_yaml(tmp_path / "mapping.yaml")
+
+
 def test_all_numbers_that_yaml_reads_as_texts_are_named_at_once():
     data = mapping_of().to_dict()
     data["scenario"]["radio"]["bandwidth_hz"] = "38.16e6"
