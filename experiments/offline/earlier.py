@@ -58,7 +58,7 @@ class EarlierTwin:
             return []
         return [
             f"warning: a twin is fitted with other settings than {self.path}, which the verdict is of; for the same "
-            f"ones add {' '.join(typed)}"
+            f"ones type {' '.join(typed)}"
         ]
 
     def after(self, fitted: DigitalTwin) -> list[str]:
