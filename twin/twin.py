@@ -295,7 +295,8 @@ class DigitalTwin:
         Raises:
             ValueError: the twin was not fitted.
         """
-        return storage.dump(storage.Contents(self.model, self.transition, self.training, self.seed))
+        asked = replace(self.model.performance, prior_scale=self.performance.prior_scale)
+        return storage.dump(storage.Contents(self.model, self.transition, asked, self.training, self.seed))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DigitalTwin:
@@ -321,7 +322,7 @@ class DigitalTwin:
 
     @classmethod
     def _of(cls, contents: storage.Contents) -> DigitalTwin:
-        model, transition, training, seed = contents
-        twin = cls(transition, model.performance, training, seed)
+        model, transition, performance, training, seed = contents
+        twin = cls(transition, performance, training, seed)
         twin._model = model
         return twin

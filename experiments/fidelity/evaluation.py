@@ -141,7 +141,7 @@ def evaluate_on_history(
     fitted = deepcopy(twin).fit(past, progress=settings.progress or settings.delay)
     keep(fitted)
     outcome = evaluate_twin(fitted, past, held_out, settings)
-    uncertainty = uncertainty_on_history(twin, history, settings, fitted.model.structure)
+    uncertainty = uncertainty_on_history(twin, history, settings, fitted.model)
     terms = utility_terms(held_out) if fitted.model.has_reward else {}
     return replace(_with_uncertainty(outcome, uncertainty), terms=terms), held_out
 

@@ -56,9 +56,7 @@ class FidelityResult:
     def report(self) -> str:
         """What the twins are good for; below it the figures, a row per metric and variable, a column per predictor."""
         report = self.outcomes[0].twin.report
-        advice = remedies(self.outcomes[0].twin.model) if self._evidence.contradicted else []
-        notes = [f"networks contradict physics here: {remedy}" for remedy in advice]
-        notes += [*(() if report is None else report.notes), *not_learned(self.figures)]
+        notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
         table = as_table(self.figures, units)
         evidence = self._evidence
@@ -67,7 +65,8 @@ class FidelityResult:
                 "the twin predicts arrivals alone; of a log that has decisions, a mapping with ssr and "
                 "spectral_efficiency brings verdicts on the utility"
             )
-        verdict = as_lines(verdicts(evidence), evidence.range)
+        advice = remedies(self.outcomes[0].twin.model) if evidence.contradicted else []
+        verdict = as_lines(verdicts(evidence), evidence.range, advice)
         return "\n".join([self.title, *verdict, *(f"note: {note}" for note in notes), table])
 
     @property

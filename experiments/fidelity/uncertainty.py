@@ -19,6 +19,7 @@ from twin.fidelity.simulated import HeldOut
 from twin.fidelity.uncertainty import attainable_correlation, predict_choices, predict_utility
 from twin.models.settings import NEURAL_DECISIONS
 from twin.runtime.encoding import encode
+from twin.runtime.model import TwinModel
 
 LISTED = 12
 """Allocations of a history up to which each is left out in turn, if nothing else is asked for."""
@@ -103,17 +104,17 @@ def uncertainty_on_cell(
 
 
 def uncertainty_on_history(
-    twin: DigitalTwin, history: History, settings: Settings, structure: str
+    twin: DigitalTwin, history: History, settings: Settings, whole: TwinModel
 ) -> Uncertainty | None:
     """Leave allocations out in turn, fit a twin with these settings to the rest, and predict what was left out.
 
-    Each has the structure that was taken for the whole history, as far as its decisions are enough for that.
+    Each has the performance that was taken for the whole history, as far as its decisions are enough for that.
     """
     chosen = left_out_in_turn(history, settings)
     if not len(chosen):
         return None
     progress, left_out = settings.progress or settings.delay, ProgressBar(chosen, "left out", delay=settings.delay)
-    return _together([_leave_out(twin, history, units, structure, progress) for units in left_out])
+    return _together([_leave_out(twin, history, units, whole, progress) for units in left_out])
 
 
 def left_out_in_turn(history: History, settings: Settings) -> npt.NDArray[np.int64]:
@@ -127,12 +128,13 @@ def left_out_in_turn(history: History, settings: Settings) -> npt.NDArray[np.int
 
 
 def _leave_out(
-    twin: DigitalTwin, history: History, units: npt.NDArray[np.int64], structure: str, progress: float
+    twin: DigitalTwin, history: History, units: npt.NDArray[np.int64], whole: TwinModel, progress: float
 ) -> Uncertainty:
     """One allocation left out."""
     own = (history.allocation == units).all(axis=1)
     rest, other = history.take(~own), deepcopy(twin)
-    other.performance = replace(twin.performance, structure=structure if len(rest) >= NEURAL_DECISIONS else "per_slice")
+    structure = whole.structure if len(rest) >= NEURAL_DECISIONS else "per_slice"
+    other.performance = replace(whole.performance, structure=structure)
     model = other.fit(rest, progress=progress).model
     encoded = encode(model.layout, model.scaler, history)
     predicted = predict_utility(model, encoded.features, encoded.sequences, np.random.default_rng(twin.seed))

@@ -108,7 +108,8 @@ def _with_half_the_windows(made: DigitalTwin) -> DigitalTwin:
     kept = made.model.initial_windows
     fewer = InitialWindows(kept.features[::2].copy(), kept.measured[::2].copy(), kept.units[::2].copy())
     model = replace(made.model, initial_windows=fewer, rehearsal=fewer.features)
-    return DigitalTwin.from_bytes(storage.dump(storage.Contents(model, made.transition, made.training, made.seed)))
+    asked = (made.transition, made.performance, made.training)
+    return DigitalTwin.from_bytes(storage.dump(storage.Contents(model, *asked, made.seed)))
 
 
 def ship_log(output: Path) -> None:

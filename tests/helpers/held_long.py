@@ -13,13 +13,14 @@ CARRIED = 60.0
 """Packets that a unit carries."""
 
 
-def held_long_history(decisions: int, period: int = 16, seed: int = 0) -> History:
+def held_long_history(decisions: int, period: int = 16, seed: int = 0, few: int = 0) -> History:
     """A slice's delay grows with its load over its units, and its SSR is 1 where that is short: units never harm.
 
     Args:
         decisions: how many.
         period: intervals for which an allocation is held.
         seed: of all that is random.
+        few: allocations that there are; 0: any number.
     """
     scenario, generator = get_scenario("paper-1mhz"), np.random.default_rng(seed)
     slices = scenario.num_slices
@@ -29,6 +30,8 @@ def held_long_history(decisions: int, period: int = 16, seed: int = 0) -> Histor
     hours = np.arange(decisions + 1)[:, None] * 2.0 * np.pi / 96.0 + np.array([0.0, 0.5, 2.5])
     arrivals = np.round(250.0 * (0.5 + 0.4 * np.cos(hours)) * np.exp(levels)).astype(np.int64)
     weights = generator.dirichlet(np.ones(slices), size=-(-decisions // period))
+    if few:
+        weights = weights[generator.integers(few, size=len(weights))]
     held = share_out(np.repeat(weights, period, axis=0)[:decisions], scenario.num_units)
     load = np.minimum(arrivals[1:] / (CARRIED * held), 0.985)
     delay = 4.0 / (1.0 - load) * np.exp(0.1 * generator.normal(size=load.shape))

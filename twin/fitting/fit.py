@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from twin.fitting.loop import Fitted
 from twin.fitting.marginals import sharpened, shrunk, with_marginals
 from twin.fitting.networks import Folds, Networks, fit_networks, parameters_of
 from twin.fitting.scales import moved_scaler
-from twin.fitting.structure import FEW, structure_of
+from twin.fitting.structure import FEW, Candidate, structure_of
 from twin.fitting.windows import about_hold_out, hold_out, initial_windows, mixed, modal_controls
 from twin.models.parameters import Parameters
 from twin.models.performance import EnsembleNetwork
@@ -76,6 +76,8 @@ def fit(
     check_device("device", device)
     enough = len(history) >= NEURAL_DECISIONS
     f, structure = (present.transition, present.structure) if present else (transition, performance.structure)
+    if present:  # what was fitted without random functions goes on so, whatever was asked for
+        performance = replace(performance, prior_scale=present.performance.prior_scale)
     neural_f = f if enough and not f.closed_form else None
     neural_g = performance if enough and structure != "per_slice" else None
     scaler = _scaler(present, history, neural_f is not None)
@@ -87,25 +89,26 @@ def fit(
     if choosing:
         f, why = _arrivals_of(networks, f, scaler, folds)
         notes += why
-    made = cache(partial(_model, history, folds[0][1], networks, f, performance, scaler, seed, present))
+    made = cache(partial(_model, history, folds[0][1], networks, f, scaler, seed, present))
+    taken = Candidate(structure, performance, networks.performance)
     if choosing:
-        ensemble = partial(_ensemble, scaler, performance, (settings, seed, None, progress, None, device))
+        ensemble = partial(_ensemble, scaler, (settings, seed, None, progress, None, device))
         given = (performance, scaler, folds, history, settings.validation_share, seed)
-        structure, why = structure_of(networks, *given, ensemble, lambda structure: made(structure)[0])
+        taken, why = structure_of(networks, *given, ensemble, lambda candidate: made(candidate)[0])
         notes += why
     choice = time.perf_counter() - started
     if networks:
         notes.append(about_hold_out(history, folds[0][1]))
-    model, seconds = made(structure)
+    model, seconds = made(taken)
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
     about = networks.about_transition or closed[0], networks.about_performance or closed[1]
     return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, model)), choice)
 
 
 def _ensemble(
-    scaler: arrays.Scaler, performance: PerformanceSettings, how: Any, fold: tuple[History, History]
+    scaler: arrays.Scaler, how: Any, performance: PerformanceSettings, fold: tuple[History, History]
 ) -> EnsembleNetwork:
-    """The networks of the performance alone, fitted to other decisions with the same settings."""
+    """The networks of the performance alone, fitted to a fold with these settings."""
     history, _ = fold
     fitted = fit_networks(history, scaler, [fold], None, performance, *how).performance
     assert fitted is not None
@@ -139,11 +142,10 @@ def _model(
     held_out: History,
     networks: Networks,
     f: TransitionSettings,
-    performance: PerformanceSettings,
     scaler: arrays.Scaler,
     seed: int,
     present: TwinModel | None,
-    structure: str,
+    taken: Candidate,
 ) -> tuple[TwinModel, tuple[float, float]]:
     """The model of what was taken, closed forms being solved for all decisions; and the seconds that these took."""
     layout, started = history.layout, time.perf_counter()
@@ -154,21 +156,21 @@ def _model(
     else:
         f_parameters = parameters_of(networks.transition)
     solved_f = time.perf_counter()
-    asked = networks.performance if structure == "joint" else None
-    scaler, g_parameters = _performance_of(asked, layout, scaler, rows, seed, present)
+    network = taken.network if taken.structure == "joint" else None
+    scaler, g_parameters = _performance_of(network, layout, scaler, rows, seed, present)
     solved_g = time.perf_counter()
     windows = initial_windows(encoded, history)
     model = TwinModel(
         layout=layout,
         scaler=scaler,
         transition=f,
-        performance=performance,
+        performance=taken.settings,
         transition_parameters=f_parameters,
         performance_parameters=g_parameters,
         initial_windows=windows,
         rehearsal=mixed(present.rehearsal, windows.features) if present else windows.features,
         modal_controls=modal_controls(layout, history),
-        structure=structure,
+        structure=taken.structure,
         presence=Presence.of(history, encoded.measured),
     )
     if present is None:

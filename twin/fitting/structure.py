@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from twin.models.performance import EnsembleNetwork
 from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings
 from twin.runtime import arrays
 from twin.runtime.model import TwinModel
-from twin.runtime.monotonicity import mostly_worse, served_worse
+from twin.runtime.monotonicity import MOSTLY, mostly_worse, served_worse
 
 REMOTE = 0.8
 """Mean remoteness of the allocations from which on a history tells of few of them.
@@ -32,11 +33,27 @@ FEW_HELD_OUT = 100
 CENTRAL = 0.95
 """Share of the decisions within whose units more of them must not serve a slice worse; further out hardly any were."""
 
-FitEnsemble = Callable[[tuple[History, History]], EnsembleNetwork]
-"""Fits networks to the decisions to learn from, and stops by the others."""
 
-MakeModel = Callable[[str], TwinModel]
-"""The twin's model with a structure."""
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A performance that a twin may take; equal to itself alone, so that a model of it can be kept.
+
+    Args:
+        structure: "joint" or "per_slice".
+        settings: that are in force.
+        network: None where regressions are solved.
+    """
+
+    structure: str
+    settings: PerformanceSettings
+    network: EnsembleNetwork | None = None
+
+
+FitEnsemble = Callable[[PerformanceSettings, tuple[History, History]], EnsembleNetwork]
+"""Fits networks with settings to the decisions to learn from, and stops by the others."""
+
+MakeModel = Callable[[Candidate], TwinModel]
+"""The twin's model with a performance."""
 
 FEW = f"there are fewer than {NEURAL_DECISIONS} decisions"
 
@@ -51,8 +68,8 @@ def structure_of(
     seed: int,
     fit_ensemble: FitEnsemble,
     make_model: MakeModel,
-) -> tuple[str, list[str]]:
-    """The structure that is taken, and why.
+) -> tuple[Candidate, list[str]]:
+    """The performance that is taken, and why.
 
     Args:
         networks: fitted to the first fold.
@@ -62,28 +79,42 @@ def structure_of(
         history: all decisions.
         share: of decisions that a fit is stopped by.
         seed: of the fit.
-        fit_ensemble: fits the networks again, to other decisions.
-        make_model: the models that would be taken, by structure.
+        fit_ensemble: fits networks again, to other decisions or without random functions.
+        make_model: the models that would be taken.
     """
+    by_slice = Candidate("per_slice", performance)
     if performance.structure == "per_slice":
-        return "per_slice", []
+        return by_slice, []
     if networks.performance is None:
-        return "per_slice", [f"performance: per_slice, as {FEW}"]
+        return by_slice, [f"performance: per_slice, as {FEW}"]
     parts = (
-        compare(fit_ensemble(hold_out(rest, share, 0)), performance, scaler, rest, part, seed)
+        compare(fit_ensemble(performance, hold_out(rest, share, 0)), performance, scaler, rest, part, seed)
         for rest, part in _parts(history)
     )
     found = compare(networks.performance, performance, scaler, *folds[0], seed)
     remote = found.gain <= 0.0 and mean_remoteness(history.layout, history) >= REMOTE  # else it does not matter
     structure, why = choose(found, parts, remote)
-    if structure == "joint" and not remote:  # else units would be moved to where neither has seen anything
+    if structure == "per_slice":
+        return by_slice, [f"performance: per_slice, {why}"]
+    joint = Candidate("joint", performance, networks.performance)
 
-        def worse(structure: str) -> dict[str, float]:
-            return mostly_worse(make_model(structure), history, folds[0][1], CENTRAL)
+    def worse(each: Candidate) -> dict[str, float]:
+        return mostly_worse(make_model(each), history, folds[0][1], CENTRAL)
 
-        if contradicted := worse("joint"):
-            structure, why = physical(contradicted, worse("per_slice"), why)
-    return structure, [f"performance: {structure}, {why}"]
+    def others() -> Iterator[tuple[Candidate, dict[str, float]]]:
+        if not remote:  # else its units would be moved to where it has seen nothing
+            yield by_slice, worse(by_slice)
+        if performance.prior_scale > 0.0:
+            settings = replace(performance, prior_scale=0.0)
+            plain = Candidate("joint", settings, fit_ensemble(settings, folds[0]))
+            assert plain.network is not None
+            if _taken(compare(plain.network, settings, scaler, *folds[0], seed), remote)[0] == "joint":
+                yield plain, worse(plain)
+
+    taken = joint
+    if contradicted := worse(joint):
+        taken, why = physical(joint, contradicted, others(), why)
+    return taken, [f"performance: {_named(taken, joint)}, {why}"]
 
 
 def choose(found: Comparison, parts: Iterable[Comparison], remote: bool) -> tuple[str, str]:
@@ -105,20 +136,42 @@ def choose(found: Comparison, parts: Iterable[Comparison], remote: bool) -> tupl
     return structure, why
 
 
-def physical(joint: Mapping[str, float], by_slice: Mapping[str, float], why: str) -> tuple[str, str]:
-    """The structure that is taken where networks would be: they must not contradict physics where regressions do not.
+def physical(
+    joint: Candidate,
+    contradicted: Mapping[str, float],
+    others: Iterable[tuple[Candidate, Mapping[str, float]]],
+    why: str,
+) -> tuple[Candidate, str]:
+    """The performance that is taken where networks would be, and they contradict physics.
 
     The random functions that members are held to (`prior_scale`) draw their mean to the history's where allocations are
-    rare, as they are where each is held for long. Decisions held out lie near those learned from, and hardly tell.
+    rare, as they are where each is held for long. Decisions held out lie near those learned from, and hardly tell. So
+    the first other that does not contradict physics is taken; if all do, the one that does least. That has to be
+    clear: by `MOSTLY`, which a slice less always is.
 
     Args:
-        joint: slices that networks have served worse with more units in most states, and in which share of them.
-        by_slice: those of regressions.
+        joint: the networks.
+        contradicted: slices that they have served worse with more units in most states, and in which share of them.
+        others: what may be taken in their place, and the same of it; asked one by one, as each may take a fit.
         why: networks would be taken.
     """
-    if by_slice:
-        return "joint", f"{why}; both expect slices to be served worse with more units"
-    return "per_slice", f"as joint contradicts physics: {served_worse(joint)} (it is {why})"
+    tried = []
+    for other, falls in others:
+        tried.append((sum(falls.values()), other))
+        if not falls:
+            break
+    least, other = min(tried, key=lambda each: each[0], default=(np.inf, joint))
+    if least <= sum(contradicted.values()) - MOSTLY:
+        more = " more often: " if least else ": "
+        return other, f"as {_named(joint, other)} contradicts physics{more}{served_worse(contradicted)} (it is {why})"
+    named = "".join(f", and so does {_named(each, joint)}" for _, each in tried)
+    return joint, f"{why}; it contradicts physics{named}"
+
+
+def _named(one: Candidate, other: Candidate) -> str:
+    """Its structure, and what of its settings the other's do not have."""
+    scales = one.settings.prior_scale, other.settings.prior_scale
+    return one.structure if scales[0] == scales[1] else f"{one.structure} with prior_scale={scales[0]:g}"
 
 
 def _taken(found: Comparison, remote: bool, clear: float = 0.0) -> tuple[str, str]:

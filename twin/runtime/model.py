@@ -78,7 +78,7 @@ class TwinModel(OwnArrays):
         layout: which variables there are.
         scaler: how they are scaled.
         transition: settings of what predicts the arrivals.
-        performance: settings of what predicts the performance.
+        performance: settings of what predicts the performance; its `prior_scale` is the one in force.
         transition_parameters, performance_parameters: their parameters by name.
         initial_windows: where episodes begin.
         rehearsal: windows (N, W, F) of all that the twin was ever fitted to; a calibration rehearses on them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,10 +57,11 @@ def save(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 class Contents(NamedTuple):
-    """What a file holds: the model, the transition that was asked for, and how it was fitted."""
+    """What a file holds: the model, the transition and performance that were asked for, and how it was fitted."""
 
     model: TwinModel
     transition: TransitionSettings
+    performance: PerformanceSettings
     training: TrainingSettings
     seed: int
 
@@ -77,9 +78,9 @@ def load(path: str | os.PathLike[str]) -> Contents:
 
 def dump(contents: Contents) -> bytes:
     """See `DigitalTwin.to_bytes`."""
-    model, transition, training, seed = contents
+    model, transition, asked, training, seed = contents
     tensors = _tensors(model)
-    performance = _as_in_format_1(asdict(model.performance))
+    performance = _as_in_format_1(asdict(asked))
     first = len(performance) == _SETTINGS_OF_FORMAT_1 and model.transition == transition
     header: dict[str, Any] = {
         "format": 3 if model.scaler.knots.shape[1] else 1 if first else 2,
@@ -90,7 +91,10 @@ def dump(contents: Contents) -> bytes:
         "seed": seed,
     }
     if not first:
-        header |= {"fitted": {"transition": _named(model.transition), "structure": model.structure}}
+        fitted: dict[str, Any] = {"transition": _named(model.transition), "structure": model.structure}
+        if model.performance.prior_scale != asked.prior_scale:
+            fitted["prior_scale"] = model.performance.prior_scale
+        header |= {"fitted": fitted}
     whole = json.dumps({"sha256": digest(header, tensors), **header})  # one entry: the order of several is not fixed
     content: bytes = bytes_of(tensors, {"twin": whole})
     return content
@@ -153,9 +157,9 @@ def parse(content: bytes, name: str = "content") -> Contents:
     try:
         seed = check_integer("seed", header["seed"], at_least=0)
         asked = _transition(header["transition"])
-        return Contents(
-            _model(header, asked, tensors), asked, build(TrainingSettings, "training", header["training"]), seed
-        )
+        performance = build(PerformanceSettings, "performance", _FORMER | header["performance"])
+        training = build(TrainingSettings, "training", header["training"])
+        return Contents(_model(header, asked, performance, tensors), asked, performance, training, seed)
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"twin: {name} does not hold a twin ({error})") from error
 
@@ -166,7 +170,12 @@ def _transition(named: Mapping[str, Any]) -> TransitionSettings:
     return build(transition_kind("transition", settings.pop("name")), "transition", settings)
 
 
-def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[str, npt.NDArray[Any]]) -> TwinModel:
+def _model(
+    header: dict[str, Any],
+    asked: TransitionSettings,
+    performance: PerformanceSettings,
+    tensors: Mapping[str, npt.NDArray[Any]],
+) -> TwinModel:
     """The model of a header and its tensors, checked."""
     for key, array in tensors.items():
         kind = _DTYPES.get(key, np.dtype(np.float64 if key.startswith(_SCALER) else np.float32))
@@ -175,12 +184,13 @@ def _model(header: dict[str, Any], asked: TransitionSettings, tensors: Mapping[s
         if key not in (f"{_SCALER}lower", f"{_SCALER}upper") and not np.isfinite(array).all():
             raise ValueError(f"{key} has values that are not finite")
     fitted = header.get("fitted")
+    scale = performance.prior_scale if fitted is None else fitted.get("prior_scale", performance.prior_scale)
     windows = InitialWindows(**_part(tensors, _WINDOWS))
     model = TwinModel(
         layout=Layout.from_dict(header["layout"]),
         scaler=_scaler(tensors),
         transition=_transition(fitted["transition"]) if fitted else asked,
-        performance=build(PerformanceSettings, "performance", _FORMER | header["performance"]),
+        performance=replace(performance, prior_scale=scale),
         transition_parameters=_part(tensors, "transition."),
         performance_parameters=_part(tensors, "performance."),
         initial_windows=windows,

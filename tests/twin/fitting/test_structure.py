@@ -18,7 +18,8 @@ from twin import DigitalTwin, PerformanceSettings, TrainingSettings
 from twin.fidelity.evaluator import Evaluator
 from twin.fidelity.simulated import SimulatedCell
 from twin.fitting.comparison import Comparison
-from twin.fitting.structure import choose, physical
+from twin.fitting.structure import Candidate, choose, physical
+from twin.runtime.monotonicity import mostly_worse
 
 AUTO = PerformanceSettings(members=3, hidden_size=32, components=2, prior_scale=0.0)
 
@@ -90,21 +91,64 @@ def test_auto_takes_no_networks_that_contradict_physics_where_slices_do_not():
     assert error(made, moving) < 0.8 * error(joint, moving)
 
 
+def test_auto_takes_networks_without_random_functions_where_those_with_them_contradict_physics(tmp_path):
+    """Of five allocations, most others are far from those held: regressions are not asked there."""
+    past = held_long_history(1600, period=4, few=5)
+    asked = replace(AUTO, prior_scale=10.0)
+    torch.set_num_threads(1)
+    made = DigitalTwin("autoregressive", asked, TrainingSettings(max_epochs=100)).fit(past)
+    assert (made.model.structure, made.model.performance) == ("joint", AUTO)
+    start = "performance: joint with prior_scale=0, as joint with prior_scale=10 contradicts physics: in "
+    assert re.search(r"\(it is better than per_slice by \d\.\d+ nat a held-out decision\)$", note(made, start))
+    assert mostly_worse(made.model, past, past) == {}
+    made.save(tmp_path / "twin")
+    read = DigitalTwin.load(tmp_path / "twin")
+    assert (read.performance, read.model.performance) == (asked, AUTO)  # a later fit chooses again
+    assert read.to_bytes() == made.to_bytes()
+    calibrated = read.calibrate(held_long_history(100, period=4, seed=1, few=5))
+    assert (calibrated.model.structure, calibrated.model.performance) == ("joint", AUTO)
+
+
+JOINT, PLAIN = (Candidate("joint", replace(AUTO, prior_scale=scale)) for scale in (10.0, 0.0))
+PER_SLICE = Candidate("per_slice", JOINT.settings)
+WORSE = "in 90% of the states the twin expects video to be served worse with more units, which cannot be (it is better)"
+
+
 @pytest.mark.parametrize(
-    ("joint", "by_slice", "structure", "says"),
+    ("others", "taken", "says"),
     [
+        ([(PER_SLICE, {})], PER_SLICE, f"as joint contradicts physics: {WORSE}"),
+        ([(PLAIN, {})], PLAIN, f"as joint with prior_scale=10 contradicts physics: {WORSE}"),
         (
-            {"video": 0.9},
-            {},
-            "per_slice",
-            "as joint contradicts physics: in 90% of the states the twin expects video to be served worse with more "
-            "units, which cannot be (it is better)",
+            [(PER_SLICE, {"urllc": 0.6}), (PLAIN, {})],
+            PLAIN,
+            f"as joint with prior_scale=10 contradicts physics: {WORSE}",
         ),
-        ({"video": 0.9}, {"urllc": 0.6}, "joint", "better; both expect slices to be served worse with more units"),
+        ([(PER_SLICE, {"urllc": 0.6})], JOINT, "better; it contradicts physics, and so does per_slice"),
+        (
+            [(PER_SLICE, {"urllc": 0.6}), (PLAIN, {"video": 0.7})],
+            JOINT,
+            "better; it contradicts physics, and so does per_slice, and so does joint with prior_scale=0",
+        ),
+        ([], JOINT, "better; it contradicts physics"),
     ],
 )
-def test_networks_must_not_contradict_physics_alone(joint, by_slice, structure, says):
-    assert physical(joint, by_slice, "better") == (structure, says)
+def test_networks_must_not_contradict_physics_alone(others, taken, says):
+    assert physical(JOINT, {"video": 0.9}, others, "better") == (taken, says)
+
+
+def test_where_all_contradict_physics_the_one_is_taken_that_clearly_does_least():
+    others = [(PER_SLICE, {"video": 0.7, "urllc": 0.6}), (PLAIN, {"video": 0.8})]
+    taken, why = physical(JOINT, {"video": 0.9, "urllc": 0.6}, others, "better")
+    assert taken is PLAIN
+    assert why.startswith("as joint with prior_scale=10 contradicts physics more often: in 90% of the states")
+
+
+def test_what_does_not_contradict_physics_is_tried_first():
+    """Each that comes after may take a fit."""
+    others = iter([(PER_SLICE, {}), (PLAIN, {})])
+    assert physical(JOINT, {"video": 0.9}, others, "better")[0] is PER_SLICE
+    assert next(others)[0] is PLAIN
 
 
 @pytest.mark.parametrize(
