@@ -34,6 +34,9 @@ AHEAD = (5, 20, 50)
 MORE_UNITS = "SSR falls with more units"
 """The metric of what no cell does, followed by where units were moved."""
 
+BY = f"{MORE_UNITS}, by"
+"""The metric of how much, likewise."""
+
 MARGINAL_INTERVALS = 20
 """Intervals at the end of a free run over which distributions are compared."""
 
@@ -193,9 +196,13 @@ def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
 
 
 def monotonicity_measures(found: Monotonicity, names: Sequence[str], places: Sequence[str] = PLACES) -> list[Measure]:
-    """In which share of the states more units bring a slice a lower SSR, by the places where they can be moved."""
+    """In which share of the states more units bring a slice a lower SSR, by the places where they can be moved.
+
+    Then by how much in the median of these states.
+    """
     return [
-        constant(f"{MORE_UNITS}: {place}", name, "twin", float(found.falls[n, column]))
+        constant(f"{metric}: {place}", name, "twin", float(values[n, column]))
+        for metric, values in ((MORE_UNITS, found.falls), (BY, found.drops))
         for column, place in enumerate(places)
         for n, name in enumerate(names)
         if not np.isnan(found.falls[n, column])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from experiments.fidelity.measures import MORE_UNITS, Figures
+from experiments.fidelity.measures import BY, MORE_UNITS, Figures
 from experiments.reporting.statistics import Estimate
 from slicing_gym import Scenario
 from twin.data.columns import SPECTRAL_EFFICIENCY
@@ -132,11 +132,12 @@ class Evidence:
         falls = self.falls("held")
         return {name: share for name, share in falls.items() if share > MOSTLY and name not in self.starved}
 
-    def worse(self, falls: Mapping[str, float]) -> str:
-        """What `falls` has found, as text."""
+    def worse(self, falls: Mapping[str, float], place: str = "held") -> str:
+        """What `falls` has found at a place, as text."""
         starved = [name for name in falls if name in self.starved]
         unless = f", unless a starved slice counts as met ({', '.join(starved)})" if starved else ""
-        return f"{served_worse(falls)}{unless}"
+        found = {name: self.of(f"{BY}: {place}", name) for name in falls}
+        return f"{served_worse(falls, {name: drop.mean for name, drop in found.items() if drop})}{unless}"
 
     @property
     def range(self) -> str:
@@ -230,7 +231,7 @@ def _beyond(evidence: Evidence) -> Iterator[Said]:
     for place, where in (("below", "from fewer units than held"), ("above", "to more units than held")):
         falls = evidence.falls(place)
         if falls:
-            yield NO_GO, f"{where}: {evidence.worse(falls)}"
+            yield NO_GO, f"{where}: {evidence.worse(falls, place)}"
     yield CARE, "nothing was measured there; the SSR that the twin expects at least does not fall with more units"
 
 

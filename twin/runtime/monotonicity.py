@@ -48,10 +48,12 @@ class Monotonicity:
         falls: share of the states in which the expected SSR of a slice is lower by more than `CLEARLY` with more units
             (S, 3), by `PLACES`; nan where there is nothing to compare: no units beyond, no SSR, or no such state, as of
             a slice (or units of nobody) that holds none in the held-out runs.
+        drops: by how much the SSR is lower in the median of these states (S, 3); 0 where there is none of them.
     """
 
     held: IntArray
     falls: FloatArray
+    drops: FloatArray
 
 
 def monotonicity(model: TwinModel, history: History, states: History) -> Monotonicity:
@@ -66,7 +68,7 @@ def monotonicity(model: TwinModel, history: History, states: History) -> Monoton
         states: the runs, best held out.
     """
     held = np.stack([history.allocation.min(axis=0), history.allocation.max(axis=0)], axis=1)
-    return Monotonicity(held, _falls(_States.of(model, states), held, beyond=True))
+    return Monotonicity(held, *_falls(_States.of(model, states), held, beyond=True))
 
 
 def mostly_worse(model: TwinModel, history: History, states: History, central: float = 1.0) -> dict[str, float]:
@@ -83,7 +85,7 @@ def mostly_worse(model: TwinModel, history: History, states: History, central: f
     """
     tail = (1.0 - central) / 2.0
     within = np.quantile(history.allocation, [tail, 1.0 - tail], axis=0).round().astype(np.int64).T
-    shares = _falls(_States.of(model, states), within, beyond=False)[:, 0]
+    shares = _falls(_States.of(model, states), within, beyond=False)[0][:, 0]
     left_out = {*starved(history), IDLE}
     named = zip(history.scenario.slice_names, shares.tolist(), strict=True)
     return {name: share for name, share in named if share > MOSTLY and name not in left_out}
@@ -97,11 +99,20 @@ def starved(history: History) -> tuple[str, ...]:
     return tuple(name for name, any_met in zip(history.scenario.slice_names, met, strict=True) if any_met)
 
 
-def served_worse(falls: Mapping[str, float]) -> str:
-    """Slices and the share of the states in which they are expected to be served worse, as text."""
+def served_worse(falls: Mapping[str, float], drops: Mapping[str, float] | None = None) -> str:
+    """Slices and the share of the states in which they are expected to be served worse, as text.
+
+    Args:
+        falls: the shares.
+        drops: by how much their SSR is lower in the median of these states, where that is known.
+    """
+    known = drops or {}
     (first, share), *others = falls.items()
     text = f"in {share:.0%} of the states the twin expects {first} to be served worse with more units"
-    return text + "".join(f", in {share:.0%} {name}" for name, share in others) + ", which cannot be"
+    if first in known:
+        text += f" (by an SSR of {known[first]:.2f} in the median)"
+    rest = [f"{share:.0%} {name}" + (f" ({known[name]:.2f})" if name in known else "") for name, share in others]
+    return text + "".join(f", in {each}" for each in rest) + ", which cannot be"
 
 
 def about_physics(model: TwinModel, history: History) -> list[str]:
@@ -151,9 +162,9 @@ class _States:
 
 
 def _falls(states: _States, within: IntArray, beyond: bool) -> FloatArray:
-    """`Monotonicity.falls` (S, 3), of units within (S, 2); only there unless `beyond` is asked for."""
+    """`Monotonicity.falls` and `drops` (2, S, 3), of units within (S, 2); only there unless `beyond` is asked for."""
     layout = states.model.layout
-    falls = np.full((len(within), len(PLACES)), np.nan)
+    falls = np.full((2, len(within), len(PLACES)), np.nan)
     for n, (low, high) in enumerate(within.tolist()):
         rows = states.with_slice(n)
         if not layout.has(SSR.name) or not len(rows):
@@ -164,7 +175,7 @@ def _falls(states: _States, within: IntArray, beyond: bool) -> FloatArray:
         expected = _expected_ssr(states, rows, n, tried)  # (len(rows), len(tried))
         inside = (tried >= low) & (tried <= high)
         pairs = ((inside, inside), (tried < low, tried <= high), (tried >= low, tried > high))
-        falls[n] = [_share(expected, fewer, more) for fewer, more in pairs]
+        falls[:, n] = np.transpose([_fall(expected, fewer, more) for fewer, more in pairs])
     return falls
 
 
@@ -172,14 +183,19 @@ def _between(low: int, high: int) -> IntArray:
     return np.linspace(low, high, POINTS).round().astype(np.int64)
 
 
-def _share(expected: FloatArray, fewer: npt.NDArray[np.bool_], more: npt.NDArray[np.bool_]) -> float:
-    """Share of the states in which an SSR of `more` units is clearly below one of `fewer`; both are columns."""
+def _fall(expected: FloatArray, fewer: npt.NDArray[np.bool_], more: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Share of the states in which an SSR of `more` units is clearly below one of `fewer`, and the median by how much.
+
+    Both are columns; what counts in a state is the largest drop between any two.
+    """
     drops = expected[:, :, None] - expected[:, None, :]  # (states, fewer, more)
     order = np.arange(expected.shape[1])
     compared = fewer[:, None] & more & (order[:, None] < order)
     if not compared.any():
-        return float("nan")
-    return float((drops[:, compared].max(axis=1) > CLEARLY).mean())
+        return float("nan"), float("nan")
+    largest = drops[:, compared].max(axis=1)
+    clear = largest[largest > CLEARLY]
+    return len(clear) / len(largest), float(np.median(clear)) if len(clear) else 0.0
 
 
 def _expected_ssr(asked: _States, rows: IntArray, n: int, tried: IntArray) -> FloatArray:

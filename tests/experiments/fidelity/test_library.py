@@ -94,8 +94,11 @@ def test_networks_that_contradict_physics_are_told_what_else_to_try(share, struc
     twin = result.outcomes[0].twin if structure == "joint" else cold_twin(history)
     outcomes = [replace(result.outcomes[0], twin=twin)]
     notes = "networks contradict physics here: fit the twin with (.*)twin.performance.structure=per_slice\n"
-    found = re.findall(notes, replace(result, history=history, figures=figures, outcomes=outcomes).report())
+    report = replace(result, history=history, figures=figures, outcomes=outcomes).report()
+    found = re.findall(notes, report)
     assert found == ["twin.performance.prior_scale=0, then with "] * said
+    first = next(number for number, line in enumerate(report.splitlines()) if line.startswith("verdict"))
+    assert report.splitlines()[first + 1].startswith("  networks contradict physics here") == bool(said)
 
 
 def test_the_terms_of_the_utility_share_its_variance():

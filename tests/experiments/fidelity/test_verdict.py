@@ -224,6 +224,15 @@ def test_more_units_that_lower_an_ssr_make_answers_worse(given, expected, says):
     assert re.search(says, "\n".join(as_lines(verdicts(given))))
 
 
+def test_a_verdict_says_by_how_much_more_units_lower_an_ssr():
+    by = {
+        f"SSR falls with more units, by: {place}__video__twin": drop for place, drop in (("held", 0.12), ("above", 0.3))
+    }
+    given = moved(0.2, "held", **{key: Estimate(value, float("nan")) for key, value in by.items()})
+    lines = "\n".join(as_lines(verdicts(given)))
+    assert "more units (by an SSR of 0.12 in the median), which cannot be" in lines
+
+
 def test_a_logs_verdict_states_the_range_that_it_is_of():
     given = moved(0.0)
     lines = as_lines(verdicts(given), given.range)
