@@ -135,14 +135,14 @@ class PerformanceSettings:
             and what the cell has is a sum over the slices, in closed form; "joint": an ensemble of networks that see
             everything; "auto": networks where they explain held-out decisions better and do not expect the utility much
             worse, cross-validated where such decisions are few; better by much where most allocations are far from
-            those that the history held, elsewhere without having more units serve a slice worse where "per_slice" does
-            not. The other settings are the ensemble's.
+            those that the history held. If they have more units serve a slice worse, "per_slice" or networks with a
+            `prior_scale` of 0 where these do not. The other settings are the ensemble's.
         members: networks; where data are few they disagree, and the disagreement is the epistemic uncertainty.
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.
         learning_rate, weight_decay: see `TransitionSettings`.
         prior_scale: weight, against the decisions of the history, of the random functions by which members differ far
-            from what was held; 0: none.
+            from what was held; 0: none. With "auto" a twin's `model.performance` has the one in force.
     """
 
     members: int = 10
