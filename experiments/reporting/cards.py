@@ -122,8 +122,10 @@ def write_twin_card(
     """
     if notes is None:
         notes = () if twin.report is None else twin.report.notes
+    what = f"digital twin, transition {type(twin.transition).__name__.removesuffix('Settings').lower()}"
+    scale = twin.model.performance.prior_scale
     rows = {
-        "What": f"digital twin, transition {type(twin.transition).__name__.removesuffix('Settings').lower()}",
+        "What": what if scale == twin.performance.prior_scale else f"{what}, networks with prior_scale={scale:g}",
         "Of": _described(twin.scenario),
         "Data": data,
         "Fidelity": fidelity,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from experiments.reporting.cards import write_agent_card
+from experiments.reporting.cards import write_agent_card, write_twin_card
 from slicing_gym import get_scenario
+from tests.helpers.twins import cold_twin, history_of
 
 PAPER = get_scenario("paper")
 SUMMARY = {"agent": "ddqn", "head": "dense", "twin": None, "seed": 0}
@@ -65,3 +67,11 @@ def test_the_licence_speaks_of_a_log_where_the_data_may_be_one(simulated, log, m
     text = write_agent_card(path, PAPER, SUMMARY, "none", "", simulated=simulated).read_text()
     (licence,) = re.findall(r"^\| Licence \| (.*) \|$", text, re.MULTILINE)
     assert ("log" in licence, "MIT" in licence) == (log, mit)
+
+
+def test_a_twins_card_says_which_prior_is_in_force_where_another_was_asked_for(tmp_path):
+    twin, path = cold_twin(history_of("paper-1mhz").take(slice(0, 30))), tmp_path / "twin.safetensors"
+    twin.save(path)
+    assert "prior_scale" not in write_twin_card(path, twin, "decisions", "").read_text()
+    twin.performance = replace(twin.performance, prior_scale=3.0)
+    assert "autoregressive, networks with prior_scale=10 |" in write_twin_card(path, twin, "decisions", "").read_text()
