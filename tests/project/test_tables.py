@@ -20,6 +20,8 @@ WHOLE = {
     "convergence_*_runs.csv": printed.convergence,
     "early_*_runs.csv": printed.convergence,
     "often_*_runs.csv": printed.convergence,
+    "soon_*_runs.csv": printed.convergence,
+    "bandit_*_runs.csv": printed.convergence,
     "eq6_*_runs.csv": printed.convergence,
     "long_*_runs.csv": printed.convergence,
     "landscape_*_flatness.csv": printed.landscape,
