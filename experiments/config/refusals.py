@@ -17,6 +17,7 @@ from omegaconf._utils import is_structured_config
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from experiments.config.files import choices_of
+from experiments.config.hints import BY_BENCHMARK, ELSEWHERE, ON_POLICY, OWN_FILES, RENAMED
 from experiments.config.quoting import as_typed, is_plain, quoted
 from slicing_gym.errors import nearest, shown, unknown_name
 from slicing_gym.reading import parsing
@@ -202,7 +203,7 @@ def _unknown(node: DictConfig, above: Sequence[tuple[str, Any]], key: str, part:
     if (meant := nearest(part, takes)) not in (None, part):
         typed = f"agent.{meant}" if meant in above[1][1] else f"+agent.kwargs.{meant}"
         return f"{key}: unknown name {part!r}; did you mean {meant!r}? type {typed}={value}"
-    known = f"; it is called {_RENAMED[part]} now" if part in _RENAMED else _elsewhere(part, above[0][1])
+    known = f"; it is called {RENAMED[part]} now" if part in RENAMED else _elsewhere(part, above[0][1])
     places = [f"{place}{part}" for place, each in above if isinstance(each, DictConfig) and part in each.keys()]  # noqa: SIM118
     places = list(dict.fromkeys([*places, *_places_of(part, above[0][1])]))[:_MOST_PLACES]
     allowed = names if part in takes else takes or names
@@ -229,7 +230,7 @@ def _arguments(agent: DictConfig) -> list[str]:
 
 def _elsewhere(part: str, config: DictConfig) -> str:
     """Why a command does not have a key that another has; "" where the keys to type instead are not there either."""
-    text = _ELSEWHERE.get(part, "")
+    text = ELSEWHERE.get(part, "")
     there = (OmegaConf.select(config, key) is not None for key in re.findall(r"([\w.]+)=<number>", text))
     return text if all(there) else ""
 
@@ -279,9 +280,9 @@ def _why(config: DictConfig, override: Override, error: Exception) -> str:
         return f"{key}: it cannot be left out (~): {reason(error)}"
     if isinstance(error, MissingConfigException) and error.options is not None:
         options = [each for each in error.options if each[0] != "_"]
-        if key == "agent" and _ON_POLICY.search(value):
-            return f"{key}: {value} given, allowed are off-policy algorithms ({', '.join(options)}); {_BY_BENCHMARK}"
-        return unknown_name(key, value, options) + _OWN_FILES.get(key, "")
+        if key == "agent" and ON_POLICY.search(value):
+            return f"{key}: {value} given, allowed are off-policy algorithms ({', '.join(options)}); {BY_BENCHMARK}"
+        return unknown_name(key, value, options) + OWN_FILES.get(key, "")
     for begin, what in (
         ("Sweep parameters", f"{_short(value)} given, allowed is one; a sweep is typed with -m"),
         ("Ambiguous value", f"{value} given, allowed is one; a list is typed [{value}], a sweep with -m"),
@@ -324,36 +325,3 @@ def _short(text: str, most: int = 100) -> str:
 
 def _key_of(error: OmegaConfBaseException) -> str:
     return str(error.full_key or "")
-
-
-_ON_POLICY = re.compile("(^|[^a-z])(a2c|ppo|trpo)([^a-z]|$)", re.IGNORECASE)
-"""In the names of on-policy algorithms."""
-
-_BY_BENCHMARK = (
-    "on-policy ones, as PPO, do not go through the loops, but the benchmark runs them: experiments.benchmark_suite "
-    "methods=sb3_ppo, or own.name=a2c own._target_=stable_baselines3.A2C"
-)
-"""What runs an algorithm that keeps no replay buffer."""
-
-_RENAMED = {
-    "plain": "without_twin",
-    "judged_cells": "selection_cells",
-    "judged_decisions": "selection_decisions",
-    "options": "kwargs",
-    "decisions_per_round": "decisions_per_episode",
-}
-"""Keys of versions before, and what they are called now."""
-
-_OWN_FILES = {
-    group: f"; one of your own: {group}=<path>.yaml, or a folder with {group}/<name>.yaml as --config-dir"
-    for group in ("scenario", "mapping", "agent")
-}
-"""Where more choices of a group may come from."""
-
-_ELSEWHERE = {
-    "real_decisions": "; all real decisions of experiments.train are decisions=<number>, those before the first twin "
-    "algorithm.collect=<number>",
-    "collect_by": "; experiments.train alone collects: a history or a log has no environment to decide in",
-    "reward": "; it is what agents learn from, in experiments.train; policies are compared by U, whatever the reward",
-}
-"""Keys that only another command has, or none, and why."""

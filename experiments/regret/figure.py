@@ -46,9 +46,11 @@ def draw_courses(path: Path, scenario: Scenario, methods: Methods, typed: str = 
         *left.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
     seeds = over_seeds(*map(len, shown.values()), intervals="shaded 95 % intervals")
+    third = "\n" + typed.replace("$", r"\$") if typed else ""  # two of them would begin a formula
     figure.suptitle(
         f"Scenario {scenario.name}: what methods earn in their first decisions, and what they lose while they learn\n"
-        f"interquartile mean over {seeds}; baselines on the same cells are dotted" + (f"\n{typed}" if typed else ""),
+        f"interquartile mean over {seeds}; baselines on the same cells are dotted"
+        + ("\n" + typed.replace("$", r"\$") if typed else ""),
         fontsize=11,
     )
     save_figure(figure, path)

@@ -62,7 +62,10 @@ def agent_colour(method: str) -> str:
 
 
 def agent_colours(methods: Sequence[str]) -> dict[str, str]:
-    """Of each of the agents of a picture: names of one's own that would look alike get another, while there is one."""
+    """Of each of the agents of a picture: names of one's own that would look alike get another, while there is one.
+
+    Such a name may have another colour in another picture.
+    """
     found: dict[str, str] = {}
     for name in dict.fromkeys(map(base_name, methods)):
         usual, taken = agent_colour(name), found.values()

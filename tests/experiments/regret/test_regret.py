@@ -178,10 +178,19 @@ def test_what_was_typed_for_all_runs_is_said(copied, tmp_path):
     folders = [run.folder for run in find_runs(copied)]
     for seed, folder in enumerate(folders):
         (folder / ".hydra").mkdir()
-        typed = ["agent=ddqn", "agent.gradient_steps=8", f"seed={seed}", f"agent.gamma=0.{seed}", "hydra.run.dir=x"]
-        (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- {each}\n" for each in typed))
+        typed = [
+            "agent=ddqn",
+            "agent.gradient_steps=8",
+            f"seed={seed}",
+            f"agent.gamma=0.{seed}",
+            "hydra.run.dir=x",
+            "a=$x_{, c=$y",
+        ]
+        (folder / ".hydra" / "overrides.yaml").write_text("".join(f"- '{each}'\n" for each in typed))
     printed = draw_regret(copied, tmp_path / "first.png", progress=False).splitlines()
-    assert printed[0] == "typed for all runs: agent.gradient_steps=8"
+    assert (
+        printed[0] == "typed for all runs: agent.gradient_steps=8, a=$x_{, c=$y"
+    )  # two $ begin a formula in a picture
     (folders[0] / ".hydra" / "overrides.yaml").unlink()
     assert draw_regret(copied, tmp_path / "first.png", progress=False).lstrip().startswith("scenario coarse; ")
 
