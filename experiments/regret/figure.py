@@ -49,8 +49,7 @@ def draw_courses(path: Path, scenario: Scenario, methods: Methods, typed: str = 
     third = "\n" + typed.replace("$", r"\$") if typed else ""  # two of them would begin a formula
     figure.suptitle(
         f"Scenario {scenario.name}: what methods earn in their first decisions, and what they lose while they learn\n"
-        f"interquartile mean over {seeds}; baselines on the same cells are dotted"
-        + ("\n" + typed.replace("$", r"\$") if typed else ""),
+        f"interquartile mean over {seeds}; baselines on the same cells are dotted{third}",
         fontsize=11,
     )
     save_figure(figure, path)
