@@ -198,14 +198,14 @@ def marginal_measures(rollout: Rollout, names: Sequence[str]) -> list[Measure]:
 def monotonicity_measures(found: Monotonicity, names: Sequence[str], places: Sequence[str] = PLACES) -> list[Measure]:
     """In which share of the states more units bring a slice a lower SSR, by the places where they can be moved.
 
-    Then by how much in the median of these states.
+    Then by how much in the median of these states, where there are any: a mean over cells is one of those that have.
     """
     return [
         constant(f"{metric}: {place}", name, "twin", float(values[n, column]))
         for metric, values in ((MORE_UNITS, found.falls), (BY, found.drops))
         for column, place in enumerate(places)
         for n, name in enumerate(names)
-        if not np.isnan(found.falls[n, column])
+        if not np.isnan(values[n, column])
     ]
 
 

@@ -1,4 +1,4 @@
-"""The fidelity of a twin as a table, a CSV and a picture."""
+"""The fidelity of a twin as text, a CSV and a picture."""
 
 from __future__ import annotations
 
@@ -44,6 +44,26 @@ _ORDER = (
 """What metrics begin with, in the order of the table."""
 
 
+def as_lines(found: Sequence[Verdict], held: str = "", remedies: Sequence[str] = ()) -> list[str]:
+    """The verdicts as text, reasons below each use; what is said of every use stands once, in the first line.
+
+    Args:
+        found: the verdicts.
+        held: the range of units that they are of, if there is one.
+        remedies: what may help, as the twin contradicts physics.
+    """
+    first, *others = found
+    common = [reason for reason in first.reasons if others and all(reason in each.reasons for each in others)]
+    lines = [": ".join(["verdict", *common])]
+    lines += [f"  networks contradict physics here: {remedy}" for remedy in remedies]
+    if held:
+        lines.append(f"  within the units that the fit held: {held}. Nothing beyond was measured")
+    for each in found:
+        lines.append(f"  {each.use}: {each.answer}")
+        lines += [f"    {reason}" for reason in each.reasons if reason not in common]
+    return lines
+
+
 def as_table(figures: Figures, units: Mapping[str, str] = MappingProxyType({})) -> str:
     """The figures as text: one row per metric and variable, one column per predictor.
 
@@ -75,7 +95,7 @@ def not_learned(figures: Figures) -> list[str]:
         name, least = min(((who, value.mean) for who, value in others.items() if value), key=lambda pair: pair[1])
         score = figures[metric, variable, predictor].mean
         if score >= 0.99 * least > 0.0:
-            far = f", the twin's {score / least:.3g} times that" if score > FAR_WORSE * least else ""
+            far = f", the twin's is {score / least:.3g} times as large" if score > FAR_WORSE * least else ""
             found.setdefault(name, []).append(f"{variable} (CRPS {least:.3g}{far})")
     return [f"nothing is learned beyond {name} of {', '.join(variables)}" for name, variables in found.items()]
 

@@ -13,11 +13,11 @@ from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history, split
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
-from experiments.fidelity.report import as_table, not_learned, plot_fidelity, write_figures
+from experiments.fidelity.report import as_lines, as_table, not_learned, plot_fidelity, write_figures
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from experiments.fidelity.uncertainty import Uncertainty, left_out_in_turn
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
-from experiments.fidelity.verdict import Evidence, Verdict, as_lines, verdicts
+from experiments.fidelity.verdict import Evidence, Verdict, verdicts
 from experiments.reporting.cards import write_twin_card
 from experiments.reporting.statistics import blocks_of
 from experiments.runs.folder import FIDELITY, HISTORY, TWIN
@@ -56,7 +56,8 @@ class FidelityResult:
     def report(self) -> str:
         """What the twins are good for; below it the figures, a row per metric and variable, a column per predictor."""
         report = self.outcomes[0].twin.report
-        notes = [*(() if report is None else report.notes), *not_learned(self.figures)]
+        of_fit = () if report is None else report.notes
+        notes = [*of_fit, *not_learned(self.figures)]
         units = {name: column.unit for name, column in self.outcomes[0].twin.model.layout.variables}
         table = as_table(self.figures, units)
         evidence = self._evidence
@@ -65,7 +66,7 @@ class FidelityResult:
                 "the twin predicts arrivals alone; of a log that has decisions, a mapping with ssr and "
                 "spectral_efficiency brings verdicts on the utility"
             )
-        advice = remedies(self.outcomes[0].twin.model) if evidence.contradicted else []
+        advice = remedies(self.outcomes[0].twin.model, of_fit) if evidence.contradicted else []
         verdict = as_lines(verdicts(evidence), evidence.range, advice)
         return "\n".join([self.title, *verdict, *(f"note: {note}" for note in notes), table])
 

@@ -164,26 +164,6 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
     return (*found, *ssr, *([_verdict(BEYOND, evidence, beyond)] if beyond else []))
 
 
-def as_lines(found: Sequence[Verdict], held: str = "", remedies: Sequence[str] = ()) -> list[str]:
-    """The verdicts as text, reasons below each use; what is said of every use stands once, in the first line.
-
-    Args:
-        found: the verdicts.
-        held: the range of units that they are of, if there is one.
-        remedies: what may help, as the twin contradicts physics.
-    """
-    first, *others = found
-    common = [reason for reason in first.reasons if others and all(reason in each.reasons for each in others)]
-    lines = [": ".join(["verdict", *common])]
-    lines += [f"  networks contradict physics here: {remedy}" for remedy in remedies]
-    if held:
-        lines.append(f"  within the units that the fit held: {held}. Nothing beyond was measured")
-    for each in found:
-        lines.append(f"  {each.use}: {each.answer}")
-        lines += [f"    {reason}" for reason in each.reasons if reason not in common]
-    return lines
-
-
 def _verdict(use: str, evidence: Evidence, said: Sequence[Said]) -> Verdict:
     """The worst answer, with what has led to it; if all is well, with what is said first of the use."""
     answers, few = [answer for answer, _ in said], evidence.held_out < ENOUGH or evidence.parts < FEWEST_PARTS

@@ -39,9 +39,10 @@ class Report:
 
     Args:
         decisions, runs: of the history.
-        transition, performance: how each was fitted; 0 epochs in closed form.
+        transition, performance: how what was taken was fitted; 0 epochs in closed form.
         notes: which structure was taken and why, what is unusual about the history, and how it was handled.
-        choice: seconds that the choice between structures took; a cross-validation fits networks five times more.
+        choice: seconds that the choice between structures took, with those of all networks that were not taken: a
+            cross-validation alone fits five.
     """
 
     decisions: int
@@ -90,7 +91,7 @@ def fit(
         f, why = _arrivals_of(networks, f, scaler, folds)
         notes += why
     made = cache(partial(_model, history, folds[0][1], networks, f, scaler, seed, present))
-    taken = Candidate(structure, performance, networks.performance)
+    taken = Candidate(structure, performance, networks.performance, networks.about_performance)
     if choosing:
         ensemble = partial(_ensemble, scaler, (settings, seed, None, progress, None, device))
         given = (performance, scaler, folds, history, settings.validation_share, seed)
@@ -101,18 +102,26 @@ def fit(
         notes.append(about_hold_out(history, folds[0][1]))
     model, seconds = made(taken)
     closed = [Fitted(0, 0, float("nan"), each) for each in seconds]
-    about = networks.about_transition or closed[0], networks.about_performance or closed[1]
+    learned = None if f.closed_form else networks.about_transition, taken.about
+    choice += _seconds(networks.about_transition, networks.about_performance) - _seconds(*learned)
+    about = learned[0] or closed[0], learned[1] or closed[1]
     return model, Report(len(history), len(history.runs), *about, (*notes, *_remarks(history, model)), choice)
+
+
+def _seconds(*fits: Fitted | None) -> float:
+    """That fits of networks took."""
+    return sum(each.seconds for each in fits if each is not None)
 
 
 def _ensemble(
     scaler: arrays.Scaler, how: Any, performance: PerformanceSettings, fold: tuple[History, History]
-) -> EnsembleNetwork:
-    """The networks of the performance alone, fitted to a fold with these settings."""
+) -> tuple[EnsembleNetwork, Fitted]:
+    """The networks of the performance alone, fitted to a fold with these settings, and how they were."""
     history, _ = fold
-    fitted = fit_networks(history, scaler, [fold], None, performance, *how).performance
-    assert fitted is not None
-    return fitted
+    fitted = fit_networks(history, scaler, [fold], None, performance, *how)
+    assert fitted.performance is not None
+    assert fitted.about_performance is not None
+    return fitted.performance, fitted.about_performance
 
 
 def _scaler(present: TwinModel | None, history: History, neural: bool) -> arrays.Scaler:

@@ -9,6 +9,7 @@ import numpy as np
 
 from twin.data.history import History
 from twin.fitting.comparison import PARTS, Comparison, compare
+from twin.fitting.loop import Fitted
 from twin.fitting.networks import Folds, Networks
 from twin.fitting.prior import mean_remoteness
 from twin.fitting.windows import hold_out
@@ -42,15 +43,17 @@ class Candidate:
         structure: "joint" or "per_slice".
         settings: that are in force.
         network: None where regressions are solved.
+        about: how it was fitted; likewise.
     """
 
     structure: str
     settings: PerformanceSettings
     network: EnsembleNetwork | None = None
+    about: Fitted | None = None
 
 
-FitEnsemble = Callable[[PerformanceSettings, tuple[History, History]], EnsembleNetwork]
-"""Fits networks with settings to the decisions to learn from, and stops by the others."""
+FitEnsemble = Callable[[PerformanceSettings, tuple[History, History]], tuple[EnsembleNetwork, Fitted]]
+"""Fits networks with settings to the decisions to learn from, and stops by the others; says how, too."""
 
 MakeModel = Callable[[Candidate], TwinModel]
 """The twin's model with a performance."""
@@ -88,7 +91,7 @@ def structure_of(
     if networks.performance is None:
         return by_slice, [f"performance: per_slice, as {FEW}"]
     parts = (
-        compare(fit_ensemble(performance, hold_out(rest, share, 0)), performance, scaler, rest, part, seed)
+        compare(fit_ensemble(performance, hold_out(rest, share, 0))[0], performance, scaler, rest, part, seed)
         for rest, part in _parts(history)
     )
     found = compare(networks.performance, performance, scaler, *folds[0], seed)
@@ -96,20 +99,20 @@ def structure_of(
     structure, why = choose(found, parts, remote)
     if structure == "per_slice":
         return by_slice, [f"performance: per_slice, {why}"]
-    joint = Candidate("joint", performance, networks.performance)
+    joint = Candidate("joint", performance, networks.performance, networks.about_performance)
 
     def worse(each: Candidate) -> dict[str, float]:
         return mostly_worse(make_model(each), history, folds[0][1], CENTRAL)
 
-    def others() -> Iterator[tuple[Candidate, dict[str, float]]]:
+    def others() -> Iterator[tuple[Candidate, dict[str, float] | str]]:
         if not remote:  # else its units would be moved to where it has seen nothing
             yield by_slice, worse(by_slice)
         if performance.prior_scale > 0.0:
             settings = replace(performance, prior_scale=0.0)
-            plain = Candidate("joint", settings, fit_ensemble(settings, folds[0]))
-            assert plain.network is not None
-            if _taken(compare(plain.network, settings, scaler, *folds[0], seed), remote)[0] == "joint":
-                yield plain, worse(plain)
+            network, about = fit_ensemble(settings, folds[0])
+            plain = Candidate("joint", settings, network, about)
+            better, because = _taken(compare(network, settings, scaler, *folds[0], seed), remote)
+            yield plain, worse(plain) if better == "joint" else because
 
     taken = joint
     if contradicted := worse(joint):
@@ -139,7 +142,7 @@ def choose(found: Comparison, parts: Iterable[Comparison], remote: bool) -> tupl
 def physical(
     joint: Candidate,
     contradicted: Mapping[str, float],
-    others: Iterable[tuple[Candidate, Mapping[str, float]]],
+    others: Iterable[tuple[Candidate, Mapping[str, float] | str]],
     why: str,
 ) -> tuple[Candidate, str]:
     """The performance that is taken where networks would be, and they contradict physics.
@@ -152,20 +155,25 @@ def physical(
     Args:
         joint: the networks.
         contradicted: slices that they have served worse with more units in most states, and in which share of them.
-        others: what may be taken in their place, and the same of it; asked one by one, as each may take a fit.
+        others: what may be taken in their place, and the same of it, or why `per_slice` is taken rather than these;
+            asked one by one, as each may take a fit.
         why: networks would be taken.
     """
-    tried = []
+    tried, left = [], ""
     for other, falls in others:
+        if isinstance(falls, str):
+            left += f"; {_named(other, joint)} was tried, too, and loses to per_slice, {falls}"
+            continue
         tried.append((sum(falls.values()), other))
         if not falls:
             break
     least, other = min(tried, key=lambda each: each[0], default=(np.inf, joint))
     if least <= sum(contradicted.values()) - MOSTLY:
         more = " more often: " if least else ": "
-        return other, f"as {_named(joint, other)} contradicts physics{more}{served_worse(contradicted)} (it is {why})"
+        physics = f"contradicts physics{more}{served_worse(contradicted)}"
+        return other, f"as {_named(joint, other)} {physics} (it is {why}){left}"
     named = "".join(f", and so does {_named(each, joint)}" for _, each in tried)
-    return joint, f"{why}; it contradicts physics{named}"
+    return joint, f"{why}; it contradicts physics{named}{left}"
 
 
 def _named(one: Candidate, other: Candidate) -> str:

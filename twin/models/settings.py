@@ -135,8 +135,8 @@ class PerformanceSettings:
             and what the cell has is a sum over the slices, in closed form; "joint": an ensemble of networks that see
             everything; "auto": networks where they explain held-out decisions better and do not expect the utility much
             worse, cross-validated where such decisions are few; better by much where most allocations are far from
-            those that the history held. If they have more units serve a slice worse, "per_slice" or networks with a
-            `prior_scale` of 0 where these do not. The other settings are the ensemble's.
+            those that the history held. Where they have more units serve a slice worse, "per_slice" or networks with a
+            `prior_scale` of 0 are taken instead, if these do not. The other settings are the ensemble's.
         members: networks; where data are few they disagree, and the disagreement is the epistemic uncertainty.
         hidden_size: of each of a member's two hidden layers.
         components: of the mixture that each predicts.

@@ -7,7 +7,7 @@ and do not say which intervals these would be; so such a fall is counted, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,7 @@ class Monotonicity:
         falls: share of the states in which the expected SSR of a slice is lower by more than `CLEARLY` with more units
             (S, 3), by `PLACES`; nan where there is nothing to compare: no units beyond, no SSR, or no such state, as of
             a slice (or units of nobody) that holds none in the held-out runs.
-        drops: by how much the SSR is lower in the median of these states (S, 3); 0 where there is none of them.
+        drops: by how much the SSR is lower in the median of these states (S, 3); nan where there is none of them.
     """
 
     held: IntArray
@@ -124,12 +124,18 @@ def about_physics(model: TwinModel, history: History) -> list[str]:
     return [f"warning: {served_worse(falls)}: experiments.fidelity says what the twin is good for{advice}"]
 
 
-def remedies(model: TwinModel) -> list[str]:
-    """What may help where a twin contradicts physics: nothing that is known, unless it is one of networks."""
-    if model.structure != "joint":
+def remedies(model: TwinModel, notes: Sequence[str] = ()) -> list[str]:
+    """What may help where a twin contradicts physics: nothing that is known, unless it is one of networks.
+
+    Args:
+        model: of the twin.
+        notes: of its fit, which say what was tried in vain.
+    """
+    said = "\n".join(notes)
+    if model.structure != "joint" or "so does per_slice" in said:
         return []
     by_slice = "fit the twin with twin.performance.structure=per_slice"
-    if model.performance.prior_scale == 0.0:
+    if model.performance.prior_scale == 0.0 or "joint with prior_scale=0" in said:
         return [by_slice]
     return [by_slice.replace("with", "with twin.performance.prior_scale=0, then with", 1)]
 
@@ -195,7 +201,7 @@ def _fall(expected: FloatArray, fewer: npt.NDArray[np.bool_], more: npt.NDArray[
         return float("nan"), float("nan")
     largest = drops[:, compared].max(axis=1)
     clear = largest[largest > CLEARLY]
-    return len(clear) / len(largest), float(np.median(clear)) if len(clear) else 0.0
+    return len(clear) / len(largest), float(np.median(clear)) if len(clear) else float("nan")
 
 
 def _expected_ssr(asked: _States, rows: IntArray, n: int, tried: IntArray) -> FloatArray:

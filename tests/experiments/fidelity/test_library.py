@@ -87,6 +87,24 @@ def test_its_report_begins_with_a_verdict_and_has_a_row_a_figure_and_a_column_a_
     assert all(each.answer in ANSWERS and each.reasons for each in result.verdicts)
 
 
+@pytest.mark.parametrize(
+    ("tried", "advice"),
+    [
+        ("", ["twin.performance.prior_scale=0, then with twin.performance.structure=per_slice"]),
+        ("; joint with prior_scale=0 was tried, too, and loses", ["twin.performance.structure=per_slice"]),
+        (", and so does joint with prior_scale=0", ["twin.performance.structure=per_slice"]),
+        (", and so does per_slice, and so does joint with prior_scale=0", []),
+    ],
+)
+def test_what_the_fit_has_tried_in_vain_is_no_advice(tried, advice, result):
+    figures = {**result.figures, (f"{MORE_UNITS}: held", "video", "twin"): Estimate(0.9, float("nan"))}
+    twin = DigitalTwin.from_bytes(result.outcomes[0].twin.to_bytes())
+    twin.report = replace(result.outcomes[0].twin.report, notes=(f"performance: joint; it contradicts physics{tried}",))
+    outcomes = [replace(result.outcomes[0], twin=twin)]
+    report = replace(result, history=history_of("paper-1mhz"), figures=figures, outcomes=outcomes).report()
+    assert re.findall("networks contradict physics here: fit the twin with (.*)\n", report) == advice
+
+
 @pytest.mark.parametrize(("share", "structure", "said"), [(0.9, "joint", 1), (0.9, "per_slice", 0), (0.4, "joint", 0)])
 def test_networks_that_contradict_physics_are_told_what_else_to_try(share, structure, said, result):
     figures = {**result.figures, (f"{MORE_UNITS}: held", "video", "twin"): Estimate(share, float("nan"))}

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from experiments.fidelity.measures import BY, MORE_UNITS, monotonicity_measures, over_cells
 from experiments.fidelity.report import draw_skills, not_learned, show
 from experiments.reporting.statistics import Estimate, block_bootstrap
+from twin.runtime.monotonicity import Monotonicity
 
 
 def test_block_bootstrap_covers_the_mean_of_dependent_values():
@@ -63,9 +65,22 @@ def test_numbers_of_a_table_are_short(mean, half_width, text):
     [
         (0.9, []),
         (1.0, ["nothing is learned beyond persistence of load (CRPS 1)"]),
-        (3.88, ["nothing is learned beyond persistence of load (CRPS 1, the twin's 3.88 times that)"]),
+        (3.88, ["nothing is learned beyond persistence of load (CRPS 1, the twin's is 3.88 times as large)"]),
     ],
 )
 def test_what_is_not_learned_is_named_and_how_much_worse_the_twin_is(twin, said):
     means = {"twin": twin, "persistence": 1.0, "climatology": 4.0}
     assert not_learned({("CRPS", "load", who): Estimate(mean, 0.1) for who, mean in means.items()}) == said
+
+
+def test_by_how_much_an_ssr_falls_is_a_mean_over_the_cells_where_it_does():
+    """The others have no such state: as zeros they would make a wrong trend look like a dip."""
+    cells = []
+    for share, drop in ((1.0, 0.4), (0.0, np.nan), (0.0, np.nan), (0.0, np.nan)):
+        falls = np.array([[share], [0.0]])
+        found = Monotonicity(np.ones((2, 2), np.int64), falls, np.array([[drop], [np.nan]]))
+        cells.append(monotonicity_measures(found, ("video", "urllc"), ("held",)))
+    figures = over_cells(cells)
+    assert figures[f"{MORE_UNITS}: held", "video", "twin"].mean == 0.25
+    assert figures[f"{BY}: held", "video", "twin"].mean == 0.4
+    assert (f"{BY}: held", "urllc", "twin") not in figures

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.fidelity.verdict import ANSWERS, ENOUGH, Evidence, as_lines, verdicts
+from experiments.fidelity.report import as_lines
+from experiments.fidelity.verdict import ANSWERS, ENOUGH, Evidence, verdicts
 from experiments.reporting.statistics import Estimate
 from slicing_gym import get_scenario
 

@@ -86,6 +86,8 @@ def test_auto_takes_no_networks_that_contradict_physics_where_slices_do_not():
         DigitalTwin("autoregressive", each, TrainingSettings(max_epochs=60)).fit(past) for each in settings.values()
     )
     assert made.model.structure == "per_slice"
+    assert made.report.performance.epochs == 0  # the networks that were not taken are not told of
+    assert made.report.choice > joint.report.performance.seconds / 10.0
     said = note(made, "performance: per_slice, as joint contradicts physics: in ")
     assert re.search(r"\(it is better than per_slice by 1\.\d+ nat a held-out decision\)$", said)
     assert error(made, moving) < 0.8 * error(joint, moving)
@@ -101,6 +103,14 @@ def test_auto_takes_networks_without_random_functions_where_those_with_them_cont
     start = "performance: joint with prior_scale=0, as joint with prior_scale=10 contradicts physics: in "
     assert re.search(r"\(it is better than per_slice by \d\.\d+ nat a held-out decision\)$", note(made, start))
     assert mostly_worse(made.model, past, past) == {}
+    plain = DigitalTwin("autoregressive", replace(AUTO, structure="joint"), TrainingSettings(max_epochs=100)).fit(past)
+    about, other = made.report.performance, plain.report.performance  # of the networks that were taken
+    assert (about.epochs, about.best_epoch, about.validation_loss) == (
+        other.epochs,
+        other.best_epoch,
+        other.validation_loss,
+    )
+    assert made.report.choice > about.seconds  # those that were not took their time, too
     made.save(tmp_path / "twin")
     read = DigitalTwin.load(tmp_path / "twin")
     assert (read.performance, read.model.performance) == (asked, AUTO)  # a later fit chooses again
@@ -129,6 +139,18 @@ WORSE = "in 90% of the states the twin expects video to be served worse with mor
             [(PER_SLICE, {"urllc": 0.6}), (PLAIN, {"video": 0.7})],
             JOINT,
             "better; it contradicts physics, and so does per_slice, and so does joint with prior_scale=0",
+        ),
+        (
+            [(PER_SLICE, {"urllc": 0.6}), (PLAIN, "better than joint by 0.1 nat")],
+            JOINT,
+            "better; it contradicts physics, and so does per_slice; joint with prior_scale=0 was tried, too, and loses "
+            "to per_slice, better than joint by 0.1 nat",
+        ),
+        (
+            [(PLAIN, "as joint explains 20% less"), (PER_SLICE, {})],
+            PER_SLICE,
+            f"as joint contradicts physics: {WORSE}; "
+            "joint with prior_scale=0 was tried, too, and loses to per_slice, as joint explains 20% less",
         ),
         ([], JOINT, "better; it contradicts physics"),
     ],

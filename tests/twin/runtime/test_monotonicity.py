@@ -101,7 +101,7 @@ def test_shares_are_those_of_single_predictions():
             drops[name].append(max(expected[a] - expected[b] for a, b in pairs if fits(a, b)))
     clear = [[drop for drop in drops[name] if drop > CLEARLY] for name in PLACES]
     np.testing.assert_array_equal(found.falls[1], [len(each) / len(rows) for each in clear])
-    np.testing.assert_allclose(found.drops[1], [np.median(each or [0.0]) for each in clear], rtol=1e-6)
+    np.testing.assert_allclose(found.drops[1], [np.median(each or [np.nan]) for each in clear], rtol=1e-6)
     assert found.drops[1, PLACES.index("below")] > CLEARLY
 
 
