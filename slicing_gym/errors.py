@@ -78,15 +78,15 @@ def check_number(
 
 def as_yaml(value: object, *, whole: bool = False) -> str:
     """What to write for a text such as 20e6, which YAML 1.1 takes for a number only with a point and a sign."""
-    form = r"([+-]?[0-9]{1,20})(\.[0-9]*)?[eE]([+-]?)([0-9]{1,3})"
+    form = r"([+-]?)(?=\.?[0-9])([0-9]{0,20})(\.[0-9]*)?[eE]([+-]?)([0-9]{1,3})"
     found = re.fullmatch(form, value) if isinstance(value, str) else None
     if found is None:
         return ""
-    digits, point, sign, power = found.groups()
+    minus, digits, point, sign, power = found.groups()
     number = float(found[0])
     if not math.isfinite(number) or (number == 0.0 and re.search("[1-9]", digits + (point or ""))):
         return ""  # no double holds it, however it is written
-    forms = [] if whole else [f"{digits}{point or '.0'}e{sign or '+'}{power}"]
+    forms = [] if whole else [f"{minus}{digits or '0'}{point or '.0'}e{sign or '+'}{power}"]
     forms += [str(int(number))] if number.is_integer() and abs(number) < 2**53 else []
     return f"; if this is YAML, write {' or '.join(forms)}" if forms else ""
 

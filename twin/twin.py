@@ -26,8 +26,9 @@ from twin.models.settings import (
 )
 from twin.runtime import kernel, storage
 from twin.runtime.cells import TwinCells, TwinInterval
-from twin.runtime.encoding import encode
+from twin.runtime.encoding import encode, measured_by
 from twin.runtime.model import FloatArray, InitialWindows, Prediction, TwinModel
+from twin.runtime.presence import as_measured
 
 if TYPE_CHECKING:
     from twin.fitting.fit import Report
@@ -197,7 +198,8 @@ class DigitalTwin:
         """What every decision of a history is expected to bring, in the columns' own units.
 
         Means over draws from one-step predictions. `predict(...).expected` is on the scales that columns are modelled
-        on: the mean of log1p(delay), taken back, is not the mean delay.
+        on: the mean of log1p(delay), taken back, is not the mean delay. A slice that is not there brings what the
+        history measured of it, whatever is allocated.
 
         Args:
             history: of n decisions on S slices.
@@ -218,7 +220,7 @@ class DigitalTwin:
         total = np.zeros((len(history), self.model.layout.num_variables))
         for _ in range(samples):
             total += self.model.draw(prediction, generator)
-        mean = total / samples
+        mean = as_measured(history, measured_by(history), total / samples)
         found = {"arrivals": mean[:, : self.scenario.num_slices], **self.model.split(mean)}
         if self.model.has_reward:  # it is linear in both: that of the means is the mean
             found["utility"] = utility(self.scenario, found[SPECTRAL_EFFICIENCY.name], found[SSR.name])

@@ -55,18 +55,19 @@ _ALLOWED = (
 )
 
 
-def check_policies(names: Sequence[str], scenario: Scenario) -> None:
+def check_policies(names: Sequence[str], scenario: Scenario, baselines: Collection[str] = BASELINES) -> None:
     """Refuse names that are neither a baseline, nor an allocation like 33-33-34, nor a file, nor a dotted name.
 
     Args:
         names: as a command's `policies` has them.
         scenario: that they are to choose for.
+        baselines: that are allowed, by name.
 
     Raises:
         ValueError: such a name, none at all, or one twice.
     """
     if not names:
-        raise ValueError(f"policy: none given, allowed are {', '.join(BASELINES)}, {_ALLOWED}")
+        raise ValueError(f"policy: none given, allowed are {', '.join(baselines)}, {_ALLOWED}")
     numbers = [name for name in names if name.isdecimal() and not os.path.exists(name)]
     if numbers:
         units = "-".join(numbers) if len(numbers) == scenario.num_slices else "<units>-<units>-..."
@@ -76,7 +77,7 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"policy: {name!r} is given more than once")
-        if name in BASELINES or _fixed_policy(name, scenario):
+        if name in baselines or _fixed_policy(name, scenario):
             continue
         file = policy_file(name)
         if file.endswith(_FILES):
@@ -86,9 +87,9 @@ def check_policies(names: Sequence[str], scenario: Scenario) -> None:
             named("policy", name)
         elif os.sep in file or Path(file).is_dir():  # a path, whatever it was to be
             wrong = "which holds no policy" if Path(file).exists() else "but there is no such file or folder"
-            raise ValueError(f"policy: {name!r} given, {wrong}; allowed are {', '.join(BASELINES)}, {_ALLOWED}")
+            raise ValueError(f"policy: {name!r} given, {wrong}; allowed are {', '.join(baselines)}, {_ALLOWED}")
         else:
-            raise ValueError(unknown_policy("policy", name, BASELINES) + f", {_ALLOWED}")
+            raise ValueError(unknown_policy("policy", name, baselines) + f", {_ALLOWED}")
 
 
 @contextmanager

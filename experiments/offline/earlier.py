@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.config.files import choices_of
 from experiments.config.quoting import as_typed
 from experiments.reporting.cards import UNMEASURED, card_path
-from experiments.runs.folder import FIDELITY, TWIN
+from experiments.runs.folder import FIDELITY, HISTORY, TWIN
 from experiments.runs.naming import describe_twin
 from slicing_gym.builtin_types import differences
 from twin import DigitalTwin, transition_kinds
@@ -33,16 +34,17 @@ class EarlierTwin:
     @classmethod
     def next_to(cls, history: str) -> EarlierTwin | None:
         """That of a history's file or folder; None where there is none, or it cannot be read."""
-        folder = Path(history) if Path(history).is_dir() else Path(history).parent
-        if not (folder / FIDELITY).is_file():
-            return None
+        path = Path(history) / HISTORY if Path(history).is_dir() else Path(history)
+        folder = path.parent
+        if path.name != HISTORY or not path.is_file() or not (folder / FIDELITY).is_file():
+            return None  # of another history in the folder there is no verdict
         try:
             return cls(folder / TWIN, DigitalTwin.load(folder / TWIN))
         except (OSError, ValueError):  # of another version, or a kind that is not imported: nothing to compare with
             return None
 
     def to_type(self, asked: DigitalTwin) -> list[str]:
-        """What gives a twin the settings of the earlier one, each as it is typed."""
+        """What gives a twin the settings of the earlier one, each as it is typed; of a kind that `conf/twin` has."""
         theirs, ours = describe_twin(self.twin), describe_twin(asked)
         typed = []
         kind = theirs["transition"]["name"]
@@ -53,13 +55,14 @@ class EarlierTwin:
 
     def before(self, asked: DigitalTwin) -> list[str]:
         """A warning where a twin with other settings is to be fitted: the verdict is not of it."""
-        typed = self.to_type(asked)
+        typed, kind = self.to_type(asked), self.twin.transition.name
         if not typed:
             return []
-        return [
-            f"warning: a twin is fitted with other settings than {self.path}, which the verdict is of; for the same "
-            f"ones type {' '.join(typed)}"
-        ]
+        if kind in choices_of("twin"):
+            how = f"for the same ones type {' '.join(typed)}"
+        else:
+            how = f"its kind is {kind!r}, and such a twin is fitted in Python (twin.DigitalTwin)"
+        return [f"warning: a twin is fitted with other settings than {self.path}, which the verdict is of; {how}"]
 
     def after(self, fitted: DigitalTwin) -> list[str]:
         """A warning where a fitted twin took another structure: the verdict is not of it."""
@@ -76,7 +79,7 @@ class EarlierTwin:
         if self.to_type(fitted) or self.after(fitted):
             return UNMEASURED
         return (
-            f"not measured of this fit to all decisions; of one with the same settings, for which some were held out: "
+            "This fit was not measured. One with the same settings, without the held-out decisions, was: "
             f"{card_path(self.path)}"
         )
 

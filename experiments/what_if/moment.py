@@ -21,10 +21,13 @@ DATED = 1e8
 _MOST_LISTED = 8
 """Decisions that a message lists."""
 
+_MOST_RUNS = 3
+"""Runs that are named, each."""
+
 
 @dataclass(frozen=True)
 class Moment:
-    """Decisions that follow one another, and what was known before the first.
+    """Decisions with consecutive numbers. Those of `find_moment` follow one another in a run, without a gap.
 
     Args:
         history: of the network.
@@ -42,12 +45,23 @@ class Moment:
         return slice(self.row, self.row + self.ahead)
 
     def __str__(self) -> str:
-        """Which decision it is, of which run if there are several, and when."""
+        """Which decisions they are, of which runs if there are several, and when."""
         history, last = self.history, "" if self.ahead == 1 else f" to {self.row + self.ahead - 1}"
         found = f"decision{'s' if last else ''} {self.row}{last} of 0 to {len(history) - 1}"
         if len(history.runs) > 1:
-            found += f" ({history.run_of(self.row)})"
-        return found if history.time is None else f"{found}, from {show_time(history.time[self.row])} on"
+            found += f" ({self._runs()})"
+        if history.time is None:
+            return found
+        time = history.time[self.rows]
+        if follows(history.run[self.rows], history.interval[self.rows]).all():
+            return f"{found}, from {show_time(time[0])} on"
+        return f"{found}, from {show_time(time.min())} to {show_time(time.max())}"
+
+    def _runs(self) -> str:
+        """Whose decisions they are; of many runs the first and the last."""
+        _, first = np.unique(self.history.run[self.rows], return_index=True)
+        named = [self.history.run_of(self.row + row) for row in np.sort(first)]
+        return ", ".join(named) if len(named) <= _MOST_RUNS else f"{len(named)} runs, {named[0]} to {named[-1]}"
 
 
 def find_moment(history: History, at: str | float | None = None, interval: int | None = None, ahead: int = 1) -> Moment:

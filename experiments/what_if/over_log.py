@@ -17,10 +17,10 @@ from experiments.reporting.statistics import Estimate, block_bootstrap, blocks_o
 from experiments.reporting.tables import aligned, write_rows
 from experiments.what_if.moment import Moment
 from experiments.what_if.notes import never_held, outside
-from experiments.what_if.policies import LOGGED, Contender, Policies, contenders
-from experiments.what_if.report import BY_THE_LOG, MARK
+from experiments.what_if.policies import BY_THE_LOG, LOGGED, Contender, Policies, contenders
+from experiments.what_if.report import MARK
 from experiments.what_if.simulation import chosen_units, slices_outside
-from slicing_gym.errors import check_instance, shown
+from slicing_gym.errors import check_instance, shown, unknown_name
 from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History
@@ -61,7 +61,7 @@ class OverLogResult:
     """Contenders in the same decisions of a history.
 
     Args:
-        decisions: which.
+        decisions: which; they may be of several runs, and have gaps between them.
         contenders: what each is expected to bring; the first is what the log did.
         measured: the utility by the log (n,).
         measured_ssr: likewise (n, n_slices).
@@ -75,20 +75,44 @@ class OverLogResult:
     physics: Sequence[str] = ()
 
     def mean(self, name: str) -> Estimate:
-        """The expected utility of a contender, and how far other decisions of the log might move it."""
+        """The expected utility of a contender, and how far other decisions of the log might move it.
+
+        Args:
+            name: of the contender.
+
+        Raises:
+            ValueError: there is no such contender.
+        """
         return self._over_blocks(self._named(name).utility.mean(axis=1))
 
     def gain(self, name: str) -> Estimate:
-        """The same of the difference to what the log did, decision by decision."""
+        """The same of the difference to what the log did, decision by decision.
+
+        Args:
+            name: of the contender.
+
+        Raises:
+            ValueError: there is no such contender.
+        """
         return self._over_blocks((self._named(name).utility - self.contenders[0].utility).mean(axis=1))
 
     def by_member(self, name: str) -> FloatArray:
-        """The mean difference to what the log did, by each member of the twin (M,)."""
+        """The mean difference to what the log did, by each member of the twin (M,).
+
+        Args:
+            name: of the contender.
+
+        Raises:
+            ValueError: there is no such contender.
+        """
         found: FloatArray = (self._named(name).utility - self.contenders[0].utility).mean(axis=0)
         return found
 
     def _named(self, name: str) -> Expected:
-        return next(each for each in self.contenders if each.name == name)
+        found = {each.name: each for each in self.contenders}
+        if name not in found:
+            raise ValueError(unknown_name("name", name, found))
+        return found[name]
 
     def _over_blocks(self, values: FloatArray) -> Estimate:
         if self._blocks < FEWEST_BLOCKS:
@@ -128,7 +152,8 @@ class OverLogResult:
             "±: 95 % interval by bootstrap over blocks of 25 decisions: what other decisions would change, and not the "
             "twin's error"
             if self._blocks >= FEWEST_BLOCKS
-            else f"no ±: {self._blocks} blocks of 25 decisions, {FEWEST_BLOCKS} are needed for an interval",
+            else f"no ±: {self._blocks} block{'' if self._blocks == 1 else 's'} of 25 decisions, {FEWEST_BLOCKS} are "
+            "needed for an interval",
             f"by member: least and most that the {members} members of the twin expect; all may be wrong: the verdict "
             "on what-if (experiments.fidelity) concerns this table",
             *self.physics,
@@ -230,10 +255,11 @@ class OverLog:
     def _expected(self, contender: Contender) -> Expected:
         """What the twin expects of a contender."""
         twin, history, rows = self._twin, self._history, self._decisions.rows
-        layout, all_units = twin.model.layout, self._history.allocation.copy()
-        units = self._decided(contender)
-        all_units[rows] = units
-        expected = twin.predict(history, all_units).expected[rows].copy()  # (n, M, V - n_slices)
+        layout, units = twin.model.layout, self._decided(contender)
+        seen = slice(max(rows.start - 1, 0), rows.stop)  # a decision is predicted after the interval before it
+        given = history.allocation[seen].copy()
+        given[rows.start - seen.start :] = units
+        expected = twin.predict(history.take(seen), given).expected[-len(units) :].copy()  # (n, M, V - n_slices)
         place = layout.place(SSR.name).start - layout.scenario.num_slices
         ssr = expected[..., place : place + layout.scenario.num_slices]  # a view
         if PRESENT in layout.columns:  # whoever is not there is served as the log says, whatever is allocated

@@ -12,13 +12,14 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from agents.baselines import BASELINES, HardPolicy, Policy, ProportionalPolicy
+from agents.baselines import HardPolicy, Policy, ProportionalPolicy
 from experiments.evaluate.policies import check_policies, given_as, label_policies, load_policy
 from experiments.evaluate.rollout import Predictor
 from experiments.evaluate.wrapped import WrappedAgent
 from experiments.what_if.moment import Moment
 from slicing_gym.action import AllocationIndexCodec, DiscreteCodec
-from slicing_gym.errors import shown, unknown_name
+from slicing_gym.allocation import even_split, share_out
+from slicing_gym.errors import shown
 from twin import DigitalTwin
 from twin.data.layout import Layout
 from twin.data.logs.rules import AllocationRule
@@ -26,6 +27,9 @@ from twin.data.logs.units import units_of
 
 LOGGED = "logged"
 """What the log did."""
+
+BY_THE_LOG = "measured"
+"""What the log measured of it."""
 
 SIMPLE_RULES = {"hard": HardPolicy, "proportional": ProportionalPolicy}
 """Baselines by name that need no simulator and draw nothing."""
@@ -63,7 +67,7 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
 
     Raises:
         ValueError, TypeError, OSError: none given, one twice, no allocation of the twin's, or no agent that fits it; or
-            what the log did not do is called "logged".
+            what the log did not do is called "logged" or "measured".
     """
     if not isinstance(given, str | Path | Mapping | Sequence):
         raise TypeError(f"policies: {shown(given)} given, allowed are {_allowed(twin)}")
@@ -74,15 +78,9 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
     layout = twin.model.layout
     found: dict[str, Contender] = {}
     for name, each in named.items():
-        if name == LOGGED and not (isinstance(each, str) and each == LOGGED):
-            raise ValueError(
-                f"policies: {shown(each)} called {LOGGED!r}, allowed is another name: it is what the log did"
-            )
+        _check_name(name, each)
         if isinstance(each, str | Path):
-            units = _units_of(str(each), layout, moment)
-            found[name] = (
-                Contender(name, units) if units is not None else _deciding(name, _agent(str(each), twin, trust), layout)
-            )
+            found[name] = _by_text(name, str(each), twin, moment, trust)
         elif callable(getattr(each, "predict", None)):
             found[name] = _deciding(name, cast(Predictor, each), layout)
         else:
@@ -90,7 +88,20 @@ def contenders(given: Policies, twin: DigitalTwin, moment: Moment, trust: bool =
     if isinstance(given, Mapping):
         return list(found.values())
     labels = label_policies([name for name, each in found.items() if each.policy is not None])
+    for name, label in labels.items():
+        _check_name(label, name)
     return [replace(each, name=labels.get(name, name)) for name, each in found.items()]
+
+
+def _check_name(name: str, given: object) -> None:
+    """Refuse what is called as a row of the log's own.
+
+    Raises:
+        ValueError: the message names both.
+    """
+    if name == BY_THE_LOG or (name == LOGGED and not (isinstance(given, str) and given == LOGGED)):
+        own = "did" if name == LOGGED else "measured"
+        raise ValueError(f"policies: {shown(given)} called {name!r}, allowed is another name: it is what the log {own}")
 
 
 def _allowed(twin: DigitalTwin) -> str:
@@ -99,6 +110,40 @@ def _allowed(twin: DigitalTwin) -> str:
         f"{LOGGED!r}, units of {', '.join(scenario.slice_names)} that sum to {scenario.num_units} (as a-b-c), "
         f"{', '.join(map(repr, SIMPLE_RULES))}, files of agents, and folders of runs"
     )
+
+
+@dataclass(frozen=True)
+class ProportionalServed:
+    """`ProportionalPolicy` where units may belong to nobody: they get none.
+
+    Args:
+        layout: of the twin; its actions are those of `AllocationIndexCodec(layout.smallest)`.
+        idle: position of the units of nobody.
+    """
+
+    layout: Layout
+    idle: int
+
+    def predict(self, observation: npt.NDArray[np.float32]) -> tuple[IntArray, None]:
+        """Actions (n,) for observations (n, n_slices)."""
+        scenario = self.layout.scenario
+        arrivals = np.delete(np.maximum(observation, 0.0) * scenario.nominal_arrivals, self.idle, axis=-1)
+        units = np.insert(share_out(arrivals, scenario.num_units), self.idle, 0, axis=-1)
+        return AllocationIndexCodec(self.layout.smallest).index(scenario, units), None
+
+
+def _by_text(name: str, text: str, twin: DigitalTwin, moment: Moment, trust: bool) -> Contender:
+    """What a text means: what the log did, an allocation, a simple rule, or an agent."""
+    layout, scenario = twin.model.layout, twin.scenario
+    units = _units_of(text, layout, moment)
+    if units is not None:
+        return Contender(name, units)
+    if text not in SIMPLE_RULES or layout.idle is None:
+        return _deciding(name, _agent(text, twin, trust), layout)
+    if text == "hard":  # simple rules share out all units among the slices
+        split = np.insert(even_split(scenario.num_units, scenario.num_slices - 1), layout.idle, 0)
+        return Contender(name, np.tile(split, (moment.ahead, 1)))
+    return Contender(name, None, ProportionalServed(layout, layout.idle), AllocationIndexCodec(layout.smallest))
 
 
 def _units_of(name: str, layout: Layout, moment: Moment) -> IntArray | None:
@@ -170,10 +215,8 @@ def _agent(name: str, twin: DigitalTwin, trust: bool) -> Predictor:
     """
     if name in SIMPLE_RULES:
         return SIMPLE_RULES[name](twin.scenario)
-    if name in BASELINES:
-        raise ValueError(unknown_name("policies", name, (LOGGED, *SIMPLE_RULES)) + f"; allowed are {_allowed(twin)}")
     with given_as("policies"):
-        check_policies([name], twin.scenario)
+        check_policies([name], twin.scenario, (LOGGED, *SIMPLE_RULES))
         envs = gym.make_vec("SliceTwin-v0", num_envs=1, twin=twin, allow_constant=True)
         policy = load_policy(name, twin.scenario, envs, 1, trust=trust)
     if isinstance(policy, WrappedAgent):

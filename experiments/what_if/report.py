@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.reporting.tables import aligned, write_rows
-from experiments.what_if.policies import LOGGED
+from experiments.what_if.policies import BY_THE_LOG, LOGGED
 from experiments.what_if.simulation import UTILITY, Alternative
 from twin import History
 from twin.data.layout import Layout
-
-BY_THE_LOG = "measured"
 
 VISIBLE = 0.005
 """Part of a mean that its three digits show."""

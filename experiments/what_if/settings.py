@@ -70,10 +70,11 @@ def check_alone(config: WhatIfConfig) -> None:
         ValueError: the message names the key.
     """
     usual = WhatIfConfig()
-    for key in ("at", "interval", "ahead", "arrivals"):
+    for key in ("at", "interval", "ahead", "arrivals", "samples", "seed"):
         given, allowed = getattr(config, key), getattr(usual, key)
         if given != allowed:
+            why = "nothing is drawn" if key in ("samples", "seed") else "each decision is one step ahead of the log"
             raise ValueError(
-                f"{key}: {shown(given)} given together with decisions, allowed is {shown(allowed)}: each decision is "
-                "one step ahead of what the log measured"
+                f"{key}: {shown(given)} given together with decisions, allowed is "
+                f"{'null' if allowed is None else shown(allowed)}: {why}"
             )

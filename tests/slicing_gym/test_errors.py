@@ -45,6 +45,8 @@ def test_what_was_meant_is_spelt_alike_or_short_for_it(text, meant):
         ("-1e-3", "-1.0e-3"),
         ("1e300", "1.0e+300"),
         ("0e5", "0.0e+5 or 0"),
+        (".5e6", "0.5e+6 or 500000"),
+        ("-.5e-3", "-0.5e-3"),
     ],
 )
 def test_a_number_that_yaml_reads_as_text_is_said_to_be_one(text, write):
@@ -56,7 +58,7 @@ def test_a_number_that_yaml_reads_as_text_is_said_to_be_one(text, write):
 
 
 @pytest.mark.parametrize(
-    "text", ["1e-400", "0.001e-330", "1e400", "-1e400", "\u0662\u0660e6", "20e\u0666", "2.\u0660e6"]
+    "text", [".e6", "1e-400", "0.001e-330", "1e400", "-1e400", "\u0662\u0660e6", "20e\u0666", "2.\u0660e6"]
 )
 @pytest.mark.parametrize(("check", "bounds"), [(check_number, {}), (check_integer, {"at_least": 1})])
 def test_no_form_is_said_of_what_no_double_holds_or_other_digits(text, check, bounds):

@@ -94,6 +94,18 @@ class Presence(OwnArrays):
             measured[:, place.start + n] = there
 
 
+def as_measured(history: History, measured: FloatArray, expected: FloatArray) -> FloatArray:
+    """Expected values (n, V), but those measured (n, V) for slices that are not there, whatever is allocated."""
+    layout = history.layout
+    if PRESENT not in layout.columns:
+        return expected
+    gone, found = history.performance[PRESENT.name] <= 0.5, expected.copy()
+    for n in range(gone.shape[1]):
+        at = np.ix_(gone[:, n], variables_of(layout, n))
+        found[at] = measured[at]
+    return found
+
+
 def variables_of(layout: Layout, n: int) -> IntArray:
     """The places of the variables that slice n has of its own."""
     columns = [layout.place(column.name).start + n for column in layout.columns if column.per_slice]

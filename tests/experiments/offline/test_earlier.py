@@ -70,6 +70,24 @@ def test_only_fidelity_leaves_a_verdict(history, tmp_path):
     assert EarlierTwin.next_to("random") is None
 
 
+def test_the_verdict_is_of_one_file(history, tmp_path):
+    """Another history in the folder was not looked at, and one that is not there cannot have been."""
+    folder = left_by_fidelity(tmp_path / "fit", history, cold_twin(history))
+    history.save(folder / "other.npz")
+    assert EarlierTwin.next_to(str(folder / "history.npz")) is not None
+    assert EarlierTwin.next_to(str(folder / "other.npz")) is None
+    (folder / "history.npz").unlink()
+    assert EarlierTwin.next_to(str(folder / "history.npz")) is None
+    assert EarlierTwin.next_to(str(folder)) is None
+
+
+def test_a_kind_that_the_command_does_not_take_is_not_typed(history, tmp_path):
+    folder = left_by_fidelity(tmp_path / "fit", history, DigitalTwin("autoregressive").fit(history))
+    (line,) = EarlierTwin.next_to(str(folder)).before(asked("twin=lstm"))
+    assert line.endswith("; its kind is 'autoregressive', and such a twin is fitted in Python (twin.DigitalTwin)")
+    assert "twin=" not in line
+
+
 @pytest.mark.parametrize(
     ("changes", "warned"),
     [([], ""), (["twin.seed=3"], "twin.seed=0"), (["twin.performance.structure=per_slice"], "structure=joint")],

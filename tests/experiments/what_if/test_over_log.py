@@ -84,6 +84,7 @@ def test_an_interval_is_over_decisions_and_members_are_apart(twin, history):
     assert np.ptp(all_of_them.by_member("3-14-3")) > 0.0
     few = over_log(twin, history, ["3-14-3"], "100-199")
     assert np.isnan(few.gain("3-14-3").half_width)
+    assert "no ±: 1 block of 25 decisions, 5 are needed" in over_log(twin, history, decisions="0-9").report()
     assert "no ±: 4 blocks of 25 decisions, 5 are needed for an interval" in few.report().splitlines()
     assert not any(line.startswith("no ±") for line in all_of_them.report().splitlines())
 
@@ -96,6 +97,28 @@ def test_slices_that_are_not_there_are_served_as_the_log_says():
     for each in result.contenders:
         np.testing.assert_allclose(each.ssr[gone], history.ssr[gone])
     assert (result.contenders[0].ssr[~gone] != history.ssr[~gone]).any()
+
+
+def test_simple_rules_give_nothing_to_nobody():
+    """Slices share all units; one that is not there keeps its part, as of any allocation."""
+    history, _ = quietly(CASES / "06_slices_come_and_go.csv", mapping_of(absent={"arrivals": 0, "rate": 0}))
+    assert history.scenario.slice_names[-1] == "idle"
+    result = over_log(cold_twin(history), history, ["hard", "proportional"])
+    _, hard, proportional = (each.units for each in result.contenders)
+    assert (hard == [16, 17, 17, 0]).all()
+    np.testing.assert_array_equal(proportional[:, :3], share_out(history.arrivals[:, :3], 50))
+    assert (proportional[:, 3] == 0).all()
+
+
+def test_the_twin_expects_the_same_where_slices_are_not_there():
+    history, _ = quietly(CASES / "06_slices_come_and_go.csv", mapping_of(absent={"arrivals": 0, "rate": 0}))
+    units, twin, gone = [20, 15, 15, 0], cold_twin(history), history.performance["present"] < 0.5
+    found = twin.expected(history, samples=400, units=units)
+    for name in ("ssr", "rate", "present"):
+        np.testing.assert_array_equal(found[name][gone], history.performance[name][gone])
+    np.testing.assert_array_equal(found["arrivals"][gone], history.next_arrivals[gone])
+    over = over_log(twin, history, {"mine": units}).mean("mine").mean
+    assert found["utility"].mean() == pytest.approx(over, abs=0.03)
 
 
 def test_the_report_says_what_its_figures_are_and_the_csv_has_them(twin, history, tmp_path):
@@ -117,6 +140,41 @@ def test_the_report_says_what_its_figures_are_and_the_csv_has_them(twin, history
     assert "video" in rows[2]["outside_the_log"]
 
 
+def test_decisions_of_several_runs_are_headed_by_all_of_them(twin, history):
+    """And with a gap, by the first and the last time."""
+    runs = replace(history, run=np.repeat(np.arange(4), 50), time=np.arange(200.0))
+    heads = {
+        "all": "decisions 0 to 199 of 0 to 199 (4 runs, run 0 to run 3), from 0 s to 199 s",
+        "40-149": "decisions 40 to 149 of 0 to 199 (run 0, run 1, run 2), from 40 s to 149 s",
+        "60-69": "decisions 60 to 69 of 0 to 199 (run 1), from 60 s on",
+    }
+    for decisions, head in heads.items():
+        assert str(over_log(twin, runs, decisions=decisions).decisions) == head
+    gap = history.take(np.r_[0:50, 60:200])
+    gap = replace(gap, run=np.zeros(190, np.int64), interval=np.r_[0:50, 60:200], time=np.arange(190.0))
+    assert str(over_log(twin, gap).decisions) == "decisions 0 to 189 of 0 to 189, from 0 s to 189 s"
+
+
+def test_a_contender_that_there_is_not_is_refused(twin, history):
+    result = over_log(twin, history, ["hard"], "0-9")
+    for figure in (result.mean, result.gain, result.by_member):
+        with pytest.raises(ValueError, match=r"^name: unknown name 'nobody' \(allowed: hard, logged\)$"):
+            figure("nobody")
+
+
+@pytest.mark.parametrize("given", [{"measured": "hard"}, {"measured": UNITS}, {"measured": "logged"}])
+def test_a_contender_is_not_called_as_what_was_measured(twin, history, given):
+    with pytest.raises(ValueError, match="called 'measured', allowed is another name: it is what the log measured"):
+        over_log(twin, history, given)
+
+
+def test_names_that_are_allowed_nowhere_here_are_not_listed(twin, history):
+    for name in ("foo", "random", "no/such"):
+        with pytest.raises(ValueError, match=r"^policies: .*hard.* proportional") as said:
+            over_log(twin, history, [name])
+        assert "oracle" not in str(said.value)
+
+
 @pytest.mark.parametrize("given", ["", "5", "150", "7-3", "0-200", "-1-5", "last", "1-2-3", 7, None])
 def test_decisions_that_are_none_are_refused(twin, history, given):
     with pytest.raises((ValueError, TypeError), match=r"decisions: .* given, allowed are all, .* as 0-199$"):
@@ -135,7 +193,8 @@ def test_the_command_takes_decisions_in_place_of_a_moment(twin, history, tmp_pat
     typed = [f"fitted={tmp_path}", "policies=[hard]", "decisions=100-149"]
     prepare(configured("what_if", WhatIfConfig, *typed, "progress=false"), tmp_path)()
     assert over_log(twin, history, ["hard"], "100-149").report() in capsys.readouterr().out
-    for more in ("interval=3", "at=3", "ahead=2", "arrivals=twin"):
+    refused = {"interval=3": "null", "at=3": "null", "ahead=2": "1", "arrivals=twin": "'logged'"}
+    for more, allowed in (refused | {"samples=100": "400", "seed=3": "0"}).items():
         key = more.partition("=")[0]
-        with pytest.raises(ValueError, match=f"{key}: .* given together with decisions, allowed is "):
+        with pytest.raises(ValueError, match=f"^{key}: .* given together with decisions, allowed is {allowed}: "):
             prepare(configured("what_if", WhatIfConfig, *typed, more), tmp_path)

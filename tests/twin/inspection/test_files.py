@@ -11,6 +11,7 @@ import pytest
 
 from tests.twin.inspection.test_shapes import cell, keys_of
 from twin import inspect_log
+from twin.data.logs.preamble import is_blank
 
 
 def _commas(columns, quote="", delimiter=","):
@@ -107,6 +108,7 @@ def test_a_file_a_user_is_one_run(tmp_path):
     [
         (b"", "is empty, allowed is a table with a line of names"),
         (b"\n\r\n  \n", "is empty, allowed is"),
+        (b" " * 100_000, "is empty, allowed is"),
         (b"a,b,c\n", "has no rows"),
         (bytes(range(256)) * 8, "is not a table"),
         (_commas([0, 2, 3]), "more fields than its header, as where numbers have decimal commas .* write it with ';'"),
@@ -126,6 +128,15 @@ def test_an_empty_file_among_others_is_named(tmp_path):
         file.write(b"\n")
     with pytest.raises(ValueError, match=r"log: '.*b\.csv\.gz' is empty, allowed is a table with a line of names"):
         inspect_log(tmp_path)
+
+
+def test_a_file_that_begins_with_many_blanks_is_not_empty(tmp_path):
+    """It may be no table to DuckDB, but is not said to be empty."""
+    file = tmp_path / "x.csv"
+    file.write_text("\n" * 70_000 + "t,slice,pkts\n" + "".join(f"{t},a,{t % 7}\n" for t in range(50)))
+    assert not is_blank(file)
+    file.write_text("\n" * 140_000)
+    assert is_blank(file)
 
 
 def test_what_is_no_log_is_said_and_nothing_is_proposed(tmp_path):

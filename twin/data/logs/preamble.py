@@ -14,7 +14,7 @@ MOST_LINES = 60
 _LEAST_ROWS = 3
 
 _BLANKS = 65_536
-"""Bytes of blanks from which on a file counts as blank."""
+"""Bytes that are read at once in search of the first that is no blank."""
 
 
 def header_line(path: Path) -> int | None:
@@ -43,10 +43,10 @@ def _first_lines(path: Path) -> list[str]:
 
 
 def is_blank(path: Path) -> bool:
-    """Whether a file, packed by gzip perhaps, has nothing but blanks and line breaks; of a long one some are read."""
+    """Whether a file, packed by gzip perhaps, has nothing but blanks and line breaks."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            return not file.read(_BLANKS).strip()
+            return all(not part.strip() for part in iter(lambda: file.read(_BLANKS), b""))
     except (OSError, EOFError, zlib.error):
         return False  # what is wrong with it is said by what reads it
 

@@ -212,17 +212,19 @@ def test_se_counts_the_users_of_each_interval():
 
 def test_a_file_may_write_numbers_as_yaml_1_2_has_them(tmp_path):
     """Also a count; but not what stands for texts of the log's own, and names of columns."""
-    text = mapping_of(missing=["1e9"], arrivals="2e6").to_yaml()
+    names = {"performance": {"1e3": {"name": "rate", "unit": "1e6"}}, "run": ["1e4"], "unused": ["1e5"]}
+    names |= {"missing": ["1e9"], "arrivals": "2e6"}
+    text = mapping_of(**names).to_yaml()
     radio = mapping_of().scenario.radio
     assert (radio.bandwidth_hz, radio.slots_per_interval) == (10e6, 1000)
-    for number, written in (("10000000.0", "10.0e6"), ("slots_per_interval: 1000", "slots_per_interval: 1e3")):
+    for number, written in (("10000000.0", ".1e8"), ("slots_per_interval: 1000", "slots_per_interval: 1e3")):
         assert number in text
         text = text.replace(number, written)
     text = text.replace("- 2.0", "- 20e-1")
     (tmp_path / "mapping.yaml").write_text(text)
-    assert LogMapping.from_yaml(tmp_path / "mapping.yaml") == mapping_of(missing=["1e9"], arrivals="2e6")
-    (tmp_path / "mapping.yaml").write_text(text.replace("10.0e6", "10.0e6x"))
-    with pytest.raises(TypeError, match=r"bandwidth_hz: '10.0e6x' is not a number$"):
+    assert LogMapping.from_yaml(tmp_path / "mapping.yaml") == mapping_of(**names)
+    (tmp_path / "mapping.yaml").write_text(text.replace(".1e8", ".1e8x"))
+    with pytest.raises(TypeError, match=r"bandwidth_hz: '.1e8x' is not a number$"):
         LogMapping.from_yaml(tmp_path / "mapping.yaml")
 
 
