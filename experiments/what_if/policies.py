@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -124,8 +124,9 @@ class ProportionalServed:
     layout: Layout
     idle: int
 
-    def predict(self, observation: npt.NDArray[np.float32]) -> tuple[IntArray, None]:
+    def predict(self, observation: Any, *, deterministic: bool = True) -> tuple[IntArray, None]:
         """Actions (n,) for observations (n, n_slices)."""
+        del deterministic
         scenario = self.layout.scenario
         arrivals = np.delete(np.maximum(observation, 0.0) * scenario.nominal_arrivals, self.idle, axis=-1)
         units = np.insert(share_out(arrivals, scenario.num_units), self.idle, 0, axis=-1)
