@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 
+from experiments.reporting.statistics import estimate
 from tests.helpers.excerpts import DOCS, RESULTS, close, of_first_decisions, of_runs, said, shows, shows_paired, table
 
 
@@ -130,6 +131,39 @@ def test_what_of_the_gain_of_other_algorithms_needs_no_twin_is_what_was_measured
         for each, who in names
     ]
     check_what_needs_no_twin(cells, runs)
+
+
+SOON = [("often", "ddqn"), ("soon", "ddqn"), ("soon_fall", "ddqn"), ("soon", "ddqn-dt")]
+"""Runs and agent by the columns of the table on fewer random decisions."""
+
+
+@pytest.mark.parametrize("row", table("convergence.md", "scenario | without a twin, 200 random decisions")[1:])
+def test_what_fewer_random_decisions_change_is_what_was_measured(row):
+    name, *cells, saved, gained = row
+    regrets, finals = (
+        [of_runs(f"{runs}_{name.strip('`')}_factored", agent, column) for runs, agent in SOON]
+        for column in ("regret", "utility")
+    )
+    assert all(map(shows, cells, regrets))
+    assert shows_paired(saved, regrets[1] - regrets[3])
+    assert shows_paired(gained, finals[3] - finals[1])
+    for fewer in regrets[1:]:
+        assert ((regrets[0] - fewer).between(200.0, 500.0)).all() or name == "`flash-crowd`"
+    (mean, half), (more, around) = estimate(regrets[1] - regrets[3]), estimate(finals[3] - finals[1])
+    assert abs(mean) < half
+    assert abs(more) < around
+    assert name != "`flash-crowd`" or (finals[3] > finals[1]).all()
+
+
+def test_a_neural_contextual_bandit_ends_beside_the_planner():
+    sentence = (
+        r"it loses (.*?) on `diurnal` and ends at (.*?), beside the planner's (.*?)\. On `paper` it loses (.*?) \("
+    )
+    ((regret, final, planner, on_paper),) = re.findall(sentence, (DOCS / "convergence.md").read_text())
+    assert shows(regret, of_runs("bandit_diurnal_geometry", "ddqn", "regret"))
+    assert shows(final, of_runs("bandit_diurnal_geometry", "ddqn", "utility"))
+    assert shows(planner, of_first_decisions("diurnal", "planner", "u_unseen"))
+    assert shows(on_paper, of_runs("bandit_paper_geometry", "ddqn", "regret"))
 
 
 def test_dueling_gan_ddqn_without_a_twin_forgets_as_the_page_says():

@@ -60,6 +60,8 @@ COMPARED = {
     "the same, exploring for 200 decisions": ("early", "ddqn"),
     "the same, and 8 updates a decision": ("often", "ddqn"),
     "with a twin": ("convergence", "ddqn-dt"),
+    "without, 50 random decisions, 8 updates": ("soon", "ddqn"),
+    "with a twin, 50 random decisions": ("soon", "ddqn-dt"),
 }
 """Runs and agent by the methods of the table on random first decisions."""
 
