@@ -16,7 +16,7 @@ from matplotlib.patheffects import withStroke
 
 from experiments.reporting.names import display_names
 from experiments.reporting.style import BAR_COLOURS, policy_colours, save_figure
-from experiments.what_if.report import BY_THE_LOG
+from experiments.what_if.policies import BY_THE_LOG
 from experiments.what_if.simulation import UTILITY, Alternative
 from twin.data.columns import SSR
 from twin.data.layout import Layout
