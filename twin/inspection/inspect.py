@@ -131,7 +131,7 @@ def _dialect(table: Table) -> str:
     quote = f", quote {found.quote}" if found.quote else ""
     header = "a header" if found.header else "no header"
     skipped = f", {found.skipped} lines skipped above it" if found.skipped else ""
-    return f"CSV, delimiter {found.delimiter!r}, decimal {found.decimal!r}{quote}, {header}{skipped}"
+    return f"CSV, delimiter {found.delimiter!r}, decimal {found.numbers.decimal!r}{quote}, {header}{skipped}"
 
 
 _KINDS = {".parquet": "Parquet", ".pq": "Parquet", ".jsonl": "JSON lines", ".ndjson": "JSON lines", ".json": "JSON"}
@@ -145,9 +145,12 @@ def _of_files(table: Table) -> Iterator[Finding]:
     if found is None:
         yield Finding("dialect", f"written as {_dialect(table)}")
         return
-    if (found.delimiter, found.decimal) != (",", "."):
-        decimal = " and decimal commas" if found.decimal == "," else ""
+    if (found.delimiter, found.numbers.decimal) != (",", "."):
+        decimal = " and decimal commas" if found.numbers.decimal == "," else ""
         yield Finding("dialect", f"written with {found.delimiter!r} between fields{decimal}")
+    if found.numbers.grouped:
+        named = listed(found.numbers.grouped, 3)
+        yield Finding("dialect", f"{found.numbers.separator!r} between thousands, which is left out, in {named}")
     names = _with_decimal_commas(table) if found.delimiter == "," else []
     if names:
         yield Finding(

@@ -163,3 +163,10 @@ def test_a_name_that_is_very_long_is_a_name(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text(f"t,{'x' * 200_000}\n1,2\n")
     assert inspect_log(path).num_rows == 1
+
+
+def test_separated_thousands_are_named(tmp_path):
+    rows = [f"{t};a;{'1.483' if t % 7 == 0 else 637 + t};0,{t % 9 + 1}" for t in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(["t;slice;volume;share", *rows]) + "\n")
+    found = [each.message for each in inspect_log(tmp_path / "x.csv").findings if each.key == "dialect"]
+    assert "'.' between thousands, which is left out, in volume" in found

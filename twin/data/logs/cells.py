@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twin.data.logs import dates
-from twin.data.logs.dialect import BEYOND
+from twin.data.logs.dialect import BEYOND, Written
 from twin.data.logs.engine import quoted, text
 
 LARGEST_WHOLE = 2**53
@@ -53,7 +53,7 @@ class Cells:
 
 
 def kinds_of(
-    connection: Any, relation: str, types: Mapping[str, str], decimal: str, as_text: Collection[str]
+    connection: Any, relation: str, types: Mapping[str, str], written: Written, as_text: Collection[str]
 ) -> dict[str, str]:
     """What each column is: "number", "whole", "bool", "time", a kind of `dates`, "codes" (few texts) or "text".
 
@@ -70,7 +70,7 @@ def kinds_of(
         cell = quoted(name)
         tests += [
             f"count(*) FILTER ({cell} <> '')",
-            f"count({as_number(name, decimal)})",
+            f"count({as_number(name, written)})",
             f"count({dates.as_stamp(cell)})",
             f"count(*) FILTER (regexp_full_match({cell}, '0\\d+'))",
             f"approx_count_distinct({cell})",
@@ -103,16 +103,20 @@ def _kind_of_type(kind: str) -> str:
     return "time" if kind.startswith(("TIMESTAMP", "DATE")) else "text"
 
 
-def as_number(name: str, decimal: str) -> str:
+def as_number(name: str, written: Written) -> str:
     """SQL that makes a number of a text."""
-    cell = quoted(name) if decimal == "." else f"replace({quoted(name)}, {text(decimal)}, '.')"
+    cell = quoted(name)
+    if name in written.grouped:
+        cell = f"replace({cell}, {text(written.separator)}, '')"
+    if written.decimal != ".":
+        cell = f"replace({cell}, {text(written.decimal)}, '.')"
     return f"TRY_CAST({cell} AS DOUBLE)"
 
 
-def typed(name: str, kind: str, column_type: str, decimal: str) -> str:
+def typed(name: str, kind: str, column_type: str, written: Written) -> str:
     """SQL that makes of a column what it is."""
     if kind == "number":
-        return as_number(name, decimal) if column_type == "VARCHAR" else f"CAST({quoted(name)} AS DOUBLE)"
+        return as_number(name, written) if column_type == "VARCHAR" else f"CAST({quoted(name)} AS DOUBLE)"
     if kind == "time":
         return dates.as_stamp(quoted(name)) if column_type == "VARCHAR" else f"TRY_CAST({quoted(name)} AS TIMESTAMP)"
     if kind in (dates.DAY_FIRST, dates.MONTH_FIRST):
@@ -124,12 +128,14 @@ def typed(name: str, kind: str, column_type: str, decimal: str) -> str:
     return quoted(name)
 
 
-def fetch(connection: Any, relation: str, types: Mapping[str, str], kinds: Mapping[str, str], decimal: str) -> Cells:
+def fetch(
+    connection: Any, relation: str, types: Mapping[str, str], kinds: Mapping[str, str], written: Written
+) -> Cells:
     """All rows of a relation, column by column."""
     texts = _different_texts(connection, relation, [name for name, kind in kinds.items() if kind == "codes"])
     selected = []
     for place, (name, kind) in enumerate(kinds.items()):
-        expression = typed(name, kind, types[name], decimal)
+        expression = typed(name, kind, types[name], written)
         if name in texts:
             listed = ", ".join(text(each) for each in texts[name] if each is not None) or "''"
             connection.execute(f"CREATE OR REPLACE TYPE texts_{place} AS ENUM ({listed})")

@@ -21,6 +21,24 @@ BEYOND = "\x01"
 
 
 @dataclass(frozen=True)
+class Written:
+    """How numbers are written.
+
+    Args:
+        decimal: "." or ",".
+        grouped: columns whose thousands are separated by the other of the two.
+    """
+
+    decimal: str = "."
+    grouped: tuple[str, ...] = ()
+
+    @property
+    def separator(self) -> str:
+        """What stands between thousands."""
+        return "." if self.decimal == "," else ","
+
+
+@dataclass(frozen=True)
 class Dialect:
     """How a CSV file is written.
 
@@ -28,7 +46,7 @@ class Dialect:
         names: of the columns, in order.
         delimiter, quote: one character each; no quote is an empty text.
         header: whether the first line names the columns.
-        decimal: "." or ",".
+        numbers: how they are written.
         skipped: lines before the header.
     """
 
@@ -36,7 +54,7 @@ class Dialect:
     delimiter: str = ","
     quote: str = ""
     header: bool = True
-    decimal: str = "."
+    numbers: Written = Written()
     skipped: int = 0
 
     def scan(self, paths: Sequence[str], parallel: bool = True) -> str:
@@ -87,10 +105,10 @@ def _sniff(connection: Any, path: str, options: str = "") -> Dialect:
     ).fetchone()
     names = tuple(column["name"] for column in columns)
     if header and names[-1] == f"column{len(names) - 1}":  # the longest row has more fields than the header
-        unnamed = Dialect(names, delimiter, "" if quote in (None, "(empty)") else quote, False, ".", int(skipped))
+        unnamed = Dialect(names, delimiter, "" if quote in (None, "(empty)") else quote, False, skipped=int(skipped))
         first = connection.execute(f"SELECT * FROM {unnamed.scan([path])} LIMIT 1").fetchone()
         names = tuple(name for name, cell in zip(names, first, strict=False) if cell is not None)
-    return Dialect(names, delimiter, "" if quote in (None, "(empty)") else quote, bool(header), ".", int(skipped))
+    return Dialect(names, delimiter, "" if quote in (None, "(empty)") else quote, bool(header), skipped=int(skipped))
 
 
 def _difference(first: str, names: Sequence[str], other: str, others: Sequence[str]) -> str:
@@ -114,6 +132,24 @@ def decimal_comma(connection: Any, relation: str, names: Sequence[str]) -> bool:
         for name in names
     )
     return bool(names) and any(connection.execute(f"SELECT {tests} FROM {relation}").fetchone())
+
+
+def grouped(connection: Any, relation: str, names: Sequence[str], decimal: str) -> tuple[str, ...]:
+    """Columns of numbers with separated thousands, as 1.483 or 1.147,5 where the decimal is a comma.
+
+    All separators of a column have to stand at thousands: 12.5 in it is a fault, or a decimal point. Some number has to
+    do without: 100,200 in each row may be a list.
+    """
+    separator = Written(decimal).separator
+    number = rf"[+-]?[1-9]\d{{0,2}}([{separator}]\d{{3}})+([{decimal}]\d+)?"
+    plain, tests = rf"[+-]?\d{{1,3}}([{decimal}]\d+)?", []
+    for name in names:
+        cell = quoted(name)
+        held = f"count(*) FILTER (contains({cell}, {text(separator)}))"
+        fits, less = (f"count(*) FILTER (regexp_full_match({cell}, {text(each)}))" for each in (number, plain))
+        tests.append(f"{held} > 0 AND {held} = {fits} AND {less} > 0")
+    found = connection.execute(f"SELECT {', '.join(tests)} FROM {relation}").fetchone() if names else ()
+    return tuple(name for name, each in zip(names, found, strict=True) if each)
 
 
 def check_names(names: Sequence[str], wanted: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from slicing_gym.reading import one_line
 from twin.data.logs import cells, dates, dialect, engine, preamble
 from twin.data.logs.cells import Wrong
-from twin.data.logs.dialect import Dialect
+from twin.data.logs.dialect import Dialect, Written
 from twin.data.logs.files import FILE, Files, Source, opened
 
 IntArray = npt.NDArray[np.int64]
@@ -168,8 +168,7 @@ def _read(
 
         relation = found.scan(source.paths)
         try:
-            if found.delimiter != "," and dialect.decimal_comma(connection, relation, found.names):
-                found = replace(found, decimal=",")
+            found = replace(found, numbers=_numbers(connection, relation, found))
             if found.quote:  # may hold line breaks, which the parallel reader refuses, but only when it meets one
                 connection.execute(f"SELECT count({engine.quoted(found.names[0])}) FROM {relation}")
         except duckdb.Error as error:
@@ -179,6 +178,15 @@ def _read(
     first_line = 1 if found is None else 1 + found.skipped + found.header
     first_line = 2 if source.kind == "parquet" else first_line
     return _table(connection, relation, source.names, source.folders, found, first_line, query, columns, as_text)
+
+
+def _numbers(connection: Any, relation: str, found: Dialect) -> Written:
+    """How a CSV file writes its numbers; a comma in them takes another delimiter, or quotes."""
+    other = found.delimiter != ","
+    decimal = "," if other and dialect.decimal_comma(connection, relation, found.names) else "."
+    if not (other or found.quote):
+        return Written()
+    return Written(decimal, dialect.grouped(connection, relation, found.names, decimal))
 
 
 def _read_frame(frame: Any, query: str | None, columns: Sequence[str] | None, as_text: Collection[str]) -> Table:
@@ -203,17 +211,17 @@ def _table(
     columns: Sequence[str] | None,
     as_text: Collection[str],
 ) -> Table:
-    decimal = "." if found is None else found.decimal
+    written = Written() if found is None else found.numbers
     types = dialect.columns_of(connection, relation)
     if query is not None:
-        _shape(connection, relation, types, decimal, files, folders, query, as_text)
-        relation, decimal = "shaped", "."
+        _shape(connection, relation, types, written, files, folders, query, as_text)
+        relation, written = "shaped", Written()
         types = dialect.columns_of(connection, relation)
     names = [name for name in types if name != dialect.BEYOND]
     dialect.check_names(names, columns or ())
     types = {name: kind for name, kind in types.items() if columns is None or name in (*columns, dialect.BEYOND)}
-    kinds = cells.kinds_of(connection, relation, types, decimal, as_text)
-    got = cells.fetch(connection, relation, types, kinds, decimal)
+    kinds = cells.kinds_of(connection, relation, types, written, as_text)
+    got = cells.fetch(connection, relation, types, kinds, written)
     surplus = got.columns.pop(dialect.BEYOND, np.empty(0, np.bool_))
     count = len(next(iter(got.columns.values())))
     file: npt.NDArray[Any] = np.zeros(count, np.int8)
@@ -238,7 +246,7 @@ def _shape(
     connection: Any,
     relation: str,
     types: Mapping[str, str],
-    decimal: str,
+    written: Written,
     files: Sequence[str],
     folders: Sequence[str],
     query: str,
@@ -248,10 +256,10 @@ def _shape(
 
     Dates that are not ISO are texts there, which a query may parse itself.
     """
-    kinds = cells.kinds_of(connection, relation, types, decimal, as_text)
+    kinds = cells.kinds_of(connection, relation, types, written, as_text)
     kinds = {name: "text" if kind in (dates.DAY_FIRST, dates.MONTH_FIRST) else kind for name, kind in kinds.items()}
     selected = ", ".join(
-        f"{cells.typed(name, kind, types[name], decimal)} AS {engine.quoted(name)}"
+        f"{cells.typed(name, kind, types[name], written)} AS {engine.quoted(name)}"
         for name, kind in kinds.items()
         if name != dialect.BEYOND
     )

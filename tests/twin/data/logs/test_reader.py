@@ -167,9 +167,35 @@ def test_so_is_one_that_is_packed(name, pack, encoding, advice, tmp_path):
 
 def test_the_dialect_is_reported(log):
     found = read_table(CASES / "03_epoch_ms_semicolon.csv").dialect
-    assert (found.delimiter, found.decimal, found.header) == (";", ",", True)
-    assert read_table(log).dialect.decimal == "."
+    assert (found.delimiter, found.numbers.decimal, found.header) == (";", ",", True)
+    assert read_table(log).dialect.numbers.decimal == "."
     assert read_table(CASES / "11_rows.jsonl").dialect is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "rows", "expected"),
+    [
+        ("637 1.147 45", "{};{};0,5", [637, 1147, 45]),
+        ("637 1.147.300 1.002", "{};{};0,5", [637, 1147300, 1002]),
+        ("637 1.147,595 9,5", "{};{};0,5", [637, 1147.595, 9.5]),
+        ('"637" "1,147.595" "-2,000"', "{},{},0.5", [637, 1147.595, -2000]),
+        ("0.951 1.147 2", "{};{};0,5", [0.951, 1.147, 2]),  # 0.951 is not 951, so neither is 1.147 more than it says
+        ("12.5 1.147 2", "{};{};0,5", [12.5, 1.147, 2]),
+    ],
+)
+def test_thousands_may_be_separated(cells, rows, expected, tmp_path):
+    separator = "," if '"' in cells else ";"
+    lines = [separator.join(("t", "volume", "share")), *(rows.format(t, each) for t, each in enumerate(cells.split()))]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    table = read_table(tmp_path / "x.csv")
+    assert table.columns["volume"].tolist() == expected
+    assert table.columns["share"].tolist() == [0.5] * 3
+    assert table.dialect.numbers.grouped == (("volume",) if max(expected) > 1000 else ())
+
+
+def test_lists_of_numbers_are_no_separated_thousands(tmp_path):
+    (tmp_path / "x.csv").write_text('t,units\n0,"100,173"\n1,"120,153"\n')
+    assert read_table(tmp_path / "x.csv").columns["units"].tolist() == ["100,173", "120,153"]
 
 
 def test_cells_that_are_no_numbers_are_kept_apart():
