@@ -85,6 +85,11 @@ class Algorithm2(TwinAlgorithm):
         self.agent.copy_from(self._learn_in_twin(0, self.settings.algorithm.twin_decisions))
         self._next_step = 2
 
+    @property
+    def done(self) -> str:
+        """See `TwinAlgorithm`."""
+        return f"{self.epochs} epochs"
+
     def learn(self) -> None:
         """Algorithm 2 itself."""
         self._progress.say("learning from the history")
@@ -92,6 +97,7 @@ class Algorithm2(TwinAlgorithm):
         first = self.epochs
         with waiting_for_checkpoint():
             learn_offline(self.agent, *self.transitions, epochs=epochs, first_epoch=first, on_epoch=self._on_epoch)
+        self.check_agent()
         if self._agent_2 is not None:
             for name, agent in zip(CANDIDATES, (self.agent, self._agent_2), strict=True):
                 with atomic_write(self.folder / f"{name}.zip") as file:

@@ -16,6 +16,7 @@ from experiments.config.planner import make_planning_policy
 from experiments.runs.folder import EPISODES
 from experiments.runs.stopping import waiting_for_checkpoint
 from experiments.train.callbacks import Checkpoints, EpisodeLog, Follow, HistoryLog, Listeners, Progress
+from experiments.train.finite import FiniteWeights
 from experiments.train.learners import make_learner
 from experiments.train.settings import Settings
 from experiments.train.twin_phase import Job, TwinAlgorithm
@@ -63,7 +64,12 @@ class Algorithm1(TwinAlgorithm):
         self.log = EpisodeLog(self.scenario, job.folder / EPISODES, self.agent, settings.num_envs)
         self.history = HistoryLog(self.scenario, settings.num_envs)
         self._progress = Progress(job.name, settings.decisions, settings.progress)
-        own: list[DecisionListener] = [self.history, self._progress, self.log]
+        own: list[DecisionListener] = [
+            self.history,
+            self._progress,
+            self.log,
+            FiniteWeights(self.check_agent, self.log),
+        ]
         if not self.has_twin:
             own.append(Checkpoints(self.save, settings.checkpoint_s))
         self._listeners = Listeners([*own, *listeners])
@@ -78,6 +84,11 @@ class Algorithm1(TwinAlgorithm):
         if self.has_twin:
             return [self.collect, self.learn_twin, self.train_in_twin, self.fine_tune]
         return [self.learn]
+
+    @property
+    def done(self) -> str:
+        """See `TwinAlgorithm`."""
+        return f"{self.log.decisions} decisions"
 
     def learn(self) -> None:
         """Without a twin: learn in the real environment until the budget is spent."""

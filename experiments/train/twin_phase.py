@@ -22,6 +22,7 @@ from experiments.evaluate.rollout import evaluate_policy
 from experiments.runs import checkpoint
 from experiments.runs.compare import check_same_configuration, comparable
 from experiments.train.curves import curves_into, write_layout
+from experiments.train.finite import check_finite
 from experiments.train.learners import make_learner
 from twin import DigitalTwin
 
@@ -60,6 +61,7 @@ class TwinAlgorithm(ABC):
 
     Attributes:
         agent: Agent 1.
+        name: of the agent in tables.
         twin: the fitted twin, if there is one yet.
         seconds: of processor time, over all parts of a run that was resumed.
     """
@@ -69,7 +71,7 @@ class TwinAlgorithm(ABC):
     """Of Agent 1."""
 
     def __init__(self, job: Job, training: TwinTrainingSettings) -> None:
-        self.make, self.environments, self._unfitted, self.folder, self.seed, self.configuration, _ = job
+        self.make, self.environments, self._unfitted, self.folder, self.seed, self.configuration, self.name = job
         self.training, self.scenario = training, job.environments.scenario
         self.twin: DigitalTwin | None = None
         self._notes_of_checkpoint: tuple[str, ...] = ()
@@ -91,11 +93,21 @@ class TwinAlgorithm(ABC):
         write_layout(self.agent.logger)
         while self._next_step >= 0:
             steps[self._next_step]()
+            self.check_agent()
             self.save()
 
     @abstractmethod
     def _steps(self) -> list[Callable[[], None]]:
         """The steps; each sets `_next_step`, the last to -1."""
+
+    @property
+    @abstractmethod
+    def done(self) -> str:
+        """How much Agent 1 has decided or learned so far, in words."""
+
+    def check_agent(self) -> None:
+        """Refuse to go on with an Agent 1 whose weights are not finite, see `check_finite`."""
+        check_finite(self.agent, self.name, self.done)
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], Arrays]:
@@ -139,11 +151,15 @@ class TwinAlgorithm(ABC):
             iteration: of the loop; its cells are others each time.
             decisions: to take.
             before: that it took in the twins before, for TensorBoard.
+
+        Raises:
+            FloatingPointError: its weights are not finite; they are not transferred.
         """
         agent = self._make_agent_2() if self._agent_2 is None else self._agent_2
         agent.forget()  # what a twin that was worse made up
         agent.act_in(self._twin_envs(self.training.num_envs), self.seed + 1_000_003 * (1 + iteration))
         agent.learn(decisions, restart=True, log_every=max(1, decisions // _POINTS), log_from=before)
+        check_finite(agent, f"Agent 2 of {self.name}", f"{before + agent.num_decisions} decisions in the twin")
         return agent
 
     def keep_better(self) -> tuple[float, float]:
