@@ -43,7 +43,7 @@ def plot_what_if(
     measured: Mapping[str, float],
     ssr: SsrRule | None = None,
 ) -> None:
-    """Bars, 90 % intervals over samples as black lines, dotted lines at what was measured; pale: outside the log.
+    """Bars, 90 % intervals over samples as black lines, dotted lines at what was measured; pale: outside the fit.
 
     Utility and SSR come first and are larger, then what SSR is made of, with the bounds of the SLAs; arrivals last.
     """
@@ -81,7 +81,7 @@ def _draw(
         mean, low, high = np.array([each.summary(name) for name in variables.values()]).T
         x = places + (number - (len(alternatives) - 1) / 2) * width
         ends = [np.maximum(mean - low, 0.0), np.maximum(high - mean, 0.0)]  # a mean of few may lie beyond the 90 %
-        label = f"{names[each.name]} (outside the log)" if each.outside else names[each.name]
+        label = f"{names[each.name]} (outside the fit)" if each.outside else names[each.name]
         face = to_rgba(colours[each.name], 0.4 if each.outside else 1.0)  # of the bar alone: error bars stay black
         look: dict[str, Any] = {"edgecolor": "white", "hatch": _HATCHES[number % len(_HATCHES)], "label": label}
         axes.bar(x, mean, width, color=face, **look)

@@ -14,6 +14,7 @@ from experiments.what_if.policies import LOGGED
 from experiments.what_if.report import number
 from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from experiments.what_if.simulation import Alternative
+from slicing_gym import Scenario
 from twin.data.columns import PRESENT
 
 IntArray = npt.NDArray[np.int64]
@@ -41,7 +42,7 @@ class Decided(Protocol):
 
     @property
     def outside(self) -> dict[str, tuple[int, int]]:
-        """By slice, the fewest and the most units, where the history never gave it so few or so many."""
+        """By slice, the fewest and the most units, where the twin was fitted to no so few or so many."""
 
 
 def given_lines(demand: Demand, measured: Mapping[str, float]) -> list[str]:
@@ -117,19 +118,18 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
     ]
 
 
-def outside(moment: Moment, alternatives: Sequence[Decided]) -> list[str]:
-    """One line per alternative that gives a slice units which the log never gave it."""
-    held, names = moment.history.allocation, moment.history.scenario.slice_names
+def outside(scenario: Scenario, held: IntArray, alternatives: Sequence[Decided]) -> list[str]:
+    """One line per alternative that gives a slice units outside those (n_slices, 2) that the twin was fitted to."""
     lines = []
     for each in alternatives:
         parts = [
-            f"{name} {low if low == high else f'{low} to {high}'}, held {held[:, n].min()} to {held[:, n].max()}"
-            for n, name in enumerate(names)
+            f"{name} {low if low == high else f'{low} to {high}'}, held {held[n, 0]} to {held[n, 1]}"
+            for n, name in enumerate(scenario.slice_names)
             if name in each.outside
             for low, high in [each.outside[name]]
         ]
         if parts:
-            lines.append(f"* warning: {each.name} is outside the log: {'; '.join(parts)}; not to be trusted")
+            lines.append(f"* warning: {each.name} is outside the fit: {'; '.join(parts)}; not to be trusted")
     return lines
 
 

@@ -19,7 +19,7 @@ from experiments.what_if.moment import Moment
 from experiments.what_if.notes import never_held, outside
 from experiments.what_if.policies import BY_THE_LOG, LOGGED, Contender, Policies, contenders
 from experiments.what_if.report import MARK
-from experiments.what_if.simulation import chosen_units, slices_outside
+from experiments.what_if.simulation import chosen_units, held_range, slices_outside
 from slicing_gym.errors import check_instance, shown, unknown_name
 from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
@@ -46,7 +46,7 @@ class Expected:
         units: that it gives (n, n_slices).
         utility: that the members expect (n, M).
         ssr: likewise, the members' mean (n, n_slices).
-        outside: by slice, the fewest and the most units it gave, where the history never gave it so few or so many.
+        outside: by slice, the fewest and the most units it gave, where the twin was fitted to no so few or so many.
     """
 
     name: str
@@ -65,6 +65,7 @@ class OverLogResult:
         contenders: what each is expected to bring; the first is what the log did.
         measured: the utility by the log (n,).
         measured_ssr: likewise (n, n_slices).
+        held: fewest and most units by slice (n_slices, 2) that the twin was fitted to.
         physics: a warning where the twin contradicts it.
     """
 
@@ -72,6 +73,7 @@ class OverLogResult:
     contenders: Sequence[Expected]
     measured: FloatArray
     measured_ssr: FloatArray
+    held: IntArray
     physics: Sequence[str] = ()
 
     def mean(self, name: str) -> Estimate:
@@ -158,7 +160,7 @@ class OverLogResult:
             "on what-if (experiments.fidelity) concerns this table",
             *self.physics,
             *never_held(self.decisions, self.contenders),
-            *outside(self.decisions, self.contenders),
+            *outside(self.decisions.history.scenario, self.held, self.contenders),
         ]
         return "\n".join(lines)
 
@@ -181,7 +183,7 @@ class OverLogResult:
             means = each.ssr[:, list(self._served.values())].mean(axis=0)
             rows.append([each.name, *(f"{value:.6g}" for value in [*numbers, *means]), ";".join(each.outside)])
         path = Path(folder) / "what_if.csv"
-        write_rows(path, ["policy", *names, *(f"{SSR.name}_{name}" for name in self._served), "outside_the_log"], rows)
+        write_rows(path, ["policy", *names, *(f"{SSR.name}_{name}" for name in self._served), "outside_the_fit"], rows)
         return [path]
 
 
@@ -250,7 +252,8 @@ class OverLog:
         found = [self._expected(each) for each in self._contenders]
         measured = utility(self._twin.scenario, history.spectral_efficiency[rows], history.ssr[rows])
         physics = about_physics(self._twin.model, history)
-        return OverLogResult(self._decisions, found, measured, history.ssr[rows], physics)
+        held = held_range(self._twin.model, history)
+        return OverLogResult(self._decisions, found, measured, history.ssr[rows], held, physics)
 
     def _expected(self, contender: Contender) -> Expected:
         """What the twin expects of a contender."""
@@ -265,7 +268,8 @@ class OverLog:
         if PRESENT in layout.columns:  # whoever is not there is served as the log says, whatever is allocated
             there = history.performance[PRESENT.name][rows] > 0.5
             ssr[:] = np.where(there[:, None], ssr, history.ssr[rows][:, None])
-        worth, beyond = twin.model.expected_utility(expected), slices_outside(layout, history.allocation, units)
+        worth = twin.model.expected_utility(expected)
+        beyond = slices_outside(layout, held_range(twin.model, history), units)
         return Expected(contender.name, units, worth, ssr.mean(axis=1), beyond)
 
     def _decided(self, contender: Contender) -> IntArray:

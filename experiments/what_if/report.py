@@ -20,7 +20,7 @@ VISIBLE = 0.005
 OR_MORE = "+"
 
 MARK = " *"
-"""Of an alternative outside the log."""
+"""Of an alternative outside what the twin was fitted to."""
 
 
 def units_by_variable(layout: Layout) -> dict[str, str]:
@@ -115,7 +115,7 @@ def write_alternatives(
         for name, value in measured.items():
             summary = [f"{end:.6g}" for end in each.summary(name)]
             rows.append([each.name, name, units[name], *summary, f"{value:.6g}", ";".join(each.outside)])
-    write_rows(path, ["policy", "variable", "unit", "mean", "low", "high", BY_THE_LOG, "outside_the_log"], rows)
+    write_rows(path, ["policy", "variable", "unit", "mean", "low", "high", BY_THE_LOG, "outside_the_fit"], rows)
 
 
 def _holds(summary: tuple[float, float, float], value: float) -> bool:

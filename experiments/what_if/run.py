@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from experiments.config.bounds import check_bounds
 from experiments.what_if.demand import Demand
 from experiments.what_if.figure import plot_what_if
@@ -16,7 +19,7 @@ from experiments.what_if.notes import demand_lines, given_lines, never_held, out
 from experiments.what_if.policies import LOGGED, Policies, contenders
 from experiments.what_if.report import clipped, gains, inside, skewed, table, write_alternatives
 from experiments.what_if.settings import Settings
-from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
+from experiments.what_if.simulation import Alternative, held_range, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance, shown
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
@@ -36,6 +39,7 @@ class WhatIfResult:
         alternatives: in the order in which they were given.
         measured: by the log, by variable, in its unit; means over the intervals.
         most: the largest value that the twin draws, by variable, where the column may have larger ones.
+        held: fewest and most units by slice (n_slices, 2) that the twin was fitted to.
         ssr: the mapping's bounds, for the picture.
         physics: a warning where the twin contradicts it.
     """
@@ -47,6 +51,7 @@ class WhatIfResult:
     alternatives: Sequence[Alternative]
     measured: Mapping[str, float]
     most: Mapping[str, float]
+    held: npt.NDArray[np.int64]
     ssr: SsrRule | None = None
     physics: Sequence[str] = ()
 
@@ -65,7 +70,7 @@ class WhatIfResult:
             *demand_lines(self.demand, self.alternatives),
             *self.physics,
             *never_held(self.moment, self.alternatives),
-            *outside(self.moment, self.alternatives),
+            *outside(self.layout.scenario, self.held, self.alternatives),
         ]
         return "\n".join(lines)
 
@@ -167,5 +172,6 @@ class WhatIf:
         found = [simulate(self._twin, demand, each, self.settings) for each in self._contenders]
         measured, most = measured_at(self._twin, demand), largest_drawn(self._twin.model, demand)
         layout, samples = self._twin.model.layout, self.settings.samples
-        physics = about_physics(self._twin.model, self._moment.history)
-        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, self._ssr, physics)
+        model, history = self._twin.model, self._moment.history
+        held, physics = held_range(model, history), about_physics(model, history)
+        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, held, self._ssr, physics)

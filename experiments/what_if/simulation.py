@@ -16,7 +16,7 @@ from experiments.what_if.settings import Settings
 from slicing_gym import Scenario
 from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
-from twin import DigitalTwin
+from twin import DigitalTwin, History
 from twin.data.layout import Layout
 from twin.runtime import draws
 from twin.runtime.encoding import measured_by, one_hot
@@ -37,7 +37,7 @@ class Alternative:
         units: that it gave (ahead, k, n_slices).
         values: by variable (k,) in its own unit: "utility", where SSR and SE were measured, then the columns, as
             "ssr_embb" or, of the cell, "spectral_efficiency".
-        outside: by slice, the fewest and the most units it gave, where the history never gave it so few or so many.
+        outside: by slice, the fewest and the most units it gave, where the twin was fitted to no so few or so many.
     """
 
     name: str
@@ -86,7 +86,7 @@ def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: 
     means, utilities = total / moment.ahead, worth / moment.ahead if model.has_reward else None
     values = _by_variable(layout, demand, means, utilities)
     decided = np.stack(given)
-    return Alternative(contender.name, decided, values, slices_outside(layout, history.allocation, decided))
+    return Alternative(contender.name, decided, values, slices_outside(layout, held_range(model, history), decided))
 
 
 def chosen_units(contender: Contender, scenario: Scenario, actions: npt.NDArray[Any]) -> IntArray:
@@ -123,11 +123,21 @@ def _by_variable(layout: Layout, demand: Demand, values: FloatArray, worth: Floa
     return own if worth is None else {UTILITY: worth, **own}
 
 
-def slices_outside(layout: Layout, history: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
-    """Slices that were given units (..., n_slices) beyond all that a history (n, n_slices) gave them; idle is none."""
+def held_range(model: TwinModel, history: History) -> IntArray:
+    """Fewest and most units by slice (n_slices, 2) that a twin was fitted to; of the history where it does not say.
+
+    What was held out of its fit lies in the history, too, so the history's own range may be wider.
+    """
+    if model.held is not None:
+        return model.held
+    return np.stack([history.allocation.min(axis=0), history.allocation.max(axis=0)], axis=1)
+
+
+def slices_outside(layout: Layout, held: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
+    """Slices that were given units (..., n_slices) outside those held (n_slices, 2); idle is none."""
     given, found = units.reshape(-1, units.shape[-1]), {}
     for n, name in enumerate(layout.scenario.slice_names):
         low, high = int(given[:, n].min()), int(given[:, n].max())
-        if n != layout.idle and (low < history[:, n].min() or high > history[:, n].max()):
+        if n != layout.idle and (low < held[n, 0] or high > held[n, 1]):
             found[name] = (low, high)
     return found

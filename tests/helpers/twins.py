@@ -21,6 +21,7 @@ from twin import (
     TransformerSettings,
 )
 from twin.fidelity.simulated import SimulatedCell
+from twin.runtime import storage
 
 SMALL = {
     "lstm": LstmSettings(members=2, memory_size=16, hidden_size=16, components=3),
@@ -41,6 +42,12 @@ def small_twin(history: History, transition: str = "lstm", epochs: int = 3, seed
 def cold_twin(history: History, seed: int = 0) -> DigitalTwin:
     """A twin that is fitted in closed form."""
     return DigitalTwin("autoregressive", PerformanceSettings(structure="per_slice"), seed=seed).fit(history)
+
+
+def without_range(twin: DigitalTwin) -> bytes:
+    """The file of a twin as it was before files held the units of the fit."""
+    contents = storage.parse(twin.to_bytes())
+    return storage.dump(contents._replace(model=replace(contents.model, held=None)))
 
 
 @cache

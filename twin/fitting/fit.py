@@ -8,6 +8,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from twin.data.allocations import about_allocations
 from twin.data.history import History
 from twin.data.layout import IDLE, Layout
@@ -181,11 +184,22 @@ def _model(
         modal_controls=modal_controls(layout, history),
         structure=taken.structure,
         presence=Presence.of(history, encoded.measured),
+        held=_held(present, history.allocation),
     )
     if present is None:
         stop = encode(layout, scaler, held_out)
         model = with_marginals(shrunk(sharpened(model, stop), stop), encoded.features)
     return model, (solved_f - started, solved_g - solved_f)
+
+
+def _held(present: TwinModel | None, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Fewest and most units of each slice (S, 2), with those that a present model was fitted to; None if unknown."""
+    held = np.stack([units.min(axis=0), units.max(axis=0)], axis=1)
+    if present is None:
+        return held
+    if present.held is None:
+        return None
+    return np.stack([np.minimum(held, present.held)[:, 0], np.maximum(held, present.held)[:, 1]], axis=1)
 
 
 def _performance_of(

@@ -85,6 +85,8 @@ class TwinModel(OwnArrays):
         modal_controls: the controls (C,) that the history held most often, one-hot; episodes hold them.
         structure: "joint" or "per_slice": of the performance that was fitted.
         presence: which slices are there; None where all always are.
+        held: fewest and most units of each slice (S, 2) in all that it was ever fitted to; None: an older file does not
+            say.
     """
 
     layout: Layout
@@ -98,6 +100,7 @@ class TwinModel(OwnArrays):
     modal_controls: Floats
     structure: str = "joint"
     presence: Presence | None = None
+    held: npt.NDArray[np.int64] | None = None
 
     @property
     def scenario(self) -> Scenario:

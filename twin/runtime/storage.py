@@ -95,6 +95,8 @@ def dump(contents: Contents) -> bytes:
         if model.performance.prior_scale != asked.prior_scale:
             fitted["prior_scale"] = model.performance.prior_scale
         header |= {"fitted": fitted}
+    if model.held is not None:
+        header |= {"held": model.held.tolist()}
     whole = json.dumps({"sha256": digest(header, tensors), **header})  # one entry: the order of several is not fixed
     content: bytes = bytes_of(tensors, {"twin": whole})
     return content
@@ -198,6 +200,7 @@ def _model(
         modal_controls=tensors[_CONTROLS],
         structure=checked_structure(fitted["structure"]) if fitted else "joint",
         presence=Presence(**_part(tensors, _PRESENCE)) if f"{_PRESENCE}chance" in tensors else None,
+        held=_held(header["held"]) if "held" in header else None,
     )
     _check_shapes(model)
     return model
@@ -209,6 +212,14 @@ def _scaler(tensors: Mapping[str, npt.NDArray[Any]]) -> arrays.Scaler:
     if _TABLES[0] not in found:
         found |= {name: np.zeros((len(found["transform"]), 0)) for name in _TABLES}
     return arrays.Scaler(**found)
+
+
+def _held(given: object) -> npt.NDArray[np.int64]:
+    """Fewest and most units by slice, as they stand in a header."""
+    held = np.array(given)
+    if held.dtype != np.int64 or held.ndim != 2 or held.shape[1] != 2 or (held[:, 0] > held[:, 1]).any():
+        raise ValueError("held is wanted as the fewest and the most units of each slice")
+    return held
 
 
 def _check_shapes(model: TwinModel) -> None:
@@ -234,6 +245,8 @@ def _check_shapes(model: TwinModel) -> None:
     if PRESENT in layout.columns:
         wanted |= {f"{_PRESENCE}chance": (2, slices), f"{_PRESENCE}absent": (variables,)}
     given = {_REHEARSAL: model.rehearsal.shape, **{name: array.shape for name, array in _tensors(model).items()}}
+    if model.held is not None:
+        wanted["held"], given["held"] = (slices, 2), model.held.shape
     for name in sorted(wanted.keys() | given.keys()):
         if wanted.get(name) != given.get(name):
             raise ValueError(f"{name} has shape {given.get(name)}, wanted is {wanted.get(name)}")

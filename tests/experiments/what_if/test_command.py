@@ -38,7 +38,7 @@ def test_a_log_and_the_folder_of_a_fit_give_the_same(fitted, tmp_path, capsys):
     by_log = shown(tmp_path, capsys, *own, f"log={LOG}", f"mapping_file={fit}/mapping.yaml")
     assert by_folder == by_log
     assert "cases: decision 100 of 0 to 157 (run 1), from 2025-10-09 " in by_folder
-    assert "warning: 17-16-17 is outside the log: mtc 16, held 1 to 15; not to be trusted" in by_folder
+    assert "warning: 17-16-17 is outside the fit: mtc 16, held 1 to 15; not to be trusted" in by_folder
     assert {path.name for path in tmp_path.iterdir()} == {"what_if.csv", "what_if.png"}
     by_number = shown(tmp_path, capsys, f"fitted={fit}/twin.safetensors", f"history={fit}/history.npz", "interval=100")
     row = next(line for line in by_number.splitlines() if line.startswith("rate_mtc [Mbit/s]"))

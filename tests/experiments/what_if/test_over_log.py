@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from agents import ProportionalPolicy
-from experiments.what_if import over_log
+from experiments.what_if import Settings, over_log, what_if
 from experiments.what_if.__main__ import prepare
 from experiments.what_if.settings import WhatIfConfig
 from slicing_gym.allocation import share_out
 from tests.helpers.commands import configured
-from tests.helpers.twins import cold_twin, history_of, small_twin
+from tests.helpers.twins import cold_twin, history_of, small_twin, without_range
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
+from twin import DigitalTwin
 from twin.fidelity.scores import rank_correlation
 
 UNITS = [3, 14, 3]
@@ -121,23 +122,23 @@ def test_the_twin_expects_the_same_where_slices_are_not_there():
     assert found["utility"].mean() == pytest.approx(over, abs=0.03)
 
 
-def test_the_report_says_what_its_figures_are_and_the_csv_has_them(twin, history, tmp_path):
+def test_the_report_says_what_its_figures_are_and_the_csv_has_them(history, tmp_path):
     narrow = history.take(np.flatnonzero((history.allocation >= 3).all(axis=1)))
-    result = over_log(twin, narrow, ["3-14-3", "1-18-1"], folder=tmp_path)
+    result = over_log(cold_twin(narrow), narrow, ["3-14-3", "1-18-1"], folder=tmp_path)
     lines = result.report().splitlines()
     assert lines[0].startswith(f"paper-1mhz: decisions 0 to {len(narrow) - 1} of 0 to {len(narrow) - 1}")
     assert [line.split("  ")[0] for line in lines[3:7]] == ["measured", "logged", "3-14-3", "1-18-1 *"]
     gain, own = result.gain("3-14-3"), result.by_member("3-14-3")
     assert f"  {gain.show(2)}  " in lines[5]
     assert f"  {own.min():+.2f} to {own.max():+.2f}  " in lines[5]
-    assert any(line.startswith("* warning: 1-18-1 is outside the log: ") for line in lines)
+    assert any(line.startswith("* warning: 1-18-1 is outside the fit: ") for line in lines)
     with (tmp_path / "what_if.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["policy"] for row in rows] == ["logged", "3-14-3", "1-18-1"]
     assert float(rows[1]["less_logged"]) == pytest.approx(gain.mean, rel=1e-4)
     assert float(rows[2]["ssr_video"]) == pytest.approx(result.contenders[2].ssr[:, 1].mean(), rel=1e-4)
-    assert rows[0]["outside_the_log"] == ""
-    assert "video" in rows[2]["outside_the_log"]
+    assert rows[0]["outside_the_fit"] == ""
+    assert "video" in rows[2]["outside_the_fit"]
 
 
 def test_decisions_of_several_runs_are_headed_by_all_of_them(twin, history):
@@ -198,3 +199,20 @@ def test_the_command_takes_decisions_in_place_of_a_moment(twin, history, tmp_pat
         key = more.partition("=")[0]
         with pytest.raises(ValueError, match=f"^{key}: .* given together with decisions, allowed is {allowed}: "):
             prepare(configured("what_if", WhatIfConfig, *typed, more), tmp_path)
+
+
+def test_units_of_decisions_that_were_held_out_of_the_fit_are_outside(history):
+    """The history has them, the twin has not. Of a file of before, which does not say, all of the history counts."""
+    inside = (history.allocation >= 3).all(axis=1)
+    fitted = history.take(np.flatnonzero(inside))
+    twin, least, most = cold_twin(fitted), fitted.allocation.min(axis=0), fitted.allocation.max(axis=0)
+    row = history.allocation[~inside & (history.allocation[:, 0] < 3)][0]
+    name = "-".join(map(str, row))
+    result = over_log(twin, history, ["3-14-3", name])
+    moment = what_if(twin, history, ["3-14-3", name], Settings(samples=20), interval=50)
+    for found in (result.contenders[1:], moment.alternatives):
+        assert [each.name for each in found if each.outside] == [name]
+    for report in (result.report(), moment.report()):
+        assert f"* warning: {name} is outside the fit: volte {row[0]}, held {least[0]} to {most[0]}" in report
+    former = DigitalTwin.from_bytes(without_range(twin))
+    assert not any(each.outside for each in over_log(former, history, ["3-14-3", name]).contenders)

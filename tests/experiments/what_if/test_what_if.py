@@ -140,17 +140,19 @@ def test_an_agent_sees_the_last_arrivals_and_its_allocation_is_named(twin, histo
     assert "rule less logged, under the same random numbers: utility " in result.report()
 
 
-def test_units_that_the_log_never_gave_are_named(twin, history):
+def test_units_that_the_twin_was_not_fitted_to_are_named(twin, history):
     narrow = history.take(np.flatnonzero((history.allocation >= 5).all(axis=1) & (np.arange(599) > 60)))
     least, most = narrow.allocation.min(axis=0), narrow.allocation.max(axis=0)
     row = int(np.flatnonzero(np.diff(narrow.interval, append=0) == 1)[0])
     agent = FixedPolicy(twin.scenario, [96, 2, 2])
-    result = what_if(twin, narrow, {"logged": "logged", "90-5-5": "90-5-5", "far": agent}, QUICK, interval=row)
+    result = what_if(
+        cold_twin(narrow), narrow, {"logged": "logged", "90-5-5": "90-5-5", "far": agent}, QUICK, interval=row
+    )
     (line,) = [line for line in result.report().splitlines() if "warning: far" in line]
     ends = [f"{name} {n}, held {low} to {high}" for name, n, low, high in zip(
         ("volte", "video", "urllc"), (96, 2, 2), least, most, strict=True
     )]  # fmt: skip
-    assert line == f"* warning: far is outside the log: {'; '.join(ends)}; not to be trusted"
+    assert line == f"* warning: far is outside the fit: {'; '.join(ends)}; not to be trusted"
     assert "warning: logged" not in result.report()
     assert [bool(each.outside) for each in result.alternatives] == [False, most[0] < 90, True]
 
@@ -278,7 +280,7 @@ def test_a_warning_names_no_units_of_nobody():
     result = what_if(cold_twin(history), history, ["logged", "20-14-13-3", "30-4-13-3"], QUICK, interval=0)
     assert [list(each.outside) for each in result.alternatives] == [[], [], ["embb"]]
     (line,) = [line for line in result.report().splitlines() if line.startswith("* warning")]
-    assert line == "* warning: 30-4-13-3 is outside the log: embb 30, held 1 to 27; not to be trusted"
+    assert line == "* warning: 30-4-13-3 is outside the fit: embb 30, held 1 to 27; not to be trusted"
 
 
 class Numbers:

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from slicing_gym import allocation_table
 from slicing_gym.files import digest
-from tests.helpers.twins import small_twin
+from tests.helpers.twins import cold_twin, history_of, small_twin, without_range
 from twin import (
     DigitalTwin,
 )
@@ -30,6 +30,24 @@ def test_a_saved_twin_goes_on_alike(twin, tmp_path):
     for mine, theirs in zip(twin.sample(plan, [4, 5]), other.sample(plan, [4, 5]), strict=True):
         np.testing.assert_array_equal(mine.arrivals, theirs.arrivals)
         np.testing.assert_array_equal(mine.utility, theirs.utility)
+
+
+def test_a_twin_knows_the_units_that_it_was_fitted_to():
+    """The wider range counts where it was calibrated; a file of before says nothing of it, and may not be guessed."""
+    history = history_of("paper-1mhz", 200)
+    few = history.take(np.flatnonzero((history.allocation >= 3).all(axis=1)))
+    twin = cold_twin(few)
+    loaded = DigitalTwin.from_bytes(twin.to_bytes())
+    for each in (twin, loaded):
+        np.testing.assert_array_equal(each.model.held, np.transpose([few.allocation.min(0), few.allocation.max(0)]))
+    np.testing.assert_array_equal(
+        loaded.calibrate(history).model.held, np.transpose([history.allocation.min(0), history.allocation.max(0)])
+    )
+    loaded.calibrate(few)
+    np.testing.assert_array_equal(loaded.model.held[:, 0], history.allocation.min(0))
+    former = DigitalTwin.from_bytes(without_range(twin))
+    assert former.model.held is None
+    assert former.calibrate(few).model.held is None
 
 
 def test_files_that_are_no_twins_are_refused(tmp_path, history):
@@ -65,6 +83,8 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
         "unknown transition": with_header({**contents, "transition": {"name": "gru"}}),
         "no mapping": with_header([1]),
         "bad seed": with_header({**contents, "seed": "x"}),
+        "units of one slice": with_header({**contents, "held": [[1, 18]]}),
+        "units in no order": with_header({**contents, "held": [[18, 1]] * 3}),
         "a flipped bit": whole[:-100] + bytes([whole[-100] ^ 4]) + whole[-99:],
     }
     halves = {**tensors, "performance.first": tensors["performance.first"].astype(np.float16)}
@@ -78,6 +98,8 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
         "fewer slices": "has shape",
         "unknown transition": "transition: unknown name 'gru'",
         "bad seed": "seed: 'x'",
+        "units of one slice": "held has shape",
+        "units in no order": "held is wanted as the fewest and the most units",
         "a flipped bit": "does not have|do not have the checksum",
         "other numbers": "performance.first has values of type float16, wanted are float32",
         "not a number": "table.spread has values that are not finite",
