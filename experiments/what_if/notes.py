@@ -129,8 +129,19 @@ def outside(scenario: Scenario, held: IntArray, alternatives: Sequence[Decided])
             for low, high in [each.outside[name]]
         ]
         if parts:
-            lines.append(f"* warning: {each.name} is outside the fit: {'; '.join(parts)}; not to be trusted")
+            share = _share_outside(each, held, scenario.slice_names)
+            where, there = ("", "") if share == 1.0 else (f" in {100.0 * share:.2g}% of its decisions", " there")
+            lines.append(
+                f"* warning: {each.name} is outside the fit{where}: {'; '.join(parts)}; not to be trusted{there}"
+            )
     return lines
+
+
+def _share_outside(given: Decided, held: IntArray, names: Sequence[str]) -> float:
+    """Of its decisions those that give a slice units outside those held."""
+    slices = [n for n, name in enumerate(names) if name in given.outside]
+    units = given.units[..., slices]
+    return float(((units < held[slices, 0]) | (units > held[slices, 1])).any(axis=-1).mean())
 
 
 def never_held(moment: Moment, alternatives: Sequence[Decided]) -> list[str]:

@@ -214,5 +214,7 @@ def test_units_of_decisions_that_were_held_out_of_the_fit_are_outside(history):
         assert [each.name for each in found if each.outside] == [name]
     for report in (result.report(), moment.report()):
         assert f"* warning: {name} is outside the fit: volte {row[0]}, held {least[0]} to {most[0]}" in report
+    share = f"{100.0 * np.mean(~inside | (history.allocation > most).any(axis=1)):.2g}%"
+    assert f"* warning: logged is outside the fit in {share} of its decisions: volte 1 to " in result.report()
     former = DigitalTwin.from_bytes(without_range(twin))
     assert not any(each.outside for each in over_log(former, history, ["3-14-3", name]).contenders)
