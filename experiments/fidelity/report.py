@@ -57,7 +57,7 @@ def as_lines(found: Sequence[Verdict], held: str = "", remedies: Sequence[str] =
     lines = [": ".join(["verdict", *common])]
     lines += [f"  networks contradict physics here: {remedy}" for remedy in remedies]
     if held:
-        lines.append(f"  within the units that the fit held: {held}. Nothing beyond was measured")
+        lines.append(f"  within the units that the fit held: {held}. The fit saw nothing beyond")
     for each in found:
         lines.append(f"  {each.use}: {each.answer}")
         lines += [f"    {reason}" for reason in each.reasons if reason not in common]

@@ -175,7 +175,7 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
     held = DigitalTwin.load(tmp_path / "out" / "twin.safetensors").model.held
     units = zip(history.scenario.slice_names, held.tolist(), strict=True)
     verdict = ", ".join(f"{name} {low} to {high}" for name, (low, high) in units)
-    assert f"within the units that the fit held: {verdict}. Nothing beyond was measured" in result.report()
+    assert f"within the units that the fit held: {verdict}. The fit saw nothing beyond" in result.report()
     assert result.parts == 8  # blocks of 25 of the 200 that were held out
     with pytest.raises(ValueError, match="it was not fitted"):
         twin.model  # noqa: B018  # the twin that was given has settings, and is left as it was

@@ -238,7 +238,7 @@ def test_a_logs_verdict_states_the_range_that_it_is_of():
     given = moved(0.0)
     lines = as_lines(verdicts(given), given.range)
     held = "volte 3 to 9, video 5 to 14, urllc 2 to 6"
-    assert lines[1] == f"  within the units that the fit held: {held}. Nothing beyond was measured"
+    assert lines[1] == f"  within the units that the fit held: {held}. The fit saw nothing beyond"
     assert verdicts(given)[-1].use == "what-if beyond the units held"
 
 
