@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.reporting.names import display_names
-from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, over_two_seeds, worth_of_twins
+from experiments.reporting.statistics import Interval, base_name, bootstrap_interval, over_few_seeds, worth_of_twins
 from experiments.reporting.style import draw_point, over_seeds, point_style, save_figure
 from experiments.reporting.tables import aligned, write_rows
 
@@ -81,7 +81,7 @@ def student_tables(results: Sequence[StudentResult]) -> str:
         by_group[result.scenario, result.head].append(result)
     for (scenario, head), group in by_group.items():
         title = f"scenario {scenario}, teachers with the {head} head; interquartile mean over seeds [95 % interval"
-        title += f"{over_two_seeds(map(len, _methods(group)))}]"
+        title += f"{over_few_seeds(map(len, _methods(group)))}]"
         utility: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
         for result in sorted(group, key=_order):
             what = f", students {result.network}" if result.hidden else ", teachers"

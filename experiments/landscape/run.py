@@ -21,7 +21,7 @@ from experiments.landscape.flatness import FloatArray, curve, flatness_of, rando
 from experiments.landscape.losses import LOSSES, STOCK, agent_loss, batch_of, runs_without_twin, train_stock
 from experiments.landscape.report import Measurement, landscape_tables, write_csvs
 from experiments.landscape.settings import DATA, Settings
-from experiments.reporting.statistics import over_two_seeds
+from experiments.reporting.statistics import over_few_seeds
 from experiments.runs.folder import AGENT, HISTORY, PLANNER_FILE, Run, common_scenario, find_runs
 from slicing_gym.errors import check_instance
 from slicing_gym.progress import ProgressBar
@@ -60,7 +60,7 @@ class LandscapeResult:
         """Tables of every scenario and head, methods side by side."""
         texts = []
         for (scenario, head), measured in self.groups.items():
-            two = over_two_seeds(Counter(each.method for each in measured).values())
+            two = over_few_seeds(Counter(each.method for each in measured).values())
             tables = landscape_tables(measured, {"rise": self.settings.rise, "size": self.settings.size})
             texts.append(
                 f"scenario {scenario}, {head} head: {self._what}\n"

@@ -24,7 +24,7 @@ from experiments.offline.report import (
     write,
 )
 from experiments.reporting.names import display_names
-from experiments.reporting.statistics import base_name, bootstrap_interval, over_two_seeds
+from experiments.reporting.statistics import base_name, bootstrap_interval, over_few_seeds
 from experiments.reporting.style import draw_point, over_seeds, point_style, policy_colours, save_figure
 
 
@@ -45,7 +45,7 @@ def draw_offline(folder: Path, output: Path) -> str:
     for (scenario, head), groups in pictures.items():
         groups = dict(sorted(groups.items(), key=lambda item: (item[0][2] != "random", item[0])))
         for group, runs in groups.items():
-            two = over_two_seeds(map(len, by_method(runs).values()))
+            two = over_few_seeds(map(len, by_method(runs).values()))
             texts.append(f"\n{title(group, runs)}; interquartile mean over seeds [95 % interval{two}]")
             texts += [table(runs), *worth_and_errors(runs), candidates_table(runs)]
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.regret.courses import Course
-from experiments.reporting.statistics import bootstrap_interval, over_two_seeds
+from experiments.reporting.statistics import bootstrap_interval, over_few_seeds
 from experiments.reporting.tables import aligned, write_rows
 from slicing_gym import Scenario
 
@@ -50,7 +50,7 @@ def group_courses(courses: Sequence[Course]) -> dict[tuple[str, int], list[Cours
 def tables(scenario: Scenario, methods: Methods, with_reward: bool = True) -> str:
     """What methods earned, and what they lost, a row each; the share at c_max where the scenario has such a goal."""
     figures = {key: [course.figures(scenario) for course in courses] for key, courses in methods.items()}
-    two = over_two_seeds(map(len, methods.values()))
+    two = over_few_seeds(map(len, methods.values()))
     text = f"\nscenario {scenario.name}; interquartile mean over seeds [95 % interval, bootstrap{two}]"
     earned = {name: each for name, each in EARNED.items() if with_reward or name != "share_at_c_max"}
     for columns in (earned, LOST):

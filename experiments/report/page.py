@@ -25,7 +25,7 @@ from experiments.report.tables import (
 
 STATISTICS = (
     "Figures are interquartile means over runs, one per seed: the mean of the middle half; of fewer than four runs, of "
-    "all. In brackets are 95 % percentile intervals of a bootstrap over runs; of two or three seeds they are the "
+    "all. In brackets are 95 % percentile intervals of a bootstrap over runs; of two to four seeds they are the "
     "lowest and the highest run. P(better) is how probable it is that a run of the first is better than "
     "one of the second, over all pairs of runs on common seeds, ties as halves; of fewer than three seeds it has no "
     "interval. Better in counts seeds. Interquartile mean, probability of improvement and performance profiles are "

@@ -22,7 +22,7 @@ from experiments.report.tables import (
     not_done_table,
     runs_csv,
 )
-from experiments.reporting.statistics import over_two_seeds
+from experiments.reporting.statistics import over_few_seeds
 from experiments.reporting.tables import aligned, latex, markdown, write_rows
 from experiments.sweeps.plan import Sweep
 from slicing_gym.files import atomic_write
@@ -87,7 +87,7 @@ class Report:
             parts += [f"note: {note}" for note in section.notes]
             differences = differences_table(section)
             if differences.rows:
-                two = over_two_seeds(len(each.seeds) for each in section.differences)
+                two = over_few_seeds(len(each.seeds) for each in section.differences)
                 parts.append(f"\ndifferences on common seeds [95 % interval{two}]; P(better): of a run of the first")
                 parts.append(_aligned(differences, MOST_DIFFERENCES))
         if self.not_done:
@@ -205,7 +205,7 @@ def differences_csv(sections: Sequence[Section]) -> tuple[list[str], list[list[o
 def _heading(section: Section) -> str:
     common = ", ".join(f"{key} {value}" for key, value in section.in_common.items())
     inside = f" ({common})" if common else ""
-    two = over_two_seeds(len(group.runs) for group in section.groups)
+    two = over_few_seeds(len(group.runs) for group in section.groups)
     return f"\n{section.title}{inside}; interquartile mean over seeds [95 % interval, bootstrap{two}]"
 
 

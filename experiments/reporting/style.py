@@ -21,7 +21,7 @@ from experiments.reporting.statistics import (
     base_name,
     bootstrap_interval,
     interquartile_mean,
-    over_two_seeds,
+    over_few_seeds,
 )
 from slicing_gym.files import atomic_write
 
@@ -148,7 +148,7 @@ def over_seeds(*numbers: int, intervals: str = "95 % intervals") -> str:
     few, many = min(numbers), max(numbers)
     if many == 1:
         return "one seed"
-    return f"{many if few == many else f'{few} to {many}'} seeds, {intervals}{over_two_seeds(numbers)}"
+    return f"{many if few == many else f'{few} to {many}'} seeds, {intervals}{over_few_seeds(numbers)}"
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -19,7 +19,7 @@ from experiments.reporting.statistics import (
     base_name,
     bootstrap_interval,
     interquartile_mean,
-    over_two_seeds,
+    over_few_seeds,
     until_shortest,
 )
 from experiments.reporting.style import agent_colours, curve_dashes, draw_curve, episode_axis, over_seeds, save_figure
@@ -51,7 +51,7 @@ def draw_convergence(folder: Path, output: Path) -> str:
         path = output.with_name(f"{output.stem}_{scenario}_{head}.png")
         random = random_baseline(common_scenario(runs), sorted({run.seed for run in runs}))
         draw(path, scenario, head, methods, random)
-        what = f"[95 % interval, bootstrap{over_two_seeds(map(len, methods.values()))}]"
+        what = f"[95 % interval, bootstrap{over_few_seeds(map(len, methods.values()))}]"
         texts.append(f"\nscenario {scenario}, {head} head; interquartile mean over seeds {what}")
         texts.append(table(methods, random))
         write(path.with_suffix(".csv"), runs)

@@ -26,6 +26,8 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
         found["query"] = "arrivals below 0, as of a counter that was reset, become NULL: their intervals are gaps"
     if facts.timing is not None and facts.timing.serial_dates:
         found["time"] = f"CHECK: these look like days since 1900 (Excel), not s. query: {facts.timing.serial_dates}"
+    if facts.running:
+        found["running"] = "CHECK: these hardly ever fall, as counters that run on; without this they count as they are"
     if facts.guessed_runs:
         found["run"] = (
             f"CHECK: {', '.join(facts.guessed_runs)} tells the rows of a slice and time apart, as a cell's name does. "

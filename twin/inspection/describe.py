@@ -29,6 +29,7 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
     if facts.timing is None or facts.grid is None:
         return
     yield from _of_time(facts.timing, facts, lines)
+    yield from _of_counters(facts.running)
     yield from _of_rows(facts, facts.grid)
     if facts.arrivals is not None and says(facts.arrivals, CARRIED):
         what = "is likely what was carried, not what was offered"
@@ -107,6 +108,18 @@ def _of_negative(facts: LogFacts, name: str) -> str:
     if name in facts.controls and name.isidentifier():
         return f". The mapping takes it for a choice (controls); {mend}"
     return ""
+
+
+def _of_counters(running: tuple[str, ...]) -> Iterator[Finding]:
+    """Quantities that add up, where a twin needs what was added in an interval."""
+    if running:
+        one = len(running) == 1
+        yield Finding(
+            "running",
+            f"{listed(running, 3)} hardly ever {'falls' if one else 'fall'} from an interval to the next: "
+            f"{'a counter that runs' if one else 'counters that run'} on. What counts is the difference to the one "
+            "before (running)",
+        )
 
 
 def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Finding]:

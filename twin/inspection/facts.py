@@ -15,6 +15,7 @@ from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
 from twin.inspection.allocations import FOLLOWS, Allocations, allocation_column, allocations_of
 from twin.inspection.cells import Cells, FloatArray, IntArray, cells_of
+from twin.inspection.counts import may_lack_negative, without_negative, without_running
 from twin.inspection.grid import Grid, long_grid, wide_grid, wide_patterns
 from twin.inspection.roles import (
     DECISIONS,
@@ -23,6 +24,7 @@ from twin.inspection.roles import (
     arrivals_column,
     is_control,
     is_key,
+    is_positive,
     key_columns,
     may_be_allocation,
     says,
@@ -52,6 +54,7 @@ class LogFacts:
         again: positions (2, k) of rows, and of later ones of the same run, slice, user and time.
         guessed_runs: columns that are runs not by their names, but as they tell the rows of a slice and time apart.
         arrivals: quantity that arrived; None if there is none.
+        running: names of quantities that are counters which run on; the grid has their differences.
         performance, controls: names of the other quantities that differ.
         allocations: None if there is no such column.
         alignment: what explains the performance: the units of the row before, or of the same row; None if there are too
@@ -68,6 +71,7 @@ class LogFacts:
     again: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty((2, 0), np.intp))
     guessed_runs: tuple[str, ...] = ()
     arrivals: str | None = None
+    running: tuple[str, ...] = ()
     performance: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     allocations: Allocations | None = None
@@ -91,7 +95,7 @@ class LogFacts:
     @property
     def mended(self) -> list[str]:
         """The log's columns of arrivals whose values below 0 a query makes NULL; none where that leaves too little."""
-        if self.arrivals is None or self.grid is None or not _may_lack_negative(self.grid.values[self.arrivals]):
+        if self.arrivals is None or self.grid is None or not may_lack_negative(self.grid.values[self.arrivals]):
             return []
         return self.below_zero(self.arrivals)
 
@@ -255,7 +259,9 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
     column = allocation_column(grid, facts.cells)
     arrivals = arrivals_column([name for name in varied if name != column])
     if arrivals is not None:
-        grid = _without_negative(grid, arrivals)
+        grid = without_negative(grid, arrivals)
+    counted = [name for name in varied if name == arrivals or (name != column and is_positive(name))]
+    grid, running = without_running([] if "ue" in facts.keys else counted, grid, timing)  # a user's comes and goes
     rest = [name for name in varied if name not in (column, arrivals)]
     controls = tuple(name for name in rest if is_control(name) and len(np.unique(grid.values[name])) <= 8)
     performance = tuple(sorted((n for n in rest if n not in controls), key=lambda name: not says(name, WORDS["rate"])))
@@ -265,24 +271,12 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
         facts,
         grid=grid,
         arrivals=arrivals,
+        running=running,
         performance=performance,
         controls=controls,
         allocations=allocations,
         alignment=alignment,
     )
-
-
-def _without_negative(grid: Grid, arrivals: str) -> Grid:
-    """A grid whose arrivals below 0, as of a counter that was reset, are unknown; all stay if too few are left."""
-    values = grid.values[arrivals]
-    if not _may_lack_negative(values):
-        return grid
-    return replace(grid, values={**grid.values, arrivals: np.where(values < 0.0, np.nan, values)})
-
-
-def _may_lack_negative(values: FloatArray) -> bool:
-    """Whether without values (intervals, slices) below 0 each slice has one, and one interval has them all."""
-    return bool((values >= 0.0).any(axis=0).all() and not (values < 0.0).any(axis=1).all())
 
 
 def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:

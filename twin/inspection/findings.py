@@ -17,6 +17,7 @@ ORDER = (
     "sorted_hour",
     "cells",
     "negative",
+    "running",
     "irregular",
     "no_slice",
     "no_arrivals",

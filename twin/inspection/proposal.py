@@ -211,6 +211,8 @@ def _cleaning(facts: LogFacts) -> dict[str, Any]:
         keys["short_rows"] = "missing"
     if facts.again.size:
         keys["drop_identical"] = True
+    if facts.running:
+        keys["running"] = list(facts.running)
     return keys
 
 

@@ -11,7 +11,7 @@ from experiments.reporting.statistics import (
     bootstrap_interval,
     estimate,
     interquartile_mean,
-    over_two_seeds,
+    over_few_seeds,
     performance_profile,
     probability_of_improvement,
     until_shortest,
@@ -125,14 +125,17 @@ def test_curves_end_where_the_shortest_does():
 
 def test_pictures_say_how_many_seeds_in_words_that_fit():
     assert over_seeds(1) == over_seeds(1, 1) == "one seed"
-    assert over_seeds(3) == "3 seeds, 95 % intervals"
-    assert over_seeds(3, 5, 1, intervals="shaded") == "1 to 5 seeds, shaded"
+    assert over_seeds(5) == "5 seeds, 95 % intervals"
+    assert over_seeds(5, 1, intervals="shaded") == "1 to 5 seeds, shaded"
 
 
-def test_what_is_called_an_interval_of_two_seeds_is_said_to_be_their_range():
-    interval = bootstrap_interval([7.0, 9.0])
-    assert [float(each) for each in interval] == [8.0, 7.0, 9.0]
-    assert over_two_seeds([5, 2]) == "; of 2 seeds their range"
-    assert over_two_seeds([1, 3, 5]) == ""
+def test_what_is_called_an_interval_of_few_seeds_is_said_to_be_their_range():
+    assert [float(each) for each in bootstrap_interval([7.0, 9.0])] == [8.0, 7.0, 9.0]
+    assert [float(each) for each in bootstrap_interval([7.0, 9.0, 8.0])] == [8.0, 7.0, 9.0]
+    assert [float(each) for each in bootstrap_interval([7.0, 9.0, 8.0, 10.0])] == [8.5, 7.0, 10.0]
+    assert float(bootstrap_interval([7.0, 9.0, 8.0, 10.0, 6.0]).high) < 10.0
+    assert over_few_seeds([5, 2]) == "; of 2 seeds their range"
+    assert over_few_seeds([1, 5, 10]) == ""
+    assert over_few_seeds([3, 2]) == "; of 2 or 3 seeds their range"
     assert over_seeds(2, 5) == "2 to 5 seeds, 95 % intervals; of 2 seeds their range"
     assert over_seeds(2, intervals="shaded") == "2 seeds, shaded; of 2 seeds their range"

@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from slicing_gym import Scenario
+from slicing_gym.builtin_types import build, named
 from twin.data.logs.rules import AggregateRule, AllocationRule, ArrivalsRule, EfficiencyRule, SsrRule, TimeRule
 
 RULES: dict[str, type[Any]] = {
@@ -19,6 +20,27 @@ RULES: dict[str, type[Any]] = {
     "ssr": SsrRule,
     "spectral_efficiency": EfficiencyRule,
 }
+
+
+def with_rules(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a mapping with its rules built.
+
+    Raises:
+        ValueError, TypeError: a key or value of a rule is not allowed; the message names it.
+    """
+    parts: dict[str, Any] = dict(data)
+    if isinstance(parts.get("aggregate"), Mapping):
+        rest = dict(parts["aggregate"])
+        parts["aggregate"] = {"by": rest.pop("by", None), "functions": rest}
+    if isinstance(parts.get("allocation"), Mapping):
+        parts["allocation"] = {("kind" if key == "as" else key): value for key, value in parts["allocation"].items()}
+    elif isinstance(parts.get("allocation"), str):
+        parts["allocation"] = {"column": parts["allocation"]}
+    for name, rule in RULES.items():
+        if parts.get(name) is not None and (name != "arrivals" or isinstance(parts[name], Mapping)):
+            with named(f"mapping.{name}"):
+                parts[name] = build(rule, f"mapping.{name}", with_tuples(parts[name]))
+    return parts
 
 
 def plain(value: Any) -> Any:

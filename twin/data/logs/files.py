@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slicing_gym.errors import check_instance, shown
 from slicing_gym.reading import check_unpacked, parsing
@@ -108,6 +109,22 @@ def find(files: Files) -> list[Path]:
             raise FileNotFoundError(f"log: {str(path)!r} matches no file")
         return matched
     raise FileNotFoundError(f"log: the file {str(path)!r} does not exist")
+
+
+def files_of(files: Files | Any, pattern: str | None) -> Files | Any:
+    """The files of a log: those in a folder, or in each of a list, that a mapping's `files` names, if it names some.
+
+    Raises:
+        FileNotFoundError: it does, and this is no folder.
+    """
+    if pattern is None or hasattr(files, "columns"):  # a DataFrame is no file
+        return files
+    if isinstance(files, Iterable) and not isinstance(files, str):
+        return [files_of(each, pattern) for each in files]
+    check_instance("log", files, (str, os.PathLike))
+    if not Path(files).is_dir():
+        raise FileNotFoundError(f"log: {os.fspath(files)!r} is no folder, in which to look for files={pattern!r}")
+    return os.path.join(files, pattern)
 
 
 def kind_of(path: Path) -> str | None:

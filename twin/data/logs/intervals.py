@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from slicing_gym.errors import check_instance
+from twin.data.checks import follows
 from twin.data.columns import Column
 from twin.data.logs import grid
+from twin.data.logs.counters import about_counters, differences
 from twin.data.logs.faults import Faults
-from twin.data.logs.files import FILE, Files
+from twin.data.logs.files import Files, files_of
 from twin.data.logs.gaps import without_absent, without_cut, without_missing
 from twin.data.logs.long import Long, aggregated, when, without_doubles
-from twin.data.logs.mapping import GAP, REST, LogMapping
+from twin.data.logs.mapping import GAP, LogMapping
 from twin.data.logs.reader import Table, read_table
-from twin.data.logs.rows import Rows
+from twin.data.logs.rows import Rows, check_names
 from twin.data.logs.rules import SHARES
 from twin.data.logs.units import units_of
 
@@ -67,32 +66,31 @@ class Intervals:
         """Number of intervals."""
         return len(self.run)
 
+    def take(self, kept: npt.NDArray[np.bool_], note: str) -> Intervals:
+        """The intervals that are kept (m,), and what is said of it."""
+        return replace(
+            self,
+            run=self.run[kept],
+            interval=self.interval[kept],
+            time=None if self.time is None else self.time[kept],
+            arrivals=self.arrivals[kept],
+            performance={name: values[kept] for name, values in self.performance.items()},
+            controls={name: values[kept] for name, values in self.controls.items()},
+            units=None if self.units is None else self.units[kept],
+            present=self.present[kept],
+            notes=(*self.notes, note),
+        )
+
 
 def read_intervals(files: Files | Any, mapping: LogMapping) -> Intervals:
     """A log by interval and slice; see `read_log`, which makes decisions of it."""
     table = read_table(
         files_of(files, mapping.files), query=mapping.query, columns=mapping.wanted(), as_text=_texts(mapping)
     )
-    _check_names(table, mapping)
+    check_names(table, mapping)
     if not mapping.values:
         mapping = replace(mapping, slices=_slices_in(table, mapping))
     return _Reading(table, mapping).intervals()
-
-
-def files_of(files: Files | Any, pattern: str | None) -> Files | Any:
-    """The files of a log: those in a folder, or in each of a list, that a mapping's `files` names, if it names some.
-
-    Raises:
-        FileNotFoundError: it does, and this is no folder.
-    """
-    if pattern is None or hasattr(files, "columns"):  # a DataFrame is no file
-        return files
-    if isinstance(files, Iterable) and not isinstance(files, str):
-        return [files_of(each, pattern) for each in files]
-    check_instance("log", files, (str, os.PathLike))
-    if not Path(files).is_dir():
-        raise FileNotFoundError(f"log: {os.fspath(files)!r} is no folder, in which to look for files={pattern!r}")
-    return os.path.join(files, pattern)
 
 
 def _slices_in(table: Table, mapping: LogMapping) -> tuple[Any, ...]:
@@ -109,22 +107,6 @@ def _texts(mapping: LogMapping) -> tuple[str, ...]:
     return tuple(mapping.raw_names(mapping.allocation_rule.column))
 
 
-def _check_names(table: Table, mapping: LogMapping) -> None:
-    """Refuse a log without rows, or with columns that the mapping does not name."""
-    if mapping.unused != REST:
-        known = {*mapping.wanted(), *mapping.unused}
-        if mapping.query:
-            known.add(FILE)  # SELECT * brings the file's name
-        for name in table.names:
-            if name not in known:
-                raise ValueError(
-                    f"log: the mapping does not name column {name!r}; use it, or list it under `unused` "
-                    "(unused: rest leaves out all that are not named)"
-                )
-    if not len(table):
-        raise ValueError("log: the table has no rows")
-
-
 class _Reading:
     """One log on its way from a table to intervals."""
 
@@ -137,6 +119,9 @@ class _Reading:
         self._masks: Sequence[Any] = ()
         self._long = self._checked()
         self._place, self._first = self._places()
+        self._run, self._interval = self._long.run[self._first].astype(np.int64), self._long.interval[self._first]
+        self._follow = follows(self._run, self._interval)
+        self._unknown = np.zeros(len(self._run), np.bool_)
 
     def _checked(self) -> Long:
         """The rows, checked, one per slice and interval."""
@@ -246,11 +231,15 @@ class _Reading:
 
     def _cube(self, name: str, fill: float = 0.0) -> npt.NDArray[Any]:
         """A column (m, S)."""
-        values = self._long.columns[name]
-        if len(values) == self._place.size:
-            return values.reshape(self._place.shape)
-        cube = values[self._place]
-        cube[self._place < 0] = fill
+        values, there = self._long.columns[name], self._place >= 0
+        cube = values.reshape(self._place.shape) if len(values) == self._place.size else values[self._place]
+        if name in self._mapping.running:
+            cube = differences(np.where(there, cube, np.nan), self._follow)
+            unknown = np.isnan(cube) & there
+            self._unknown |= unknown.any(axis=1)
+            cube[unknown] = 0.0
+        if not there.all():
+            cube[~there] = fill
         return cube
 
     def intervals(self) -> Intervals:
@@ -266,10 +255,11 @@ class _Reading:
         }
         arrivals = self._arrivals(fill.get(mapping.arrivals_rule.column, 0.0))
         units = None if mapping.is_passive else self._units()
-        return Intervals(
+        self._notes += about_counters(mapping.arrivals_rule.column, arrivals, self._follow)
+        found = Intervals(
             mapping,
-            long.run[self._first].astype(np.int64),
-            long.interval[self._first],
+            self._run,
+            self._interval,
             None if self._time is None else self._time[long.place[self._first]],
             arrivals,
             performance,
@@ -279,6 +269,17 @@ class _Reading:
             self._period_s,
             tuple(self._notes),
             self._rows.run_names(long.run[self._first], long.place[self._first]),
+        )
+        return self._without_unknown(found) if mapping.running else found
+
+    def _without_unknown(self, found: Intervals) -> Intervals:
+        """The intervals whose counts are known; the first after each gap is none."""
+        if self._unknown.all():
+            raise ValueError(f"running: {', '.join(self._mapping.running)} say nothing: no interval follows another")
+        lost = int(self._unknown.sum())
+        return found.take(
+            ~self._unknown,
+            f"{lost} interval(s) left out as gaps: there a running counter begins, or starts again (running)",
         )
 
     def _arrivals(self, fill: float) -> IntArray:
@@ -295,6 +296,7 @@ class _Reading:
                 raise ValueError(
                     f"{name}: {given[row, n]:g}{what} in {self._where(self._place[row, n])}, allowed are 0 to "
                     f"{largest[n]:g}, the scenario's num_users x radio.queue_capacity x radio.slots_per_interval"
+                    + "".join(f". {said}" for said in about_counters(name, given, self._follow))
                 )
         return given.astype(np.int64, copy=False)
 

@@ -14,7 +14,8 @@ from slicing_gym.extras import explained
 from slicing_gym.yaml_reading import read_yaml
 from twin.data.columns import ARRIVALS, PRESENT, SSR, TRANSFORMS, Column, Control
 from twin.data.layout import IDLE, Layout
-from twin.data.logs.builtin import RULES, plain, with_tuples
+from twin.data.logs.builtin import plain, with_rules, with_tuples
+from twin.data.logs.counters import check_running
 from twin.data.logs.files import FILE
 from twin.data.logs.idle import with_idle
 from twin.data.logs.numbers import check_numbers_of_yaml, with_numbers
@@ -66,6 +67,8 @@ class LogMapping:
         missing_is: "gap": the interval is left out.
         short_rows: "missing": what a row that is too short lacks was not measured; None: refused.
         drop_identical: leave out a row that is the same as another one of its interval and slice.
+        running: columns of counters that run on (arrivals or `performance`), by the log's name: what counts is the
+            difference to the interval before.
         unused: columns that are left out on purpose; "rest": all that are not named.
 
     Raises:
@@ -96,6 +99,7 @@ class LogMapping:
     missing_is: str = "gap"
     short_rows: str | None = None
     drop_identical: bool = False
+    running: tuple[str, ...] = ()
     unused: tuple[str, ...] | str = ()
 
     def __post_init__(self) -> None:
@@ -117,6 +121,7 @@ class LogMapping:
             check_instance("run", self.run, (str, tuple, list))
         check_instance("slices", self.slices, (tuple, list))
         check_instance("missing", self.missing, (tuple, list))
+        check_instance("running", self.running, (tuple, list))
         if self.unused != REST:
             check_instance("unused", self.unused, (tuple, list))
         for name in ("performance", "controls", "wide"):
@@ -167,6 +172,8 @@ class LogMapping:
         columns = {column.name: column for column in described}
         if len(columns) < len(described):
             raise ValueError(f"performance: the names {[column.name for column in described]} are not all different")
+        measured = list(dict.fromkeys((self.arrivals_rule.column, *self.performance)))
+        check_running(self.running, measured, self.aggregate is not None)
         check_computed(self.ssr, self.spectral_efficiency, columns, self.arrivals_rule.column)
         if self.ssr is not None and len(self.ssr.bounds) != len(values):
             raise ValueError(f"ssr: {len(self.ssr.bounds)} bounds given, allowed are {len(values)}, one a slice")
@@ -190,20 +197,7 @@ class LogMapping:
         if parts.get("scenario") is not None and not isinstance(parts["scenario"], Scenario):
             with named("mapping.scenario"):
                 parts["scenario"] = Scenario.from_dict(parts["scenario"])
-        if isinstance(parts.get("aggregate"), Mapping):
-            rest = dict(parts["aggregate"])
-            parts["aggregate"] = {"by": rest.pop("by", None), "functions": rest}
-        if isinstance(parts.get("allocation"), Mapping):
-            parts["allocation"] = {
-                ("kind" if key == "as" else key): value for key, value in parts["allocation"].items()
-            }
-        elif isinstance(parts.get("allocation"), str):
-            parts["allocation"] = {"column": parts["allocation"]}
-        for name, rule in RULES.items():
-            if parts.get(name) is not None and (name != "arrivals" or isinstance(parts[name], Mapping)):
-                with named(f"mapping.{name}"):
-                    parts[name] = build(rule, f"mapping.{name}", with_tuples(parts[name]))
-        return build(cls, "mapping", with_tuples(parts))
+        return build(cls, "mapping", with_tuples(with_rules(parts)))
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> LogMapping:

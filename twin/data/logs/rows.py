@@ -13,7 +13,7 @@ from twin.data.columns import Column
 from twin.data.logs.cells import LARGEST_WHOLE
 from twin.data.logs.faults import RULES, Faults
 from twin.data.logs.files import FILE
-from twin.data.logs.mapping import LogMapping
+from twin.data.logs.mapping import REST, LogMapping
 from twin.data.logs.reader import Table
 
 IntArray = npt.NDArray[np.int64]
@@ -253,3 +253,19 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_names(table: Table, mapping: LogMapping) -> None:
+    """Refuse a log without rows, or with columns that the mapping does not name."""
+    if mapping.unused != REST:
+        known = {*mapping.wanted(), *mapping.unused}
+        if mapping.query:
+            known.add(FILE)  # SELECT * brings the file's name
+        for name in table.names:
+            if name not in known:
+                raise ValueError(
+                    f"log: the mapping does not name column {name!r}; use it, or list it under `unused` "
+                    "(unused: rest leaves out all that are not named)"
+                )
+    if not len(table):
+        raise ValueError("log: the table has no rows")
