@@ -237,7 +237,9 @@ def twin_of(
     difference = _difference(model.scenario, wanted)
     if difference:
         is_shipped = wanted.name in SHIPPED_TWINS and not _difference(get_scenario(wanted.name), wanted)
-        hint = f"; twin={wanted.name!r} is the twin of that scenario" if is_shipped else f": {difference}"
+        hint = f": {difference}; a twin of its own is DigitalTwin().fit(history), with a history of that network"
+        if is_shipped:
+            hint = f"; twin={wanted.name!r} is the twin of that scenario"
         raise ValueError(f"scenario: {wanted.name!r} given, the twin is of {model.scenario.name!r}{hint}")
     return with_scenario(model, wanted)
 

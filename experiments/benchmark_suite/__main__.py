@@ -48,7 +48,7 @@ def prepare(config: BenchmarkSuiteConfig, folder: Path) -> Callable[[], None]:
         if config.table is None and not known:
             print(
                 "table: none given, and none comes with an installed package: hard slicing, best fixed and the "
-                "oracle are run, too, for scores need them"
+                "oracle are run, too, for scores need them (table=<CSV> names one of known rows)"
             )
         left = queue.runs
         print(f"{len(plan.runs)} runs, {len(left)} of them to do: {place}")

@@ -11,7 +11,7 @@ from slicing_gym.errors import check_integer, unknown_name
 from slicing_gym.scenario import REWARD_KINDS
 from twin import DigitalTwin, History, PerformanceSettings, TrainingSettings
 from twin.data.logs import LogMapping, read_log
-from twin.models.registry import transition_kind
+from twin.models.registry import transition_kind, transition_kinds
 
 
 def make_scenario(given: Mapping[str, Any], reward: str | None = None) -> Scenario:
@@ -91,7 +91,8 @@ def make_twin(given: Mapping[str, Any], device: str = "cpu") -> DigitalTwin | No
         return None
     if not isinstance(given["transition"], Mapping):
         raise TypeError(
-            f"twin.transition: {given['transition']!r} given, allowed are keys and values; twin=lstm has them"
+            f"twin.transition: {given['transition']!r} given, allowed are keys and values; twin=lstm and "
+            f"twin=transformer have them, and twin.transition.name is one of {', '.join(transition_kinds())}"
         )
     wanted = ("transition", "performance", "training", "seed")
     for key in given:
