@@ -14,7 +14,6 @@ from experiments.what_if.policies import LOGGED
 from experiments.what_if.report import number
 from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from experiments.what_if.simulation import Alternative
-from slicing_gym import Scenario
 from twin.data.columns import PRESENT
 
 IntArray = npt.NDArray[np.int64]
@@ -39,10 +38,6 @@ class Decided(Protocol):
     @property
     def units(self) -> IntArray:
         """That it gave (..., n_slices)."""
-
-    @property
-    def outside(self) -> dict[str, tuple[int, int]]:
-        """By slice, the fewest and the most units, where the twin was fitted to no so few or so many."""
 
 
 def given_lines(demand: Demand, measured: Mapping[str, float]) -> list[str]:
@@ -116,32 +111,6 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
         f"warning: the twin's arrivals differ by allocation, from those of {first.name} by: {'; '.join(found)}; "
         f"{worth}, and arrivals={OF_THE_LOG} holds those of the log"
     ]
-
-
-def outside(scenario: Scenario, held: IntArray, alternatives: Sequence[Decided]) -> list[str]:
-    """One line per alternative that gives a slice units outside those (n_slices, 2) that the twin was fitted to."""
-    lines = []
-    for each in alternatives:
-        parts = [
-            f"{name} {low if low == high else f'{low} to {high}'}, held {held[n, 0]} to {held[n, 1]}"
-            for n, name in enumerate(scenario.slice_names)
-            if name in each.outside
-            for low, high in [each.outside[name]]
-        ]
-        if parts:
-            share = _share_outside(each, held, scenario.slice_names)
-            where, there = ("", "") if share == 1.0 else (f" in {100.0 * share:.2g}% of its decisions", " there")
-            lines.append(
-                f"* warning: {each.name} is outside the fit{where}: {'; '.join(parts)}; not to be trusted{there}"
-            )
-    return lines
-
-
-def _share_outside(given: Decided, held: IntArray, names: Sequence[str]) -> float:
-    """Of its decisions those that give a slice units outside those held."""
-    slices = [n for n, name in enumerate(names) if name in given.outside]
-    units = given.units[..., slices]
-    return float(((units < held[slices, 0]) | (units > held[slices, 1])).any(axis=-1).mean())
 
 
 def never_held(moment: Moment, alternatives: Sequence[Decided]) -> list[str]:

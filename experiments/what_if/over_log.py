@@ -16,15 +16,17 @@ from experiments.evaluate.rollout import Chooser
 from experiments.reporting.statistics import Estimate, block_bootstrap, blocks_of
 from experiments.reporting.tables import aligned, write_rows
 from experiments.what_if.moment import Moment
-from experiments.what_if.notes import never_held, outside
+from experiments.what_if.notes import never_held
 from experiments.what_if.policies import BY_THE_LOG, LOGGED, Contender, Policies, contenders
 from experiments.what_if.report import MARK
-from experiments.what_if.simulation import chosen_units, held_range, slices_outside
+from experiments.what_if.simulation import chosen_units, coverage_of
 from slicing_gym.errors import check_instance, shown, unknown_name
 from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History
 from twin.data.columns import PRESENT, SSR
+from twin.runtime import coverage
+from twin.runtime.coverage import Outside
 from twin.runtime.monotonicity import about_physics
 
 IntArray = npt.NDArray[np.int64]
@@ -46,14 +48,14 @@ class Expected:
         units: that it gives (n, n_slices).
         utility: that the members expect (n, M).
         ssr: likewise, the members' mean (n, n_slices).
-        outside: by slice, the fewest and the most units it gave, where the twin was fitted to no so few or so many.
+        outside: of its units, what the twin was not fitted to.
     """
 
     name: str
     units: IntArray
     utility: FloatArray
     ssr: FloatArray
-    outside: dict[str, tuple[int, int]]
+    outside: Outside
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,6 @@ class OverLogResult:
         contenders: what each is expected to bring; the first is what the log did.
         measured: the utility by the log (n,).
         measured_ssr: likewise (n, n_slices).
-        held: fewest and most units by slice (n_slices, 2) that the twin was fitted to.
         physics: a warning where the twin contradicts it.
     """
 
@@ -73,7 +74,6 @@ class OverLogResult:
     contenders: Sequence[Expected]
     measured: FloatArray
     measured_ssr: FloatArray
-    held: IntArray
     physics: Sequence[str] = ()
 
     def mean(self, name: str) -> Estimate:
@@ -160,7 +160,7 @@ class OverLogResult:
             "on what-if (experiments.fidelity) concerns this table",
             *self.physics,
             *never_held(self.decisions, self.contenders),
-            *outside(self.decisions.history.scenario, self.held, self.contenders),
+            *(line for each in self.contenders for line in coverage.shown(each.name, each.outside)),
         ]
         return "\n".join(lines)
 
@@ -181,7 +181,7 @@ class OverLogResult:
             own = self.by_member(each.name)
             numbers = [*self.mean(each.name), *self.gain(each.name), own.min(), own.max()]
             means = each.ssr[:, list(self._served.values())].mean(axis=0)
-            rows.append([each.name, *(f"{value:.6g}" for value in [*numbers, *means]), ";".join(each.outside)])
+            rows.append([each.name, *(f"{value:.6g}" for value in [*numbers, *means]), ";".join(each.outside.slices)])
         path = Path(folder) / "what_if.csv"
         write_rows(path, ["policy", *names, *(f"{SSR.name}_{name}" for name in self._served), "outside_the_fit"], rows)
         return [path]
@@ -252,8 +252,7 @@ class OverLog:
         found = [self._expected(each) for each in self._contenders]
         measured = utility(self._twin.scenario, history.spectral_efficiency[rows], history.ssr[rows])
         physics = about_physics(self._twin.model, history)
-        held = held_range(self._twin.model, history)
-        return OverLogResult(self._decisions, found, measured, history.ssr[rows], held, physics)
+        return OverLogResult(self._decisions, found, measured, history.ssr[rows], physics)
 
     def _expected(self, contender: Contender) -> Expected:
         """What the twin expects of a contender."""
@@ -269,7 +268,7 @@ class OverLog:
             there = history.performance[PRESENT.name][rows] > 0.5
             ssr[:] = np.where(there[:, None], ssr, history.ssr[rows][:, None])
         worth = twin.model.expected_utility(expected)
-        beyond = slices_outside(layout, held_range(twin.model, history), units)
+        beyond = coverage_of(twin.model, history).outside(layout, history.arrivals[rows], units)
         return Expected(contender.name, units, worth, ssr.mean(axis=1), beyond)
 
     def _decided(self, contender: Contender) -> IntArray:

@@ -114,7 +114,7 @@ def write_alternatives(
     for each in alternatives:
         for name, value in measured.items():
             summary = [f"{end:.6g}" for end in each.summary(name)]
-            rows.append([each.name, name, units[name], *summary, f"{value:.6g}", ";".join(each.outside)])
+            rows.append([each.name, name, units[name], *summary, f"{value:.6g}", ";".join(each.outside.slices)])
     write_rows(path, ["policy", "variable", "unit", "mean", "low", "high", BY_THE_LOG, "outside_the_fit"], rows)
 
 

@@ -7,23 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from experiments.config.bounds import check_bounds
 from experiments.what_if.demand import Demand
 from experiments.what_if.figure import plot_what_if
 from experiments.what_if.inputs import made_with
 from experiments.what_if.moment import Moment, find_moment
-from experiments.what_if.notes import demand_lines, given_lines, never_held, outside
+from experiments.what_if.notes import demand_lines, given_lines, never_held
 from experiments.what_if.policies import LOGGED, Policies, contenders
 from experiments.what_if.report import clipped, gains, inside, skewed, table, write_alternatives
 from experiments.what_if.settings import Settings
-from experiments.what_if.simulation import Alternative, held_range, largest_drawn, measured_at, simulate
+from experiments.what_if.simulation import Alternative, largest_drawn, measured_at, simulate
 from slicing_gym.errors import check_instance, shown
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
 from twin.data.logs import SsrRule
+from twin.runtime import coverage
 from twin.runtime.monotonicity import about_physics
 
 
@@ -39,7 +37,6 @@ class WhatIfResult:
         alternatives: in the order in which they were given.
         measured: by the log, by variable, in its unit; means over the intervals.
         most: the largest value that the twin draws, by variable, where the column may have larger ones.
-        held: fewest and most units by slice (n_slices, 2) that the twin was fitted to.
         ssr: the mapping's bounds, for the picture.
         physics: a warning where the twin contradicts it.
     """
@@ -51,7 +48,6 @@ class WhatIfResult:
     alternatives: Sequence[Alternative]
     measured: Mapping[str, float]
     most: Mapping[str, float]
-    held: npt.NDArray[np.int64]
     ssr: SsrRule | None = None
     physics: Sequence[str] = ()
 
@@ -70,7 +66,7 @@ class WhatIfResult:
             *demand_lines(self.demand, self.alternatives),
             *self.physics,
             *never_held(self.moment, self.alternatives),
-            *outside(self.layout.scenario, self.held, self.alternatives),
+            *(line for each in self.alternatives for line in coverage.shown(each.name, each.outside)),
         ]
         return "\n".join(lines)
 
@@ -172,6 +168,5 @@ class WhatIf:
         found = [simulate(self._twin, demand, each, self.settings) for each in self._contenders]
         measured, most = measured_at(self._twin, demand), largest_drawn(self._twin.model, demand)
         layout, samples = self._twin.model.layout, self.settings.samples
-        model, history = self._twin.model, self._moment.history
-        held, physics = held_range(model, history), about_physics(model, history)
-        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, held, self._ssr, physics)
+        physics = about_physics(self._twin.model, self._moment.history)
+        return WhatIfResult(layout, self._moment, demand, samples, found, measured, most, self._ssr, physics)

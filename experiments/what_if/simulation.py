@@ -19,6 +19,7 @@ from slicing_gym.reward import utility
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
 from twin.runtime import draws
+from twin.runtime.coverage import Coverage, Outside
 from twin.runtime.encoding import measured_by, one_hot
 from twin.runtime.model import TwinModel
 
@@ -37,13 +38,13 @@ class Alternative:
         units: that it gave (ahead, k, n_slices).
         values: by variable (k,) in its own unit: "utility", where SSR and SE were measured, then the columns, as
             "ssr_embb" or, of the cell, "spectral_efficiency".
-        outside: by slice, the fewest and the most units it gave, where the twin was fitted to no so few or so many.
+        outside: of its units, what the twin was not fitted to.
     """
 
     name: str
     units: IntArray
     values: dict[str, FloatArray]
-    outside: dict[str, tuple[int, int]]
+    outside: Outside
 
     def summary(self, variable: str) -> tuple[float, float, float]:
         """The mean over the samples, and the ends of the interval that holds 90 % of them."""
@@ -69,8 +70,10 @@ def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: 
     cells = twin.cells_at(history, moment.row, seeds, settings.threads)
     controls, observer = one_hot(layout, history.controls, len(history)), ArrivalsObserver()
     choose = None if contender.policy is None else Chooser(contender.policy, samples)
-    total, worth, given = np.zeros((samples, layout.num_variables)), np.zeros(samples), []
+    total, worth = np.zeros((samples, layout.num_variables)), np.zeros(samples)
+    given, loads = [], []
     for step, known in enumerate(demand.known()):
+        loads.append(cells.measured[:, :slices].copy())
         if choose is None:
             assert contender.units is not None
             units = np.tile(contender.units[step], (samples, 1))
@@ -86,7 +89,8 @@ def simulate(twin: DigitalTwin, demand: Demand, contender: Contender, settings: 
     means, utilities = total / moment.ahead, worth / moment.ahead if model.has_reward else None
     values = _by_variable(layout, demand, means, utilities)
     decided = np.stack(given)
-    return Alternative(contender.name, decided, values, slices_outside(layout, held_range(model, history), decided))
+    outside = coverage_of(model, history).outside(layout, np.stack(loads), decided)
+    return Alternative(contender.name, decided, values, outside)
 
 
 def chosen_units(contender: Contender, scenario: Scenario, actions: npt.NDArray[Any]) -> IntArray:
@@ -123,21 +127,9 @@ def _by_variable(layout: Layout, demand: Demand, values: FloatArray, worth: Floa
     return own if worth is None else {UTILITY: worth, **own}
 
 
-def held_range(model: TwinModel, history: History) -> IntArray:
-    """Fewest and most units by slice (n_slices, 2) that a twin was fitted to; of the history where it does not say.
+def coverage_of(model: TwinModel, history: History) -> Coverage:
+    """Which units slices held at which loads in what a twin was fitted to; in the history where it does not say.
 
-    What was held out of its fit lies in the history, too, so the history's own range may be wider.
+    What was held out of its fit lies in the history, too, so that may be more.
     """
-    if model.held is not None:
-        return model.held
-    return np.stack([history.allocation.min(axis=0), history.allocation.max(axis=0)], axis=1)
-
-
-def slices_outside(layout: Layout, held: IntArray, units: IntArray) -> dict[str, tuple[int, int]]:
-    """Slices that were given units (..., n_slices) outside those held (n_slices, 2); idle is none."""
-    given, found = units.reshape(-1, units.shape[-1]), {}
-    for n, name in enumerate(layout.scenario.slice_names):
-        low, high = int(given[:, n].min()), int(given[:, n].max())
-        if n != layout.idle and (low < held[n, 0] or high > held[n, 1]):
-            found[name] = (low, high)
-    return found
+    return Coverage.of(history) if model.coverage is None else model.coverage

@@ -45,9 +45,9 @@ def cold_twin(history: History, seed: int = 0) -> DigitalTwin:
 
 
 def without_range(twin: DigitalTwin) -> bytes:
-    """The file of a twin as it was before files held the units of the fit."""
+    """The file of a twin as it was before files held what the fit covered."""
     contents = storage.parse(twin.to_bytes())
-    return storage.dump(contents._replace(model=replace(contents.model, held=None)))
+    return storage.dump(contents._replace(model=replace(contents.model, coverage=None)))
 
 
 @cache

@@ -8,9 +8,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from twin.data.allocations import about_allocations
 from twin.data.history import History
 from twin.data.layout import IDLE, Layout
@@ -28,6 +25,7 @@ from twin.models.performance import EnsembleNetwork
 from twin.models.registry import transition_settings
 from twin.models.settings import NEURAL_DECISIONS, PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.runtime import arrays
+from twin.runtime.coverage import Coverage
 from twin.runtime.encoding import encode, make_scaler, measured_by, opened, widen
 from twin.runtime.model import TwinModel
 from twin.runtime.presence import Presence
@@ -184,7 +182,7 @@ def _model(
         modal_controls=modal_controls(layout, history),
         structure=taken.structure,
         presence=Presence.of(history, encoded.measured),
-        held=_held(present, history.allocation),
+        coverage=_coverage(present, history),
     )
     if present is None:
         stop = encode(layout, scaler, held_out)
@@ -192,14 +190,11 @@ def _model(
     return model, (solved_f - started, solved_g - solved_f)
 
 
-def _held(present: TwinModel | None, units: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    """Fewest and most units of each slice (S, 2), with those that a present model was fitted to; None if unknown."""
-    held = np.stack([units.min(axis=0), units.max(axis=0)], axis=1)
+def _coverage(present: TwinModel | None, history: History) -> Coverage | None:
+    """What a history covers, with what a present model was fitted to; None if that is unknown."""
     if present is None:
-        return held
-    if present.held is None:
-        return None
-    return np.stack([np.minimum(held, present.held)[:, 0], np.maximum(held, present.held)[:, 1]], axis=1)
+        return Coverage.of(history)
+    return None if present.coverage is None else present.coverage.with_decisions(history)
 
 
 def _performance_of(

@@ -17,6 +17,7 @@ from twin.models.operations import Floats
 from twin.models.parameters import Parameters
 from twin.models.settings import MIN_DECISIONS, NEURAL_DECISIONS, PerformanceSettings, TransitionSettings
 from twin.runtime import arrays, draws
+from twin.runtime.coverage import Coverage
 from twin.runtime.draws import num_outputs
 from twin.runtime.encoding import Encoded
 from twin.runtime.kernel import STREAM_PERFORMANCE, STREAM_TRANSITION
@@ -85,7 +86,7 @@ class TwinModel(OwnArrays):
         modal_controls: the controls (C,) that the history held most often, one-hot; episodes hold them.
         structure: "joint" or "per_slice": of the performance that was fitted.
         presence: which slices are there; None where all always are.
-        held: fewest and most units of each slice (S, 2) in all that it was ever fitted to; None: an older file does not
+        coverage: which units slices held at which loads in all that it was ever fitted to; None: an older file does not
             say.
     """
 
@@ -100,7 +101,7 @@ class TwinModel(OwnArrays):
     modal_controls: Floats
     structure: str = "joint"
     presence: Presence | None = None
-    held: npt.NDArray[np.int64] | None = None
+    coverage: Coverage | None = None
 
     @property
     def scenario(self) -> Scenario:

@@ -23,6 +23,7 @@ from twin.data.layout import Layout
 from twin.models.registry import transition_kind
 from twin.models.settings import PerformanceSettings, TrainingSettings, TransitionSettings
 from twin.runtime import arrays
+from twin.runtime.coverage import Coverage
 from twin.runtime.draws import num_outputs
 from twin.runtime.model import InitialWindows, TwinModel
 from twin.runtime.performance import STEPPERS, checked_structure
@@ -95,8 +96,8 @@ def dump(contents: Contents) -> bytes:
         if model.performance.prior_scale != asked.prior_scale:
             fitted["prior_scale"] = model.performance.prior_scale
         header |= {"fitted": fitted}
-    if model.held is not None:
-        header |= {"held": model.held.tolist()}
+    if model.coverage is not None:
+        header |= {"coverage": {name: array.tolist() for name, array in vars(model.coverage).items()}}
     whole = json.dumps({"sha256": digest(header, tensors), **header})  # one entry: the order of several is not fixed
     content: bytes = bytes_of(tensors, {"twin": whole})
     return content
@@ -200,7 +201,7 @@ def _model(
         modal_controls=tensors[_CONTROLS],
         structure=checked_structure(fitted["structure"]) if fitted else "joint",
         presence=Presence(**_part(tensors, _PRESENCE)) if f"{_PRESENCE}chance" in tensors else None,
-        held=_held(header["held"]) if "held" in header else None,
+        coverage=_coverage(header["coverage"]) if "coverage" in header else None,
     )
     _check_shapes(model)
     return model
@@ -214,12 +215,9 @@ def _scaler(tensors: Mapping[str, npt.NDArray[Any]]) -> arrays.Scaler:
     return arrays.Scaler(**found)
 
 
-def _held(given: object) -> npt.NDArray[np.int64]:
-    """Fewest and most units by slice, as they stand in a header."""
-    held = np.array(given)
-    if held.dtype != np.int64 or held.ndim != 2 or held.shape[1] != 2 or (held[:, 0] > held[:, 1]).any():
-        raise ValueError("held is wanted as the fewest and the most units of each slice")
-    return held
+def _coverage(given: Mapping[str, Any]) -> Coverage:
+    """What a twin was fitted to, as it stands in a header."""
+    return Coverage(np.array(given["ends"]), np.array(given["edges"], np.float64), np.array(given["held"]))
 
 
 def _check_shapes(model: TwinModel) -> None:
@@ -245,8 +243,8 @@ def _check_shapes(model: TwinModel) -> None:
     if PRESENT in layout.columns:
         wanted |= {f"{_PRESENCE}chance": (2, slices), f"{_PRESENCE}absent": (variables,)}
     given = {_REHEARSAL: model.rehearsal.shape, **{name: array.shape for name, array in _tensors(model).items()}}
-    if model.held is not None:
-        wanted["held"], given["held"] = (slices, 2), model.held.shape
+    if model.coverage is not None:
+        wanted["coverage"], given["coverage"] = (slices,), model.coverage.held.shape[:1]
     for name in sorted(wanted.keys() | given.keys()):
         if wanted.get(name) != given.get(name):
             raise ValueError(f"{name} has shape {given.get(name)}, wanted is {wanted.get(name)}")

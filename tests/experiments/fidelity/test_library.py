@@ -172,7 +172,7 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
     assert set(result.files) == files - {"twin.card.md"}
     assert len(History.load(tmp_path / "out" / "history.npz")) == 400  # all of it, for agents that learn offline
-    held = DigitalTwin.load(tmp_path / "out" / "twin.safetensors").model.held
+    held = DigitalTwin.load(tmp_path / "out" / "twin.safetensors").model.coverage.ends
     units = zip(history.scenario.slice_names, held.tolist(), strict=True)
     verdict = ", ".join(f"{name} {low} to {high}" for name, (low, high) in units)
     assert f"within the units that the fit held: {verdict}. The fit saw nothing beyond" in result.report()

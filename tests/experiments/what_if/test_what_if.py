@@ -278,7 +278,7 @@ def test_a_warning_names_no_units_of_nobody():
     history = with_idle_units()
     history = history.take(np.flatnonzero(history.allocation[:, 3] >= 4))
     result = what_if(cold_twin(history), history, ["logged", "20-14-13-3", "30-4-13-3"], QUICK, interval=0)
-    assert [list(each.outside) for each in result.alternatives] == [[], [], ["embb"]]
+    assert [list(each.outside.slices) for each in result.alternatives] == [[], [], ["embb"]]
     (line,) = [line for line in result.report().splitlines() if line.startswith("* warning")]
     assert line == "* warning: 30-4-13-3 is outside the fit: embb 30, held 1 to 27; not to be trusted"
 

@@ -39,15 +39,18 @@ def test_a_twin_knows_the_units_that_it_was_fitted_to():
     twin = cold_twin(few)
     loaded = DigitalTwin.from_bytes(twin.to_bytes())
     for each in (twin, loaded):
-        np.testing.assert_array_equal(each.model.held, np.transpose([few.allocation.min(0), few.allocation.max(0)]))
+        np.testing.assert_array_equal(
+            each.model.coverage.ends, np.transpose([few.allocation.min(0), few.allocation.max(0)])
+        )
     np.testing.assert_array_equal(
-        loaded.calibrate(history).model.held, np.transpose([history.allocation.min(0), history.allocation.max(0)])
+        loaded.calibrate(history).model.coverage.ends,
+        np.transpose([history.allocation.min(0), history.allocation.max(0)]),
     )
     loaded.calibrate(few)
-    np.testing.assert_array_equal(loaded.model.held[:, 0], history.allocation.min(0))
+    np.testing.assert_array_equal(loaded.model.coverage.ends[:, 0], history.allocation.min(0))
     former = DigitalTwin.from_bytes(without_range(twin))
-    assert former.model.held is None
-    assert former.calibrate(few).model.held is None
+    assert former.model.coverage is None
+    assert former.calibrate(few).model.coverage is None
 
 
 def test_files_that_are_no_twins_are_refused(tmp_path, history):
@@ -83,8 +86,10 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
         "unknown transition": with_header({**contents, "transition": {"name": "gru"}}),
         "no mapping": with_header([1]),
         "bad seed": with_header({**contents, "seed": "x"}),
-        "units of one slice": with_header({**contents, "held": [[1, 18]]}),
-        "units in no order": with_header({**contents, "held": [[18, 1]] * 3}),
+        "units of one slice": with_header({**contents, "coverage": covered([[1, 18]])}),
+        "units in no order": with_header({**contents, "coverage": covered([[18, 1]] * 3)}),
+        "halves of units": with_header({**contents, "coverage": covered([[1.5, 18]] * 3)}),
+        "no edges": with_header({**contents, "coverage": covered([[1, 18]] * 3) | {"edges": [[5.0]] * 3}}),
         "a flipped bit": whole[:-100] + bytes([whole[-100] ^ 4]) + whole[-99:],
     }
     halves = {**tensors, "performance.first": tensors["performance.first"].astype(np.float16)}
@@ -98,8 +103,10 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
         "fewer slices": "has shape",
         "unknown transition": "transition: unknown name 'gru'",
         "bad seed": "seed: 'x'",
-        "units of one slice": "held has shape",
-        "units in no order": "held is wanted as the fewest and the most units",
+        "units of one slice": "coverage has shape",
+        "units in no order": "ends has to rise, from the fewest to the most",
+        "halves of units": r"ends has shape \(3, 2\), or is of float64",
+        "no edges": "edges has shape",
         "a flipped bit": "does not have|do not have the checksum",
         "other numbers": "performance.first has values of type float16, wanted are float32",
         "not a number": "table.spread has values that are not finite",
@@ -110,3 +117,8 @@ def test_files_that_are_no_twins_are_refused(tmp_path, history):
             DigitalTwin.load(tmp_path / name)
     with pytest.raises(FileNotFoundError, match=r"there is no file .*missing"):
         DigitalTwin.load(tmp_path / "missing")
+
+
+def covered(ends):
+    """What a header has of units of a fit, whatever the loads."""
+    return {"ends": ends, "edges": [[]] * len(ends), "held": [[each] for each in ends]}

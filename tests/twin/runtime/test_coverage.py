@@ -1,0 +1,74 @@
+"""What a twin was fitted to: units by load, what lies outside, and that a log is not outside of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.helpers.twins import history_of
+from twin.runtime.coverage import PART, Coverage, shown
+
+
+def following(decisions, seed=0):
+    """A history whose first slice is given more units, the more of its packets arrived; and the load's rank."""
+    history = history_of("paper-1mhz", decisions, seed)
+    rank = history.arrivals[:, 0].argsort(kind="stable").argsort(kind="stable") / decisions
+    own = (3 + 10 * rank).astype(np.int64)
+    rest = np.random.default_rng(seed).integers(2, 5, decisions)
+    units = np.stack([own, rest, history.scenario.num_units - own - rest], axis=1)
+    return replace(history, allocation=units, held=()), rank
+
+
+def test_units_that_follow_the_load_cover_no_even_split():
+    history, rank = following(5 * PART)
+    found = Coverage.of(history)
+    assert found.held.shape == (3, 5, 2)
+    assert (np.abs(found.held[0] - [[3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]) <= 1).all()  # loads are tied
+    assert not found.outside(history.layout, history.arrivals, history.allocation)
+    even = np.tile([7, 3, 8], (len(history), 1))
+    outside = found.outside(history.layout, history.arrivals, even)
+    assert 0.6 < outside.share < 1.0
+    (said,) = shown("even", outside)
+    assert said.startswith(
+        f"* warning: even is outside the fit in {100 * outside.share:.2g}% of its decisions: volte 7,"
+    )
+    assert said.endswith("not to be trusted there")
+    at_top = rank > 0.85
+    there = found.outside(history.layout, history.arrivals[at_top], even[at_top])
+    low, high = found.held[0, -1]
+    assert str(there.slices["volte"]) == f"7, held {low} to {high} at its highest loads"
+    assert there.share == 1.0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_other_decisions_of_the_same_kind_are_inside(seed):
+    """Of random decisions as of those that follow the load: half of the decisions tell of the other half."""
+    for history in (history_of("paper-1mhz", 8 * PART, seed), following(8 * PART, seed)[0]):
+        even, odd = (history.take(np.arange(len(history)) % 2 == part) for part in (0, 1))
+        assert not Coverage.of(even).outside(odd.layout, odd.arrivals, odd.allocation)
+
+
+def test_units_that_were_never_held_are_outside_at_any_load():
+    history, _ = following(2 * PART - 1)
+    found = Coverage.of(history)
+    assert found.held.shape == (3, 1, 2)  # of so few decisions nothing is said by load
+    given = history.allocation.copy()
+    assert not found.outside(history.layout, history.arrivals, given)
+    given[17] = [1, 3, 14]
+    outside = found.outside(history.layout, history.arrivals, given)
+    assert outside.share == 1 / len(given)
+    assert str(outside.slices["volte"]) == "1 to 12, held 3 to 12"
+
+
+def test_a_calibration_adds_what_it_holds():
+    history, _ = following(5 * PART)
+    more = replace(history, allocation=history.allocation[:, [2, 1, 0]])
+    both = Coverage.of(history).with_decisions(more)
+    for each in (history, more):
+        assert not both.outside(each.layout, each.arrivals, each.allocation)
+    few = following(PART)[0]
+    wide = Coverage.of(few).with_decisions(more.take(np.arange(PART)))
+    assert not wide.outside(few.layout, few.arrivals, few.allocation)
+    np.testing.assert_array_equal(wide.held[:, 0], wide.ends)
