@@ -246,10 +246,16 @@ class DQN(stable_baselines3.DQN):
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Actions (n_envs,) while learning, twice: to take and to store."""
+        """Actions (n_envs,) while learning, twice: to take and to store.
+
+        As in Stable-Baselines3 they are those of `predict`, here without its checks; a subclass's own `predict` is
+        asked, for that is where users of Stable-Baselines3 change how an agent explores.
+        """
         del action_noise
         if self.num_timesteps < learning_starts:
             actions = self._random_actions(n_envs)
+        elif type(self).predict is not DQN.predict:
+            actions = np.atleast_1d(self.predict(self._last_obs, deterministic=False)[0])  # type: ignore[arg-type]
         else:
             explores = self.generator.random(n_envs) < self.exploration_rate
             actions = self._random_actions(n_envs)

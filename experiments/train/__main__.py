@@ -98,8 +98,9 @@ def without_effect(config: TrainConfig) -> str:
     if missing or share is None or starts is None or share * config.decisions > starts:
         return ""
     return (
-        f"note: agent.exploration_fraction: {share:g} has no effect: it is {share * config.decisions:g} of "
-        f"{config.decisions} decisions, and the first {starts} are random (agent.learning_starts)"
+        f"note: agent.exploration_fraction: {share:g} is {share * config.decisions:g} of {config.decisions} decisions, "
+        f"and the first {starts} are random (agent.learning_starts): epsilon is at its last value from the first "
+        "decision that is not, and any smaller share does the same"
     )
 
 
