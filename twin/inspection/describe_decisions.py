@@ -143,9 +143,13 @@ def _of_alignment(facts: LogFacts) -> Iterator[Finding]:
     found, column = facts.alignment, facts.allocations.column if facts.allocations else ""
     if facts.allocations is None or facts.allocations.constant or found is None or facts.followed:
         return
+    if found.by_load:
+        what, same = "where it changed, the load per unit of the row before explains", "that"
+    else:
+        what, same = "the units of the row before explain", "those"
     numbers = (
-        f"the units of the row before explain {percent(found.decided)} of the variance of {found.column}, "
-        f"those of the same row {percent(found.in_force)}"
+        f"{what} {percent(found.decided)} of the variance of {found.column}, "
+        f"{same} of the same row {percent(found.in_force)}"
     )
     texts = {
         "decided": f"{column} is decided for the next interval: {numbers}",

@@ -9,7 +9,7 @@ from pathlib import PurePath
 import numpy as np
 import numpy.typing as npt
 
-from twin.data.logs.alignment import Alignment, alignments
+from twin.data.logs.alignment import Alignment, alignments, alignments_by_load, clearest
 from twin.data.logs.dates import how_to_read
 from twin.data.logs.files import FILE
 from twin.data.logs.reader import Table
@@ -33,9 +33,6 @@ from twin.inspection.roles import (
 from twin.inspection.timing import Timing, timing_of
 from twin.inspection.unnamed_runs import numbered, telling_apart
 
-TOLD_APART = 0.03
-"""By how much more of the variance one alignment has to explain to be taken."""
-
 LOST = 0.02
 """Most of the intervals that may lack a slice's row where rows are taken for lost, not slices for absent."""
 
@@ -57,8 +54,8 @@ class LogFacts:
         running: names of quantities that are counters which run on; the grid has their differences.
         performance, controls: names of the other quantities that differ.
         allocations: None if there is no such column.
-        alignment: what explains the performance: the units of the row before, or of the same row; None if there are too
-            few intervals.
+        alignment: what explains the performance: the units of the row before, or of the same row, or the load per unit
+            of either; None if there are too few intervals.
     """
 
     cells: Mapping[str, Cells]
@@ -203,10 +200,7 @@ class LogFacts:
     @property
     def allocation_is(self) -> str:
         """By what explains the performance better "decided" or "in_force"; empty if that cannot be told."""
-        found = self.alignment
-        if found is None or abs(found.decided - found.in_force) < TOLD_APART:
-            return ""
-        return "decided" if found.decided > found.in_force else "in_force"
+        return "" if self.alignment is None else self.alignment.says
 
 
 def facts_of(table: Table) -> LogFacts:
@@ -266,7 +260,7 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
     controls = tuple(name for name in rest if is_control(name) and len(np.unique(grid.values[name])) <= 8)
     performance = tuple(sorted((n for n in rest if n not in controls), key=lambda name: not says(name, WORDS["rate"])))
     allocations = None if column is None else allocations_of(grid, column, facts.cells.get(column))
-    alignment = None if allocations is None else _alignment(allocations, grid, timing, performance)
+    alignment = None if allocations is None else _alignment(allocations, grid, timing, performance, arrivals)
     return replace(
         facts,
         grid=grid,
@@ -279,18 +273,30 @@ def _with_quantities(facts: LogFacts) -> LogFacts:
     )
 
 
-def _alignment(found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...]) -> Alignment | None:
+def _alignment(
+    found: Allocations, grid: Grid, timing: Timing, performance: tuple[str, ...], arrivals: str | None
+) -> Alignment | None:
     """The two alignments of the performance column that tells them apart best, where no slice lacks a value."""
-    whole = np.asarray(np.isfinite(found.units).all(axis=1))
+    if found.constant:
+        return None
     units = np.nan_to_num(found.units).astype(np.int64)
-    best: list[Alignment] = []
+    by_units: list[Alignment] = []
+    by_load: list[Alignment] = []
+
+    def where(*columns: FloatArray) -> IntArray:
+        """Intervals that have all of these, as the next ones do."""
+        good = np.isfinite(np.stack(columns)).all(axis=(0, 2))
+        return np.flatnonzero(timing.follows() & good[:-1] & good[1:])
+
     for name in performance:
         values = grid.values[name]
-        good = np.asarray(whole & np.isfinite(values).all(axis=1))
-        now = np.flatnonzero(timing.follows() & good[:-1] & good[1:])
-        if len(now) and not found.constant:
-            best += alignments(now, now + 1, units, {name: values})
-    return max(best, key=lambda each: abs(each.decided - each.in_force), default=None)
+        now = where(found.units, values)
+        if len(now):
+            by_units += alignments(now, now + 1, units, {name: values})
+        if arrivals is not None:
+            now = where(found.units, values, grid.values[arrivals])
+            by_load += alignments_by_load(now, now + 1, units, grid.values[arrivals], {name: values})
+    return clearest(by_units, by_load)
 
 
 def _is_any_key(name: str, keys: Mapping[str, str]) -> bool:

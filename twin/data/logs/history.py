@@ -11,7 +11,7 @@ import numpy.typing as npt
 from twin.data.allocations import about_allocations, different
 from twin.data.checks import follows
 from twin.data.history import History
-from twin.data.logs.alignment import FAR, alignments
+from twin.data.logs.alignment import FAR, alignments, alignments_by_load, clearest
 from twin.data.logs.files import Files
 from twin.data.logs.intervals import Intervals, read_intervals
 from twin.data.logs.mapping import LogMapping
@@ -172,15 +172,19 @@ def _performance(log: Intervals) -> dict[str, FloatArray]:
 def _about_alignment(log: Intervals, now: IntArray) -> list[str]:
     """That the other alignment explains the performance far better, if it does."""
     assert log.units is not None
-    found = alignments(now, now + 1, log.units, log.performance)
-    if not found:
+    best = clearest(
+        alignments(now, now + 1, log.units, log.performance),
+        alignments_by_load(now, now + 1, log.units, log.arrivals, log.performance),
+    )
+    if best is None:
         return []
-    best, is_decided = found[0], log.mapping.allocation_is == "decided"
+    is_decided = log.mapping.allocation_is == "decided"
     own, other = (best.decided, best.in_force) if is_decided else (best.in_force, best.decided)
-    if other < own + FAR or other < 2.0 * own:
+    if other < own + FAR or (other < 2.0 * own and not best.by_load):  # the load explains much by either
         return []
     wanted = "in_force" if is_decided else "decided"
+    what = "where units changed, the load per unit explains" if best.by_load else "the units explain"
     return [
         f"allocation_is: {log.mapping.allocation_is}, but {best.column!r} is explained far better by {wanted}: "
-        f"the units explain {other:.0%} of its variance, instead of {own:.0%}"
+        f"{what} {other:.0%} of its variance, instead of {own:.0%}"
     ]
