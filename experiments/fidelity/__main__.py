@@ -30,19 +30,16 @@ def prepare(config: FidelityConfig, folder: Path) -> Callable[[], None]:
     history = read_mapped_log(config.log, config.mapping, config.mapping_file)
     shown = os.path.relpath(folder)
     scenario = make_scenario(config.scenario) if history is None else history.scenario
-    evaluation = Fidelity(twin, scenario, config, shown, history)
-
     open_questions = [] if config.mapping_file is None else to_check(read_text("mapping", config.mapping_file))
+    marked = [f"still marked CHECK in {config.mapping_file}:"] if open_questions else []
+    remarks = [*marked, *(f"  {each}" for each in open_questions)]
+    evaluation = Fidelity(twin, scenario, config, shown, history, remarks)
 
     def run() -> None:
         if ahead := evaluation.ahead():
             print(ahead, flush=True)
         result = evaluation.run()
         print(result.report())
-        if open_questions:
-            print(
-                "\n".join([f"still marked CHECK in {config.mapping_file}:", *(f"  {each}" for each in open_questions)])
-            )
         print(f"written to {shown}: {', '.join(result.files)}")
 
     return run

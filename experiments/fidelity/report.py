@@ -17,6 +17,7 @@ from experiments.fidelity.verdict import CANNOT_TELL, CARE, FAR_WORSE, GO, NO_GO
 from experiments.reporting.statistics import Estimate
 from experiments.reporting.style import draw_bars_side_by_side, save_figure
 from experiments.reporting.tables import aligned, write_rows
+from slicing_gym.files import atomic_write
 from twin.data.columns import ARRIVALS
 
 _COLOURS = {
@@ -128,6 +129,12 @@ def write_figures(path: Path, name: str, figures: Figures) -> None:
     """
     header = ["scenario", "metric", "variable", "predictor", "mean", "half_width"]
     write_rows(path, header, ([name, *key, f"{v.mean:.6g}", f"{v.half_width:.3g}"] for key, v in figures.items()))
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text, atomically."""
+    with atomic_write(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def plot_fidelity(path: Path, figures: Figures, outcome: Outcome, verdicts: Sequence[Verdict]) -> None:

@@ -13,7 +13,7 @@ from experiments.config.bounds import check_bounds
 from experiments.config.threads import torch_threads
 from experiments.fidelity.evaluation import Outcome, evaluate_on_cell, evaluate_on_history, split
 from experiments.fidelity.measures import Figures, over_blocks, over_cells
-from experiments.fidelity.report import as_lines, as_table, not_learned, plot_fidelity, write_figures
+from experiments.fidelity.report import as_lines, as_table, not_learned, plot_fidelity, write_figures, write_text
 from experiments.fidelity.settings import POLICIES, WINDOW, Settings
 from experiments.fidelity.uncertainty import Uncertainty, left_out_in_turn
 from experiments.fidelity.uncertainty_picture import plot_uncertainty
@@ -26,6 +26,9 @@ from slicing_gym.errors import check_instance, check_integer
 from slicing_gym.progress import ProgressBar
 from twin import DigitalTwin, History, TransitionSettings
 from twin.runtime.monotonicity import remedies, starved
+
+REPORT = "fidelity.txt"
+"""What the command prints."""
 
 UNCERTAINTY = "uncertainty.png"
 """The picture of what the uncertainty of twins is worth."""
@@ -43,6 +46,7 @@ class FidelityResult:
         names: of the twins' files.
         parts: cells, or blocks of held-out decisions, that intervals are over.
         history: that a twin was fitted to and evaluated on; None of cells.
+        remarks: lines at the end of the report.
     """
 
     scenario: Scenario
@@ -52,6 +56,7 @@ class FidelityResult:
     names: Sequence[str]
     parts: int
     history: History | None = None
+    remarks: Sequence[str] = ()
 
     def report(self) -> str:
         """What the twins are good for; below it the figures, a row per metric and variable, a column per predictor."""
@@ -68,7 +73,7 @@ class FidelityResult:
             )
         advice = remedies(self.outcomes[0].twin.model, of_fit) if evidence.contradicted else []
         verdict = as_lines(verdicts(evidence), evidence.range, advice)
-        return "\n".join([self.title, *verdict, *(f"note: {note}" for note in notes), table])
+        return "\n".join([self.title, *verdict, *(f"note: {note}" for note in notes), table, *self.remarks])
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -112,8 +117,9 @@ class FidelityResult:
         if self.history is not None:  # all of it, for agents that learn offline
             self.history.save(Path(folder) / HISTORY)
         write_figures(paths[0], self.scenario.name, self.figures)
-        plot_fidelity(paths[1], self.figures, self.outcomes[0], self.verdicts)
-        for path, outcome in zip(paths[2:], self.outcomes, strict=False):
+        write_text(paths[1], self.report())
+        plot_fidelity(paths[2], self.figures, self.outcomes[0], self.verdicts)
+        for path, outcome in zip(paths[3:], self.outcomes, strict=False):
             outcome.twin.save(path)
             write_twin_card(
                 path, outcome.twin, self.title, self._in_a_line(), simulated=True if self.history is None else None
@@ -131,9 +137,9 @@ class FidelityResult:
 
     @property
     def files(self) -> list[str]:
-        """What it writes: figures, picture, twins; a picture of the uncertainty and a history if there is one."""
+        """What it writes: figures, report, picture, twins; a picture of the uncertainty and a history if any."""
         also = {UNCERTAINTY: self._uncertainties, HISTORY: self.history is not None}
-        return [FIDELITY, "fidelity.png", *self.names, *(name for name, there in also.items() if there)]
+        return [FIDELITY, REPORT, "fidelity.png", *self.names, *(name for name, there in also.items() if there)]
 
     @property
     def _uncertainties(self) -> list[Uncertainty]:
@@ -154,7 +160,7 @@ def fidelity(
         twin: "lstm", "transformer", settings of a transition, or a `DigitalTwin` with the settings of every fit.
         scenario: a preset's name or a `Scenario`; not used with a history.
         settings: of the evaluation.
-        folder: where figures, picture and twins go; None: nowhere.
+        folder: where figures, report, picture and twins go; None: nowhere.
         history: the twin is fitted to the first runs and evaluated on the last; of few runs, to the first part of each.
 
     Raises:
@@ -176,6 +182,7 @@ class Fidelity:
         twin: with the settings of every fit.
         scenario: of the cells, or of the history.
         settings, folder, history: see `fidelity`.
+        remarks: lines at the end of the report.
     """
 
     twin: DigitalTwin
@@ -183,6 +190,7 @@ class Fidelity:
     settings: Settings
     folder: str | Path | None = None
     history: History | None = None
+    remarks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_instance("settings", self.settings, (Settings,))
@@ -235,7 +243,7 @@ class Fidelity:
             f"; held out: {settings.held_out_runs} runs of {settings.run_length}; ± 95 % interval over cells"
         )
         figures = over_cells([outcome.measures for outcome in outcomes])
-        return FidelityResult(self.scenario, title, figures, outcomes, names, parts=len(outcomes))
+        return FidelityResult(self.scenario, title, figures, outcomes, names, len(outcomes), remarks=self.remarks)
 
     def _on_history(self, history: History) -> FidelityResult:
         if self.folder is not None:
@@ -250,7 +258,7 @@ class Fidelity:
         )
         figures = over_blocks(outcome.measures, held_out.run)
         parts = len(blocks_of(held_out.run))
-        return FidelityResult(self.scenario, title, figures, [outcome], [name], parts, history)
+        return FidelityResult(self.scenario, title, figures, [outcome], [name], parts, history, self.remarks)
 
     def _keep(self, name: str) -> Callable[[DigitalTwin], None]:
         """Saves a twin once it is fitted: what comes after may be interrupted, or fail."""

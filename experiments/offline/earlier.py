@@ -51,6 +51,9 @@ class EarlierTwin:
         if kind != ours["transition"]["name"]:
             typed.append(as_typed("twin", kind))
             ours["transition"] = {"name": kind, **asdict(transition_kinds()[kind]())}
+        taken = _in_force(self.twin)
+        if taken.items() <= ours["performance"].items() and self.twin.model.transition == self.twin.transition:
+            theirs["performance"] |= taken  # whoever asks for what was taken before gets it
         return typed + [_typed(f"twin.{key}", own) for key, own, _ in differences(theirs, ours)]
 
     def before(self, asked: DigitalTwin) -> list[str]:
@@ -65,13 +68,18 @@ class EarlierTwin:
         return [f"warning: a twin is fitted with other settings than {self.path}, which the verdict is of; {how}"]
 
     def after(self, fitted: DigitalTwin) -> list[str]:
-        """A warning where a fitted twin took another structure: the verdict is not of it."""
-        theirs, ours = self.twin.model.structure, fitted.model.structure
+        """A warning where a fitted twin took another structure or another prior: the verdict is not of it.
+
+        With `structure=auto` both are taken by the decisions of the fit.
+        """
+        theirs, ours = _in_force(self.twin), _in_force(fitted)
         if theirs == ours:
             return []
+        asked = asdict(fitted.performance) | {"structure": None}
+        typed = [_typed(f"twin.performance.{key}", own) for key, own in theirs.items() if own != asked[key]]
         return [
-            f"warning: this twin's structure is {ours}, that of {self.path}, which the verdict is of, {theirs}; "
-            f"twin.performance.structure={theirs} fits such a one"
+            f"warning: this twin's structure is {_shown(ours)}, that of {self.path}, which the verdict is of, "
+            f"{_shown(theirs)}; {' '.join(typed)} fits such a one"
         ]
 
     def on_card(self, fitted: DigitalTwin) -> str:
@@ -82,6 +90,19 @@ class EarlierTwin:
             "This fit was not measured. One with the same settings, without the held-out decisions, was: "
             f"{card_path(self.path)}"
         )
+
+
+def _in_force(twin: DigitalTwin) -> dict[str, Any]:
+    """The settings of the performance that a fit takes, of those that were asked for or of others: see `structure`."""
+    model = twin.model
+    prior = {"prior_scale": model.performance.prior_scale} if model.structure == "joint" else {}
+    return {"structure": model.structure, **prior}
+
+
+def _shown(in_force: dict[str, Any]) -> str:
+    """These in a message."""
+    own = f" with prior_scale={in_force['prior_scale']:g}" if "prior_scale" in in_force else ""
+    return f"{in_force['structure']}{own}"
 
 
 def _typed(key: str, value: Any) -> str:

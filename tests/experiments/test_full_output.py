@@ -60,7 +60,7 @@ WRITTEN = {
     "distill": "students.csv students.png",
     "landscape": "flatness.csv landscape.csv surface.csv landscape_paper-1mhz_factored.png",
     "export": "policy.onnx",
-    "fidelity": "fidelity.csv fidelity.png twin_0.safetensors uncertainty.png",
+    "fidelity": "fidelity.csv fidelity.txt fidelity.png twin_0.safetensors uncertainty.png",
     "what_if": "what_if.csv what_if.png",
     "calibration": "calibration.csv calibration.png",
     "search": "search.json study.csv study.png twin.safetensors",
@@ -88,6 +88,7 @@ def read_whole(path):
         ".zip": lambda: DDQN.load(path, device="cpu"),
         ".onnx": lambda: onnx.load(path),
         ".md": lambda: path.read_text().rindex("|"),
+        ".txt": lambda: path.read_text().rindex("U = SE"),
         ".html": lambda: path.read_text().rindex("</html>"),
     }
     read[path.suffix]()

@@ -40,6 +40,8 @@ def comments_of(facts: LogFacts) -> dict[str, str]:
         )
     if (held := facts.allocations) is not None:
         found |= _of_allocation(held, allocation_rule(facts))
+        if not facts.allocation_is:
+            found["allocation_is"] = f"CHECK: the log does not tell. {COMMENTS['allocation_is']}"
     if facts.followed is not None:
         found["allocation"] = (
             f"CHECK: follows the volume (R² {facts.followed[1]:.2f}): likely the PRB that were used, no decision"

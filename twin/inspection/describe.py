@@ -7,14 +7,31 @@ from collections.abc import Iterator
 import numpy as np
 
 from twin.data.logs.dates import shown
+from twin.data.logs.rules import VOLUMES
 from twin.data.logs.summer_time import HOUR_S, may_end_at, said
 from twin.inspection.cells import Cells, IntArray
 from twin.inspection.describe_decisions import decisions
 from twin.inspection.facts import LogFacts
 from twin.inspection.findings import Finding, listed, percent
 from twin.inspection.grid import Grid, total_of
-from twin.inspection.roles import CARRIED, WORDS, is_positive, says, tokens
+from twin.inspection.roles import (
+    CARRIED,
+    OFFERED,
+    UPLINK,
+    WORDS,
+    arrivals_column,
+    is_positive,
+    likely_unit,
+    says,
+    tokens,
+)
 from twin.inspection.timing import Timing
+
+CLEARLY = 0.01
+"""Part of a volume that another has to lack to be clearly below it; they are the same otherwise."""
+
+ALIKE = 0.1
+"""Least part of the rows in which what was carried is the same as what was offered."""
 
 
 def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
@@ -31,7 +48,7 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
     yield from _of_time(facts.timing, facts, lines)
     yield from _of_counters(facts.running)
     yield from _of_rows(facts, facts.grid)
-    if facts.arrivals is not None and says(facts.arrivals, CARRIED):
+    if facts.arrivals is not None and says(facts.arrivals, CARRIED) and not _is_offered(facts, facts.arrivals):
         what = "is likely what was carried, not what was offered"
         if {"pdcp", "sdu"} <= set(tokens(facts.arrivals)):
             what = "by TS 28.552 what entered PDCP, so offered. An operator's system may show what was carried instead"
@@ -41,6 +58,27 @@ def findings_of(facts: LogFacts, lines: IntArray) -> Iterator[Finding]:
             "and nothing here shows the rest",
         )
     yield from decisions(facts)
+
+
+def _is_offered(facts: LogFacts, arrivals: str) -> bool:
+    """Whether a volume is by its name what was offered, or by another one that is what was carried of it."""
+    assert facts.grid is not None
+    return says(arrivals, OFFERED) or any(_is_part(facts.grid, name, arrivals) for name in facts.performance)
+
+
+def _is_part(grid: Grid, carried: str, offered: str) -> bool:
+    """Whether a volume is what was carried of another: never above it, in some rows clearly below, in others alike."""
+    units = [likely_unit(name) for name in (carried, offered)]
+    uplink = {says(name, UPLINK) for name in (carried, offered)}
+    if not arrivals_column([carried]) or len(uplink) > 1 or (None in units and units != [None, None]):
+        return False
+    own, whole = (
+        grid.values[name] * VOLUMES[unit or "bit"] for name, unit in zip((carried, offered), units, strict=True)
+    )
+    known = np.isfinite(own) & np.isfinite(whole)
+    below = own[known] < (1.0 - CLEARLY) * whole[known]
+    above = own[known] > (1.0 + 1e-9) * whole[known]  # more than by the last digit of a float
+    return bool(below.any() and not above.any() and below.mean() <= 1.0 - ALIKE)
 
 
 def _missing_parts(facts: LogFacts) -> Iterator[Finding]:

@@ -285,7 +285,7 @@ def _alignment(
 
     def where(*columns: FloatArray) -> IntArray:
         """Intervals that have all of these, as the next ones do."""
-        good = np.isfinite(np.stack(columns)).all(axis=(0, 2))
+        good = np.asarray(np.isfinite(np.stack(columns)).all(axis=(0, 2)))
         return np.flatnonzero(timing.follows() & good[:-1] & good[1:])
 
     for name in performance:

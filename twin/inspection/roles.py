@@ -48,6 +48,9 @@ UPLINK = _words("ul uplink rx")
 TRANSMITTED = _words("tx sent transmitted delivered served carried throughput")
 """Words of what was let through, not of what was asked for."""
 
+OFFERED = _words("offered demand demanded requested incoming arrivals arrival arrived arriving")
+"""Words of what was asked for, whatever was let through of it."""
+
 CARRIED = TRANSMITTED | _words("volume vol bytes byte octets")
 """These, and words of volumes, which in most systems are what was let through."""
 

@@ -76,6 +76,9 @@ def test_it_evaluates_a_log_as_typed(tmp_path):
     assert "climatology" in ran.stdout
     assert "verdict" in ran.stdout
     assert f"still marked CHECK in {mapping}:\n  : größer als 1?\n" in ran.stdout  # read as UTF-8 in every locale
+    report, written = ran.stdout.strip().rsplit("\n", 1)
+    assert (tmp_path / "fidelity.txt").read_text(encoding="utf-8") == report + "\n"
+    assert "fidelity.csv, fidelity.txt, fidelity.png" in written
     assert len(History.load(tmp_path / "history.npz")) == 792  # all of it, for agents that learn offline
     with (tmp_path / "fidelity.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -133,6 +133,7 @@ def test_the_terms_of_the_utility_share_its_variance():
 def test_its_folder_has_figures_picture_and_twins(result, folder):
     assert {path.name for path in folder.iterdir()} == {
         "fidelity.csv",
+        "fidelity.txt",
         "fidelity.png",
         "uncertainty.png",
         "twin_3.safetensors",
@@ -149,6 +150,7 @@ def test_its_folder_has_figures_picture_and_twins(result, folder):
     for row, (key, value) in zip(rows, result.figures.items(), strict=True):
         assert (row["metric"], row["variable"], row["predictor"]) == key
         np.testing.assert_allclose(float(row["mean"]), value.mean, rtol=1e-5)
+    assert (folder / "fidelity.txt").read_text() == result.report() + "\n"
     assert (folder / "fidelity.png").read_bytes().startswith(b"\x89PNG")
     stored, history = DigitalTwin.load(folder / "twin_4.safetensors"), history_of("paper-1mhz")
     expected = result.outcomes[1].twin.predict(history).expected
@@ -168,7 +170,7 @@ def test_a_history_is_split_into_runs_to_fit_to_and_runs_to_evaluate_on(tmp_path
     np.testing.assert_array_equal(
         result.outcomes[0].twin.predict(history).expected, unfitted().fit(past).predict(history).expected
     )
-    files = {"fidelity.csv", "fidelity.png", "twin.safetensors", "twin.card.md", "history.npz"}
+    files = {"fidelity.csv", "fidelity.txt", "fidelity.png", "twin.safetensors", "twin.card.md", "history.npz"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
     assert set(result.files) == files - {"twin.card.md"}
     assert len(History.load(tmp_path / "out" / "history.npz")) == 400  # all of it, for agents that learn offline

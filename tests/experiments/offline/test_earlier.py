@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from experiments.config.parts import make_twin
@@ -13,6 +15,7 @@ from tests.helpers.learners import _one_thread as _one_thread
 from tests.helpers.runs import composed
 from tests.helpers.twins import cold_twin, small_twin
 from twin import DigitalTwin
+from twin.runtime import storage
 
 JOINT = [*TWIN, "twin.performance.structure=joint"]
 
@@ -50,12 +53,47 @@ def test_what_is_to_be_typed_gives_the_same_settings(history, tmp_path):
             assert earlier.to_type(asked(f"twin={name}", *typed)) == []
 
 
-def test_a_float_is_typed_as_pages_write_it(verdict):
+def test_a_float_is_typed_as_pages_write_it(verdict, history):
     earlier = EarlierTwin.next_to(str(verdict))
     plain = asked(*JOINT, "twin.performance.prior_scale=0", "twin.training.mean_weight=0.5")
     assert earlier.to_type(plain) == ["twin.performance.prior_scale=10", "twin.training.mean_weight=1"]
-    other = EarlierTwin(verdict, plain)
+    other = EarlierTwin(verdict, plain.fit(history))
     assert other.to_type(asked(*JOINT)) == ["twin.performance.prior_scale=0", "twin.training.mean_weight=0.5"]
+
+
+def with_taken(twin, asked_scale):
+    """The same twin as one that `structure=auto` took, and of which another `prior_scale` was asked."""
+    contents = storage.parse(twin.to_bytes())
+    performance = replace(contents.performance, structure="auto", prior_scale=asked_scale)
+    return DigitalTwin.from_bytes(storage.dump(contents._replace(performance=performance)))
+
+
+def test_the_prior_that_was_taken_is_compared_and_what_is_to_be_typed_gives_it(history, tmp_path):
+    plain = asked(*JOINT, "twin.performance.prior_scale=0").fit(history)
+    with_prior = with_taken(asked(*JOINT).fit(history), 10.0)
+    folder = left_by_fidelity(tmp_path / "fit", history, with_taken(plain, 10.0))
+    earlier = EarlierTwin.next_to(str(folder))
+    assert earlier.before(with_prior) == []  # the same was asked for
+    (line,) = earlier.after(with_prior)
+    assert "structure is joint with prior_scale=10, that of" in line
+    assert "joint with prior_scale=0; twin.performance.structure=joint twin.performance.prior_scale=0 fits" in line
+    assert earlier.on_card(with_prior) == UNMEASURED
+    assert earlier.before(plain) == earlier.after(plain) == []
+    assert str(folder / "twin.card.md") in earlier.on_card(plain)
+    other = EarlierTwin(folder, with_prior)
+    (line,) = other.after(with_taken(plain, 10.0))
+    assert "; twin.performance.structure=joint fits such a one" in line
+
+
+def test_networks_taken_without_a_prior_differ_from_slice_by_slice(history, tmp_path):
+    """Of the latter the scale says nothing."""
+    plain = with_taken(asked(*JOINT, "twin.performance.prior_scale=0").fit(history), 10.0)
+    by_slice = asked(*TWIN, "twin.performance.structure=per_slice").fit(history)
+    (line,) = EarlierTwin(tmp_path, by_slice).after(plain)
+    assert "that of" in line
+    assert line.endswith("which the verdict is of, per_slice; twin.performance.structure=per_slice fits such a one")
+    (line,) = EarlierTwin(tmp_path, plain).after(by_slice)
+    assert line.endswith("; twin.performance.structure=joint twin.performance.prior_scale=0 fits such a one")
 
 
 def test_only_fidelity_leaves_a_verdict(history, tmp_path):

@@ -80,8 +80,11 @@ def alignments_by_load(
     that the load alone explains as well are left out: they say nothing of the units.
 
     Args:
-        now, following, units, performance: see `alignments`.
+        now: numbers of intervals (n,).
+        following: of the next ones (n,).
+        units: of every interval (m, S).
         arrivals: of every interval (m, S).
+        performance: columns (m, S); those of the cell (m,) are left out.
     """
     changed = (units[now] != units[following]).any(axis=1)
     now, following = _fewer(now[changed], following[changed])
