@@ -88,7 +88,7 @@ def read_whole(path):
         ".zip": lambda: DDQN.load(path, device="cpu"),
         ".onnx": lambda: onnx.load(path),
         ".md": lambda: path.read_text().rindex("|"),
-        ".txt": lambda: path.read_text().rindex("U = SE"),
+        ".txt": lambda: path.read_text().rindex("\n", -1),
         ".html": lambda: path.read_text().rindex("</html>"),
     }
     read[path.suffix]()
