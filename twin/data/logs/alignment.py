@@ -40,9 +40,14 @@ class Alignment(NamedTuple):
     by_load: bool = False
 
     @property
+    def apart(self) -> float:
+        """By how much more the one explains than the other."""
+        return abs(self.decided - self.in_force)
+
+    @property
     def says(self) -> str:
         """The one that explains more, "decided" or "in_force"; empty if that cannot be told."""
-        if abs(self.decided - self.in_force) < TOLD_APART:
+        if self.apart < TOLD_APART:
             return ""
         return "decided" if self.decided > self.in_force else "in_force"
 
@@ -107,11 +112,14 @@ _OF_NONE = 0.5
 
 
 def clearest(by_units: Sequence[Alignment], by_load: Sequence[Alignment]) -> Alignment | None:
-    """That of the units with the greatest difference; if it does not tell, that of the load, should this tell."""
-    units, load = (
-        max(found, key=lambda each: abs(each.decided - each.in_force), default=None) for found in (by_units, by_load)
-    )
-    return load if units is not None and not units.says and load is not None and load.says else units
+    """That of the units with the greatest difference; if this is not far, that of the load, should it tell better.
+
+    Units that follow the load are alike in neighbouring rows. Then they explain, the one alignment hardly better than
+    the other, what the load explains.
+    """
+    units, load = (max(found, key=lambda each: each.apart, default=None) for found in (by_units, by_load))
+    better = units is not None and load is not None and load.says and units.apart < min(load.apart, FAR)
+    return load if better else units
 
 
 def _fewer(now: IntArray, following: IntArray) -> tuple[IntArray, IntArray]:
