@@ -23,6 +23,9 @@ MOST_PARTS = 10
 FRINGE = 0.02
 """Share of the decisions at such loads with the fewest units, and with the most: of so few nothing is learned."""
 
+ALIKE = 0.15
+"""Of all units that a slice held, from the fewest to the most: by less the fringe does not depend on the load."""
+
 RARELY = 0.08
 """Share of the decisions up to which it does not matter: of decisions as the log's own the fringes hold half of it."""
 
@@ -143,13 +146,19 @@ class Coverage:
 
 
 def _held(edges: FloatArray, history: History, otherwise: IntArray) -> IntArray:
-    """Fewest and most units in each part of the loads, but for the fringe (S, B, 2); `otherwise` where one is empty."""
+    """Fewest and most units in each part of the loads (S, B, 2); `otherwise` where one has no decision.
+
+    Where the fringes of a part are those of all loads, it has the units of all.
+    """
     found = otherwise.copy()
     for n, units in enumerate(history.allocation.T):
         part = np.searchsorted(edges[n], history.arrivals[:, n], side="right")
+        ends = np.array([units.min(), units.max()])
+        usual, near = np.quantile(units, [FRINGE, 1.0 - FRINGE]), ALIKE * np.ptp(ends)
         for each in np.unique(part):
-            ends = np.quantile(units[part == each], [FRINGE, 1.0 - FRINGE])
-            found[n, each] = np.floor(ends[0]), np.ceil(ends[1])
+            own = np.quantile(units[part == each], [FRINGE, 1.0 - FRINGE])
+            alike = [own[0] <= usual[0] + near, own[1] >= usual[1] - near]
+            found[n, each] = np.where(alike, ends, [np.floor(own[0]), np.ceil(own[1])])
     return found
 
 

@@ -25,7 +25,7 @@ def test_units_that_follow_the_load_cover_no_even_split():
     history, rank = following(5 * PART)
     found = Coverage.of(history)
     assert found.held.shape == (3, 5, 2)
-    assert (np.abs(found.held[0] - [[3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]) <= 1).all()  # loads are tied
+    assert (np.abs(found.held[0] - [[3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]) <= 2).all()  # loads are tied
     assert not found.outside(history.layout, history.arrivals, history.allocation)
     even = np.tile([7, 3, 8], (len(history), 1))
     outside = found.outside(history.layout, history.arrivals, even)
@@ -48,6 +48,17 @@ def test_other_decisions_of_the_same_kind_are_inside(seed):
     for history in (history_of("paper-1mhz", 8 * PART, seed), following(8 * PART, seed)[0]):
         even, odd = (history.take(np.arange(len(history)) % 2 == part) for part in (0, 1))
         assert not Coverage.of(even).outside(odd.layout, odd.arrivals, odd.allocation)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_units_that_are_rare_at_any_load_are_inside_if_they_were_held(seed):
+    """Random decisions hardly ever give a slice 17 of 20 units, whatever its load."""
+    history = history_of("paper-1mhz", 8 * PART, seed)
+    most = int(history.allocation.max())
+    given = np.tile([1, most, 19 - most], (len(history), 1))
+    assert (history.allocation[:, 1] == most).mean() < 0.02
+    assert history.allocation[:, 1].max() == most
+    assert not Coverage.of(history).outside(history.layout, history.arrivals, given)
 
 
 def test_units_that_were_never_held_are_outside_at_any_load():
