@@ -53,7 +53,7 @@ class DQN(stable_baselines3.DQN):
     - Defaults are the paper's: layers 256, 256, 128, 128, Adam at 1e-3; and gamma = 0.8 (the paper gives none; a
       decision hardly bears on later ones), one update a decision, the first after 200.
 
-    Subclasses change what they are by `_target_q` (the value of the next state) and `_compute_loss`.
+    Subclasses change `_target_q` (the value of the next state), `_compute_loss`, or how `predict` explores.
 
     Args:
         policy: "MlpPolicy", or a subclass of `SlicingPolicy`; its arguments go in `policy_kwargs`, `head` among them.
@@ -246,15 +246,11 @@ class DQN(stable_baselines3.DQN):
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Actions (n_envs,) while learning, twice: to take and to store.
-
-        As in Stable-Baselines3 they are those of `predict`, here without its checks; a subclass's own `predict` is
-        asked, for that is where users of Stable-Baselines3 change how an agent explores.
-        """
+        """Actions (n_envs,) while learning, twice: to take and to store; those of `predict`, without its checks."""
         del action_noise
         if self.num_timesteps < learning_starts:
             actions = self._random_actions(n_envs)
-        elif type(self).predict is not DQN.predict:
+        elif type(self).predict is not DQN.predict:  # a subclass explores in a way of its own
             actions = np.atleast_1d(self.predict(self._last_obs, deterministic=False)[0])  # type: ignore[arg-type]
         else:
             explores = self.generator.random(n_envs) < self.exploration_rate

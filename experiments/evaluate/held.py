@@ -16,10 +16,15 @@ CHUNK = 4096
 """States of which a policy is asked at once: it may value thousands of allocations in each."""
 
 
+NEARER = "learn with twin=none, which stays nearer to the history; or "
+
 REMEDY = (
-    "learn with twin=none, which stays nearer to the history; or read the log with `allowed: held`, where nothing else "
-    "can be chosen, but agents are not exported (docs/logs.md)"
+    "read the log with `allowed: held`, where nothing else can be chosen, but agents are not exported; or log more "
+    "decisions there (docs/logs.md)"
 )
+
+RARELY = 0.01
+"""Share of the decisions below which it is a note that they are outside the range, and no warning."""
 
 
 def actions_in(policy: Predictor, history: History) -> npt.NDArray[np.int64]:
@@ -64,8 +69,13 @@ def compare_with_held(policy: Predictor, history: History) -> dict[str, Any]:
     }
 
 
-def warning_lines(found: Mapping[str, Any]) -> list[str]:
-    """What `compare_with_held` found, as text to end a report with; none where all that is chosen was held."""
+def warning_lines(found: Mapping[str, Any], with_twin: bool = True) -> list[str]:
+    """What `compare_with_held` found, as text to end a report with; none where all that is chosen was held.
+
+    Args:
+        found: by `compare_with_held`.
+        with_twin: whether the policy may have learned in a twin.
+    """
     states, lines = f"the history's {found['states']:,} states", []
     if found["most"] is not None:
         lines.append(
@@ -73,16 +83,18 @@ def warning_lines(found: Mapping[str, Any]) -> list[str]:
             f"are none of the {found['allocations']:,} allocations that it holds: nothing measured says what they bring"
         )
     if found["slices"]:
+        rare = found["outside"] < RARELY
         lines.append(
-            f"WARNING: {_percent(found['outside'])} of the policy's decisions in {states} are outside the range of "
-            "units that the history gave a slice. There a twin only guesses, and an agent seeks its mistakes"
+            f"{'note' if rare else 'WARNING'}: {_percent(found['outside'])} of the policy's decisions in {states} are "
+            "outside the range of units that the history gave a slice. There a twin only guesses, and an agent seeks "
+            "its mistakes"
         )
         lines += [
             f"  {name}: {_range(each['given'])} units in {_percent(each['share'])} of the states; the history held "
             f"{_range(each['held'])}"
             for name, each in found["slices"].items()
         ]
-        lines.append(f"  to do: {REMEDY}")
+        lines += [] if rare else [f"  to do: {NEARER if with_twin else ''}{REMEDY}"]
     return lines
 
 

@@ -99,7 +99,7 @@ class OfflineResult:
         if self.twin is not None and not self.evaluation:  # else the agents were compared on cells
             lines += about_physics(self.twin.model, self.history)
         if "held" in self.summary:  # versions before did not look
-            lines += warning_lines(self.summary["held"])
+            lines += warning_lines(self.summary["held"], with_twin=self.twin is not None)
         return "\n".join(lines)
 
 

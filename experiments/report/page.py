@@ -92,7 +92,7 @@ def _section(section: Section) -> str:
         parts += [
             "<h3>Pictures</h3>",
             '<p class="faint">Lines are interquartile means over runs, bands and error bars their 95 % '
-            "intervals. A curve ends where the shortest run of its group does.</p>",
+            "intervals, of two to four runs their range. A curve ends where the shortest run of its group does.</p>",
             _typed(section),
         ]
         parts += ['<div class="pictures">', *(_picture(*each) for each in found.items()), "</div>"]

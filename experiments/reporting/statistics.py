@@ -77,8 +77,8 @@ def mean_over(number: int) -> str:
 def over_few_seeds(numbers: Iterable[int]) -> str:
     """What has to be said of intervals if one is of two to four seeds: they end at the lowest and highest value.
 
-    The middle half is the highest value alone in one of 27 resamples of three values, and in one of 20 of four: that is
-    more than the 2.5 % above the interval.
+    What is averaged, of four the middle half, is the highest value alone in one of 27 resamples of three values, and in
+    one of 20 of four: that is more than the 2.5 % above the interval.
 
     Args:
         numbers: of seeds, of all methods that are shown together.

@@ -274,7 +274,10 @@ class Training:
 
     def _write_cards(self, summary: Mapping[str, Any], own: Evaluation) -> None:
         """Write the cards of agent and twin."""
-        data = f"{summary['decisions']} decisions on the simulated cells of seed {self.seed} and following"
+        cells = f"cell of seed {self.seed}"
+        if len(self.cells) > 1:
+            cells = f"cells of seeds {self.seed} to {self.cells[-1]}"
+        data = f"{summary['decisions']} decisions on the simulated {cells}"
         where = f"unseen cells of seeds {list(own.seeds)}"
         modules = modules_of(learned_by(self.algorithm.agent), self.configuration["env"])
         write_agent_card(agent_file(self.folder), self.scenario, summary, data, where, modules, simulated=True)

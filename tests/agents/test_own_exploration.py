@@ -8,6 +8,8 @@ import pytest
 
 from agents import DDQN, DQN, DuelingGANDDQN
 
+SMALL = {"net_arch": [16]}
+
 
 class Careful(DDQN):
     """Explores among the first allocations alone, as users of Stable-Baselines3 write it: in `predict`."""
@@ -22,7 +24,9 @@ class Careful(DDQN):
 
 def test_a_subclass_explores_by_its_own_predict():
     settings = {"learning_starts": 20, "exploration_initial_eps": 1.0, "exploration_final_eps": 1.0, "seed": 0}
-    agent = Careful("MlpPolicy", gym.make("SliceRAN-v0", scenario="paper-1mhz"), buffer_size=60, **settings)
+    agent = Careful(
+        "MlpPolicy", gym.make("SliceRAN-v0", scenario="paper-1mhz"), buffer_size=60, policy_kwargs=SMALL, **settings
+    )
     agent.learn(60)
     taken = agent.replay_buffer.actions.ravel()
     assert (taken[:20] >= 3).any()
@@ -42,6 +46,6 @@ def test_actions_while_learning_are_those_of_predict(kind):
         agent = each(
             "MlpPolicy", gym.make("SliceRAN-v0", scenario="paper-1mhz"), learning_starts=20, buffer_size=60, seed=0
         )
-        agent.learn(60)
+        agent.learn(30)
         taken.append(agent.replay_buffer.actions.ravel())
     np.testing.assert_array_equal(*taken)

@@ -77,3 +77,13 @@ def assert_same(one: History, other: History) -> None:
         for name, values in getattr(one, group).items():
             np.testing.assert_array_equal(values, getattr(other, group)[name], err_msg=name, strict=True)
     assert one.layout == other.layout
+
+
+def following(decisions: int, seed: int = 0) -> tuple[History, np.ndarray]:
+    """A history whose first slice is given more units, the more of its packets arrived; and the load's rank."""
+    history = history_of("paper-1mhz", decisions, seed)
+    rank = history.arrivals[:, 0].argsort(kind="stable").argsort(kind="stable") / decisions
+    own = (3 + 10 * rank).astype(np.int64)
+    rest = np.random.default_rng(seed).integers(2, 5, decisions)
+    units = np.stack([own, rest, history.scenario.num_units - own - rest], axis=1)
+    return replace(history, allocation=units, held=()), rank

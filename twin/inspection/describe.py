@@ -77,7 +77,7 @@ def _is_part(grid: Grid, carried: str, offered: str) -> bool:
     )
     known = np.isfinite(own) & np.isfinite(whole)
     below = own[known] < (1.0 - CLEARLY) * whole[known]
-    above = own[known] > (1.0 + 1e-9) * whole[known]  # more than by the last digit of a float
+    above = own[known] > (1.0 + CLEARLY) * whole[known]  # rounded ones may be so by a digit
     return bool(below.any() and not above.any() and below.mean() <= 1.0 - ALIKE)
 
 
@@ -195,7 +195,8 @@ def _of_time(timing: Timing, facts: LogFacts, lines: IntArray) -> Iterator[Findi
         yield Finding(
             "pause",
             f"{_count(len(pauses), 'pause')}{seconds} ({_count(lost, 'interval')} without any row): "
-            f"each cuts the run in two; after it {timing.column} is {listed(first)}",
+            "each is a gap, and one of more than 10 periods begins a new run; after it "
+            f"{timing.column} is {listed(first)}",
         )
     if timing.irregular:
         yield Finding(

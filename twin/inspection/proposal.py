@@ -140,6 +140,8 @@ def _performance(facts: LogFacts) -> dict[str, dict[str, Any]]:
             settings["name"] = short
         if unit_in(name):
             settings["unit"] = unit_in(name)
+        elif name == facts.arrivals and (unit := likely_unit(name)):
+            settings["unit"] = unit
         settings["resolution"] = _resolution(finite)
         if not (finite % 1.0).any():
             settings["whole"] = True

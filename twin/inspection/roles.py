@@ -21,7 +21,9 @@ WORDS: dict[str, frozenset[str]] = {
         "run experiment exp episode trial cell cellid gnb gnbid gnodeb enb enbid enodeb bs site sector nci pci "
         "zelle zell standort sektor cellule"
     ),
-    "arrivals": _words("pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume vol octets"),
+    "arrivals": _words(
+        "pkts pkt packets packet arrivals arrived sdu sdus offered demand bytes byte volume vol traffic octets"
+    ),
     "allocation": _words(
         "prb prbs rb rbs rbg rbgs alloc allocation allocated quota share shares mask units action budget"
     ),
@@ -51,13 +53,13 @@ TRANSMITTED = _words("tx sent transmitted delivered served carried throughput")
 OFFERED = _words("offered demand demanded requested incoming arrivals arrival arrived arriving")
 """Words of what was asked for, whatever was let through of it."""
 
-CARRIED = TRANSMITTED | _words("volume vol bytes byte octets")
+CARRIED = TRANSMITTED | _words("volume vol traffic bytes byte octets")
 """These, and words of volumes, which in most systems are what was let through."""
 
 OF_ACCESS = _words("preamble preambles rach prach bearer bearers")
 """Words of ratios that are dedicated, too, and are no parts of the band."""
 
-VOLUME = _words("volume vol")
+VOLUME = _words("volume vol traffic")
 """Words of what is no number of packets, even where it is whole and of SDUs."""
 
 DELAYS = _words("delay latency rtt")

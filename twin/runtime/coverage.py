@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 PART = 200
-"""Decisions that each part of the loads has at least: of fewer, too many alike would lie beyond their ends."""
+"""Decisions that a part of the loads has at least, or half of them where loads are the same: fewer say little."""
 
 MOST_PARTS = 10
 """Of the loads of a slice."""
@@ -88,7 +88,7 @@ class Coverage:
             given = getattr(self, name)
             if given.shape != shape or given.dtype != (np.float64 if name == "edges" else np.int64):
                 raise ValueError(f"{name} has shape {given.shape}, or is of {given.dtype}; wanted is shape {shape}")
-            if not (np.diff(given, axis=-1) >= 0).all():
+            if not (np.isfinite(given).all() and (np.diff(given, axis=-1) >= 0).all()):
                 raise ValueError(f"{name} has to rise, from the fewest to the most")
 
     @classmethod
@@ -132,13 +132,11 @@ class Coverage:
         """Decisions in parts `at` (k,) with units (k,) outside, and what is said of them; None if that is nothing."""
         least, most = self.ends[n].tolist()
         low, high = self.held[n, at].T
-        everywhere = (units < least) | (units > most)
-        beyond = everywhere | (units < low) | (units > high)
-        ends = int(units.min()), int(units.max())
-        if everywhere.any():
-            return beyond, Beyond(ends, (least, most))
-        if beyond.mean() <= RARELY:
-            return beyond, None
+        everywhere, by_load = (units < least) | (units > most), (units < low) | (units > high)
+        if by_load.mean() <= RARELY:
+            ends = int(units.min()), int(units.max())
+            return everywhere, Beyond(ends, (least, most)) if everywhere.any() else None
+        beyond = everywhere | by_load
         part = int(np.bincount(at[beyond]).argmax())
         there = units[beyond & (at == part)]
         own = self.held[n, part].tolist()
@@ -146,7 +144,9 @@ class Coverage:
 
 
 def _held(edges: FloatArray, history: History, otherwise: IntArray) -> IntArray:
-    """Fewest and most units in each part of the loads (S, B, 2); `otherwise` where one has no decision.
+    """Fewest and most units in each part of the loads (S, B, 2); `otherwise` where one has few decisions.
+
+    It has where many loads are the same, or few of a history's are of that part.
 
     Where the fringes of a part are those of all loads, it has the units of all.
     """
@@ -155,7 +155,7 @@ def _held(edges: FloatArray, history: History, otherwise: IntArray) -> IntArray:
         part = np.searchsorted(edges[n], history.arrivals[:, n], side="right")
         ends = np.array([units.min(), units.max()])
         usual, near = np.quantile(units, [FRINGE, 1.0 - FRINGE]), ALIKE * np.ptp(ends)
-        for each in np.unique(part):
+        for each in np.flatnonzero(np.bincount(part, minlength=found.shape[1]) >= PART // 2):
             own = np.quantile(units[part == each], [FRINGE, 1.0 - FRINGE])
             alike = [own[0] <= usual[0] + near, own[1] >= usual[1] - near]
             found[n, each] = np.where(alike, ends, [np.floor(own[0]), np.ceil(own[1])])

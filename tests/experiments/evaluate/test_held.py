@@ -62,6 +62,10 @@ def test_decisions_beyond_what_a_slice_ever_held_are_counted_and_named():
     assert video == f"  video: 12 units in {share:.0%} of the states; the history held 6 to 10"
     assert "twin=none" in to_do
     assert "allowed: held" in to_do
+    *same, without = warning_lines(found, with_twin=False)
+    assert same == [note, warning, volte, video]
+    assert "twin=none" not in without
+    assert "allowed: held" in without
 
 
 def test_what_is_new_but_within_the_range_is_a_note_and_what_was_held_is_nothing():
@@ -74,7 +78,9 @@ def test_what_is_new_but_within_the_range_is_a_note_and_what_was_held_is_nothing
 def test_a_rare_decision_is_no_decision_in_0_percent():
     found = {"states": 1000, "most": "2-12-6", "never_held": 0.001, "allocations": 2, "outside": 0.001}
     found["slices"] = {"volte": {"share": 0.001, "given": [1, 2], "held": [5, 8]}}
-    assert sum("under 1% of the" in line for line in warning_lines(found)) == 3
+    lines = warning_lines(found)
+    assert sum("under 1% of the" in line for line in lines) == len(lines) == 3
+    assert [line[:5] for line in lines[:2]] == ["note:"] * 2
 
 
 @pytest.mark.parametrize("smallest", [(), (1, 1, 0)])

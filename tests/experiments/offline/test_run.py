@@ -89,7 +89,10 @@ def test_figures_are_those_of_the_agent_it_leaves(finished, history, name):
     for line in in_words(result.estimates, summary["utility_in_data"]):
         assert line.strip() in card
     assert f"fitted_q {summary['estimates']['fitted_q']:.3f}" in card
-    said = [*in_words(result.estimates, summary["utility_in_data"]), *warning_lines(summary["held"])]
+    said = [
+        *in_words(result.estimates, summary["utility_in_data"]),
+        *warning_lines(summary["held"], result.twin is not None),
+    ]
     assert all(line in result.report().splitlines() for line in said)
 
 
@@ -97,7 +100,7 @@ def test_decisions_beyond_the_history_end_the_report(finished, history):
     few = history.take(history.allocation[:, 0] == history.allocation[:, 0].max())
     held = compare_with_held(HardPolicy(COARSE), few)
     report = replace(finished["none"], summary={**finished["none"].summary, "held": held}).report()
-    lines = warning_lines(held)
+    lines = warning_lines(held, with_twin=False)
     assert any(line.startswith("WARNING: 100% of the policy's decisions") for line in lines)
     assert report.splitlines()[-len(lines) :] == lines
 

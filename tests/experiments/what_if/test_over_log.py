@@ -14,7 +14,7 @@ from experiments.what_if.__main__ import prepare
 from experiments.what_if.settings import WhatIfConfig
 from slicing_gym.allocation import share_out
 from tests.helpers.commands import configured
-from tests.helpers.twins import cold_twin, history_of, small_twin, without_range
+from tests.helpers.twins import cold_twin, following, history_of, small_twin, without_range
 from tests.twin.data.logs.conftest import CASES, mapping_of, quietly
 from twin import DigitalTwin
 from twin.fidelity.scores import rank_correlation
@@ -218,3 +218,22 @@ def test_units_of_decisions_that_were_held_out_of_the_fit_are_outside(history):
     assert f"* warning: logged is outside the fit in {share} of its decisions: volte 1 to " in result.report()
     former = DigitalTwin.from_bytes(without_range(twin))
     assert not any(each.outside for each in over_log(former, history, ["3-14-3", name]).contenders)
+
+
+def test_units_that_were_not_held_at_such_loads_are_outside():
+    """Whose loads: those before each decision of the log, and in a moment those of the twin's cells."""
+    history, rank = following(1000)
+    twin = cold_twin(history)
+    result = over_log(twin, history, ["7-3-10"])
+    logged, even = result.contenders
+    assert (bool(logged.outside), bool(even.outside)) == (False, True)
+    assert 0.5 < even.outside.share < 1.0
+    report = result.report()
+    assert (
+        f"* warning: 7-3-10 is outside the fit in {100.0 * even.outside.share:.2g}% of its decisions: volte 7, held"
+        in report
+    )
+    assert "7-3-10 *" in report
+    for row, is_outside in ((int(rank.argmax()), True), (int(np.abs(rank - 0.45).argmin()), False)):
+        (found,) = what_if(twin, history, ["7-3-10"], Settings(samples=20), interval=row).alternatives
+        assert bool(found.outside) == is_outside

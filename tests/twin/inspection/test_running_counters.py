@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.helpers.operators import VOLUME, export
@@ -97,6 +98,34 @@ def test_differences_are_unknown_after_gaps_and_resets():
     values = np.array([[5.0], [7.0], [7.0], [20.0], [3.0], [4.0]])
     found = differences(values, np.array([True, True, False, True, True]))
     np.testing.assert_array_equal(found[:, 0], [np.nan, 2.0, 0.0, np.nan, np.nan, 1.0])
+
+
+def test_slices_that_are_idle_say_nothing_of_a_counter():
+    rng = np.random.default_rng(0)
+    own = np.stack([rng.poisson(mean, 200) for mean in (50.0, 0.2, 0.0)], axis=1)
+    follow = np.ones(199, bool)
+    assert is_running(np.cumsum(own, axis=0).astype(float), follow)
+    assert is_running(np.cumsum(own, axis=0)[:, 1:].astype(float), follow)
+    assert not is_running(own.astype(float), follow)
+
+
+def test_a_load_that_falls_at_night_alone_does_not_start_again():
+    """A counter that does is at what came in an interval."""
+    day = np.array([*np.linspace(100.0, 1000.0, 22), 300.0, 100.0])
+    assert not is_running(np.tile(day, 30)[:, None], np.ones(30 * 24 - 1, bool))
+    counter = np.concatenate([np.cumsum(day)] * 30)
+    assert is_running(counter[:, None], np.ones(30 * 24 - 1, bool))
+
+
+def test_users_counters_are_left_to_a_query():
+    rng = np.random.default_rng(0)
+    own = rng.poisson(20.0, (60, 2, 2))
+    rows = [(t, f"s{n}", u, value) for (t, n, u), value in np.ndenumerate(np.cumsum(own, axis=0))]
+    table = pd.DataFrame(rows, columns=["t", "slice", "ue", "packets"])
+    found = inspect_log(table)
+    assert found.proposal.running == ()
+    notes = read_intervals(table, found.proposal).notes
+    assert any("a query may take the differences of each user's" in note for note in notes)
 
 
 @pytest.mark.parametrize("day", [96, 288])

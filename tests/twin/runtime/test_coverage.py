@@ -7,18 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.helpers.twins import history_of
+from tests.helpers.twins import following, history_of
 from twin.runtime.coverage import PART, Coverage, shown
-
-
-def following(decisions, seed=0):
-    """A history whose first slice is given more units, the more of its packets arrived; and the load's rank."""
-    history = history_of("paper-1mhz", decisions, seed)
-    rank = history.arrivals[:, 0].argsort(kind="stable").argsort(kind="stable") / decisions
-    own = (3 + 10 * rank).astype(np.int64)
-    rest = np.random.default_rng(seed).integers(2, 5, decisions)
-    units = np.stack([own, rest, history.scenario.num_units - own - rest], axis=1)
-    return replace(history, allocation=units, held=()), rank
 
 
 def test_units_that_follow_the_load_cover_no_even_split():
@@ -59,6 +49,30 @@ def test_units_that_are_rare_at_any_load_are_inside_if_they_were_held(seed):
     assert (history.allocation[:, 1] == most).mean() < 0.02
     assert history.allocation[:, 1].max() == most
     assert not Coverage.of(history).outside(history.layout, history.arrivals, given)
+
+
+def test_loads_that_are_the_same_make_no_part_of_few_decisions():
+    history, _ = following(5 * PART)
+    loads = np.minimum(history.arrivals[:, 0] - history.arrivals[:, 0].min(), 3)  # most are 3
+    loads[:4] = 1
+    number = np.arange(len(history))  # runs of one decision each, so that loads need not follow one another
+    arrivals = np.stack([loads, *history.arrivals[:, 1:].T], axis=1)
+    history = replace(history, arrivals=arrivals, run=number, interval=np.zeros_like(number))
+    found = Coverage.of(history)
+    counts = np.bincount(np.searchsorted(found.edges[0], loads, side="right"), minlength=found.held.shape[1])
+    few = counts < PART // 2
+    assert few.any()
+    assert (found.held[0, few] == found.ends[0]).all()
+
+
+def test_what_is_said_is_of_the_decisions_that_are_counted():
+    history, _ = following(5 * PART)
+    given = history.allocation.copy()
+    given[17] = [1, 3, 16]
+    outside = Coverage.of(history).outside(history.layout, history.arrivals, given)
+    assert outside.share == 1 / len(given)
+    assert str(outside.slices["volte"]).startswith("1 to ")
+    assert not outside.slices["volte"].loads
 
 
 def test_units_that_were_never_held_are_outside_at_any_load():

@@ -11,29 +11,37 @@ import numpy.typing as npt
 from slicing_gym.errors import unknown_name
 
 FEWEST = 30
-"""Steps from an interval to the next from which on it is unusual that hardly any falls."""
+"""Steps with a change from which on it is unusual that hardly any falls."""
 
 FALLS = 0.02
-"""Most of the steps that fall where a counter runs: half of them do where counts are of an interval."""
+"""Most of these that fall where a counter runs: half of them do where counts are of an interval."""
 
 RESETS = 0.15
-"""The same with those that fall to less than half, as a counter does that starts again."""
+"""The same with those where a counter starts again: it is then at no more than `AGAIN` usual steps."""
+
+AGAIN = 3.0
 
 
 def is_running(values: npt.NDArray[np.float64], follow: npt.NDArray[np.bool_]) -> bool:
-    """Whether values are those of running counters: most steps rise, and hardly any falls but to start again.
+    """Whether values are those of running counters: they hardly ever fall but to start again.
+
+    Where nothing is counted, as of a slice that is idle, a step has no change and says nothing.
 
     Args:
         values: of the intervals (m, S); NaN where there is none.
         follow: whether the next interval follows (m - 1,).
     """
-    before, after = values[:-1][follow], values[1:][follow]
-    known = np.isfinite(before) & np.isfinite(after)
-    before, after = before[known], after[known]
-    if len(before) < FEWEST:
-        return False
-    falls, again = after < before, after < 0.5 * before
-    return bool((after > before).mean() > 0.5 and (falls & ~again).mean() <= FALLS and falls.mean() <= RESETS)
+    changed = fallen = again = 0
+    for before, after in zip(values[:-1][follow].T, values[1:][follow].T, strict=True):
+        steps = (after - before)[np.isfinite(before) & np.isfinite(after)]
+        rises, falls = steps > 0.0, steps < 0.0
+        if not rises.any():
+            continue
+        ends = after[np.isfinite(before) & np.isfinite(after)]
+        changed += int(rises.sum() + falls.sum())
+        fallen += int(falls.sum())
+        again += int((falls & (ends <= AGAIN * np.median(steps[rises]))).sum())
+    return changed >= FEWEST and fallen - again <= FALLS * changed and fallen <= RESETS * changed
 
 
 def differences(values: npt.NDArray[np.float64], follow: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -52,19 +60,22 @@ def differences(values: npt.NDArray[np.float64], follow: npt.NDArray[np.bool_]) 
     return found
 
 
-def about_counters(name: str, arrivals: npt.NDArray[Any], follow: npt.NDArray[np.bool_]) -> list[str]:
+def about_counters(
+    name: str, arrivals: npt.NDArray[Any], follow: npt.NDArray[np.bool_], running: Sequence[str], aggregated: bool
+) -> list[str]:
     """That a log's arrivals are those of a running counter, if they are.
 
     Args:
         name: of their column.
         arrivals: of the intervals (m, S).
         follow: whether the next interval follows (m - 1,).
+        running: columns that are read as such counters.
+        aggregated: whether a slice's are the sum of its users'.
     """
-    if not is_running(arrivals.astype(np.float64), follow):
+    if name in running or not is_running(arrivals.astype(np.float64), follow):
         return []
-    return [
-        f"{name}: hardly ever falls from an interval to the next: is it a counter that runs on (running: [{name}])?"
-    ]
+    how = f"running: [{name}]" if not aggregated else "a query may take the differences of each user's"
+    return [f"{name}: hardly ever falls from an interval to the next: is it a counter that runs on ({how})?"]
 
 
 def check_running(running: Sequence[str], measured: Sequence[str], aggregated: bool) -> None:

@@ -255,7 +255,7 @@ class _Reading:
         }
         arrivals = self._arrivals(fill.get(mapping.arrivals_rule.column, 0.0))
         units = None if mapping.is_passive else self._units()
-        self._notes += about_counters(mapping.arrivals_rule.column, arrivals, self._follow)
+        self._notes += self._about_counters(arrivals)
         found = Intervals(
             mapping,
             self._run,
@@ -296,9 +296,14 @@ class _Reading:
                 raise ValueError(
                     f"{name}: {given[row, n]:g}{what} in {self._where(self._place[row, n])}, allowed are 0 to "
                     f"{largest[n]:g}, the scenario's num_users x radio.queue_capacity x radio.slots_per_interval"
-                    + "".join(f". {said}" for said in about_counters(name, given, self._follow))
+                    + "".join(f". {said}" for said in self._about_counters(given))
                 )
         return given.astype(np.int64, copy=False)
+
+    def _about_counters(self, arrivals: npt.NDArray[Any]) -> list[str]:
+        mapping = self._mapping
+        name, aggregated = mapping.arrivals_rule.column, mapping.aggregate is not None
+        return about_counters(name, arrivals, self._follow, mapping.running, aggregated)
 
     def _of_cell(self, name: str, cube: FloatArray) -> FloatArray:
         """A column (m,) of the cell, which all slices that are there must agree on."""
