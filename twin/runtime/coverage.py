@@ -132,21 +132,20 @@ class Coverage:
         """Decisions in parts `at` (k,) with units (k,) outside, and what is said of them; None if that is nothing."""
         least, most = self.ends[n].tolist()
         low, high = self.held[n, at].T
-        everywhere, by_load = (units < least) | (units > most), (units < low) | (units > high)
+        everywhere = (units < least) | (units > most)
+        by_load = ~everywhere & ((units < low) | (units > high))
         if by_load.mean() <= RARELY:
             ends = int(units.min()), int(units.max())
             return everywhere, Beyond(ends, (least, most)) if everywhere.any() else None
-        beyond = everywhere | by_load
-        part = int(np.bincount(at[beyond]).argmax())
-        there = units[beyond & (at == part)]
-        own = self.held[n, part].tolist()
-        return beyond, Beyond((int(there.min()), int(there.max())), (own[0], own[1]), _name(part, self.held.shape[1]))
+        part = int(np.bincount(at[by_load]).argmax())
+        there, own = units[by_load & (at == part)], self.held[n, part].tolist()
+        return everywhere | by_load, Beyond(
+            (int(there.min()), int(there.max())), (own[0], own[1]), _name(part, self.held.shape[1])
+        )
 
 
 def _held(edges: FloatArray, history: History, otherwise: IntArray) -> IntArray:
-    """Fewest and most units in each part of the loads (S, B, 2); `otherwise` where one has few decisions.
-
-    It has where many loads are the same, or few of a history's are of that part.
+    """Fewest and most units in each part of the loads (S, B, 2); `otherwise` where a part has few decisions.
 
     Where the fringes of a part are those of all loads, it has the units of all.
     """
