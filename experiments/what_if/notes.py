@@ -15,6 +15,7 @@ from experiments.what_if.report import number
 from experiments.what_if.settings import OF_THE_LOG, OF_THE_TWIN
 from experiments.what_if.simulation import Alternative
 from twin.data.columns import PRESENT
+from twin.runtime.coverage import Outside
 
 IntArray = npt.NDArray[np.int64]
 
@@ -38,6 +39,10 @@ class Decided(Protocol):
     @property
     def units(self) -> IntArray:
         """That it gave (..., n_slices)."""
+
+    @property
+    def outside(self) -> Outside:
+        """Of these, what the twin was not fitted to."""
 
 
 def given_lines(demand: Demand, measured: Mapping[str, float]) -> list[str]:
@@ -111,6 +116,17 @@ def _followers(demand: Demand, alternatives: Sequence[Alternative]) -> list[str]
         f"warning: the twin's arrivals differ by allocation, from those of {first.name} by: {'; '.join(found)}; "
         f"{worth}, and arrivals={OF_THE_LOG} holds those of the log"
     ]
+
+
+def outside_the_fit(alternatives: Sequence[Decided]) -> list[str]:
+    """One line per alternative with units that the twin was not fitted to."""
+    lines = []
+    for each in alternatives:
+        if each.outside:
+            share, parts = each.outside.share, "; ".join(f"{name} {own}" for name, own in each.outside.slices.items())
+            where, there = (f" in {100.0 * share:.2g}% of its decisions", " there") if share < 1.0 else ("", "")
+            lines.append(f"* warning: {each.name} is outside the fit{where}: {parts}; not to be trusted{there}")
+    return lines
 
 
 def never_held(moment: Moment, alternatives: Sequence[Decided]) -> list[str]:

@@ -16,7 +16,7 @@ from experiments.evaluate.rollout import Chooser
 from experiments.reporting.statistics import Estimate, block_bootstrap, blocks_of
 from experiments.reporting.tables import aligned, write_rows
 from experiments.what_if.moment import Moment
-from experiments.what_if.notes import never_held
+from experiments.what_if.notes import never_held, outside_the_fit
 from experiments.what_if.policies import BY_THE_LOG, LOGGED, Contender, Policies, contenders
 from experiments.what_if.report import MARK
 from experiments.what_if.simulation import chosen_units, coverage_of
@@ -25,7 +25,6 @@ from slicing_gym.observation import ArrivalsObserver
 from slicing_gym.reward import utility
 from twin import DigitalTwin, History
 from twin.data.columns import PRESENT, SSR
-from twin.runtime import coverage
 from twin.runtime.coverage import Outside
 from twin.runtime.monotonicity import about_physics
 
@@ -160,7 +159,7 @@ class OverLogResult:
             "on what-if (experiments.fidelity) concerns this table",
             *self.physics,
             *never_held(self.decisions, self.contenders),
-            *(line for each in self.contenders for line in coverage.shown(each.name, each.outside)),
+            *outside_the_fit(self.contenders),
         ]
         return "\n".join(lines)
 

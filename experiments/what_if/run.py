@@ -12,7 +12,7 @@ from experiments.what_if.demand import Demand
 from experiments.what_if.figure import plot_what_if
 from experiments.what_if.inputs import made_with
 from experiments.what_if.moment import Moment, find_moment
-from experiments.what_if.notes import demand_lines, given_lines, never_held
+from experiments.what_if.notes import demand_lines, given_lines, never_held, outside_the_fit
 from experiments.what_if.policies import LOGGED, Policies, contenders
 from experiments.what_if.report import clipped, gains, inside, skewed, table, write_alternatives
 from experiments.what_if.settings import Settings
@@ -21,7 +21,6 @@ from slicing_gym.errors import check_instance, shown
 from twin import DigitalTwin, History
 from twin.data.layout import Layout
 from twin.data.logs import SsrRule
-from twin.runtime import coverage
 from twin.runtime.monotonicity import about_physics
 
 
@@ -66,7 +65,7 @@ class WhatIfResult:
             *demand_lines(self.demand, self.alternatives),
             *self.physics,
             *never_held(self.moment, self.alternatives),
-            *(line for each in self.alternatives for line in coverage.shown(each.name, each.outside)),
+            *outside_the_fit(self.alternatives),
         ]
         return "\n".join(lines)
 

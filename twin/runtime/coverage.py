@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -96,13 +96,12 @@ class Coverage:
         """That of a history's decisions."""
         parts = int(np.clip(len(history) // PART, 1, MOST_PARTS))
         edges = np.quantile(history.arrivals, np.linspace(0.0, 1.0, parts + 1)[1:-1], axis=0).T.astype(np.float64)
-        ends = np.stack([history.allocation.min(axis=0), history.allocation.max(axis=0)], axis=1)
-        everywhere = np.repeat(ends[:, None], parts, axis=1)
-        return cls(ends, edges, everywhere if parts == 1 else _held(edges, history, everywhere))
+        ends = _ends(history)
+        return cls(ends, edges, _held(edges, history, np.repeat(ends[:, None], parts, axis=1)))
 
     def with_decisions(self, history: History) -> Coverage:
         """That of these decisions and a history's, in the same parts of the loads."""
-        ends = _wider(self.ends, Coverage.of(history).ends)
+        ends = _wider(self.ends, _ends(history))
         everywhere = self.held.shape[1] == 1
         held = ends[:, None] if everywhere else _wider(self.held, _held(self.edges, history, self.held))
         return Coverage(ends, self.edges, held)
@@ -144,6 +143,11 @@ class Coverage:
         )
 
 
+def _ends(history: History) -> IntArray:
+    """Fewest and most units of each slice (S, 2)."""
+    return np.stack([history.allocation.min(axis=0), history.allocation.max(axis=0)], axis=1)
+
+
 def _held(edges: FloatArray, history: History, otherwise: IntArray) -> IntArray:
     """Fewest and most units in each part of the loads (S, B, 2); `otherwise` where a part has few decisions.
 
@@ -169,17 +173,3 @@ def _wider(one: IntArray, other: IntArray) -> IntArray:
 def _name(part: int, parts: int) -> str:
     """What a part of the loads is called."""
     return "its highest loads" if part == parts - 1 else "its lowest loads" if part == 0 else "such loads"
-
-
-def listed(outside: Mapping[str, Beyond]) -> str:
-    """Slices and their units, as warnings name them."""
-    return "; ".join(f"{name} {beyond}" for name, beyond in outside.items())
-
-
-def shown(name: str, outside: Outside) -> Sequence[str]:
-    """A warning where an alternative is outside what a twin was fitted to; empty if it is not."""
-    if not outside:
-        return []
-    rest = outside.share < 1.0
-    where, there = (f" in {100.0 * outside.share:.2g}% of its decisions", " there") if rest else ("", "")
-    return [f"* warning: {name} is outside the fit{where}: {listed(outside.slices)}; not to be trusted{there}"]

@@ -234,6 +234,8 @@ def test_units_that_were_not_held_at_such_loads_are_outside():
         in report
     )
     assert "7-3-10 *" in report
+    (line,) = [line for line in report.splitlines() if line.startswith("* warning: 7-3-10")]
+    assert line.endswith("; not to be trusted there")
     for row, is_outside in ((int(rank.argmax()), True), (int(np.abs(rank - 0.45).argmin()), False)):
         (found,) = what_if(twin, history, ["7-3-10"], Settings(samples=20), interval=row).alternatives
         assert bool(found.outside) == is_outside

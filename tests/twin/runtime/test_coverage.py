@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.twins import following, history_of
-from twin.runtime.coverage import PART, Coverage, shown
+from twin.runtime.coverage import PART, Coverage
 
 
 def test_units_that_follow_the_load_cover_no_even_split():
@@ -20,11 +20,7 @@ def test_units_that_follow_the_load_cover_no_even_split():
     even = np.tile([7, 3, 8], (len(history), 1))
     outside = found.outside(history.layout, history.arrivals, even)
     assert 0.6 < outside.share < 1.0
-    (said,) = shown("even", outside)
-    assert said.startswith(
-        f"* warning: even is outside the fit in {100 * outside.share:.2g}% of its decisions: volte 7,"
-    )
-    assert said.endswith("not to be trusted there")
+    assert str(outside.slices["volte"]).startswith("7, held ")
     at_top = rank > 0.85
     there = found.outside(history.layout, history.arrivals[at_top], even[at_top])
     low, high = found.held[0, -1]
